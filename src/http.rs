@@ -1,0 +1,155 @@
+//! Serving: accept connections, bound them, answer, and drain at the end. What is answered stands in `routes`.
+//!
+//! Knows the renderers, and the database only through [`Backend`].
+
+mod api;
+mod negotiate;
+mod respond;
+mod routes;
+
+use std::convert::Infallible;
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::server::graceful::GracefulShutdown;
+use jiff::tz::TimeZone;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{Semaphore, watch};
+use tokio::time::{sleep, timeout};
+
+use crate::render::Exposition;
+use crate::render::document::Shape;
+use crate::statistics::Snapshot;
+
+/// Connections served at once; further ones wait to be accepted.
+const MOST_CONNECTIONS: usize = 512;
+
+/// How long a connection may stay without a complete request: more than the usual scrape interval of one minute.
+const IDLE: Duration = Duration::from_secs(90);
+
+/// How long requests under way may take after the end was asked for.
+const DRAIN: Duration = Duration::from_secs(10);
+
+/// The longest wait before a listener that failed is asked again.
+const LONGEST_BACK_OFF: Duration = Duration::from_secs(1);
+
+/// A future whose type is not named.
+pub type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, Unavailable>> + Send + 'a>>;
+
+/// What the web needs of the database: who somebody is, and fresh numbers.
+pub trait Backend: Send + Sync {
+    /// The account that a user id and a login token belong to.
+    fn log_in<'a>(&'a self, user_id: &'a str, token: &'a str) -> Answer<'a, Option<Login>>;
+    /// Everything, read once more.
+    fn refresh(&self) -> Answer<'_, Arc<Snapshot>>;
+}
+
+/// Somebody who is logged in.
+#[derive(Debug, Clone, Copy)]
+pub struct Login {
+    /// Whether they have the permission `view-statistics`.
+    pub may_view_statistics: bool,
+}
+
+/// The database could not be asked. The reason is in the log: it may name hosts, and whoever asks is not known yet.
+#[derive(Debug, Clone, Copy)]
+pub struct Unavailable;
+
+/// Everything a request may need.
+pub struct App {
+    /// The metrics as they were last rendered.
+    pub expositions: watch::Receiver<Arc<Exposition>>,
+    /// What was last read.
+    pub snapshots: watch::Receiver<Arc<Snapshot>>,
+    /// The database.
+    pub backend: Box<dyn Backend>,
+    /// Where the metrics are.
+    pub telemetry_path: String,
+    /// How the statistics document is wrapped unless the request says otherwise.
+    pub shape: Shape,
+    /// The workspace's time zone.
+    pub timezone: TimeZone,
+}
+
+/// Serves until `shutdown`, then lets requests under way end.
+pub async fn serve(listener: TcpListener, app: Arc<App>, shutdown: impl Future<Output = ()>) {
+    let graceful = GracefulShutdown::new();
+    let places = Arc::new(Semaphore::new(MOST_CONNECTIONS));
+    tokio::select! {
+        () = shutdown => {}
+        () = accept(&listener, &app, &places, &graceful) => {}
+    }
+    drop(listener);
+    if timeout(DRAIN, graceful.shutdown()).await.is_err() {
+        tracing::warn!(
+            seconds = DRAIN.as_secs(),
+            "requests under way did not end in time"
+        );
+    }
+}
+
+async fn accept(
+    listener: &TcpListener,
+    app: &Arc<App>,
+    places: &Arc<Semaphore>,
+    graceful: &GracefulShutdown,
+) {
+    let mut back_off = Duration::from_millis(1);
+    loop {
+        let Ok(place) = Arc::clone(places).acquire_owned().await else {
+            return;
+        };
+        let stream = match listener.accept().await {
+            Ok((stream, _)) => {
+                back_off = Duration::from_millis(1);
+                stream
+            }
+            Err(error) if concerns_one_connection(&error) => continue,
+            Err(error) => {
+                // Such as too many open files: it passes, and the listener must not.
+                tracing::warn!(reason = %error, "no connection can be accepted; trying again");
+                sleep(back_off).await;
+                back_off = (back_off * 2).min(LONGEST_BACK_OFF);
+                continue;
+            }
+        };
+        let connection = graceful.watch(connection(stream, Arc::clone(app)));
+        tokio::spawn(async move {
+            if let Err(error) = connection.await {
+                tracing::debug!(reason = %error, "a connection ended early");
+            }
+            drop(place);
+        });
+    }
+}
+
+fn concerns_one_connection(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::ConnectionAborted
+            | io::ErrorKind::ConnectionRefused
+            | io::ErrorKind::ConnectionReset
+    )
+}
+
+fn connection(
+    stream: TcpStream,
+    app: Arc<App>,
+) -> impl hyper_util::server::graceful::GracefulConnection<Error = hyper::Error> {
+    let service = service_fn(move |request| {
+        let app = Arc::clone(&app);
+        async move { Ok::<_, Infallible>(routes::answer(&app, &request).await) }
+    });
+    if let Err(error) = stream.set_nodelay(true) {
+        tracing::debug!(reason = %error, "a connection answers with a delay");
+    }
+    http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(IDLE)
+        .serve_connection(TokioIo::new(stream), service)
+}

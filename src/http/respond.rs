@@ -1,0 +1,86 @@
+//! The few kinds of response.
+
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::StatusCode;
+use hyper::header::{self, HeaderName, HeaderValue};
+
+use crate::render::Body;
+
+/// A response whose body is complete before it is sent.
+pub type Response = hyper::Response<Full<Bytes>>;
+
+/// Plain text.
+pub fn text(status: StatusCode, body: &'static str) -> Response {
+    let body = Bytes::from_static(body.as_bytes());
+    with_type(status, "text/plain; charset=utf-8", body)
+}
+
+/// A page that loads nothing from elsewhere.
+pub fn html(body: String) -> Response {
+    let mut response = with_type(StatusCode::OK, "text/html; charset=utf-8", body.into());
+    set(
+        &mut response,
+        header::CONTENT_SECURITY_POLICY,
+        "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    );
+    response
+}
+
+/// JSON that nobody may keep.
+pub fn json(status: StatusCode, body: impl Into<Bytes>) -> Response {
+    let mut response = with_type(status, "application/json", body.into());
+    set(&mut response, header::CACHE_CONTROL, "no-store");
+    set(&mut response, header::PRAGMA, "no-cache");
+    response
+}
+
+/// A body that was rendered beforehand, in the encoding that the client takes.
+pub fn negotiated(body: &Body, content_type: &HeaderValue, gzip: bool) -> Response {
+    let bytes = if gzip { &body.gzip } else { &body.plain };
+    let mut response = hyper::Response::new(Full::new(bytes.clone()));
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, content_type.clone());
+    headers.insert(
+        header::VARY,
+        HeaderValue::from_static("Accept, Accept-Encoding"),
+    );
+    if gzip {
+        headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+    }
+    response
+}
+
+/// The same, to be saved under a name, when it is a success.
+pub fn as_download(mut response: Response, name: &'static str) -> Response {
+    if response.status() == StatusCode::OK
+        && let Ok(value) = HeaderValue::from_str(&format!("attachment; filename=\"{name}\""))
+    {
+        response
+            .headers_mut()
+            .insert(header::CONTENT_DISPOSITION, value);
+    }
+    response
+}
+
+/// Reading is all that can be done.
+pub fn wrong_method() -> Response {
+    let mut response = text(StatusCode::METHOD_NOT_ALLOWED, "Method not allowed.\n");
+    set(&mut response, header::ALLOW, "GET, HEAD");
+    response
+}
+
+/// Sets a header to a value that is known beforehand.
+pub fn set(response: &mut Response, name: HeaderName, value: &'static str) {
+    response
+        .headers_mut()
+        .insert(name, HeaderValue::from_static(value));
+}
+
+fn with_type(status: StatusCode, content_type: &'static str, body: Bytes) -> Response {
+    let mut response = hyper::Response::new(Full::new(body));
+    *response.status_mut() = status;
+    set(&mut response, header::CONTENT_TYPE, content_type);
+    set(&mut response, header::X_CONTENT_TYPE_OPTIONS, "nosniff");
+    response
+}

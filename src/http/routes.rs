@@ -1,0 +1,72 @@
+//! Every path that is answered:
+//!
+//! | path | answer |
+//! |---|---|
+//! | `/` | the landing page |
+//! | `/metrics` (or `--web.telemetry-path`) | the metrics, in the format that is asked for |
+//! | `/api/v1/statistics` | the statistics document, for users with the permission `view-statistics` |
+//! | `/statistics.json` | the same as a download |
+//! | `/-/healthy` | the process answers |
+//! | `/-/ready` | the database was read at least once |
+
+use hyper::body::Incoming;
+use hyper::{Method, Request, StatusCode};
+
+use super::respond::{self, Response};
+use super::{App, api, negotiate};
+use crate::render;
+
+/// Answers one request.
+pub async fn answer(app: &App, request: &Request<Incoming>) -> Response {
+    let path = request.uri().path();
+    let reads = request.method() == Method::GET || request.method() == Method::HEAD;
+    match path {
+        "/api/v1/statistics" | "/api/v1/statistics/" if reads => {
+            api::statistics(app, request).await
+        }
+        "/statistics.json" if reads => {
+            respond::as_download(api::statistics(app, request).await, "statistics.json")
+        }
+        _ if is_api(path) && !reads => api::wrong_method(),
+        _ if path.starts_with("/api/") => api::not_found(),
+        _ if path == app.telemetry_path && reads => metrics(app, request),
+        "/" if reads => respond::html(render::page::landing(&app.telemetry_path)),
+        "/-/healthy" if reads => respond::text(StatusCode::OK, "Healthy.\n"),
+        "/-/ready" if reads => ready(app),
+        "/" | "/-/healthy" | "/-/ready" => respond::wrong_method(),
+        _ if path == app.telemetry_path => respond::wrong_method(),
+        _ => respond::text(StatusCode::NOT_FOUND, "Not found.\n"),
+    }
+}
+
+fn is_api(path: &str) -> bool {
+    matches!(
+        path,
+        "/api/v1/statistics" | "/api/v1/statistics/" | "/statistics.json"
+    )
+}
+
+fn metrics(app: &App, request: &Request<Incoming>) -> Response {
+    let format = negotiate::format(request.headers());
+    let exposition = app.expositions.borrow().clone();
+    let body = match format.family {
+        negotiate::Family::OpenMetrics => &exposition.openmetrics,
+        negotiate::Family::Classic => &exposition.classic,
+    };
+    respond::negotiated(
+        body,
+        &format.content_type,
+        negotiate::wants_gzip(request.headers()),
+    )
+}
+
+fn ready(app: &App) -> Response {
+    if app.snapshots.borrow().read_at.is_some() {
+        respond::text(StatusCode::OK, "Ready.\n")
+    } else {
+        respond::text(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "Not ready: the workspace's database was not read yet.\n",
+        )
+    }
+}

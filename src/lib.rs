@@ -1,0 +1,43 @@
+//! Prometheus exporter for Rocket.Chat.
+//!
+//! A daemon that stands beside a Rocket.Chat workspace, reads its MongoDB (and never writes), reads its host, and shows
+//! both as metrics and as Rocket.Chat's legacy statistics document.
+//!
+//! # Layout
+//! ```text
+//! main -> cli -> config -> run -+-> sampler -> sources --> statistics
+//!                               +-> http ---> render ----> statistics
+//! ```
+//! * `statistics`: the model and the catalogue of everything that is shown; pure data.
+//! * `sources`: MongoDB and the host; each section's questions in a file of its own.
+//! * `sampler`: when to ask; it publishes an immutable snapshot after each answer.
+//! * `render`: a snapshot as OpenMetrics, classic text, JSON document, page and reference.
+//! * `http`: listener, limits, negotiation, routes.
+//!
+//! # Invariants
+//! 1. `statistics` imports `std` only; `render` never sees a source, `sources` never a renderer, `http` never
+//!    `sources`. A test reads the imports.
+//! 2. No write of any kind reaches the database.
+//! 3. A source that failed is absent, never zero; its outcome, duration and age are metrics.
+//! 4. A scrape does no input or output: it hands out bytes that were rendered when the snapshot changed.
+//! 5. No query without a server-side time limit, no scan of `rocketchat_message`, never more connections than the
+//!    budget, one collection per tier at a time.
+//! 6. No unwrap, no global mutable state, no secret in a log, an error, the metrics, the arguments or a page.
+
+mod cli;
+mod clock;
+mod config;
+mod http;
+mod render;
+mod run;
+mod sampler;
+mod secret;
+mod shutdown;
+mod sources;
+mod statistics;
+
+pub use cli::{Cli, LogFormat, LogLevel, configuration_reference};
+pub use config::{Config, ConfigError};
+pub use render::reference::markdown as statistics_reference;
+pub use run::run;
+pub use shutdown::Signals;

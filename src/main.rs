@@ -1,0 +1,104 @@
+//! The program: parse, check, bind, run, and turn what went wrong into an exit status.
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use anyhow::Context;
+use clap::Parser;
+use rocketchat_exporter::{Cli, Config, LogFormat, LogLevel, Signals, run, statistics_reference};
+use tokio::net::TcpListener;
+use tracing::level_filters::LevelFilter;
+use tracing_subscriber::Layer;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+
+/// A setting that cannot be used; clap ends with the same status.
+const USAGE: u8 = 2;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    if cli.print_statistics {
+        return print(&statistics_reference());
+    }
+    start_logging(cli.log_level, cli.log_format);
+    let config = match Config::new(cli, |name| std::env::var_os(name)) {
+        Ok(config) => config,
+        Err(error) => {
+            tracing::error!("{error}");
+            return ExitCode::from(USAGE);
+        }
+    };
+    match start(config) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            tracing::error!("{error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn start(config: Config) -> anyhow::Result<()> {
+    // Two workers serve and read; more would only cost memory. Reading the host takes one blocking thread.
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .max_blocking_threads(4)
+        .enable_all()
+        .build()
+        .context("cannot start the runtime")?;
+    runtime.block_on(async {
+        let signals = Signals::listen().context("cannot listen for signals")?;
+        let listener = TcpListener::bind(&config.listen_address)
+            .await
+            .with_context(|| {
+                format!(
+                    "cannot serve on `{}`; choose another address with --web.listen-address",
+                    config.listen_address
+                )
+            })?;
+        let address = listener
+            .local_addr()
+            .context("the listener has no address")?;
+        tracing::info!(
+            version = env!("CARGO_PKG_VERSION"),
+            %address,
+            mongodb = %config.mongo_address(),
+            "listening"
+        );
+        run(config, listener, signals.first()).await;
+        Ok(())
+    })
+}
+
+fn print(text: &str) -> ExitCode {
+    match std::io::stdout().write_all(text.as_bytes()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(_) => ExitCode::FAILURE,
+    }
+}
+
+fn start_logging(level: LogLevel, format: LogFormat) {
+    let level = match level {
+        LogLevel::Debug => LevelFilter::DEBUG,
+        LogLevel::Info => LevelFilter::INFO,
+        LogLevel::Warn => LevelFilter::WARN,
+        LogLevel::Error => LevelFilter::ERROR,
+    };
+    let layer = match format {
+        LogFormat::Logfmt => tracing_logfmt::builder()
+            .with_target(false)
+            .layer()
+            .with_writer(std::io::stderr)
+            .boxed(),
+        LogFormat::Json => tracing_subscriber::fmt::layer()
+            .json()
+            .flatten_event(true)
+            .with_target(false)
+            .with_current_span(false)
+            .with_span_list(false)
+            .with_writer(std::io::stderr)
+            .boxed(),
+    };
+    tracing_subscriber::registry()
+        .with(layer.with_filter(level))
+        .init();
+}

@@ -1,0 +1,280 @@
+//! The statistics document: the newest stored one, overlaid with what was read fresh.
+
+use std::borrow::Cow;
+
+use jiff::tz::TimeZone;
+use serde_json::{Map, Number};
+
+use crate::statistics::{Answer, SECTIONS, Snapshot, TOP_LEVEL_ORDER, Timestamp, Value, Version};
+
+/// How the document is wrapped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Shape {
+    /// `{"statistics": {...}, "success": true}` as before 3.0, with both spellings of the livechat total.
+    Nested,
+    /// The document itself with `"success": true` in it, as from 3.0 on.
+    Flat,
+    /// Whichever of the two the workspace's version has.
+    Version,
+}
+
+/// The answer to a request for the statistics.
+pub fn render(snapshot: &Snapshot, shape: Shape, timezone: &TimeZone) -> Vec<u8> {
+    let version = snapshot.version().unwrap_or(Version::NEWEST);
+    let nested = match shape {
+        Shape::Nested => true,
+        Shape::Flat => false,
+        Shape::Version => version < Version::new(3, 0, 0),
+    };
+    let mut document = overlay(snapshot, version);
+    let answer = if nested {
+        spell_livechat_both_ways(&mut document);
+        let mut answer = Map::new();
+        let mut statistics = Map::new();
+        fill(&mut statistics, document, timezone);
+        answer.insert("statistics".to_owned(), statistics.into());
+        answer.insert("success".to_owned(), true.into());
+        answer
+    } else {
+        let mut answer = Map::new();
+        fill(&mut answer, document, timezone);
+        answer.insert("success".to_owned(), true.into());
+        answer
+    };
+    serde_json::to_vec(&answer).expect("a map with texts as keys can always be written")
+}
+
+type Entries = Vec<(Cow<'static, str>, Value)>;
+
+/// The stored document with each field that the exporter reads replaced; a field that could not be read is left out,
+/// because the stored value would be up to a day old and look fresh.
+fn overlay(snapshot: &Snapshot, version: Version) -> Entries {
+    let mut document = match snapshot.stored.as_ref().and_then(|it| it.document.clone()) {
+        Some(Value::Object(entries)) => entries,
+        _ => Entries::new(),
+    };
+    for section in SECTIONS {
+        section.visit_fields(snapshot, version, &mut |row, answer| match answer {
+            Answer::Fresh(value) => set(&mut document, row.path, value),
+            Answer::Unknown => set(&mut document, row.path, None),
+            Answer::Stored => {}
+        });
+    }
+    if let Some(read_at) = snapshot.read_at {
+        set(&mut document, "createdAt", Some(Value::Date(read_at)));
+        set(&mut document, "_updatedAt", Some(Value::Date(read_at)));
+    }
+    let place = |key: &str| {
+        TOP_LEVEL_ORDER
+            .iter()
+            .position(|known| *known == key)
+            // What the catalogue does not know keeps its order, before the dates that end the document.
+            .unwrap_or(TOP_LEVEL_ORDER.len() - 3)
+    };
+    document.sort_by_key(|(key, _)| place(key));
+    document
+}
+
+/// Sets or removes the value at a path, in place where there was one.
+fn set(entries: &mut Entries, path: &'static str, value: Option<Value>) {
+    let (key, rest) = match path.split_once('.') {
+        Some((key, rest)) => (key, Some(rest)),
+        None => (path, None),
+    };
+    let position = entries.iter().position(|(name, _)| name == key);
+    match (rest, position, value) {
+        (None, Some(position), Some(value)) => entries[position].1 = value,
+        (None, Some(position), None) => {
+            entries.remove(position);
+        }
+        (None, None, Some(value)) => entries.push((Cow::Borrowed(key), value)),
+        (Some(rest), Some(position), value) => {
+            if let Value::Object(inner) = &mut entries[position].1 {
+                set(inner, rest, value);
+            } else if value.is_some() {
+                entries[position].1 = nested(rest, value);
+            }
+        }
+        (Some(rest), None, value @ Some(_)) => {
+            entries.push((Cow::Borrowed(key), nested(rest, value)));
+        }
+        (_, None, None) => {}
+    }
+}
+
+fn nested(path: &'static str, value: Option<Value>) -> Value {
+    let mut inner = Entries::new();
+    set(&mut inner, path, value);
+    Value::Object(inner)
+}
+
+/// The documented example of the nested shape has the misspelling, later versions have not: scripts know either.
+fn spell_livechat_both_ways(document: &mut Entries) {
+    const SPELLINGS: [&str; 2] = ["totlalLivechat", "totalLivechat"];
+    let Some(position) = document
+        .iter()
+        .position(|(key, _)| SPELLINGS.contains(&key.as_ref()))
+    else {
+        return;
+    };
+    let value = document[position].1.clone();
+    document.retain(|(key, _)| !SPELLINGS.contains(&key.as_ref()));
+    for spelling in SPELLINGS {
+        document.insert(position, (Cow::Borrowed(spelling), value.clone()));
+    }
+}
+
+fn fill(map: &mut Map<String, serde_json::Value>, entries: Entries, timezone: &TimeZone) {
+    for (key, value) in entries {
+        map.insert(key.into_owned(), json(value, timezone));
+    }
+}
+
+fn json(value: Value, timezone: &TimeZone) -> serde_json::Value {
+    match value {
+        Value::Null => serde_json::Value::Null,
+        Value::Bool(value) => value.into(),
+        Value::Integer(number) => number.into(),
+        Value::Number(number) => javascript_number(number),
+        Value::Text(text) => text.into(),
+        Value::Date(date) => iso(date).into(),
+        Value::DateText(date) => javascript_date(date, timezone).into(),
+        Value::List(items) => items
+            .into_iter()
+            .map(|item| json(item, timezone))
+            .collect::<Vec<_>>()
+            .into(),
+        Value::Object(entries) => {
+            let mut map = Map::new();
+            fill(&mut map, entries, timezone);
+            map.into()
+        }
+    }
+}
+
+/// A number as JavaScript writes it: whole ones without a point, and null for what JSON cannot say.
+fn javascript_number(number: f64) -> serde_json::Value {
+    const EXACT: f64 = 9_007_199_254_740_992.0;
+    if number.fract() == 0.0 && number.abs() < EXACT {
+        #[expect(
+            clippy::cast_possible_truncation,
+            reason = "checked to be whole and exact"
+        )]
+        return (number as i64).into();
+    }
+    Number::from_f64(number).map_or(serde_json::Value::Null, Into::into)
+}
+
+/// ISO 8601 with milliseconds, in UTC; null when the instant is outside every calendar.
+fn iso(timestamp: Timestamp) -> Option<String> {
+    let timestamp = jiff::Timestamp::from_millisecond(timestamp.0).ok()?;
+    Some(timestamp.strftime("%Y-%m-%dT%H:%M:%S.%3fZ").to_string())
+}
+
+/// JavaScript's `Date.toString()`; outside UTC the zone's short name stands where Node writes its long one.
+fn javascript_date(timestamp: Timestamp, timezone: &TimeZone) -> Option<String> {
+    let timestamp = jiff::Timestamp::from_millisecond(timestamp.0).ok()?;
+    let zoned = timestamp.to_zoned(timezone.clone());
+    let name = match zoned.strftime("%Z").to_string().as_str() {
+        "UTC" => "Coordinated Universal Time".to_owned(),
+        short => short.to_owned(),
+    };
+    let date = zoned.strftime("%a %b %d %Y %H:%M:%S GMT%z");
+    Some(format!("{date} ({name})"))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::statistics::{Presence, Presences, Stored};
+
+    fn snapshot(version: &str) -> Snapshot {
+        let stored = Value::Object(vec![
+            ("_id".into(), Value::text("abc")),
+            ("version".into(), Value::text(version)),
+            ("totalUsers".into(), Value::Integer(1)),
+            ("totalRooms".into(), Value::Integer(5)),
+            ("somethingNew".into(), Value::Bool(true)),
+        ]);
+        Snapshot {
+            stored: Some(Arc::new(Stored {
+                created_at: None,
+                document: Some(stored),
+            })),
+            presence: Some(Arc::new(Presence {
+                accounts: 9,
+                shown: Presences {
+                    online: 3,
+                    away: 1,
+                    busy: 1,
+                },
+                connected: Presences {
+                    online: 4,
+                    away: 1,
+                    busy: 0,
+                },
+            })),
+            read_at: Some(Timestamp(1_792_000_000_123)),
+            ..Snapshot::default()
+        }
+    }
+
+    fn rendered(snapshot: &Snapshot, shape: Shape) -> String {
+        String::from_utf8(render(snapshot, shape, &TimeZone::UTC)).expect("JSON is UTF-8")
+    }
+
+    #[test]
+    fn fresh_fields_replace_stored_ones_and_unread_ones_are_left_out() {
+        assert_eq!(
+            rendered(&snapshot("3.4.0"), Shape::Flat),
+            r#"{"_id":"abc","version":"3.4.0","totalUsers":9,"onlineUsers":4,"awayUsers":1,"totalConnectedUsers":5,"offlineUsers":4,"somethingNew":true,"createdAt":"2026-10-14T17:46:40.123Z","_updatedAt":"2026-10-14T17:46:40.123Z","success":true}"#
+        );
+    }
+
+    #[test]
+    fn a_later_version_has_its_own_definition_and_fields() {
+        let document = rendered(&snapshot("7.7.1"), Shape::Flat);
+        assert!(document.contains(r#""onlineUsers":3,"awayUsers":1,"busyUsers":1,"totalConnectedUsers":4,"offlineUsers":4"#), "{document}");
+    }
+
+    #[test]
+    fn the_shape_of_the_version_changed_with_3_0() {
+        assert!(rendered(&snapshot("2.4.9"), Shape::Version).starts_with(r#"{"statistics":{"#));
+        assert!(rendered(&snapshot("3.0.0"), Shape::Version).starts_with(r#"{"_id""#));
+    }
+
+    #[test]
+    fn a_path_is_set_without_touching_its_neighbours() {
+        let mut entries: Entries = vec![(
+            "os".into(),
+            Value::Object(vec![("type".into(), Value::text("Linux"))]),
+        )];
+        set(&mut entries, "os.uptime", Some(Value::Integer(3)));
+        set(&mut entries, "apps.totalActive", Some(Value::Integer(1)));
+        set(&mut entries, "apps.totalFailed", None);
+        let os = Value::object([
+            ("type", Some(Value::text("Linux"))),
+            ("uptime", Some(Value::Integer(3))),
+        ]);
+        let apps = Value::object([("totalActive", Some(Value::Integer(1)))]);
+        assert_eq!(entries, [("os".into(), os), ("apps".into(), apps)]);
+    }
+
+    #[test]
+    fn numbers_are_written_as_javascript_does() {
+        assert_eq!(javascript_number(3.0).to_string(), "3");
+        assert_eq!(javascript_number(3.5).to_string(), "3.5");
+        assert_eq!(javascript_number(f64::NAN).to_string(), "null");
+    }
+
+    #[test]
+    fn a_date_text_is_written_as_javascript_does() {
+        let date = Timestamp(1_680_523_200_000);
+        assert_eq!(
+            javascript_date(date, &TimeZone::UTC).as_deref(),
+            Some("Mon Apr 03 2023 12:00:00 GMT+0000 (Coordinated Universal Time)")
+        );
+    }
+}

@@ -1,0 +1,180 @@
+//! OpenMetrics 1.0 text, written by prometheus-client from the catalogue.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::sync::Mutex;
+
+use prometheus_client::collector::Collector as RegistryCollector;
+use prometheus_client::encoding::{DescriptorEncoder, MetricEncoder, NoLabelSet, text};
+use prometheus_client::metrics::MetricType;
+use prometheus_client::registry::{Registry, Unit};
+
+use crate::statistics::{EXPORTER, MetricRow, Quantity, SECTIONS, Sample, Snapshot};
+
+/// The whole exposition of a snapshot.
+pub fn render(snapshot: &Snapshot) -> String {
+    let mut families = Vec::new();
+    for metric in EXPORTER {
+        let samples = metric.samples(snapshot);
+        if !samples.is_empty() {
+            families.push((metric.row(), samples));
+        }
+    }
+    for section in SECTIONS {
+        section.visit_samples(snapshot, &mut |row, samples| families.push((row, samples)));
+    }
+    write(families)
+}
+
+type Family = (MetricRow, Vec<Sample>);
+
+/// The one way to prometheus-client's encoder is a registry, so the families are wrapped as a collector of it.
+#[derive(Debug)]
+struct Families(Mutex<Vec<Family>>);
+
+impl RegistryCollector for Families {
+    fn encode(&self, mut encoder: DescriptorEncoder) -> fmt::Result {
+        let mut families = self.0.lock().map_err(|_| fmt::Error)?;
+        for (row, samples) in families.drain(..) {
+            family(&mut encoder, row, &samples)?;
+        }
+        Ok(())
+    }
+}
+
+fn write(families: Vec<Family>) -> String {
+    let mut registry = Registry::default();
+    registry.register_collector(Box::new(Families(Mutex::new(families))));
+    let mut exposition = String::with_capacity(32 * 1024);
+    text::encode(&mut exposition, &registry).expect("writing into a string cannot fail");
+    exposition
+}
+
+fn family(encoder: &mut DescriptorEncoder, row: MetricRow, samples: &[Sample]) -> fmt::Result {
+    let shape = Shape::of(row.quantity);
+    // The catalogue has whole names; prometheus-client adds the endings itself.
+    let name = row.name.strip_suffix(shape.ending).unwrap_or(row.name);
+    let mut metric = encoder.encode_descriptor(name, row.help, shape.unit.as_ref(), shape.kind)?;
+    for sample in samples {
+        let labels: Vec<(&str, &str)> = row
+            .labels
+            .iter()
+            .copied()
+            .zip(sample.labels.iter().map(Cow::as_ref))
+            .collect();
+        if row.quantity == Quantity::Info {
+            metric.encode_info(&labels)?;
+        } else if labels.is_empty() {
+            number(&mut metric, row.quantity, sample.value)?;
+        } else {
+            number(
+                &mut metric.encode_family(&labels)?,
+                row.quantity,
+                sample.value,
+            )?;
+        }
+    }
+    Ok(())
+}
+
+/// What OpenMetrics makes of a quantity.
+struct Shape {
+    kind: MetricType,
+    unit: Option<Unit>,
+    /// The ending of the name that the encoder adds again.
+    ending: &'static str,
+}
+
+impl Shape {
+    fn of(quantity: Quantity) -> Self {
+        let (kind, unit, ending) = match quantity {
+            Quantity::Count | Quantity::Number | Quantity::State => (MetricType::Gauge, None, ""),
+            Quantity::CountTotal => (MetricType::Counter, None, "_total"),
+            Quantity::Bytes => (MetricType::Gauge, Some(Unit::Bytes), "_bytes"),
+            Quantity::Seconds | Quantity::Instant => {
+                (MetricType::Gauge, Some(Unit::Seconds), "_seconds")
+            }
+            Quantity::SecondsTotal => (MetricType::Counter, Some(Unit::Seconds), "_seconds_total"),
+            Quantity::Info => (MetricType::Info, None, "_info"),
+        };
+        Self { kind, unit, ending }
+    }
+}
+
+/// Numbers without a fraction are written without a point.
+fn number(metric: &mut MetricEncoder, quantity: Quantity, value: f64) -> fmt::Result {
+    const EXACT: f64 = 9_007_199_254_740_992.0;
+    let is_counter = matches!(quantity, Quantity::CountTotal | Quantity::SecondsTotal);
+    if value.fract() == 0.0 && value.abs() < EXACT {
+        #[expect(
+            clippy::cast_possible_truncation,
+            reason = "checked to be whole and exact"
+        )]
+        let whole = value as i64;
+        match (is_counter, u64::try_from(whole)) {
+            (true, Ok(whole)) => metric.encode_counter::<NoLabelSet, _, u64>(&whole, None),
+            _ => metric.encode_gauge(&whole),
+        }
+    } else if is_counter {
+        metric.encode_counter::<NoLabelSet, _, u64>(&value, None)
+    } else {
+        metric.encode_gauge(&value)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row(name: &'static str, quantity: Quantity, labels: &'static [&'static str]) -> MetricRow {
+        MetricRow {
+            name,
+            help: "Help.",
+            source: "nowhere",
+            quantity,
+            labels,
+        }
+    }
+
+    #[test]
+    fn a_label_value_with_quote_backslash_and_newline_is_escaped() {
+        let exposition = write(vec![(
+            row("x", Quantity::Count, &["name"]),
+            vec![Sample::of("a\"b\\c\nd", 1.0)],
+        )]);
+        assert_eq!(
+            exposition,
+            "# HELP x Help.\n# TYPE x gauge\nx{name=\"a\\\"b\\\\c\\nd\"} 1\n# EOF\n"
+        );
+    }
+
+    #[test]
+    fn endings_are_written_once() {
+        let families = vec![
+            (
+                row("a_seconds_total", Quantity::SecondsTotal, &[]),
+                one(1.5),
+            ),
+            (row("b_total", Quantity::CountTotal, &[]), one(3.0)),
+            (
+                row("c_info", Quantity::Info, &["v"]),
+                vec![Sample::of("x", 1.0)],
+            ),
+            (row("d_bytes", Quantity::Bytes, &[]), one(-7.0)),
+        ];
+        assert_eq!(
+            write(families),
+            "# HELP a_seconds Help.\n# TYPE a_seconds counter\n# UNIT a_seconds seconds\na_seconds_total 1.5\n\
+             # HELP b Help.\n# TYPE b counter\nb_total 3\n\
+             # HELP c Help.\n# TYPE c info\nc_info{v=\"x\"} 1\n\
+             # HELP d_bytes Help.\n# TYPE d_bytes gauge\n# UNIT d_bytes bytes\nd_bytes -7\n# EOF\n"
+        );
+    }
+
+    fn one(value: f64) -> Vec<Sample> {
+        vec![Sample {
+            labels: Vec::new(),
+            value,
+        }]
+    }
+}

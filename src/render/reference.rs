@@ -1,0 +1,102 @@
+//! The reference: every metric and every field of the document, as Markdown. The README holds a copy.
+
+use crate::statistics::{EXPORTER, FieldRow, MetricRow, Quantity, SECTIONS};
+
+/// The whole reference.
+pub fn markdown() -> String {
+    let mut text = String::new();
+    for section in SECTIONS {
+        let collector = section.collector();
+        line(&mut text, &["### ", section.title(), "\n"]);
+        line(
+            &mut text,
+            &[
+                "Collector `",
+                collector.name(),
+                "`, ",
+                collector.tier().name(),
+                " tier.\n",
+            ],
+        );
+        metrics(&mut text, &section.metrics());
+        fields(&mut text, &section.fields());
+    }
+    line(&mut text, &["### The exporter itself\n"]);
+    let own: Vec<_> = EXPORTER
+        .iter()
+        .map(crate::statistics::Metric::row)
+        .collect();
+    metrics(&mut text, &own);
+    text.truncate(text.trim_end().len());
+    text.push('\n');
+    text
+}
+
+fn metrics(text: &mut String, rows: &[MetricRow]) {
+    line(text, &["| Metric | Type | Meaning | Source |"]);
+    line(text, &["|---|---|---|---|"]);
+    for row in rows {
+        let labels = match row.labels {
+            [] => String::new(),
+            labels => format!("{{{}}}", labels.join(", ")),
+        };
+        line(
+            text,
+            &[
+                "| `",
+                row.name,
+                &labels,
+                "` | ",
+                kind(row.quantity),
+                " | ",
+                row.help,
+                " | ",
+                row.source,
+                " |",
+            ],
+        );
+    }
+    text.push('\n');
+}
+
+fn fields(text: &mut String, rows: &[FieldRow]) {
+    if rows.is_empty() {
+        return;
+    }
+    line(text, &["| Field of the document | Rocket.Chat | Meaning |"]);
+    line(text, &["|---|---|---|"]);
+    for row in rows {
+        let stored = if row.stored {
+            " (from the newest stored document)"
+        } else {
+            ""
+        };
+        line(
+            text,
+            &[
+                "| `",
+                row.path,
+                "` | ",
+                &row.versions.to_string(),
+                " | ",
+                row.meaning,
+                stored,
+                " |",
+            ],
+        );
+    }
+    text.push('\n');
+}
+
+fn kind(quantity: Quantity) -> &'static str {
+    match quantity {
+        Quantity::CountTotal | Quantity::SecondsTotal => "counter",
+        Quantity::Info => "info",
+        _ => "gauge",
+    }
+}
+
+fn line(text: &mut String, parts: &[&str]) {
+    text.extend(parts.iter().copied());
+    text.push('\n');
+}

@@ -1,0 +1,97 @@
+//! Puts the parts together: sources, sampler, renderer and web, and takes them apart in order at the end.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+
+use crate::config::Config;
+use crate::http::{self, Answer, App, Backend, Login, Unavailable};
+use crate::render::Exposition;
+use crate::sampler::Sampler;
+use crate::sources::{Mongo, Sources};
+use crate::statistics::Snapshot;
+
+/// How long closing the connections to the database may take.
+const CLOSING: Duration = Duration::from_secs(2);
+
+/// Runs the exporter on a listener until `shutdown`.
+pub async fn run(config: Config, listener: TcpListener, shutdown: impl Future<Output = ()>) {
+    let Config {
+        mongo,
+        intervals,
+        listen_address: _,
+        telemetry_path,
+        shape,
+        version,
+        timezone,
+        clock,
+    } = config;
+    let mut tasks = JoinSet::new();
+    let mongo = Arc::new(Mongo::new(mongo, clock, timezone.clone()));
+    let sources = Arc::new(Sources::new(Arc::clone(&mongo), clock));
+    let sampler = Sampler::start(sources, intervals, clock, version, &mut tasks);
+    let expositions = render_snapshots(sampler.snapshots(), &mut tasks);
+    let app = Arc::new(App {
+        expositions,
+        snapshots: sampler.snapshots(),
+        backend: Box::new(Workspace {
+            mongo: Arc::clone(&mongo),
+            sampler,
+        }),
+        telemetry_path,
+        shape,
+        timezone,
+    });
+    http::serve(listener, app, shutdown).await;
+    tasks.shutdown().await;
+    if timeout(CLOSING, mongo.close()).await.is_err() {
+        tracing::debug!("the connections to the database did not close in time");
+    }
+    tracing::info!("stopped");
+}
+
+/// Renders each new snapshot once, however often it is scraped.
+fn render_snapshots(
+    mut snapshots: watch::Receiver<Arc<Snapshot>>,
+    tasks: &mut JoinSet<()>,
+) -> watch::Receiver<Arc<Exposition>> {
+    let first = Exposition::of(&snapshots.borrow_and_update());
+    let (publish, expositions) = watch::channel(Arc::new(first));
+    tasks.spawn(async move {
+        while snapshots.changed().await.is_ok() {
+            let snapshot = Arc::clone(&snapshots.borrow_and_update());
+            publish.send_replace(Arc::new(Exposition::of(&snapshot)));
+        }
+    });
+    expositions
+}
+
+/// The workspace as the web sees it.
+struct Workspace {
+    mongo: Arc<Mongo>,
+    sampler: Sampler,
+}
+
+impl Backend for Workspace {
+    fn log_in<'a>(&'a self, user_id: &'a str, token: &'a str) -> Answer<'a, Option<Login>> {
+        Box::pin(async move {
+            match self.mongo.account(user_id, token).await {
+                Ok(account) => Ok(account.map(|account| Login {
+                    may_view_statistics: account.may_view_statistics,
+                })),
+                Err(error) => {
+                    tracing::warn!(reason = %error, "a login cannot be checked");
+                    Err(Unavailable)
+                }
+            }
+        })
+    }
+
+    fn refresh(&self) -> Answer<'_, Arc<Snapshot>> {
+        Box::pin(async move { self.sampler.refresh().await.map_err(|_| Unavailable) })
+    }
+}

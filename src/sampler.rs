@@ -1,0 +1,261 @@
+//! When to ask: each tier reads its collectors one after the other, at its interval, and publishes a new snapshot
+//! after each. One failing collector leaves the others whole, and is tried again sooner than its interval.
+
+mod schedule;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep_until, timeout};
+
+pub use schedule::Intervals;
+use schedule::Scheduled;
+
+use crate::clock::Clock;
+use crate::sources::{Read, SourceError, Sources};
+use crate::statistics::{Collector, FailureKind, Outcome, Snapshot, Tier, Version};
+
+/// How many callers may wait for a fresh reading at once; further ones wait for a place.
+const WAITING_REFRESHES: usize = 64;
+
+/// A caller that waits until everything was read once more.
+type Request = oneshot::Sender<()>;
+
+/// The running sampler: where its snapshots appear, and how to ask for a fresh one.
+#[derive(Debug, Clone)]
+pub struct Sampler {
+    snapshots: watch::Receiver<Arc<Snapshot>>,
+    tiers: Vec<mpsc::Sender<Request>>,
+}
+
+/// The sampler has been stopped, so nothing is read any more.
+#[derive(Debug, Clone, Copy, thiserror::Error)]
+#[error("the exporter is stopping")]
+pub struct Stopped;
+
+impl Sampler {
+    /// Starts to read; the tasks run in `tasks` until that is dropped.
+    pub fn start(
+        sources: Arc<Sources>,
+        intervals: Intervals,
+        clock: Clock,
+        configured_version: Option<Version>,
+        tasks: &mut JoinSet<()>,
+    ) -> Self {
+        let (publish, snapshots) = watch::channel(Arc::new(Snapshot {
+            configured_version,
+            ..Snapshot::default()
+        }));
+        let shared = Arc::new(Shared {
+            sources,
+            intervals,
+            clock,
+            publish,
+        });
+        let tiers = Tier::ALL
+            .into_iter()
+            .map(|tier| {
+                let (request, requests) = mpsc::channel(WAITING_REFRESHES);
+                tasks.spawn(run(Arc::clone(&shared), tier, requests));
+                request
+            })
+            .collect();
+        Self { snapshots, tiers }
+    }
+
+    /// Where each new snapshot appears.
+    pub fn snapshots(&self) -> watch::Receiver<Arc<Snapshot>> {
+        self.snapshots.clone()
+    }
+
+    /// The newest snapshot.
+    pub fn newest(&self) -> Arc<Snapshot> {
+        Arc::clone(&self.snapshots.borrow())
+    }
+
+    /// Reads everything once more and returns when that is done.
+    ///
+    /// Callers that come while a reading runs share the next one, so however many ask, one reads.
+    ///
+    /// # Errors
+    /// When the sampler was stopped.
+    pub async fn refresh(&self) -> Result<Arc<Snapshot>, Stopped> {
+        let mut done = Vec::with_capacity(self.tiers.len());
+        for tier in &self.tiers {
+            let (request, answer) = oneshot::channel();
+            tier.send(request).await.map_err(|_| Stopped)?;
+            done.push(answer);
+        }
+        for answer in done {
+            answer.await.map_err(|_| Stopped)?;
+        }
+        Ok(self.newest())
+    }
+}
+
+/// What the tiers share.
+struct Shared {
+    sources: Arc<Sources>,
+    intervals: Intervals,
+    clock: Clock,
+    publish: watch::Sender<Arc<Snapshot>>,
+}
+
+/// Reads the collectors of one tier for ever.
+async fn run(shared: Arc<Shared>, tier: Tier, mut requests: mpsc::Receiver<Request>) {
+    let mut schedule: Vec<Scheduled> = Collector::ALL
+        .into_iter()
+        .filter(|collector| collector.tier() == tier)
+        .map(|collector| Scheduled::new(collector, Instant::now()))
+        .collect();
+    loop {
+        let earliest = schedule.iter().map(|it| it.due).min();
+        let mut waiting = Vec::new();
+        tokio::select! {
+            () = sleep_until(earliest.unwrap_or_else(Instant::now)) => {}
+            request = requests.recv() => {
+                let Some(request) = request else { return };
+                waiting.push(request);
+                while let Ok(request) = requests.try_recv() {
+                    waiting.push(request);
+                }
+            }
+        }
+        let everything = !waiting.is_empty();
+        shared.read_due(&mut schedule, everything).await;
+        for request in waiting {
+            // A caller that no longer waits has gone away, and needs no answer.
+            request.send(()).ok();
+        }
+    }
+}
+
+impl Shared {
+    /// Reads what is due, or everything.
+    async fn read_due(&self, schedule: &mut [Scheduled], everything: bool) {
+        let now = Instant::now();
+        // When the database is down, waiting for it once in a round is enough.
+        let mut down: Option<SourceError> = None;
+        for scheduled in schedule {
+            if !everything && scheduled.due > now {
+                continue;
+            }
+            let collector = scheduled.collector;
+            let begun = Instant::now();
+            let result = match &down {
+                Some(error) if collector.asks_database() => Err(error.clone()),
+                _ => self.read(collector).await,
+            };
+            let duration = begun.elapsed();
+            if let Err(error) = &result
+                && error.kind.is_database_down()
+            {
+                down = Some(error.clone());
+            }
+            scheduled.finished(
+                &self.intervals,
+                result.as_ref().err().map(|error| error.kind),
+                duration,
+            );
+            self.record(scheduled, result, duration);
+        }
+    }
+
+    async fn read(&self, collector: Collector) -> Result<Read, SourceError> {
+        let known = Arc::clone(&self.publish.borrow());
+        let limit = self.sources.limit();
+        match timeout(limit, self.sources.read(collector, &known)).await {
+            Ok(result) => result,
+            Err(_) => Err(SourceError::new(
+                FailureKind::TimedOut,
+                format!("the reading took longer than {} s", limit.as_secs()),
+            )),
+        }
+    }
+
+    /// Publishes a reading or its failure, and logs what changed by it.
+    fn record(&self, scheduled: &Scheduled, result: Result<Read, SourceError>, duration: Duration) {
+        let collector = scheduled.collector;
+        log_changes(&self.publish.borrow(), collector, &result);
+        let now = self.clock.now();
+        self.publish.send_modify(|published| {
+            let mut snapshot = Snapshot::clone(published);
+            let before = snapshot.outcomes.remove(&collector);
+            let failure = result.as_ref().err().map(|error| error.kind);
+            if collector.asks_database() {
+                snapshot.up = !failure.is_some_and(FailureKind::is_database_down);
+            }
+            let mut outcome = Outcome {
+                failure,
+                duration,
+                last_success: before.as_ref().and_then(|it| it.last_success),
+                interval: scheduled.interval,
+                readings: before.as_ref().map_or(0, |it| it.readings) + 1,
+                failures: before.as_ref().map_or(0, |it| it.failures)
+                    + u64::from(failure.is_some()),
+                indexes: before.map_or_else(Vec::new, |it| it.indexes),
+            };
+            match result {
+                Ok(read) => {
+                    outcome.last_success = Some(now);
+                    outcome.indexes = read.indexes;
+                    if collector.asks_database() {
+                        snapshot.read_at = Some(now);
+                    }
+                    snapshot.put(read.reading);
+                }
+                Err(_) => snapshot.clear(collector),
+            }
+            snapshot.outcomes.insert(collector, outcome);
+            *published = Arc::new(snapshot);
+        });
+    }
+}
+
+/// Logs each change once: not every failure, and a database that is down not once for each collector.
+fn log_changes(before: &Snapshot, collector: Collector, result: &Result<Read, SourceError>) {
+    let name = collector.name();
+    let outcome = before.outcomes.get(&collector);
+    let failed_before = outcome.and_then(|it| it.failure);
+    let first = outcome.is_none();
+    match result {
+        Err(error) if error.kind.is_database_down() => {
+            let nothing_read = before.outcomes.keys().all(|it| !it.asks_database());
+            if before.up || nothing_read {
+                tracing::error!(
+                    reason = %error,
+                    "no database of a workspace can be read; trying again"
+                );
+            } else {
+                tracing::debug!(collector = name, reason = %error, "reading failed");
+            }
+        }
+        Err(error) if failed_before == Some(error.kind) => {
+            tracing::debug!(collector = name, reason = %error, "reading failed again");
+        }
+        Err(error) => {
+            tracing::warn!(collector = name, reason = %error, "reading failed; trying again");
+        }
+        Ok(read) => {
+            if collector.asks_database() && !before.up {
+                tracing::info!("the database is read");
+            }
+            if failed_before.is_some_and(|kind| !kind.is_database_down()) {
+                tracing::info!(collector = name, "reading succeeds again");
+            }
+            let known = outcome.map_or(&[][..], |it| &it.indexes);
+            for index in &read.indexes {
+                if !index.present && (first || !known.contains(index)) {
+                    tracing::warn!(
+                        collector = name,
+                        "an index is missing, so what needs it is left out where the collection is large; create it with db.{}.createIndex({{\"{}\": 1}})",
+                        index.collection,
+                        index.key
+                    );
+                }
+            }
+        }
+    }
+}

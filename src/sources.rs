@@ -1,0 +1,63 @@
+//! Where numbers come from: MongoDB and the host. A source is asked for one section at a time and answers with it or
+//! with the reason why not; when to ask is the sampler's business, how to show the answer the renderers'.
+
+mod error;
+mod host;
+mod mongo;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+pub use error::SourceError;
+use host::HostSource;
+pub use mongo::{Mongo, MongoSettings};
+
+use crate::clock::Clock;
+use crate::statistics::{Collector, IndexCheck, Reading, Snapshot};
+
+/// A section, and the indexes that were looked for on the way.
+#[derive(Debug)]
+pub struct Read {
+    /// The section.
+    pub reading: Reading,
+    /// Indexes that its queries rely on, and whether they exist.
+    pub indexes: Vec<IndexCheck>,
+}
+
+/// Both sources.
+#[derive(Debug)]
+pub struct Sources {
+    mongo: Arc<Mongo>,
+    host: HostSource,
+}
+
+impl Sources {
+    /// Sources that have not been asked yet; nothing is connected or read here.
+    pub fn new(mongo: Arc<Mongo>, clock: Clock) -> Self {
+        Self {
+            mongo,
+            host: HostSource::new(clock),
+        }
+    }
+
+    /// Reads one section. `known` is what was read before: the host looks for the processes of known instances, and
+    /// some definitions depend on the workspace's version.
+    ///
+    /// # Errors
+    /// When the source did not answer, refused, or took longer than the limit; see [`SourceError`].
+    pub async fn read(&self, collector: Collector, known: &Snapshot) -> Result<Read, SourceError> {
+        if collector == Collector::Host {
+            let reading = self.host.read(known.instances.clone()).await?;
+            return Ok(Read {
+                reading,
+                indexes: Vec::new(),
+            });
+        }
+        self.mongo.read(collector, known).await
+    }
+
+    /// The longest time that one reading may take, whatever happens.
+    pub fn limit(&self) -> Duration {
+        self.mongo.limit()
+    }
+}

@@ -1,0 +1,78 @@
+//! What only `/proc` tells: where each processor's time went, and process ids as another name space sees them.
+
+use std::fs;
+
+use crate::statistics::CpuTimes;
+
+/// Seconds since the machine started, with their fraction.
+pub fn uptime() -> Option<f64> {
+    let text = fs::read_to_string("/proc/uptime").ok()?;
+    text.split_whitespace().next()?.parse().ok()
+}
+
+/// Times of every processor, in their order.
+pub fn cpu_times() -> Option<Vec<CpuTimes>> {
+    let text = fs::read_to_string("/proc/stat").ok()?;
+    let ticks = rustix::param::clock_ticks_per_second();
+    Some(parse_cpu_times(&text, ticks as f64))
+}
+
+fn parse_cpu_times(stat: &str, ticks_per_second: f64) -> Vec<CpuTimes> {
+    stat.lines()
+        .filter(|line| line.starts_with("cpu") && !line.starts_with("cpu "))
+        .map(|line| {
+            let mut seconds = line
+                .split_whitespace()
+                .skip(1)
+                .map(|ticks| ticks.parse::<f64>().unwrap_or_default() / ticks_per_second);
+            let mut next = || seconds.next().unwrap_or_default();
+            CpuTimes {
+                user: next(),
+                nice: next(),
+                system: next(),
+                idle: next(),
+                iowait: next(),
+                irq: next(),
+                softirq: next(),
+                steal: next(),
+            }
+        })
+        .collect()
+}
+
+/// Threads of this process.
+pub fn threads() -> Option<u64> {
+    let status = fs::read_to_string("/proc/self/status").ok()?;
+    field(&status, "Threads:")?.trim().parse().ok()
+}
+
+/// The value of a line of `/proc/PID/status`.
+pub fn field<'a>(status: &'a str, name: &str) -> Option<&'a str> {
+    status.lines().find_map(|line| line.strip_prefix(name))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_processor_has_its_times_and_the_sum_of_all_is_left_out() {
+        let stat =
+            "cpu  30 0 0 0\ncpu0 100 2 30 400 5 6 7 8 0 0\ncpu1 200 0 0 0 0 0 0 0 0 0\nintr 1\n";
+        let times = parse_cpu_times(stat, 100.0);
+        assert_eq!(times.len(), 2);
+        assert_eq!(
+            times[0],
+            CpuTimes {
+                user: 1.0,
+                nice: 0.02,
+                system: 0.3,
+                idle: 4.0,
+                iowait: 0.05,
+                irq: 0.06,
+                softirq: 0.07,
+                steal: 0.08,
+            }
+        );
+    }
+}

@@ -1,0 +1,288 @@
+//! Reading MongoDB: the connection, its limits, and the few kinds of question that the sections ask.
+//!
+//! Everything here reads. Each question carries a server-side time limit, waits on the client's side hardly longer,
+//! and goes to a secondary where there is one. The sections' own questions stand in the files below this one.
+
+mod accounts;
+mod activity;
+mod connection;
+mod convert;
+mod counts;
+mod indexes;
+mod instances;
+mod messages;
+mod presence;
+mod rooms;
+mod server;
+mod sessions;
+mod stored;
+mod users;
+mod workspace;
+
+use std::time::Duration;
+
+use futures_util::TryStreamExt;
+use jiff::tz::TimeZone;
+use mongodb::Collection;
+use mongodb::bson::Document;
+use mongodb::options::Hint;
+use tokio::time::timeout;
+
+pub use accounts::Account;
+use connection::Connection;
+pub use connection::MongoSettings;
+use indexes::{Access, Indexes};
+
+use super::{Read, SourceError};
+use crate::clock::Clock;
+use crate::statistics::{Collector, FailureKind, Reading, Snapshot};
+
+/// How much longer than the server's limit the client waits for an answer before it gives up the connection.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// A Rocket.Chat workspace's database.
+#[derive(Debug)]
+pub struct Mongo {
+    connection: Connection,
+    query_timeout: Duration,
+    clock: Clock,
+    timezone: TimeZone,
+}
+
+/// One reading of one section: it asks, and notes which indexes it looked for.
+struct Question<'a> {
+    mongo: &'a Mongo,
+    database: mongodb::Database,
+    indexes: Indexes,
+    collector: Collector,
+}
+
+impl Mongo {
+    /// A database that is not connected yet: the first question does that.
+    pub fn new(settings: MongoSettings, clock: Clock, timezone: TimeZone) -> Self {
+        Self {
+            query_timeout: settings.query_timeout,
+            connection: Connection::new(settings),
+            clock,
+            timezone,
+        }
+    }
+
+    /// The longest time that one reading may take: connecting, and a handful of questions at their limit.
+    pub fn limit(&self) -> Duration {
+        (self.query_timeout + GRACE) * 4
+    }
+
+    /// Reads one section.
+    pub async fn read(&self, collector: Collector, known: &Snapshot) -> Result<Read, SourceError> {
+        let mut question = Question {
+            mongo: self,
+            database: self.connection.database().await?,
+            indexes: Indexes::default(),
+            collector,
+        };
+        let reading = match collector {
+            Collector::Instances => Reading::Instances(instances::read(&question).await?),
+            Collector::Presence => Reading::Presence(presence::read(&mut question).await?),
+            Collector::Workspace => Reading::Workspace(workspace::read(&question, known).await?),
+            Collector::Server => Reading::Server(server::read(&question).await?),
+            Collector::Stored => Reading::Stored(stored::read(&mut question).await?),
+            Collector::Activity => Reading::Activity(activity::read(&mut question).await?),
+            Collector::Messages => Reading::Messages(messages::read(&mut question).await?),
+            Collector::Omnichannel => {
+                Reading::Omnichannel(counts::omnichannel(&mut question).await?)
+            }
+            Collector::Federation => Reading::Federation(counts::federation(&question).await?),
+            Collector::Integrations => {
+                Reading::Integrations(counts::integrations(&question).await?)
+            }
+            Collector::Apps => Reading::Apps(counts::apps(&question).await?),
+            Collector::Push => Reading::Push(counts::push(&question).await?),
+            Collector::Uploads => Reading::Uploads(counts::uploads(&question).await?),
+            Collector::Users => Reading::Users(users::read(&question).await?),
+            Collector::Rooms => Reading::Rooms(rooms::read(&question).await?),
+            Collector::Sessions => Reading::Sessions(sessions::read(&question, known).await?),
+            Collector::Host => {
+                return Err(SourceError::new(
+                    FailureKind::Other,
+                    "the host is not read from MongoDB",
+                ));
+            }
+        };
+        Ok(Read {
+            reading,
+            indexes: question.indexes.checks(),
+        })
+    }
+
+    /// The account that a user id and a login token belong to; `None` when there is none or it is deactivated.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn account(
+        &self,
+        user_id: &str,
+        token: &str,
+    ) -> Result<Option<Account>, SourceError> {
+        let question = Question {
+            mongo: self,
+            database: self.connection.database().await?,
+            indexes: Indexes::default(),
+            collector: Collector::Users,
+        };
+        accounts::find(&question, user_id, token).await
+    }
+
+    /// Ends the connections.
+    pub async fn close(&self) {
+        self.connection.close().await;
+    }
+
+    /// Waits for an answer: the server stops at its own limit, this one is for servers that no longer speak.
+    async fn within<T>(
+        &self,
+        answer: impl Future<Output = Result<T, mongodb::error::Error>>,
+    ) -> Result<T, SourceError> {
+        let limit = self.query_timeout + GRACE;
+        match timeout(limit, answer).await {
+            Ok(answer) => Ok(answer?),
+            Err(_) => Err(SourceError::new(
+                FailureKind::Unreachable,
+                format!("MongoDB did not answer within {} s", limit.as_secs()),
+            )),
+        }
+    }
+}
+
+impl Question<'_> {
+    fn collection(&self, name: &str) -> Collection<Document> {
+        self.database.collection(name)
+    }
+
+    /// What profilers and logs of the server show beside a query.
+    fn comment(&self) -> String {
+        format!("rocketchat-exporter {}", self.collector.name())
+    }
+
+    /// All documents that a pipeline makes.
+    async fn aggregate(
+        &self,
+        collection: &str,
+        pipeline: Vec<Document>,
+        hint: Option<Hint>,
+    ) -> Result<Vec<Document>, SourceError> {
+        let collection = self.collection(collection);
+        let ask = async {
+            let mut aggregate = collection
+                .aggregate(pipeline)
+                .allow_disk_use(true)
+                .comment(self.comment())
+                .max_time(self.mongo.query_timeout);
+            if let Some(hint) = hint {
+                aggregate = aggregate.hint(hint);
+            }
+            aggregate.await?.try_collect().await
+        };
+        self.mongo.within(ask).await
+    }
+
+    /// The first document that matches.
+    async fn find_one(
+        &self,
+        collection: &str,
+        filter: Document,
+        projection: Document,
+    ) -> Result<Option<Document>, SourceError> {
+        let collection = self.collection(collection);
+        let ask = collection
+            .find_one(filter)
+            .projection(projection)
+            .comment(self.comment())
+            .max_time(self.mongo.query_timeout);
+        self.mongo.within(ask.into_future()).await
+    }
+
+    /// All documents that match.
+    async fn find(
+        &self,
+        collection: &str,
+        filter: Document,
+        projection: Document,
+    ) -> Result<Vec<Document>, SourceError> {
+        let collection = self.collection(collection);
+        let ask = async {
+            collection
+                .find(filter)
+                .projection(projection)
+                .comment(self.comment())
+                .max_time(self.mongo.query_timeout)
+                .await?
+                .try_collect()
+                .await
+        };
+        self.mongo.within(ask).await
+    }
+
+    /// The number of documents as the collection's metadata tells it, without looking at one.
+    async fn estimated_count(&self, collection: &str) -> Result<u64, SourceError> {
+        let collection = self.collection(collection);
+        let ask = collection
+            .estimated_document_count()
+            .comment(self.comment())
+            .max_time(self.mongo.query_timeout);
+        self.mongo.within(ask.into_future()).await
+    }
+
+    /// How a query that needs an index on `key` may run; see [`Access`].
+    async fn access(
+        &mut self,
+        collection: &'static str,
+        key: &'static str,
+    ) -> Result<Access, SourceError> {
+        if let Some(name) = self.index(collection, key).await? {
+            return Ok(Access::Index(Hint::Name(name)));
+        }
+        if collection != indexes::NEVER_SCANNED
+            && self.estimated_count(collection).await? <= indexes::SMALL
+        {
+            return Ok(Access::SmallScan);
+        }
+        Ok(Access::Refused)
+    }
+
+    /// The number of documents that match, by an index alone; `None` when there is no such index.
+    ///
+    /// The server's `count` command is used because it alone counts an index's entries without fetching documents.
+    async fn indexed_count(
+        &mut self,
+        collection: &'static str,
+        key: &'static str,
+        filter: Document,
+    ) -> Result<Option<u64>, SourceError> {
+        let hint = match self.access(collection, key).await? {
+            Access::Index(hint) => Some(hint),
+            Access::SmallScan => None,
+            Access::Refused => return Ok(None),
+        };
+        let mut command = mongodb::bson::doc! {
+            "count": collection,
+            "query": filter,
+            "maxTimeMS": convert::milliseconds(self.mongo.query_timeout),
+            "comment": self.comment(),
+        };
+        if let Some(Hint::Name(name)) = hint {
+            command.insert("hint", name);
+        }
+        let database = &self.database;
+        let answer = self
+            .mongo
+            .within(
+                database
+                    .run_command(command)
+                    .selection_criteria(self.mongo.connection.preference())
+                    .into_future(),
+            )
+            .await?;
+        Ok(convert::count(answer.get("n")))
+    }
+}

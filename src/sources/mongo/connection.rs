@@ -1,0 +1,149 @@
+//! Connecting to MongoDB, lazily, and finding the database that is Rocket.Chat's.
+
+use std::time::Duration;
+
+use mongodb::bson::doc;
+use mongodb::options::{ClientOptions, ReadPreference, SelectionCriteria, ServerMonitoringMode};
+use mongodb::{Client, Database};
+use tokio::sync::Mutex;
+
+use crate::secret::Secret;
+use crate::sources::SourceError;
+use crate::statistics::FailureKind;
+
+/// Collections that every Rocket.Chat database has.
+const TELLING_COLLECTIONS: [&str; 3] = ["rocketchat_settings", "rocketchat_room", "users"];
+
+/// How to reach the workspace's database.
+#[derive(Debug, Clone)]
+pub struct MongoSettings {
+    /// The connection string, complete with its password.
+    pub uri: Secret,
+    /// The database; `None` means the one in the connection string, else the one that looks like Rocket.Chat's.
+    pub database: Option<String>,
+    /// The server-side limit of every query.
+    pub query_timeout: Duration,
+    /// How long to wait for a server that can be asked.
+    pub connect_timeout: Duration,
+    /// Connections for queries, to each server; the driver adds one to each that watches its state.
+    pub max_connections: u32,
+}
+
+/// A connection that is made by the first question.
+#[derive(Debug)]
+pub struct Connection {
+    settings: MongoSettings,
+    database: Mutex<Option<Database>>,
+}
+
+impl Connection {
+    pub fn new(settings: MongoSettings) -> Self {
+        Self {
+            settings,
+            database: Mutex::new(None),
+        }
+    }
+
+    /// The workspace's database.
+    ///
+    /// The lock is held while the client is made and the database is found, so that this happens once.
+    pub async fn database(&self) -> Result<Database, SourceError> {
+        let mut known = self.database.lock().await;
+        if let Some(database) = &*known {
+            return Ok(database.clone());
+        }
+        let client = self.client().await?;
+        match self.find(&client).await {
+            Ok(database) => {
+                *known = Some(database.clone());
+                Ok(database)
+            }
+            Err(error) => {
+                // A client that is only dropped goes on watching its servers for a while.
+                client.shutdown().immediate(true).await;
+                Err(error)
+            }
+        }
+    }
+
+    /// Where a command is sent that is not sent by a collection's own method.
+    #[expect(
+        clippy::unused_self,
+        reason = "belongs to the connection, as the preference of the methods does"
+    )]
+    pub fn preference(&self) -> SelectionCriteria {
+        SelectionCriteria::ReadPreference(ReadPreference::SecondaryPreferred { options: None })
+    }
+
+    /// Ends the connections.
+    pub async fn close(&self) {
+        if let Some(database) = self.database.lock().await.take() {
+            database.client().clone().shutdown().immediate(true).await;
+        }
+    }
+
+    async fn client(&self) -> Result<Client, SourceError> {
+        let settings = &self.settings;
+        let mut options = ClientOptions::parse(settings.uri.reveal())
+            .await
+            .map_err(|error| {
+                let error = SourceError::from(error);
+                SourceError::new(error.kind, settings.uri.redact(&error.message))
+            })?;
+        options.app_name = Some("rocketchat-exporter".to_owned());
+        options.max_pool_size = Some(settings.max_connections);
+        options.min_pool_size = Some(0);
+        options.connect_timeout = Some(settings.connect_timeout);
+        options.server_selection_timeout = Some(settings.connect_timeout);
+        // The other modes keep a second connection to each server, only to measure its latency.
+        options.server_monitoring_mode = Some(ServerMonitoringMode::Poll);
+        options
+            .selection_criteria
+            .get_or_insert_with(|| self.preference());
+        Ok(Client::with_options(options)?)
+    }
+
+    async fn find(&self, client: &Client) -> Result<Database, SourceError> {
+        if let Some(name) = &self.settings.database {
+            return Ok(client.database(name));
+        }
+        if let Some(database) = client.default_database() {
+            return Ok(database);
+        }
+        let mut candidates = Vec::new();
+        for name in client.list_database_names().await? {
+            if is_rocket_chat(&client.database(&name)).await? {
+                candidates.push(name);
+            }
+        }
+        match candidates.as_slice() {
+            [name] => {
+                tracing::info!(database = name, "found the database");
+                Ok(client.database(name))
+            }
+            [] => Err(SourceError::new(
+                FailureKind::NoDatabase,
+                "no database of this MongoDB server has Rocket.Chat's collections, as far as this user may see; name it with --mongodb.database",
+            )),
+            several => Err(SourceError::new(
+                FailureKind::NoDatabase,
+                format!(
+                    "several databases have Rocket.Chat's collections: {}; choose one with --mongodb.database",
+                    several.join(", ")
+                ),
+            )),
+        }
+    }
+}
+
+async fn is_rocket_chat(database: &Database) -> Result<bool, SourceError> {
+    if ["admin", "config", "local"].contains(&database.name()) {
+        return Ok(false);
+    }
+    let names = database
+        .list_collection_names()
+        .authorized_collections(true)
+        .filter(doc! { "name": { "$in": TELLING_COLLECTIONS.as_slice() } })
+        .await?;
+    Ok(names.len() == TELLING_COLLECTIONS.len())
+}

@@ -1,0 +1,166 @@
+//! From BSON to the model: odd types and odd numbers are met here, and none of them is an error.
+
+use std::borrow::Cow;
+use std::time::Duration;
+
+use mongodb::bson::{Bson, Document, doc};
+
+use crate::statistics::{Timestamp, Value};
+
+/// Whole numbers up to here are exact in JavaScript; larger ones Rocket.Chat answers as texts.
+const MAX_SAFE_INTEGER: i64 = (1 << 53) - 1;
+
+/// The last instant that JavaScript's dates can tell, in milliseconds; the first is its negative.
+const MAX_DATE: i64 = 8_640_000_000_000_000;
+
+/// A duration for `maxTimeMS`, at least one millisecond because zero means no limit.
+pub fn milliseconds(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis())
+        .unwrap_or(i64::MAX)
+        .max(1)
+}
+
+/// Any number as a floating one; `None` for everything else.
+pub fn number(value: Option<&Bson>) -> Option<f64> {
+    match value? {
+        Bson::Int32(number) => Some(f64::from(*number)),
+        Bson::Int64(number) => Some(*number as f64),
+        Bson::Double(number) => Some(*number),
+        Bson::Decimal128(number) => number.to_string().parse().ok(),
+        _ => None,
+    }
+}
+
+/// A number that counts things; `None` for anything that cannot.
+pub fn count(value: Option<&Bson>) -> Option<u64> {
+    match value? {
+        Bson::Int32(number) => u64::try_from(*number).ok(),
+        Bson::Int64(number) => u64::try_from(*number).ok(),
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "checked to be a whole number in range"
+        )]
+        Bson::Double(number) if *number >= 0.0 && *number < 9.0e15 && number.fract() == 0.0 => {
+            Some(*number as u64)
+        }
+        _ => None,
+    }
+}
+
+/// A field of an aggregation's result that the pipeline itself counted.
+pub fn counted(document: &Document, key: &str) -> u64 {
+    count(document.get(key)).unwrap_or_default()
+}
+
+/// A field of an aggregation's result that the pipeline itself summed from finite numbers.
+pub fn summed(document: &Document, key: &str) -> f64 {
+    number(document.get(key)).unwrap_or_default()
+}
+
+/// An instant, when it is a date.
+pub fn timestamp(value: Option<&Bson>) -> Option<Timestamp> {
+    match value? {
+        Bson::DateTime(date) => Some(Timestamp(date.timestamp_millis())),
+        _ => None,
+    }
+}
+
+/// A text, when it is one.
+pub fn text(value: Option<&Bson>) -> Option<String> {
+    match value? {
+        Bson::String(text) => Some(text.clone()),
+        _ => None,
+    }
+}
+
+/// An expression that is `path` where it is a finite number, else 0: one odd document must not spoil a sum.
+///
+/// Numbers stand together in BSON's order of types, not-a-number first among them.
+pub fn finite(path: &str) -> Document {
+    doc! { "$cond": [is_finite(path), path, 0] }
+}
+
+/// An expression that tells whether `path` is a finite number.
+pub fn is_finite(path: &str) -> Document {
+    doc! { "$and": [
+        { "$gt": [path, f64::NEG_INFINITY] },
+        { "$lt": [path, f64::INFINITY] },
+    ] }
+}
+
+/// A value as Rocket.Chat's JSON shows it; `None` for what it leaves out.
+pub fn value(bson: &Bson) -> Option<Value> {
+    Some(match bson {
+        Bson::Double(number) => Value::Number(*number),
+        Bson::String(text) | Bson::Symbol(text) => Value::Text(text.clone()),
+        Bson::Array(items) => Value::List(
+            items
+                .iter()
+                .map(|item| value(item).unwrap_or(Value::Null))
+                .collect(),
+        ),
+        Bson::Document(document) => object(document),
+        Bson::Boolean(value) => Value::Bool(*value),
+        Bson::Int32(number) => Value::Integer((*number).into()),
+        Bson::Int64(number) if number.abs() <= MAX_SAFE_INTEGER => Value::Integer(*number),
+        Bson::Int64(number) => Value::Text(number.to_string()),
+        Bson::Timestamp(timestamp) => Value::Text(
+            ((u64::from(timestamp.time) << 32) | u64::from(timestamp.increment)).to_string(),
+        ),
+        Bson::DateTime(date) => match date.timestamp_millis() {
+            instant if instant.abs() <= MAX_DATE => Value::Date(Timestamp(instant)),
+            _ => Value::Null,
+        },
+        Bson::ObjectId(id) => Value::Text(id.to_hex()),
+        Bson::Decimal128(number) => {
+            Value::object([("$numberDecimal", Some(Value::text(number.to_string())))])
+        }
+        Bson::Binary(binary) => Value::Text(base64(&binary.bytes)),
+        Bson::Undefined => return None,
+        Bson::Null
+        | Bson::RegularExpression(_)
+        | Bson::JavaScriptCode(_)
+        | Bson::JavaScriptCodeWithScope(_)
+        | Bson::MaxKey
+        | Bson::MinKey
+        | Bson::DbPointer(_) => Value::Null,
+    })
+}
+
+/// A document as an object, in its own order.
+pub fn object(document: &Document) -> Value {
+    Value::Object(
+        document
+            .iter()
+            .filter_map(|(key, bson)| Some((Cow::Owned(key.clone()), value(bson)?)))
+            .collect(),
+    )
+}
+
+fn base64(bytes: &[u8]) -> String {
+    use base64::Engine;
+    base64::engine::general_purpose::STANDARD.encode(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_that_javascript_cannot_hold_become_texts() {
+        assert_eq!(
+            value(&Bson::Int64(1 << 53)),
+            Some(Value::text("9007199254740992"))
+        );
+        assert_eq!(value(&Bson::Int64(7)), Some(Value::Integer(7)));
+    }
+
+    #[test]
+    fn a_count_is_never_negative_nor_broken() {
+        assert_eq!(count(Some(&Bson::Int32(-1))), None);
+        assert_eq!(count(Some(&Bson::Double(1.5))), None);
+        assert_eq!(count(Some(&Bson::Double(f64::NAN))), None);
+        assert_eq!(count(Some(&Bson::Double(3.0))), Some(3));
+    }
+}

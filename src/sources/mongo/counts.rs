@@ -1,0 +1,109 @@
+//! Small questions: counts from metadata or an index, and passes over collections that are small by nature.
+
+use mongodb::bson::{Document, doc};
+
+use super::{Question, convert};
+use crate::sources::SourceError;
+use crate::statistics::{Apps, Federation, Integrations, Omnichannel, Push, Uploads};
+
+pub async fn omnichannel(question: &mut Question<'_>) -> Result<Omnichannel, SourceError> {
+    Ok(Omnichannel {
+        visitors: question
+            .estimated_count("rocketchat_livechat_visitor")
+            .await?,
+        agents: with_role(question, "livechat-agent").await?,
+        managers: with_role(question, "livechat-manager").await?,
+    })
+}
+
+async fn with_role(question: &mut Question<'_>, role: &str) -> Result<Option<u64>, SourceError> {
+    question
+        .indexed_count("users", "roles", doc! { "roles": role })
+        .await
+}
+
+pub async fn federation(question: &Question<'_>) -> Result<Federation, SourceError> {
+    Ok(Federation {
+        servers: question
+            .estimated_count("rocketchat_federation_servers")
+            .await?,
+    })
+}
+
+pub async fn push(question: &Question<'_>) -> Result<Push, SourceError> {
+    Ok(Push {
+        queued: question
+            .estimated_count("rocketchat_notification_queue")
+            .await?,
+    })
+}
+
+pub async fn integrations(question: &Question<'_>) -> Result<Integrations, SourceError> {
+    let pipeline = vec![doc! { "$group": {
+        "_id": { "type": "$type", "enabled": { "$eq": ["$enabled", true] } },
+        "count": { "$sum": 1 },
+        "withScript": { "$sum": { "$cond": [{ "$eq": ["$scriptEnabled", true] }, 1, 0] } },
+    } }];
+    let mut integrations = Integrations::default();
+    for group in question
+        .aggregate("rocketchat_integrations", pipeline, None)
+        .await?
+    {
+        let count = convert::counted(&group, "count");
+        integrations.total += count;
+        integrations.with_script += convert::counted(&group, "withScript");
+        let Ok(id) = group.get_document("_id") else {
+            continue;
+        };
+        let enabled = if id.get_bool("enabled").unwrap_or(false) {
+            count
+        } else {
+            0
+        };
+        match id.get_str("type") {
+            Ok("webhook-incoming") => {
+                integrations.incoming += count;
+                integrations.incoming_enabled += enabled;
+            }
+            Ok("webhook-outgoing") => {
+                integrations.outgoing += count;
+                integrations.outgoing_enabled += enabled;
+            }
+            _ => {}
+        }
+    }
+    Ok(integrations)
+}
+
+pub async fn apps(question: &Question<'_>) -> Result<Apps, SourceError> {
+    let pipeline = vec![doc! { "$group": { "_id": "$status", "count": { "$sum": 1 } } }];
+    let mut apps = Apps::default();
+    for group in question
+        .aggregate("rocketchat_apps", pipeline, None)
+        .await?
+    {
+        let count = convert::counted(&group, "count");
+        match group.get_str("_id") {
+            Ok("auto_enabled" | "manually_enabled") => apps.enabled += count,
+            Ok("manually_disabled") => apps.disabled += count,
+            _ => apps.failed += count,
+        }
+    }
+    Ok(apps)
+}
+
+pub async fn uploads(question: &Question<'_>) -> Result<Uploads, SourceError> {
+    let pipeline = vec![doc! { "$group": {
+        "_id": mongodb::bson::Bson::Null,
+        "files": { "$sum": 1 },
+        "bytes": { "$sum": convert::finite("$size") },
+    } }];
+    let groups = question
+        .aggregate("rocketchat_uploads", pipeline, None)
+        .await?;
+    let all = groups.first().cloned().unwrap_or_else(Document::new);
+    Ok(Uploads {
+        files: convert::counted(&all, "files"),
+        bytes: convert::summed(&all, "bytes"),
+    })
+}

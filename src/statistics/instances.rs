@@ -1,0 +1,171 @@
+//! Application instances, by the heartbeats that they write.
+
+use std::time::Duration;
+
+use super::{
+    Collector, Field, Metric,
+    Origin::{Fresh, FreshElseStored},
+    Quantity, Read, Sample, Snapshot, Table, Timestamp, Value, Versions, count,
+};
+
+/// How young a heartbeat must be: instances write one every 10 s, and MongoDB removes records after 60 s.
+pub const LIVE_FOR: Duration = Duration::from_mins(1);
+
+/// One record of the collection `instances`.
+#[derive(Debug, Clone)]
+pub struct Instance {
+    /// Random for each start of a process.
+    pub id: String,
+    /// Process id, in the instance's own name space.
+    pub pid: Option<u64>,
+    /// When the instance registered.
+    pub created_at: Option<Timestamp>,
+    /// Its newest heartbeat.
+    pub heartbeat: Option<Timestamp>,
+    /// `extraInformation.host` and `.port`.
+    pub address: String,
+    /// `extraInformation.nodeVersion` (3.10 and later).
+    pub node_version: Option<String>,
+    /// `extraInformation.conns`: open sessions, with a user or without (6.0 and later).
+    pub connections: Option<u64>,
+}
+
+/// All records, and the server's clock to judge them by.
+#[derive(Debug, Clone)]
+pub struct Instances {
+    /// The time at the database when they were read.
+    pub now: Timestamp,
+    /// Every record, live or not.
+    pub records: Vec<Instance>,
+}
+
+impl Instances {
+    /// Records whose heartbeat is at most [`LIVE_FOR`] away from the server's clock, to either side.
+    pub fn live(&self) -> impl Iterator<Item = &Instance> {
+        self.records.iter().filter(|instance| {
+            let away = instance.heartbeat.and_then(|heartbeat| {
+                self.now
+                    .since(heartbeat)
+                    .or_else(|| heartbeat.since(self.now))
+            });
+            away.is_some_and(|away| away <= LIVE_FOR)
+        })
+    }
+
+    /// The live instance that registered first: the document describes one process.
+    fn first(&self) -> Option<&Instance> {
+        self.live()
+            .min_by_key(|instance| (instance.created_at, &instance.id))
+    }
+}
+
+fn of_each(instances: &Instances, read: impl Fn(&Instance) -> Option<f64>) -> Vec<Sample> {
+    instances
+        .records
+        .iter()
+        .filter_map(|instance| Some(Sample::of(instance.id.clone(), read(instance)?)))
+        .collect()
+}
+
+pub(super) const SECTION: Table<Instances> = Table {
+    collector: Collector::Instances,
+    title: "Instances",
+    find: |snapshot: &Snapshot| snapshot.instances.as_deref(),
+    metrics: &[
+        Metric {
+            name: "rocketchat_instances",
+            help: "Application instances with a heartbeat within the last 60 seconds of the database's clock.",
+            source: "instances: _updatedAt",
+            quantity: Quantity::Count,
+            read: Read::One(|instances| count(instances.live().count() as u64)),
+        },
+        Metric {
+            name: "rocketchat_instance_info",
+            help: "Each recorded instance: its address, process id and Node version (3.10 and later).",
+            source: "instances: extraInformation, pid",
+            quantity: Quantity::Info,
+            read: Read::By(
+                &["instance_id", "address", "pid", "node_version"],
+                |instances| {
+                    instances
+                        .records
+                        .iter()
+                        .map(|instance| Sample {
+                            labels: vec![
+                                instance.id.clone().into(),
+                                instance.address.clone().into(),
+                                instance
+                                    .pid
+                                    .map(|pid| pid.to_string())
+                                    .unwrap_or_default()
+                                    .into(),
+                                instance.node_version.clone().unwrap_or_default().into(),
+                            ],
+                            value: 1.0,
+                        })
+                        .collect()
+                },
+            ),
+        },
+        Metric {
+            name: "rocketchat_instance_heartbeat_timestamp_seconds",
+            help: "Newest heartbeat of each recorded instance.",
+            source: "instances: _updatedAt",
+            quantity: Quantity::Instant,
+            read: Read::By(&["instance_id"], |instances| {
+                of_each(instances, |it| it.heartbeat.map(Timestamp::seconds))
+            }),
+        },
+        Metric {
+            name: "rocketchat_instance_start_timestamp_seconds",
+            help: "When each recorded instance registered.",
+            source: "instances: _createdAt",
+            quantity: Quantity::Instant,
+            read: Read::By(&["instance_id"], |instances| {
+                of_each(instances, |it| it.created_at.map(Timestamp::seconds))
+            }),
+        },
+        Metric {
+            name: "rocketchat_instance_connections",
+            help: "Open client sessions of each recorded instance, with or without a user (6.0 and later).",
+            source: "instances: extraInformation.conns",
+            quantity: Quantity::Count,
+            read: Read::By(&["instance_id"], |instances| {
+                of_each(instances, |it| it.connections.and_then(count))
+            }),
+        },
+    ],
+    fields: &[
+        Field {
+            path: "instanceCount",
+            versions: Versions::since(0, 16, 0),
+            meaning: "instances with a heartbeat within the last 60 seconds",
+            origin: Fresh(|instances| Some(Value::count(instances.live().count() as u64))),
+        },
+        Field {
+            path: "process.nodeVersion",
+            versions: Versions::since(0, 51, 0),
+            meaning: "version of Node, as the first live instance registered it",
+            origin: FreshElseStored(|instances| {
+                Some(Value::text(instances.first()?.node_version.as_ref()?))
+            }),
+        },
+        Field {
+            path: "process.pid",
+            versions: Versions::since(0, 51, 0),
+            meaning: "process id of the live instance that registered first",
+            origin: Fresh(|instances| instances.first()?.pid.map(Value::count)),
+        },
+        Field {
+            path: "process.uptime",
+            versions: Versions::since(0, 51, 0),
+            meaning: "seconds since that instance registered",
+            origin: Fresh(|instances| {
+                let created_at = instances.first()?.created_at?;
+                Some(Value::Number(
+                    instances.now.since(created_at)?.as_secs_f64(),
+                ))
+            }),
+        },
+    ],
+};

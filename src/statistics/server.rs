@@ -1,0 +1,57 @@
+//! The MongoDB server that holds the workspace.
+
+use super::{
+    Collector, Field, Metric,
+    Origin::{Fresh, Stored},
+    Quantity, Read, Sample, Snapshot, Table, Value, Versions,
+};
+
+/// What the server says of itself.
+#[derive(Debug, Clone)]
+pub struct Server {
+    /// Version of the server that answered.
+    pub version: String,
+    /// Its storage engine, or `unknown` when `serverStatus` is not permitted, as Rocket.Chat says it.
+    pub storage_engine: String,
+}
+
+pub(super) const SECTION: Table<Server> = Table {
+    collector: Collector::Server,
+    title: "MongoDB",
+    find: |snapshot: &Snapshot| snapshot.server.as_deref(),
+    metrics: &[Metric {
+        name: "rocketchat_mongodb_info",
+        help: "The MongoDB server that answered; the storage engine is unknown without the privilege serverStatus.",
+        source: "commands serverStatus, else buildInfo",
+        quantity: Quantity::Info,
+        read: Read::By(&["version", "storage_engine"], |server| {
+            vec![Sample {
+                labels: vec![
+                    server.version.clone().into(),
+                    server.storage_engine.clone().into(),
+                ],
+                value: 1.0,
+            }]
+        }),
+    }],
+    fields: &[
+        Field {
+            path: "oplogEnabled",
+            versions: Versions::since(0, 49, 3),
+            meaning: "whether Rocket.Chat's process reads the oplog",
+            origin: Stored,
+        },
+        Field {
+            path: "mongoVersion",
+            versions: Versions::since(0, 73, 1),
+            meaning: "version of the MongoDB server",
+            origin: Fresh(|server| Some(Value::text(&server.version))),
+        },
+        Field {
+            path: "mongoStorageEngine",
+            versions: Versions::since(1, 0, 0),
+            meaning: "storage engine of the MongoDB server, or unknown",
+            origin: Fresh(|server| Some(Value::text(&server.storage_engine))),
+        },
+    ],
+};

@@ -1,0 +1,332 @@
+//! Everything known at one moment: the newest reading of each section, and how each reading went.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::{
+    Activity, Apps, Federation, Host, Instances, Integrations, Messages, Omnichannel, OwnProcess,
+    Presence, Push, Rooms, Server, Sessions, Stored, Timestamp, Uploads, Users, Version, Workspace,
+};
+
+/// How often a section is read; each tier's interval is a setting.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Tier {
+    /// What moves within seconds and costs next to nothing: presence, instances, the host.
+    Fast,
+    /// What moves within minutes: users, rooms, messages, settings.
+    Normal,
+    /// Full scans: sizes of uploads, session history.
+    Slow,
+}
+
+impl Tier {
+    /// Every tier.
+    pub const ALL: [Self; 3] = [Self::Fast, Self::Normal, Self::Slow];
+
+    /// The word used in the reference.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Fast => "fast",
+            Self::Normal => "normal",
+            Self::Slow => "slow",
+        }
+    }
+}
+
+/// One part of the collection: it asks for one section.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Collector {
+    /// Live application instances.
+    Instances,
+    /// Who is online.
+    Presence,
+    /// The machine and the processes on it.
+    Host,
+    /// Identity, settings and migration level.
+    Workspace,
+    /// The MongoDB server itself.
+    Server,
+    /// The newest document that Rocket.Chat stored.
+    Stored,
+    /// Latest login, message and reading.
+    Activity,
+    /// Messages and threads.
+    Messages,
+    /// Agents and visitors.
+    Omnichannel,
+    /// Federated servers.
+    Federation,
+    /// Webhooks.
+    Integrations,
+    /// Installed apps.
+    Apps,
+    /// Notifications that wait to be sent.
+    Push,
+    /// Accounts by kind and state.
+    Users,
+    /// Rooms and their message counters.
+    Rooms,
+    /// Files and their size.
+    Uploads,
+    /// Unique users, devices and systems of past days.
+    Sessions,
+}
+
+impl Collector {
+    /// Every collector, in the order in which a tier reads its own: cheap ones first.
+    pub const ALL: [Self; 17] = [
+        Self::Instances,
+        Self::Presence,
+        Self::Host,
+        // Before the workspace, which is labelled with the version that the stored document names.
+        Self::Stored,
+        Self::Workspace,
+        Self::Server,
+        Self::Activity,
+        Self::Messages,
+        Self::Omnichannel,
+        Self::Federation,
+        Self::Integrations,
+        Self::Apps,
+        Self::Push,
+        Self::Users,
+        Self::Rooms,
+        Self::Uploads,
+        Self::Sessions,
+    ];
+
+    /// The value of the label `collector`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Instances => "instances",
+            Self::Presence => "presence",
+            Self::Host => "host",
+            Self::Workspace => "workspace",
+            Self::Server => "server",
+            Self::Stored => "stored",
+            Self::Activity => "activity",
+            Self::Messages => "messages",
+            Self::Omnichannel => "omnichannel",
+            Self::Federation => "federation",
+            Self::Integrations => "integrations",
+            Self::Apps => "apps",
+            Self::Push => "push",
+            Self::Users => "users",
+            Self::Rooms => "rooms",
+            Self::Uploads => "uploads",
+            Self::Sessions => "sessions",
+        }
+    }
+
+    /// How often it is read.
+    pub fn tier(self) -> Tier {
+        match self {
+            Self::Instances | Self::Presence | Self::Host => Tier::Fast,
+            Self::Workspace
+            | Self::Server
+            | Self::Stored
+            | Self::Activity
+            | Self::Messages
+            | Self::Omnichannel
+            | Self::Federation
+            | Self::Integrations
+            | Self::Apps
+            | Self::Push
+            | Self::Users
+            | Self::Rooms => Tier::Normal,
+            Self::Uploads | Self::Sessions => Tier::Slow,
+        }
+    }
+
+    /// Whether it asks the database, and not the host.
+    pub fn asks_database(self) -> bool {
+        self != Self::Host
+    }
+}
+
+/// What one collector brought back; each variant is named after its section.
+#[derive(Debug)]
+pub enum Reading {
+    Instances(Instances),
+    Presence(Presence),
+    Host(Host, OwnProcess),
+    Workspace(Workspace),
+    Server(Server),
+    Stored(Stored),
+    Activity(Activity),
+    Messages(Messages),
+    Omnichannel(Omnichannel),
+    Federation(Federation),
+    Integrations(Integrations),
+    Apps(Apps),
+    Push(Push),
+    Users(Users),
+    Rooms(Rooms),
+    Uploads(Uploads),
+    Sessions(Sessions),
+}
+
+/// Why a reading failed, in the words of the label and of the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FailureKind {
+    /// No server answered in time, or the connection broke.
+    Unreachable,
+    /// The server refused the user name or password.
+    Unauthenticated,
+    /// The server is older than the driver supports.
+    TooOld,
+    /// It is not clear which database is Rocket.Chat's.
+    NoDatabase,
+    /// The user lacks a privilege.
+    Unauthorized,
+    /// A query took longer than its limit.
+    TimedOut,
+    /// A query would scan a large collection because its index is missing.
+    MissingIndex,
+    /// Anything else.
+    Other,
+}
+
+impl FailureKind {
+    /// Whether nothing can be asked of the database at all.
+    pub fn is_database_down(self) -> bool {
+        match self {
+            Self::Unreachable | Self::Unauthenticated | Self::TooOld | Self::NoDatabase => true,
+            Self::Unauthorized | Self::TimedOut | Self::MissingIndex | Self::Other => false,
+        }
+    }
+}
+
+/// How the newest reading of a section went, and how all of them did.
+#[derive(Debug, Clone)]
+pub struct Outcome {
+    /// `None` when the newest reading succeeded.
+    pub failure: Option<FailureKind>,
+    /// How long the newest reading took.
+    pub duration: Duration,
+    /// When a reading last succeeded.
+    pub last_success: Option<Timestamp>,
+    /// The time from one reading to the next, as stretched by its cost.
+    pub interval: Duration,
+    /// Readings made since the start.
+    pub readings: u64,
+    /// Those of them that failed.
+    pub failures: u64,
+    /// Indexes that its queries rely on, as the newest successful reading found them.
+    pub indexes: Vec<IndexCheck>,
+}
+
+/// An index that a query relies on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct IndexCheck {
+    /// The collection.
+    pub collection: &'static str,
+    /// The key that it must begin with.
+    pub key: &'static str,
+    /// Whether there is one.
+    pub present: bool,
+}
+
+/// The newest reading of every section; a section is `None` while its newest reading failed or none was made.
+#[derive(Debug, Clone, Default)]
+pub struct Snapshot {
+    pub instances: Option<Arc<Instances>>,
+    pub presence: Option<Arc<Presence>>,
+    pub host: Option<Arc<Host>>,
+    pub own_process: Option<Arc<OwnProcess>>,
+    pub workspace: Option<Arc<Workspace>>,
+    pub server: Option<Arc<Server>>,
+    pub stored: Option<Arc<Stored>>,
+    pub activity: Option<Arc<Activity>>,
+    pub messages: Option<Arc<Messages>>,
+    pub omnichannel: Option<Arc<Omnichannel>>,
+    pub federation: Option<Arc<Federation>>,
+    pub integrations: Option<Arc<Integrations>>,
+    pub apps: Option<Arc<Apps>>,
+    pub push: Option<Arc<Push>>,
+    pub users: Option<Arc<Users>>,
+    pub rooms: Option<Arc<Rooms>>,
+    pub uploads: Option<Arc<Uploads>>,
+    pub sessions: Option<Arc<Sessions>>,
+    /// How the newest reading of each collector went.
+    pub outcomes: BTreeMap<Collector, Outcome>,
+    /// Whether the newest question to the database was answered.
+    pub up: bool,
+    /// When the newest reading of the database succeeded.
+    pub read_at: Option<Timestamp>,
+    /// The version set by the operator, which overrides the one the workspace tells.
+    pub configured_version: Option<Version>,
+}
+
+impl Snapshot {
+    /// Puts a reading in its place.
+    pub fn put(&mut self, reading: Reading) {
+        match reading {
+            Reading::Instances(section) => self.instances = Some(Arc::new(section)),
+            Reading::Presence(section) => self.presence = Some(Arc::new(section)),
+            Reading::Host(section, own) => {
+                self.host = Some(Arc::new(section));
+                self.own_process = Some(Arc::new(own));
+            }
+            Reading::Workspace(section) => self.workspace = Some(Arc::new(section)),
+            Reading::Server(section) => self.server = Some(Arc::new(section)),
+            Reading::Stored(section) => self.stored = Some(Arc::new(section)),
+            Reading::Activity(section) => self.activity = Some(Arc::new(section)),
+            Reading::Messages(section) => self.messages = Some(Arc::new(section)),
+            Reading::Omnichannel(section) => self.omnichannel = Some(Arc::new(section)),
+            Reading::Federation(section) => self.federation = Some(Arc::new(section)),
+            Reading::Integrations(section) => self.integrations = Some(Arc::new(section)),
+            Reading::Apps(section) => self.apps = Some(Arc::new(section)),
+            Reading::Push(section) => self.push = Some(Arc::new(section)),
+            Reading::Users(section) => self.users = Some(Arc::new(section)),
+            Reading::Rooms(section) => self.rooms = Some(Arc::new(section)),
+            Reading::Uploads(section) => self.uploads = Some(Arc::new(section)),
+            Reading::Sessions(section) => self.sessions = Some(Arc::new(section)),
+        }
+    }
+
+    /// Takes a section out: what failed is absent, never old and never zero.
+    pub fn clear(&mut self, collector: Collector) {
+        match collector {
+            Collector::Instances => self.instances = None,
+            Collector::Presence => self.presence = None,
+            Collector::Host => {
+                self.host = None;
+                self.own_process = None;
+            }
+            Collector::Workspace => self.workspace = None,
+            Collector::Server => self.server = None,
+            Collector::Stored => self.stored = None,
+            Collector::Activity => self.activity = None,
+            Collector::Messages => self.messages = None,
+            Collector::Omnichannel => self.omnichannel = None,
+            Collector::Federation => self.federation = None,
+            Collector::Integrations => self.integrations = None,
+            Collector::Apps => self.apps = None,
+            Collector::Push => self.push = None,
+            Collector::Users => self.users = None,
+            Collector::Rooms => self.rooms = None,
+            Collector::Uploads => self.uploads = None,
+            Collector::Sessions => self.sessions = None,
+        }
+    }
+
+    /// The workspace's version: as configured, else as the newest stored document says, else unknown.
+    pub fn version(&self) -> Option<Version> {
+        self.configured_version
+            .or_else(|| self.stored.as_ref()?.version()?.parse().ok())
+    }
+
+    /// Collectors whose newest reading failed, or that were not read yet.
+    pub fn missing(&self) -> Vec<Collector> {
+        Collector::ALL
+            .into_iter()
+            .filter(|collector| {
+                self.outcomes
+                    .get(collector)
+                    .is_none_or(|outcome| outcome.failure.is_some())
+            })
+            .collect()
+    }
+}

@@ -1,0 +1,87 @@
+//! The newest statistics document that Rocket.Chat stored: the base of the JSON document, and how old it is.
+
+use super::{
+    Collector, Field, Metric, Origin, Quantity, Read, Snapshot, Table, Timestamp, Value, Versions,
+    instant,
+};
+
+/// The newest document of `rocketchat_statistics`, without secrets and personal data.
+#[derive(Debug, Clone, Default)]
+pub struct Stored {
+    /// When it was written; `None` when there is none.
+    pub created_at: Option<Timestamp>,
+    /// Its content; `None` when Rocket.Chat never stored one.
+    pub document: Option<Value>,
+}
+
+impl Stored {
+    /// The version that wrote it.
+    pub fn version(&self) -> Option<&str> {
+        self.document.as_ref()?.get("version")?.as_text()
+    }
+}
+
+const fn stored(path: &'static str, versions: Versions, meaning: &'static str) -> Field<Stored> {
+    Field {
+        path,
+        versions,
+        meaning,
+        origin: Origin::Stored,
+    }
+}
+
+pub(super) const SECTION: Table<Stored> = Table {
+    collector: Collector::Stored,
+    title: "Stored statistics",
+    find: |snapshot: &Snapshot| snapshot.stored.as_deref(),
+    metrics: &[Metric {
+        name: "rocketchat_statistics_document_timestamp_seconds",
+        help: "When Rocket.Chat last stored its own statistics; once a day since 5.0.",
+        source: "rocketchat_statistics, newest createdAt",
+        quantity: Quantity::Instant,
+        read: Read::One(|stored| instant(stored.created_at)),
+    }],
+    fields: &[
+        stored(
+            "_id",
+            Versions::since(0, 8, 0),
+            "id of the newest stored document; a refresh by the exporter stores none",
+        ),
+        stored(
+            "createdAt",
+            Versions::since(0, 8, 0),
+            "when the document was made: the time of the exporter's newest reading",
+        ),
+        stored(
+            "_updatedAt",
+            Versions::since(0, 8, 0),
+            "the same instant as createdAt",
+        ),
+        stored(
+            "version",
+            Versions::since(0, 8, 0),
+            "version of Rocket.Chat that stored the newest document",
+        ),
+        stored("tag", Versions::since(0, 8, 0), "git tag of the build"),
+        stored(
+            "branch",
+            Versions::since(0, 8, 0),
+            "git branch of the build",
+        ),
+        stored(
+            "deploy.method",
+            Versions::since(0, 55, 0),
+            "how Rocket.Chat was deployed (DEPLOY_METHOD)",
+        ),
+        stored(
+            "deploy.platform",
+            Versions::since(0, 55, 0),
+            "where Rocket.Chat was deployed (DEPLOY_PLATFORM)",
+        ),
+        stored(
+            "enterpriseReady",
+            Versions::since(3, 1, 0),
+            "whether the build contains the enterprise code: always true",
+        ),
+    ],
+};

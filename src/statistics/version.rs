@@ -1,0 +1,127 @@
+//! Versions of Rocket.Chat, and ranges of them.
+
+use std::fmt;
+use std::str::FromStr;
+
+/// A version of Rocket.Chat; a suffix such as `-develop` or `-rc.1` counts as the release it leads to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Version {
+    major: u16,
+    minor: u16,
+    patch: u16,
+}
+
+impl Version {
+    /// The newest version whose definitions are in the catalogue; used when a workspace does not tell its own.
+    pub const NEWEST: Self = Self::new(8, 3, 0);
+
+    /// A version from its numbers.
+    pub const fn new(major: u16, minor: u16, patch: u16) -> Self {
+        Self {
+            major,
+            minor,
+            patch,
+        }
+    }
+}
+
+impl fmt::Display for Version {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}.{}.{}", self.major, self.minor, self.patch)
+    }
+}
+
+/// A text that is not a version.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NotAVersion;
+
+impl fmt::Display for NotAVersion {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("expected a version of Rocket.Chat such as `7.10.2`")
+    }
+}
+
+impl std::error::Error for NotAVersion {}
+
+impl FromStr for Version {
+    type Err = NotAVersion;
+
+    fn from_str(text: &str) -> Result<Self, NotAVersion> {
+        let release = text.split(['-', '+']).next().unwrap_or(text);
+        let mut numbers = release.split('.').map(str::parse);
+        match (
+            numbers.next(),
+            numbers.next(),
+            numbers.next(),
+            numbers.next(),
+        ) {
+            (Some(Ok(major)), Some(Ok(minor)), Some(Ok(patch)), None) => {
+                Ok(Self::new(major, minor, patch))
+            }
+            (Some(Ok(major)), Some(Ok(minor)), None, None) => Ok(Self::new(major, minor, 0)),
+            _ => Err(NotAVersion),
+        }
+    }
+}
+
+/// A range of versions: from the first that had something to the one that no longer has it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Versions {
+    /// The first version.
+    pub first: Version,
+    /// The first version that is outside again; `None` while the newest still has it.
+    pub end: Option<Version>,
+}
+
+impl Versions {
+    /// All versions from one on.
+    pub const fn since(major: u16, minor: u16, patch: u16) -> Self {
+        Self {
+            first: Version::new(major, minor, patch),
+            end: None,
+        }
+    }
+
+    /// Ends the range: the given version is the first outside.
+    pub const fn until(self, major: u16, minor: u16, patch: u16) -> Self {
+        Self {
+            first: self.first,
+            end: Some(Version::new(major, minor, patch)),
+        }
+    }
+
+    /// Whether a version lies in the range.
+    pub fn contains(self, version: Version) -> bool {
+        self.first <= version && self.end.is_none_or(|end| version < end)
+    }
+}
+
+impl fmt::Display for Versions {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.end {
+            None => write!(formatter, "{} and later", self.first),
+            Some(end) => write!(formatter, "{} to before {end}", self.first),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_version_is_read_with_and_without_a_suffix() {
+        assert_eq!("7.10.2".parse(), Ok(Version::new(7, 10, 2)));
+        assert_eq!("6.14.0-develop".parse(), Ok(Version::new(6, 14, 0)));
+        assert_eq!("0.61".parse(), Ok(Version::new(0, 61, 0)));
+        assert_eq!("seven".parse::<Version>(), Err(NotAVersion));
+        assert_eq!("1.2.3.4".parse::<Version>(), Err(NotAVersion));
+    }
+
+    #[test]
+    fn the_end_of_a_range_is_outside() {
+        let range = Versions::since(3, 0, 0).until(3, 12, 0);
+        assert!(range.contains(Version::new(3, 11, 9)));
+        assert!(!range.contains(Version::new(3, 12, 0)));
+    }
+}

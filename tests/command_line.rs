@@ -1,0 +1,140 @@
+//! Flags, variables and files: help, version, and a message for each bad setting that names it.
+
+use std::fs;
+use std::process::Output;
+
+use crate::support::{Exporter, assert_golden};
+
+fn run(arguments: &[&str]) -> Output {
+    Exporter::command()
+        .args(arguments)
+        .output()
+        .expect("the exporter runs")
+}
+
+fn stdout(arguments: &[&str]) -> String {
+    let output = run(arguments);
+    assert!(output.status.success());
+    String::from_utf8(output.stdout).expect("it prints UTF-8")
+}
+
+#[test]
+fn the_help_is_the_known_one() {
+    assert_golden("tests/golden/help.txt", None, &stdout(&["--help"]));
+}
+
+#[test]
+fn the_version_is_that_of_the_package() {
+    let expected = format!("rocketchat-exporter {}\n", env!("CARGO_PKG_VERSION"));
+    assert_eq!(stdout(&["--version"]), expected);
+}
+
+#[test]
+fn the_reference_is_printed_without_a_database() {
+    let reference = stdout(&["--print-statistics"]);
+    assert!(reference.contains("| `rocketchat_users{presence}` | gauge |"));
+    assert!(reference.contains("| `onlineUsers` | 3.12.0 and later |"));
+}
+
+#[test]
+fn a_bad_setting_ends_with_status_2_and_a_message_that_names_it() {
+    let folder = tempfile::tempdir().expect("a folder can be made");
+    let empty = folder.path().join("empty");
+    fs::write(&empty, "\n").expect("the file can be written");
+    let empty = format!("--mongodb.uri-file={}", empty.display());
+    for (arguments, named) in [
+        (&["--mongodb.uri=postgres://db"][..], "--mongodb.uri"),
+        (&["--mongodb.uri-file=/nowhere/uri"], "/nowhere/uri"),
+        (&[empty.as_str()], "is empty"),
+        (
+            &["--mongodb.uri=mongodb://a", "--mongodb.uri-file=b"],
+            "cannot be used with",
+        ),
+        (
+            &["--mongodb.password-file=/nowhere/password"],
+            "--mongodb.password-file",
+        ),
+        (&["--mongodb.query-timeout=0s"], "--mongodb.query-timeout"),
+        (
+            &["--mongodb.max-connections=0"],
+            "--mongodb.max-connections",
+        ),
+        (
+            &["--collection.fast-interval=soon"],
+            "--collection.fast-interval",
+        ),
+        (&["--collection.max-share=2"], "--collection.max-share"),
+        (&["--web.listen-address=localhost"], "--web.listen-address"),
+        (&["--web.telemetry-path=/api/x"], "--web.telemetry-path"),
+        (&["--statistics.shape=round"], "--statistics.shape"),
+        (&["--rocketchat.version=new"], "--rocketchat.version"),
+        (
+            &["--rocketchat.timezone=Mars/Crater"],
+            "--rocketchat.timezone",
+        ),
+        (&["--log.level=loud"], "--log.level"),
+        (&["--no-such-flag"], "--no-such-flag"),
+    ] {
+        let output = run(arguments);
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}: {said}");
+        assert!(said.contains(named), "{arguments:?}: {said}");
+    }
+}
+
+#[test]
+fn a_taken_port_ends_with_status_1_and_a_message_that_names_it() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("a port is free");
+    let address = taken.local_addr().expect("it has an address").to_string();
+    let output = run(&[&format!("--web.listen-address={address}")]);
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(
+        said.contains(&address) && said.contains("--web.listen-address"),
+        "{said}"
+    );
+}
+
+#[test]
+fn no_message_shows_the_password_of_a_bad_connection_string() {
+    for uri in [
+        "mongodb://me:top@secret@db.example/rc",
+        "mongodb://me:top%secret@db.example/rc",
+        "mongodb://me:topsecret@db.example/rc?authMechanism=wrong",
+        "mongodb://me:topsecret@/rc",
+    ] {
+        let output = Exporter::command()
+            .env("ROCKETCHAT_EXPORTER_MONGODB_URI", uri)
+            .output()
+            .expect("the exporter runs");
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{said}");
+        assert!(said.contains("--mongodb.uri"), "{said}");
+        assert!(!said.contains("secret") && !said.contains("top"), "{said}");
+    }
+    let help = Exporter::command()
+        .env(
+            "ROCKETCHAT_EXPORTER_MONGODB_URI",
+            "mongodb://me:topsecret@db",
+        )
+        .arg("--help")
+        .output()
+        .expect("the exporter runs");
+    assert!(!String::from_utf8_lossy(&help.stdout).contains("topsecret"));
+}
+
+#[test]
+fn the_log_is_written_as_json_when_that_is_asked_for() {
+    let mut command = Exporter::command();
+    let output = command
+        .args(["--log.format=json", "--mongodb.uri=postgres://db"])
+        .output()
+        .expect("the exporter runs");
+    let line: serde_json::Value = serde_json::from_slice(&output.stderr).expect("the line is JSON");
+    assert_eq!(line["level"], "ERROR");
+    assert!(
+        line["message"]
+            .as_str()
+            .is_some_and(|it| it.contains("--mongodb.uri"))
+    );
+}

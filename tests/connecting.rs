@@ -1,0 +1,277 @@
+//! Getting to the database: secrets, privileges, the choice of the database, and servers of every age.
+
+use std::fs;
+
+use mongodb::bson::{DateTime, Document, doc};
+use xtask::mongod::{Mongod, Options};
+use xtask::tools::MongodVersion;
+use xtask::workspace::{self, Size};
+
+use crate::support::{Exporter, client, eventually};
+
+/// With special characters of every kind that a connection string cares about.
+const PASSWORD: &str = "p@ss/w:rd%41#?";
+
+const READER: &str = "rocketchat-exporter";
+
+async fn start(options: Options) -> Mongod {
+    Mongod::start(&options).await.expect("mongod starts")
+}
+
+async fn fill(mongod: &Mongod, database: &str) {
+    let database = client(&mongod.uri()).await.database(database);
+    workspace::fill(&database, &Size::small(), DateTime::now())
+        .await
+        .expect("the workspace can be made");
+}
+
+/// A MongoDB with a workspace, and the user that the README tells to create.
+async fn with_reader() -> Mongod {
+    let mongod = start(Options {
+        auth: true,
+        ..Options::default()
+    })
+    .await;
+    fill(&mongod, "rocketchat").await;
+    let admin = client(&mongod.uri()).await.database("admin");
+    let (role, user) = readme_statements();
+    for mut statement in [role, user] {
+        if statement.contains_key("pwd") {
+            statement.insert("pwd", PASSWORD);
+        }
+        admin
+            .run_command(statement)
+            .await
+            .expect("the README's statement is accepted");
+    }
+    mongod
+}
+
+/// The arguments of `createRole` and `createUser` in the README, as commands.
+fn readme_statements() -> (Document, Document) {
+    let readme = include_str!("../README.md");
+    let argument = |function: &str| {
+        let (_, rest) = readme
+            .split_once(&format!(".{function}("))
+            .unwrap_or_else(|| panic!("the README has no {function}"));
+        let (argument, _) = rest.split_once("\n})").expect("the statement ends");
+        let object: serde_json::Value =
+            serde_json::from_str(&format!("{argument}\n}}")).expect("its argument is JSON");
+        mongodb::bson::serialize_to_document(&object).expect("JSON is BSON")
+    };
+    let command = |function: &str, key: &str| {
+        let mut arguments = argument(function);
+        let name = arguments.remove(key).expect("it has a name");
+        let mut command = doc! { function: name };
+        command.extend(arguments);
+        command
+    };
+    (command("createRole", "role"), command("createUser", "user"))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_user_of_the_readme_suffices_for_every_collector() {
+    let mongod = with_reader().await;
+    let folder = tempfile::tempdir().expect("a folder can be made");
+    let password = folder.path().join("password");
+    fs::write(&password, format!("{PASSWORD}\n")).expect("the file can be written");
+    let uri = format!(
+        "mongodb://{READER}@127.0.0.1:{}/?authSource=admin",
+        mongod.port()
+    );
+    let exporter = Exporter::on(
+        &uri,
+        &[&format!("--mongodb.password-file={}", password.display())],
+    );
+    eventually("all collectors succeed", || {
+        exporter.all_collectors_succeeded().then_some(())
+    })
+    .await;
+    let engine = exporter.metrics().contains("storage_engine=\"wiredTiger\"");
+    assert!(engine, "serverStatus is permitted");
+    assert!(!exporter.log().contains("p@ss"), "{}", exporter.log());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn connection_string_and_password_may_come_from_systemds_credentials() {
+    let mongod = with_reader().await;
+    let folder = tempfile::tempdir().expect("a folder can be made");
+    let uri = format!(
+        "mongodb://{READER}@127.0.0.1:{}/rocketchat?authSource=admin\n",
+        mongod.port()
+    );
+    fs::write(folder.path().join("mongodb.uri"), uri).expect("the file can be written");
+    fs::write(folder.path().join("mongodb.password"), PASSWORD).expect("the file can be written");
+    let mut command = Exporter::command();
+    command.env("CREDENTIALS_DIRECTORY", folder.path());
+    let exporter = Exporter::spawn(&mut command);
+    eventually("the database is read", || {
+        (exporter.value("rocketchat_up") == Some(1.0)).then_some(())
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_password_may_come_from_its_variable() {
+    let mongod = with_reader().await;
+    let uri = format!(
+        "mongodb://{READER}@127.0.0.1:{}/?authSource=admin",
+        mongod.port()
+    );
+    let mut command = Exporter::command();
+    command
+        .env("ROCKETCHAT_EXPORTER_MONGODB_URI", uri)
+        .env("ROCKETCHAT_EXPORTER_MONGODB_PASSWORD", PASSWORD);
+    let exporter = Exporter::spawn(&mut command);
+    eventually("the database is read", || {
+        (exporter.value("rocketchat_up") == Some(1.0)).then_some(())
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_wrong_password_is_told_without_showing_it() {
+    let mongod = with_reader().await;
+    let uri = format!(
+        "mongodb://{READER}:topsecret@127.0.0.1:{}/?authSource=admin",
+        mongod.port()
+    );
+    let exporter = Exporter::on(&uri, &[]);
+    let log = eventually("the refusal is logged", || {
+        let log = exporter.log();
+        log.contains("refuses the login").then_some(log)
+    })
+    .await;
+    assert!(!log.contains("topsecret"), "{log}");
+    assert_eq!(exporter.value("rocketchat_up"), Some(0.0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_missing_privilege_costs_its_own_sections_only() {
+    let mongod = with_reader().await;
+    let admin = client(&mongod.uri()).await.database("admin");
+    admin
+        .run_command(doc! {
+            "revokePrivilegesFromRole": "rocketchatExporter",
+            "privileges": [
+                { "resource": { "db": "rocketchat", "collection": "rocketchat_room" }, "actions": ["find", "listIndexes"] },
+                { "resource": { "cluster": true }, "actions": ["serverStatus"] },
+            ],
+        })
+        .await
+        .expect("a privilege can be revoked");
+    let uri = format!(
+        "mongodb://{READER}@127.0.0.1:{}/rocketchat?authSource=admin",
+        mongod.port()
+    );
+    let mut command = Exporter::command();
+    command
+        .env("ROCKETCHAT_EXPORTER_MONGODB_URI", uri)
+        .env("ROCKETCHAT_EXPORTER_MONGODB_PASSWORD", PASSWORD);
+    let exporter = Exporter::spawn(&mut command);
+    eventually("the slow tier was read", || {
+        exporter.value("rocketchat_unique_users_last_month")
+    })
+    .await;
+    let success = |collector: &str| {
+        exporter.value(&format!(
+            "rocketchat_exporter_collector_success{{collector=\"{collector}\"}}"
+        ))
+    };
+    eventually("the rooms were tried", || success("rooms")).await;
+    assert_eq!(success("rooms"), Some(0.0));
+    assert_eq!(exporter.value("rocketchat_rooms{kind=\"channel\"}"), None);
+    assert_eq!(success("users"), Some(1.0));
+    assert_eq!(exporter.value("rocketchat_up"), Some(1.0));
+    let unknown = exporter.metrics().contains("storage_engine=\"unknown\"");
+    assert!(unknown, "as Rocket.Chat says it without serverStatus");
+    assert!(
+        exporter.log().contains("not authorized"),
+        "{}",
+        exporter.log()
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_database_is_found_by_its_collections() {
+    let mongod = start(Options::default()).await;
+    fill(&mongod, "chat_of_the_company").await;
+    let others = client(&mongod.uri()).await.database("something_else");
+    others
+        .collection("users")
+        .insert_one(doc! { "_id": 1 })
+        .await
+        .expect("another database can be made");
+    let exporter = Exporter::on(&mongod.uri(), &[]);
+    eventually("the database is read", || {
+        (exporter.value("rocketchat_up") == Some(1.0)).then_some(())
+    })
+    .await;
+    assert!(exporter.log().contains("database=chat_of_the_company"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn several_databases_are_listed_until_one_is_chosen() {
+    let mongod = start(Options::default()).await;
+    fill(&mongod, "chat_one").await;
+    fill(&mongod, "chat_two").await;
+    let exporter = Exporter::on(&mongod.uri(), &[]);
+    let log = eventually("the choice is asked for", || {
+        let log = exporter.log();
+        log.contains("--mongodb.database").then_some(log)
+    })
+    .await;
+    assert!(log.contains("chat_one, chat_two"), "{log}");
+    assert_eq!(exporter.value("rocketchat_up"), Some(0.0));
+
+    let chosen = Exporter::on(&mongod.uri(), &["--mongodb.database=chat_two"]);
+    eventually("the chosen database is read", || {
+        (chosen.value("rocketchat_up") == Some(1.0)).then_some(())
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn mongodb_4_4_is_read_by_every_collector() {
+    let mongod = start(Options {
+        version: MongodVersion::V4_4,
+        ..Options::default()
+    })
+    .await;
+    fill(&mongod, "rocketchat").await;
+    let exporter = Exporter::on(&mongod.uri(), &[]);
+    eventually("all collectors succeed", || {
+        exporter.all_collectors_succeeded().then_some(())
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn mongodb_4_2_is_told_to_be_too_old() {
+    let mongod = start(Options {
+        version: MongodVersion::V4_2,
+        ..Options::default()
+    })
+    .await;
+    let exporter = Exporter::on(&mongod.uri(), &[]);
+    eventually("the age of the server is logged", || {
+        exporter.log().contains("older than 4.4").then_some(())
+    })
+    .await;
+    assert_eq!(exporter.value("rocketchat_up"), Some(0.0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_replica_set_is_read() {
+    let mongod = start(Options {
+        replica_set: true,
+        ..Options::default()
+    })
+    .await;
+    fill(&mongod, "rocketchat").await;
+    let exporter = Exporter::on(&mongod.uri(), &[]);
+    eventually("all collectors succeed", || {
+        exporter.all_collectors_succeeded().then_some(())
+    })
+    .await;
+}

@@ -1,0 +1,166 @@
+//! What the exporter does to the database, seen by the database's own profiler.
+
+use futures_util::TryStreamExt;
+use mongodb::Database;
+use mongodb::bson::{DateTime, Document, doc};
+use xtask::mongod::{Mongod, Options};
+use xtask::workspace::{self, Size};
+
+use crate::support::{Exporter, client, eventually};
+
+/// Everything that the exporter asked of the database during its first readings and two full refreshes.
+async fn profiled() -> (Mongod, Vec<Document>) {
+    let mongod = Mongod::start(&Options::default())
+        .await
+        .expect("mongod starts");
+    let database = client(&mongod.uri()).await.database("rocketchat");
+    let credentials = workspace::fill(&database, &Size::small(), DateTime::now())
+        .await
+        .expect("the workspace can be made");
+    profile(&database, 2).await;
+    let exporter = Exporter::on(&mongod.uri(), &["--mongodb.database=rocketchat"]);
+    eventually("all collectors succeed", || {
+        exporter.all_collectors_succeeded().then_some(())
+    })
+    .await;
+    for _ in 0..2 {
+        let headers = [
+            ("X-User-Id", credentials.admin.user_id.as_str()),
+            ("X-Auth-Token", credentials.admin.token.as_str()),
+        ];
+        let answer = exporter.request("GET", "/api/v1/statistics?refresh=true", &headers);
+        assert_eq!(answer.status, 200);
+    }
+    profile(&database, 0).await;
+    let operations: Vec<Document> = database
+        .collection("system.profile")
+        .find(doc! { "appName": "rocketchat-exporter" })
+        .await
+        .expect("the profile can be read")
+        .try_collect()
+        .await
+        .expect("the profile can be read");
+    assert!(operations.len() > 60, "{} operations", operations.len());
+    (mongod, operations)
+}
+
+async fn profile(database: &Database, level: i32) {
+    database
+        .run_command(doc! { "profile": level })
+        .await
+        .expect("the profiler can be set");
+}
+
+fn text<'a>(operation: &'a Document, key: &str) -> &'a str {
+    operation.get_str(key).unwrap_or_default()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_full_refreshes_write_nothing_and_never_scan_messages() {
+    let (_mongod, operations) = profiled().await;
+    for operation in &operations {
+        let kind = text(operation, "op");
+        assert!(
+            ["query", "command", "getmore"].contains(&kind),
+            "{operation}"
+        );
+        let command = operation.get_document("command").expect("it is a command");
+        let name = command.keys().next().expect("a command has a name");
+        let reads = ["aggregate", "find", "count", "listIndexes", "getMore"];
+        assert!(reads.contains(&name.as_str()), "{operation}");
+        let writes = ["$out", "$merge"];
+        let written = command.to_string();
+        assert!(writes.iter().all(|stage| !written.contains(stage)));
+        if text(operation, "ns").ends_with(".rocketchat_message") {
+            let plan = text(operation, "planSummary");
+            assert!(!plan.contains("COLLSCAN"), "{operation}");
+            let read = operation.get_i32("docsExamined").unwrap_or_default();
+            assert_eq!(read, 0, "no message is read: {operation}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_query_carries_a_time_limit_and_says_who_asks() {
+    let (_mongod, operations) = profiled().await;
+    for operation in &operations {
+        let command = operation.get_document("command").expect("it is a command");
+        if command.contains_key("listIndexes") {
+            continue;
+        }
+        assert!(command.contains_key("maxTimeMS"), "{operation}");
+        let comment = command.get_str("comment").unwrap_or_default();
+        assert!(comment.starts_with("rocketchat-exporter "), "{operation}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn only_collections_that_must_be_read_whole_are_scanned() {
+    let (_mongod, operations) = profiled().await;
+    let mut scanned: Vec<&str> = operations
+        .iter()
+        .filter(|operation| text(operation, "planSummary").contains("COLLSCAN"))
+        .map(|operation| text(operation, "ns"))
+        .collect();
+    scanned.sort_unstable();
+    scanned.dedup();
+    let expected = [
+        "rocketchat.instances",
+        "rocketchat.rocketchat_apps",
+        "rocketchat.rocketchat_integrations",
+        "rocketchat.rocketchat_room",
+        "rocketchat.rocketchat_uploads",
+        "rocketchat.users",
+    ];
+    for name in &scanned {
+        assert!(expected.contains(name), "{name} was scanned");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn it_never_has_more_connections_than_its_budget_and_the_one_that_watches() {
+    let mongod = Mongod::start(&Options::default())
+        .await
+        .expect("mongod starts");
+    let admin = client(&mongod.uri()).await.database("admin");
+    let workspace = client(&mongod.uri()).await.database("rocketchat");
+    let credentials = workspace::fill(&workspace, &Size::small(), DateTime::now())
+        .await
+        .expect("the workspace can be made");
+    let exporter = Exporter::on(
+        &mongod.uri(),
+        &[
+            "--collection.fast-interval=10ms",
+            "--collection.normal-interval=10ms",
+        ],
+    );
+    eventually("all collectors succeed", || {
+        exporter.all_collectors_succeeded().then_some(())
+    })
+    .await;
+    std::thread::scope(|scope| {
+        for _ in 0..10 {
+            scope.spawn(|| {
+                let headers = [
+                    ("X-User-Id", credentials.admin.user_id.as_str()),
+                    ("X-Auth-Token", credentials.admin.token.as_str()),
+                ];
+                exporter.request("GET", "/api/v1/statistics?refresh=true", &headers);
+            });
+        }
+    });
+    let connections = admin
+        .aggregate([
+            doc! { "$currentOp": { "allUsers": true, "idleConnections": true } },
+            doc! { "$match": { "appName": "rocketchat-exporter" } },
+            doc! { "$group": { "_id": "$connectionId" } },
+        ])
+        .await
+        .expect("connections can be listed");
+    let connections: Vec<Document> = connections.try_collect().await.expect("they are listed");
+    assert!(
+        (2..=3).contains(&connections.len()),
+        "{} connections",
+        connections.len()
+    );
+}

@@ -1,0 +1,15 @@
+//! The exporter from outside: the real binary on a real MongoDB, one file for each kind of promise.
+
+mod architecture;
+mod command_line;
+mod connecting;
+mod database;
+mod host;
+mod metrics;
+mod odd_documents;
+mod outage;
+mod readme;
+mod shutdown;
+mod statistics_api;
+mod support;
+mod truth;

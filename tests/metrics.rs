@@ -1,0 +1,185 @@
+//! `/metrics`: formats, encodings, order, and the paths around it.
+
+use std::io::Read;
+use std::process::{Command, Stdio};
+
+use xtask::tools;
+use xtask::workspace::{self, Size};
+
+use crate::support::{Exporter, eventually, fresh_database, uri_of};
+
+const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+const CLASSIC: &str = "text/plain; version=0.0.4; charset=utf-8";
+
+async fn on_a_workspace() -> Exporter {
+    let database = fresh_database().await;
+    workspace::fill(&database, &Size::small(), mongodb::bson::DateTime::now())
+        .await
+        .expect("the workspace can be made");
+    // Long intervals: what is read does not change while a test compares two answers.
+    let exporter = Exporter::on(
+        &uri_of(&database),
+        &[
+            "--collection.fast-interval=1h",
+            "--collection.normal-interval=1h",
+            "--collection.slow-interval=1h",
+        ],
+    );
+    eventually("all collectors succeed", || {
+        exporter.all_collectors_succeeded().then_some(())
+    })
+    .await;
+    exporter
+}
+
+/// Gives a text to a program and returns what it said when it did not like it.
+fn complaint(program: &mut Command, text: &[u8]) -> Option<String> {
+    let mut file = tempfile::tempfile().expect("a file can be made");
+    std::io::Write::write_all(&mut file, text).expect("the file can be written");
+    std::io::Seek::rewind(&mut file).expect("the file can be read");
+    let output = program
+        .stdin(Stdio::from(file))
+        .output()
+        .expect("the program runs");
+    let said = [output.stdout, output.stderr].concat();
+    (!output.status.success()).then(|| String::from_utf8_lossy(&said).into_owned())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_classic_format_passes_promtool() {
+    let exporter = on_a_workspace().await;
+    let answer = exporter.get("/metrics");
+    assert_eq!(answer.header("content-type"), CLASSIC);
+    let promtool = tools::promtool::find().expect("promtool is there");
+    let complaint = complaint(
+        Command::new(promtool).args(["check", "metrics"]),
+        &answer.body,
+    );
+    assert_eq!(complaint, None);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn openmetrics_passes_the_strict_parser_of_prometheus_client() {
+    let exporter = on_a_workspace().await;
+    let answer = exporter.request("GET", "/metrics", &[("Accept", OPENMETRICS)]);
+    assert_eq!(answer.header("content-type"), OPENMETRICS);
+    let parse = "import sys\n\
+        from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse\n\
+        families = list(parse(sys.stdin.read()))\n\
+        assert len(families) > 60, len(families)";
+    let modules = tools::prometheus_client::find().expect("prometheus_client is there");
+    let complaint = complaint(
+        Command::new("python3")
+            .args(["-c", parse])
+            .env("PYTHONPATH", modules),
+        &answer.body,
+    );
+    assert_eq!(complaint, None);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn both_formats_have_the_same_samples_in_the_same_order_every_time() {
+    let exporter = on_a_workspace().await;
+    let samples = |accept: &str| -> Vec<String> {
+        exporter
+            .request("GET", "/metrics", &[("Accept", accept)])
+            .text()
+            .lines()
+            .filter(|line| !line.starts_with('#'))
+            .map(str::to_owned)
+            .collect()
+    };
+    let classic = samples("text/plain");
+    assert_eq!(classic, samples("application/openmetrics-text"));
+    assert_eq!(classic, samples("text/plain"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn gzip_holds_the_same_bytes() {
+    let exporter = on_a_workspace().await;
+    for accept in [OPENMETRICS, CLASSIC] {
+        let plain = exporter.request("GET", "/metrics", &[("Accept", accept)]);
+        let headers = [("Accept", accept), ("Accept-Encoding", "gzip")];
+        let gzip = exporter.request("GET", "/metrics", &headers);
+        assert_eq!(plain.header("content-encoding"), "");
+        assert_eq!(gzip.header("content-encoding"), "gzip");
+        assert_eq!(gzip.header("vary"), "Accept, Accept-Encoding");
+        assert!(gzip.body.len() * 4 < plain.body.len());
+        let mut unpacked = Vec::new();
+        flate2::read::GzDecoder::new(gzip.body.as_slice())
+            .read_to_end(&mut unpacked)
+            .expect("the body is gzip");
+        assert!(unpacked == plain.body, "{accept}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_label_value_from_the_workspace_cannot_break_the_exposition() {
+    let database = fresh_database().await;
+    let settings = database.collection("rocketchat_settings");
+    let url = "http://a\"b\\c\nd";
+    settings
+        .insert_one(mongodb::bson::doc! { "_id": "Site_Url", "value": url })
+        .await
+        .expect("the setting can be written");
+    let exporter = Exporter::on(&uri_of(&database), &[]);
+    let line = eventually("the workspace is read", || {
+        exporter
+            .metrics()
+            .lines()
+            .find(|line| line.starts_with("rocketchat_info{"))
+            .map(str::to_owned)
+    })
+    .await;
+    assert!(line.contains(r#"site_url="http://a\"b\\c\nd""#), "{line}");
+}
+
+#[test]
+fn head_is_answered_like_get_without_the_body() {
+    let exporter = Exporter::start(&["--mongodb.uri=mongodb://127.0.0.1:9"]);
+    for path in ["/", "/metrics", "/-/healthy"] {
+        let get = exporter.get(path);
+        let head = exporter.request("HEAD", path, &[]);
+        assert_eq!(head.status, 200, "{path}");
+        assert_eq!(head.header("content-type"), get.header("content-type"));
+        assert!(head.body.is_empty());
+    }
+}
+
+#[test]
+fn other_paths_are_404_and_other_methods_405_with_what_is_allowed() {
+    let exporter = Exporter::start(&["--mongodb.uri=mongodb://127.0.0.1:9"]);
+    for path in [
+        "/metric",
+        "/metrics/",
+        "/-/",
+        "/favicon.ico",
+        "/api/v1/nosuch",
+    ] {
+        assert_eq!(exporter.get(path).status, 404, "{path}");
+    }
+    for path in [
+        "/",
+        "/metrics",
+        "/-/ready",
+        "/-/healthy",
+        "/api/v1/statistics",
+    ] {
+        for method in ["POST", "PUT", "DELETE"] {
+            let answer = exporter.request(method, path, &[]);
+            assert_eq!(answer.status, 405, "{method} {path}");
+            assert_eq!(answer.header("allow"), "GET, HEAD", "{method} {path}");
+        }
+    }
+}
+
+#[test]
+fn the_path_of_the_metrics_can_be_chosen_and_the_landing_page_links_to_it() {
+    let exporter = Exporter::start(&[
+        "--mongodb.uri=mongodb://127.0.0.1:9",
+        "--web.telemetry-path=/numbers",
+    ]);
+    assert_eq!(exporter.get("/numbers").status, 200);
+    assert_eq!(exporter.get("/metrics").status, 404);
+    assert!(exporter.get("/").text().contains("href=\"/numbers\""));
+}

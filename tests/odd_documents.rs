@@ -1,0 +1,201 @@
+//! Documents that no version of Rocket.Chat should have written, and that old databases have all the same.
+
+use mongodb::bson::{Bson, DateTime, Decimal128, Document, doc};
+
+use crate::support::{Exporter, eventually, fresh_database, uri_of};
+
+/// The exporter on a database with the given documents, after every collector has read it.
+async fn reading(documents: Vec<(&str, Vec<Document>)>) -> Exporter {
+    let database = fresh_database().await;
+    for (collection, documents) in documents {
+        database
+            .collection(collection)
+            .insert_many(documents)
+            .await
+            .expect("the documents can be inserted");
+    }
+    let exporter = Exporter::on(&uri_of(&database), &[]);
+    eventually("all collectors succeed", || {
+        exporter.all_collectors_succeeded().then_some(())
+    })
+    .await;
+    exporter
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn counters_that_are_no_numbers_add_nothing_and_are_counted() {
+    let counters: Vec<Bson> = vec![
+        Bson::Int32(10),
+        Bson::Int64(20),
+        Bson::Double(0.5),
+        Bson::Int32(-3),
+        Bson::Decimal128("2".parse::<Decimal128>().expect("it is a number")),
+        Bson::Double(f64::NAN),
+        Bson::Double(f64::INFINITY),
+        Bson::Double(f64::NEG_INFINITY),
+        Bson::Null,
+        Bson::String("12".to_owned()),
+        Bson::Boolean(true),
+        Bson::Array(vec![Bson::Int32(1)]),
+        Bson::Document(doc! { "n": 1 }),
+        Bson::DateTime(DateTime::now()),
+    ];
+    let mut rooms: Vec<Document> = counters
+        .into_iter()
+        .map(|msgs| doc! { "t": "c", "msgs": msgs })
+        .collect();
+    rooms.push(doc! { "t": "c" });
+    let exporter = reading(vec![("rocketchat_room", rooms)]).await;
+    let value = |series: &str| exporter.value(series);
+    assert_eq!(value("rocketchat_rooms{kind=\"channel\"}"), Some(15.0));
+    assert_eq!(
+        value("rocketchat_room_messages{kind=\"channel\"}"),
+        Some(29.5)
+    );
+    assert_eq!(value("rocketchat_rooms_without_msgs"), Some(10.0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rooms_of_unknown_kinds_and_odd_parents_are_counted_once() {
+    let rooms = vec![
+        doc! { "t": "c", "msgs": 1, "prid": "parent" },
+        doc! { "t": "p", "msgs": 2, "prid": "" },
+        doc! { "t": "p", "msgs": 4, "prid": Bson::Null },
+        doc! { "t": "d", "msgs": 8, "prid": "parent" },
+        doc! { "t": "z", "msgs": 16 },
+        doc! { "t": 7, "msgs": 32 },
+        doc! { "msgs": 64 },
+    ];
+    let exporter = reading(vec![("rocketchat_room", rooms)]).await;
+    assert_eq!(exporter.value("rocketchat_discussions"), Some(4.0));
+    assert_eq!(
+        exporter.value("rocketchat_rooms{kind=\"other\"}"),
+        Some(3.0)
+    );
+    assert_eq!(
+        exporter.value("rocketchat_room_messages{kind=\"other\"}"),
+        Some(112.0)
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn users_without_the_usual_fields_are_counted_as_what_they_are() {
+    let users = vec![
+        doc! { "active": true, "type": "user", "roles": ["user"], "status": "online" },
+        doc! { "status": "online", "statusConnection": 5 },
+        doc! { "active": "yes", "type": Bson::Null, "roles": "guest", "status": Bson::Null },
+        doc! { "active": true, "roles": ["guest", "user"], "status": "asleep" },
+        doc! { "active": true, "roles": ["guest"], "lastLogin": "yesterday" },
+        doc! { "active": false, "type": "bot", "lastLogin": DateTime::from_millis(1_000) },
+        doc! { "active": true, "type": "app", "roles": ["guest"], "lastLogin": f64::NAN },
+        doc! { "active": true, "federated": true, "isRemote": true },
+    ];
+    let exporter = reading(vec![("users", users)]).await;
+    let accounts = |kind: &str, state: &str| {
+        exporter.value(&format!(
+            "rocketchat_accounts{{kind=\"{kind}\",state=\"{state}\"}}"
+        ))
+    };
+    assert_eq!(accounts("user", "activated"), Some(2.0));
+    assert_eq!(accounts("user", "unset"), Some(2.0));
+    assert_eq!(accounts("guest", "activated"), Some(1.0));
+    assert_eq!(accounts("bot", "deactivated"), Some(1.0));
+    assert_eq!(accounts("app", "activated"), Some(1.0));
+    assert_eq!(accounts("remote", "activated"), Some(1.0));
+    assert_eq!(exporter.value("rocketchat_seats_used"), Some(2.0));
+    let presence =
+        |state: &str| exporter.value(&format!("rocketchat_users{{presence=\"{state}\"}}"));
+    assert_eq!(presence("online"), Some(2.0));
+    assert_eq!(presence("offline"), Some(6.0));
+    assert_eq!(
+        exporter.value("rocketchat_last_login_timestamp_seconds"),
+        Some(1.0),
+        "only a date is one"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn odd_uploads_sessions_and_instances_do_not_spoil_their_sections() {
+    let uploads = vec![
+        doc! { "size": 100 },
+        doc! { "size": 0.5 },
+        doc! { "size": "big" },
+        doc! { "size": f64::NAN },
+        doc! {},
+    ];
+    let sessions = vec![
+        doc! { "type": "user_daily", "year": 2026, "month": "11", "day": Bson::Null },
+        doc! { "type": "user_daily", "year": 2026, "month": 11, "day": 20, "devices": "none", "sessions": f64::NAN },
+    ];
+    let instances = vec![
+        doc! { "_id": 7, "pid": "x", "_updatedAt": "now", "extraInformation": "none" },
+        doc! { "_id": "later", "pid": -1, "_updatedAt": DateTime::from_millis(9_000_000_000_000) },
+        doc! { "_id": "live", "pid": 1.0, "_updatedAt": DateTime::now(), "_createdAt": Bson::Null },
+    ];
+    let exporter = reading(vec![
+        ("rocketchat_uploads", uploads),
+        ("rocketchat_sessions", sessions),
+        ("instances", instances),
+    ])
+    .await;
+    assert_eq!(exporter.value("rocketchat_uploads"), Some(5.0));
+    assert_eq!(exporter.value("rocketchat_uploads_size_bytes"), Some(100.5));
+    assert_eq!(exporter.value("rocketchat_instances"), Some(1.0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn odd_settings_and_stored_documents_are_shown_as_they_are() {
+    let settings = vec![
+        doc! { "_id": "uniqueID", "value": 5, "createdAt": "long ago" },
+        doc! { "_id": "Site_Url" },
+        doc! { "_id": "Livechat_enabled", "value": "true" },
+    ];
+    let stored = vec![doc! { "createdAt": "never", "version": 7, "os": "Linux", "settings": 1 }];
+    let migrations = vec![doc! { "_id": "control", "version": "old", "locked": 1 }];
+    let exporter = reading(vec![
+        ("rocketchat_settings", settings),
+        ("rocketchat_statistics", stored),
+        ("migrations", migrations),
+    ])
+    .await;
+    assert_eq!(exporter.value("rocketchat_migration_locked"), Some(0.0));
+    assert_eq!(exporter.value("rocketchat_livechat_enabled"), None);
+    assert_eq!(exporter.value("rocketchat_migration_version"), None);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_empty_database_has_zeros_where_things_are_counted_and_gaps_elsewhere() {
+    let exporter = reading(Vec::new()).await;
+    assert_eq!(
+        exporter.value("rocketchat_users{presence=\"offline\"}"),
+        Some(0.0)
+    );
+    assert_eq!(exporter.value("rocketchat_messages"), Some(0.0));
+    assert_eq!(exporter.value("rocketchat_uploads_size_bytes"), Some(0.0));
+    assert_eq!(
+        exporter.value("rocketchat_last_login_timestamp_seconds"),
+        None
+    );
+    assert_eq!(exporter.value("rocketchat_migration_version"), None);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_its_index_what_needs_the_messages_is_left_out_and_told() {
+    let messages = vec![doc! { "ts": DateTime::now(), "tcount": 3 }];
+    let exporter = reading(vec![("rocketchat_message", messages)]).await;
+    assert_eq!(exporter.value("rocketchat_messages"), Some(1.0));
+    assert_eq!(exporter.value("rocketchat_threads"), None);
+    for key in ["ts", "tcount"] {
+        let series = format!(
+            "rocketchat_exporter_missing_index{{collection=\"rocketchat_message\",key=\"{key}\"}}"
+        );
+        assert_eq!(exporter.value(&series), Some(1.0));
+    }
+    let advice = "db.rocketchat_message.createIndex";
+    assert_eq!(
+        exporter.log().matches(advice).count(),
+        2,
+        "{}",
+        exporter.log()
+    );
+}

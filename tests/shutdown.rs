@@ -1,0 +1,46 @@
+//! The end of the process.
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::time::{Duration, Instant};
+
+use crate::support::Exporter;
+
+const NOBODY: &str = "--mongodb.uri=mongodb://127.0.0.1:9";
+
+#[test]
+fn either_signal_ends_it_with_status_0() {
+    for signal in ["TERM", "INT"] {
+        let exporter = Exporter::start(&[NOBODY]);
+        exporter.signal(signal);
+        assert_eq!(exporter.wait().code(), Some(0), "{signal}");
+    }
+}
+
+#[test]
+fn an_idle_connection_does_not_hold_it_up() {
+    let exporter = Exporter::start(&[NOBODY]);
+    let mut idle = TcpStream::connect(exporter.address()).expect("it accepts");
+    write!(idle, "GET /-/healthy HTTP/1.1\r\nHost: x\r\n\r\n").expect("it reads");
+    let mut answer = [0; 15];
+    idle.read_exact(&mut answer).expect("it answers");
+    assert_eq!(&answer, b"HTTP/1.1 200 OK");
+    let begun = Instant::now();
+    exporter.signal("TERM");
+    assert_eq!(exporter.wait().code(), Some(0));
+    assert!(begun.elapsed() < Duration::from_secs(5));
+}
+
+#[test]
+fn a_request_under_way_is_answered_before_the_end() {
+    let exporter = Exporter::start(&[NOBODY]);
+    let mut stream = TcpStream::connect(exporter.address()).expect("it accepts");
+    // A stranger is answered late, which leaves time for the signal.
+    write!(stream, "GET /api/v1/statistics HTTP/1.1\r\nHost: x\r\n\r\n").expect("it reads");
+    std::thread::sleep(Duration::from_millis(100));
+    exporter.signal("TERM");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).expect("it answers");
+    assert!(answer.starts_with("HTTP/1.1 401 "), "{answer}");
+    assert_eq!(exporter.wait().code(), Some(0));
+}

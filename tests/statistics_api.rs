@@ -1,0 +1,287 @@
+//! `GET /api/v1/statistics`: shapes, refresh, and who may see it.
+
+use std::time::Instant;
+
+use mongodb::Database;
+use mongodb::bson::{DateTime, doc};
+use serde_json::{Value, json};
+use xtask::workspace::{self, Account, Credentials, Size};
+
+use crate::support::{Answer, Exporter, eventually, fresh_database, uri_of};
+
+const PATH: &str = "/api/v1/statistics";
+
+struct Workspace {
+    database: Database,
+    exporter: Exporter,
+    credentials: Credentials,
+}
+
+impl Workspace {
+    async fn start(arguments: &[&str]) -> Self {
+        let database = fresh_database().await;
+        let credentials = workspace::fill(&database, &Size::small(), DateTime::now())
+            .await
+            .expect("the workspace can be made");
+        let mut all = vec![
+            "--collection.fast-interval=1h",
+            "--collection.normal-interval=1h",
+            "--collection.slow-interval=1h",
+        ];
+        all.extend(arguments);
+        let exporter = Exporter::on(&uri_of(&database), &all);
+        eventually("all collectors succeed", || {
+            exporter.all_collectors_succeeded().then_some(())
+        })
+        .await;
+        Self {
+            database,
+            exporter,
+            credentials,
+        }
+    }
+
+    fn get_as(&self, account: &Account, path: &str) -> Answer {
+        let headers = [
+            ("X-User-Id", account.user_id.as_str()),
+            ("X-Auth-Token", account.token.as_str()),
+        ];
+        self.exporter.request("GET", path, &headers)
+    }
+
+    fn get(&self, path: &str) -> Answer {
+        self.get_as(&self.credentials.admin, path)
+    }
+
+    fn readings(&self) -> f64 {
+        self.exporter
+            .value("rocketchat_exporter_collector_readings_total{collector=\"users\"}")
+            .expect("the users were read")
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_nested_shape_is_the_default_and_spells_the_livechat_total_both_ways() {
+    let workspace = Workspace::start(&[]).await;
+    let answer = workspace.get(PATH).json();
+    assert_eq!(answer["success"], true);
+    let statistics = answer["statistics"].as_object().expect("it is nested");
+    let livechat = &statistics["totalLivechat"];
+    assert!(livechat.is_u64());
+    assert_eq!(&statistics["totlalLivechat"], livechat);
+    let first: Vec<_> = statistics.keys().take(2).collect();
+    assert_eq!(first, ["_id", "wizard"]);
+    assert!(statistics["os"]["cpus"][0]["times"]["idle"].is_u64());
+    assert!(statistics["os"]["loadavg"].is_array());
+    assert!(statistics["createdAt"].as_str().is_some_and(is_iso));
+    assert!(statistics["lastMessageSentAt"].as_str().is_some_and(is_iso));
+}
+
+fn is_iso(text: &str) -> bool {
+    text.len() == "2018-02-18T19:40:45.369Z".len() && text.ends_with('Z')
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_shape_can_be_chosen_by_flag_and_by_request() {
+    let workspace = Workspace::start(&["--statistics.shape=flat"]).await;
+    let flat = workspace.get(PATH).json();
+    assert!(flat["totalUsers"].is_u64());
+    assert_eq!(flat["success"], true);
+    assert_eq!(flat.get("totlalLivechat"), None);
+    let nested = workspace.get(&format!("{PATH}?shape=nested")).json();
+    assert!(nested["statistics"]["totalUsers"].is_u64());
+    let wrong = workspace.get(&format!("{PATH}?shape=round"));
+    assert_eq!(wrong.status, 400);
+    assert_eq!(wrong.json()["errorType"], "error-invalid-shape");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_document_imitates_the_configured_version() {
+    let workspace = Workspace::start(&["--rocketchat.version=0.61.2"]).await;
+    let answer = workspace.get(PATH).json();
+    let statistics = answer["statistics"].as_object().expect("it is nested");
+    // Before 3.1 the total was the number of documents, not the sum of counters.
+    let documents = workspace
+        .exporter
+        .value("rocketchat_messages")
+        .expect("messages were counted");
+    assert_eq!(statistics["totalMessages"].as_f64(), Some(documents));
+    assert!(statistics["lastLogin"].as_str().is_some_and(is_iso));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn refresh_reads_again_only_for_exactly_true() {
+    let workspace = Workspace::start(&[]).await;
+    let users = workspace.database.collection("users");
+    let before = workspace.get(PATH).json()["statistics"]["totalUsers"].clone();
+    users
+        .insert_one(doc! { "_id": "newcomer", "active": true, "type": "user" })
+        .await
+        .expect("a user can be added");
+    for query in [
+        "",
+        "?refresh",
+        "?refresh=TRUE",
+        "?refresh=1",
+        "?refresh[]=true",
+        "?refresh=true&refresh=true",
+    ] {
+        let answer = workspace.get(&format!("{PATH}{query}")).json();
+        assert_eq!(answer["statistics"]["totalUsers"], before, "{query}");
+    }
+    let fresh = workspace.get(&format!("{PATH}?refresh=true")).json();
+    assert_eq!(
+        fresh["statistics"]["totalUsers"].as_u64(),
+        before.as_u64().map(|before| before + 1)
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn many_who_ask_for_a_refresh_at_once_share_few_readings() {
+    let workspace = Workspace::start(&[]).await;
+    let before = workspace.readings();
+    std::thread::scope(|scope| {
+        for _ in 0..20 {
+            scope.spawn(|| {
+                let answer = workspace.get(&format!("{PATH}?refresh=true"));
+                assert_eq!(answer.status, 200);
+            });
+        }
+    });
+    let read = workspace.readings() - before;
+    // The one under way when the last of them came, the one that serves it, and at most a few for stragglers.
+    assert!(
+        (1.0..10.0).contains(&read),
+        "{read} readings for 20 requests"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn strangers_are_refused_late_and_in_rocket_chats_words() {
+    let workspace = Workspace::start(&[]).await;
+    let admin = &workspace.credentials.admin;
+    let refusal = json!({
+        "success": false,
+        "error": "You must be logged in to do this.",
+        "status": "error",
+        "message": "You must be logged in to do this.",
+    });
+    let id = ("X-User-Id", admin.user_id.as_str());
+    let token = ("X-Auth-Token", admin.token.as_str());
+    let attempts: [&[(&str, &str)]; 6] = [
+        &[],
+        &[id],
+        &[token],
+        &[id, ("X-Auth-Token", "wrong")],
+        &[token, ("X-User-Id", "somebody")],
+        &[id, token, token],
+    ];
+    for headers in attempts {
+        let begun = Instant::now();
+        let answer = workspace.exporter.request("GET", PATH, headers);
+        assert_eq!(answer.status, 401, "{headers:?}");
+        assert_eq!(answer.json(), refusal, "{headers:?}");
+        assert!(begun.elapsed().as_millis() >= 500, "{headers:?}");
+    }
+    let older = Workspace::start(&["--rocketchat.version=3.4.0"]).await;
+    let answer = older.exporter.get(PATH);
+    assert_eq!(
+        answer.json(),
+        json!({ "status": "error", "message": "You must be logged in to do this." })
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn users_without_the_permission_are_refused() {
+    let workspace = Workspace::start(&[]).await;
+    for path in [PATH, "/statistics.json"] {
+        let answer = workspace.get_as(&workspace.credentials.plain, path);
+        assert_eq!(answer.status, 400, "{path}");
+        assert_eq!(
+            answer.json(),
+            json!({ "success": false, "error": "error-not-allowed" }),
+            "{path}"
+        );
+    }
+    workspace
+        .database
+        .collection::<mongodb::bson::Document>("rocketchat_permissions")
+        .delete_one(doc! { "_id": "view-statistics" })
+        .await
+        .expect("the permission can be removed");
+    assert_eq!(workspace.get(PATH).status, 400, "without it nobody may");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_deactivated_admin_is_a_stranger() {
+    let workspace = Workspace::start(&[]).await;
+    workspace
+        .database
+        .collection::<mongodb::bson::Document>("users")
+        .update_one(
+            doc! { "_id": &workspace.credentials.admin.user_id },
+            doc! { "$set": { "active": false } },
+        )
+        .await
+        .expect("the admin can be deactivated");
+    assert_eq!(workspace.get(PATH).status, 401);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_download_is_the_same_document() {
+    let workspace = Workspace::start(&[]).await;
+    let download = workspace.get("/statistics.json");
+    assert_eq!(
+        download.header("content-disposition"),
+        "attachment; filename=\"statistics.json\""
+    );
+    assert_eq!(download.header("cache-control"), "no-store");
+    assert_eq!(download.json(), workspace.get(PATH).json());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn secrets_of_the_stored_document_are_not_shown() {
+    let workspace = Workspace::start(&[]).await;
+    let latest = doc! {
+        "createdAt": DateTime::from_millis(DateTime::now().timestamp_millis() + 1000),
+        "version": "7.7.1",
+        "statsToken": "hidden-1",
+        "settings": { "email": { "smtp": { "smtpHost": "hidden-2" }, "fromEmail": "hidden-3" } },
+        "wizard": { "contactName": "hidden-4", "contactEmail": "hidden-5" },
+        "somethingNew": 1,
+    };
+    workspace
+        .database
+        .collection("rocketchat_statistics")
+        .insert_one(latest)
+        .await
+        .expect("a document can be stored");
+    let answer = workspace.get(&format!("{PATH}?refresh=true"));
+    assert_eq!(answer.json()["statistics"]["somethingNew"], 1);
+    assert!(!answer.text().contains("hidden"), "{}", answer.text());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_section_that_cannot_be_read_is_left_out_and_named() {
+    let workspace = Workspace::start(&[]).await;
+    let admin = workspace.database.client().database("admin");
+    let namespace = format!("{}.rocketchat_room", workspace.database.name());
+    admin
+        .run_command(doc! {
+            "configureFailPoint": "failCommand",
+            "mode": "alwaysOn",
+            "data": { "failCommands": ["aggregate"], "errorCode": 2, "namespace": namespace },
+        })
+        .await
+        .expect("a failure can be arranged");
+    let answer = workspace.get(&format!("{PATH}?refresh=true&shape=flat"));
+    admin
+        .run_command(doc! { "configureFailPoint": "failCommand", "mode": "off" })
+        .await
+        .expect("the failure can be ended");
+    let document = answer.json();
+    assert_eq!(answer.header("x-rocketchat-exporter-missing"), "rooms");
+    assert_eq!(document.get("totalRooms"), None);
+    assert!(document["totalUsers"].is_u64());
+    assert_ne!(document["uploadsTotal"], Value::Null);
+}

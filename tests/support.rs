@@ -1,0 +1,71 @@
+//! What the tests share: a MongoDB for all of them, the exporter as a process, and a look at its answers.
+
+pub mod dump;
+mod exporter;
+mod golden;
+
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+
+use mongodb::{Client, Database};
+use xtask::mongod::{Mongod, Options};
+
+pub use exporter::{Answer, Exporter};
+pub use golden::assert_golden;
+
+/// The MongoDB that the tests of one run share; each test has a database of its own.
+pub fn shared_mongod() -> &'static Mongod {
+    static SHARED: OnceLock<Mongod> = OnceLock::new();
+    SHARED.get_or_init(|| {
+        // In a thread with a runtime of its own: the first test that comes here runs in one already.
+        std::thread::spawn(|| {
+            tokio::runtime::Runtime::new()
+                .expect("a runtime can be started")
+                .block_on(Mongod::start(&Options::default()))
+                .expect("mongod starts")
+        })
+        .join()
+        .expect("the thread ends")
+    })
+}
+
+/// An empty database on the shared MongoDB that no other test uses.
+pub async fn fresh_database() -> Database {
+    static NUMBER: AtomicU32 = AtomicU32::new(0);
+    let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+    client(&shared_mongod().uri())
+        .await
+        .database(&format!("test_{number}"))
+}
+
+/// A client of a MongoDB.
+pub async fn client(uri: &str) -> Client {
+    Client::with_uri_str(uri)
+        .await
+        .expect("the connection string is valid")
+}
+
+/// The connection string of a database on the shared MongoDB.
+pub fn uri_of(database: &Database) -> String {
+    format!(
+        "{}/{}",
+        shared_mongod().uri().trim_end_matches('/'),
+        database.name()
+    )
+}
+
+/// Waits until `look` sees something, and fails with what was awaited when it never does.
+pub async fn eventually<T>(awaited: &str, mut look: impl FnMut() -> Option<T>) -> T {
+    let begun = Instant::now();
+    loop {
+        if let Some(seen) = look() {
+            return seen;
+        }
+        assert!(
+            begun.elapsed() < Duration::from_secs(30),
+            "never happened: {awaited}"
+        );
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}

@@ -1,0 +1,191 @@
+//! The exporter as a process, and its answers.
+
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use ureq::http::HeaderMap;
+
+/// A running exporter; it is killed when dropped.
+pub struct Exporter {
+    child: Child,
+    address: String,
+    log: Arc<Mutex<String>>,
+}
+
+/// An answer over HTTP.
+pub struct Answer {
+    pub status: u16,
+    pub headers: HeaderMap,
+    pub body: Vec<u8>,
+}
+
+impl Exporter {
+    /// The program, to be started or only to be asked for its version; with no setting of this machine's environment.
+    pub fn command() -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_rocketchat-exporter"));
+        command.env_clear();
+        command
+    }
+
+    /// Starts it on a free port and waits until it serves.
+    pub fn start(arguments: &[&str]) -> Self {
+        let mut command = Self::command();
+        command.args(arguments);
+        Self::spawn(&mut command)
+    }
+
+    /// Starts it on a database, with time zone UTC and readings every few moments.
+    pub fn on(uri: &str, arguments: &[&str]) -> Self {
+        let mut command = Self::command();
+        command
+            .env("ROCKETCHAT_EXPORTER_MONGODB_URI", uri)
+            .arg("--rocketchat.timezone=UTC")
+            .args(arguments);
+        Self::spawn(&mut command)
+    }
+
+    /// Starts a prepared command.
+    pub fn spawn(command: &mut Command) -> Self {
+        let mut child = command
+            .arg("--web.listen-address=127.0.0.1:0")
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the exporter starts");
+        let log = Arc::new(Mutex::new(String::new()));
+        let (announce, announced) = std::sync::mpsc::channel();
+        let lines = BufReader::new(child.stderr.take().expect("standard error is a pipe")).lines();
+        let collected = Arc::clone(&log);
+        std::thread::spawn(move || {
+            for line in lines.map_while(Result::ok) {
+                if let Some(address) = line
+                    .contains("message=listening")
+                    .then(|| line.split("address=").nth(1)?.split(' ').next())
+                    .flatten()
+                {
+                    announce.send(address.to_owned()).ok();
+                }
+                let mut log = collected.lock().expect("no thread panicked with the log");
+                log.push_str(&line);
+                log.push('\n');
+            }
+        });
+        let address = announced.recv_timeout(Duration::from_secs(20));
+        let log_so_far = log.lock().expect("no thread panicked with the log").clone();
+        Self {
+            address: address
+                .unwrap_or_else(|_| panic!("the exporter never listened:\n{log_so_far}")),
+            child,
+            log,
+        }
+    }
+
+    /// Where it serves: host and port.
+    pub fn address(&self) -> &str {
+        &self.address
+    }
+
+    /// What it logged so far.
+    pub fn log(&self) -> String {
+        self.log
+            .lock()
+            .expect("no thread panicked with the log")
+            .clone()
+    }
+
+    /// Its process id.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Sends a signal by name, such as `TERM`.
+    pub fn signal(&self, name: &str) {
+        let sent = Command::new("kill")
+            .args([format!("-{name}"), self.pid().to_string()])
+            .status();
+        assert!(sent.expect("kill runs").success());
+    }
+
+    /// Waits for its end.
+    pub fn wait(mut self) -> ExitStatus {
+        self.child.wait().expect("the exporter can be waited for")
+    }
+
+    /// `GET path`.
+    pub fn get(&self, path: &str) -> Answer {
+        self.request("GET", path, &[])
+    }
+
+    /// A request with headers.
+    pub fn request(&self, method: &str, path: &str, headers: &[(&str, &str)]) -> Answer {
+        let mut request = ureq::http::Request::builder()
+            .method(method)
+            .uri(format!("http://{}{path}", self.address));
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let agent: ureq::Agent = ureq::Agent::config_builder()
+            .http_status_as_error(false)
+            .allow_non_standard_methods(true)
+            .timeout_global(Some(Duration::from_mins(1)))
+            .build()
+            .into();
+        let mut answer = agent
+            .run(request.body(()).expect("the request is valid"))
+            .expect("the exporter answers");
+        Answer {
+            status: answer.status().as_u16(),
+            headers: answer.headers().clone(),
+            body: answer.body_mut().read_to_vec().expect("the body is whole"),
+        }
+    }
+
+    /// The metrics in the classic format.
+    pub fn metrics(&self) -> String {
+        self.get("/metrics").text()
+    }
+
+    /// The value of one series, written as in the exposition; `None` when it is not there.
+    pub fn value(&self, series: &str) -> Option<f64> {
+        self.metrics()
+            .lines()
+            .find_map(|line| line.strip_prefix(series)?.strip_prefix(' ')?.parse().ok())
+    }
+
+    /// Whether every collector has succeeded; the first that has not, otherwise.
+    pub fn all_collectors_succeeded(&self) -> bool {
+        let metrics = self.metrics();
+        let mut outcomes = metrics
+            .lines()
+            .filter(|line| line.starts_with("rocketchat_exporter_collector_success{"));
+        let all = outcomes.clone().count() == 17;
+        all && outcomes.all(|line| line.ends_with(" 1"))
+    }
+}
+
+impl Drop for Exporter {
+    fn drop(&mut self) {
+        self.child.kill().ok();
+        self.child.wait().ok();
+    }
+}
+
+impl Answer {
+    /// The body as text.
+    pub fn text(&self) -> String {
+        String::from_utf8(self.body.clone()).expect("the body is UTF-8")
+    }
+
+    /// The body as JSON.
+    pub fn json(&self) -> serde_json::Value {
+        serde_json::from_slice(&self.body).expect("the body is JSON")
+    }
+
+    /// A header's text; empty when it is not there.
+    pub fn header(&self, name: &str) -> &str {
+        self.headers
+            .get(name)
+            .map_or("", |value| value.to_str().expect("the header is text"))
+    }
+}

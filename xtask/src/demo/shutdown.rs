@@ -1,0 +1,48 @@
+//! The wish to stop: Ctrl-C, SIGTERM, or the end of the time that was given.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
+
+/// Done once; everybody who holds one hears of it.
+#[derive(Clone, Debug)]
+pub(super) struct Shutdown(watch::Receiver<bool>);
+
+impl Shutdown {
+    pub(super) fn new(limit: Option<Duration>) -> Result<Self> {
+        let (sender, receiver) = watch::channel(false);
+        let mut interrupt = signal(SignalKind::interrupt()).context("cannot listen for SIGINT")?;
+        let mut terminate = signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;
+        tokio::spawn(async move {
+            let end = async {
+                match limit {
+                    Some(limit) => tokio::time::sleep(limit).await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                _ = interrupt.recv() => {}
+                _ = terminate.recv() => {}
+                () = end => {}
+            }
+            // Nobody listens any more when the demo has failed already.
+            sender.send_replace(true);
+        });
+        Ok(Self(receiver))
+    }
+
+    pub(super) async fn wait(mut self) {
+        // An error would mean that the task above is gone, which is the end, too.
+        drop(self.0.wait_for(|&stopped| stopped).await);
+    }
+
+    /// Goes on with something until it is done, or no longer wanted.
+    pub(super) async fn or<T>(&self, work: impl Future<Output = T>) -> Option<T> {
+        tokio::select! {
+            () = self.clone().wait() => None,
+            done = work => Some(done),
+        }
+    }
+}

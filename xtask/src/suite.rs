@@ -1,0 +1,102 @@
+//! `cargo xtask test`: fetches the real tools, then runs every check in the order in which they fail fastest.
+
+use std::process::Command;
+
+use anyhow::{Context, Result, bail};
+
+use crate::tools::{self, MongodVersion, workspace_root};
+
+struct Step {
+    arguments: &'static [&'static str],
+    environment: &'static [(&'static str, &'static str)],
+}
+
+const STEPS: &[Step] = &[
+    Step {
+        arguments: &["fmt", "--all", "--check"],
+        environment: &[],
+    },
+    Step {
+        arguments: &[
+            "clippy",
+            "--workspace",
+            "--all-targets",
+            "--",
+            "-D",
+            "warnings",
+        ],
+        environment: &[],
+    },
+    Step {
+        arguments: &[
+            "doc",
+            "--workspace",
+            "--no-deps",
+            "--document-private-items",
+        ],
+        environment: &[("RUSTDOCFLAGS", "-Dwarnings")],
+    },
+    Step {
+        arguments: &["test", "--workspace", "--locked", "--no-fail-fast"],
+        environment: &[],
+    },
+];
+
+/// Cargo's commands that are installed apart, and what brings them.
+const COMPONENTS: &[(&str, &str)] = &[("fmt", "rustfmt"), ("clippy", "clippy")];
+
+/// Runs everything, and stops at the first step that fails.
+#[expect(clippy::print_stdout, reason = "this is the output of a command")]
+pub fn run() -> Result<()> {
+    for (command, component) in COMPONENTS {
+        let available = Command::new(cargo()).args([command, "--version"]).output();
+        if !available.context("cannot run cargo")?.status.success() {
+            bail!("`cargo {command}` is missing; run `rustup component add {component}`");
+        }
+    }
+    for &version in MongodVersion::ALL {
+        let mongod = tools::mongod::fetch(version)?;
+        println!("mongod {}: {}", mongod.version()?, mongod.path.display());
+    }
+    println!("promtool: {}", tools::promtool::fetch()?.display());
+    println!(
+        "prometheus-client: {}",
+        tools::prometheus_client::fetch()?.display()
+    );
+    for step in STEPS {
+        let text = step.text();
+        println!("\n$ {text}");
+        let mut command = Command::new(cargo());
+        command
+            .args(step.arguments)
+            .envs(step.environment.iter().copied())
+            .current_dir(workspace_root());
+        let status = command
+            .status()
+            .with_context(|| format!("cannot run `{text}`"))?;
+        if !status.success() {
+            bail!("`{text}` failed with {status}");
+        }
+    }
+    Ok(())
+}
+
+impl Step {
+    /// The step as one would type it.
+    fn text(&self) -> String {
+        let settings = self
+            .environment
+            .iter()
+            .map(|(name, value)| format!("{name}={value} "));
+        format!(
+            "{}cargo {}",
+            settings.collect::<String>(),
+            self.arguments.join(" ")
+        )
+    }
+}
+
+/// The cargo that runs us.
+pub(crate) fn cargo() -> std::ffi::OsString {
+    std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into())
+}

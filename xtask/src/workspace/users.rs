@@ -1,0 +1,246 @@
+//! `users` and `usersSessions`: people of every kind, bots and apps, and who is connected right now.
+
+mod document;
+
+use std::collections::HashSet;
+
+use anyhow::Result;
+use mongodb::bson::{Document, doc};
+
+use super::builder::Builder;
+use super::presence::Presence;
+use super::time::{HOUR, MINUTE};
+use super::{Account, Credentials, names};
+
+/// What the rest of the generator needs to know of a user.
+#[derive(Clone, Debug)]
+pub(super) struct Person {
+    pub(super) id: String,
+    pub(super) username: String,
+    pub(super) name: String,
+    pub(super) kind: Kind,
+    /// Days since the account was made.
+    pub(super) age: i64,
+    /// The states of the connections, none while offline.
+    pub(super) connections: Vec<&'static str>,
+    /// A personal access token in plain text.
+    token: Option<String>,
+}
+
+impl Person {
+    /// How messages, rooms and subscriptions mention a user.
+    pub(super) fn reference(&self) -> Document {
+        doc! { "_id": &self.id, "username": &self.username, "name": &self.name }
+    }
+
+    /// Whether this is somebody who takes part in conversations here.
+    pub(super) fn is_member(&self) -> bool {
+        matches!(
+            self.kind,
+            Kind::Admin | Kind::Plain | Kind::Agent | Kind::Manager | Kind::Guest
+        )
+    }
+
+    pub(super) fn is_agent(&self) -> bool {
+        matches!(self.kind, Kind::Agent | Kind::Manager)
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    Admin,
+    Plain,
+    Agent,
+    Manager,
+    Guest,
+    Deactivated,
+    /// Of a Matrix server.
+    Federated,
+    /// Of the federation before Matrix.
+    Remote,
+    /// Made by an import or an old version: without type, state and most other fields.
+    Bare,
+    Bot,
+    App,
+}
+
+impl Kind {
+    pub(super) fn roles(self) -> &'static [&'static str] {
+        match self {
+            Self::Admin => &["user", "admin"],
+            Self::Agent => &["user", "livechat-agent"],
+            Self::Manager => &["user", "livechat-agent", "livechat-manager"],
+            Self::Guest => &["guest"],
+            Self::Bot => &["bot"],
+            Self::App => &["app"],
+            _ => &["user"],
+        }
+    }
+}
+
+/// How many of a thousand users are of each kind; the others are plain.
+const SHARES: &[(Kind, usize)] = &[
+    (Kind::Admin, 5),
+    (Kind::Agent, 20),
+    (Kind::Manager, 5),
+    (Kind::Guest, 40),
+    (Kind::Deactivated, 80),
+    (Kind::Federated, 25),
+    (Kind::Remote, 4),
+    (Kind::Bare, 5),
+    (Kind::Bot, 5),
+    (Kind::App, 8),
+];
+
+/// How many of a hundred people are connected: below the 200 connections of the community edition at the usual size.
+const CONNECTED: usize = 22;
+
+pub(super) async fn fill(builder: &mut Builder<'_>, instances: &[String]) -> Result<Vec<Person>> {
+    let mut people = Vec::new();
+    let mut documents = Vec::new();
+    let mut sessions = Vec::new();
+    let mut taken = HashSet::new();
+    for (position, kind) in kinds(builder.size.users).into_iter().enumerate() {
+        let presence = presence_of(builder, kind, position);
+        let person = person(builder, kind, position, &presence, &mut taken);
+        documents.push(document::document(builder, &person, &presence, position));
+        if !presence.connections.is_empty() {
+            sessions.push(session(builder, &person, instances));
+        } else if person.is_member() && builder.random.percent(10) {
+            // Rocket.Chat leaves an empty list behind.
+            sessions.push(doc! { "_id": &person.id, "connections": [] });
+        }
+        people.push(person);
+    }
+    builder.insert("users", documents).await?;
+    builder.insert("usersSessions", sessions).await?;
+    Ok(people)
+}
+
+/// The two accounts that a person with a terminal may use.
+pub(super) fn credentials(people: &[Person]) -> Credentials {
+    let account = |position: usize| Account {
+        user_id: people[position].id.clone(),
+        token: people[position].token.clone().unwrap_or_default(),
+    };
+    Credentials {
+        admin: account(ADMIN),
+        plain: account(PLAIN),
+    }
+}
+
+/// The first three users are always the same.
+const ROCKET_CAT: usize = 0;
+const ADMIN: usize = 1;
+const PLAIN: usize = 2;
+
+fn kinds(count: usize) -> Vec<Kind> {
+    let mut kinds = vec![Kind::Bot, Kind::Admin, Kind::Plain];
+    for &(kind, share) in SHARES {
+        kinds.extend(std::iter::repeat_n(kind, (count * share / 1000).max(1)));
+    }
+    kinds.resize(count, Kind::Plain);
+    kinds
+}
+
+fn presence_of(builder: &mut Builder<'_>, kind: Kind, position: usize) -> Presence {
+    match kind {
+        // Bots and apps never connect, yet are shown as online for ever; see the module `document`.
+        Kind::Bot | Kind::App | Kind::Deactivated | Kind::Federated | Kind::Remote | Kind::Bare => {
+            Presence::new("online", Vec::new())
+        }
+        _ if position == ADMIN => Presence::new("online", vec!["online", "away"]),
+        _ if builder.random.percent(CONNECTED) => Presence::connected(&mut builder.random),
+        _ => Presence::disconnected(&mut builder.random),
+    }
+}
+
+fn person(
+    builder: &mut Builder<'_>,
+    kind: Kind,
+    position: usize,
+    presence: &Presence,
+    taken: &mut HashSet<String>,
+) -> Person {
+    let random = &mut builder.random;
+    let first = names::FIRST[position % names::FIRST.len()];
+    let last = *random.pick(names::LAST);
+    let name = format!("{first} {last}");
+    let (username, name) = match (position, kind) {
+        (ROCKET_CAT, _) => ("rocket.cat".to_owned(), "Rocket.Cat".to_owned()),
+        (ADMIN, _) => ("admin".to_owned(), name),
+        (_, Kind::Bot) => (
+            format!("{}.bot", names::TOPICS[position % names::TOPICS.len()]),
+            "Bot".to_owned(),
+        ),
+        (_, Kind::App) => (format!("app{position}.bot"), format!("App {position}")),
+        (_, Kind::Federated) => (
+            format!(
+                "@{}{position}:{}",
+                plain_letters(first),
+                random.pick(names::SERVERS)
+            ),
+            name,
+        ),
+        (_, Kind::Remote) => (
+            format!("{}{position}@old.example.org", plain_letters(first)),
+            name,
+        ),
+        _ => (
+            format!("{}.{}", plain_letters(first), plain_letters(last)),
+            name,
+        ),
+    };
+    let username = if taken.contains(&username) {
+        format!("{username}{position}")
+    } else {
+        username
+    };
+    taken.insert(username.clone());
+    Person {
+        id: if position == ROCKET_CAT {
+            username.clone()
+        } else {
+            random.id()
+        },
+        username,
+        name,
+        kind,
+        age: if position < 3 {
+            900
+        } else {
+            random.between(1, 880)
+        },
+        connections: presence.connections.clone(),
+        token: matches!(position, ADMIN | PLAIN).then(|| random.text(43)),
+    }
+}
+
+/// Usernames are made of lower-case letters that every keyboard has.
+fn plain_letters(name: &str) -> String {
+    name.chars()
+        .map(|letter| match letter {
+            'ö' => 'o',
+            'é' => 'e',
+            'í' => 'i',
+            _ => letter.to_ascii_lowercase(),
+        })
+        .collect()
+}
+
+fn session(builder: &mut Builder<'_>, person: &Person, instances: &[String]) -> Document {
+    let connections: Vec<Document> = person
+        .connections
+        .iter()
+        .map(|status| {
+            doc! {
+                "id": builder.random.id(),
+                "instanceId": builder.random.pick(instances),
+                "status": *status,
+                "_createdAt": builder.within(9 * HOUR),
+                "_updatedAt": builder.within(2 * MINUTE),
+            }
+        })
+        .collect();
+    doc! { "_id": &person.id, "connections": connections }
+}
