@@ -9,6 +9,7 @@ mod metrics;
 mod odd_documents;
 mod outage;
 mod readme;
+mod shipped;
 mod shutdown;
 mod statistics_api;
 mod support;

@@ -4,8 +4,8 @@
 /// types that this format knows.
 pub fn from_openmetrics(exposition: &str) -> String {
     let mut classic = String::with_capacity(exposition.len());
-    // A family's HELP comes before its TYPE, but how it is named depends on the type.
-    let mut help: Option<(&str, &str)> = None;
+    // A family's TYPE comes first, and how the family is named depends on it.
+    let mut ending = "";
     for line in exposition.lines() {
         let Some(comment) = line.strip_prefix("# ") else {
             push(&mut classic, &[line]);
@@ -13,13 +13,13 @@ pub fn from_openmetrics(exposition: &str) -> String {
         };
         let mut words = comment.splitn(3, ' ');
         match (words.next(), words.next(), words.next()) {
-            (Some("HELP"), Some(name), text) => help = Some((name, text.unwrap_or_default())),
             (Some("TYPE"), Some(name), Some(kind)) => {
-                let (ending, kind) = translate(kind);
-                if let Some((_, text)) = help.take().filter(|(of, _)| *of == name) {
-                    push(&mut classic, &["# HELP ", name, ending, " ", text]);
-                }
-                push(&mut classic, &["# TYPE ", name, ending, " ", kind]);
+                let translated = translate(kind);
+                ending = translated.0;
+                push(&mut classic, &["# TYPE ", name, ending, " ", translated.1]);
+            }
+            (Some("HELP"), Some(name), Some(text)) => {
+                push(&mut classic, &["# HELP ", name, ending, " ", text]);
             }
             _ => {}
         }
@@ -49,14 +49,14 @@ mod tests {
 
     #[test]
     fn every_kind_of_family_is_translated() {
-        let openmetrics = "# HELP a_seconds Help a.\n# TYPE a_seconds counter\n# UNIT a_seconds seconds\n\
-                           a_seconds_total{x=\"# TYPE\"} 1.5\n# HELP c Help c.\n# TYPE c info\nc_info{v=\"x\"} 1\n\
-                           # HELP u Help u.\n# TYPE u unknown\nu 1\n# EOF\n";
+        let openmetrics = "# TYPE a_seconds counter\n# UNIT a_seconds seconds\n# HELP a_seconds Help a.\n\
+                           a_seconds_total{x=\"# TYPE\"} 1.5\n# TYPE c info\n# HELP c Help c.\nc_info{v=\"x\"} 1\n\
+                           # TYPE u unknown\n# HELP u Help u.\nu 1\n# EOF\n";
         assert_eq!(
             from_openmetrics(openmetrics),
-            "# HELP a_seconds_total Help a.\n# TYPE a_seconds_total counter\na_seconds_total{x=\"# TYPE\"} 1.5\n\
-             # HELP c_info Help c.\n# TYPE c_info gauge\nc_info{v=\"x\"} 1\n\
-             # HELP u Help u.\n# TYPE u untyped\nu 1\n"
+            "# TYPE a_seconds_total counter\n# HELP a_seconds_total Help a.\na_seconds_total{x=\"# TYPE\"} 1.5\n\
+             # TYPE c_info gauge\n# HELP c_info Help c.\nc_info{v=\"x\"} 1\n\
+             # TYPE u untyped\n# HELP u Help u.\nu 1\n"
         );
     }
 }

@@ -119,7 +119,7 @@ fn spell_livechat_both_ways(document: &mut Entries) {
     };
     let value = document[position].1.clone();
     document.retain(|(key, _)| !SPELLINGS.contains(&key.as_ref()));
-    for spelling in SPELLINGS {
+    for spelling in SPELLINGS.into_iter().rev() {
         document.insert(position, (Cow::Borrowed(spelling), value.clone()));
     }
 }

@@ -47,7 +47,27 @@ fn write(families: Vec<Family>) -> String {
     registry.register_collector(Box::new(Families(Mutex::new(families))));
     let mut exposition = String::with_capacity(32 * 1024);
     text::encode(&mut exposition, &registry).expect("writing into a string cannot fail");
-    exposition
+    with_help_last(&exposition)
+}
+
+/// Puts each family's HELP behind its TYPE and UNIT, the order that OpenMetrics recommends.
+fn with_help_last(exposition: &str) -> String {
+    let mut ordered = String::with_capacity(exposition.len());
+    let mut help = None;
+    for line in exposition.lines() {
+        if line.starts_with("# HELP ") {
+            help = Some(line);
+            continue;
+        }
+        let is_metadata = line.starts_with("# TYPE ") || line.starts_with("# UNIT ");
+        if let Some(help) = help.take_if(|_| !is_metadata) {
+            ordered.push_str(help);
+            ordered.push('\n');
+        }
+        ordered.push_str(line);
+        ordered.push('\n');
+    }
+    ordered
 }
 
 fn family(encoder: &mut DescriptorEncoder, row: MetricRow, samples: &[Sample]) -> fmt::Result {
@@ -144,7 +164,7 @@ mod tests {
         )]);
         assert_eq!(
             exposition,
-            "# HELP x Help.\n# TYPE x gauge\nx{name=\"a\\\"b\\\\c\\nd\"} 1\n# EOF\n"
+            "# TYPE x gauge\n# HELP x Help.\nx{name=\"a\\\"b\\\\c\\nd\"} 1\n# EOF\n"
         );
     }
 
@@ -164,10 +184,10 @@ mod tests {
         ];
         assert_eq!(
             write(families),
-            "# HELP a_seconds Help.\n# TYPE a_seconds counter\n# UNIT a_seconds seconds\na_seconds_total 1.5\n\
-             # HELP b Help.\n# TYPE b counter\nb_total 3\n\
-             # HELP c Help.\n# TYPE c info\nc_info{v=\"x\"} 1\n\
-             # HELP d_bytes Help.\n# TYPE d_bytes gauge\n# UNIT d_bytes bytes\nd_bytes -7\n# EOF\n"
+            "# TYPE a_seconds counter\n# UNIT a_seconds seconds\n# HELP a_seconds Help.\na_seconds_total 1.5\n\
+             # TYPE b counter\n# HELP b Help.\nb_total 3\n\
+             # TYPE c info\n# HELP c Help.\nc_info{v=\"x\"} 1\n\
+             # TYPE d_bytes gauge\n# UNIT d_bytes bytes\n# HELP d_bytes Help.\nd_bytes -7\n# EOF\n"
         );
     }
 

@@ -148,3 +148,55 @@ fn an_absent_section_shows_nothing_and_leaves_its_fields_unknown() {
         });
     }
 }
+
+/// Whether a version's document has a field, on its own or within one that is taken whole.
+fn has(version: Version, path: &str) -> bool {
+    fields().iter().any(|field| {
+        let whole = path
+            .strip_prefix(field.path)
+            .is_some_and(|rest| rest.is_empty() || rest.starts_with('.'));
+        whole && field.versions.contains(version)
+    })
+}
+
+/// Fields of the documented answer of 0.61.
+const OF_0_61: &str = "_id uniqueId installedAt version totalUsers activeUsers nonActiveUsers \
+    onlineUsers awayUsers offlineUsers totalRooms totalChannels totalPrivateGroups totalDirect \
+    totlalLivechat totalMessages totalChannelMessages totalPrivateGroupMessages \
+    totalDirectMessages totalLivechatMessages lastLogin lastMessageSentAt lastSeenSubscription \
+    os.type os.platform os.arch os.release os.uptime os.loadavg os.totalmem os.freemem os.cpus \
+    process.nodeVersion process.pid process.uptime deploy.method deploy.platform migration._id \
+    migration.version migration.locked migration.lockedAt migration.buildAt instanceCount \
+    createdAt _updatedAt";
+
+/// Fields that 3.4.0 answers and 0.61 did not.
+const NEW_IN_3_4: &str = "wizard.organizationType wizard.industry wizard.size wizard.country \
+    wizard.language wizard.serverType wizard.registerServer activeGuests appUsers \
+    totalConnectedUsers totalLivechat totalDiscussions totalThreads totalLivechatVisitors \
+    totalLivechatAgents livechatEnabled federatedServers federatedUsers enterpriseReady \
+    uploadsTotal uploadsTotalSize oplogEnabled mongoVersion mongoStorageEngine \
+    uniqueUsersOfYesterday uniqueUsersOfLastMonth uniqueDevicesOfYesterday \
+    uniqueDevicesOfLastMonth uniqueOSOfYesterday uniqueOSOfLastMonth apps.engineVersion \
+    apps.enabled apps.totalInstalled apps.totalActive integrations.totalIntegrations \
+    integrations.totalIncoming integrations.totalIncomingActive integrations.totalOutgoing \
+    integrations.totalOutgoingActive integrations.totalWithScriptEnabled pushQueue";
+
+#[test]
+fn every_field_of_0_61_and_of_3_4_0_has_a_row() {
+    for path in OF_0_61.split_whitespace() {
+        assert!(has(Version::new(0, 61, 0), path), "{path} of 0.61");
+    }
+    let kept = OF_0_61
+        .split_whitespace()
+        .filter(|it| *it != "totlalLivechat");
+    for path in kept.chain(NEW_IN_3_4.split_whitespace()) {
+        assert!(has(Version::new(3, 4, 0), path), "{path} of 3.4.0");
+    }
+    for path in NEW_IN_3_4.split_whitespace() {
+        let early = ["oplogEnabled"].contains(&path);
+        assert!(
+            early || !has(Version::new(0, 61, 0), path),
+            "{path} in 0.61"
+        );
+    }
+}

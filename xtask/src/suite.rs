@@ -1,9 +1,8 @@
 //! `cargo xtask test`: fetches the real tools, then runs every check in the order in which they fail fastest.
 
-use std::process::Command;
-
 use anyhow::{Context, Result, bail};
 
+use crate::cargo::cargo;
 use crate::tools::{self, MongodVersion, workspace_root};
 
 struct Step {
@@ -37,7 +36,19 @@ const STEPS: &[Step] = &[
         environment: &[("RUSTDOCFLAGS", "-Dwarnings")],
     },
     Step {
-        arguments: &["test", "--workspace", "--locked", "--no-fail-fast"],
+        arguments: &["test", "--workspace", "--locked", "--doc"],
+        environment: &[],
+    },
+    Step {
+        arguments: &[
+            "test",
+            "--workspace",
+            "--locked",
+            "--lib",
+            "--bins",
+            "--tests",
+            "--no-fail-fast",
+        ],
         environment: &[],
     },
 ];
@@ -49,7 +60,7 @@ const COMPONENTS: &[(&str, &str)] = &[("fmt", "rustfmt"), ("clippy", "clippy")];
 #[expect(clippy::print_stdout, reason = "this is the output of a command")]
 pub fn run() -> Result<()> {
     for (command, component) in COMPONENTS {
-        let available = Command::new(cargo()).args([command, "--version"]).output();
+        let available = cargo().args([command, "--version"]).output();
         if !available.context("cannot run cargo")?.status.success() {
             bail!("`cargo {command}` is missing; run `rustup component add {component}`");
         }
@@ -63,10 +74,14 @@ pub fn run() -> Result<()> {
         "prometheus-client: {}",
         tools::prometheus_client::fetch()?.display()
     );
+    println!(
+        "systemd-analyze: {}",
+        tools::systemd_analyze::fetch()?.display()
+    );
     for step in STEPS {
         let text = step.text();
         println!("\n$ {text}");
-        let mut command = Command::new(cargo());
+        let mut command = cargo();
         command
             .args(step.arguments)
             .envs(step.environment.iter().copied())
@@ -94,9 +109,4 @@ impl Step {
             self.arguments.join(" ")
         )
     }
-}
-
-/// The cargo that runs us.
-pub(crate) fn cargo() -> std::ffi::OsString {
-    std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into())
 }

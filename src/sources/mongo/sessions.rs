@@ -48,10 +48,8 @@ pub async fn read(question: &Question<'_>, known: &Snapshot) -> Result<Sessions,
         of_yesterday: period("yesterday"),
         of_last_week: period("week"),
         of_last_month: period("month"),
-        of_month_before: if known
-            .version()
-            .is_some_and(|version| version < MONTH_MENDED)
-        {
+        // An unknown version may be an old one: the first reading of this tier can be over before the version is known.
+        of_month_before: if known.version().is_none_or(|version| version < MONTH_MENDED) {
             Some(month_before(question, today).await?)
         } else {
             None

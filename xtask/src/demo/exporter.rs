@@ -11,8 +11,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::{sleep, timeout};
 
+use crate::cargo::cargo;
 use crate::guardian::{Guarded, Output};
-use crate::suite::cargo;
 use crate::tools::workspace_root;
 
 const READY_LIMIT: Duration = Duration::from_mins(1);
@@ -38,7 +38,7 @@ pub(super) fn build() -> Result<PathBuf> {
         "--package=rocketchat-exporter",
         "--message-format=json-render-diagnostics",
     ];
-    let output = Command::new(cargo())
+    let output = cargo()
         .args(arguments)
         .current_dir(workspace_root())
         .stderr(Stdio::inherit())

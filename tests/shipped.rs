@@ -1,0 +1,172 @@
+//! What is shipped beside the program: the dashboards name real metrics, systemd and Prometheus accept their files.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use serde_json::Value;
+use xtask::tools;
+
+use crate::support::Exporter;
+
+const UNIT: &str = "systemd/rocketchat-exporter.service";
+const ENVIRONMENT: &str = "systemd/rocketchat-exporter.default";
+
+#[test]
+fn every_metric_of_a_dashboard_is_in_the_catalogue() {
+    let known = catalogue();
+    for path in dashboards() {
+        let dashboard = fs::read_to_string(&path).expect("the dashboard can be read");
+        let dashboard: Value = serde_json::from_str(&dashboard).expect("the dashboard is JSON");
+        let mut queries = Vec::new();
+        collect_queries(&dashboard, &mut queries);
+        let named: BTreeSet<&str> = queries.into_iter().flat_map(metrics_of).collect();
+        assert!(!named.is_empty(), "{} asks for nothing", path.display());
+        let unknown: Vec<_> = named.iter().filter(|it| !known.contains(**it)).collect();
+        assert!(unknown.is_empty(), "{}: {unknown:?}", path.display());
+    }
+}
+
+#[test]
+fn systemd_accepts_every_line_of_the_unit() {
+    let folder = tempfile::tempdir().expect("a folder can be made");
+    let unit = unit_of_the_built_binary(folder.path());
+    // `no`: faults of this machine's other units are not ours. Unlike without the option, an unknown key is an error.
+    let said = systemd_analyze(&["verify", "--recursive-errors=no"], &unit);
+    assert!(said.is_ok(), "{}", said.unwrap_or_else(|it| it));
+}
+
+#[test]
+fn the_unit_exposes_little_of_the_system() {
+    let folder = tempfile::tempdir().expect("a folder can be made");
+    let unit = unit_of_the_built_binary(folder.path());
+    // The threshold is ten times the exposure: 1.5 of 10.
+    let said = systemd_analyze(
+        &["security", "--no-pager", "--offline=true", "--threshold=15"],
+        &unit,
+    );
+    assert!(said.is_ok(), "{}", said.unwrap_or_else(|it| it));
+}
+
+#[test]
+fn every_variable_of_the_environment_file_is_one_of_the_program() {
+    let help = stdout("--help");
+    let known: BTreeSet<&str> = words(&help).collect();
+    let environment = fs::read_to_string(shipped(ENVIRONMENT)).expect("the file can be read");
+    let named: BTreeSet<&str> = words(&environment)
+        .filter(|word| word.starts_with("ROCKETCHAT_EXPORTER_"))
+        .collect();
+    assert!(!named.is_empty(), "{ENVIRONMENT} names no variable");
+    let unknown: Vec<_> = named.difference(&known).collect();
+    assert!(unknown.is_empty(), "{ENVIRONMENT}: {unknown:?}");
+}
+
+#[test]
+fn prometheus_accepts_the_scrape_configuration() {
+    let promtool = tools::promtool::find().expect("promtool is there");
+    let output = Command::new(promtool)
+        .args(["check", "config"])
+        .arg(shipped("deploy/prometheus/prometheus.yml"))
+        .output()
+        .expect("promtool runs");
+    let said = [output.stdout, output.stderr].concat();
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&said)
+    );
+}
+
+fn shipped(file: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(file)
+}
+
+fn stdout(flag: &str) -> String {
+    let output = Exporter::command()
+        .arg(flag)
+        .output()
+        .expect("the exporter runs");
+    assert!(output.status.success());
+    String::from_utf8(output.stdout).expect("it prints UTF-8")
+}
+
+/// Names of all metrics, from the first column of the reference's tables.
+fn catalogue() -> BTreeSet<String> {
+    stdout("--print-statistics")
+        .lines()
+        .filter_map(|line| line.strip_prefix("| `")?.split('`').next())
+        .flat_map(metrics_of)
+        .map(str::to_owned)
+        .collect()
+}
+
+fn dashboards() -> Vec<PathBuf> {
+    let dashboards: Vec<_> = fs::read_dir(shipped("dashboards"))
+        .expect("the dashboards can be listed")
+        .map(|entry| entry.expect("the dashboards can be listed").path())
+        .filter(|path| path.extension().is_some_and(|it| it == "json"))
+        .collect();
+    assert!(!dashboards.is_empty(), "there is no dashboard");
+    dashboards
+}
+
+/// The queries of panels and variables, wherever they stand.
+fn collect_queries<'a>(value: &'a Value, queries: &mut Vec<&'a str>) {
+    match value {
+        Value::Array(values) => values.iter().for_each(|it| collect_queries(it, queries)),
+        Value::Object(fields) => {
+            for (name, value) in fields {
+                match value {
+                    Value::String(text) if ["expr", "query", "definition"].contains(&&**name) => {
+                        queries.push(text);
+                    }
+                    _ => collect_queries(value, queries),
+                }
+            }
+        }
+        _ => {}
+    }
+}
+
+/// The exporter's metrics that a text names.
+fn metrics_of(text: &str) -> impl Iterator<Item = &str> {
+    words(text).filter(|word| word.starts_with("rocketchat_") || word.starts_with("process_"))
+}
+
+/// The identifiers of a text.
+fn words(text: &str) -> impl Iterator<Item = &str> {
+    text.split(|it: char| !it.is_ascii_alphanumeric() && it != '_')
+}
+
+/// A copy of the unit for this machine, where the program is not installed.
+fn unit_of_the_built_binary(folder: &Path) -> PathBuf {
+    let unit = fs::read_to_string(shipped(UNIT)).expect("the unit can be read");
+    let installed = "ExecStart=/usr/local/bin/rocketchat-exporter\n";
+    assert!(unit.contains(installed), "{UNIT} has no `{installed}`");
+    let built = concat!(
+        "ExecStart=",
+        env!("CARGO_BIN_EXE_rocketchat-exporter"),
+        "\n"
+    );
+    let path = folder.join("rocketchat-exporter.service");
+    fs::write(&path, unit.replace(installed, built)).expect("the unit can be written");
+    path
+}
+
+/// What systemd-analyze says about a unit; an error when it does not like it.
+fn systemd_analyze(arguments: &[&str], unit: &Path) -> Result<String, String> {
+    let program = tools::systemd_analyze::find().expect("systemd-analyze is there");
+    let output = Command::new(program)
+        .args(arguments)
+        .arg(unit)
+        .output()
+        .expect("systemd-analyze runs");
+    let said = [output.stdout, output.stderr].concat();
+    let said = String::from_utf8_lossy(&said).into_owned();
+    if output.status.success() {
+        Ok(said)
+    } else {
+        Err(said)
+    }
+}
