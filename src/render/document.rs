@@ -64,15 +64,27 @@ fn overlay(snapshot: &Snapshot, version: Version) -> Entries {
         set(&mut document, "createdAt", Some(Value::Date(read_at)));
         set(&mut document, "_updatedAt", Some(Value::Date(read_at)));
     }
-    let place = |key: &str| {
-        TOP_LEVEL_ORDER
-            .iter()
-            .position(|known| *known == key)
-            // What the catalogue does not know keeps its order, before the dates that end the document.
-            .unwrap_or(TOP_LEVEL_ORDER.len() - 3)
-    };
+    if let Some(version) = snapshot.configured_version {
+        set(
+            &mut document,
+            "version",
+            Some(Value::text(version.to_string())),
+        );
+    }
     document.sort_by_key(|(key, _)| place(key));
     document
+}
+
+/// Where a top-level key stands; what the catalogue does not know stands before the dates that end the document.
+fn place(key: &str) -> (usize, bool) {
+    let position = |wanted: &str| TOP_LEVEL_ORDER.iter().position(|known| *known == wanted);
+    match position(key) {
+        Some(position) => (position, true),
+        None => (
+            position("createdAt").unwrap_or(TOP_LEVEL_ORDER.len()),
+            false,
+        ),
+    }
 }
 
 /// Sets or removes the value at a path, in place where there was one.

@@ -60,11 +60,7 @@ fn failed(error: impl std::fmt::Display) -> SourceError {
 fn read(system: &mut System, instances: Option<&Instances>, now: Timestamp) -> Reading {
     system.refresh_memory_specifics(MemoryRefreshKind::nothing().with_ram());
     system.refresh_cpu_list(CpuRefreshKind::nothing().with_frequency());
-    let found: Vec<_> = instances
-        .into_iter()
-        .flat_map(Instances::live)
-        .filter_map(|instance| Some((instance.id.clone(), node::find(instance)?)))
-        .collect();
+    let found = instances.map(node::find).unwrap_or_default();
     let own = Pid::from_u32(std::process::id());
     let mut pids: Vec<_> = found.iter().map(|(_, pid)| Pid::from_u32(*pid)).collect();
     pids.push(own);

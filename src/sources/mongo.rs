@@ -31,11 +31,11 @@ use tokio::time::timeout;
 pub use accounts::Account;
 use connection::Connection;
 pub use connection::MongoSettings;
-use indexes::{Access, Indexes};
+use indexes::{Access, KnownIndexes};
 
 use super::{Read, SourceError};
 use crate::clock::Clock;
-use crate::statistics::{Collector, FailureKind, Reading, Snapshot};
+use crate::statistics::{Collector, FailureKind, IndexCheck, Reading, Snapshot};
 
 /// How much longer than the server's limit the client waits for an answer before it gives up the connection.
 const GRACE: Duration = Duration::from_secs(5);
@@ -44,6 +44,7 @@ const GRACE: Duration = Duration::from_secs(5);
 #[derive(Debug)]
 pub struct Mongo {
     connection: Connection,
+    indexes: KnownIndexes,
     query_timeout: Duration,
     clock: Clock,
     timezone: TimeZone,
@@ -53,7 +54,7 @@ pub struct Mongo {
 struct Question<'a> {
     mongo: &'a Mongo,
     database: mongodb::Database,
-    indexes: Indexes,
+    checks: Vec<IndexCheck>,
     collector: Collector,
 }
 
@@ -63,6 +64,7 @@ impl Mongo {
         Self {
             query_timeout: settings.query_timeout,
             connection: Connection::new(settings),
+            indexes: KnownIndexes::default(),
             clock,
             timezone,
         }
@@ -75,12 +77,15 @@ impl Mongo {
 
     /// Reads one section.
     pub async fn read(&self, collector: Collector, known: &Snapshot) -> Result<Read, SourceError> {
-        let mut question = Question {
-            mongo: self,
-            database: self.connection.database().await?,
-            indexes: Indexes::default(),
-            collector,
-        };
+        let result = self.ask(collector, known).await;
+        if result.is_err() {
+            self.indexes.forget();
+        }
+        result
+    }
+
+    async fn ask(&self, collector: Collector, known: &Snapshot) -> Result<Read, SourceError> {
+        let mut question = self.question(collector).await?;
         let reading = match collector {
             Collector::Instances => Reading::Instances(instances::read(&question).await?),
             Collector::Presence => Reading::Presence(presence::read(&mut question).await?),
@@ -111,7 +116,7 @@ impl Mongo {
         };
         Ok(Read {
             reading,
-            indexes: question.indexes.checks(),
+            indexes: question.checks,
         })
     }
 
@@ -124,13 +129,17 @@ impl Mongo {
         user_id: &str,
         token: &str,
     ) -> Result<Option<Account>, SourceError> {
-        let question = Question {
+        let question = self.question(Collector::Users).await?;
+        accounts::find(&question, user_id, token).await
+    }
+
+    async fn question(&self, collector: Collector) -> Result<Question<'_>, SourceError> {
+        Ok(Question {
             mongo: self,
             database: self.connection.database().await?,
-            indexes: Indexes::default(),
-            collector: Collector::Users,
-        };
-        accounts::find(&question, user_id, token).await
+            checks: Vec::new(),
+            collector,
+        })
     }
 
     /// Ends the connections.

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use crate::statistics::CpuTimes;
+use crate::statistics::{CpuTimes, Timestamp};
 
 /// Seconds since the machine started, with their fraction.
 pub fn uptime() -> Option<f64> {
@@ -40,20 +40,46 @@ fn parse_cpu_times(stat: &str, ticks_per_second: f64) -> Vec<CpuTimes> {
         .collect()
 }
 
+/// When the machine started, in seconds since 1970.
+pub fn booted_at() -> Option<f64> {
+    let stat = fs::read_to_string("/proc/stat").ok()?;
+    field(&stat, "btime ")?.trim().parse().ok()
+}
+
+/// When a process started, by its `/proc/PID/stat`: in ticks since the machine's start.
+pub fn started_at(stat: &str, booted_at: f64) -> Option<Timestamp> {
+    // The name in parentheses may contain anything; the numbers begin behind the last one.
+    let (_, numbers) = stat.rsplit_once(')')?;
+    let ticks: f64 = numbers.split_whitespace().nth(19)?.parse().ok()?;
+    let seconds = booted_at + ticks / rustix::param::clock_ticks_per_second() as f64;
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "an instant of this century in milliseconds"
+    )]
+    Some(Timestamp((seconds * 1000.0) as i64))
+}
+
 /// Threads of this process.
 pub fn threads() -> Option<u64> {
     let status = fs::read_to_string("/proc/self/status").ok()?;
     field(&status, "Threads:")?.trim().parse().ok()
 }
 
-/// The value of a line of `/proc/PID/status`.
-pub fn field<'a>(status: &'a str, name: &str) -> Option<&'a str> {
-    status.lines().find_map(|line| line.strip_prefix(name))
+/// What follows a name at the beginning of a line.
+pub fn field<'a>(text: &'a str, name: &str) -> Option<&'a str> {
+    text.lines().find_map(|line| line.strip_prefix(name))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_process_may_have_any_name() {
+        let ticks = 100 * rustix::param::clock_ticks_per_second();
+        let stat = format!("7 (a) b (c) S 1{} {ticks} 0", " 0".repeat(17));
+        assert_eq!(started_at(&stat, 1.0), Some(Timestamp(101_000)));
+    }
 
     #[test]
     fn each_processor_has_its_times_and_the_sum_of_all_is_left_out() {

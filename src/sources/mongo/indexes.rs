@@ -1,8 +1,11 @@
 //! Which indexes exist, so that no query scans a large collection because one is missing.
 
 use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use futures_util::TryStreamExt;
+use mongodb::IndexModel;
 use mongodb::bson::Bson;
 use mongodb::options::Hint;
 
@@ -16,6 +19,9 @@ pub const SMALL: u64 = 10_000;
 /// The collection that is never scanned, however small.
 pub const NEVER_SCANNED: &str = "rocketchat_message";
 
+/// How long a list of indexes is believed; a reading that fails ends that at once, for an index may have been dropped.
+const BELIEVED_FOR: Duration = Duration::from_mins(10);
+
 /// How a query may run.
 pub enum Access {
     /// By this index; naming it in the query makes sure that the server cannot choose a scan.
@@ -26,18 +32,38 @@ pub enum Access {
     Refused,
 }
 
-/// Indexes looked for during one reading.
-#[derive(Default)]
-pub struct Indexes {
-    /// Names of the indexes of each collection, by their first key.
-    listed: BTreeMap<&'static str, BTreeMap<String, String>>,
-    checks: Vec<IndexCheck>,
-}
+/// Names of a collection's indexes, by the key that each begins with.
+type Names = BTreeMap<String, String>;
 
-impl Indexes {
-    /// What was looked for, and whether it exists.
-    pub fn checks(self) -> Vec<IndexCheck> {
-        self.checks
+/// When each collection's indexes were listed, and their names.
+type Listed = BTreeMap<&'static str, (Instant, Arc<Names>)>;
+
+/// The indexes of each collection, as they were last listed.
+#[derive(Debug, Default)]
+pub struct KnownIndexes(
+    // A std mutex: it is never held while the database is asked.
+    Mutex<Listed>,
+);
+
+impl KnownIndexes {
+    /// Lists anew from now on.
+    pub fn forget(&self) {
+        self.lock().clear();
+    }
+
+    /// The indexes of a collection, unless they are to be listed anew.
+    fn get(&self, collection: &str) -> Option<Arc<Names>> {
+        let listed = self.lock();
+        let (listed_at, names) = listed.get(collection)?;
+        (listed_at.elapsed() < BELIEVED_FOR).then(|| Arc::clone(names))
+    }
+
+    fn put(&self, collection: &'static str, names: Arc<Names>) {
+        self.lock().insert(collection, (Instant::now(), names));
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Listed> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -48,12 +74,15 @@ impl Question<'_> {
         collection: &'static str,
         key: &'static str,
     ) -> Result<Option<String>, SourceError> {
-        if !self.indexes.listed.contains_key(collection) {
-            let listed = self.list(collection).await?;
-            self.indexes.listed.insert(collection, listed);
-        }
-        let name = self.indexes.listed[collection].get(key).cloned();
-        self.indexes.checks.push(IndexCheck {
+        let names = if let Some(names) = self.mongo.indexes.get(collection) {
+            names
+        } else {
+            let names = Arc::new(self.list(collection).await?);
+            self.mongo.indexes.put(collection, Arc::clone(&names));
+            names
+        };
+        let name = names.get(key).cloned();
+        self.checks.push(IndexCheck {
             collection,
             key,
             present: name.is_some(),
@@ -61,7 +90,7 @@ impl Question<'_> {
         Ok(name)
     }
 
-    async fn list(&self, collection: &str) -> Result<BTreeMap<String, String>, SourceError> {
+    async fn list(&self, collection: &str) -> Result<Names, SourceError> {
         let collection = self.collection(collection);
         let ask = async {
             match collection.list_indexes().await {
@@ -71,25 +100,29 @@ impl Question<'_> {
                 Err(error) => Err(error),
             }
         };
-        let mut names = BTreeMap::new();
+        let mut names = Names::new();
         for index in self.mongo.within(ask).await? {
-            let options = index.options.unwrap_or_default();
-            let whole = options.partial_filter_expression.is_none()
-                && options.collation.is_none()
-                && options.hidden != Some(true);
-            // Directions only: a text, hashed or geographic index cannot serve a range.
-            let key = index.keys.iter().next();
-            let Some((key, Bson::Int32(_) | Bson::Int64(_) | Bson::Double(_) | Bson::Boolean(_))) =
-                key
-            else {
-                continue;
-            };
-            if let (true, Some(name)) = (whole, options.name) {
-                names.entry(key.clone()).or_insert(name);
+            if let Some((key, name)) = usable(index) {
+                names.entry(key).or_insert(name);
             }
         }
         Ok(names)
     }
+}
+
+/// The first key and the name of an index that can serve any query on that key.
+fn usable(index: IndexModel) -> Option<(String, String)> {
+    let options = index.options.unwrap_or_default();
+    let is_whole = options.partial_filter_expression.is_none()
+        && options.collation.is_none()
+        && options.hidden != Some(true);
+    let (key, kind) = index.keys.into_iter().next()?;
+    // Directions only: a text, hashed or geographic index cannot serve a range.
+    let has_direction = matches!(
+        kind,
+        Bson::Int32(_) | Bson::Int64(_) | Bson::Double(_) | Bson::Boolean(_)
+    );
+    (is_whole && has_direction).then_some((key, options.name?))
 }
 
 fn is_namespace_not_found(error: &mongodb::error::Error) -> bool {
