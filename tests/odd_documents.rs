@@ -199,3 +199,41 @@ async fn without_its_index_what_needs_the_messages_is_left_out_and_told() {
         exporter.log()
     );
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn threads_are_messages_with_a_count_of_replies_of_whatever_type() {
+    let database = fresh_database().await;
+    let messages = vec![
+        doc! { "tcount": 3, "tlm": DateTime::now() },
+        doc! { "tcount": 0.5 },
+        doc! { "tcount": -1 },
+        doc! { "tcount": f64::NAN },
+        doc! { "tcount": Bson::Null },
+        doc! { "tcount": "2" },
+        doc! { "tlm": DateTime::now() },
+        doc! { "msg": "no thread" },
+    ];
+    let collection = database.collection("rocketchat_message");
+    collection
+        .insert_many(messages)
+        .await
+        .expect("the messages can be inserted");
+    let index = mongodb::IndexModel::builder()
+        .keys(doc! { "tcount": 1, "tlm": 1 })
+        .options(
+            mongodb::options::IndexOptions::builder()
+                .sparse(true)
+                .build(),
+        )
+        .build();
+    collection
+        .create_index(index)
+        .await
+        .expect("the index can be created");
+    let exporter = Exporter::on(&uri_of(&database), &[]);
+    let threads = eventually("the messages are counted", || {
+        exporter.value("rocketchat_threads")
+    })
+    .await;
+    assert!((threads - 6.0).abs() < f64::EPSILON, "{threads}");
+}

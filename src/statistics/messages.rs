@@ -29,7 +29,7 @@ pub(super) const SECTION: Table<Messages> = Table {
         Metric {
             name: "rocketchat_threads",
             help: "Messages that began a thread.",
-            source: "rocketchat_message: index on tcount, numbers only",
+            source: "rocketchat_message: index on tcount",
             quantity: Quantity::Count,
             read: Read::One(|messages| messages.threads.and_then(count)),
         },
@@ -38,7 +38,7 @@ pub(super) const SECTION: Table<Messages> = Table {
         Field {
             path: "totalThreads",
             versions: Versions::since(1, 0, 0),
-            meaning: "messages with a number of replies (tcount)",
+            meaning: "messages with the field tcount, their number of replies",
             origin: Fresh(|messages| messages.threads.map(Value::count)),
         },
         Field {

