@@ -47,6 +47,19 @@ async fn with_reader() -> Mongod {
     mongod
 }
 
+/// An exporter that logs in as that user, with the password in its variable.
+fn exporter_of_reader(mongod: &Mongod) -> Exporter {
+    let uri = format!(
+        "mongodb://{READER}@127.0.0.1:{}/rocketchat?authSource=admin",
+        mongod.port()
+    );
+    let mut command = Exporter::command();
+    command
+        .env("ROCKETCHAT_EXPORTER_MONGODB_URI", uri)
+        .env("ROCKETCHAT_EXPORTER_MONGODB_PASSWORD", PASSWORD);
+    Exporter::spawn(&mut command)
+}
+
 /// The arguments of `createRole` and `createUser` in the README, as commands.
 fn readme_statements() -> (Document, Document) {
     let readme = include_str!("../README.md");
@@ -114,15 +127,7 @@ async fn connection_string_and_password_may_come_from_systemds_credentials() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_password_may_come_from_its_variable() {
     let mongod = with_reader().await;
-    let uri = format!(
-        "mongodb://{READER}@127.0.0.1:{}/?authSource=admin",
-        mongod.port()
-    );
-    let mut command = Exporter::command();
-    command
-        .env("ROCKETCHAT_EXPORTER_MONGODB_URI", uri)
-        .env("ROCKETCHAT_EXPORTER_MONGODB_PASSWORD", PASSWORD);
-    let exporter = Exporter::spawn(&mut command);
+    let exporter = exporter_of_reader(&mongod);
     eventually("the database is read", || {
         (exporter.value("rocketchat_up") == Some(1.0)).then_some(())
     })
@@ -160,15 +165,7 @@ async fn a_missing_privilege_costs_its_own_sections_only() {
         })
         .await
         .expect("a privilege can be revoked");
-    let uri = format!(
-        "mongodb://{READER}@127.0.0.1:{}/rocketchat?authSource=admin",
-        mongod.port()
-    );
-    let mut command = Exporter::command();
-    command
-        .env("ROCKETCHAT_EXPORTER_MONGODB_URI", uri)
-        .env("ROCKETCHAT_EXPORTER_MONGODB_PASSWORD", PASSWORD);
-    let exporter = Exporter::spawn(&mut command);
+    let exporter = exporter_of_reader(&mongod);
     eventually("the slow tier was read", || {
         exporter.value("rocketchat_unique_users_last_month")
     })

@@ -103,6 +103,9 @@ fn set(entries: &mut Entries, path: &'static str, value: Option<Value>) {
         (Some(rest), Some(position), value) => {
             if let Value::Object(inner) = &mut entries[position].1 {
                 set(inner, rest, value);
+                if inner.is_empty() {
+                    entries.remove(position);
+                }
             } else if value.is_some() {
                 entries[position].1 = nested(rest, value);
             }
@@ -266,6 +269,8 @@ mod tests {
         set(&mut entries, "os.uptime", Some(Value::Integer(3)));
         set(&mut entries, "apps.totalActive", Some(Value::Integer(1)));
         set(&mut entries, "apps.totalFailed", None);
+        set(&mut entries, "process.pid", Some(Value::Integer(1)));
+        set(&mut entries, "process.pid", None);
         let os = Value::object([
             ("type", Some(Value::text("Linux"))),
             ("uptime", Some(Value::Integer(3))),
