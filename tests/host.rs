@@ -47,7 +47,9 @@ fn instance(id: &str, pid: u32, created_at: DateTime) -> mongodb::bson::Document
 async fn the_process_of_an_instance_is_found_and_nobody_elses() {
     let node = Node::start();
     let database = fresh_database().await;
-    let long_ago = DateTime::from_millis(DateTime::now().timestamp_millis() - 86_400_000);
+    let now = DateTime::now().timestamp_millis();
+    let long_ago = DateTime::from_millis(now - 86_400_000);
+    let much_later = DateTime::from_millis(now + 3_600_000);
     database
         .collection("instances")
         .insert_many([
@@ -56,6 +58,8 @@ async fn the_process_of_an_instance_is_found_and_nobody_elses() {
             instance("elsewhere", std::process::id(), DateTime::now()),
             // The number is Node's, but that process started long after the instance.
             instance("reused", node.child.id(), long_ago),
+            // The number is Node's, but that process had been running for an hour when the instance registered.
+            instance("another", node.child.id(), much_later),
         ])
         .await
         .expect("instances can register");
@@ -69,10 +73,10 @@ async fn the_process_of_an_instance_is_found_and_nobody_elses() {
     assert!(of("rocketchat_process_open_fds", "here") >= Some(3.0));
     assert!(of("rocketchat_process_max_fds", "here") > Some(3.0));
     assert!(of("rocketchat_process_start_timestamp_seconds", "here") > Some(1.7e9));
-    for id in ["elsewhere", "reused"] {
+    for id in ["elsewhere", "reused", "another"] {
         assert_eq!(of("rocketchat_process_cpu_seconds_total", id), None, "{id}");
     }
-    assert_eq!(exporter.value("rocketchat_instances"), Some(3.0));
+    assert_eq!(exporter.value("rocketchat_instances"), Some(4.0));
     assert_eq!(of("rocketchat_instance_connections", "here"), Some(3.0));
 }
 
