@@ -175,6 +175,18 @@ pub struct Cli {
     )]
     pub rocketchat_timezone: Option<String>,
 
+    /// Modules that the workspace's license grants, such as `livechat-enterprise,auditing`; `*` means all of them.
+    ///
+    /// Settings that need a module count with their other value without it, as in Rocket.Chat.
+    /// [default: none]
+    #[arg(
+        long = "rocketchat.license-modules",
+        env = "ROCKETCHAT_EXPORTER_ROCKETCHAT_LICENSE_MODULES",
+        value_name = "MODULES",
+        value_delimiter = ','
+    )]
+    pub license_modules: Vec<String>,
+
     /// Instant that counts as now, such as `2026-11-21T00:16:51Z`: for looking at a database dump of a past day.
     #[arg(
         long = "debug.now",

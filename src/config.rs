@@ -15,7 +15,7 @@ use crate::render::document::Shape;
 use crate::sampler::Intervals;
 use crate::secret::Secret;
 use crate::sources::MongoSettings;
-use crate::statistics::Version;
+use crate::statistics::{License, Version};
 
 /// The variable that may hold the password; it has no flag, because others on the machine can see flags.
 const PASSWORD_VARIABLE: &str = "ROCKETCHAT_EXPORTER_MONGODB_PASSWORD";
@@ -46,6 +46,8 @@ pub struct Config {
     pub version: Option<Version>,
     /// The workspace's time zone.
     pub timezone: TimeZone,
+    /// What the workspace's license grants.
+    pub license: License,
     /// The time.
     pub clock: Clock,
 }
@@ -139,6 +141,7 @@ impl Config {
             shape: cli.shape.into(),
             version: cli.rocketchat_version,
             timezone,
+            license: license(&cli.license_modules),
             clock: cli.now.map_or(Clock::System, Clock::Fixed),
         })
     }
@@ -149,6 +152,15 @@ impl Config {
     #[must_use]
     pub fn mongo_address(&self) -> String {
         self.mongo.uri.to_string()
+    }
+}
+
+/// What a list of modules stands for.
+fn license(modules: &[String]) -> License {
+    match modules {
+        [] => License::None,
+        modules if modules.iter().any(|it| it == "*") => License::Everything,
+        modules => License::Modules(modules.to_vec()),
     }
 }
 

@@ -28,10 +28,11 @@ pub async fn run(config: Config, listener: TcpListener, shutdown: impl Future<Ou
         shape,
         version,
         timezone,
+        license,
         clock,
     } = config;
     let mut tasks = JoinSet::new();
-    let mongo = Arc::new(Mongo::new(mongo, clock, timezone.clone()));
+    let mongo = Arc::new(Mongo::new(mongo, clock, timezone.clone(), license));
     let sources = Arc::new(Sources::new(Arc::clone(&mongo), clock));
     let sampler = Sampler::start(sources, intervals, clock, version, &mut tasks);
     let expositions = render_snapshots(sampler.snapshots(), &mut tasks);

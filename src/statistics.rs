@@ -22,6 +22,7 @@ mod push;
 mod rooms;
 mod server;
 mod sessions;
+mod settings;
 mod snapshot;
 mod stored;
 mod uploads;
@@ -47,6 +48,7 @@ pub use push::Push;
 pub use rooms::{RoomGroup, RoomKind, Rooms};
 pub use server::Server;
 pub use sessions::{Day, DeviceSessions, OsSessions, PeriodSessions, Sessions, UserSessions};
+pub use settings::{License, Setting, Settings, ids as setting_ids};
 pub use snapshot::{Collector, FailureKind, IndexCheck, Outcome, Reading, Snapshot, Tier};
 pub use stored::Stored;
 pub use uploads::Uploads;
@@ -58,6 +60,7 @@ pub use workspace::{Migration, Workspace};
 /// Every section, in the order in which the reference and `/metrics` show them.
 pub const SECTIONS: &[&dyn Section] = &[
     &workspace::SECTION,
+    &settings::SECTION,
     &server::SECTION,
     &stored::SECTION,
     &presence::SECTION,
@@ -146,8 +149,12 @@ pub enum Origin<T> {
     Fresh(fn(&T) -> Option<Value>),
     /// Read by the exporter where this workspace tells it, else taken from the newest stored document.
     FreshElseStored(fn(&T) -> Option<Value>),
+    /// Read by the exporter from what stands under a key, such as the id of a setting.
+    Keyed(fn(&T, &str) -> Option<Value>, &'static str),
     /// Known to Rocket.Chat's process only: taken from the newest stored document.
     Stored,
+    /// A secret or somebody's personal data: never shown.
+    Withheld,
 }
 
 /// One row of a section's fields in the statistics document.
@@ -202,6 +209,10 @@ pub struct FieldRow {
     pub meaning: &'static str,
     /// Whether only the stored document knows it.
     pub stored: bool,
+    /// Whether it is never shown.
+    pub withheld: bool,
+    /// What it is read by, such as the id of a setting.
+    pub key: Option<&'static str>,
 }
 
 /// What a section says about one of its fields.
@@ -276,6 +287,11 @@ impl<T> Field<T> {
             versions: self.versions,
             meaning: self.meaning,
             stored: matches!(self.origin, Origin::Stored),
+            withheld: matches!(self.origin, Origin::Withheld),
+            key: match self.origin {
+                Origin::Keyed(_, key) => Some(key),
+                _ => None,
+            },
         }
     }
 }
@@ -322,11 +338,13 @@ impl<T: Sync> Section for Table<T> {
             }
             let answer = match (&field.origin, section) {
                 (Origin::Stored, _) => Answer::Stored,
+                (Origin::Withheld, _) => Answer::Fresh(None),
                 (Origin::Fresh(read), Some(section)) => Answer::Fresh(read(section)),
                 (Origin::FreshElseStored(read), Some(section)) => {
                     read(section).map_or(Answer::Stored, |value| Answer::Fresh(Some(value)))
                 }
-                (Origin::Fresh(_) | Origin::FreshElseStored(_), None) => Answer::Unknown,
+                (Origin::Keyed(read, key), Some(section)) => Answer::Fresh(read(section, key)),
+                (_, None) => Answer::Unknown,
             };
             visit(field.row(), answer);
         }

@@ -1,4 +1,6 @@
-//! The answers of a real Rocket.Chat on its own database, compared field by field.
+//! The answers of real Rocket.Chats on their own databases, compared field by field.
+
+use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
@@ -121,4 +123,208 @@ fn agree(exporter: &Exporter, expected: &Map<String, Value>) {
     }
     // The real number of messages beside the sum of the drifting counters.
     assert_eq!(exporter.value("rocketchat_messages"), Some(551.0));
+}
+
+/// What a run of the statistics code of one version on the newer workspace answered.
+struct Capture {
+    version: &'static str,
+    licensed: bool,
+    refresh: bool,
+}
+
+/// Fields that describe the machine, the build or the made-up licence of the captures, or that are random.
+const NOT_OF_THE_WORKSPACE: [&str; 22] = [
+    "_id",
+    "_updatedAt",
+    "allowUnsafeQueryAndFieldsApiParamsEnabled",
+    "apps.enabled",
+    "apps.engineVersion",
+    "branch",
+    "createdAt",
+    "dailyPeakConnections",
+    "deploy",
+    "enterprise.modules",
+    "enterprise.tags",
+    "enterpriseReady",
+    "maxMonthlyPeakConnections",
+    "mongoStorageEngine",
+    "mongoVersion",
+    "msEnabled",
+    "oplogEnabled",
+    "os",
+    "process",
+    "settings.email",
+    "tag",
+    "version",
+];
+
+/// Fields that no collector reads yet: until one does, the document has the stored value.
+const NOT_READ_YET: [&str; 54] = [
+    "BusinessHours.total",
+    "abacRoomsEnrolled",
+    "abacTotalAttributeValues",
+    "abacTotalAttributes",
+    "apps.totalPrivateApps",
+    "apps.totalPrivateAppsEnabled",
+    "archivedDepartments",
+    "chatsOnHold",
+    "contactVerification",
+    "departments",
+    "emailInboxes",
+    "enterprise",
+    "matrixFederation",
+    "omnichannelContactsBySource",
+    "omnichannelSources",
+    "omnichannelWebRTCCalls",
+    "services",
+    "teams",
+    "totalBroadcastRooms",
+    "totalCustomFields",
+    "totalCustomRoles",
+    "totalE2ERooms",
+    "totalEncryptedMessages",
+    "totalLinkInvitation",
+    "totalLinkInvitationUses",
+    "totalLivechatPublicCustomFields",
+    "totalLivechatRoomsWithDepartment",
+    "totalOTRRooms",
+    "totalPinned",
+    "totalRoomsWithActiveLivestream",
+    "totalRoomsWithPinned",
+    "totalRoomsWithStarred",
+    "totalStarred",
+    "totalSubscriptionRoles",
+    "totalTriggers",
+    "totalUserEmail2fa",
+    "totalUserRoles",
+    "totalUserTOTP",
+    "uniqueContactsOfLastMonth",
+    "uniqueContactsOfLastWeek",
+    "uniqueContactsOfYesterday",
+    "userLanguages",
+    "videoConf.direct",
+    "videoConf.livechat",
+    "videoConf.videoConference",
+    "voipCalls",
+    "voipErrorCalls",
+    "voipExtensions",
+    "voipOnHoldCalls",
+    "voipSuccessfulCalls",
+    "success",
+    "tag",
+    "branch",
+    "version",
+];
+
+fn is_below(path: &str, parents: &[&str]) -> bool {
+    parents.iter().any(|parent| {
+        path.strip_prefix(parent)
+            .is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+    })
+}
+
+/// Every leaf by its path; lists whose order is random are sorted and taken whole.
+fn leaves(path: &str, value: &Value, into: &mut BTreeMap<String, Value>) {
+    match value {
+        Value::Object(members) if !members.is_empty() => {
+            for (key, value) in members {
+                let path = if path.is_empty() {
+                    key.clone()
+                } else {
+                    format!("{path}.{key}")
+                };
+                leaves(&path, value, into);
+            }
+        }
+        Value::Array(items) => {
+            let mut items: Vec<Value> = items.iter().map(with_sorted_roles).collect();
+            items.sort_by_key(ToString::to_string);
+            into.insert(path.to_owned(), Value::Array(items));
+        }
+        other => {
+            into.insert(path.to_owned(), other.clone());
+        }
+    }
+}
+
+fn with_sorted_roles(item: &Value) -> Value {
+    let mut item = item.clone();
+    if let Some(roles) = item.get_mut("roles").and_then(Value::as_array_mut) {
+        roles.sort_by_key(ToString::to_string);
+    }
+    item
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_field_that_is_read_equals_what_5_3_to_8_3_answered() {
+    let Some(truth) = dump::truth() else {
+        eprintln!("not compared: the dump of a real workspace does not lie beside the project");
+        return;
+    };
+    let folder = truth.join("modern-a");
+    let database = fresh_database().await;
+    dump::load(&folder.join("dump"), &database).await;
+    let tokens = object(&std::fs::read(folder.join("tokens.json")).expect("there are tokens"));
+    let admin = |name: &str| tokens["admin"][name].as_str().expect("the admin has it");
+    for version in ["5.3.0", "6.14.0-develop", "7.7.1", "8.3.0-develop"] {
+        for (licensed, refresh) in [(false, true), (false, false), (true, true), (true, false)] {
+            let capture = Capture {
+                version,
+                licensed,
+                refresh,
+            };
+            let mut arguments = vec![
+                "--debug.now=2026-11-21T12:00:00Z".to_owned(),
+                format!("--rocketchat.version={version}"),
+            ];
+            if licensed {
+                arguments.push("--rocketchat.license-modules=*".to_owned());
+            }
+            let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+            let exporter = Exporter::on(&uri_of(&database), &arguments);
+            eventually("all collectors succeed", || {
+                exporter.all_collectors_succeeded().then_some(())
+            })
+            .await;
+            let answer = exporter.request(
+                "GET",
+                &format!("/api/v1/statistics?shape=flat&refresh={refresh}"),
+                &[
+                    ("X-Auth-Token", admin("authToken")),
+                    ("X-User-Id", admin("userId")),
+                ],
+            );
+            compare(&folder, &capture, &answer.json());
+        }
+    }
+}
+
+fn compare(folder: &std::path::Path, capture: &Capture, answered: &Value) {
+    let Capture {
+        version,
+        licensed,
+        refresh,
+    } = capture;
+    let name = format!(
+        "statistics-{version}{}{}.json",
+        if *licensed { "-licensed" } else { "" },
+        if *refresh { "" } else { ".norefresh" }
+    );
+    let file = std::fs::read(folder.join(&name)).expect("the capture is complete");
+    let expected = Value::Object(object(&file));
+    let (mut wanted, mut found) = (BTreeMap::new(), BTreeMap::new());
+    leaves("", &expected, &mut wanted);
+    leaves("", answered, &mut found);
+    let mut differences = Vec::new();
+    for path in wanted.keys().chain(found.keys()) {
+        let skipped = is_below(path, &NOT_OF_THE_WORKSPACE) || is_below(path, &NOT_READ_YET);
+        if !skipped && wanted.get(path) != found.get(path) {
+            differences.push(format!(
+                "{path}: {:?} instead of {:?}",
+                found.get(path),
+                wanted.get(path)
+            ));
+        }
+    }
+    assert!(differences.is_empty(), "{name}: {differences:#?}");
 }

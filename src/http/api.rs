@@ -9,7 +9,8 @@ use serde_json::json;
 
 use super::respond::{self, Response};
 use super::{App, Unavailable, negotiate};
-use crate::render::{self, document::Shape};
+use crate::render;
+use crate::render::document::{Asked, Shape};
 use crate::statistics::{Snapshot, Version};
 
 const USER_ID: HeaderName = HeaderName::from_static("x-user-id");
@@ -48,7 +49,12 @@ pub async fn statistics(app: &App, request: &Request<Incoming>) -> Response {
         Ok(shape) => shape,
         Err(text) => return invalid_shape(&text),
     };
-    let snapshot = if query.refresh() {
+    let asked = if query.refresh() {
+        Asked::ForRefresh
+    } else {
+        Asked::ForStored
+    };
+    let snapshot = if asked == Asked::ForRefresh {
         match app.backend.refresh().await {
             Ok(snapshot) => snapshot,
             Err(Unavailable) => return unavailable(),
@@ -59,11 +65,17 @@ pub async fn statistics(app: &App, request: &Request<Incoming>) -> Response {
     if snapshot.read_at.is_none() {
         return unavailable();
     }
-    document(app, request, &snapshot, shape)
+    document(app, request, &snapshot, shape, asked)
 }
 
-fn document(app: &App, request: &Request<Incoming>, snapshot: &Snapshot, shape: Shape) -> Response {
-    let body = render::document::render(snapshot, shape, &app.timezone);
+fn document(
+    app: &App,
+    request: &Request<Incoming>,
+    snapshot: &Snapshot,
+    shape: Shape,
+    asked: Asked,
+) -> Response {
+    let body = render::document::render(snapshot, shape, asked, &app.timezone);
     let gzip = negotiate::wants_gzip(request.headers());
     let body = if gzip { render::gzip(&body) } else { body };
     let mut response = respond::json(StatusCode::OK, body);

@@ -18,26 +18,51 @@ pub enum Shape {
     Version,
 }
 
+/// Which of its two answers Rocket.Chat would give: they differ in what is undefined.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Asked {
+    /// With `refresh=true`: the document as it was just made.
+    ForRefresh,
+    /// Without: the document as it was read back from the database.
+    ForStored,
+}
+
+/// From this version on what is undefined is stored as null.
+const STORES_NULL: Version = Version::new(7, 0, 0);
+
+/// From this version on a document that was just made does not tell when it was updated ...
+const HIDES_UPDATE: Version = Version::new(4, 2, 0);
+
+/// ... and until this one it does not tell its id either.
+const SHOWS_ID: Version = Version::new(6, 5, 0);
+
+/// From this version on the total of messages is the sum of the totals by kind of room.
+const TOTAL_IS_SUM: Version = Version::new(3, 1, 0);
+
 /// The answer to a request for the statistics.
-pub fn render(snapshot: &Snapshot, shape: Shape, timezone: &TimeZone) -> Vec<u8> {
+pub fn render(snapshot: &Snapshot, shape: Shape, asked: Asked, timezone: &TimeZone) -> Vec<u8> {
     let version = snapshot.version().unwrap_or(Version::NEWEST);
+    let write = Write {
+        timezone,
+        undefined_is_null: asked == Asked::ForStored && version >= STORES_NULL,
+    };
     let nested = match shape {
         Shape::Nested => true,
         Shape::Flat => false,
         Shape::Version => version < Version::new(3, 0, 0),
     };
-    let mut document = overlay(snapshot, version);
+    let mut document = overlay(snapshot, version, asked);
     let answer = if nested {
         spell_livechat_both_ways(&mut document);
         let mut answer = Map::new();
         let mut statistics = Map::new();
-        fill(&mut statistics, document, timezone);
+        write.entries(&mut statistics, document);
         answer.insert("statistics".to_owned(), statistics.into());
         answer.insert("success".to_owned(), true.into());
         answer
     } else {
         let mut answer = Map::new();
-        fill(&mut answer, document, timezone);
+        write.entries(&mut answer, document);
         answer.insert("success".to_owned(), true.into());
         answer
     };
@@ -48,7 +73,7 @@ type Entries = Vec<(Cow<'static, str>, Value)>;
 
 /// The stored document with each field that the exporter reads replaced; a field that could not be read is left out,
 /// because the stored value would be up to a day old and look fresh.
-fn overlay(snapshot: &Snapshot, version: Version) -> Entries {
+fn overlay(snapshot: &Snapshot, version: Version, asked: Asked) -> Entries {
     let mut document = match snapshot.stored.as_ref().and_then(|it| it.document.clone()) {
         Some(Value::Object(entries)) => entries,
         _ => Entries::new(),
@@ -57,12 +82,22 @@ fn overlay(snapshot: &Snapshot, version: Version) -> Entries {
         section.visit_fields(snapshot, version, &mut |row, answer| match answer {
             Answer::Fresh(value) => set(&mut document, row.path, value),
             Answer::Unknown => set(&mut document, row.path, None),
-            Answer::Stored => {}
+            Answer::Stored => {
+                if asked == Asked::ForRefresh {
+                    undefine(&mut document, row.path);
+                }
+            }
         });
     }
     if let Some(read_at) = snapshot.read_at {
         set(&mut document, "createdAt", Some(Value::Date(read_at)));
         set(&mut document, "_updatedAt", Some(Value::Date(read_at)));
+    }
+    if asked == Asked::ForRefresh && version >= HIDES_UPDATE {
+        set(&mut document, "_updatedAt", None);
+        if version < SHOWS_ID {
+            set(&mut document, "_id", None);
+        }
     }
     if let Some(version) = snapshot.configured_version {
         set(
@@ -71,14 +106,28 @@ fn overlay(snapshot: &Snapshot, version: Version) -> Entries {
             Some(Value::text(version.to_string())),
         );
     }
-    document.sort_by_key(|(key, _)| place(key));
+    document.sort_by_key(|(key, _)| place(key, version));
     document
 }
 
+/// Makes a null that was undefined before it was stored undefined again.
+fn undefine(entries: &mut Entries, path: &str) {
+    for (key, value) in entries {
+        if key == path && *value == Value::Null {
+            *value = Value::Undefined;
+        }
+    }
+}
+
 /// Where a top-level key stands; what the catalogue does not know stands before the dates that end the document.
-fn place(key: &str) -> (usize, bool) {
+fn place(key: &str, version: Version) -> (usize, bool) {
     let position = |wanted: &str| TOP_LEVEL_ORDER.iter().position(|known| *known == wanted);
     match position(key) {
+        // Before it was a sum of the others, the total stood before them.
+        Some(position_of_sum) if key == "totalMessages" && version < TOTAL_IS_SUM => (
+            position("totalChannelMessages").unwrap_or(position_of_sum),
+            false,
+        ),
         Some(position) => (position, true),
         None => (
             position("createdAt").unwrap_or(TOP_LEVEL_ORDER.len()),
@@ -139,30 +188,40 @@ fn spell_livechat_both_ways(document: &mut Entries) {
     }
 }
 
-fn fill(map: &mut Map<String, serde_json::Value>, entries: Entries, timezone: &TimeZone) {
-    for (key, value) in entries {
-        map.insert(key.into_owned(), json(value, timezone));
-    }
+/// How values are written.
+struct Write<'a> {
+    timezone: &'a TimeZone,
+    undefined_is_null: bool,
 }
 
-fn json(value: Value, timezone: &TimeZone) -> serde_json::Value {
-    match value {
-        Value::Null => serde_json::Value::Null,
-        Value::Bool(value) => value.into(),
-        Value::Integer(number) => number.into(),
-        Value::Number(number) => javascript_number(number),
-        Value::Text(text) => text.into(),
-        Value::Date(date) => iso(date).into(),
-        Value::DateText(date) => javascript_date(date, timezone).into(),
-        Value::List(items) => items
-            .into_iter()
-            .map(|item| json(item, timezone))
-            .collect::<Vec<_>>()
-            .into(),
-        Value::Object(entries) => {
-            let mut map = Map::new();
-            fill(&mut map, entries, timezone);
-            map.into()
+impl Write<'_> {
+    fn entries(&self, map: &mut Map<String, serde_json::Value>, entries: Entries) {
+        for (key, value) in entries {
+            if value != Value::Undefined || self.undefined_is_null {
+                map.insert(key.into_owned(), self.value(value));
+            }
+        }
+    }
+
+    fn value(&self, value: Value) -> serde_json::Value {
+        match value {
+            Value::Null | Value::Undefined => serde_json::Value::Null,
+            Value::Bool(value) => value.into(),
+            Value::Integer(number) => number.into(),
+            Value::Number(number) => javascript_number(number),
+            Value::Text(text) => text.into(),
+            Value::Date(date) => iso(date).into(),
+            Value::DateText(date) => javascript_date(date, self.timezone).into(),
+            Value::List(items) => items
+                .into_iter()
+                .map(|item| self.value(item))
+                .collect::<Vec<_>>()
+                .into(),
+            Value::Object(entries) => {
+                let mut map = Map::new();
+                self.entries(&mut map, entries);
+                map.into()
+            }
         }
     }
 }
@@ -237,7 +296,8 @@ mod tests {
     }
 
     fn rendered(snapshot: &Snapshot, shape: Shape) -> String {
-        String::from_utf8(render(snapshot, shape, &TimeZone::UTC)).expect("JSON is UTF-8")
+        String::from_utf8(render(snapshot, shape, Asked::ForStored, &TimeZone::UTC))
+            .expect("JSON is UTF-8")
     }
 
     #[test]

@@ -68,9 +68,12 @@ fn fields(text: &mut String, rows: &[FieldRow]) {
     for row in rows {
         let stored = if row.stored {
             " (from the newest stored document)"
+        } else if row.withheld {
+            " (never shown)"
         } else {
             ""
         };
+        let key = row.key.map_or_else(String::new, |key| format!(" `{key}`"));
         line(
             text,
             &[
@@ -80,6 +83,7 @@ fn fields(text: &mut String, rows: &[FieldRow]) {
                 &row.versions.to_string(),
                 " | ",
                 row.meaning,
+                &key,
                 stored,
                 " |",
             ],

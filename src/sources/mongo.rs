@@ -15,6 +15,7 @@ mod presence;
 mod rooms;
 mod server;
 mod sessions;
+mod settings;
 mod stored;
 mod users;
 mod workspace;
@@ -35,10 +36,13 @@ use indexes::{Access, KnownIndexes};
 
 use super::{Read, SourceError};
 use crate::clock::Clock;
-use crate::statistics::{Collector, FailureKind, IndexCheck, Reading, Snapshot};
+use crate::statistics::{Collector, FailureKind, IndexCheck, License, Reading, Snapshot};
 
 /// How much longer than the server's limit the client waits for an answer before it gives up the connection.
 const GRACE: Duration = Duration::from_secs(5);
+
+/// Documents in one reply: more than any question is answered with, because what is fetched later has no time limit.
+const ONE_REPLY: u32 = 10_000;
 
 /// A Rocket.Chat workspace's database.
 #[derive(Debug)]
@@ -48,6 +52,7 @@ pub struct Mongo {
     query_timeout: Duration,
     clock: Clock,
     timezone: TimeZone,
+    license: License,
 }
 
 /// One reading of one section: it asks, and notes which indexes it looked for.
@@ -60,13 +65,19 @@ struct Question<'a> {
 
 impl Mongo {
     /// A database that is not connected yet: the first question does that.
-    pub fn new(settings: MongoSettings, clock: Clock, timezone: TimeZone) -> Self {
+    pub fn new(
+        settings: MongoSettings,
+        clock: Clock,
+        timezone: TimeZone,
+        license: License,
+    ) -> Self {
         Self {
             query_timeout: settings.query_timeout,
             connection: Connection::new(settings),
             indexes: KnownIndexes::default(),
             clock,
             timezone,
+            license,
         }
     }
 
@@ -90,6 +101,7 @@ impl Mongo {
             Collector::Instances => Reading::Instances(instances::read(&question).await?),
             Collector::Presence => Reading::Presence(presence::read(&mut question).await?),
             Collector::Workspace => Reading::Workspace(workspace::read(&question, known).await?),
+            Collector::Settings => Reading::Settings(settings::read(&question).await?),
             Collector::Server => Reading::Server(server::read(&question).await?),
             Collector::Stored => Reading::Stored(stored::read(&mut question).await?),
             Collector::Activity => Reading::Activity(activity::read(&mut question).await?),
@@ -185,6 +197,7 @@ impl Question<'_> {
             let mut aggregate = collection
                 .aggregate(pipeline)
                 .allow_disk_use(true)
+                .batch_size(ONE_REPLY)
                 .comment(self.comment())
                 .max_time(self.mongo.query_timeout);
             if let Some(hint) = hint {
@@ -223,6 +236,7 @@ impl Question<'_> {
             collection
                 .find(filter)
                 .projection(projection)
+                .batch_size(ONE_REPLY)
                 .comment(self.comment())
                 .max_time(self.mongo.query_timeout)
                 .await?

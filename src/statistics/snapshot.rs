@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use super::{
     Activity, Apps, Federation, Host, Instances, Integrations, Messages, Omnichannel, OwnProcess,
-    Presence, Push, Rooms, Server, Sessions, Stored, Timestamp, Uploads, Users, Version, Workspace,
+    Presence, Push, Rooms, Server, Sessions, Settings, Stored, Timestamp, Uploads, Users, Version,
+    Workspace,
 };
 
 /// How often a section is read; each tier's interval is a setting.
@@ -45,6 +46,8 @@ pub enum Collector {
     Host,
     /// Identity, settings and migration level.
     Workspace,
+    /// Settings that the document shows.
+    Settings,
     /// The MongoDB server itself.
     Server,
     /// The newest document that Rocket.Chat stored.
@@ -75,13 +78,14 @@ pub enum Collector {
 
 impl Collector {
     /// Every collector, in the order in which a tier reads its own: cheap ones first.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::Instances,
         Self::Presence,
         Self::Host,
         // Before the workspace, which is labelled with the version that the stored document names.
         Self::Stored,
         Self::Workspace,
+        Self::Settings,
         Self::Server,
         Self::Activity,
         Self::Messages,
@@ -103,6 +107,7 @@ impl Collector {
             Self::Presence => "presence",
             Self::Host => "host",
             Self::Workspace => "workspace",
+            Self::Settings => "settings",
             Self::Server => "server",
             Self::Stored => "stored",
             Self::Activity => "activity",
@@ -124,6 +129,7 @@ impl Collector {
         match self {
             Self::Instances | Self::Presence | Self::Host => Tier::Fast,
             Self::Workspace
+            | Self::Settings
             | Self::Server
             | Self::Stored
             | Self::Activity
@@ -152,6 +158,7 @@ pub enum Reading {
     Presence(Presence),
     Host(Host, OwnProcess),
     Workspace(Workspace),
+    Settings(Settings),
     Server(Server),
     Stored(Stored),
     Activity(Activity),
@@ -236,6 +243,7 @@ pub struct Snapshot {
     pub host: Option<Arc<Host>>,
     pub own_process: Option<Arc<OwnProcess>>,
     pub workspace: Option<Arc<Workspace>>,
+    pub settings: Option<Arc<Settings>>,
     pub server: Option<Arc<Server>>,
     pub stored: Option<Arc<Stored>>,
     pub activity: Option<Arc<Activity>>,
@@ -270,6 +278,7 @@ impl Snapshot {
                 self.own_process = Some(Arc::new(own));
             }
             Reading::Workspace(section) => self.workspace = Some(Arc::new(section)),
+            Reading::Settings(section) => self.settings = Some(Arc::new(section)),
             Reading::Server(section) => self.server = Some(Arc::new(section)),
             Reading::Stored(section) => self.stored = Some(Arc::new(section)),
             Reading::Activity(section) => self.activity = Some(Arc::new(section)),
@@ -296,6 +305,7 @@ impl Snapshot {
                 self.own_process = None;
             }
             Collector::Workspace => self.workspace = None,
+            Collector::Settings => self.settings = None,
             Collector::Server => self.server = None,
             Collector::Stored => self.stored = None,
             Collector::Activity => self.activity = None,

@@ -47,6 +47,12 @@ pub(super) const SECTION: Table<Stored> = Table {
             Versions::since(0, 8, 0),
             "id of the newest stored document; a refresh by the exporter stores none",
         ),
+        Field {
+            path: "statsToken",
+            versions: Versions::since(6, 5, 0),
+            meaning: "token for Rocket.Chat's cloud",
+            origin: Origin::Withheld,
+        },
         stored(
             "createdAt",
             Versions::since(0, 8, 0),

@@ -139,10 +139,10 @@ fn an_absent_section_shows_nothing_and_leaves_its_fields_unknown() {
     for section in SECTIONS {
         section.visit_samples(&snapshot, &mut |row, _| panic!("{} is shown", row.name));
         section.visit_fields(&snapshot, Version::NEWEST, &mut |row, answer| {
-            let expected = if row.stored {
-                Answer::Stored
-            } else {
-                Answer::Unknown
+            let expected = match (row.stored, row.withheld) {
+                (true, _) => Answer::Stored,
+                (_, true) => Answer::Fresh(None),
+                _ => Answer::Unknown,
             };
             assert_eq!(answer, expected, "{}", row.path);
         });

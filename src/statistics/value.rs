@@ -35,6 +35,8 @@ impl From<SystemTime> for Timestamp {
 pub enum Value {
     /// JSON's null.
     Null,
+    /// What JavaScript calls undefined: left out of an answer, and null in one that was stored by 7.0 or later.
+    Undefined,
     /// true or false.
     Bool(bool),
     /// A whole number.

@@ -18,10 +18,6 @@ pub struct Workspace {
     pub installed: Option<Timestamp>,
     /// Setting `Site_Url`.
     pub site_url: Option<Value>,
-    /// Answers of the set-up wizard, by the name of the field below `wizard`.
-    pub wizard: Vec<(&'static str, Value)>,
-    /// Setting `Livechat_enabled`.
-    pub livechat_enabled: Option<Value>,
     /// The control document of `migrations`.
     pub migration: Option<Migration>,
     /// The version that the workspace runs, when it is known.
@@ -46,13 +42,6 @@ fn text(value: Option<&Value>) -> String {
         .and_then(Value::as_text)
         .unwrap_or_default()
         .to_owned()
-}
-
-fn wizard(workspace: &Workspace, name: &str) -> Option<Value> {
-    workspace
-        .wizard
-        .iter()
-        .find_map(|(key, value)| (*key == name).then(|| value.clone()))
 }
 
 pub(super) const SECTION: Table<Workspace> = Table {
@@ -104,60 +93,8 @@ pub(super) const SECTION: Table<Workspace> = Table {
             quantity: Quantity::Instant,
             read: Read::One(|workspace| instant(workspace.migration.as_ref()?.locked_at)),
         },
-        Metric {
-            name: "rocketchat_livechat_enabled",
-            help: "Whether omnichannel livechat is switched on.",
-            source: "rocketchat_settings Livechat_enabled",
-            quantity: Quantity::State,
-            read: Read::One(|workspace| match workspace.livechat_enabled {
-                Some(Value::Bool(enabled)) => Some(state(enabled)),
-                _ => None,
-            }),
-        },
     ],
     fields: &[
-        Field {
-            path: "wizard.organizationType",
-            versions: Versions::since(0, 64, 2),
-            meaning: "setting Organization_Type",
-            origin: Fresh(|workspace| wizard(workspace, "organizationType")),
-        },
-        Field {
-            path: "wizard.industry",
-            versions: Versions::since(0, 64, 2),
-            meaning: "setting Industry",
-            origin: Fresh(|workspace| wizard(workspace, "industry")),
-        },
-        Field {
-            path: "wizard.size",
-            versions: Versions::since(0, 64, 2),
-            meaning: "setting Size",
-            origin: Fresh(|workspace| wizard(workspace, "size")),
-        },
-        Field {
-            path: "wizard.country",
-            versions: Versions::since(0, 64, 2),
-            meaning: "setting Country",
-            origin: Fresh(|workspace| wizard(workspace, "country")),
-        },
-        Field {
-            path: "wizard.language",
-            versions: Versions::since(0, 64, 2),
-            meaning: "setting Language",
-            origin: Fresh(|workspace| wizard(workspace, "language")),
-        },
-        Field {
-            path: "wizard.serverType",
-            versions: Versions::since(0, 64, 2),
-            meaning: "setting Server_Type",
-            origin: Fresh(|workspace| wizard(workspace, "serverType")),
-        },
-        Field {
-            path: "wizard.registerServer",
-            versions: Versions::since(1, 0, 0),
-            meaning: "setting Register_Server",
-            origin: Fresh(|workspace| wizard(workspace, "registerServer")),
-        },
         Field {
             path: "uniqueId",
             versions: Versions::since(0, 8, 0),
@@ -169,12 +106,6 @@ pub(super) const SECTION: Table<Workspace> = Table {
             versions: Versions::since(0, 40, 0),
             meaning: "when the setting uniqueID was created",
             origin: Fresh(|workspace| workspace.installed_at.clone()),
-        },
-        Field {
-            path: "livechatEnabled",
-            versions: Versions::since(0, 74, 0),
-            meaning: "setting Livechat_enabled",
-            origin: Fresh(|workspace| workspace.livechat_enabled.clone()),
         },
         Field {
             path: "migration",

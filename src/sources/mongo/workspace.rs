@@ -8,24 +8,12 @@ use super::{Question, convert};
 use crate::sources::SourceError;
 use crate::statistics::{Migration, Snapshot, Timestamp, Workspace};
 
-/// Settings of the set-up wizard and their names below `wizard` in the document.
-const WIZARD: [(&str, &str); 7] = [
-    ("Organization_Type", "organizationType"),
-    ("Industry", "industry"),
-    ("Size", "size"),
-    ("Country", "country"),
-    ("Language", "language"),
-    ("Server_Type", "serverType"),
-    ("Register_Server", "registerServer"),
-];
-
 pub async fn read(question: &Question<'_>, known: &Snapshot) -> Result<Workspace, SourceError> {
-    let mut ids = vec!["uniqueID", "Site_Url", "Livechat_enabled"];
-    ids.extend(WIZARD.map(|(id, _)| id));
+    let ids = ["uniqueID", "Site_Url"];
     let settings: HashMap<String, Document> = question
         .find(
             "rocketchat_settings",
-            doc! { "_id": { "$in": ids } },
+            doc! { "_id": { "$in": ids.as_slice() } },
             doc! { "value": 1, "createdAt": 1 },
         )
         .await?
@@ -39,11 +27,6 @@ pub async fn read(question: &Question<'_>, known: &Snapshot) -> Result<Workspace
         installed_at: created.and_then(convert::value),
         installed: created.and_then(instant),
         site_url: setting("Site_Url"),
-        wizard: WIZARD
-            .iter()
-            .filter_map(|(id, name)| Some((*name, setting(id)?)))
-            .collect(),
-        livechat_enabled: setting("Livechat_enabled"),
         migration: migration(question).await?,
         version: known
             .configured_version
