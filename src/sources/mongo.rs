@@ -116,7 +116,7 @@ impl Mongo {
             Collector::Apps => Reading::Apps(counts::apps(&question).await?),
             Collector::Push => Reading::Push(counts::push(&question).await?),
             Collector::Uploads => Reading::Uploads(counts::uploads(&question).await?),
-            Collector::Users => Reading::Users(users::read(&question).await?),
+            Collector::Users => Reading::Users(users::read(&mut question).await?),
             Collector::Rooms => Reading::Rooms(rooms::read(&question).await?),
             Collector::Sessions => Reading::Sessions(sessions::read(&question, known).await?),
             Collector::Host => {

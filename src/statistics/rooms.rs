@@ -1,8 +1,11 @@
 //! Rooms by kind, and the message counters that rooms carry.
 
+use std::collections::BTreeMap;
+
 use super::{
-    Collector, Field, Metric, Origin::Fresh, Quantity, Read, Sample, Snapshot, Table, Value,
-    Versions, count,
+    Collector, Field, Metric,
+    Origin::{Fresh, Keyed},
+    Quantity, Read, Sample, Snapshot, Table, Value, Versions, count,
 };
 
 /// The field `t` of a room.
@@ -31,7 +34,57 @@ pub struct Rooms {
     pub discussions: u64,
     /// Rooms whose `msgs` is no finite number; they add nothing to the sums.
     pub without_counter: u64,
+    /// Rooms that have each of [`ROOM_FEATURES`].
+    pub features: BTreeMap<&'static str, u64>,
 }
+
+/// What a room may have that some field counts.
+#[derive(Debug, Clone, Copy)]
+pub enum RoomFeature {
+    /// A field that is true.
+    True(&'static str),
+    /// A field that is there, whatever it holds.
+    Exists(&'static str),
+    /// A field that is there while another one is not.
+    ExistsWithout(&'static str, &'static str),
+    /// The same, and a third one that is true.
+    ExistsWithoutAndTrue(&'static str, &'static str, &'static str),
+    /// A field that is there while another one is not true.
+    ExistsUnless(&'static str, &'static str),
+    /// A field that has a value.
+    Is(&'static str, &'static str),
+}
+
+/// Names of the features, and what each of them is.
+pub const ROOM_FEATURES: [(&str, RoomFeature); 15] = [
+    (
+        "abac",
+        RoomFeature::ExistsUnless("abacAttributes", "archived"),
+    ),
+    ("broadcast", RoomFeature::True("broadcast")),
+    ("call", RoomFeature::Exists("callStatus")),
+    ("department", RoomFeature::Exists("departmentId")),
+    ("encrypted", RoomFeature::True("encrypted")),
+    ("federated", RoomFeature::True("federated")),
+    (
+        "livestream",
+        RoomFeature::Is("streamingOptions.type", "livestream"),
+    ),
+    ("off_the_record", RoomFeature::True("createdOTR")),
+    ("pdf_transcript", RoomFeature::Exists("pdfTranscriptFileId")),
+    (
+        "pdf_transcript_requested",
+        RoomFeature::True("pdfTranscriptRequested"),
+    ),
+    ("priority", RoomFeature::Exists("priorityId")),
+    ("service_level", RoomFeature::Exists("slaId")),
+    ("team", RoomFeature::ExistsWithout("teamId", "teamMain")),
+    (
+        "team_default",
+        RoomFeature::ExistsWithoutAndTrue("teamId", "teamMain", "teamDefault"),
+    ),
+    ("team_main", RoomFeature::True("teamMain")),
+];
 
 /// Rooms that are alike in everything the definitions look at.
 #[derive(Debug, Clone)]
@@ -65,6 +118,19 @@ impl Rooms {
 
     fn messages_in(&self, kind: RoomKind) -> f64 {
         self.messages(|group| group.kind == kind)
+    }
+}
+
+/// The number of rooms with a feature.
+const fn having(path: &'static str, versions: Versions, key: &'static str) -> Field<Rooms> {
+    Field {
+        path,
+        versions,
+        meaning: "rooms with the feature",
+        origin: Keyed(
+            |rooms, key| rooms.features.get(key).copied().map(Value::count),
+            key,
+        ),
     }
 }
 
@@ -118,6 +184,19 @@ pub(super) const SECTION: Table<Rooms> = Table {
                 KINDS
                     .iter()
                     .map(|(name, kind)| Sample::of(*name, rooms.messages_in(*kind)))
+                    .collect()
+            }),
+        },
+        Metric {
+            name: "rocketchat_rooms_with_feature",
+            help: "Rooms by what they have; a room may have several.",
+            source: "rocketchat_room: broadcast, encrypted, federated, teamId ... by name",
+            quantity: Quantity::Count,
+            read: Read::By(&["feature"], |rooms| {
+                rooms
+                    .features
+                    .iter()
+                    .map(|(name, count)| Sample::of(*name, *count as f64))
                     .collect()
             }),
         },
@@ -234,5 +313,48 @@ pub(super) const SECTION: Table<Rooms> = Table {
             meaning: "sum of the message counters of omnichannel rooms",
             origin: Fresh(|rooms| messages(rooms.messages_in(RoomKind::Livechat))),
         },
+        Field {
+            path: "voipCalls",
+            versions: Versions::since(4, 6, 0).until(8, 0, 0),
+            meaning: "omnichannel calls",
+            origin: Fresh(|rooms| rooms_of(rooms, RoomKind::Voip)),
+        },
+        having("totalBroadcastRooms", Versions::since(5, 0, 0), "broadcast"),
+        having("totalE2ERooms", Versions::since(4, 8, 0), "encrypted"),
+        having(
+            "totalOTRRooms",
+            Versions::since(4, 6, 0).until(8, 0, 0),
+            "off_the_record",
+        ),
+        having(
+            "totalRoomsWithActiveLivestream",
+            Versions::since(5, 0, 0).until(6, 12, 0),
+            "livestream",
+        ),
+        having(
+            "teams.totalRoomsInsideTeams",
+            Versions::since(4, 8, 0),
+            "team",
+        ),
+        having(
+            "teams.totalDefaultRoomsInsideTeams",
+            Versions::since(4, 8, 0),
+            "team_default",
+        ),
+        having(
+            "totalLivechatRoomsWithDepartment",
+            Versions::since(7, 0, 0),
+            "department",
+        ),
+        having(
+            "omnichannelWebRTCCalls",
+            Versions::since(6, 0, 0).until(8, 0, 0),
+            "call",
+        ),
+        having(
+            "matrixFederation.amountOfFederatedRooms",
+            Versions::since(6, 3, 0),
+            "federated",
+        ),
     ],
 };

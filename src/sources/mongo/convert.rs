@@ -89,6 +89,11 @@ pub fn is_finite(path: &str) -> Document {
     ] }
 }
 
+/// An expression that tells whether a document has `path`, whatever it holds.
+pub fn exists(path: &str) -> Document {
+    doc! { "$ne": [{ "$type": path }, "missing"] }
+}
+
 /// A value as Rocket.Chat's JSON shows it; `None` for what it leaves out.
 pub fn value(bson: &Bson) -> Option<Value> {
     Some(match bson {
