@@ -8,7 +8,9 @@
 //! workspace's own version of Rocket.Chat answers, so one path may have several rows with different versions.
 
 mod activity;
+mod administration;
 mod apps;
+mod calls;
 mod document;
 mod exporter;
 mod federation;
@@ -34,7 +36,9 @@ mod workspace;
 use std::borrow::Cow;
 
 pub use activity::Activity;
+pub use administration::Administration;
 pub use apps::Apps;
+pub use calls::{CONFERENCES, Calls, VoiceCalls};
 pub use document::TOP_LEVEL_ORDER;
 pub use exporter::{EXPORTER, OwnProcess};
 pub use federation::Federation;
@@ -42,7 +46,7 @@ pub use host::{Cpu, CpuTimes, Host, NodeProcess};
 pub use instances::{Instance, Instances};
 pub use integrations::Integrations;
 pub use messages::Messages;
-pub use omnichannel::Omnichannel;
+pub use omnichannel::{LicensedOmnichannel, Omnichannel};
 pub use presence::{Presence, Presences};
 pub use push::Push;
 pub use rooms::{ROOM_FEATURES, RoomFeature, RoomGroup, RoomKind, Rooms};
@@ -71,7 +75,9 @@ pub const SECTIONS: &[&dyn Section] = &[
     &uploads::SECTION,
     &sessions::SECTION,
     &omnichannel::SECTION,
+    &calls::SECTION,
     &federation::SECTION,
+    &administration::SECTION,
     &integrations::SECTION,
     &apps::SECTION,
     &push::SECTION,

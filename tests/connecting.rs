@@ -94,7 +94,10 @@ async fn the_user_of_the_readme_suffices_for_every_collector() {
     );
     let exporter = Exporter::on(
         &uri,
-        &[&format!("--mongodb.password-file={}", password.display())],
+        &[
+            &format!("--mongodb.password-file={}", password.display()),
+            "--rocketchat.license-modules=*",
+        ],
     );
     eventually("all collectors succeed", || {
         exporter.all_collectors_succeeded().then_some(())

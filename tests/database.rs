@@ -106,8 +106,13 @@ async fn only_collections_that_must_be_read_whole_are_scanned() {
     scanned.dedup();
     let expected = [
         "rocketchat.instances",
+        "rocketchat.rocketchat_analytics",
         "rocketchat.rocketchat_apps",
         "rocketchat.rocketchat_integrations",
+        "rocketchat.rocketchat_invites",
+        "rocketchat.rocketchat_livechat_custom_field",
+        "rocketchat.rocketchat_livechat_department",
+        "rocketchat.rocketchat_roles",
         "rocketchat.rocketchat_room",
         "rocketchat.rocketchat_uploads",
         "rocketchat.users",

@@ -5,6 +5,8 @@
 
 mod accounts;
 mod activity;
+mod administration;
+mod calls;
 mod connection;
 mod convert;
 mod counts;
@@ -25,7 +27,7 @@ use std::time::Duration;
 use futures_util::TryStreamExt;
 use jiff::tz::TimeZone;
 use mongodb::Collection;
-use mongodb::bson::Document;
+use mongodb::bson::{Bson, Document, doc};
 use mongodb::options::Hint;
 use tokio::time::timeout;
 
@@ -110,6 +112,10 @@ impl Mongo {
                 Reading::Omnichannel(counts::omnichannel(&mut question).await?)
             }
             Collector::Federation => Reading::Federation(counts::federation(&question).await?),
+            Collector::Administration => {
+                Reading::Administration(administration::read(&question).await?)
+            }
+            Collector::Calls => Reading::Calls(calls::read(&mut question).await?),
             Collector::Integrations => {
                 Reading::Integrations(counts::integrations(&question).await?)
             }
@@ -208,6 +214,21 @@ impl Question<'_> {
         self.mongo.within(ask).await
     }
 
+    /// Sums over a whole collection that is small by nature: each name with the expression that is added up.
+    async fn tally<const N: usize>(
+        &self,
+        collection: &str,
+        sums: [(&str, Bson); N],
+    ) -> Result<Document, SourceError> {
+        let mut group = doc! { "_id": Bson::Null };
+        for (name, expression) in sums {
+            group.insert(name, doc! { "$sum": expression });
+        }
+        let pipeline = vec![doc! { "$group": group }];
+        let groups = self.aggregate(collection, pipeline, None).await?;
+        Ok(groups.into_iter().next().unwrap_or_default())
+    }
+
     /// The first document that matches.
     async fn find_one(
         &self,
@@ -287,7 +308,7 @@ impl Question<'_> {
             Access::SmallScan => None,
             Access::Refused => return Ok(None),
         };
-        let mut command = mongodb::bson::doc! {
+        let mut command = doc! {
             "count": collection,
             "query": filter,
             "maxTimeMS": convert::milliseconds(self.mongo.query_timeout),

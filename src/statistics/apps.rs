@@ -15,6 +15,10 @@ pub struct Apps {
     pub disabled: u64,
     /// Any other status: the app could not be started.
     pub failed: u64,
+    /// Apps of the workspace's own, whatever their status.
+    pub private: u64,
+    /// Those of them that are enabled.
+    pub private_enabled: u64,
 }
 
 fn number(value: u64) -> Option<Value> {
@@ -80,6 +84,18 @@ pub(super) const SECTION: Table<Apps> = Table {
             versions: Versions::since(7, 2, 0),
             meaning: "recorded apps that are neither enabled nor disabled by hand",
             origin: Fresh(|apps| number(apps.failed)),
+        },
+        Field {
+            path: "apps.totalPrivateApps",
+            versions: Versions::since(7, 5, 0),
+            meaning: "recorded apps of the workspace's own",
+            origin: Fresh(|apps| number(apps.private)),
+        },
+        Field {
+            path: "apps.totalPrivateAppsEnabled",
+            versions: Versions::since(7, 5, 0),
+            meaning: "those of them that are enabled",
+            origin: Fresh(|apps| number(apps.private_enabled)),
         },
     ],
 };

@@ -1,8 +1,8 @@
 //! Omnichannel: the people who ask and the people who answer.
 
 use super::{
-    Collector, Field, Metric, Origin::Fresh, Quantity, Read, Snapshot, Table, Value, Versions,
-    count,
+    Collector, Field, Metric, Origin::Fresh, Quantity, Read, Sample, Snapshot, Table, Value,
+    Versions, count,
 };
 
 /// Agents, managers and visitors.
@@ -14,6 +14,52 @@ pub struct Omnichannel {
     pub agents: Option<u64>,
     /// Accounts with the role `livechat-manager`; `None` when the index on `roles` is missing.
     pub managers: Option<u64>,
+    /// Documents of `rocketchat_livechat_department`, business units included.
+    pub departments: u64,
+    /// Those of them that are archived.
+    pub archived_departments: u64,
+    /// Those of them that are business units.
+    pub business_units: u64,
+    /// Triggers of the widget.
+    pub triggers: u64,
+    /// Custom fields.
+    pub custom_fields: u64,
+    /// Those of them that visitors may fill in.
+    pub public_custom_fields: u64,
+    /// Tables of business hours.
+    pub business_hours: u64,
+    /// What exists only with a license for it.
+    pub licensed: Option<LicensedOmnichannel>,
+}
+
+/// What omnichannel has with the license module livechat-enterprise.
+#[derive(Debug, Clone)]
+pub struct LicensedOmnichannel {
+    /// Tags for conversations.
+    pub tags: u64,
+    /// Canned responses.
+    pub canned_responses: u64,
+    /// Priorities (4.6 to 5.x).
+    pub priorities: u64,
+    /// Service levels (6.0 and later).
+    pub service_levels: u64,
+    /// Accounts with the role `livechat-monitor`; `None` when the index on `roles` is missing.
+    pub monitors: Option<u64>,
+}
+
+fn number(value: u64) -> Option<Value> {
+    Some(Value::count(value))
+}
+
+fn licensed(
+    omnichannel: &Omnichannel,
+    read: fn(&LicensedOmnichannel) -> Option<u64>,
+) -> Option<Value> {
+    omnichannel
+        .licensed
+        .as_ref()
+        .and_then(read)
+        .map(Value::count)
 }
 
 pub(super) const SECTION: Table<Omnichannel> = Table {
@@ -42,6 +88,21 @@ pub(super) const SECTION: Table<Omnichannel> = Table {
             quantity: Quantity::Count,
             read: Read::One(|omnichannel| omnichannel.managers.and_then(count)),
         },
+        Metric {
+            name: "rocketchat_livechat_departments",
+            help: "Departments of omnichannel by state, without business units.",
+            source: "rocketchat_livechat_department by archived and type",
+            quantity: Quantity::Count,
+            read: Read::By(&["state"], |it| {
+                let active = it
+                    .departments
+                    .saturating_sub(it.archived_departments + it.business_units);
+                vec![
+                    Sample::of("active", active as f64),
+                    Sample::of("archived", it.archived_departments as f64),
+                ]
+            }),
+        },
     ],
     fields: &[
         Field {
@@ -61,6 +122,78 @@ pub(super) const SECTION: Table<Omnichannel> = Table {
             versions: Versions::since(6, 0, 0),
             meaning: "accounts with the role livechat-manager",
             origin: Fresh(|omnichannel| omnichannel.managers.map(Value::count)),
+        },
+        Field {
+            path: "departments",
+            versions: Versions::since(4, 6, 0),
+            meaning: "departments, business units included",
+            origin: Fresh(|it| number(it.departments)),
+        },
+        Field {
+            path: "archivedDepartments",
+            versions: Versions::since(6, 0, 0),
+            meaning: "archived departments",
+            origin: Fresh(|it| number(it.archived_departments)),
+        },
+        Field {
+            path: "totalTriggers",
+            versions: Versions::since(6, 0, 0),
+            meaning: "triggers of the widget",
+            origin: Fresh(|it| number(it.triggers)),
+        },
+        Field {
+            path: "totalCustomFields",
+            versions: Versions::since(6, 0, 0),
+            meaning: "custom fields of omnichannel",
+            origin: Fresh(|it| number(it.custom_fields)),
+        },
+        Field {
+            path: "totalLivechatPublicCustomFields",
+            versions: Versions::since(6, 8, 0),
+            meaning: "those that visitors may fill in",
+            origin: Fresh(|it| number(it.public_custom_fields)),
+        },
+        Field {
+            path: "BusinessHours.total",
+            versions: Versions::since(4, 6, 0),
+            meaning: "tables of business hours",
+            origin: Fresh(|it| number(it.business_hours)),
+        },
+        Field {
+            path: "enterprise.livechatTags",
+            versions: Versions::since(4, 6, 0),
+            meaning: "tags, where the license grants livechat-enterprise",
+            origin: Fresh(|it| licensed(it, |it| Some(it.tags))),
+        },
+        Field {
+            path: "enterprise.cannedResponses",
+            versions: Versions::since(4, 6, 0),
+            meaning: "canned responses, with the same license",
+            origin: Fresh(|it| licensed(it, |it| Some(it.canned_responses))),
+        },
+        Field {
+            path: "enterprise.priorities",
+            versions: Versions::since(4, 6, 0).until(6, 0, 0),
+            meaning: "priorities, with the same license",
+            origin: Fresh(|it| licensed(it, |it| Some(it.priorities))),
+        },
+        Field {
+            path: "enterprise.slas",
+            versions: Versions::since(6, 0, 0),
+            meaning: "service levels, with the same license",
+            origin: Fresh(|it| licensed(it, |it| Some(it.service_levels))),
+        },
+        Field {
+            path: "enterprise.businessUnits",
+            versions: Versions::since(4, 6, 0),
+            meaning: "business units, with the same license",
+            origin: Fresh(|it| it.licensed.as_ref().and_then(|_| number(it.business_units))),
+        },
+        Field {
+            path: "enterprise.livechatMonitors",
+            versions: Versions::since(6, 0, 0),
+            meaning: "accounts with the role livechat-monitor, with the same license",
+            origin: Fresh(|it| licensed(it, |it| it.monitors)),
         },
     ],
 };

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{
-    Collector, Field, Metric,
+    Collector, Field, License, Metric,
     Origin::{Fresh, Keyed},
     Quantity, Read, Sample, Snapshot, Table, Value, Versions, count,
 };
@@ -36,6 +36,8 @@ pub struct Rooms {
     pub without_counter: u64,
     /// Rooms that have each of [`ROOM_FEATURES`].
     pub features: BTreeMap<&'static str, u64>,
+    /// What the license grants: some features count only then.
+    pub license: License,
 }
 
 /// What a room may have that some field counts.
@@ -129,6 +131,23 @@ const fn having(path: &'static str, versions: Versions, key: &'static str) -> Fi
         meaning: "rooms with the feature",
         origin: Keyed(
             |rooms, key| rooms.features.get(key).copied().map(Value::count),
+            key,
+        ),
+    }
+}
+
+/// The same, where the license grants livechat-enterprise.
+const fn licensed(path: &'static str, versions: Versions, key: &'static str) -> Field<Rooms> {
+    Field {
+        path,
+        versions,
+        meaning: "where the license grants livechat-enterprise, rooms with the feature",
+        origin: Keyed(
+            |rooms, key| {
+                let granted = rooms.license.grants("livechat-enterprise");
+                let count = granted.then(|| rooms.features.get(key))?;
+                count.copied().map(Value::count)
+            },
             key,
         ),
     }
@@ -356,5 +375,43 @@ pub(super) const SECTION: Table<Rooms> = Table {
             Versions::since(6, 3, 0),
             "federated",
         ),
+        licensed(
+            "enterprise.omnichannelRoomsWithPriorities",
+            Versions::since(6, 0, 0),
+            "priority",
+        ),
+        licensed(
+            "enterprise.omnichannelRoomsWithSlas",
+            Versions::since(6, 0, 0),
+            "service_level",
+        ),
+        licensed(
+            "enterprise.omnichannelPdfTranscriptSucceeded",
+            Versions::since(6, 0, 0),
+            "pdf_transcript",
+        ),
+        licensed(
+            "enterprise.omnichannelPdfTranscriptRequested",
+            Versions::since(6, 0, 0).until(7, 0, 0),
+            "pdf_transcript_requested",
+        ),
+        Field {
+            path: "enterprise.omnichannelPdfTranscriptRequested",
+            versions: Versions::since(7, 0, 0).until(8, 0, 0),
+            meaning: "always 0, where the license grants livechat-enterprise",
+            origin: Fresh(|rooms| {
+                let granted = rooms.license.grants("livechat-enterprise");
+                granted.then_some(Value::Integer(0))
+            }),
+        },
+        Field {
+            path: "abacRoomsEnrolled",
+            versions: Versions::since(8, 0, 0),
+            meaning: "rooms with attributes that are not archived, where the license grants abac",
+            origin: Fresh(|rooms| {
+                let granted = rooms.license.grants("abac");
+                granted.then(|| rooms.features.get("abac").copied().map(Value::count))?
+            }),
+        },
     ],
 };

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{
-    Activity, Apps, Federation, Host, Instances, Integrations, Messages, Omnichannel, OwnProcess,
-    Presence, Push, Rooms, Server, Sessions, Settings, Stored, Timestamp, Uploads, Users, Version,
-    Workspace,
+    Activity, Administration, Apps, Calls, Federation, Host, Instances, Integrations, Messages,
+    Omnichannel, OwnProcess, Presence, Push, Rooms, Server, Sessions, Settings, Stored, Timestamp,
+    Uploads, Users, Version, Workspace,
 };
 
 /// How often a section is read; each tier's interval is a setting.
@@ -60,6 +60,10 @@ pub enum Collector {
     Omnichannel,
     /// Federated servers.
     Federation,
+    /// Video conferences and voice calls.
+    Calls,
+    /// Teams, roles, invitations.
+    Administration,
     /// Webhooks.
     Integrations,
     /// Installed apps.
@@ -78,7 +82,7 @@ pub enum Collector {
 
 impl Collector {
     /// Every collector, in the order in which a tier reads its own: cheap ones first.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 20] = [
         Self::Instances,
         Self::Presence,
         Self::Host,
@@ -90,7 +94,9 @@ impl Collector {
         Self::Activity,
         Self::Messages,
         Self::Omnichannel,
+        Self::Calls,
         Self::Federation,
+        Self::Administration,
         Self::Integrations,
         Self::Apps,
         Self::Push,
@@ -114,6 +120,8 @@ impl Collector {
             Self::Messages => "messages",
             Self::Omnichannel => "omnichannel",
             Self::Federation => "federation",
+            Self::Calls => "calls",
+            Self::Administration => "administration",
             Self::Integrations => "integrations",
             Self::Apps => "apps",
             Self::Push => "push",
@@ -136,12 +144,13 @@ impl Collector {
             | Self::Messages
             | Self::Omnichannel
             | Self::Federation
+            | Self::Administration
             | Self::Integrations
             | Self::Apps
             | Self::Push
             | Self::Users
             | Self::Rooms => Tier::Normal,
-            Self::Uploads | Self::Sessions => Tier::Slow,
+            Self::Calls | Self::Uploads | Self::Sessions => Tier::Slow,
         }
     }
 
@@ -165,6 +174,8 @@ pub enum Reading {
     Messages(Messages),
     Omnichannel(Omnichannel),
     Federation(Federation),
+    Calls(Calls),
+    Administration(Administration),
     Integrations(Integrations),
     Apps(Apps),
     Push(Push),
@@ -250,6 +261,8 @@ pub struct Snapshot {
     pub messages: Option<Arc<Messages>>,
     pub omnichannel: Option<Arc<Omnichannel>>,
     pub federation: Option<Arc<Federation>>,
+    pub calls: Option<Arc<Calls>>,
+    pub administration: Option<Arc<Administration>>,
     pub integrations: Option<Arc<Integrations>>,
     pub apps: Option<Arc<Apps>>,
     pub push: Option<Arc<Push>>,
@@ -285,6 +298,8 @@ impl Snapshot {
             Reading::Messages(section) => self.messages = Some(Arc::new(section)),
             Reading::Omnichannel(section) => self.omnichannel = Some(Arc::new(section)),
             Reading::Federation(section) => self.federation = Some(Arc::new(section)),
+            Reading::Calls(section) => self.calls = Some(Arc::new(section)),
+            Reading::Administration(section) => self.administration = Some(Arc::new(section)),
             Reading::Integrations(section) => self.integrations = Some(Arc::new(section)),
             Reading::Apps(section) => self.apps = Some(Arc::new(section)),
             Reading::Push(section) => self.push = Some(Arc::new(section)),
@@ -312,6 +327,8 @@ impl Snapshot {
             Collector::Messages => self.messages = None,
             Collector::Omnichannel => self.omnichannel = None,
             Collector::Federation => self.federation = None,
+            Collector::Calls => self.calls = None,
+            Collector::Administration => self.administration = None,
             Collector::Integrations => self.integrations = None,
             Collector::Apps => self.apps = None,
             Collector::Push => self.push = None,

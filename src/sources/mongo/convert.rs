@@ -94,6 +94,16 @@ pub fn exists(path: &str) -> Document {
     doc! { "$ne": [{ "$type": path }, "missing"] }
 }
 
+/// An expression that is 1 where `path` has exactly this value, else 0.
+pub fn is(path: &str, value: impl Into<Bson>) -> Bson {
+    one_where(doc! { "$eq": [path, value.into()] })
+}
+
+/// An expression that is 1 where the condition holds, else 0.
+pub fn one_where(condition: Document) -> Bson {
+    doc! { "$cond": [condition, 1, 0] }.into()
+}
+
 /// A value as Rocket.Chat's JSON shows it; `None` for what it leaves out.
 pub fn value(bson: &Bson) -> Option<Value> {
     Some(match bson {

@@ -4,15 +4,67 @@ use mongodb::bson::{Document, doc};
 
 use super::{Question, convert};
 use crate::sources::SourceError;
-use crate::statistics::{Apps, Federation, Integrations, Omnichannel, Push, Uploads};
+use crate::statistics::{
+    Apps, Federation, Integrations, LicensedOmnichannel, Omnichannel, Push, Uploads,
+};
 
 pub async fn omnichannel(question: &mut Question<'_>) -> Result<Omnichannel, SourceError> {
+    let departments = question
+        .tally(
+            "rocketchat_livechat_department",
+            [
+                ("all", 1.into()),
+                ("archived", convert::is("$archived", true)),
+                ("units", convert::is("$type", "u")),
+            ],
+        )
+        .await?;
+    let custom_fields = question
+        .tally(
+            "rocketchat_livechat_custom_field",
+            [("all", 1.into()), ("public", convert::is("$public", true))],
+        )
+        .await?;
     Ok(Omnichannel {
         visitors: question
             .estimated_count("rocketchat_livechat_visitor")
             .await?,
         agents: with_role(question, "livechat-agent").await?,
         managers: with_role(question, "livechat-manager").await?,
+        departments: convert::counted(&departments, "all"),
+        archived_departments: convert::counted(&departments, "archived"),
+        business_units: convert::counted(&departments, "units"),
+        triggers: question
+            .estimated_count("rocketchat_livechat_trigger")
+            .await?,
+        custom_fields: convert::counted(&custom_fields, "all"),
+        public_custom_fields: convert::counted(&custom_fields, "public"),
+        business_hours: question
+            .estimated_count("rocketchat_livechat_business_hours")
+            .await?,
+        licensed: if question.mongo.license.grants("livechat-enterprise") {
+            Some(licensed_omnichannel(question).await?)
+        } else {
+            None
+        },
+    })
+}
+
+async fn licensed_omnichannel(
+    question: &mut Question<'_>,
+) -> Result<LicensedOmnichannel, SourceError> {
+    Ok(LicensedOmnichannel {
+        tags: question.estimated_count("rocketchat_livechat_tag").await?,
+        canned_responses: question
+            .estimated_count("rocketchat_canned_response")
+            .await?,
+        priorities: question
+            .estimated_count("rocketchat_livechat_priority")
+            .await?,
+        service_levels: question
+            .estimated_count("rocketchat_omnichannel_service_level_agreements")
+            .await?,
+        monitors: with_role(question, "livechat-monitor").await?,
     })
 }
 
@@ -76,15 +128,23 @@ pub async fn integrations(question: &Question<'_>) -> Result<Integrations, Sourc
 }
 
 pub async fn apps(question: &Question<'_>) -> Result<Apps, SourceError> {
-    let pipeline = vec![doc! { "$group": { "_id": "$status", "count": { "$sum": 1 } } }];
+    let pipeline = vec![doc! { "$group": {
+        "_id": "$status",
+        "count": { "$sum": 1 },
+        "private": { "$sum": convert::is("$installationSource", "private") },
+    } }];
     let mut apps = Apps::default();
     for group in question
         .aggregate("rocketchat_apps", pipeline, None)
         .await?
     {
         let count = convert::counted(&group, "count");
+        apps.private += convert::counted(&group, "private");
         match group.get_str("_id") {
-            Ok("auto_enabled" | "manually_enabled") => apps.enabled += count,
+            Ok("auto_enabled" | "manually_enabled") => {
+                apps.enabled += count;
+                apps.private_enabled += convert::counted(&group, "private");
+            }
             Ok("manually_disabled") => apps.disabled += count,
             _ => apps.failed += count,
         }
