@@ -11,12 +11,14 @@ mod activity;
 mod administration;
 mod apps;
 mod calls;
+mod contacts;
 mod document;
 mod exporter;
 mod federation;
 mod host;
 mod instances;
 mod integrations;
+mod marks;
 mod messages;
 mod omnichannel;
 mod presence;
@@ -39,12 +41,14 @@ pub use activity::Activity;
 pub use administration::Administration;
 pub use apps::Apps;
 pub use calls::{CONFERENCES, Calls, VoiceCalls};
+pub use contacts::{Contacts, Source, SourceContacts, Verification};
 pub use document::TOP_LEVEL_ORDER;
 pub use exporter::{EXPORTER, OwnProcess};
-pub use federation::Federation;
+pub use federation::{FederatedRoom, Federation};
 pub use host::{Cpu, CpuTimes, Host, NodeProcess};
 pub use instances::{Instance, Instances};
 pub use integrations::Integrations;
+pub use marks::{Marked, Marks};
 pub use messages::Messages;
 pub use omnichannel::{LicensedOmnichannel, Omnichannel};
 pub use presence::{Presence, Presences};
@@ -72,9 +76,11 @@ pub const SECTIONS: &[&dyn Section] = &[
     &activity::SECTION,
     &rooms::SECTION,
     &messages::SECTION,
+    &marks::SECTION,
     &uploads::SECTION,
     &sessions::SECTION,
     &omnichannel::SECTION,
+    &contacts::SECTION,
     &calls::SECTION,
     &federation::SECTION,
     &administration::SECTION,

@@ -74,8 +74,10 @@ async fn two_full_refreshes_write_nothing_and_never_scan_messages() {
         if text(operation, "ns").ends_with(".rocketchat_message") {
             let plan = text(operation, "planSummary");
             assert!(!plan.contains("COLLSCAN"), "{operation}");
+            // Messages with a mark are fetched to see whether they are hidden; no other one is ever read.
+            let comment = command.get_str("comment").unwrap_or_default();
             let read = operation.get_i32("docsExamined").unwrap_or_default();
-            assert_eq!(read, 0, "no message is read: {operation}");
+            assert!(read == 0 || comment.ends_with(" marks"), "{operation}");
         }
     }
 }
@@ -110,6 +112,7 @@ async fn only_collections_that_must_be_read_whole_are_scanned() {
         "rocketchat.rocketchat_apps",
         "rocketchat.rocketchat_integrations",
         "rocketchat.rocketchat_invites",
+        "rocketchat.rocketchat_livechat_contact",
         "rocketchat.rocketchat_livechat_custom_field",
         "rocketchat.rocketchat_livechat_department",
         "rocketchat.rocketchat_roles",

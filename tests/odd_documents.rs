@@ -185,7 +185,7 @@ async fn without_its_index_what_needs_the_messages_is_left_out_and_told() {
     let exporter = reading(vec![("rocketchat_message", messages)]).await;
     assert_eq!(exporter.value("rocketchat_messages"), Some(1.0));
     assert_eq!(exporter.value("rocketchat_threads"), None);
-    for key in ["ts", "tcount"] {
+    for key in ["ts", "tcount", "t", "pinned", "starred._id"] {
         let series = format!(
             "rocketchat_exporter_missing_index{{collection=\"rocketchat_message\",key=\"{key}\"}}"
         );
@@ -194,7 +194,7 @@ async fn without_its_index_what_needs_the_messages_is_left_out_and_told() {
     let advice = "db.rocketchat_message.createIndex";
     assert_eq!(
         exporter.log().matches(advice).count(),
-        2,
+        5,
         "{}",
         exporter.log()
     );

@@ -265,7 +265,7 @@ async fn secrets_of_the_stored_document_are_not_shown() {
 async fn a_section_that_cannot_be_read_is_left_out_and_named() {
     let workspace = Workspace::start(&[]).await;
     let admin = workspace.database.client().database("admin");
-    let namespace = format!("{}.rocketchat_room", workspace.database.name());
+    let namespace = format!("{}.rocketchat_uploads", workspace.database.name());
     admin
         .run_command(doc! {
             "configureFailPoint": "failCommand",
@@ -280,8 +280,8 @@ async fn a_section_that_cannot_be_read_is_left_out_and_named() {
         .await
         .expect("the failure can be ended");
     let document = answer.json();
-    assert_eq!(answer.header("x-rocketchat-exporter-missing"), "rooms");
-    assert_eq!(document.get("totalRooms"), None);
+    assert_eq!(answer.header("x-rocketchat-exporter-missing"), "uploads");
+    assert_eq!(document.get("uploadsTotal"), None);
     assert!(document["totalUsers"].is_u64());
-    assert_ne!(document["uploadsTotal"], Value::Null);
+    assert_ne!(document["totalRooms"], Value::Null);
 }

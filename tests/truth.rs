@@ -133,7 +133,7 @@ struct Capture {
 }
 
 /// Fields that describe the machine, the build or the made-up licence of the captures, or that are random.
-const NOT_OF_THE_WORKSPACE: [&str; 22] = [
+const NOT_OF_THE_WORKSPACE: [&str; 23] = [
     "_id",
     "_updatedAt",
     "allowUnsafeQueryAndFieldsApiParamsEnabled",
@@ -154,33 +154,8 @@ const NOT_OF_THE_WORKSPACE: [&str; 22] = [
     "os",
     "process",
     "settings.email",
-    "tag",
-    "version",
-];
-
-/// Fields that no collector reads yet: until one does, the document has the stored value.
-const NOT_READ_YET: [&str; 22] = [
-    "chatsOnHold",
-    "contactVerification",
-    "matrixFederation.biggestRoom",
-    "matrixFederation.externalConnectedServers",
-    "matrixFederation.smallestRoom",
-    "omnichannelContactsBySource",
-    "omnichannelSources",
-    "totalEncryptedMessages",
-    "totalPinned",
-    "totalRoomsWithPinned",
-    "totalRoomsWithStarred",
-    "totalStarred",
-    "uniqueContactsOfLastMonth",
-    "uniqueContactsOfLastWeek",
-    "uniqueContactsOfYesterday",
-    "voipErrorCalls",
-    "voipOnHoldCalls",
-    "voipSuccessfulCalls",
     "success",
     "tag",
-    "branch",
     "version",
 ];
 
@@ -224,7 +199,7 @@ fn with_sorted_roles(item: &Value) -> Value {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_field_that_is_read_equals_what_5_3_to_8_3_answered() {
+async fn every_field_equals_what_5_3_to_8_3_answered() {
     let Some(truth) = dump::truth() else {
         eprintln!("not compared: the dump of a real workspace does not lie beside the project");
         return;
@@ -267,6 +242,46 @@ async fn every_field_that_is_read_equals_what_5_3_to_8_3_answered() {
     }
 }
 
+/// JavaScript's date text has the long name of the time zone, which this system does not know. At that clock the
+/// heartbeats lie ten hours ahead: Rocket.Chat counts such instances, the exporter does not.
+const OTHERWISE: [&str; 3] = ["lastLogin", "lastSeenSubscription", "instanceCount"];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn days_are_those_of_the_workspaces_time_zone() {
+    let Some(truth) = dump::truth() else {
+        eprintln!("not compared: the dump of a real workspace does not lie beside the project");
+        return;
+    };
+    let folder = truth.join("modern-a");
+    let database = fresh_database().await;
+    dump::load(&folder.join("dump"), &database).await;
+    let tokens = object(&std::fs::read(folder.join("tokens.json")).expect("there are tokens"));
+    let admin = |name: &str| tokens["admin"][name].as_str().expect("the admin has it");
+    let mut command = Exporter::command();
+    command
+        .env("ROCKETCHAT_EXPORTER_MONGODB_URI", uri_of(&database))
+        .args([
+            "--debug.now=2026-11-21T01:30:00Z",
+            "--rocketchat.version=8.3.0-develop",
+            "--rocketchat.timezone=America/Sao_Paulo",
+        ]);
+    let exporter = Exporter::spawn(&mut command);
+    eventually("all collectors succeed", || {
+        exporter.all_collectors_succeeded().then_some(())
+    })
+    .await;
+    let answer = exporter.request(
+        "GET",
+        "/api/v1/statistics?shape=flat&refresh=true",
+        &[
+            ("X-Auth-Token", admin("authToken")),
+            ("X-User-Id", admin("userId")),
+        ],
+    );
+    let file = "statistics-8.3.0-develop.saopaulo.json";
+    compare_with(&folder.join(file), &answer.json(), &OTHERWISE);
+}
+
 fn compare(folder: &std::path::Path, capture: &Capture, answered: &Value) {
     let Capture {
         version,
@@ -278,14 +293,19 @@ fn compare(folder: &std::path::Path, capture: &Capture, answered: &Value) {
         if *licensed { "-licensed" } else { "" },
         if *refresh { "" } else { ".norefresh" }
     );
-    let file = std::fs::read(folder.join(&name)).expect("the capture is complete");
+    compare_with(&folder.join(name), answered, &[]);
+}
+
+/// Compares every leaf but those that cannot be equal.
+fn compare_with(capture: &std::path::Path, answered: &Value, different: &[&str]) {
+    let file = std::fs::read(capture).expect("the capture is complete");
     let expected = Value::Object(object(&file));
     let (mut wanted, mut found) = (BTreeMap::new(), BTreeMap::new());
     leaves("", &expected, &mut wanted);
     leaves("", answered, &mut found);
     let mut differences = Vec::new();
     for path in wanted.keys().chain(found.keys()) {
-        let skipped = is_below(path, &NOT_OF_THE_WORKSPACE) || is_below(path, &NOT_READ_YET);
+        let skipped = is_below(path, &NOT_OF_THE_WORKSPACE) || is_below(path, different);
         if !skipped && wanted.get(path) != found.get(path) {
             differences.push(format!(
                 "{path}: {:?} instead of {:?}",
@@ -294,5 +314,9 @@ fn compare(folder: &std::path::Path, capture: &Capture, answered: &Value) {
             ));
         }
     }
-    assert!(differences.is_empty(), "{name}: {differences:#?}");
+    assert!(
+        differences.is_empty(),
+        "{}: {differences:#?}",
+        capture.display()
+    );
 }

@@ -8,10 +8,13 @@ mod activity;
 mod administration;
 mod calls;
 mod connection;
+mod contacts;
 mod convert;
 mod counts;
+mod federation;
 mod indexes;
 mod instances;
+mod marks;
 mod messages;
 mod presence;
 mod rooms;
@@ -107,11 +110,13 @@ impl Mongo {
             Collector::Server => Reading::Server(server::read(&question).await?),
             Collector::Stored => Reading::Stored(stored::read(&mut question).await?),
             Collector::Activity => Reading::Activity(activity::read(&mut question).await?),
+            Collector::Marks => Reading::Marks(marks::read(&mut question).await?),
+            Collector::Contacts => Reading::Contacts(contacts::read(&question).await?),
             Collector::Messages => Reading::Messages(messages::read(&mut question).await?),
             Collector::Omnichannel => {
                 Reading::Omnichannel(counts::omnichannel(&mut question).await?)
             }
-            Collector::Federation => Reading::Federation(counts::federation(&question).await?),
+            Collector::Federation => Reading::Federation(federation::read(&mut question).await?),
             Collector::Administration => {
                 Reading::Administration(administration::read(&question).await?)
             }

@@ -1,32 +1,104 @@
-//! Federation with other servers.
+//! Federation with other servers: the old one (1.3 to 7.x) and Matrix.
 
 use super::{
     Collector, Field, Metric, Origin::Fresh, Quantity, Read, Snapshot, Table, Value, Versions,
     count,
 };
 
-/// The old federation (1.3 to 7.x).
-#[derive(Debug, Clone)]
+/// Servers, and the extremes among the federated rooms.
+#[derive(Debug, Clone, Default)]
 pub struct Federation {
-    /// Documents of `rocketchat_federation_servers`.
+    /// Documents of `rocketchat_federation_servers`: the old federation.
     pub servers: u64,
+    /// Servers of bridged rooms, without the workspace's own: Matrix.
+    pub matrix_servers: Vec<String>,
+    /// The federated room with the most users; `None` when there is none.
+    pub biggest_room: Option<FederatedRoom>,
+    /// The federated room with the fewest users.
+    pub smallest_room: Option<FederatedRoom>,
 }
+
+/// A room that is federated by Matrix.
+#[derive(Debug, Clone)]
+pub struct FederatedRoom {
+    /// Its id.
+    pub id: Value,
+    /// Its `fname`, else its `name`, else an empty text.
+    pub name: Value,
+    /// Its `usersCount`.
+    pub users: Option<Value>,
+}
+
+fn room(room: Option<&FederatedRoom>) -> Option<Value> {
+    Some(room.map_or(Value::Null, |room| {
+        Value::object([
+            ("_id", Some(room.id.clone())),
+            ("name", Some(room.name.clone())),
+            ("usersCount", room.users.clone()),
+        ])
+    }))
+}
+
+fn servers(servers: &[String]) -> Option<Value> {
+    let list = servers.iter().map(Value::text).collect();
+    Some(Value::object([
+        ("quantity", Some(Value::count(servers.len() as u64))),
+        ("servers", Some(Value::List(list))),
+    ]))
+}
+
+const MATRIX: Versions = Versions::since(6, 3, 0);
 
 pub(super) const SECTION: Table<Federation> = Table {
     collector: Collector::Federation,
     title: "Federation",
     find: |snapshot: &Snapshot| snapshot.federation.as_deref(),
-    metrics: &[Metric {
-        name: "rocketchat_federation_servers",
-        help: "Servers that the old federation knows.",
-        source: "rocketchat_federation_servers: count in the collection's metadata",
-        quantity: Quantity::Count,
-        read: Read::One(|federation| count(federation.servers)),
-    }],
-    fields: &[Field {
-        path: "federatedServers",
-        versions: Versions::since(1, 3, 0).until(8, 0, 0),
-        meaning: "servers that the old federation knows",
-        origin: Fresh(|federation| Some(Value::count(federation.servers))),
-    }],
+    metrics: &[
+        Metric {
+            name: "rocketchat_federation_servers",
+            help: "Servers that the old federation knows (1.3 to 7.x).",
+            source: "rocketchat_federation_servers: count in the collection's metadata",
+            quantity: Quantity::Count,
+            read: Read::One(|federation| count(federation.servers)),
+        },
+        Metric {
+            name: "rocketchat_matrix_servers",
+            help: "Other servers that share rooms by Matrix (6.3 to 7.x).",
+            source: "rocketchat_matrix_bridged_rooms: fromServer",
+            quantity: Quantity::Count,
+            read: Read::One(|federation| count(federation.matrix_servers.len() as u64)),
+        },
+    ],
+    fields: &[
+        Field {
+            path: "federatedServers",
+            versions: Versions::since(1, 3, 0).until(8, 0, 0),
+            meaning: "servers that the old federation knows",
+            origin: Fresh(|federation| Some(Value::count(federation.servers))),
+        },
+        Field {
+            path: "matrixFederation.biggestRoom",
+            versions: MATRIX,
+            meaning: "the federated room with the most users, or null",
+            origin: Fresh(|federation| room(federation.biggest_room.as_ref())),
+        },
+        Field {
+            path: "matrixFederation.smallestRoom",
+            versions: MATRIX,
+            meaning: "the federated room with the fewest users, or null",
+            origin: Fresh(|federation| room(federation.smallest_room.as_ref())),
+        },
+        Field {
+            path: "matrixFederation.externalConnectedServers",
+            versions: MATRIX.until(8, 0, 0),
+            meaning: "servers of bridged rooms, without the workspace's own",
+            origin: Fresh(|federation| servers(&federation.matrix_servers)),
+        },
+        Field {
+            path: "matrixFederation.externalConnectedServers",
+            versions: Versions::since(8, 0, 0),
+            meaning: "always none: these versions do not look",
+            origin: Fresh(|_| servers(&[])),
+        },
+    ],
 };

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{
-    Activity, Administration, Apps, Calls, Federation, Host, Instances, Integrations, Messages,
-    Omnichannel, OwnProcess, Presence, Push, Rooms, Server, Sessions, Settings, Stored, Timestamp,
-    Uploads, Users, Version, Workspace,
+    Activity, Administration, Apps, Calls, Contacts, Federation, Host, Instances, Integrations,
+    Marks, Messages, Omnichannel, OwnProcess, Presence, Push, Rooms, Server, Sessions, Settings,
+    Stored, Timestamp, Uploads, Users, Version, Workspace,
 };
 
 /// How often a section is read; each tier's interval is a setting.
@@ -60,6 +60,10 @@ pub enum Collector {
     Omnichannel,
     /// Federated servers.
     Federation,
+    /// Pinned, starred and encrypted messages.
+    Marks,
+    /// Omnichannel contacts.
+    Contacts,
     /// Video conferences and voice calls.
     Calls,
     /// Teams, roles, invitations.
@@ -82,7 +86,7 @@ pub enum Collector {
 
 impl Collector {
     /// Every collector, in the order in which a tier reads its own: cheap ones first.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 22] = [
         Self::Instances,
         Self::Presence,
         Self::Host,
@@ -102,6 +106,8 @@ impl Collector {
         Self::Push,
         Self::Users,
         Self::Rooms,
+        Self::Marks,
+        Self::Contacts,
         Self::Uploads,
         Self::Sessions,
     ];
@@ -120,6 +126,8 @@ impl Collector {
             Self::Messages => "messages",
             Self::Omnichannel => "omnichannel",
             Self::Federation => "federation",
+            Self::Marks => "marks",
+            Self::Contacts => "contacts",
             Self::Calls => "calls",
             Self::Administration => "administration",
             Self::Integrations => "integrations",
@@ -150,7 +158,9 @@ impl Collector {
             | Self::Push
             | Self::Users
             | Self::Rooms => Tier::Normal,
-            Self::Calls | Self::Uploads | Self::Sessions => Tier::Slow,
+            Self::Marks | Self::Contacts | Self::Calls | Self::Uploads | Self::Sessions => {
+                Tier::Slow
+            }
         }
     }
 
@@ -174,6 +184,8 @@ pub enum Reading {
     Messages(Messages),
     Omnichannel(Omnichannel),
     Federation(Federation),
+    Marks(Marks),
+    Contacts(Contacts),
     Calls(Calls),
     Administration(Administration),
     Integrations(Integrations),
@@ -261,6 +273,8 @@ pub struct Snapshot {
     pub messages: Option<Arc<Messages>>,
     pub omnichannel: Option<Arc<Omnichannel>>,
     pub federation: Option<Arc<Federation>>,
+    pub marks: Option<Arc<Marks>>,
+    pub contacts: Option<Arc<Contacts>>,
     pub calls: Option<Arc<Calls>>,
     pub administration: Option<Arc<Administration>>,
     pub integrations: Option<Arc<Integrations>>,
@@ -298,6 +312,8 @@ impl Snapshot {
             Reading::Messages(section) => self.messages = Some(Arc::new(section)),
             Reading::Omnichannel(section) => self.omnichannel = Some(Arc::new(section)),
             Reading::Federation(section) => self.federation = Some(Arc::new(section)),
+            Reading::Marks(section) => self.marks = Some(Arc::new(section)),
+            Reading::Contacts(section) => self.contacts = Some(Arc::new(section)),
             Reading::Calls(section) => self.calls = Some(Arc::new(section)),
             Reading::Administration(section) => self.administration = Some(Arc::new(section)),
             Reading::Integrations(section) => self.integrations = Some(Arc::new(section)),
@@ -327,6 +343,8 @@ impl Snapshot {
             Collector::Messages => self.messages = None,
             Collector::Omnichannel => self.omnichannel = None,
             Collector::Federation => self.federation = None,
+            Collector::Marks => self.marks = None,
+            Collector::Contacts => self.contacts = None,
             Collector::Calls => self.calls = None,
             Collector::Administration => self.administration = None,
             Collector::Integrations => self.integrations = None,

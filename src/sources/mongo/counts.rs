@@ -4,9 +4,7 @@ use mongodb::bson::{Document, doc};
 
 use super::{Question, convert};
 use crate::sources::SourceError;
-use crate::statistics::{
-    Apps, Federation, Integrations, LicensedOmnichannel, Omnichannel, Push, Uploads,
-};
+use crate::statistics::{Apps, Integrations, LicensedOmnichannel, Omnichannel, Push, Uploads};
 
 pub async fn omnichannel(question: &mut Question<'_>) -> Result<Omnichannel, SourceError> {
     let departments = question
@@ -72,14 +70,6 @@ async fn with_role(question: &mut Question<'_>, role: &str) -> Result<Option<u64
     question
         .indexed_count("users", "roles", doc! { "roles": role })
         .await
-}
-
-pub async fn federation(question: &Question<'_>) -> Result<Federation, SourceError> {
-    Ok(Federation {
-        servers: question
-            .estimated_count("rocketchat_federation_servers")
-            .await?,
-    })
 }
 
 pub async fn push(question: &Question<'_>) -> Result<Push, SourceError> {

@@ -1,0 +1,76 @@
+//! Federation: servers, and the federated rooms with the most and the fewest users.
+
+use mongodb::bson::{Document, doc};
+
+use super::indexes::Access;
+use super::{Question, convert};
+use crate::sources::SourceError;
+use crate::statistics::{FederatedRoom, Federation, Value};
+
+const ROOMS: &str = "rocketchat_room";
+
+pub async fn read(question: &mut Question<'_>) -> Result<Federation, SourceError> {
+    Ok(Federation {
+        servers: question
+            .estimated_count("rocketchat_federation_servers")
+            .await?,
+        matrix_servers: matrix_servers(question).await?,
+        biggest_room: extreme(question, -1).await?,
+        smallest_room: extreme(question, 1).await?,
+    })
+}
+
+async fn matrix_servers(question: &Question<'_>) -> Result<Vec<String>, SourceError> {
+    let own = question
+        .find_one(
+            "rocketchat_settings",
+            doc! { "_id": "Federation_Matrix_homeserver_domain" },
+            doc! { "value": 1 },
+        )
+        .await?
+        .and_then(|setting| convert::text(setting.get("value")));
+    let pipeline = vec![
+        doc! { "$group": { "_id": "$fromServer" } },
+        doc! { "$sort": { "_id": 1 } },
+    ];
+    let groups = question
+        .aggregate("rocketchat_matrix_bridged_rooms", pipeline, None)
+        .await?;
+    Ok(groups
+        .iter()
+        .filter_map(|group| convert::text(group.get("_id")))
+        .filter(|server| Some(server) != own.as_ref())
+        .collect())
+}
+
+/// The federated room that stands first in an order of users.
+async fn extreme(
+    question: &mut Question<'_>,
+    order: i32,
+) -> Result<Option<FederatedRoom>, SourceError> {
+    let hint = match question.access(ROOMS, "federated").await? {
+        Access::Index(hint) => Some(hint),
+        Access::SmallScan => None,
+        Access::Refused => return Ok(None),
+    };
+    let pipeline = vec![
+        doc! { "$match": { "federated": true } },
+        doc! { "$sort": { "usersCount": order } },
+        doc! { "$limit": 1 },
+        doc! { "$project": { "fname": 1, "name": 1, "usersCount": 1 } },
+    ];
+    let rooms = question.aggregate(ROOMS, pipeline, hint).await?;
+    Ok(rooms.first().map(room))
+}
+
+fn room(room: &Document) -> FederatedRoom {
+    let text = |key| convert::text(room.get(key)).filter(|text| !text.is_empty());
+    FederatedRoom {
+        id: room
+            .get("_id")
+            .and_then(convert::value)
+            .unwrap_or(Value::Null),
+        name: Value::text(text("fname").or_else(|| text("name")).unwrap_or_default()),
+        users: room.get("usersCount").and_then(convert::value),
+    }
+}
