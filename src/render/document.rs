@@ -78,16 +78,23 @@ fn overlay(snapshot: &Snapshot, version: Version, asked: Asked) -> Entries {
         Some(Value::Object(entries)) => entries,
         _ => Entries::new(),
     };
+    let mut known_to_version = Vec::new();
     for section in SECTIONS {
-        section.visit_fields(snapshot, version, &mut |row, answer| match answer {
-            Answer::Fresh(value) => set(&mut document, row.path, value),
-            Answer::Unknown => set(&mut document, row.path, None),
-            Answer::Stored => {
-                if asked == Asked::ForRefresh {
-                    undefine(&mut document, row.path);
-                }
+        section.visit_fields(snapshot, version, &mut |row, answer| {
+            known_to_version.push(row.path);
+            match answer {
+                Answer::Fresh(value) => set(&mut document, row.path, value),
+                Answer::Unknown => set(&mut document, row.path, None),
+                Answer::Stored if asked == Asked::ForRefresh => undefine(&mut document, row.path),
+                Answer::Stored => {}
             }
         });
+    }
+    // A stored document may be of another version than the one that is imitated.
+    for row in SECTIONS.iter().flat_map(|section| section.fields()) {
+        if !is_known(row.path, &known_to_version) {
+            set(&mut document, row.path, None);
+        }
     }
     if let Some(read_at) = snapshot.read_at {
         set(&mut document, "createdAt", Some(Value::Date(read_at)));
@@ -108,6 +115,18 @@ fn overlay(snapshot: &Snapshot, version: Version, asked: Asked) -> Entries {
     }
     document.sort_by_key(|(key, _)| place(key, version));
     document
+}
+
+/// Whether a version has a field, or fields below it or around it.
+fn is_known(path: &str, known: &[&str]) -> bool {
+    let is_below = |inner: &str, outer: &str| {
+        inner
+            .strip_prefix(outer)
+            .is_some_and(|rest| rest.starts_with('.'))
+    };
+    known
+        .iter()
+        .any(|it| *it == path || is_below(it, path) || is_below(path, it))
 }
 
 /// Makes a null that was undefined before it was stored undefined again.
@@ -275,6 +294,7 @@ mod tests {
         Snapshot {
             stored: Some(Arc::new(Stored {
                 created_at: None,
+                peak_connections: None,
                 document: Some(stored),
             })),
             presence: Some(Arc::new(Presence {

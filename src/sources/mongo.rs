@@ -28,6 +28,7 @@ mod workspace;
 use std::time::Duration;
 
 use futures_util::TryStreamExt;
+use jiff::Zoned;
 use jiff::tz::TimeZone;
 use mongodb::Collection;
 use mongodb::bson::{Bson, Document, doc};
@@ -156,6 +157,12 @@ impl Mongo {
         accounts::find(&question, user_id, token).await
     }
 
+    /// The time in the workspace's time zone.
+    fn now(&self) -> Result<Zoned, jiff::Error> {
+        let now = jiff::Timestamp::from_millisecond(self.clock.now().0)?;
+        Ok(now.to_zoned(self.timezone.clone()))
+    }
+
     async fn question(&self, collector: Collector) -> Result<Question<'_>, SourceError> {
         Ok(Question {
             mongo: self,
@@ -184,6 +191,17 @@ impl Mongo {
             )),
         }
     }
+}
+
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "the signature that map_err takes"
+)]
+fn out_of_range(error: jiff::Error) -> SourceError {
+    SourceError::new(
+        FailureKind::Other,
+        format!("the clock of this machine is off: {error}"),
+    )
 }
 
 impl Question<'_> {

@@ -12,6 +12,8 @@ pub struct Stored {
     pub created_at: Option<Timestamp>,
     /// Its content; `None` when Rocket.Chat never stored one.
     pub document: Option<Value>,
+    /// The most connections that a document of the last 30 days tells of (6.5 and later).
+    pub peak_connections: Option<f64>,
 }
 
 impl Stored {
@@ -34,14 +36,79 @@ pub(super) const SECTION: Table<Stored> = Table {
     collector: Collector::Stored,
     title: "Stored statistics",
     find: |snapshot: &Snapshot| snapshot.stored.as_deref(),
-    metrics: &[Metric {
-        name: "rocketchat_statistics_document_timestamp_seconds",
-        help: "When Rocket.Chat last stored its own statistics; once a day since 5.0.",
-        source: "rocketchat_statistics, newest createdAt",
-        quantity: Quantity::Instant,
-        read: Read::One(|stored| instant(stored.created_at)),
-    }],
+    metrics: &[
+        Metric {
+            name: "rocketchat_peak_connections",
+            help: "Most connections at a time that Rocket.Chat's own statistics of the last 30 days tell of (6.5 and later).",
+            source: "rocketchat_statistics: greatest dailyPeakConnections",
+            quantity: Quantity::Count,
+            read: Read::One(|stored| stored.peak_connections),
+        },
+        Metric {
+            name: "rocketchat_statistics_document_timestamp_seconds",
+            help: "When Rocket.Chat last stored its own statistics; once a day since 5.0.",
+            source: "rocketchat_statistics, newest createdAt",
+            quantity: Quantity::Instant,
+            read: Read::One(|stored| instant(stored.created_at)),
+        },
+    ],
     fields: &[
+        Field {
+            path: "maxMonthlyPeakConnections",
+            versions: Versions::since(6, 5, 0),
+            meaning: "the greatest dailyPeakConnections of the documents of the last 30 days",
+            origin: Origin::Fresh(|stored| stored.peak_connections.map(Value::Number)),
+        },
+        stored(
+            "dailyPeakConnections",
+            Versions::since(6, 5, 0),
+            "most connections since the document before",
+        ),
+        stored(
+            "msEnabled",
+            Versions::since(5, 2, 0),
+            "whether Rocket.Chat runs as micro-services (TRANSPORTER)",
+        ),
+        stored(
+            "enterprise.modules",
+            Versions::since(3, 8, 0),
+            "modules of the license",
+        ),
+        stored(
+            "enterprise.tags",
+            Versions::since(3, 8, 0),
+            "tags of the license",
+        ),
+        stored(
+            "allowUnsafeQueryAndFieldsApiParamsEnabled",
+            Versions::since(8, 0, 0),
+            "whether the API takes query and fields (ALLOW_UNSAFE_QUERY_AND_FIELDS_API_PARAMS)",
+        ),
+        stored(
+            "teams.teamStats",
+            Versions::since(3, 13, 0).until(4, 6, 0),
+            "rooms, messages and members of each team",
+        ),
+        stored(
+            "federatedServersActive",
+            Versions::since(1, 3, 0).until(1, 4, 0),
+            "servers of the old federation that are active",
+        ),
+        stored(
+            "maxRoomUsers",
+            Versions::since(0, 8, 0).until(0, 43, 0),
+            "users of the room that has the most",
+        ),
+        stored(
+            "avgChannelUsers",
+            Versions::since(0, 8, 0).until(0, 43, 0),
+            "users of a channel on average",
+        ),
+        stored(
+            "avgPrivateGroupUsers",
+            Versions::since(0, 8, 0).until(0, 43, 0),
+            "users of a private group on average",
+        ),
         stored(
             "_id",
             Versions::since(0, 8, 0),

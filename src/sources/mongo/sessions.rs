@@ -4,11 +4,11 @@ use jiff::civil::Date;
 use jiff::{Span, ToSpan};
 use mongodb::bson::{Bson, Document, doc};
 
-use super::{Question, convert};
+use super::{Question, convert, out_of_range};
 use crate::sources::SourceError;
 use crate::statistics::{
-    Day, DeviceSessions, FailureKind, OsSessions, PeriodSessions, Sessions, Snapshot, UserSessions,
-    Value, Version,
+    Day, DeviceSessions, OsSessions, PeriodSessions, Sessions, Snapshot, UserSessions, Value,
+    Version,
 };
 
 const COLLECTION: &str = "rocketchat_sessions";
@@ -17,7 +17,7 @@ const COLLECTION: &str = "rocketchat_sessions";
 const MONTH_MENDED: Version = Version::new(3, 10, 0);
 
 pub async fn read(question: &Question<'_>, known: &Snapshot) -> Result<Sessions, SourceError> {
-    let today = today(question)?;
+    let today = question.mongo.now().map_err(out_of_range)?.date();
     let yesterday = today.yesterday().map_err(out_of_range)?;
     let month = month_that_ends(yesterday).map_err(out_of_range)?;
     let week = yesterday.saturating_sub(6.days());
@@ -68,23 +68,6 @@ async fn month_before(
     pipeline.extend(users(&Document::new()));
     let groups = question.aggregate(COLLECTION, pipeline, None).await?;
     Ok((day(last), groups.iter().map(user_sessions).collect()))
-}
-
-fn today(question: &Question<'_>) -> Result<Date, SourceError> {
-    let now =
-        jiff::Timestamp::from_millisecond(question.mongo.clock.now().0).map_err(out_of_range)?;
-    Ok(now.to_zoned(question.mongo.timezone.clone()).date())
-}
-
-#[expect(
-    clippy::needless_pass_by_value,
-    reason = "the signature that map_err takes"
-)]
-fn out_of_range(error: jiff::Error) -> SourceError {
-    SourceError::new(
-        FailureKind::Other,
-        format!("the clock of this machine is off: {error}"),
-    )
 }
 
 /// The first day of the calendar month that ends on `last`: the 1st when that is the end of its month, else the day

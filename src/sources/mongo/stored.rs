@@ -1,9 +1,11 @@
 //! The newest stored statistics document, without secrets and personal data.
 
-use mongodb::bson::{Document, doc};
+use jiff::ToSpan;
+use mongodb::bson::{Bson, DateTime, Document, doc};
+use mongodb::options::Hint;
 
 use super::indexes::Access;
-use super::{Question, convert};
+use super::{Question, convert, out_of_range};
 use crate::sources::SourceError;
 use crate::statistics::{FailureKind, Stored};
 
@@ -16,8 +18,9 @@ const SECRETS: [&[&str]; 5] = [
     &["wizard", "contactEmail"],
 ];
 
+const COLLECTION: &str = "rocketchat_statistics";
+
 pub async fn read(question: &mut Question<'_>) -> Result<Stored, SourceError> {
-    const COLLECTION: &str = "rocketchat_statistics";
     let hint = match question.access(COLLECTION, "createdAt").await? {
         Access::Index(hint) => Some(hint),
         Access::SmallScan => None,
@@ -29,7 +32,9 @@ pub async fn read(question: &mut Question<'_>) -> Result<Stored, SourceError> {
         }
     };
     let pipeline = vec![doc! { "$sort": { "createdAt": -1 } }, doc! { "$limit": 1 }];
-    let mut newest = question.aggregate(COLLECTION, pipeline, hint).await?;
+    let mut newest = question
+        .aggregate(COLLECTION, pipeline, hint.clone())
+        .await?;
     let Some(mut document) = newest.pop() else {
         return Ok(Stored::default());
     };
@@ -37,9 +42,35 @@ pub async fn read(question: &mut Question<'_>) -> Result<Stored, SourceError> {
         remove(&mut document, path);
     }
     Ok(Stored {
+        peak_connections: peak_connections(question, hint).await?,
         created_at: convert::timestamp(document.get("createdAt")),
         document: Some(convert::object(&document)),
     })
+}
+
+/// The greatest peak since the midnight 30 days ago, in the workspace's time zone.
+async fn peak_connections(
+    question: &Question<'_>,
+    hint: Option<Hint>,
+) -> Result<Option<f64>, SourceError> {
+    let midnight = question
+        .mongo
+        .now()
+        .and_then(|now| now.start_of_day())
+        .and_then(|midnight| midnight.checked_sub(30.days()))
+        .map_err(out_of_range)?;
+    let since = DateTime::from_millis(midnight.timestamp().as_millisecond());
+    let pipeline = vec![
+        doc! { "$match": {
+            "createdAt": { "$gte": since },
+            "dailyPeakConnections": { "$gte": f64::NEG_INFINITY },
+        } },
+        doc! { "$group": { "_id": Bson::Null, "peak": { "$max": "$dailyPeakConnections" } } },
+    ];
+    let groups = question.aggregate(COLLECTION, pipeline, hint).await?;
+    Ok(groups
+        .first()
+        .and_then(|group| convert::number(group.get("peak"))))
 }
 
 fn remove(document: &mut Document, path: &[&str]) {
