@@ -11,6 +11,7 @@ mod activity;
 mod administration;
 mod apps;
 mod calls;
+mod connections;
 mod contacts;
 mod document;
 mod exporter;
@@ -41,6 +42,7 @@ pub use activity::Activity;
 pub use administration::Administration;
 pub use apps::Apps;
 pub use calls::{CONFERENCES, Calls, VoiceCalls};
+pub use connections::Connections;
 pub use contacts::{Contacts, Source, SourceContacts, Verification};
 pub use document::TOP_LEVEL_ORDER;
 pub use exporter::{EXPORTER, OwnProcess};
@@ -72,6 +74,7 @@ pub const SECTIONS: &[&dyn Section] = &[
     &server::SECTION,
     &stored::SECTION,
     &presence::SECTION,
+    &connections::SECTION,
     &users::SECTION,
     &activity::SECTION,
     &rooms::SECTION,

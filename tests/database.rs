@@ -115,6 +115,7 @@ async fn only_collections_that_must_be_read_whole_are_scanned() {
         "rocketchat.rocketchat_livechat_contact",
         "rocketchat.rocketchat_livechat_custom_field",
         "rocketchat.rocketchat_livechat_department",
+        "rocketchat.rocketchat_livechat_inquiry",
         "rocketchat.rocketchat_roles",
         "rocketchat.rocketchat_room",
         "rocketchat.rocketchat_uploads",

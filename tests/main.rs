@@ -4,6 +4,7 @@ mod architecture;
 mod command_line;
 mod connecting;
 mod database;
+mod definitions;
 mod host;
 mod metrics;
 mod odd_documents;

@@ -8,6 +8,7 @@ mod activity;
 mod administration;
 mod calls;
 mod connection;
+mod connections;
 mod contacts;
 mod convert;
 mod counts;
@@ -112,6 +113,7 @@ impl Mongo {
             Collector::Stored => Reading::Stored(stored::read(&mut question).await?),
             Collector::Activity => Reading::Activity(activity::read(&mut question).await?),
             Collector::Marks => Reading::Marks(marks::read(&mut question).await?),
+            Collector::Connections => Reading::Connections(connections::read(&question).await?),
             Collector::Contacts => Reading::Contacts(contacts::read(&question).await?),
             Collector::Messages => Reading::Messages(messages::read(&mut question).await?),
             Collector::Omnichannel => {

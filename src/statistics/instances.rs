@@ -1,5 +1,6 @@
 //! Application instances, by the heartbeats that they write.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::{
@@ -52,6 +53,24 @@ impl Instances {
         })
     }
 
+    /// Records whose heartbeat lies further ahead of the server's clock than a live one may.
+    fn in_future(&self) -> u64 {
+        let is_ahead = |instance: &&Instance| {
+            let ahead = instance.heartbeat.and_then(|it| it.since(self.now));
+            ahead.is_some_and(|ahead| ahead > LIVE_FOR)
+        };
+        self.records.iter().filter(is_ahead).count() as u64
+    }
+
+    /// Different versions of Node among live instances; `None` when none tells its version.
+    fn node_versions(&self) -> Option<u64> {
+        let versions: BTreeSet<_> = self
+            .live()
+            .filter_map(|instance| instance.node_version.as_ref())
+            .collect();
+        (!versions.is_empty()).then_some(versions.len() as u64)
+    }
+
     /// The live instance that registered first: the document describes one process.
     fn first(&self) -> Option<&Instance> {
         self.live()
@@ -78,6 +97,20 @@ pub(super) const SECTION: Table<Instances> = Table {
             source: "instances: _updatedAt",
             quantity: Quantity::Count,
             read: Read::One(|instances| count(instances.live().count() as u64)),
+        },
+        Metric {
+            name: "rocketchat_instances_in_future",
+            help: "Recorded instances whose heartbeat lies more than 60 seconds ahead of the database's clock; they are not live.",
+            source: "instances: _updatedAt",
+            quantity: Quantity::Count,
+            read: Read::One(|instances| count(instances.in_future())),
+        },
+        Metric {
+            name: "rocketchat_instance_node_versions",
+            help: "Different versions of Node among live instances; more than one means that they do not run the same build (3.10 and later).",
+            source: "instances: extraInformation.nodeVersion",
+            quantity: Quantity::Count,
+            read: Read::One(|instances| instances.node_versions().and_then(count)),
         },
         Metric {
             name: "rocketchat_instance_info",

@@ -1,8 +1,8 @@
 //! Omnichannel: the people who ask and the people who answer.
 
 use super::{
-    Collector, Field, Metric, Origin::Fresh, Quantity, Read, Sample, Snapshot, Table, Value,
-    Versions, count,
+    Collector, Field, Metric, Origin::Fresh, Quantity, Read, Sample, Snapshot, Table, Timestamp,
+    Value, Versions, count, instant,
 };
 
 /// Agents, managers and visitors.
@@ -14,6 +14,14 @@ pub struct Omnichannel {
     pub agents: Option<u64>,
     /// Accounts with the role `livechat-manager`; `None` when the index on `roles` is missing.
     pub managers: Option<u64>,
+    /// Agents who take conversations now: available, activated and not offline.
+    pub agents_available: Option<u64>,
+    /// Conversations that are open; `None` when the index on `open` is missing.
+    pub open: Option<u64>,
+    /// Conversations that wait for an agent.
+    pub waiting: u64,
+    /// When the one that waits longest began to.
+    pub waiting_since: Option<Timestamp>,
     /// Documents of `rocketchat_livechat_department`, business units included.
     pub departments: u64,
     /// Those of them that are archived.
@@ -80,6 +88,34 @@ pub(super) const SECTION: Table<Omnichannel> = Table {
             source: "users with the role livechat-agent",
             quantity: Quantity::Count,
             read: Read::One(|omnichannel| omnichannel.agents.and_then(count)),
+        },
+        Metric {
+            name: "rocketchat_livechat_agents_available",
+            help: "Agents who take conversations now: available for livechat, activated and not offline.",
+            source: "users with the role livechat-agent: statusLivechat, active, status",
+            quantity: Quantity::Count,
+            read: Read::One(|omnichannel| omnichannel.agents_available.and_then(count)),
+        },
+        Metric {
+            name: "rocketchat_livechat_open",
+            help: "Omnichannel conversations that are open.",
+            source: "rocketchat_room: open true, t l",
+            quantity: Quantity::Count,
+            read: Read::One(|omnichannel| omnichannel.open.and_then(count)),
+        },
+        Metric {
+            name: "rocketchat_livechat_waiting",
+            help: "Omnichannel conversations that wait for an agent.",
+            source: "rocketchat_livechat_inquiry: status queued or ready",
+            quantity: Quantity::Count,
+            read: Read::One(|omnichannel| count(omnichannel.waiting)),
+        },
+        Metric {
+            name: "rocketchat_livechat_waiting_since_timestamp_seconds",
+            help: "When the conversation that waits longest for an agent began to; absent when none waits.",
+            source: "rocketchat_livechat_inquiry: earliest ts of those that wait",
+            quantity: Quantity::Instant,
+            read: Read::One(|omnichannel| instant(omnichannel.waiting_since)),
         },
         Metric {
             name: "rocketchat_livechat_managers",

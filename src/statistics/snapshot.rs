@@ -5,9 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{
-    Activity, Administration, Apps, Calls, Contacts, Federation, Host, Instances, Integrations,
-    Marks, Messages, Omnichannel, OwnProcess, Presence, Push, Rooms, Server, Sessions, Settings,
-    Stored, Timestamp, Uploads, Users, Version, Workspace,
+    Activity, Administration, Apps, Calls, Connections, Contacts, Federation, Host, Instances,
+    Integrations, Marks, Messages, Omnichannel, OwnProcess, Presence, Push, Rooms, Server,
+    Sessions, Settings, Stored, Timestamp, Uploads, Users, Version, Workspace,
 };
 
 /// How often a section is read; each tier's interval is a setting.
@@ -62,6 +62,8 @@ pub enum Collector {
     Federation,
     /// Pinned, starred and encrypted messages.
     Marks,
+    /// People with live connections.
+    Connections,
     /// Omnichannel contacts.
     Contacts,
     /// Video conferences and voice calls.
@@ -86,7 +88,7 @@ pub enum Collector {
 
 impl Collector {
     /// Every collector, in the order in which a tier reads its own: cheap ones first.
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 23] = [
         Self::Instances,
         Self::Presence,
         Self::Host,
@@ -96,6 +98,7 @@ impl Collector {
         Self::Settings,
         Self::Server,
         Self::Activity,
+        Self::Connections,
         Self::Messages,
         Self::Omnichannel,
         Self::Calls,
@@ -127,6 +130,7 @@ impl Collector {
             Self::Omnichannel => "omnichannel",
             Self::Federation => "federation",
             Self::Marks => "marks",
+            Self::Connections => "connections",
             Self::Contacts => "contacts",
             Self::Calls => "calls",
             Self::Administration => "administration",
@@ -149,6 +153,7 @@ impl Collector {
             | Self::Server
             | Self::Stored
             | Self::Activity
+            | Self::Connections
             | Self::Messages
             | Self::Omnichannel
             | Self::Federation
@@ -185,6 +190,7 @@ pub enum Reading {
     Omnichannel(Omnichannel),
     Federation(Federation),
     Marks(Marks),
+    Connections(Connections),
     Contacts(Contacts),
     Calls(Calls),
     Administration(Administration),
@@ -274,6 +280,7 @@ pub struct Snapshot {
     pub omnichannel: Option<Arc<Omnichannel>>,
     pub federation: Option<Arc<Federation>>,
     pub marks: Option<Arc<Marks>>,
+    pub connections: Option<Arc<Connections>>,
     pub contacts: Option<Arc<Contacts>>,
     pub calls: Option<Arc<Calls>>,
     pub administration: Option<Arc<Administration>>,
@@ -313,6 +320,7 @@ impl Snapshot {
             Reading::Omnichannel(section) => self.omnichannel = Some(Arc::new(section)),
             Reading::Federation(section) => self.federation = Some(Arc::new(section)),
             Reading::Marks(section) => self.marks = Some(Arc::new(section)),
+            Reading::Connections(section) => self.connections = Some(Arc::new(section)),
             Reading::Contacts(section) => self.contacts = Some(Arc::new(section)),
             Reading::Calls(section) => self.calls = Some(Arc::new(section)),
             Reading::Administration(section) => self.administration = Some(Arc::new(section)),
@@ -344,6 +352,7 @@ impl Snapshot {
             Collector::Omnichannel => self.omnichannel = None,
             Collector::Federation => self.federation = None,
             Collector::Marks => self.marks = None,
+            Collector::Connections => self.connections = None,
             Collector::Contacts => self.contacts = None,
             Collector::Calls => self.calls = None,
             Collector::Administration => self.administration = None,

@@ -7,6 +7,7 @@ use crate::sources::SourceError;
 use crate::statistics::{Apps, Integrations, LicensedOmnichannel, Omnichannel, Push, Uploads};
 
 pub async fn omnichannel(question: &mut Question<'_>) -> Result<Omnichannel, SourceError> {
+    let waiting = waiting(question).await?;
     let departments = question
         .tally(
             "rocketchat_livechat_department",
@@ -29,6 +30,12 @@ pub async fn omnichannel(question: &mut Question<'_>) -> Result<Omnichannel, Sou
             .await?,
         agents: with_role(question, "livechat-agent").await?,
         managers: with_role(question, "livechat-manager").await?,
+        agents_available: agents_available(question).await?,
+        open: question
+            .indexed_count("rocketchat_room", "open", doc! { "open": true, "t": "l" })
+            .await?,
+        waiting: convert::counted(&waiting, "waiting"),
+        waiting_since: convert::timestamp(waiting.get("since")),
         departments: convert::counted(&departments, "all"),
         archived_departments: convert::counted(&departments, "archived"),
         business_units: convert::counted(&departments, "units"),
@@ -46,6 +53,33 @@ pub async fn omnichannel(question: &mut Question<'_>) -> Result<Omnichannel, Sou
             None
         },
     })
+}
+
+/// Agents who take conversations now.
+async fn agents_available(question: &mut Question<'_>) -> Result<Option<u64>, SourceError> {
+    let filter = doc! {
+        "roles": "livechat-agent",
+        "statusLivechat": "available",
+        "active": true,
+        "status": { "$in": ["online", "away", "busy"] },
+    };
+    question.indexed_count("users", "roles", filter).await
+}
+
+/// Conversations in the queue: how many, and since when.
+async fn waiting(question: &Question<'_>) -> Result<Document, SourceError> {
+    let pipeline = vec![
+        doc! { "$match": { "status": { "$in": ["queued", "ready"] } } },
+        doc! { "$group": {
+            "_id": mongodb::bson::Bson::Null,
+            "waiting": { "$sum": 1 },
+            "since": { "$min": { "$cond": [{ "$eq": [{ "$type": "$ts" }, "date"] }, "$ts", mongodb::bson::Bson::Null] } },
+        } },
+    ];
+    let groups = question
+        .aggregate("rocketchat_livechat_inquiry", pipeline, None)
+        .await?;
+    Ok(groups.into_iter().next().unwrap_or_default())
 }
 
 async fn licensed_omnichannel(

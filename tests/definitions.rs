@@ -1,0 +1,136 @@
+//! What the metrics mean: documents that tell their definitions from others that look alike.
+
+use mongodb::bson::{DateTime, Document, doc};
+
+use crate::support::{Exporter, eventually, fresh_database, uri_of};
+
+async fn reading(documents: Vec<(&str, Vec<Document>)>) -> Exporter {
+    let database = fresh_database().await;
+    for (collection, documents) in documents {
+        database
+            .collection(collection)
+            .insert_many(documents)
+            .await
+            .expect("the documents can be inserted");
+    }
+    let exporter = Exporter::on(&uri_of(&database), &[]);
+    eventually("all collectors succeed", || {
+        exporter.all_collectors_succeeded().then_some(())
+    })
+    .await;
+    exporter
+}
+
+fn instance(id: &str, heartbeat: DateTime, node: &str) -> Document {
+    doc! { "_id": id, "pid": 1, "_updatedAt": heartbeat, "extraInformation": { "nodeVersion": node } }
+}
+
+fn session(user: &str, instances: &[&str]) -> Document {
+    let connections: Vec<_> = instances
+        .iter()
+        .map(|instance| doc! { "id": "x", "instanceId": *instance, "status": "online" })
+        .collect();
+    doc! { "_id": user, "connections": connections }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn connected_people_are_no_bots_and_hang_on_live_instances() {
+    let now = DateTime::now();
+    let later = DateTime::from_millis(now.timestamp_millis() + 3_600_000);
+    let exporter = reading(vec![
+        (
+            "instances",
+            vec![
+                instance("live", now, "v20.1.0"),
+                instance("other", now, "v22.0.0"),
+                instance("ahead", later, "v18.0.0"),
+            ],
+        ),
+        (
+            "users",
+            vec![
+                doc! { "_id": "ann", "type": "user" },
+                doc! { "_id": "bob" },
+                doc! { "_id": "crashed", "type": "user" },
+                doc! { "_id": "bot", "type": "bot" },
+                doc! { "_id": "app", "type": "app" },
+            ],
+        ),
+        (
+            "usersSessions",
+            vec![
+                session("ann", &["live", "other", "gone"]),
+                session("bob", &["live"]),
+                session("crashed", &["gone"]),
+                session("bot", &["live"]),
+                session("app", &["live"]),
+                session("nobody", &["live"]),
+                doc! { "_id": "empty", "connections": [] },
+                doc! { "_id": "odd", "connections": 3 },
+            ],
+        ),
+    ])
+    .await;
+    assert_eq!(exporter.value("rocketchat_people_connected"), Some(2.0));
+    assert_eq!(exporter.value("rocketchat_user_connections"), Some(6.0));
+    assert_eq!(exporter.value("rocketchat_instances"), Some(2.0));
+    assert_eq!(exporter.value("rocketchat_instances_in_future"), Some(1.0));
+    assert_eq!(
+        exporter.value("rocketchat_instance_node_versions"),
+        Some(2.0)
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn agents_are_available_and_conversations_wait_as_operators_mean_it() {
+    let agent = |id: &str, livechat: &str, status: &str, active: bool| {
+        doc! {
+            "_id": id, "roles": ["user", "livechat-agent"], "statusLivechat": livechat,
+            "status": status, "active": active,
+        }
+    };
+    let began = DateTime::from_millis(1_700_000_000_000);
+    let exporter = reading(vec![
+        (
+            "users",
+            vec![
+                agent("ready", "available", "online", true),
+                agent("away", "available", "away", true),
+                agent("offline", "available", "offline", true),
+                agent("closed", "not-available", "online", true),
+                agent("former", "available", "online", false),
+                doc! { "_id": "no agent", "statusLivechat": "available", "status": "online", "active": true },
+            ],
+        ),
+        (
+            "rocketchat_room",
+            vec![
+                doc! { "t": "l", "open": true },
+                doc! { "t": "l", "open": true },
+                doc! { "t": "l" },
+                doc! { "t": "c", "open": true },
+            ],
+        ),
+        (
+            "rocketchat_livechat_inquiry",
+            vec![
+                doc! { "status": "queued", "ts": DateTime::now() },
+                doc! { "status": "queued", "ts": began },
+                doc! { "status": "ready", "ts": "odd" },
+                doc! { "status": "taken", "ts": DateTime::from_millis(1) },
+            ],
+        ),
+    ])
+    .await;
+    assert_eq!(exporter.value("rocketchat_livechat_agents"), Some(5.0));
+    assert_eq!(
+        exporter.value("rocketchat_livechat_agents_available"),
+        Some(2.0)
+    );
+    assert_eq!(exporter.value("rocketchat_livechat_open"), Some(2.0));
+    assert_eq!(exporter.value("rocketchat_livechat_waiting"), Some(3.0));
+    assert_eq!(
+        exporter.value("rocketchat_livechat_waiting_since_timestamp_seconds"),
+        Some(1_700_000_000.0)
+    );
+}
