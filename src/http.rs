@@ -3,7 +3,10 @@
 //! Knows the renderers, and the database only through [`Backend`].
 
 mod api;
+mod login;
 mod negotiate;
+mod parameters;
+mod refusals;
 mod respond;
 mod routes;
 
@@ -43,10 +46,27 @@ pub type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, Unavailable>> + S
 
 /// What the web needs of the database: who somebody is, and fresh numbers.
 pub trait Backend: Send + Sync {
-    /// The account that a user id and a login token belong to.
-    fn log_in<'a>(&'a self, user_id: &'a str, token: &'a str) -> Answer<'a, Option<Login>>;
+    /// The account that credentials belong to.
+    fn log_in<'a>(&'a self, credentials: Credentials<'a>) -> Answer<'a, Option<Login>>;
     /// Everything, read once more.
     fn refresh(&self) -> Answer<'_, Arc<Snapshot>>;
+}
+
+/// What somebody proves who they are with.
+#[derive(Clone, Copy)]
+pub enum Credentials<'a> {
+    /// A user id, and one of the user's login tokens.
+    Login {
+        /// Whose token it is.
+        user_id: &'a str,
+        /// The token.
+        token: &'a str,
+    },
+    /// An access token that Rocket.Chat granted as an OAuth server.
+    Grant {
+        /// The token.
+        access_token: &'a str,
+    },
 }
 
 /// Somebody who is logged in.

@@ -9,7 +9,7 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use crate::config::Config;
-use crate::http::{self, Answer, App, Backend, Login, Unavailable};
+use crate::http::{self, Answer, App, Backend, Credentials, Login, Unavailable};
 use crate::render::Exposition;
 use crate::sampler::Sampler;
 use crate::sources::{Mongo, Sources};
@@ -78,9 +78,17 @@ struct Workspace {
 }
 
 impl Backend for Workspace {
-    fn log_in<'a>(&'a self, user_id: &'a str, token: &'a str) -> Answer<'a, Option<Login>> {
+    fn log_in<'a>(&'a self, credentials: Credentials<'a>) -> Answer<'a, Option<Login>> {
         Box::pin(async move {
-            match self.mongo.account(user_id, token).await {
+            let account = match credentials {
+                Credentials::Login { user_id, token } => {
+                    self.mongo.account_of_login(user_id, token).await
+                }
+                Credentials::Grant { access_token } => {
+                    self.mongo.account_of_grant(access_token).await
+                }
+            };
+            match account {
                 Ok(account) => Ok(account.map(|account| Login {
                     may_view_statistics: account.may_view_statistics,
                 })),

@@ -10,6 +10,7 @@ mod metrics;
 mod odd_documents;
 mod outage;
 mod readme;
+mod rest_login;
 mod shipped;
 mod shutdown;
 mod statistics_api;

@@ -2,63 +2,12 @@
 
 use std::time::Instant;
 
-use mongodb::Database;
 use mongodb::bson::{DateTime, doc};
 use serde_json::{Value, json};
-use xtask::workspace::{self, Account, Credentials, Size};
 
-use crate::support::{Answer, Exporter, eventually, fresh_database, uri_of};
+use crate::support::Workspace;
 
 const PATH: &str = "/api/v1/statistics";
-
-struct Workspace {
-    database: Database,
-    exporter: Exporter,
-    credentials: Credentials,
-}
-
-impl Workspace {
-    async fn start(arguments: &[&str]) -> Self {
-        let database = fresh_database().await;
-        let credentials = workspace::fill(&database, &Size::small(), DateTime::now())
-            .await
-            .expect("the workspace can be made");
-        let mut all = vec![
-            "--collection.fast-interval=1h",
-            "--collection.normal-interval=1h",
-            "--collection.slow-interval=1h",
-        ];
-        all.extend(arguments);
-        let exporter = Exporter::on(&uri_of(&database), &all);
-        eventually("all collectors succeed", || {
-            exporter.all_collectors_succeeded().then_some(())
-        })
-        .await;
-        Self {
-            database,
-            exporter,
-            credentials,
-        }
-    }
-
-    fn get_as(&self, account: &Account, path: &str) -> Answer {
-        let headers = [
-            ("X-User-Id", account.user_id.as_str()),
-            ("X-Auth-Token", account.token.as_str()),
-        ];
-        self.exporter.request("GET", path, &headers)
-    }
-
-    fn get(&self, path: &str) -> Answer {
-        self.get_as(&self.credentials.admin, path)
-    }
-
-    fn readings(&self) -> f64 {
-        self.exporter
-            .value("rocketchat_exporter_collector_readings_total{collector=\"users\"}")
-            .expect("the users were read")
-    }
-}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_nested_shape_is_the_default_and_spells_the_livechat_total_both_ways() {
@@ -75,6 +24,13 @@ async fn the_nested_shape_is_the_default_and_spells_the_livechat_total_both_ways
     assert!(statistics["os"]["loadavg"].is_array());
     assert!(statistics["createdAt"].as_str().is_some_and(is_iso));
     assert!(statistics["lastMessageSentAt"].as_str().is_some_and(is_iso));
+}
+
+fn readings(workspace: &Workspace) -> f64 {
+    workspace
+        .exporter
+        .value("rocketchat_exporter_collector_readings_total{collector=\"users\"}")
+        .expect("the users were read")
 }
 
 fn is_iso(text: &str) -> bool {
@@ -139,7 +95,7 @@ async fn refresh_reads_again_only_for_exactly_true() {
 #[tokio::test(flavor = "multi_thread")]
 async fn many_who_ask_for_a_refresh_at_once_share_few_readings() {
     let workspace = Workspace::start(&[]).await;
-    let before = workspace.readings();
+    let before = readings(&workspace);
     std::thread::scope(|scope| {
         for _ in 0..20 {
             scope.spawn(|| {
@@ -148,7 +104,7 @@ async fn many_who_ask_for_a_refresh_at_once_share_few_readings() {
             });
         }
     });
-    let read = workspace.readings() - before;
+    let read = readings(&workspace) - before;
     // The one under way when the last of them came, the one that serves it, and at most a few for stragglers.
     assert!(
         (1.0..10.0).contains(&read),

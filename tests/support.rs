@@ -3,6 +3,7 @@
 pub mod dump;
 mod exporter;
 mod golden;
+mod workspace;
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -13,6 +14,7 @@ use xtask::mongod::{Mongod, Options};
 
 pub use exporter::{Answer, Exporter};
 pub use golden::assert_golden;
+pub use workspace::{Filled, Workspace};
 
 /// The MongoDB that the tests of one run share; each test has a database of its own.
 pub fn shared_mongod() -> &'static Mongod {

@@ -13,7 +13,7 @@ use hyper::body::Incoming;
 use hyper::{Method, Request, StatusCode};
 
 use super::respond::{self, Response};
-use super::{App, api, negotiate};
+use super::{App, api, negotiate, refusals};
 use crate::render;
 
 /// Answers one request.
@@ -27,8 +27,8 @@ pub async fn answer(app: &App, request: &Request<Incoming>) -> Response {
         "/statistics.json" if reads => {
             respond::as_download(api::statistics(app, request).await, "statistics.json")
         }
-        _ if is_api(path) && !reads => api::wrong_method(),
-        _ if path.starts_with("/api/") => api::not_found(),
+        _ if is_api(path) && !reads => refusals::wrong_method(),
+        _ if path.starts_with("/api/") => refusals::not_found(),
         _ if path == app.telemetry_path && reads => metrics(app, request),
         "/" if reads => respond::html(render::page::landing(&app.telemetry_path)),
         "/-/healthy" if reads => respond::text(StatusCode::OK, "Healthy.\n"),

@@ -150,13 +150,25 @@ impl Mongo {
     ///
     /// # Errors
     /// When the database does not answer.
-    pub async fn account(
+    pub async fn account_of_login(
         &self,
         user_id: &str,
         token: &str,
     ) -> Result<Option<Account>, SourceError> {
         let question = self.question(Collector::Users).await?;
-        accounts::find(&question, user_id, token).await
+        accounts::by_login_token(&question, user_id, token).await
+    }
+
+    /// The account that an OAuth access token belongs to; `None` also when the token has expired.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn account_of_grant(
+        &self,
+        access_token: &str,
+    ) -> Result<Option<Account>, SourceError> {
+        let mut question = self.question(Collector::Users).await?;
+        accounts::by_access_token(&mut question, access_token).await
     }
 
     /// The time in the workspace's time zone.

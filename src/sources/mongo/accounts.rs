@@ -1,28 +1,71 @@
-//! Accounts: who a user id and a login token belong to, and what they may see.
+//! Accounts: who credentials belong to, and what they may do.
 
 use base64::Engine;
-use mongodb::bson::{Bson, doc};
+use mongodb::bson::{Bson, Document, doc};
 use sha2::{Digest, Sha256};
 
-use super::Question;
-use crate::sources::{SourceError, mongo::convert};
+use super::indexes::Access;
+use super::{Question, convert};
+use crate::sources::SourceError;
+use crate::statistics::{FailureKind, License};
+
+/// The role that a license confines to a few permissions, none of which is asked for here.
+const GUEST: &str = "guest";
 
 /// An account that logged in.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Account {
-    /// Whether one of its roles has the permission `view-statistics`.
+    /// Whether it has the permission `view-statistics`.
     pub may_view_statistics: bool,
 }
 
-/// Looks up the account, by the rule of `/api/v1`: the token's SHA-256, in base64, is among its login tokens.
-/// Unlike Rocket.Chat, which relies on the removal of their tokens, deactivated accounts are refused.
-pub async fn find(
+/// Looks up the account of a login token, by the rule of `/api/v1`: the token's SHA-256, in base64, is among its login
+/// tokens; personal access tokens are some of them.
+pub async fn by_login_token(
     question: &Question<'_>,
     user_id: &str,
     token: &str,
 ) -> Result<Option<Account>, SourceError> {
     let hashed = base64::engine::general_purpose::STANDARD.encode(Sha256::digest(token));
     let filter = doc! { "_id": user_id, "services.resume.loginTokens.hashedToken": hashed };
+    find(question, filter).await
+}
+
+/// Looks up the account of an OAuth access token that has not expired.
+pub async fn by_access_token(
+    question: &mut Question<'_>,
+    token: &str,
+) -> Result<Option<Account>, SourceError> {
+    const COLLECTION: &str = "rocketchat_oauth_access_tokens";
+    if let Access::Refused = question.access(COLLECTION, "accessToken").await? {
+        return Err(SourceError::new(
+            FailureKind::MissingIndex,
+            "finding an OAuth access token would read all of them because the index is missing; create it with db.rocketchat_oauth_access_tokens.createIndex({accessToken: 1})",
+        ));
+    }
+    let projection = doc! { "userId": 1, "expires": 1 };
+    let grant = question
+        .find_one(COLLECTION, doc! { "accessToken": token }, projection)
+        .await?;
+    let is_valid = |grant: &Document| match grant.get("expires") {
+        None | Some(Bson::Null | Bson::Undefined) => true,
+        expires => {
+            let now = question.mongo.clock.now();
+            convert::timestamp(expires).is_some_and(|expires| now < expires)
+        }
+    };
+    match grant
+        .filter(is_valid)
+        .and_then(|it| convert::text(it.get("userId")))
+    {
+        Some(user_id) => find(question, doc! { "_id": user_id }).await,
+        None => Ok(None),
+    }
+}
+
+/// The account that matches. Unlike Rocket.Chat, which relies on the removal of their tokens, deactivated accounts are
+/// refused.
+async fn find(question: &Question<'_>, filter: Document) -> Result<Option<Account>, SourceError> {
     let projection = doc! { "roles": 1, "active": 1 };
     let Some(account) = question.find_one("users", filter, projection).await? else {
         return Ok(None);
@@ -30,20 +73,36 @@ pub async fn find(
     if account.get("active") == Some(&Bson::Boolean(false)) {
         return Ok(None);
     }
-    let permission = question
-        .find_one(
-            "rocketchat_permissions",
-            doc! { "_id": "view-statistics" },
-            doc! { "roles": 1 },
-        )
-        .await?
-        .unwrap_or_default();
-    let permitted = texts(permission.get("roles"));
-    Ok(Some(Account {
-        may_view_statistics: texts(account.get("roles"))
+    let roles = texts(account.get("roles"));
+    if roles.iter().any(|role| role == GUEST) && is_licensed(question).await? {
+        return Ok(Some(Account::default()));
+    }
+    let ids = doc! { "_id": { "$in": ["view-statistics", "api-bypass-rate-limit"] } };
+    let permissions = question
+        .find("rocketchat_permissions", ids, doc! { "roles": 1 })
+        .await?;
+    let has = |permission: &str| {
+        permissions
             .iter()
-            .any(|role| permitted.contains(role)),
+            .filter(|document| document.get_str("_id").is_ok_and(|id| id == permission))
+            .flat_map(|document| texts(document.get("roles")))
+            .any(|role| roles.contains(&role))
+    };
+    Ok(Some(Account {
+        may_view_statistics: has("view-statistics"),
     }))
+}
+
+/// Whether a license is valid: as configured, else as Rocket.Chat noted when it last looked.
+async fn is_licensed(question: &Question<'_>) -> Result<bool, SourceError> {
+    if question.mongo.license != License::None {
+        return Ok(true);
+    }
+    let filter = doc! { "_id": "Enterprise_License_Status", "value": "Valid" };
+    let status = question
+        .find_one("rocketchat_settings", filter, doc! { "_id": 1 })
+        .await?;
+    Ok(status.is_some())
 }
 
 fn texts(value: Option<&Bson>) -> Vec<String> {

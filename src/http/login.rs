@@ -1,0 +1,60 @@
+//! Who sends a request: the credentials that it carries, and the account that they belong to.
+
+use std::time::Duration;
+
+use hyper::body::Incoming;
+use hyper::header::HeaderName;
+use hyper::{Request, header};
+
+use super::parameters::Parameters;
+use super::{App, Credentials, Login, Unavailable};
+
+const USER_ID: HeaderName = HeaderName::from_static("x-user-id");
+const TOKEN: HeaderName = HeaderName::from_static("x-auth-token");
+
+/// The account that the request's credentials belong to.
+///
+/// As in Rocket.Chat an OAuth access token goes before the two headers, which count where it is not valid; and the one
+/// in the header goes before the one in the address.
+pub async fn find(
+    app: &App,
+    request: &Request<Incoming>,
+    parameters: &Parameters,
+) -> Result<Option<Login>, Unavailable> {
+    let access_token = bearer(request).or_else(|| parameters.once("access_token"));
+    if let Some(access_token) = access_token {
+        let credentials = Credentials::Grant { access_token };
+        let login = app.backend.log_in(credentials).await?;
+        if login.is_some() {
+            return Ok(login);
+        }
+    }
+    match (once(request, &USER_ID), once(request, &TOKEN)) {
+        (Some(user_id), Some(token)) => {
+            app.backend
+                .log_in(Credentials::Login { user_id, token })
+                .await
+        }
+        _ => Ok(None),
+    }
+}
+
+/// As Rocket.Chat does where somebody is refused, so that trying many tokens takes long.
+pub async fn delay() {
+    tokio::time::sleep(Duration::from_millis(fastrand::u64(500..1000))).await;
+}
+
+fn bearer(request: &Request<Incoming>) -> Option<&str> {
+    let (scheme, token) = once(request, &header::AUTHORIZATION)?.split_once(' ')?;
+    let token = token.trim();
+    (scheme.eq_ignore_ascii_case("bearer") && !token.is_empty()).then_some(token)
+}
+
+/// A header, when it is there once and is text.
+fn once<'a>(request: &'a Request<Incoming>, name: &HeaderName) -> Option<&'a str> {
+    let mut values = request.headers().get_all(name).iter();
+    match (values.next(), values.next()) {
+        (Some(value), None) => value.to_str().ok().filter(|text| !text.is_empty()),
+        _ => None,
+    }
+}

@@ -1,0 +1,84 @@
+//! Answers to requests that are not served, in Rocket.Chat's words where it has some.
+
+use hyper::{StatusCode, header};
+use serde_json::{Value, json};
+
+use super::respond::{self, Response};
+use crate::statistics::Version;
+
+/// From this version on the answers to strangers carry `success` and `error`.
+const NEWER_ERRORS: Version = Version::new(7, 0, 0);
+
+/// From this version on a missing permission is answered without its type.
+const PLAIN_NOT_ALLOWED: Version = Version::new(3, 0, 0);
+
+fn failure(status: StatusCode, body: &Value) -> Response {
+    respond::json(status, body.to_string())
+}
+
+/// No credentials, or wrong ones.
+pub fn not_logged_in(version: Version) -> Response {
+    const MESSAGE: &str = "You must be logged in to do this.";
+    let body = if version < NEWER_ERRORS {
+        json!({ "status": "error", "message": MESSAGE })
+    } else {
+        json!({ "success": false, "error": MESSAGE, "status": "error", "message": MESSAGE })
+    };
+    failure(StatusCode::UNAUTHORIZED, &body)
+}
+
+/// A user without the permission.
+pub fn not_allowed(version: Version) -> Response {
+    let body = if version < PLAIN_NOT_ALLOWED {
+        json!({
+            "success": false,
+            "error": "Not allowed [error-not-allowed]",
+            "errorType": "error-not-allowed",
+        })
+    } else {
+        json!({ "success": false, "error": "error-not-allowed" })
+    };
+    failure(StatusCode::BAD_REQUEST, &body)
+}
+
+/// A shape that does not exist.
+pub fn invalid_shape(text: &str) -> Response {
+    let body = json!({
+        "success": false,
+        "error": format!(
+            "Invalid shape parameter provided: \"{text}\"; it is nested, flat or version [error-invalid-shape]"
+        ),
+        "errorType": "error-invalid-shape",
+    });
+    failure(StatusCode::BAD_REQUEST, &body)
+}
+
+/// The database does not answer, or was not read yet.
+pub fn unavailable() -> Response {
+    let body = json!({
+        "success": false,
+        "error": "The workspace's database cannot be read at the moment. [error-database-unavailable]",
+        "errorType": "error-database-unavailable",
+    });
+    let mut response = failure(StatusCode::SERVICE_UNAVAILABLE, &body);
+    respond::set(&mut response, header::RETRY_AFTER, "5");
+    response
+}
+
+/// Anything but reading.
+pub fn wrong_method() -> Response {
+    let body = json!({ "status": "error", "message": "API endpoint does not exist" });
+    let mut response = failure(StatusCode::METHOD_NOT_ALLOWED, &body);
+    respond::set(&mut response, header::ALLOW, "GET, HEAD");
+    response
+}
+
+/// A path below `/api` that is not served here.
+pub fn not_found() -> Response {
+    let body = json!({
+        "success": false,
+        "error": "The exporter has no such endpoint; it serves /api/v1/statistics. [error-not-found]",
+        "errorType": "error-not-found",
+    });
+    failure(StatusCode::NOT_FOUND, &body)
+}

@@ -1,0 +1,163 @@
+//! Who may see the statistics: OAuth access tokens, and guests.
+
+use mongodb::bson::{Bson, DateTime, doc};
+use serde_json::json;
+
+use crate::support::{Filled, Workspace};
+
+const PATH: &str = "/api/v1/statistics";
+
+/// Writes grants for the admin, by their access tokens and when they expire.
+async fn grant(workspace: &Workspace, grants: &[(&str, Bson)]) {
+    let admin = &workspace.credentials.admin.user_id;
+    let grants = grants.iter().map(|(token, expires)| {
+        doc! { "accessToken": token, "clientId": "client", "userId": admin, "expires": expires }
+    });
+    workspace
+        .collection("rocketchat_oauth_access_tokens")
+        .insert_many(grants)
+        .await
+        .expect("the grants can be written");
+}
+
+fn in_hours(hours: i64) -> Bson {
+    DateTime::from_millis(DateTime::now().timestamp_millis() + hours * 3_600_000).into()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_oauth_access_token_counts_in_the_header_and_in_the_address_until_it_expires() {
+    let workspace = Workspace::start(&[]).await;
+    let grants = [
+        ("valid", in_hours(1)),
+        ("endless", Bson::Null),
+        ("old", in_hours(-1)),
+        ("odd", Bson::from("tomorrow")),
+    ];
+    grant(&workspace, &grants).await;
+    for (token, status) in [
+        ("valid", 200),
+        ("endless", 200),
+        ("old", 401),
+        ("odd", 401),
+        ("unknown", 401),
+    ] {
+        let bearer = format!("Bearer {token}");
+        let headers = [("Authorization", bearer.as_str())];
+        let in_header = workspace.exporter.request("GET", PATH, &headers);
+        assert_eq!(in_header.status, status, "{token}");
+        let in_address = workspace
+            .exporter
+            .get(&format!("{PATH}?access_token={token}"));
+        assert_eq!(in_address.status, status, "{token}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_access_token_goes_before_the_headers_which_count_where_it_is_not_valid() {
+    let workspace = Workspace::start(&[]).await;
+    grant(&workspace, &[("valid", in_hours(1)), ("old", in_hours(-1))]).await;
+    let plain = &workspace.credentials.plain;
+    let admin = &workspace.credentials.admin;
+    let status = |account: &xtask::workspace::Account, bearer: &str, query: &str| {
+        let headers = [
+            ("X-User-Id", account.user_id.as_str()),
+            ("X-Auth-Token", account.token.as_str()),
+            ("Authorization", bearer),
+        ];
+        workspace
+            .exporter
+            .request("GET", &format!("{PATH}{query}"), &headers)
+            .status
+    };
+    assert_eq!(status(plain, "Bearer valid", ""), 200);
+    assert_eq!(status(plain, "Bearer old", ""), 400);
+    assert_eq!(status(admin, "Bearer old", ""), 200);
+    assert_eq!(status(plain, "Basic valid", ""), 400);
+    assert_eq!(
+        status(plain, "Bearer old", "?access_token=valid"),
+        400,
+        "only the header's is tried"
+    );
+    assert_eq!(status(plain, "Basic x", "?access_token=valid"), 200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn operators_in_place_of_a_token_log_nobody_in() {
+    let workspace = Workspace::start(&[]).await;
+    grant(&workspace, &[("valid", in_hours(1))]).await;
+    for query in [
+        "access_token[$exists]=true",
+        "access_token[]=valid",
+        "access_token={\"$exists\":true}",
+        "access_token=valid&access_token=valid",
+        "access_token=",
+    ] {
+        let query = query
+            .replace('{', "%7B")
+            .replace('}', "%7D")
+            .replace('"', "%22");
+        let answer = workspace.exporter.get(&format!("{PATH}?{query}"));
+        assert_eq!(answer.status, 401, "{query}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_grant_of_a_deactivated_user_or_of_nobody_is_refused() {
+    let workspace = Workspace::start(&[]).await;
+    grant(&workspace, &[("valid", in_hours(1))]).await;
+    workspace
+        .collection("rocketchat_oauth_access_tokens")
+        .insert_many([
+            doc! { "accessToken": "of nobody", "userId": "nobody" },
+            doc! { "accessToken": "of an operator", "userId": { "$exists": true } },
+        ])
+        .await
+        .expect("the grants can be written");
+    workspace
+        .collection("users")
+        .update_one(
+            doc! { "_id": &workspace.credentials.admin.user_id },
+            doc! { "$set": { "active": false } },
+        )
+        .await
+        .expect("the admin can be deactivated");
+    for token in ["valid", "of nobody", "of an operator"] {
+        let bearer = format!("Bearer {token}");
+        let headers = [("Authorization", bearer.as_str())];
+        let answer = workspace.exporter.request("GET", PATH, &headers);
+        assert_eq!(answer.status, 401, "{token}");
+    }
+}
+
+/// Makes the admin a guest as well.
+async fn invite(workspace: &Filled) {
+    workspace
+        .collection("users")
+        .update_one(
+            doc! { "_id": &workspace.credentials.admin.user_id },
+            doc! { "$push": { "roles": "guest" } },
+        )
+        .await
+        .expect("the admin can become a guest");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_guest_may_see_nothing_while_a_license_is_valid() {
+    for (license, arguments, status) in [
+        ("Valid", &[] as &[&str], 400),
+        ("Invalid", &[], 200),
+        ("", &[], 200),
+        ("", &["--rocketchat.license-modules=auditing"], 400),
+    ] {
+        let filled = Filled::new().await;
+        filled.set("Enterprise_License_Status", license).await;
+        invite(&filled).await;
+        let workspace = filled.start(arguments).await;
+        let answer = workspace.get(PATH);
+        assert_eq!(answer.status, status, "{license} {arguments:?}");
+        if status == 400 {
+            let refusal = json!({ "success": false, "error": "error-not-allowed" });
+            assert_eq!(answer.json(), refusal);
+        }
+    }
+}

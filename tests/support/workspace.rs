@@ -1,0 +1,94 @@
+//! A workspace that is filled but otherwise still, an exporter on it, and requests of its users.
+
+use mongodb::bson::{DateTime, Document};
+use mongodb::{Collection, Database};
+use xtask::workspace::{self, Account, Credentials, Size};
+
+use super::{Answer, Exporter, eventually, fresh_database, uri_of};
+
+/// A small workspace's database, before anything looks at it.
+pub struct Filled {
+    pub database: Database,
+    pub credentials: Credentials,
+}
+
+/// The same with an exporter that has read everything once and will not do so again by itself.
+pub struct Workspace {
+    pub database: Database,
+    pub exporter: Exporter,
+    pub credentials: Credentials,
+}
+
+impl Filled {
+    pub async fn new() -> Self {
+        let database = fresh_database().await;
+        let credentials = workspace::fill(&database, &Size::small(), DateTime::now())
+            .await
+            .expect("the workspace can be made");
+        Self {
+            database,
+            credentials,
+        }
+    }
+
+    pub fn collection(&self, name: &str) -> Collection<Document> {
+        self.database.collection(name)
+    }
+
+    /// Writes the value of a setting.
+    pub async fn set(&self, setting: &str, value: impl Into<mongodb::bson::Bson>) {
+        self.collection("rocketchat_settings")
+            .update_one(
+                mongodb::bson::doc! { "_id": setting },
+                mongodb::bson::doc! { "$set": { "value": value.into() } },
+            )
+            .upsert(true)
+            .await
+            .expect("the setting can be written");
+    }
+
+    pub async fn start(self, arguments: &[&str]) -> Workspace {
+        let mut all = vec![
+            "--collection.fast-interval=1h",
+            "--collection.normal-interval=1h",
+            "--collection.slow-interval=1h",
+        ];
+        all.extend(arguments);
+        let exporter = Exporter::on(&uri_of(&self.database), &all);
+        eventually("all collectors succeed", || {
+            exporter.all_collectors_succeeded().then_some(())
+        })
+        .await;
+        Workspace {
+            database: self.database,
+            exporter,
+            credentials: self.credentials,
+        }
+    }
+}
+
+impl Workspace {
+    pub async fn start(arguments: &[&str]) -> Self {
+        Filled::new().await.start(arguments).await
+    }
+
+    pub fn collection(&self, name: &str) -> Collection<Document> {
+        self.database.collection(name)
+    }
+
+    pub fn get_as(&self, account: &Account, path: &str) -> Answer {
+        self.request_as(account, "GET", path)
+    }
+
+    pub fn request_as(&self, account: &Account, method: &str, path: &str) -> Answer {
+        let headers = [
+            ("X-User-Id", account.user_id.as_str()),
+            ("X-Auth-Token", account.token.as_str()),
+        ];
+        self.exporter.request(method, path, &headers)
+    }
+
+    pub fn get(&self, path: &str) -> Answer {
+        self.get_as(&self.credentials.admin, path)
+    }
+}
