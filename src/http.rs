@@ -6,6 +6,7 @@ mod api;
 mod login;
 mod negotiate;
 mod parameters;
+mod paths;
 mod refusals;
 mod respond;
 mod routes;
@@ -34,6 +35,9 @@ const MOST_CONNECTIONS: usize = 512;
 
 /// How long a connection may stay without a complete request: more than the usual scrape interval of one minute.
 const IDLE: Duration = Duration::from_secs(90);
+
+/// Bytes that the address and the headers of a request may have together, as in Node; longer ones are answered 431.
+const LONGEST_HEAD: usize = 16 * 1024;
 
 /// How long requests under way may take after the end was asked for.
 const DRAIN: Duration = Duration::from_secs(10);
@@ -171,5 +175,6 @@ fn connection(
     http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(IDLE)
+        .max_buf_size(LONGEST_HEAD)
         .serve_connection(TokioIo::new(stream), service)
 }

@@ -11,6 +11,7 @@ mod odd_documents;
 mod outage;
 mod readme;
 mod rest_login;
+mod rest_paths;
 mod shipped;
 mod shutdown;
 mod statistics_api;

@@ -163,7 +163,7 @@ fn other_paths_are_404_and_other_methods_405_with_what_is_allowed() {
         "/metrics",
         "/-/ready",
         "/-/healthy",
-        "/api/v1/statistics",
+        "/statistics.json",
     ] {
         for method in ["POST", "PUT", "DELETE"] {
             let answer = exporter.request(method, path, &[]);

@@ -5,6 +5,7 @@ use hyper::header::{HeaderName, HeaderValue};
 use hyper::{Request, StatusCode, header};
 
 use super::parameters::Parameters;
+use super::paths::Endpoint;
 use super::respond::{self, Response};
 use super::{App, Unavailable, login, negotiate, refusals};
 use crate::render;
@@ -14,8 +15,14 @@ use crate::statistics::{Snapshot, Version};
 /// Names the collectors whose fields are missing in the document, because their newest reading failed.
 const MISSING: HeaderName = HeaderName::from_static("x-rocketchat-exporter-missing");
 
-/// `GET /api/v1/statistics`.
-pub async fn statistics(app: &App, request: &Request<Incoming>) -> Response {
+/// The answer of an endpoint.
+pub async fn answer(app: &App, request: &Request<Incoming>, endpoint: Endpoint) -> Response {
+    match endpoint {
+        Endpoint::Statistics => statistics(app, request).await,
+    }
+}
+
+async fn statistics(app: &App, request: &Request<Incoming>) -> Response {
     let snapshot = app.snapshots.borrow().clone();
     let version = snapshot.version().unwrap_or(Version::NEWEST);
     let parameters = Parameters::of(request);

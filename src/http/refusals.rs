@@ -1,6 +1,6 @@
 //! Answers to requests that are not served, in Rocket.Chat's words where it has some.
 
-use hyper::{StatusCode, header};
+use hyper::{HeaderMap, StatusCode, header};
 use serde_json::{Value, json};
 
 use super::respond::{self, Response};
@@ -69,16 +69,39 @@ pub fn unavailable() -> Response {
 pub fn wrong_method() -> Response {
     let body = json!({ "status": "error", "message": "API endpoint does not exist" });
     let mut response = failure(StatusCode::METHOD_NOT_ALLOWED, &body);
-    respond::set(&mut response, header::ALLOW, "GET, HEAD");
+    respond::set(&mut response, header::ALLOW, "GET, OPTIONS");
     response
 }
 
+/// What Rocket.Chat answers to browsers of other origins while CORS is switched off, as it always is here.
+pub fn options(headers: &HeaderMap) -> Response {
+    let is_preflight = headers.contains_key(header::ORIGIN)
+        && headers.contains_key(header::ACCESS_CONTROL_REQUEST_METHOD);
+    if is_preflight {
+        return respond::text(
+            StatusCode::METHOD_NOT_ALLOWED,
+            "CORS not enabled. Go to \"Admin > General > REST Api\" to enable it.",
+        );
+    }
+    respond::empty(StatusCode::NOT_FOUND)
+}
+
 /// A path below `/api` that is not served here.
-pub fn not_found() -> Response {
+pub fn not_found(served: &str) -> Response {
     let body = json!({
         "success": false,
-        "error": "The exporter has no such endpoint; it serves /api/v1/statistics. [error-not-found]",
+        "error": format!("The exporter has no such endpoint; it serves {served}. [error-not-found]"),
         "errorType": "error-not-found",
     });
     failure(StatusCode::NOT_FOUND, &body)
+}
+
+/// A path that cannot be decoded.
+pub fn malformed_path() -> Response {
+    let body = json!({
+        "success": false,
+        "error": "The path has a percent sign without two hexadecimal digits after it. [error-malformed-path]",
+        "errorType": "error-malformed-path",
+    });
+    failure(StatusCode::BAD_REQUEST, &body)
 }

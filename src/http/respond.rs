@@ -16,6 +16,14 @@ pub fn text(status: StatusCode, body: &'static str) -> Response {
     with_type(status, "text/plain; charset=utf-8", body)
 }
 
+/// Nothing but a status.
+pub fn empty(status: StatusCode) -> Response {
+    let mut response = hyper::Response::default();
+    *response.status_mut() = status;
+    set(&mut response, header::CACHE_CONTROL, "no-store");
+    response
+}
+
 /// A page that loads nothing from elsewhere.
 pub fn html(body: String) -> Response {
     let mut response = with_type(StatusCode::OK, "text/html; charset=utf-8", body.into());

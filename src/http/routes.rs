@@ -12,6 +12,7 @@
 use hyper::body::Incoming;
 use hyper::{Method, Request, StatusCode};
 
+use super::paths::{self, Endpoint, Place};
 use super::respond::{self, Response};
 use super::{App, api, negotiate, refusals};
 use crate::render;
@@ -20,30 +21,29 @@ use crate::render;
 pub async fn answer(app: &App, request: &Request<Incoming>) -> Response {
     let path = request.uri().path();
     let reads = request.method() == Method::GET || request.method() == Method::HEAD;
+    match paths::place(path) {
+        Place::Endpoint(endpoint) if reads => return api::answer(app, request, endpoint).await,
+        Place::Endpoint(_) if request.method() == Method::OPTIONS => {
+            return refusals::options(request.headers());
+        }
+        Place::Endpoint(_) => return refusals::wrong_method(),
+        Place::NoEndpoint => return refusals::not_found(&paths::served()),
+        Place::Malformed => return refusals::malformed_path(),
+        Place::Elsewhere => {}
+    }
     match path {
-        "/api/v1/statistics" | "/api/v1/statistics/" if reads => {
-            api::statistics(app, request).await
-        }
         "/statistics.json" if reads => {
-            respond::as_download(api::statistics(app, request).await, "statistics.json")
+            let document = api::answer(app, request, Endpoint::Statistics).await;
+            respond::as_download(document, "statistics.json")
         }
-        _ if is_api(path) && !reads => refusals::wrong_method(),
-        _ if path.starts_with("/api/") => refusals::not_found(),
         _ if path == app.telemetry_path && reads => metrics(app, request),
         "/" if reads => respond::html(render::page::landing(&app.telemetry_path)),
         "/-/healthy" if reads => respond::text(StatusCode::OK, "Healthy.\n"),
         "/-/ready" if reads => ready(app),
-        "/" | "/-/healthy" | "/-/ready" => respond::wrong_method(),
+        "/" | "/-/healthy" | "/-/ready" | "/statistics.json" => respond::wrong_method(),
         _ if path == app.telemetry_path => respond::wrong_method(),
         _ => respond::text(StatusCode::NOT_FOUND, "Not found.\n"),
     }
-}
-
-fn is_api(path: &str) -> bool {
-    matches!(
-        path,
-        "/api/v1/statistics" | "/api/v1/statistics/" | "/statistics.json"
-    )
 }
 
 fn metrics(app: &App, request: &Request<Incoming>) -> Response {

@@ -1,0 +1,87 @@
+//! Which endpoint of Rocket.Chat a path names. As there, slashes too many at its beginning, one at its end, and letters
+//! in percent-encoding make no difference.
+
+use percent_encoding::percent_decode_str;
+
+/// An endpoint of Rocket.Chat that is answered here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Endpoint {
+    /// The statistics document.
+    Statistics,
+}
+
+/// What a path is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Place {
+    /// An endpoint.
+    Endpoint(Endpoint),
+    /// Something below `/api` that is not served.
+    NoEndpoint,
+    /// Nothing of Rocket.Chat's.
+    Elsewhere,
+    /// A percent sign without the two digits that belong to it.
+    Malformed,
+}
+
+/// Every path of an endpoint.
+const ENDPOINTS: [(&str, Endpoint); 1] = [("/api/v1/statistics", Endpoint::Statistics)];
+
+/// Paths of all endpoints, for whoever asked for another one.
+pub fn served() -> String {
+    ENDPOINTS.map(|(path, _)| path).join(", ")
+}
+
+/// What a path is about.
+pub fn place(path: &str) -> Place {
+    if !is_well_formed(path) {
+        return Place::Malformed;
+    }
+    let decoded = percent_decode_str(path).decode_utf8_lossy();
+    let whole = format!("/{}", decoded.trim_start_matches('/'));
+    let name = whole.strip_suffix('/').unwrap_or(&whole);
+    match ENDPOINTS.iter().find(|(path, _)| *path == name) {
+        Some((_, endpoint)) => Place::Endpoint(*endpoint),
+        None if whole.starts_with("/api/") => Place::NoEndpoint,
+        None => Place::Elsewhere,
+    }
+}
+
+fn is_well_formed(path: &str) -> bool {
+    path.split('%').skip(1).all(|after| {
+        let digits = after.as_bytes().get(..2);
+        digits.is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spellings_of_a_path_reach_the_same_endpoint() {
+        for path in [
+            "/api/v1/statistics",
+            "/api/v1/statistics/",
+            "//api/v1/statistics",
+            "///api/v1/statistics",
+            "/api/v1/%73tatistic%73",
+        ] {
+            assert_eq!(place(path), Place::Endpoint(Endpoint::Statistics), "{path}");
+        }
+        for path in [
+            "/api/v1/Statistics",
+            "/api/v1/statistics//",
+            "/api/v1/statistics/x",
+            "/api/",
+            "/api/v1/%ff",
+        ] {
+            assert_eq!(place(path), Place::NoEndpoint, "{path}");
+        }
+        for path in ["/", "/metrics", "//metrics", "/apis"] {
+            assert_eq!(place(path), Place::Elsewhere, "{path}");
+        }
+        for path in ["/api/v1/statistics%", "/%4", "/%zz", "/a%%20"] {
+            assert_eq!(place(path), Place::Malformed, "{path}");
+        }
+    }
+}
