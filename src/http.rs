@@ -3,6 +3,7 @@
 //! Knows the renderers, and the database only through [`Backend`].
 
 mod api;
+mod listing;
 mod login;
 mod negotiate;
 mod parameters;
@@ -28,7 +29,7 @@ use tokio::time::{sleep, timeout};
 
 use crate::render::Exposition;
 use crate::render::document::Shape;
-use crate::statistics::Snapshot;
+use crate::statistics::{Snapshot, Value, Version};
 
 /// Connections served at once; further ones wait to be accepted.
 const MOST_CONNECTIONS: usize = 512;
@@ -52,6 +53,15 @@ pub type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, Unavailable>> + S
 pub trait Backend: Send + Sync {
     /// The account that credentials belong to.
     fn log_in<'a>(&'a self, credentials: Credentials<'a>) -> Answer<'a, Option<Login>>;
+    /// The workspace's settings for its API.
+    fn limits(&self) -> Answer<'_, Limits>;
+    /// The number of stored documents that match a query.
+    fn count_history<'a>(
+        &'a self,
+        query: &'a serde_json::Value,
+    ) -> Answer<'a, Result<u64, Refused>>;
+    /// A part of the stored documents, without what is never shown.
+    fn list_history(&self, part: Part) -> Answer<'_, Result<Vec<Value>, Refused>>;
     /// Everything, read once more.
     fn refresh(&self) -> Answer<'_, Arc<Snapshot>>;
 }
@@ -80,6 +90,36 @@ pub struct Login {
     pub may_view_statistics: bool,
 }
 
+/// Settings of the workspace's API.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// Entries of a list that does not say how many it wants.
+    pub default_count: u64,
+    /// The most entries that a list may ask for.
+    pub most_count: u64,
+    /// Whether a list may be had whole.
+    pub allows_infinite_count: bool,
+}
+
+/// A part of the list of stored documents.
+#[derive(Debug, Clone)]
+pub struct Part {
+    /// Which documents, in MongoDB's words; whoever asks the database checks them.
+    pub query: serde_json::Value,
+    /// Fields to sort by, and whether they descend.
+    pub sort: Vec<(String, bool)>,
+    /// Fields to leave out.
+    pub exclude: Vec<String>,
+    /// Documents to pass over.
+    pub offset: u64,
+    /// Documents to answer; `None` means all.
+    pub count: Option<u64>,
+}
+
+/// A question that is not asked or not answered because something is wrong with it, which is told.
+#[derive(Debug, Clone)]
+pub struct Refused(pub String);
+
 /// The database could not be asked. The reason is in the log: it may name hosts, and whoever asks is not known yet.
 #[derive(Debug, Clone, Copy)]
 pub struct Unavailable;
@@ -98,6 +138,13 @@ pub struct App {
     pub shape: Shape,
     /// The workspace's time zone.
     pub timezone: TimeZone,
+}
+
+impl App {
+    /// The version whose answers are imitated.
+    fn version(&self) -> Version {
+        self.snapshots.borrow().version().unwrap_or(Version::NEWEST)
+    }
 }
 
 /// Serves until `shutdown`, then lets requests under way end.

@@ -9,11 +9,11 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use crate::config::Config;
-use crate::http::{self, Answer, App, Backend, Credentials, Login, Unavailable};
+use crate::http::{self, Answer, App, Backend, Credentials, Limits, Login, Refused, Unavailable};
 use crate::render::Exposition;
 use crate::sampler::Sampler;
-use crate::sources::{Mongo, Sources};
-use crate::statistics::Snapshot;
+use crate::sources::{self, Mongo, SourceError, Sources};
+use crate::statistics::{Snapshot, Value};
 
 /// How long closing the connections to the database may take.
 const CLOSING: Duration = Duration::from_secs(2);
@@ -88,19 +88,60 @@ impl Backend for Workspace {
                     self.mongo.account_of_grant(access_token).await
                 }
             };
-            match account {
-                Ok(account) => Ok(account.map(|account| Login {
-                    may_view_statistics: account.may_view_statistics,
-                })),
-                Err(error) => {
-                    tracing::warn!(reason = %error, "a login cannot be checked");
-                    Err(Unavailable)
-                }
-            }
+            let account = answered(account, "a login cannot be checked")?;
+            Ok(account.map(|account| Login {
+                may_view_statistics: account.may_view_statistics,
+            }))
+        })
+    }
+
+    fn limits(&self) -> Answer<'_, Limits> {
+        Box::pin(async move {
+            let settings = self.mongo.api_settings().await;
+            let settings = answered(settings, "the settings of the API cannot be read")?;
+            Ok(Limits {
+                default_count: settings.default_count,
+                most_count: settings.most_count,
+                allows_infinite_count: settings.allows_infinite_count,
+            })
+        })
+    }
+
+    fn count_history<'a>(
+        &'a self,
+        query: &'a serde_json::Value,
+    ) -> Answer<'a, Result<u64, Refused>> {
+        Box::pin(async move {
+            let count = self.mongo.count_history(query).await;
+            let count = answered(count, "the stored statistics cannot be counted")?;
+            Ok(count.map_err(Refused))
+        })
+    }
+
+    fn list_history(&self, part: http::Part) -> Answer<'_, Result<Vec<Value>, Refused>> {
+        Box::pin(async move {
+            let part = sources::Part {
+                query: part.query,
+                sort: part.sort,
+                exclude: part.exclude,
+                offset: part.offset,
+                count: part.count,
+            };
+            let documents = self.mongo.list_history(&part).await;
+            let documents = answered(documents, "the stored statistics cannot be listed")?;
+            Ok(documents.map_err(Refused))
         })
     }
 
     fn refresh(&self) -> Answer<'_, Arc<Snapshot>> {
         Box::pin(async move { self.sampler.refresh().await.map_err(|_| Unavailable) })
     }
+}
+
+/// An answer of the database; why there is none is logged, and not told to whoever asked.
+fn answered<T>(answer: Result<T, SourceError>, failed: &'static str) -> Result<T, Unavailable> {
+    answer.map_err(|error| {
+        tracing::warn!(reason = %error, "{failed}");
+        Unavailable
+    })
 }

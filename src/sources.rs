@@ -10,7 +10,7 @@ use std::time::Duration;
 
 pub use error::SourceError;
 use host::HostSource;
-pub use mongo::{Mongo, MongoSettings};
+pub use mongo::{Mongo, MongoSettings, Part};
 
 use crate::clock::Clock;
 use crate::statistics::{Collector, IndexCheck, Reading, Snapshot};

@@ -15,5 +15,6 @@ mod rest_paths;
 mod shipped;
 mod shutdown;
 mod statistics_api;
+mod statistics_list;
 mod support;
 mod truth;

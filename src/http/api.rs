@@ -1,4 +1,4 @@
-//! Rocket.Chat's own endpoint: the statistics document, for the workspace's own users.
+//! Rocket.Chat's own endpoints, above all the statistics document, for the workspace's own users.
 
 use hyper::body::Incoming;
 use hyper::header::{HeaderName, HeaderValue};
@@ -7,58 +7,47 @@ use hyper::{Request, StatusCode, header};
 use super::parameters::Parameters;
 use super::paths::Endpoint;
 use super::respond::{self, Response};
-use super::{App, Unavailable, login, negotiate, refusals};
+use super::{App, Unavailable, listing, login, negotiate, refusals};
 use crate::render;
 use crate::render::document::{Asked, Shape};
-use crate::statistics::{Snapshot, Version};
+use crate::statistics::Snapshot;
 
 /// Names the collectors whose fields are missing in the document, because their newest reading failed.
 const MISSING: HeaderName = HeaderName::from_static("x-rocketchat-exporter-missing");
 
 /// The answer of an endpoint.
 pub async fn answer(app: &App, request: &Request<Incoming>, endpoint: Endpoint) -> Response {
-    match endpoint {
+    let answer = match endpoint {
         Endpoint::Statistics => statistics(app, request).await,
-    }
+        Endpoint::StatisticsList => listing::answer(app, request).await,
+    };
+    answer.unwrap_or_else(|Unavailable| refusals::unavailable())
 }
 
-async fn statistics(app: &App, request: &Request<Incoming>) -> Response {
-    let snapshot = app.snapshots.borrow().clone();
-    let version = snapshot.version().unwrap_or(Version::NEWEST);
+async fn statistics(app: &App, request: &Request<Incoming>) -> Result<Response, Unavailable> {
+    let version = app.version();
     let parameters = Parameters::of(request);
-    let login = match login::find(app, request, &parameters).await {
-        Ok(Some(login)) => login,
-        Ok(None) => {
-            login::delay().await;
-            return refusals::not_logged_in(version);
-        }
-        Err(Unavailable) => return refusals::unavailable(),
+    let Some(login) = login::find(app, request, &parameters).await? else {
+        login::delay().await;
+        return Ok(refusals::not_logged_in(version));
     };
     if !login.may_view_statistics {
-        return refusals::not_allowed(version);
+        return Ok(refusals::not_allowed(version));
     }
     let shape = match shape(&parameters, app.shape) {
         Ok(shape) => shape,
-        Err(text) => return refusals::invalid_shape(text),
+        Err(text) => return Ok(refusals::invalid_shape(text)),
     };
     // Only the exact word counts, and only once.
-    let asked = if parameters.once("refresh") == Some("true") {
-        Asked::ForRefresh
+    let (asked, snapshot) = if parameters.once("refresh") == Some("true") {
+        (Asked::ForRefresh, app.backend.refresh().await?)
     } else {
-        Asked::ForStored
-    };
-    let snapshot = if asked == Asked::ForRefresh {
-        match app.backend.refresh().await {
-            Ok(snapshot) => snapshot,
-            Err(Unavailable) => return refusals::unavailable(),
-        }
-    } else {
-        snapshot
+        (Asked::ForStored, app.snapshots.borrow().clone())
     };
     if snapshot.read_at.is_none() {
-        return refusals::unavailable();
+        return Err(Unavailable);
     }
-    document(app, request, &snapshot, shape, asked)
+    Ok(document(app, request, &snapshot, shape, asked))
 }
 
 fn document(
@@ -81,7 +70,7 @@ fn document(
 }
 
 /// A success, in the encoding that the client takes.
-fn compressed(request: &Request<Incoming>, body: Vec<u8>) -> Response {
+pub fn compressed(request: &Request<Incoming>, body: Vec<u8>) -> Response {
     let gzip = negotiate::wants_gzip(request.headers());
     let body = if gzip { render::gzip(&body) } else { body };
     let mut response = respond::json(StatusCode::OK, body);

@@ -8,6 +8,8 @@ use percent_encoding::percent_decode_str;
 pub enum Endpoint {
     /// The statistics document.
     Statistics,
+    /// The documents that Rocket.Chat stored.
+    StatisticsList,
 }
 
 /// What a path is about.
@@ -24,7 +26,10 @@ pub enum Place {
 }
 
 /// Every path of an endpoint.
-const ENDPOINTS: [(&str, Endpoint); 1] = [("/api/v1/statistics", Endpoint::Statistics)];
+const ENDPOINTS: [(&str, Endpoint); 2] = [
+    ("/api/v1/statistics", Endpoint::Statistics),
+    ("/api/v1/statistics.list", Endpoint::StatisticsList),
+];
 
 /// Paths of all endpoints, for whoever asked for another one.
 pub fn served() -> String {

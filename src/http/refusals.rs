@@ -41,6 +41,32 @@ pub fn not_allowed(version: Version) -> Response {
     failure(StatusCode::BAD_REQUEST, &body)
 }
 
+/// The same for the list.
+pub fn list_not_allowed(version: Version) -> Response {
+    if version < PLAIN_NOT_ALLOWED {
+        let body = json!({ "success": false, "error": "unauthorized" });
+        return failure(StatusCode::FORBIDDEN, &body);
+    }
+    not_allowed(version)
+}
+
+/// A parameter that is no JSON.
+pub fn invalid_parameter(name: &str, text: &str) -> Response {
+    let body = json!({
+        "success": false,
+        "error": format!("Invalid {name} parameter provided: \"{text}\" [error-invalid-{name}]"),
+        "errorType": format!("error-invalid-{name}"),
+        "details": { "helperMethod": "parseJsonQuery" },
+    });
+    failure(StatusCode::BAD_REQUEST, &body)
+}
+
+/// Something else that is wrong with a request.
+pub fn plain(message: &str) -> Response {
+    let body = json!({ "success": false, "error": message });
+    failure(StatusCode::BAD_REQUEST, &body)
+}
+
 /// A shape that does not exist.
 pub fn invalid_shape(text: &str) -> Response {
     let body = json!({

@@ -69,6 +69,15 @@ pub fn render(snapshot: &Snapshot, shape: Shape, asked: Asked, timezone: &TimeZo
     serde_json::to_vec(&answer).expect("a map with texts as keys can always be written")
 }
 
+/// One value of a stored document, as Rocket.Chat writes it.
+pub fn json(value: Value, timezone: &TimeZone) -> serde_json::Value {
+    let write = Write {
+        timezone,
+        undefined_is_null: false,
+    };
+    write.value(value)
+}
+
 type Entries = Vec<(Cow<'static, str>, Value)>;
 
 /// The stored document with each field that the exporter reads replaced; a field that could not be read is left out,

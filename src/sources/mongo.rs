@@ -6,6 +6,7 @@
 mod accounts;
 mod activity;
 mod administration;
+mod api_settings;
 mod calls;
 mod connection;
 mod connections;
@@ -13,6 +14,8 @@ mod contacts;
 mod convert;
 mod counts;
 mod federation;
+mod filter;
+mod history;
 mod indexes;
 mod instances;
 mod marks;
@@ -37,13 +40,16 @@ use mongodb::options::Hint;
 use tokio::time::timeout;
 
 pub use accounts::Account;
+pub use api_settings::ApiSettings;
+use api_settings::KnownApiSettings;
 use connection::Connection;
 pub use connection::MongoSettings;
+pub use history::Part;
 use indexes::{Access, KnownIndexes};
 
 use super::{Read, SourceError};
 use crate::clock::Clock;
-use crate::statistics::{Collector, FailureKind, IndexCheck, License, Reading, Snapshot};
+use crate::statistics::{Collector, FailureKind, IndexCheck, License, Reading, Snapshot, Value};
 
 /// How much longer than the server's limit the client waits for an answer before it gives up the connection.
 const GRACE: Duration = Duration::from_secs(5);
@@ -56,6 +62,7 @@ const ONE_REPLY: u32 = 10_000;
 pub struct Mongo {
     connection: Connection,
     indexes: KnownIndexes,
+    api_settings: KnownApiSettings,
     query_timeout: Duration,
     clock: Clock,
     timezone: TimeZone,
@@ -82,6 +89,7 @@ impl Mongo {
             query_timeout: settings.query_timeout,
             connection: Connection::new(settings),
             indexes: KnownIndexes::default(),
+            api_settings: KnownApiSettings::default(),
             clock,
             timezone,
             license,
@@ -175,6 +183,44 @@ impl Mongo {
     fn now(&self) -> Result<Zoned, jiff::Error> {
         let now = jiff::Timestamp::from_millisecond(self.clock.now().0)?;
         Ok(now.to_zoned(self.timezone.clone()))
+    }
+
+    /// The settings of the REST API, at most a minute old.
+    ///
+    /// # Errors
+    /// When they are not known and the database does not answer.
+    pub async fn api_settings(&self) -> Result<ApiSettings, SourceError> {
+        if let Some(settings) = self.api_settings.get() {
+            return Ok(settings);
+        }
+        let question = self.question(Collector::Settings).await?;
+        let settings = api_settings::read(&question).await?;
+        self.api_settings.put(settings);
+        Ok(settings)
+    }
+
+    /// The number of stored statistics documents that match a query, or what is wrong with the query.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn count_history(
+        &self,
+        query: &serde_json::Value,
+    ) -> Result<Result<u64, String>, SourceError> {
+        let question = self.question(Collector::Stored).await?;
+        history::count(&question, query).await
+    }
+
+    /// A part of the stored statistics documents, or what is wrong with the question.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn list_history(
+        &self,
+        part: &Part,
+    ) -> Result<Result<Vec<Value>, String>, SourceError> {
+        let question = self.question(Collector::Stored).await?;
+        history::list(&question, part).await
     }
 
     async fn question(&self, collector: Collector) -> Result<Question<'_>, SourceError> {

@@ -17,6 +17,8 @@ const GUEST: &str = "guest";
 pub struct Account {
     /// Whether it has the permission `view-statistics`.
     pub may_view_statistics: bool,
+    /// Whether it has the permission `api-bypass-rate-limit`.
+    pub bypasses_rate_limit: bool,
 }
 
 /// Looks up the account of a login token, by the rule of `/api/v1`: the token's SHA-256, in base64, is among its login
@@ -90,6 +92,7 @@ async fn find(question: &Question<'_>, filter: Document) -> Result<Option<Accoun
     };
     Ok(Some(Account {
         may_view_statistics: has("view-statistics"),
+        bypasses_rate_limit: has("api-bypass-rate-limit"),
     }))
 }
 

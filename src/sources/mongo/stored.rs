@@ -38,9 +38,7 @@ pub async fn read(question: &mut Question<'_>) -> Result<Stored, SourceError> {
     let Some(mut document) = newest.pop() else {
         return Ok(Stored::default());
     };
-    for path in SECRETS {
-        remove(&mut document, path);
-    }
+    redact(&mut document);
     Ok(Stored {
         peak_connections: peak_connections(question, hint).await?,
         created_at: convert::timestamp(document.get("createdAt")),
@@ -73,6 +71,22 @@ async fn peak_connections(
         .and_then(|group| convert::number(group.get("peak"))))
 }
 
+/// Takes out what is never shown.
+pub(super) fn redact(document: &mut Document) {
+    for path in SECRETS {
+        remove(document, path);
+    }
+}
+
+/// Whether a path, with points between its names, leads to something that is never shown or holds it.
+pub(super) fn touches_secret(path: &str) -> bool {
+    SECRETS.iter().any(|secret| {
+        path.split('.')
+            .zip(*secret)
+            .all(|(name, known)| name == *known)
+    })
+}
+
 fn remove(document: &mut Document, path: &[&str]) {
     match path {
         [] => {}
@@ -99,9 +113,7 @@ mod tests {
             "wizard": { "contactName": "secret", "contactEmail": "secret", "size": "small" },
             "totalUsers": 3,
         };
-        for path in SECRETS {
-            remove(&mut document, path);
-        }
+        redact(&mut document);
         let left = doc! {
             "settings": { "email": { "other": 1 } },
             "wizard": { "size": "small" },

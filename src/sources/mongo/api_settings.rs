@@ -1,0 +1,89 @@
+//! The settings of Rocket.Chat's REST API that hold here too.
+
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use mongodb::bson::{Bson, doc};
+
+use super::{Question, convert};
+use crate::sources::SourceError;
+
+/// How long they are believed: an API request must not cost more questions than it needs.
+const BELIEVED_FOR: Duration = Duration::from_mins(1);
+
+const DEFAULT_COUNT: &str = "API_Default_Count";
+const MOST_COUNT: &str = "API_Upper_Count_Limit";
+const INFINITE_COUNT: &str = "API_Allow_Infinite_Count";
+const RATE_LIMITER: &str = "API_Enable_Rate_Limiter";
+const RATE_CALLS: &str = "API_Enable_Rate_Limiter_Limit_Calls_Default";
+const RATE_TIME: &str = "API_Enable_Rate_Limiter_Limit_Time_Default";
+
+/// The settings, with Rocket.Chat's own values in place of those that are missing or make no sense.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ApiSettings {
+    /// Entries of a list that does not say how many it wants.
+    pub default_count: u64,
+    /// The most entries that a list may ask for.
+    pub most_count: u64,
+    /// Whether a list may be had whole.
+    pub allows_infinite_count: bool,
+    /// How many calls are answered in how long; `None` when their rate is not limited.
+    pub rate_limit: Option<(u64, Duration)>,
+}
+
+/// The settings as they were last read.
+#[derive(Debug, Default)]
+pub struct KnownApiSettings(
+    // A std mutex: it is never held while the database is asked.
+    Mutex<Option<(Instant, ApiSettings)>>,
+);
+
+impl KnownApiSettings {
+    /// The settings, unless they are to be read anew.
+    pub fn get(&self) -> Option<ApiSettings> {
+        let known = *self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let (read_at, settings) = known?;
+        (read_at.elapsed() < BELIEVED_FOR).then_some(settings)
+    }
+
+    pub fn put(&self, settings: ApiSettings) {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        *known = Some((Instant::now(), settings));
+    }
+}
+
+pub async fn read(question: &Question<'_>) -> Result<ApiSettings, SourceError> {
+    let ids = [
+        DEFAULT_COUNT,
+        MOST_COUNT,
+        INFINITE_COUNT,
+        RATE_LIMITER,
+        RATE_CALLS,
+        RATE_TIME,
+    ];
+    let filter = doc! { "_id": { "$in": ids } };
+    let documents = question
+        .find("rocketchat_settings", filter, doc! { "value": 1 })
+        .await?;
+    let value = |id: &str| {
+        let is_named = |name: &str| name == id;
+        documents
+            .iter()
+            .find(|document| document.get_str("_id").is_ok_and(is_named))?
+            .get("value")
+    };
+    let positive = |id: &str, default: u64| {
+        convert::count(value(id))
+            .filter(|number| *number > 0)
+            .unwrap_or(default)
+    };
+    let calls = positive(RATE_CALLS, 10);
+    let time = Duration::from_millis(positive(RATE_TIME, 60_000));
+    Ok(ApiSettings {
+        default_count: positive(DEFAULT_COUNT, 50),
+        most_count: positive(MOST_COUNT, 100),
+        allows_infinite_count: value(INFINITE_COUNT) != Some(&Bson::Boolean(false)),
+        // Versions without this setting have no limiter.
+        rate_limit: (value(RATE_LIMITER) == Some(&Bson::Boolean(true))).then_some((calls, time)),
+    })
+}

@@ -1,0 +1,264 @@
+//! `GET /api/v1/statistics.list`: paging, order, fields and query, and what is refused.
+
+use mongodb::bson::{DateTime, doc};
+use serde_json::{Value, json};
+
+use crate::support::{Answer, Filled, Workspace};
+
+const PATH: &str = "/api/v1/statistics.list";
+
+/// The path with parameters.
+fn with(parameters: &[(&str, &str)]) -> String {
+    let mut encoded = form_urlencoded::Serializer::new(String::new());
+    format!("{PATH}?{}", encoded.extend_pairs(parameters).finish())
+}
+
+/// A workspace whose history is three small documents, not in the order of their dates, with its version.
+async fn with_history(version: &str) -> Workspace {
+    let filled = Filled::new().await;
+    let history = filled.collection("rocketchat_statistics");
+    history
+        .delete_many(doc! {})
+        .await
+        .expect("the history can be emptied");
+    let document = |id: &str, day: i64, users: i32| {
+        doc! {
+            "_id": id,
+            "version": version,
+            "totalUsers": users,
+            "wizard": { "size": "small", "contactName": "hidden-1" },
+            "settings": { "email": { "smtp": { "smtpHost": "hidden-2" } } },
+            "statsToken": "hidden-3",
+            "createdAt": DateTime::from_millis(day * 86_400_000),
+        }
+    };
+    history
+        .insert_many([
+            document("b", 2, 20),
+            document("c", 3, 30),
+            document("a", 1, 10),
+        ])
+        .await
+        .expect("the history can be written");
+    filled
+        .start(&[&format!("--rocketchat.version={version}")])
+        .await
+}
+
+fn ids(answer: &Answer) -> String {
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    let answer = answer.json();
+    let documents = answer["statistics"].as_array().expect("it is a list");
+    assert_eq!(answer["count"], documents.len());
+    documents
+        .iter()
+        .filter_map(|it| it["_id"].as_str())
+        .collect()
+}
+
+fn error(answer: &Answer) -> String {
+    assert_eq!(answer.status, 400, "{}", answer.text());
+    assert_eq!(answer.json()["success"], false);
+    answer.json()["error"]
+        .as_str()
+        .unwrap_or_default()
+        .to_owned()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn documents_come_in_their_natural_order_without_what_is_never_shown() {
+    let workspace = with_history("3.4.0").await;
+    let answer = workspace.get(PATH);
+    assert_eq!(ids(&answer), "bca");
+    assert!(!answer.text().contains("hidden"), "{}", answer.text());
+    let answer = answer.json();
+    let keys: Vec<_> = answer
+        .as_object()
+        .expect("it is an object")
+        .keys()
+        .collect();
+    assert_eq!(keys, ["statistics", "count", "offset", "total", "success"]);
+    assert_eq!(
+        answer["statistics"][2],
+        json!({
+            "_id": "a",
+            "version": "3.4.0",
+            "totalUsers": 10,
+            "wizard": { "size": "small" },
+            "settings": { "email": {} },
+            "createdAt": "1970-01-02T00:00:00.000Z",
+        })
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_part_of_the_list_tells_the_total() {
+    let workspace = with_history("3.4.0").await;
+    for (parameters, expected, offset) in [
+        (vec![("count", "1"), ("offset", "1")], "c", json!(1)),
+        (vec![("count", "2")], "bc", json!(0)),
+        (vec![("count", "1"), ("count", "3")], "b", json!(0)),
+        (vec![("offset", "2")], "a", json!(2)),
+        (vec![("offset", "9")], "", json!(9)),
+        (vec![("offset", "abc"), ("count", "0")], "bca", Value::Null),
+    ] {
+        let answer = workspace.get(&with(&parameters));
+        assert_eq!(ids(&answer), expected, "{parameters:?}");
+        assert_eq!(answer.json()["offset"], offset, "{parameters:?}");
+        assert_eq!(answer.json()["total"], 3, "{parameters:?}");
+    }
+    assert_eq!(
+        error(&workspace.get(&with(&[("offset", "-1")]))),
+        "Skip value must be non-negative, but received: -1"
+    );
+    error(&workspace.get(&with(&[("count", "-5")])));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_workspaces_settings_bound_the_count() {
+    let filled = Filled::new().await;
+    filled.set("API_Default_Count", 2).await;
+    filled.set("API_Upper_Count_Limit", 3).await;
+    filled.set("API_Allow_Infinite_Count", false).await;
+    let workspace = filled.start(&[]).await;
+    for (path, count) in [
+        (PATH.to_owned(), 2),
+        (with(&[("count", "0")]), 2),
+        (with(&[("count", "100")]), 3),
+    ] {
+        let answer = workspace.get(&path).json();
+        assert_eq!(answer["count"], count, "{path}");
+        assert_eq!(answer["total"], 5, "{path}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_order_can_be_chosen_in_every_form_that_rocket_chat_takes() {
+    let workspace = with_history("8.0.0").await;
+    for (sort, expected) in [
+        (r#"{"createdAt":1}"#, "abc"),
+        (r#"{"createdAt":-1}"#, "cba"),
+        (r#"[["createdAt",-1]]"#, "cba"),
+        (r#"["createdAt"]"#, "abc"),
+        (r#""createdAt""#, "abc"),
+        ("null", "bca"),
+        ("0", "bca"),
+        ("", "bca"),
+    ] {
+        assert_eq!(
+            ids(&workspace.get(&with(&[("sort", sort)]))),
+            expected,
+            "{sort}"
+        );
+    }
+    let invalid = workspace.get(&with(&[("sort", "{bad")]));
+    assert_eq!(invalid.status, 400);
+    assert_eq!(
+        invalid.json(),
+        json!({
+            "success": false,
+            "error": "Invalid sort parameter provided: \"{bad\" [error-invalid-sort]",
+            "errorType": "error-invalid-sort",
+            "details": { "helperMethod": "parseJsonQuery" },
+        })
+    );
+    assert!(error(&workspace.get(&with(&[("sort", "7")]))).starts_with("Illegal sort clause"));
+    let bad = error(&workspace.get(&with(&[("sort", r#"{"createdAt":2}"#)])));
+    assert!(bad.starts_with("$sort key ordering must be 1"), "{bad}");
+    let secret = error(&workspace.get(&with(&[("sort", r#"{"statsToken":1}"#)])));
+    assert!(secret.contains("statsToken"), "{secret}");
+    error(&workspace.get(&with(&[("sort", r#"{"$where":1}"#)])));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_query_compares_and_fields_are_left_out_before_7_0() {
+    let workspace = with_history("3.4.0").await;
+    for (query, expected) in [
+        (r#"{"totalUsers":{"$gt":15}}"#, "bc"),
+        (r#"{"createdAt":{"$lt":{"$date":172800000}}}"#, "a"),
+        (
+            r#"{"createdAt":{"$gte":{"$date":"1970-01-03T00:00:00Z"}}}"#,
+            "bc",
+        ),
+        (r#"{"_id":{"$regex":"^[AB]","$options":"i"}}"#, "ab"),
+        (r#"{"$or":[{"_id":"a"},{"_id":"c"}],"e2e":1}"#, "ac"),
+    ] {
+        let answer = workspace.get(&with(&[("query", query), ("sort", r#"{"_id":1}"#)]));
+        assert_eq!(ids(&answer), expected, "{query}");
+        assert_eq!(answer.json()["total"], expected.len(), "{query}");
+    }
+    let fields = r#"{"wizard":0,"settings":0,"version":0,"members":1}"#;
+    let answer = workspace
+        .get(&with(&[("fields", fields), ("count", "1")]))
+        .json();
+    assert_eq!(
+        answer["statistics"],
+        json!([{ "_id": "b", "totalUsers": 20, "createdAt": "1970-01-03T00:00:00.000Z" }])
+    );
+    assert_eq!(ids(&workspace.get(&with(&[("fields", "7")]))), "bca");
+    assert_eq!(
+        error(&workspace.get(&with(&[("fields", r#"{"_id":1}"#)]))),
+        "Projection cannot have a mix of inclusion and exclusion."
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_query_that_runs_code_asks_for_secrets_or_is_wrong_is_refused() {
+    let workspace = with_history("3.4.0").await;
+    for query in [
+        r#"{"$where":"sleep(1000)"}"#,
+        r#"{"$expr":{"$function":{"body":"return 1","args":[],"lang":"js"}}}"#,
+        r#"{"$jsonSchema":{}}"#,
+        r#"{"$text":{"$search":"x"}}"#,
+        r#"{"statsToken":{"$regex":"^h"}}"#,
+        r#"{"wizard.contactName":"hidden-1"}"#,
+        r#"{"totalUsers":{"$in":1}}"#,
+        r#"{"_id":{"$regex":"("}}"#,
+    ] {
+        error(&workspace.get(&with(&[("query", query)])));
+    }
+    let invalid = workspace.get(&with(&[("query", "{")]));
+    assert_eq!(invalid.json()["errorType"], "error-invalid-query");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn fields_and_query_are_ignored_from_7_0_on() {
+    let workspace = with_history("7.7.1").await;
+    let parameters = [("query", r#"{"_id":"a"}"#), ("fields", "{bad")];
+    assert_eq!(ids(&workspace.get(&with(&parameters))), "bca");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_several_errors_the_one_that_rocket_chat_finds_first_is_told() {
+    let workspace = with_history("3.4.0").await;
+    let plain = &workspace.credentials.plain;
+    let everything_wrong = [
+        ("fields", r#"{"_id":1}"#),
+        ("offset", "-1"),
+        ("query", r#"{"$where":"1"}"#),
+        ("sort", r#"{"a":2}"#),
+    ];
+    assert_eq!(
+        workspace.exporter.get(&with(&[("sort", "{bad")])).status,
+        401
+    );
+    let invalid = workspace.get_as(plain, &with(&[("sort", "{bad")]));
+    assert_eq!(invalid.json()["errorType"], "error-invalid-sort");
+    let denied = workspace.get_as(plain, &with(&everything_wrong));
+    assert_eq!(error(&denied), "error-not-allowed");
+    assert!(error(&workspace.get(&with(&everything_wrong))).contains("$where"));
+    let [fields, offset, _, sort] = everything_wrong;
+    assert!(error(&workspace.get(&with(&[fields, offset, sort]))).starts_with("$sort"));
+    assert!(error(&workspace.get(&with(&[fields, offset]))).starts_with("Skip"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_missing_permission_is_403_before_3_0() {
+    let workspace = with_history("2.4.0").await;
+    let answer = workspace.get_as(&workspace.credentials.plain, PATH);
+    assert_eq!(answer.status, 403);
+    assert_eq!(
+        answer.json(),
+        json!({ "success": false, "error": "unauthorized" })
+    );
+}
