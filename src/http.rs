@@ -3,17 +3,20 @@
 //! Knows the renderers, and the database only through [`Backend`].
 
 mod api;
+mod info;
 mod listing;
 mod login;
 mod negotiate;
 mod parameters;
 mod paths;
+mod rate;
 mod refusals;
 mod respond;
 mod routes;
 
 use std::convert::Infallible;
 use std::io;
+use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,6 +29,8 @@ use jiff::tz::TimeZone;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 use tokio::time::{sleep, timeout};
+
+pub use rate::{RateLimit, Rates};
 
 use crate::render::Exposition;
 use crate::render::document::Shape;
@@ -88,6 +93,8 @@ pub enum Credentials<'a> {
 pub struct Login {
     /// Whether they have the permission `view-statistics`.
     pub may_view_statistics: bool,
+    /// Whether they have the permission `api-bypass-rate-limit`.
+    pub bypasses_rate_limit: bool,
 }
 
 /// Settings of the workspace's API.
@@ -99,6 +106,8 @@ pub struct Limits {
     pub most_count: u64,
     /// Whether a list may be had whole.
     pub allows_infinite_count: bool,
+    /// How many calls are answered in how long; `None` when their rate is not limited.
+    pub rate: Option<RateLimit>,
 }
 
 /// A part of the list of stored documents.
@@ -138,6 +147,8 @@ pub struct App {
     pub shape: Shape,
     /// The workspace's time zone.
     pub timezone: TimeZone,
+    /// Who called what how often.
+    pub rates: Rates,
 }
 
 impl App {
@@ -175,10 +186,10 @@ async fn accept(
         let Ok(place) = Arc::clone(places).acquire_owned().await else {
             return;
         };
-        let stream = match listener.accept().await {
-            Ok((stream, _)) => {
+        let (stream, caller) = match listener.accept().await {
+            Ok(accepted) => {
                 back_off = Duration::from_millis(1);
-                stream
+                accepted
             }
             Err(error) if concerns_one_connection(&error) => continue,
             Err(error) => {
@@ -189,7 +200,7 @@ async fn accept(
                 continue;
             }
         };
-        let connection = graceful.watch(connection(stream, Arc::clone(app)));
+        let connection = graceful.watch(connection(stream, caller.ip(), Arc::clone(app)));
         tokio::spawn(async move {
             if let Err(error) = connection.await {
                 tracing::debug!(reason = %error, "a connection ended early");
@@ -210,11 +221,12 @@ fn concerns_one_connection(error: &io::Error) -> bool {
 
 fn connection(
     stream: TcpStream,
+    caller: IpAddr,
     app: Arc<App>,
 ) -> impl hyper_util::server::graceful::GracefulConnection<Error = hyper::Error> {
     let service = service_fn(move |request| {
         let app = Arc::clone(&app);
-        async move { Ok::<_, Infallible>(routes::answer(&app, &request).await) }
+        async move { Ok::<_, Infallible>(routes::answer(&app, &request, caller).await) }
     });
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(reason = %error, "a connection answers with a delay");

@@ -9,7 +9,9 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use crate::config::Config;
-use crate::http::{self, Answer, App, Backend, Credentials, Limits, Login, Refused, Unavailable};
+use crate::http::{
+    self, Answer, App, Backend, Credentials, Limits, Login, RateLimit, Rates, Refused, Unavailable,
+};
 use crate::render::Exposition;
 use crate::sampler::Sampler;
 use crate::sources::{self, Mongo, SourceError, Sources};
@@ -46,6 +48,7 @@ pub async fn run(config: Config, listener: TcpListener, shutdown: impl Future<Ou
         telemetry_path,
         shape,
         timezone,
+        rates: Rates::default(),
     });
     http::serve(listener, app, shutdown).await;
     tasks.shutdown().await;
@@ -91,6 +94,7 @@ impl Backend for Workspace {
             let account = answered(account, "a login cannot be checked")?;
             Ok(account.map(|account| Login {
                 may_view_statistics: account.may_view_statistics,
+                bypasses_rate_limit: account.bypasses_rate_limit,
             }))
         })
     }
@@ -103,6 +107,9 @@ impl Backend for Workspace {
                 default_count: settings.default_count,
                 most_count: settings.most_count,
                 allows_infinite_count: settings.allows_infinite_count,
+                rate: settings
+                    .rate_limit
+                    .map(|(calls, time)| RateLimit { calls, time }),
             })
         })
     }

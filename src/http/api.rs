@@ -1,13 +1,17 @@
 //! Rocket.Chat's own endpoints, above all the statistics document, for the workspace's own users.
 
+use std::net::IpAddr;
+use std::time::Instant;
+
 use hyper::body::Incoming;
 use hyper::header::{HeaderName, HeaderValue};
 use hyper::{Request, StatusCode, header};
 
 use super::parameters::Parameters;
 use super::paths::Endpoint;
+use super::rate::Standing;
 use super::respond::{self, Response};
-use super::{App, Unavailable, listing, login, negotiate, refusals};
+use super::{App, Login, Unavailable, info, listing, login, negotiate, refusals};
 use crate::render;
 use crate::render::document::{Asked, Shape};
 use crate::statistics::Snapshot;
@@ -15,26 +19,78 @@ use crate::statistics::Snapshot;
 /// Names the collectors whose fields are missing in the document, because their newest reading failed.
 const MISSING: HeaderName = HeaderName::from_static("x-rocketchat-exporter-missing");
 
-/// The answer of an endpoint.
-pub async fn answer(app: &App, request: &Request<Incoming>, endpoint: Endpoint) -> Response {
-    let answer = match endpoint {
-        Endpoint::Statistics => statistics(app, request).await,
-        Endpoint::StatisticsList => listing::answer(app, request).await,
-    };
+/// The answer of an endpoint to a caller.
+pub async fn answer(
+    app: &App,
+    request: &Request<Incoming>,
+    endpoint: Endpoint,
+    caller: IpAddr,
+) -> Response {
+    let answer = answer_or_fail(app, request, endpoint, caller).await;
     answer.unwrap_or_else(|Unavailable| refusals::unavailable())
 }
 
-async fn statistics(app: &App, request: &Request<Incoming>) -> Result<Response, Unavailable> {
-    let version = app.version();
+async fn answer_or_fail(
+    app: &App,
+    request: &Request<Incoming>,
+    endpoint: Endpoint,
+    caller: IpAddr,
+) -> Result<Response, Unavailable> {
     let parameters = Parameters::of(request);
-    let Some(login) = login::find(app, request, &parameters).await? else {
-        login::delay().await;
-        return Ok(refusals::not_logged_in(version));
+    let login = match login::find(app, request, &parameters).await {
+        Err(Unavailable) if endpoint.needs_login() => return Err(Unavailable),
+        Ok(None) if endpoint.needs_login() => {
+            login::delay().await;
+            return Ok(refusals::not_logged_in(app.version()));
+        }
+        login => login.ok().flatten(),
     };
-    if !login.may_view_statistics {
-        return Ok(refusals::not_allowed(version));
+    let standing = standing(app, endpoint, caller, login).await;
+    let mut response = match standing.filter(|standing| !standing.is_answered) {
+        Some(standing) => refusals::too_many_requests(standing.reset_in),
+        None => match (endpoint, login) {
+            (Endpoint::Statistics, Some(login)) => {
+                statistics(app, request, &parameters, login).await?
+            }
+            (Endpoint::StatisticsList, Some(login)) => {
+                listing::answer(app, request, &parameters, login).await?
+            }
+            (Endpoint::Version, _) => info::version(&app.snapshots.borrow())?,
+            (Endpoint::Info, login) => info::details(&app.snapshots.borrow(), login)?,
+            (_, None) => refusals::not_logged_in(app.version()),
+        },
+    };
+    if let Some(standing) = standing {
+        standing.note(&mut response);
     }
-    let shape = match shape(&parameters, app.shape) {
+    Ok(response)
+}
+
+/// Where the caller stands, when the rate of their calls is limited.
+async fn standing(
+    app: &App,
+    endpoint: Endpoint,
+    caller: IpAddr,
+    login: Option<Login>,
+) -> Option<Standing> {
+    if login.is_some_and(|login| login.bypasses_rate_limit) {
+        return None;
+    }
+    // Without the database there is nothing to protect.
+    let limit = app.backend.limits().await.ok()?.rate?;
+    Some(app.rates.count(caller, endpoint, limit, Instant::now()))
+}
+
+async fn statistics(
+    app: &App,
+    request: &Request<Incoming>,
+    parameters: &Parameters,
+    login: Login,
+) -> Result<Response, Unavailable> {
+    if !login.may_view_statistics {
+        return Ok(refusals::not_allowed(app.version()));
+    }
+    let shape = match shape(parameters, app.shape) {
         Ok(shape) => shape,
         Err(text) => return Ok(refusals::invalid_shape(text)),
     };

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::parameters::Parameters;
 use super::respond::Response;
-use super::{App, Limits, Login, Part, Refused, Unavailable, api, login, refusals};
+use super::{App, Limits, Login, Part, Refused, Unavailable, api, refusals};
 use crate::render;
 use crate::statistics::Version;
 
@@ -31,17 +31,7 @@ struct Sent {
 }
 
 /// The answer; what is wrong with a request is told in the order in which Rocket.Chat looks for it.
-pub async fn answer(app: &App, request: &Request<Incoming>) -> Result<Response, Unavailable> {
-    let version = app.version();
-    let parameters = Parameters::of(request);
-    let Some(login) = login::find(app, request, &parameters).await? else {
-        login::delay().await;
-        return Ok(refusals::not_logged_in(version));
-    };
-    list(app, request, &parameters, login).await
-}
-
-async fn list(
+pub async fn answer(
     app: &App,
     request: &Request<Incoming>,
     parameters: &Parameters,
@@ -252,6 +242,7 @@ mod tests {
             default_count: 50,
             most_count: 100,
             allows_infinite_count: true,
+            rate: None,
         };
         assert_eq!(count(None, limits), Ok(Some(50)));
         assert_eq!(count(Some("7"), limits), Ok(Some(7)));

@@ -4,12 +4,23 @@
 use percent_encoding::percent_decode_str;
 
 /// An endpoint of Rocket.Chat that is answered here.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Endpoint {
     /// The statistics document.
     Statistics,
     /// The documents that Rocket.Chat stored.
     StatisticsList,
+    /// The version alone.
+    Version,
+    /// The version, and for some more than that.
+    Info,
+}
+
+impl Endpoint {
+    /// Whether only users of the workspace are answered.
+    pub fn needs_login(self) -> bool {
+        matches!(self, Self::Statistics | Self::StatisticsList)
+    }
 }
 
 /// What a path is about.
@@ -26,9 +37,11 @@ pub enum Place {
 }
 
 /// Every path of an endpoint.
-const ENDPOINTS: [(&str, Endpoint); 2] = [
+const ENDPOINTS: [(&str, Endpoint); 4] = [
     ("/api/v1/statistics", Endpoint::Statistics),
     ("/api/v1/statistics.list", Endpoint::StatisticsList),
+    ("/api/info", Endpoint::Version),
+    ("/api/v1/info", Endpoint::Info),
 ];
 
 /// Paths of all endpoints, for whoever asked for another one.

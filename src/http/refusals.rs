@@ -1,5 +1,7 @@
 //! Answers to requests that are not served, in Rocket.Chat's words where it has some.
 
+use std::time::Duration;
+
 use hyper::{HeaderMap, StatusCode, header};
 use serde_json::{Value, json};
 
@@ -77,6 +79,18 @@ pub fn invalid_shape(text: &str) -> Response {
         "errorType": "error-invalid-shape",
     });
     failure(StatusCode::BAD_REQUEST, &body)
+}
+
+/// More calls than the workspace allows.
+pub fn too_many_requests(reset_in: Duration) -> Response {
+    let seconds = reset_in.as_millis().div_ceil(1000);
+    let body = json!({
+        "success": false,
+        "error": format!(
+            "Error, too many requests. Please slow down. You must wait {seconds} seconds before trying this endpoint again. [error-too-many-requests]"
+        ),
+    });
+    failure(StatusCode::TOO_MANY_REQUESTS, &body)
 }
 
 /// The database does not answer, or was not read yet.

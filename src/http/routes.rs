@@ -5,9 +5,13 @@
 //! | `/` | the landing page |
 //! | `/metrics` (or `--web.telemetry-path`) | the metrics, in the format that is asked for |
 //! | `/api/v1/statistics` | the statistics document, for users with the permission `view-statistics` |
-//! | `/statistics.json` | the same as a download |
+//! | `/api/v1/statistics.list` | the documents that Rocket.Chat stored, for the same users |
+//! | `/api/info`, `/api/v1/info` | the workspace's version |
+//! | `/statistics.json` | the statistics document as a download |
 //! | `/-/healthy` | the process answers |
 //! | `/-/ready` | the database was read at least once |
+
+use std::net::IpAddr;
 
 use hyper::body::Incoming;
 use hyper::{Method, Request, StatusCode};
@@ -18,11 +22,13 @@ use super::{App, api, negotiate, refusals};
 use crate::render;
 
 /// Answers one request.
-pub async fn answer(app: &App, request: &Request<Incoming>) -> Response {
+pub async fn answer(app: &App, request: &Request<Incoming>, caller: IpAddr) -> Response {
     let path = request.uri().path();
     let reads = request.method() == Method::GET || request.method() == Method::HEAD;
     match paths::place(path) {
-        Place::Endpoint(endpoint) if reads => return api::answer(app, request, endpoint).await,
+        Place::Endpoint(endpoint) if reads => {
+            return api::answer(app, request, endpoint, caller).await;
+        }
         Place::Endpoint(_) if request.method() == Method::OPTIONS => {
             return refusals::options(request.headers());
         }
@@ -33,7 +39,7 @@ pub async fn answer(app: &App, request: &Request<Incoming>) -> Response {
     }
     match path {
         "/statistics.json" if reads => {
-            let document = api::answer(app, request, Endpoint::Statistics).await;
+            let document = api::answer(app, request, Endpoint::Statistics, caller).await;
             respond::as_download(document, "statistics.json")
         }
         _ if path == app.telemetry_path && reads => metrics(app, request),

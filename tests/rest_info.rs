@@ -1,0 +1,64 @@
+//! `GET /api/info` and `GET /api/v1/info`.
+
+use mongodb::bson::{DateTime, doc};
+use serde_json::json;
+
+use crate::support::{Exporter, Filled};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn everybody_is_told_the_version_and_an_admin_a_little_more() {
+    let filled = Filled::new().await;
+    let latest = doc! {
+        "createdAt": DateTime::from_millis(DateTime::now().timestamp_millis() + 1000),
+        "version": "7.7.1-rc.0",
+        "tag": "7.7.1",
+        "branch": "HEAD",
+        "apps": { "engineVersion": "1.51.0", "totalInstalled": 1 },
+    };
+    filled
+        .collection("rocketchat_statistics")
+        .insert_one(latest)
+        .await
+        .expect("a document can be stored");
+    let workspace = filled.start(&[]).await;
+    let version = json!({ "version": "7.7.1-rc.0", "success": true });
+    assert_eq!(workspace.exporter.get("/api/info").json(), version);
+    assert_eq!(workspace.exporter.get("/api/info?").json(), version);
+    let info = json!({ "info": { "version": "7.7.1-rc.0" }, "success": true });
+    assert_eq!(workspace.exporter.get("/api/v1/info").json(), info);
+    let plain = workspace.get_as(&workspace.credentials.plain, "/api/v1/info");
+    assert_eq!(plain.json(), info);
+    assert_eq!(
+        workspace.get("/api/v1/info").json(),
+        json!({
+            "info": {
+                "version": "7.7.1-rc.0",
+                "commit": { "tag": "7.7.1", "branch": "HEAD" },
+                "marketplaceApiVersion": "1.51.0",
+            },
+            "success": true,
+        })
+    );
+}
+
+#[test]
+fn a_version_that_is_not_known_is_503_and_a_configured_one_needs_no_database() {
+    let exporter = Exporter::start(&[
+        "--mongodb.uri=mongodb://127.0.0.1:9",
+        "--mongodb.connect-timeout=1s",
+    ]);
+    for path in ["/api/info", "/api/v1/info"] {
+        let answer = exporter.get(path);
+        assert_eq!(answer.status, 503, "{path}");
+        assert_eq!(answer.json()["errorType"], "error-database-unavailable");
+    }
+    let exporter = Exporter::start(&[
+        "--mongodb.uri=mongodb://127.0.0.1:9",
+        "--mongodb.connect-timeout=1s",
+        "--rocketchat.version=3.4.0",
+    ]);
+    assert_eq!(
+        exporter.get("/api/info").json(),
+        json!({ "version": "3.4.0", "success": true })
+    );
+}
