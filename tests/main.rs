@@ -9,6 +9,7 @@ mod host;
 mod metrics;
 mod odd_documents;
 mod outage;
+mod python_client;
 mod rate_limit;
 mod readme;
 mod rest_info;

@@ -75,6 +75,10 @@ pub fn run() -> Result<()> {
         tools::prometheus_client::fetch()?.display()
     );
     println!(
+        "rocketchat_API: {}",
+        tools::rocketchat_api::fetch()?.display()
+    );
+    println!(
         "systemd-analyze: {}",
         tools::systemd_analyze::fetch()?.display()
     );

@@ -1,5 +1,5 @@
 //! The real tools the tests and the demo run: mongod, promtool, Prometheus's Python parser,
-//! systemd-analyze.
+//! Rocket.Chat's Python client, systemd-analyze.
 //!
 //! Each has `find`, which never downloads and is for tests, and `fetch`, which downloads what is absent and is for the
 //! commands. Downloads live in `target/tools` of the workspace, whatever CARGO_TARGET_DIR says, so that every build
@@ -9,6 +9,7 @@ pub mod mongod;
 mod pip;
 pub mod prometheus_client;
 pub mod promtool;
+pub mod rocketchat_api;
 pub mod systemd_analyze;
 
 use std::ffi::OsStr;
