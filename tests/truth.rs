@@ -81,6 +81,37 @@ async fn every_field_equals_what_rocket_chat_3_4_0_answered() {
     agree(&exporter, &expected);
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn the_list_equals_what_rocket_chat_3_4_0_answered() {
+    let Some(truth) = dump::truth() else {
+        eprintln!("not compared: the dump of a real workspace does not lie beside the project");
+        return;
+    };
+    let alpha = truth.join("alpha");
+    let read = |name: &str| std::fs::read(alpha.join(name)).expect("the capture is complete");
+    let expected = object(&read("statistics-list.json"));
+    let tokens = object(&read("tokens.json"));
+    let admin = |name: &str| tokens["admin"][name].as_str().expect("the admin has it");
+
+    let database = fresh_database().await;
+    dump::load(&alpha.join("dump"), &database).await;
+    let exporter = Exporter::on(&uri_of(&database), &["--rocketchat.version=3.4.0"]);
+    let answer = exporter.request(
+        "GET",
+        "/api/v1/statistics.list",
+        &[
+            ("X-Auth-Token", admin("authToken")),
+            ("X-User-Id", admin("userId")),
+        ],
+    );
+    let answered = object(&answer.body);
+    for key in ["count", "offset", "total", "success"] {
+        assert_eq!(answered[key], expected[key], "{key}");
+    }
+    let documents = |answer: &Map<String, Value>| answer["statistics"].as_array().cloned();
+    assert_eq!(documents(&answered), documents(&expected));
+}
+
 /// The metrics say the same, where their definition is that of 3.4.0.
 fn agree(exporter: &Exporter, expected: &Map<String, Value>) {
     for (series, key) in [
