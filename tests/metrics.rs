@@ -1,85 +1,35 @@
 //! `/metrics`: formats, encodings, order, and the paths around it.
 
 use std::io::Read;
-use std::process::{Command, Stdio};
 
-use xtask::tools;
-use xtask::workspace::{self, Size};
-
-use crate::support::{Exporter, eventually, fresh_database, uri_of};
+use crate::support::{
+    Exporter, complaint_of_promtool, complaint_of_strict_parser, eventually,
+    exporter_on_a_workspace, fresh_database, uri_of,
+};
 
 const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 const CLASSIC: &str = "text/plain; version=0.0.4; charset=utf-8";
 
-async fn on_a_workspace() -> Exporter {
-    let database = fresh_database().await;
-    workspace::fill(&database, &Size::small(), mongodb::bson::DateTime::now())
-        .await
-        .expect("the workspace can be made");
-    // Long intervals: what is read does not change while a test compares two answers.
-    let exporter = Exporter::on(
-        &uri_of(&database),
-        &[
-            "--collection.fast-interval=1h",
-            "--collection.normal-interval=1h",
-            "--collection.slow-interval=1h",
-        ],
-    );
-    eventually("all collectors succeed", || {
-        exporter.all_collectors_succeeded().then_some(())
-    })
-    .await;
-    exporter
-}
-
-/// Gives a text to a program and returns what it said when it did not like it.
-fn complaint(program: &mut Command, text: &[u8]) -> Option<String> {
-    let mut file = tempfile::tempfile().expect("a file can be made");
-    std::io::Write::write_all(&mut file, text).expect("the file can be written");
-    std::io::Seek::rewind(&mut file).expect("the file can be read");
-    let output = program
-        .stdin(Stdio::from(file))
-        .output()
-        .expect("the program runs");
-    let said = [output.stdout, output.stderr].concat();
-    (!output.status.success()).then(|| String::from_utf8_lossy(&said).into_owned())
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn the_classic_format_passes_promtool() {
-    let exporter = on_a_workspace().await;
+    let exporter = exporter_on_a_workspace(&[]).await;
     let answer = exporter.get("/metrics");
     assert_eq!(answer.header("content-type"), CLASSIC);
-    let promtool = tools::promtool::find().expect("promtool is there");
-    let complaint = complaint(
-        Command::new(promtool).args(["check", "metrics"]),
-        &answer.body,
-    );
-    assert_eq!(complaint, None);
+    assert_eq!(complaint_of_promtool(&answer.body), None);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn openmetrics_passes_the_strict_parser_of_prometheus_client() {
-    let exporter = on_a_workspace().await;
+    let exporter = exporter_on_a_workspace(&[]).await;
     let answer = exporter.request("GET", "/metrics", &[("Accept", OPENMETRICS)]);
     assert_eq!(answer.header("content-type"), OPENMETRICS);
-    let parse = "import sys\n\
-        from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse\n\
-        families = list(parse(sys.stdin.read()))\n\
-        assert len(families) > 60, len(families)";
-    let modules = tools::prometheus_client::find().expect("prometheus_client is there");
-    let complaint = complaint(
-        Command::new("python3")
-            .args(["-c", parse])
-            .env("PYTHONPATH", modules),
-        &answer.body,
-    );
+    let complaint = complaint_of_strict_parser(&answer.body, "len(families) > 60");
     assert_eq!(complaint, None);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn both_formats_have_the_same_samples_in_the_same_order_every_time() {
-    let exporter = on_a_workspace().await;
+    let exporter = exporter_on_a_workspace(&[]).await;
     let samples = |accept: &str| -> Vec<String> {
         exporter
             .request("GET", "/metrics", &[("Accept", accept)])
@@ -96,7 +46,7 @@ async fn both_formats_have_the_same_samples_in_the_same_order_every_time() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn gzip_holds_the_same_bytes() {
-    let exporter = on_a_workspace().await;
+    let exporter = exporter_on_a_workspace(&[]).await;
     for accept in [OPENMETRICS, CLASSIC] {
         let plain = exporter.request("GET", "/metrics", &[("Accept", accept)]);
         let headers = [("Accept", accept), ("Accept-Encoding", "gzip")];

@@ -2,6 +2,7 @@
 
 pub mod dump;
 mod exporter;
+mod formats;
 mod golden;
 mod workspace;
 
@@ -11,8 +12,10 @@ use std::time::{Duration, Instant};
 
 use mongodb::{Client, Database};
 use xtask::mongod::{Mongod, Options};
+use xtask::workspace::{Size, fill};
 
 pub use exporter::{Answer, Exporter};
+pub use formats::{complaint_of_promtool, complaint_of_strict_parser};
 pub use golden::assert_golden;
 pub use workspace::{Filled, Workspace};
 
@@ -55,6 +58,26 @@ pub fn uri_of(database: &Database) -> String {
         shared_mongod().uri().trim_end_matches('/'),
         database.name()
     )
+}
+
+/// An exporter that has read a small made-up workspace, and reads it again after an hour at the earliest: so nothing
+/// changes while a test compares two answers.
+pub async fn exporter_on_a_workspace(arguments: &[&str]) -> Exporter {
+    let database = fresh_database().await;
+    fill(&database, &Size::small(), mongodb::bson::DateTime::now())
+        .await
+        .expect("the workspace can be made");
+    let intervals = [
+        "--collection.fast-interval=1h",
+        "--collection.normal-interval=1h",
+        "--collection.slow-interval=1h",
+    ];
+    let exporter = Exporter::on(&uri_of(&database), &[&intervals, arguments].concat());
+    eventually("all collectors succeed", || {
+        exporter.all_collectors_succeeded().then_some(())
+    })
+    .await;
+    exporter
 }
 
 /// Waits until `look` sees something, and fails with what was awaited when it never does.
