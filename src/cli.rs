@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use clap::builder::BoolishValueParser;
 use clap::{Arg, CommandFactory, Parser, ValueEnum};
 
 use crate::render::document::Shape;
@@ -144,6 +145,14 @@ pub struct Cli {
         value_parser = telemetry_path
     )]
     pub telemetry_path: String,
+
+    /// Show the metrics under the names of Rocket.Chat's built-in exporter besides, where they can be told from outside.
+    #[arg(
+        long = "compat-metrics",
+        env = "ROCKETCHAT_EXPORTER_COMPAT_METRICS",
+        value_parser = BoolishValueParser::new()
+    )]
+    pub compat_metrics: bool,
 
     /// How the statistics document is wrapped, unless a request says `?shape=`.
     #[arg(

@@ -11,6 +11,7 @@ use thiserror::Error;
 
 use crate::cli::Cli;
 use crate::clock::Clock;
+use crate::render::Names;
 use crate::render::document::Shape;
 use crate::sampler::Intervals;
 use crate::secret::Secret;
@@ -40,6 +41,8 @@ pub struct Config {
     pub listen_address: String,
     /// Where the metrics are.
     pub telemetry_path: String,
+    /// Which names the metrics have.
+    pub names: Names,
     /// How the statistics document is wrapped.
     pub shape: Shape,
     /// The version that it imitates, when it is not found out.
@@ -138,6 +141,11 @@ impl Config {
             },
             listen_address: cli.listen_address,
             telemetry_path: cli.telemetry_path,
+            names: if cli.compat_metrics {
+                Names::WithBuiltIn
+            } else {
+                Names::Own
+            },
             shape: cli.shape.into(),
             version: cli.rocketchat_version,
             timezone,

@@ -23,6 +23,15 @@ pub struct Exposition {
     pub classic: Body,
 }
 
+/// Which names the metrics have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Names {
+    /// The exporter's own.
+    Own,
+    /// Those of Rocket.Chat's built-in exporter besides.
+    WithBuiltIn,
+}
+
 /// A body as it is, and compressed.
 #[derive(Debug, Clone)]
 pub struct Body {
@@ -34,8 +43,8 @@ pub struct Body {
 
 impl Exposition {
     /// Renders everything that a scrape may ask for.
-    pub fn of(snapshot: &Snapshot) -> Self {
-        let openmetrics = openmetrics::render(snapshot);
+    pub fn of(snapshot: &Snapshot, names: Names) -> Self {
+        let openmetrics = openmetrics::render(snapshot, names);
         let classic = classic::from_openmetrics(&openmetrics);
         Self {
             openmetrics: Body::of(openmetrics),

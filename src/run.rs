@@ -12,7 +12,7 @@ use crate::config::Config;
 use crate::http::{
     self, Answer, App, Backend, Credentials, Limits, Login, RateLimit, Rates, Refused, Unavailable,
 };
-use crate::render::Exposition;
+use crate::render::{Exposition, Names};
 use crate::sampler::Sampler;
 use crate::sources::{self, Mongo, SourceError, Sources};
 use crate::statistics::{Snapshot, Value};
@@ -27,6 +27,7 @@ pub async fn run(config: Config, listener: TcpListener, shutdown: impl Future<Ou
         intervals,
         listen_address: _,
         telemetry_path,
+        names,
         shape,
         version,
         timezone,
@@ -37,7 +38,7 @@ pub async fn run(config: Config, listener: TcpListener, shutdown: impl Future<Ou
     let mongo = Arc::new(Mongo::new(mongo, clock, timezone.clone(), license));
     let sources = Arc::new(Sources::new(Arc::clone(&mongo), clock));
     let sampler = Sampler::start(sources, intervals, clock, version, &mut tasks);
-    let expositions = render_snapshots(sampler.snapshots(), &mut tasks);
+    let expositions = render_snapshots(sampler.snapshots(), names, &mut tasks);
     let app = Arc::new(App {
         expositions,
         snapshots: sampler.snapshots(),
@@ -61,14 +62,15 @@ pub async fn run(config: Config, listener: TcpListener, shutdown: impl Future<Ou
 /// Renders each new snapshot once, however often it is scraped.
 fn render_snapshots(
     mut snapshots: watch::Receiver<Arc<Snapshot>>,
+    names: Names,
     tasks: &mut JoinSet<()>,
 ) -> watch::Receiver<Arc<Exposition>> {
-    let first = Exposition::of(&snapshots.borrow_and_update());
+    let first = Exposition::of(&snapshots.borrow_and_update(), names);
     let (publish, expositions) = watch::channel(Arc::new(first));
     tasks.spawn(async move {
         while snapshots.changed().await.is_ok() {
             let snapshot = Arc::clone(&snapshots.borrow_and_update());
-            publish.send_replace(Arc::new(Exposition::of(&snapshot)));
+            publish.send_replace(Arc::new(Exposition::of(&snapshot, names)));
         }
     });
     expositions

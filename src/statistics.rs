@@ -11,6 +11,7 @@ mod activity;
 mod administration;
 mod apps;
 mod calls;
+mod compat;
 mod connections;
 mod contacts;
 mod document;
@@ -42,6 +43,7 @@ pub use activity::Activity;
 pub use administration::Administration;
 pub use apps::Apps;
 pub use calls::{CONFERENCES, Calls, VoiceCalls};
+pub use compat::{COMPAT, visit_compat_samples};
 pub use connections::Connections;
 pub use contacts::{Contacts, Source, SourceContacts, Verification};
 pub use document::TOP_LEVEL_ORDER;
@@ -115,6 +117,8 @@ pub enum Quantity {
     State,
     /// Identity in labels, with the value 1; the name ends in `_info`.
     Info,
+    /// Anything, under a name of the built-in exporter whose ending says nothing about it.
+    Untyped,
 }
 
 /// The value of one series: the values of the family's labels, in their order, and the number.

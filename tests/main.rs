@@ -2,6 +2,7 @@
 
 mod architecture;
 mod command_line;
+mod compat;
 mod connecting;
 mod database;
 mod definitions;

@@ -9,10 +9,13 @@ use prometheus_client::encoding::{DescriptorEncoder, MetricEncoder, NoLabelSet, 
 use prometheus_client::metrics::MetricType;
 use prometheus_client::registry::{Registry, Unit};
 
-use crate::statistics::{EXPORTER, MetricRow, Quantity, SECTIONS, Sample, Snapshot};
+use super::Names;
+use crate::statistics::{
+    EXPORTER, MetricRow, Quantity, SECTIONS, Sample, Snapshot, visit_compat_samples,
+};
 
 /// The whole exposition of a snapshot.
-pub fn render(snapshot: &Snapshot) -> String {
+pub fn render(snapshot: &Snapshot, names: Names) -> String {
     let mut families = Vec::new();
     for metric in EXPORTER {
         let samples = metric.samples(snapshot);
@@ -22,6 +25,9 @@ pub fn render(snapshot: &Snapshot) -> String {
     }
     for section in SECTIONS {
         section.visit_samples(snapshot, &mut |row, samples| families.push((row, samples)));
+    }
+    if names == Names::WithBuiltIn {
+        visit_compat_samples(snapshot, &mut |row, samples| families.push((row, samples)));
     }
     write(families)
 }
@@ -116,6 +122,7 @@ impl Shape {
             }
             Quantity::SecondsTotal => (MetricType::Counter, Some(Unit::Seconds), "_seconds_total"),
             Quantity::Info => (MetricType::Info, None, "_info"),
+            Quantity::Untyped => (MetricType::Unknown, None, ""),
         };
         Self { kind, unit, ending }
     }
@@ -181,13 +188,15 @@ mod tests {
                 vec![Sample::of("x", 1.0)],
             ),
             (row("d_bytes", Quantity::Bytes, &[]), one(-7.0)),
+            (row("e_total", Quantity::Untyped, &[]), one(2.0)),
         ];
         assert_eq!(
             write(families),
             "# TYPE a_seconds counter\n# UNIT a_seconds seconds\n# HELP a_seconds Help.\na_seconds_total 1.5\n\
              # TYPE b counter\n# HELP b Help.\nb_total 3\n\
              # TYPE c info\n# HELP c Help.\nc_info{v=\"x\"} 1\n\
-             # TYPE d_bytes gauge\n# UNIT d_bytes bytes\n# HELP d_bytes Help.\nd_bytes -7\n# EOF\n"
+             # TYPE d_bytes gauge\n# UNIT d_bytes bytes\n# HELP d_bytes Help.\nd_bytes -7\n\
+             # TYPE e_total unknown\n# HELP e_total Help.\ne_total 2\n# EOF\n"
         );
     }
 

@@ -1,6 +1,6 @@
 //! The reference: every metric and every field of the document, as Markdown. The README holds a copy.
 
-use crate::statistics::{EXPORTER, FieldRow, MetricRow, Quantity, SECTIONS};
+use crate::statistics::{COMPAT, EXPORTER, FieldRow, MetricRow, Quantity, SECTIONS};
 
 /// The whole reference.
 pub fn markdown() -> String {
@@ -27,6 +27,8 @@ pub fn markdown() -> String {
         .map(crate::statistics::Metric::row)
         .collect();
     metrics(&mut text, &own);
+    line(&mut text, &["### The built-in exporter's names\n"]);
+    compat(&mut text);
     text.truncate(text.trim_end().len());
     text.push('\n');
     text
@@ -36,16 +38,11 @@ fn metrics(text: &mut String, rows: &[MetricRow]) {
     line(text, &["| Metric | Type | Meaning | Source |"]);
     line(text, &["|---|---|---|---|"]);
     for row in rows {
-        let labels = match row.labels {
-            [] => String::new(),
-            labels => format!("{{{}}}", labels.join(", ")),
-        };
         line(
             text,
             &[
                 "| `",
-                row.name,
-                &labels,
+                &named(row),
                 "` | ",
                 kind(row.quantity),
                 " | ",
@@ -92,10 +89,42 @@ fn fields(text: &mut String, rows: &[FieldRow]) {
     text.push('\n');
 }
 
+fn compat(text: &mut String) {
+    line(
+        text,
+        &[
+            "With `--compat-metrics`, and without a type. A field is the one of the statistics document, read fresh.\n",
+        ],
+    );
+    line(text, &["| Metric | Meaning | Field or source |"]);
+    line(text, &["|---|---|---|"]);
+    for metric in COMPAT {
+        let row = metric.row();
+        let source = match metric.field() {
+            Some(path) => format!("`{path}`"),
+            None => row.source.to_owned(),
+        };
+        line(
+            text,
+            &["| `", &named(&row), "` | ", row.help, " | ", &source, " |"],
+        );
+    }
+    text.push('\n');
+}
+
+/// A metric's name with those of its labels.
+fn named(row: &MetricRow) -> String {
+    match row.labels {
+        [] => row.name.to_owned(),
+        labels => format!("{}{{{}}}", row.name, labels.join(", ")),
+    }
+}
+
 fn kind(quantity: Quantity) -> &'static str {
     match quantity {
         Quantity::CountTotal | Quantity::SecondsTotal => "counter",
         Quantity::Info => "info",
+        Quantity::Untyped => "untyped",
         _ => "gauge",
     }
 }

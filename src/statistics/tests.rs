@@ -67,6 +67,7 @@ fn the_ending_of_a_name_agrees_with_the_quantity() {
             ]
             .iter()
             .all(|suffix| !name.ends_with(suffix)),
+            Quantity::Untyped => false,
         };
         assert!(agrees, "{name} is a {:?}", metric.quantity);
     }
