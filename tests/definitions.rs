@@ -2,24 +2,7 @@
 
 use mongodb::bson::{DateTime, Document, doc};
 
-use crate::support::{Exporter, eventually, fresh_database, uri_of};
-
-async fn reading(documents: Vec<(&str, Vec<Document>)>) -> Exporter {
-    let database = fresh_database().await;
-    for (collection, documents) in documents {
-        database
-            .collection(collection)
-            .insert_many(documents)
-            .await
-            .expect("the documents can be inserted");
-    }
-    let exporter = Exporter::on(&uri_of(&database), &[]);
-    eventually("all collectors succeed", || {
-        exporter.all_collectors_succeeded().then_some(())
-    })
-    .await;
-    exporter
-}
+use crate::support::exporter_on;
 
 fn instance(id: &str, heartbeat: DateTime, node: &str) -> Document {
     doc! { "_id": id, "pid": 1, "_updatedAt": heartbeat, "extraInformation": { "nodeVersion": node } }
@@ -37,7 +20,7 @@ fn session(user: &str, instances: &[&str]) -> Document {
 async fn connected_people_are_no_bots_and_hang_on_live_instances() {
     let now = DateTime::now();
     let later = DateTime::from_millis(now.timestamp_millis() + 3_600_000);
-    let exporter = reading(vec![
+    let exporter = exporter_on(vec![
         (
             "instances",
             vec![
@@ -90,7 +73,7 @@ async fn agents_are_available_and_conversations_wait_as_operators_mean_it() {
         }
     };
     let began = DateTime::from_millis(1_700_000_000_000);
-    let exporter = reading(vec![
+    let exporter = exporter_on(vec![
         (
             "users",
             vec![

@@ -2,25 +2,7 @@
 
 use mongodb::bson::{Bson, DateTime, Decimal128, Document, doc};
 
-use crate::support::{Exporter, eventually, fresh_database, uri_of};
-
-/// The exporter on a database with the given documents, after every collector has read it.
-async fn reading(documents: Vec<(&str, Vec<Document>)>) -> Exporter {
-    let database = fresh_database().await;
-    for (collection, documents) in documents {
-        database
-            .collection(collection)
-            .insert_many(documents)
-            .await
-            .expect("the documents can be inserted");
-    }
-    let exporter = Exporter::on(&uri_of(&database), &[]);
-    eventually("all collectors succeed", || {
-        exporter.all_collectors_succeeded().then_some(())
-    })
-    .await;
-    exporter
-}
+use crate::support::{Exporter, eventually, exporter_on, fresh_database, uri_of};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn counters_that_are_no_numbers_add_nothing_and_are_counted() {
@@ -45,7 +27,7 @@ async fn counters_that_are_no_numbers_add_nothing_and_are_counted() {
         .map(|msgs| doc! { "t": "c", "msgs": msgs })
         .collect();
     rooms.push(doc! { "t": "c" });
-    let exporter = reading(vec![("rocketchat_room", rooms)]).await;
+    let exporter = exporter_on(vec![("rocketchat_room", rooms)]).await;
     let value = |series: &str| exporter.value(series);
     assert_eq!(value("rocketchat_rooms{kind=\"channel\"}"), Some(15.0));
     assert_eq!(
@@ -66,7 +48,7 @@ async fn rooms_of_unknown_kinds_and_odd_parents_are_counted_once() {
         doc! { "t": 7, "msgs": 32 },
         doc! { "msgs": 64 },
     ];
-    let exporter = reading(vec![("rocketchat_room", rooms)]).await;
+    let exporter = exporter_on(vec![("rocketchat_room", rooms)]).await;
     assert_eq!(exporter.value("rocketchat_discussions"), Some(4.0));
     assert_eq!(
         exporter.value("rocketchat_rooms{kind=\"other\"}"),
@@ -90,7 +72,7 @@ async fn users_without_the_usual_fields_are_counted_as_what_they_are() {
         doc! { "active": true, "type": "app", "roles": ["guest"], "lastLogin": f64::NAN },
         doc! { "active": true, "federated": true, "isRemote": true },
     ];
-    let exporter = reading(vec![("users", users)]).await;
+    let exporter = exporter_on(vec![("users", users)]).await;
     let accounts = |kind: &str, state: &str| {
         exporter.value(&format!(
             "rocketchat_accounts{{kind=\"{kind}\",state=\"{state}\"}}"
@@ -132,7 +114,7 @@ async fn odd_uploads_sessions_and_instances_do_not_spoil_their_sections() {
         doc! { "_id": "later", "pid": -1, "_updatedAt": DateTime::from_millis(9_000_000_000_000) },
         doc! { "_id": "live", "pid": 1.0, "_updatedAt": DateTime::now(), "_createdAt": Bson::Null },
     ];
-    let exporter = reading(vec![
+    let exporter = exporter_on(vec![
         ("rocketchat_uploads", uploads),
         ("rocketchat_sessions", sessions),
         ("instances", instances),
@@ -152,7 +134,7 @@ async fn odd_settings_and_stored_documents_are_shown_as_they_are() {
     ];
     let stored = vec![doc! { "createdAt": "never", "version": 7, "os": "Linux", "settings": 1 }];
     let migrations = vec![doc! { "_id": "control", "version": "old", "locked": 1 }];
-    let exporter = reading(vec![
+    let exporter = exporter_on(vec![
         ("rocketchat_settings", settings),
         ("rocketchat_statistics", stored),
         ("migrations", migrations),
@@ -165,7 +147,7 @@ async fn odd_settings_and_stored_documents_are_shown_as_they_are() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_empty_database_has_zeros_where_things_are_counted_and_gaps_elsewhere() {
-    let exporter = reading(Vec::new()).await;
+    let exporter = exporter_on(Vec::new()).await;
     assert_eq!(
         exporter.value("rocketchat_users{presence=\"offline\"}"),
         Some(0.0)
@@ -182,7 +164,7 @@ async fn an_empty_database_has_zeros_where_things_are_counted_and_gaps_elsewhere
 #[tokio::test(flavor = "multi_thread")]
 async fn without_its_index_what_needs_the_messages_is_left_out_and_told() {
     let messages = vec![doc! { "ts": DateTime::now(), "tcount": 3 }];
-    let exporter = reading(vec![("rocketchat_message", messages)]).await;
+    let exporter = exporter_on(vec![("rocketchat_message", messages)]).await;
     assert_eq!(exporter.value("rocketchat_messages"), Some(1.0));
     assert_eq!(exporter.value("rocketchat_threads"), None);
     for key in ["ts", "tcount", "t", "pinned", "starred._id"] {

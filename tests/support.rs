@@ -10,6 +10,7 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
+use mongodb::bson::Document;
 use mongodb::{Client, Database};
 use xtask::mongod::{Mongod, Options};
 use xtask::workspace::{Size, fill};
@@ -93,4 +94,22 @@ pub async fn eventually<T>(awaited: &str, mut look: impl FnMut() -> Option<T>) -
         );
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
+}
+
+/// The exporter on a database with the given documents, after every collector has read it.
+pub async fn exporter_on(documents: Vec<(&str, Vec<Document>)>) -> Exporter {
+    let database = fresh_database().await;
+    for (collection, documents) in documents {
+        database
+            .collection(collection)
+            .insert_many(documents)
+            .await
+            .expect("the documents can be inserted");
+    }
+    let exporter = Exporter::on(&uri_of(&database), &[]);
+    eventually("all collectors succeed", || {
+        exporter.all_collectors_succeeded().then_some(())
+    })
+    .await;
+    exporter
 }

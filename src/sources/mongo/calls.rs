@@ -11,9 +11,6 @@ use crate::statistics::{CONFERENCES, Calls, VoiceCalls};
 
 const CONFERENCE: &str = "rocketchat_video_conference";
 
-/// Milliseconds of a day.
-const DAY: i64 = 86_400_000;
-
 /// A call that lasted less, in seconds, has failed.
 const SHORTEST: i32 = 5;
 
@@ -75,7 +72,7 @@ async fn voice(question: &Question<'_>) -> Result<[VoiceCalls; 4], SourceError> 
         ("day", Some(1)),
     ] {
         let period = days.map_or_else(Document::new, |days| {
-            doc! { "startedAt": { "$gte": DateTime::from_millis(now - days * DAY) } }
+            doc! { "startedAt": { "$gte": DateTime::from_millis(now - days * convert::DAY) } }
         });
         facets.insert(name, period_of_calls(period));
     }

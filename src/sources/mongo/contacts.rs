@@ -8,9 +8,6 @@ use crate::statistics::{Contacts, Source, SourceContacts, Verification};
 
 const ROOMS: &str = "rocketchat_room";
 
-/// Milliseconds of a day.
-const DAY: i64 = 86_400_000;
-
 pub async fn read(question: &Question<'_>) -> Result<Contacts, SourceError> {
     let sources = vec![
         doc! { "$match": { "t": "l", "source": { "$exists": true } } },
@@ -45,7 +42,7 @@ async fn periods(question: &Question<'_>) -> Result<Document, SourceError> {
         .unwrap_or_default();
     let within = |days: i64| {
         doc! { "ts": {
-            "$gte": DateTime::from_millis(now - days * DAY),
+            "$gte": DateTime::from_millis(now - days * convert::DAY),
             "$lt": DateTime::from_millis(now),
         } }
     };

@@ -13,6 +13,9 @@ const MAX_SAFE_INTEGER: i64 = (1 << 53) - 1;
 /// The last instant that JavaScript's dates can tell, in milliseconds; the first is its negative.
 const MAX_DATE: i64 = 8_640_000_000_000_000;
 
+/// Milliseconds of a day, as dates count them.
+pub const DAY: i64 = 86_400_000;
+
 /// A duration for `maxTimeMS`, at least one millisecond because zero means no limit.
 pub fn milliseconds(duration: Duration) -> i64 {
     i64::try_from(duration.as_millis())
