@@ -1,130 +1,36 @@
 //! What the user typed: flags and their environment twins. No file is read and nothing is connected here.
 
 use std::path::PathBuf;
-use std::time::Duration;
 
-use clap::builder::BoolishValueParser;
-use clap::{Arg, CommandFactory, Parser, ValueEnum};
+use clap::{Arg, Command, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
 
-use crate::render::document::Shape;
-use crate::statistics::{Timestamp, Version};
+use crate::options::WorkspaceOptions;
+use crate::statistics::Timestamp;
+
+/// The program's name.
+const NAME: &str = "rocketchat-exporter";
 
 /// Prometheus exporter for Rocket.Chat: fresh usage counters from MongoDB, host statistics, and the legacy statistics
 /// JSON. It only reads.
-#[derive(Debug, Parser)]
-#[command(version, max_term_width = 100)]
+#[derive(Debug, Clone, Parser)]
+#[command(name = "rocketchat-exporter", version, max_term_width = 100)]
 pub struct Cli {
-    /// Connection string of the workspace's MongoDB.
-    ///
-    /// Others on the machine can see flags, so keep one with a password in a file or in the environment.
-    /// [default: mongodb://localhost:27017]
-    #[arg(
-        long = "mongodb.uri",
-        env = "ROCKETCHAT_EXPORTER_MONGODB_URI",
-        value_name = "URI",
-        hide_env_values = true,
-        conflicts_with = "mongodb_uri_file"
-    )]
-    pub mongodb_uri: Option<String>,
+    /// Settings of the workspace; with several of them in the file, what they have in common.
+    #[command(flatten)]
+    pub workspace: WorkspaceOptions,
 
-    /// File that holds the connection string.
+    /// Configuration file in YAML: the settings of one or several workspaces.
     #[arg(
-        long = "mongodb.uri-file",
-        env = "ROCKETCHAT_EXPORTER_MONGODB_URI_FILE",
+        long = "config.file",
+        env = "ROCKETCHAT_EXPORTER_CONFIG_FILE",
         value_name = "FILE"
     )]
-    pub mongodb_uri_file: Option<PathBuf>,
+    pub config_file: Option<PathBuf>,
 
-    /// File that holds the password of the user that the connection string names, without any encoding.
-    ///
-    /// The variable ROCKETCHAT_EXPORTER_MONGODB_PASSWORD may hold it instead.
-    #[arg(
-        long = "mongodb.password-file",
-        env = "ROCKETCHAT_EXPORTER_MONGODB_PASSWORD_FILE",
-        value_name = "FILE"
-    )]
-    pub mongodb_password_file: Option<PathBuf>,
-
-    /// Name of the workspace's database.
-    ///
-    /// [default: the one in the connection string, else the one that has Rocket.Chat's collections]
-    #[arg(
-        long = "mongodb.database",
-        env = "ROCKETCHAT_EXPORTER_MONGODB_DATABASE",
-        value_name = "NAME"
-    )]
-    pub mongodb_database: Option<String>,
-
-    /// How long one query may run on the server.
-    #[arg(
-        long = "mongodb.query-timeout",
-        env = "ROCKETCHAT_EXPORTER_MONGODB_QUERY_TIMEOUT",
-        value_name = "DURATION",
-        default_value = "30s",
-        value_parser = duration
-    )]
-    pub mongodb_query_timeout: Duration,
-
-    /// How long to wait for a server that can be asked.
-    #[arg(
-        long = "mongodb.connect-timeout",
-        env = "ROCKETCHAT_EXPORTER_MONGODB_CONNECT_TIMEOUT",
-        value_name = "DURATION",
-        default_value = "5s",
-        value_parser = duration
-    )]
-    pub mongodb_connect_timeout: Duration,
-
-    /// Connections for queries, to each server; one more watches the server's state.
-    #[arg(
-        long = "mongodb.max-connections",
-        env = "ROCKETCHAT_EXPORTER_MONGODB_MAX_CONNECTIONS",
-        value_name = "NUMBER",
-        default_value_t = 2,
-        value_parser = clap::value_parser!(u32).range(1..=100)
-    )]
-    pub mongodb_max_connections: u32,
-
-    /// How often the fast tier is read: presence, instances, the host.
-    #[arg(
-        long = "collection.fast-interval",
-        env = "ROCKETCHAT_EXPORTER_COLLECTION_FAST_INTERVAL",
-        value_name = "DURATION",
-        default_value = "15s",
-        value_parser = duration
-    )]
-    pub fast_interval: Duration,
-
-    /// How often the normal tier is read: users, rooms, messages, settings.
-    #[arg(
-        long = "collection.normal-interval",
-        env = "ROCKETCHAT_EXPORTER_COLLECTION_NORMAL_INTERVAL",
-        value_name = "DURATION",
-        default_value = "1m",
-        value_parser = duration
-    )]
-    pub normal_interval: Duration,
-
-    /// How often the slow tier is read: sizes of uploads, sessions of past days.
-    #[arg(
-        long = "collection.slow-interval",
-        env = "ROCKETCHAT_EXPORTER_COLLECTION_SLOW_INTERVAL",
-        value_name = "DURATION",
-        default_value = "15m",
-        value_parser = duration
-    )]
-    pub slow_interval: Duration,
-
-    /// Greatest part of the time that one collector may spend reading; the interval of one that would take more is
-    /// stretched.
-    #[arg(
-        long = "collection.max-share",
-        env = "ROCKETCHAT_EXPORTER_COLLECTION_MAX_SHARE",
-        value_name = "RATIO",
-        default_value = "0.01",
-        value_parser = share
-    )]
-    pub max_share: f64,
+    /// Check all settings and files, say what is wrong with them, and exit.
+    #[arg(long = "config.check")]
+    pub config_check: bool,
 
     /// Address and port to serve on; `:9459` means every address of the machine.
     #[arg(
@@ -145,56 +51,6 @@ pub struct Cli {
         value_parser = telemetry_path
     )]
     pub telemetry_path: String,
-
-    /// Show the metrics under the names of Rocket.Chat's built-in exporter besides, where they can be told from outside.
-    #[arg(
-        long = "compat-metrics",
-        env = "ROCKETCHAT_EXPORTER_COMPAT_METRICS",
-        value_parser = BoolishValueParser::new()
-    )]
-    pub compat_metrics: bool,
-
-    /// How the statistics document is wrapped, unless a request says `?shape=`.
-    #[arg(
-        long = "statistics.shape",
-        env = "ROCKETCHAT_EXPORTER_STATISTICS_SHAPE",
-        value_name = "SHAPE",
-        value_enum,
-        default_value_t = ShapeArgument::Nested
-    )]
-    pub shape: ShapeArgument,
-
-    /// Version of Rocket.Chat that the statistics document imitates.
-    ///
-    /// [default: the one that the newest stored document names]
-    #[arg(
-        long = "rocketchat.version",
-        env = "ROCKETCHAT_EXPORTER_ROCKETCHAT_VERSION",
-        value_name = "VERSION"
-    )]
-    pub rocketchat_version: Option<Version>,
-
-    /// Time zone of the Rocket.Chat server, such as `America/Sao_Paulo`: its days are those of the session statistics.
-    ///
-    /// [default: the zone of this machine]
-    #[arg(
-        long = "rocketchat.timezone",
-        env = "ROCKETCHAT_EXPORTER_ROCKETCHAT_TIMEZONE",
-        value_name = "ZONE"
-    )]
-    pub rocketchat_timezone: Option<String>,
-
-    /// Modules that the workspace's license grants, such as `livechat-enterprise,auditing`; `*` means all of them.
-    ///
-    /// Settings that need a module count with their other value without it, as in Rocket.Chat.
-    /// [default: none]
-    #[arg(
-        long = "rocketchat.license-modules",
-        env = "ROCKETCHAT_EXPORTER_ROCKETCHAT_LICENSE_MODULES",
-        value_name = "MODULES",
-        value_delimiter = ','
-    )]
-    pub license_modules: Vec<String>,
 
     /// Instant that counts as now, such as `2026-11-21T00:16:51Z`: for looking at a database dump of a past day.
     #[arg(
@@ -228,26 +84,78 @@ pub struct Cli {
     /// Print every metric and every field of the statistics document, as Markdown, and exit.
     #[arg(long = "print-statistics")]
     pub print_statistics: bool,
+
+    /// Something else than to serve.
+    #[command(subcommand)]
+    pub task: Option<Task>,
 }
 
-/// How the statistics document is wrapped.
+/// What is done instead of serving.
+#[derive(Debug, Clone, Subcommand)]
+pub enum Task {
+    /// Read everything once, print it, and exit
+    Statistics {
+        /// How it is printed.
+        #[arg(long, value_name = "FORMAT", value_enum, default_value_t = Format::Json)]
+        format: Format,
+
+        /// The workspace, where the configuration file has several.
+        #[arg(long, value_name = "NAME")]
+        workspace: Option<String>,
+    },
+    /// Print a script that completes commands in a shell
+    Completions {
+        /// The shell.
+        shell: Shell,
+    },
+    /// Print the manual page
+    Man,
+}
+
+/// How statistics are printed.
 #[derive(Debug, Clone, Copy, ValueEnum)]
-pub enum ShapeArgument {
-    /// `{"statistics": {...}, "success": true}`, as before 3.0.
-    Nested,
-    /// The document itself with `success` in it, as from 3.0 on.
-    Flat,
-    /// As the workspace's version has it.
-    Version,
+pub enum Format {
+    /// The statistics document, as `/api/v1/statistics` answers it.
+    Json,
+    /// The metrics, as `/metrics` shows them.
+    Openmetrics,
+    /// Each field of the document on a line of its own.
+    Table,
 }
 
-impl From<ShapeArgument> for Shape {
-    fn from(argument: ShapeArgument) -> Self {
-        match argument {
-            ShapeArgument::Nested => Self::Nested,
-            ShapeArgument::Flat => Self::Flat,
-            ShapeArgument::Version => Self::Version,
-        }
+impl Cli {
+    /// What was typed; when that cannot be understood, says so and ends the process.
+    #[must_use]
+    pub fn read() -> Self {
+        let matches = Self::whole().get_matches();
+        Self::from_arg_matches(&matches).unwrap_or_else(|error| error.exit())
+    }
+
+    /// The command with its flags, which may stand before and after the name of a task.
+    #[must_use]
+    pub fn whole() -> Command {
+        let answered_at_once = ["help", "version"];
+        Self::command().mut_args(|argument| {
+            let is_global = !answered_at_once.contains(&argument.get_id().as_str());
+            argument.global(is_global)
+        })
+    }
+
+    /// The shell's script.
+    #[must_use]
+    pub fn completions(shell: Shell) -> Vec<u8> {
+        let mut script = Vec::new();
+        clap_complete::generate(shell, &mut Self::whole(), NAME, &mut script);
+        script
+    }
+
+    /// The manual page, in roff.
+    #[must_use]
+    pub fn manual() -> Vec<u8> {
+        let mut page = Vec::new();
+        let written = clap_mangen::Man::new(Self::command()).render(&mut page);
+        debug_assert!(written.is_ok(), "writing into memory cannot fail");
+        page
     }
 }
 
@@ -277,7 +185,10 @@ pub enum LogFormat {
 #[must_use]
 pub fn configuration_reference() -> String {
     let mut table = "| Flag and variable | Default | Meaning |\n|---|---|---|\n".to_owned();
-    for argument in Cli::command().get_arguments() {
+    for argument in Cli::command()
+        .get_arguments()
+        .filter(|it| !it.is_hide_set())
+    {
         if let Some(row) = row(argument) {
             table.push_str(&row);
         }
@@ -313,22 +224,6 @@ fn row(argument: &Arg) -> Option<String> {
     ))
 }
 
-fn duration(text: &str) -> Result<Duration, String> {
-    let advice = "expected a duration above zero such as `15s`, `1m` or `500ms`";
-    let duration: jiff::SignedDuration = text.parse().map_err(|_| advice.to_owned())?;
-    Duration::try_from(duration)
-        .ok()
-        .filter(|duration| !duration.is_zero())
-        .ok_or_else(|| advice.to_owned())
-}
-
-fn share(text: &str) -> Result<f64, String> {
-    text.parse()
-        .ok()
-        .filter(|share| *share > 0.0 && *share <= 1.0)
-        .ok_or_else(|| "expected a number above 0, and 1 at the most".to_owned())
-}
-
 fn listen_address(text: &str) -> Result<String, String> {
     let advice = "expected an address and a port such as `127.0.0.1:9459`, `[::1]:9459` or `:9459`";
     let (host, port) = text.rsplit_once(':').ok_or(advice)?;
@@ -341,13 +236,14 @@ fn listen_address(text: &str) -> Result<String, String> {
 
 fn telemetry_path(text: &str) -> Result<String, String> {
     let plain = |it: char| it.is_ascii_alphanumeric() || "/-_.~".contains(it);
-    let taken = ["/", "/statistics.json", "/-/healthy", "/-/ready"];
+    let taken = ["/", "/probe", "/sd", "/statistics.json"];
     if !text.starts_with('/') || !text.chars().all(plain) {
         return Err(
             "expected a path of letters, digits and `/-_.~` that begins with `/`".to_owned(),
         );
     }
-    if taken.contains(&text) || text.starts_with("/api/") {
+    let below = ["/api/", "/workspaces/", "/-/"];
+    if taken.contains(&text) || below.iter().any(|it| text.starts_with(it)) {
         return Err("something else is served there".to_owned());
     }
     Ok(text.to_owned())

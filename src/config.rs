@@ -1,46 +1,64 @@
-//! What the program runs on: built from what the user typed, and valid once it exists.
+//! What the program runs on: built from what the user typed and from the configuration file, and valid once it exists.
+//!
+//! Of several places that give a setting the more particular one counts: a workspace in the file, then a flag, then its
+//! variable, then what the file says for all workspaces, then the default.
 
+mod file;
+mod secrets;
+
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
+use std::time::Duration;
 
 use jiff::tz::TimeZone;
-use mongodb::options::ConnectionString;
-use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use thiserror::Error;
 
 use crate::cli::Cli;
 use crate::clock::Clock;
+use crate::options::{ShapeArgument, WorkspaceOptions};
 use crate::render::Names;
 use crate::render::document::Shape;
 use crate::sampler::Intervals;
-use crate::secret::Secret;
 use crate::sources::MongoSettings;
-use crate::statistics::{License, Version};
-
-/// The variable that may hold the password; it has no flag, because others on the machine can see flags.
-const PASSWORD_VARIABLE: &str = "ROCKETCHAT_EXPORTER_MONGODB_PASSWORD";
-
-/// Where systemd puts the credentials of a service.
-const CREDENTIALS_VARIABLE: &str = "CREDENTIALS_DIRECTORY";
-
-/// Names of the credentials.
-const URI_CREDENTIAL: &str = "mongodb.uri";
-const PASSWORD_CREDENTIAL: &str = "mongodb.password";
-
-const DEFAULT_URI: &str = "mongodb://localhost:27017";
+use crate::statistics::{Collector, License, Version};
 
 /// Valid settings.
 #[derive(Debug)]
 pub struct Config {
-    /// How to reach the database.
-    pub mongo: MongoSettings,
-    /// How often to read.
-    pub intervals: Intervals,
     /// Where to serve.
     pub listen_address: String,
     /// Where the metrics are.
     pub telemetry_path: String,
+    /// The time.
+    pub clock: Clock,
+    /// What is read.
+    pub workspaces: Workspaces,
+}
+
+/// The workspaces that are read.
+#[derive(Debug)]
+pub enum Workspaces {
+    /// The only one, which needs no name.
+    One(Box<WorkspaceConfig>),
+    /// Those of the configuration file.
+    Named {
+        /// When the host is read, which belongs to none of them; `None` means never.
+        host: Option<Intervals>,
+        /// Each by its name.
+        workspaces: BTreeMap<String, WorkspaceConfig>,
+    },
+}
+
+/// Valid settings of one workspace.
+#[derive(Debug, Clone, PartialEq)]
+pub struct WorkspaceConfig {
+    /// How to reach the database.
+    pub mongo: MongoSettings,
+    /// How often to read.
+    pub intervals: Intervals,
+    /// What to read.
+    pub collectors: BTreeSet<Collector>,
     /// Which names the metrics have.
     pub names: Names,
     /// How the statistics document is wrapped.
@@ -51,8 +69,6 @@ pub struct Config {
     pub timezone: TimeZone,
     /// What the workspace's license grants.
     pub license: License,
-    /// The time.
-    pub clock: Clock,
 }
 
 /// A setting that cannot be used.
@@ -102,6 +118,36 @@ pub enum ConfigError {
         /// Where the second password came from.
         setting: &'static str,
     },
+    /// The configuration file is not as it should be.
+    #[error("--config.file: `{}`: {reason}", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong, and where.
+        reason: String,
+    },
+    /// The name of a workspace cannot stand in an address.
+    #[error(
+        "workspaces: `{name}` cannot be the name of a workspace; expected 1 to 64 letters, digits, `-`, `_` and `.`, with a letter or digit first"
+    )]
+    WorkspaceName {
+        /// The name.
+        name: String,
+    },
+    /// The settings of one of several workspaces cannot be used.
+    #[error("workspaces: `{name}`: {reason}")]
+    Workspace {
+        /// The workspace.
+        name: String,
+        /// What is wrong.
+        reason: Box<ConfigError>,
+    },
+    /// One of several workspaces has no database.
+    #[error("it names no MongoDB; give mongodb.uri-file or mongodb.uri")]
+    NoServer,
+    /// The connection string is given twice in the same place.
+    #[error("mongodb.uri and mongodb.uri-file are both given; keep one of them")]
+    TwoServers,
     /// The time zone is not known to the system.
     #[error("--rocketchat.timezone: the time zone `{name}` is not known to this system: {reason}")]
     TimeZone {
@@ -113,53 +159,128 @@ pub enum ConfigError {
 }
 
 impl Config {
-    /// Checks what was typed and reads the files that hold secrets. `variable` looks up a variable of the environment.
+    /// Checks what was typed, and reads the configuration file and the files that hold secrets. `variable` looks up a
+    /// variable of the environment.
     ///
     /// # Errors
     /// When a setting cannot be used; the message names it.
-    pub fn new(cli: Cli, variable: impl Fn(&str) -> Option<OsString>) -> Result<Self, ConfigError> {
-        let uri = connection_string(&cli, variable)?;
-        let timezone = match cli.rocketchat_timezone {
-            None => TimeZone::system(),
-            Some(name) => {
-                TimeZone::get(&name).map_err(|reason| ConfigError::TimeZone { name, reason })?
+    pub fn load(
+        cli: &Cli,
+        variable: impl Fn(&str) -> Option<OsString>,
+    ) -> Result<Self, ConfigError> {
+        let file = match &cli.config_file {
+            Some(path) => file::read(path)?,
+            None => file::File::default(),
+        };
+        let common = cli.workspace.clone().over(file.common);
+        let workspaces = match file.workspaces {
+            None => Workspaces::One(Box::new(workspace(common, |options| {
+                secrets::connection_string(options, &variable, secrets::Default::LocalServer)
+            })?)),
+            Some(named) => {
+                let host = common.collector.enabled().contains(&Collector::Host);
+                let host = host.then(|| intervals(&common));
+                let workspaces = named
+                    .into_iter()
+                    .map(|(name, own)| {
+                        let config = one_of_several(own, &common, &variable);
+                        let config = config.map_err(|reason| ConfigError::Workspace {
+                            name: name.clone(),
+                            reason: Box::new(reason),
+                        })?;
+                        Ok((name, config))
+                    })
+                    .collect::<Result<_, ConfigError>>()?;
+                Workspaces::Named { host, workspaces }
             }
         };
         Ok(Self {
-            mongo: MongoSettings {
-                uri,
-                database: cli.mongodb_database,
-                query_timeout: cli.mongodb_query_timeout,
-                connect_timeout: cli.mongodb_connect_timeout,
-                max_connections: cli.mongodb_max_connections,
-            },
-            intervals: Intervals {
-                fast: cli.fast_interval,
-                normal: cli.normal_interval,
-                slow: cli.slow_interval,
-                max_share: cli.max_share,
-            },
-            listen_address: cli.listen_address,
-            telemetry_path: cli.telemetry_path,
-            names: if cli.compat_metrics {
-                Names::WithBuiltIn
-            } else {
-                Names::Own
-            },
-            shape: cli.shape.into(),
-            version: cli.rocketchat_version,
-            timezone,
-            license: license(&cli.license_modules),
+            listen_address: cli.listen_address.clone(),
+            telemetry_path: cli.telemetry_path.clone(),
             clock: cli.now.map_or(Clock::System, Clock::Fixed),
+            workspaces,
         })
     }
 }
 
-impl Config {
-    /// The connection string without user name and password, for the log.
+impl Workspaces {
+    /// What is read, for the log: each connection string without user name and password, or how many there are.
     #[must_use]
-    pub fn mongo_address(&self) -> String {
-        self.mongo.uri.to_string()
+    pub fn description(&self) -> String {
+        match self {
+            Self::One(workspace) => workspace.mongo.uri.to_string(),
+            Self::Named { workspaces, .. } => format!("{} workspaces", workspaces.len()),
+        }
+    }
+}
+
+fn one_of_several(
+    own: WorkspaceOptions,
+    common: &WorkspaceOptions,
+    variable: impl Fn(&str) -> Option<OsString>,
+) -> Result<WorkspaceConfig, ConfigError> {
+    // The password in the environment belongs to the server that all share, not to the workspace's own.
+    let has_own_server = own.mongodb.names_a_server();
+    let shared = |name: &str| (!has_own_server).then(|| variable(name)).flatten();
+    let mut config = workspace(own.over(common.clone()), |options| {
+        secrets::connection_string(options, shared, secrets::Default::None)
+    })?;
+    // The host belongs to none of several workspaces.
+    config.collectors.remove(&Collector::Host);
+    Ok(config)
+}
+
+fn workspace(
+    options: WorkspaceOptions,
+    connection_string: impl FnOnce(
+        &crate::options::MongodbOptions,
+    ) -> Result<crate::secret::Secret, ConfigError>,
+) -> Result<WorkspaceConfig, ConfigError> {
+    let uri = connection_string(&options.mongodb)?;
+    let intervals = intervals(&options);
+    let WorkspaceOptions {
+        mongodb,
+        collection: _,
+        collector,
+        rocketchat,
+        statistics,
+        compat_metrics,
+    } = options;
+    let timezone = match rocketchat.timezone {
+        None => TimeZone::system(),
+        Some(name) => {
+            TimeZone::get(&name).map_err(|reason| ConfigError::TimeZone { name, reason })?
+        }
+    };
+    Ok(WorkspaceConfig {
+        mongo: MongoSettings {
+            uri,
+            database: mongodb.database,
+            query_timeout: mongodb.query_timeout.unwrap_or(Duration::from_secs(30)),
+            connect_timeout: mongodb.connect_timeout.unwrap_or(Duration::from_secs(5)),
+            max_connections: mongodb.max_connections.unwrap_or(2),
+        },
+        intervals,
+        collectors: collector.enabled(),
+        names: if compat_metrics.unwrap_or(false) {
+            Names::WithBuiltIn
+        } else {
+            Names::Own
+        },
+        shape: statistics.shape.unwrap_or(ShapeArgument::Nested).into(),
+        version: rocketchat.version,
+        timezone,
+        license: license(&rocketchat.license_modules.unwrap_or_default()),
+    })
+}
+
+fn intervals(options: &WorkspaceOptions) -> Intervals {
+    let collection = &options.collection;
+    Intervals {
+        fast: collection.fast_interval.unwrap_or(Duration::from_secs(15)),
+        normal: collection.normal_interval.unwrap_or(Duration::from_mins(1)),
+        slow: collection.slow_interval.unwrap_or(Duration::from_mins(15)),
+        max_share: collection.max_share.unwrap_or(0.01),
     }
 }
 
@@ -169,133 +290,5 @@ fn license(modules: &[String]) -> License {
         [] => License::None,
         modules if modules.iter().any(|it| it == "*") => License::Everything,
         modules => License::Modules(modules.to_vec()),
-    }
-}
-
-/// A text and the setting that it came from.
-struct Found {
-    setting: &'static str,
-    text: String,
-}
-
-/// The connection string, complete with its password: from a file, else from the flag or its variable, else from
-/// systemd's credentials, else the default.
-fn connection_string(
-    cli: &Cli,
-    variable: impl Fn(&str) -> Option<OsString>,
-) -> Result<Secret, ConfigError> {
-    let credentials = variable(CREDENTIALS_VARIABLE).map(PathBuf::from);
-    let uri = if let Some(path) = &cli.mongodb_uri_file {
-        read("--mongodb.uri-file", path)?
-    } else if let Some(uri) = &cli.mongodb_uri {
-        Found {
-            setting: "--mongodb.uri",
-            text: uri.clone(),
-        }
-    } else if let Some(uri) = credential(credentials.as_deref(), URI_CREDENTIAL)? {
-        uri
-    } else {
-        Found {
-            setting: "--mongodb.uri",
-            text: DEFAULT_URI.to_owned(),
-        }
-    };
-    let password = if let Some(path) = &cli.mongodb_password_file {
-        Some(read("--mongodb.password-file", path)?)
-    } else if let Some(password) = variable(PASSWORD_VARIABLE) {
-        Some(Found {
-            setting: PASSWORD_VARIABLE,
-            text: password.to_string_lossy().into_owned(),
-        })
-    } else {
-        credential(credentials.as_deref(), PASSWORD_CREDENTIAL)?
-    };
-    let text = match password {
-        Some(password) => with_password(&uri.text, &password)?,
-        None => uri.text,
-    };
-    let secret = Secret::new(text);
-    if let Err(error) = ConnectionString::parse(secret.reveal()) {
-        return Err(ConfigError::Uri {
-            setting: uri.setting,
-            reason: secret.redact(&error.kind.to_string()),
-        });
-    }
-    Ok(secret)
-}
-
-fn credential(directory: Option<&Path>, name: &'static str) -> Result<Option<Found>, ConfigError> {
-    match directory.map(|directory| directory.join(name)) {
-        Some(path) if path.exists() => Ok(Some(read(name, &path)?)),
-        _ => Ok(None),
-    }
-}
-
-/// A file's content without the line break at its end.
-fn read(setting: &'static str, path: &Path) -> Result<Found, ConfigError> {
-    let text = fs::read_to_string(path).map_err(|reason| ConfigError::Unreadable {
-        setting,
-        path: path.to_owned(),
-        reason,
-    })?;
-    let text = text.trim_end_matches(['\r', '\n']);
-    if text.is_empty() {
-        return Err(ConfigError::Empty {
-            setting,
-            path: path.to_owned(),
-        });
-    }
-    Ok(Found {
-        setting,
-        text: text.to_owned(),
-    })
-}
-
-/// The connection string with the password behind its user.
-fn with_password(uri: &str, password: &Found) -> Result<String, ConfigError> {
-    let setting = password.setting;
-    let no_user = || ConfigError::NoUser { setting };
-    let (scheme, rest) = uri.split_once("://").ok_or_else(no_user)?;
-    let authority = rest.split(['/', '?']).next().unwrap_or(rest);
-    let (user, _) = authority.rsplit_once('@').ok_or_else(no_user)?;
-    if user.contains(':') {
-        return Err(ConfigError::TwoPasswords { setting });
-    }
-    let encoded = utf8_percent_encode(&password.text, NON_ALPHANUMERIC);
-    Ok(format!(
-        "{scheme}://{user}:{encoded}{}",
-        &rest[user.len()..]
-    ))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn password(text: &str) -> Found {
-        Found {
-            setting: "--mongodb.password-file",
-            text: text.to_owned(),
-        }
-    }
-
-    #[test]
-    fn a_password_with_special_characters_is_encoded_behind_its_user() {
-        assert_eq!(
-            with_password("mongodb://me@db:27017/rc?tls=true", &password("p@ss/w:rd%")).ok(),
-            Some("mongodb://me:p%40ss%2Fw%3Ard%25@db:27017/rc?tls=true".to_owned())
-        );
-    }
-
-    #[test]
-    fn a_password_needs_a_user_without_one() {
-        assert!(matches!(
-            with_password("mongodb://db/rc", &password("x")),
-            Err(ConfigError::NoUser { .. })
-        ));
-        assert!(matches!(
-            with_password("mongodb://me:y@db/rc", &password("x")),
-            Err(ConfigError::TwoPasswords { .. })
-        ));
     }
 }

@@ -3,9 +3,12 @@
 //! Knows the renderers, and the database only through [`Backend`].
 
 mod api;
+mod counters;
+mod discovery;
 mod info;
 mod listing;
 mod login;
+mod metrics;
 mod negotiate;
 mod parameters;
 mod paths;
@@ -14,6 +17,7 @@ mod refusals;
 mod respond;
 mod routes;
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::convert::Infallible;
 use std::io;
 use std::net::IpAddr;
@@ -30,11 +34,13 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 use tokio::time::{sleep, timeout};
 
+pub use counters::Counters;
+pub use metrics::Metrics;
 pub use rate::{RateLimit, Rates};
 
-use crate::render::Exposition;
 use crate::render::document::Shape;
-use crate::statistics::{Snapshot, Value, Version};
+use crate::render::{Exposition, Names};
+use crate::statistics::{Collector, OwnProcess, Reload, Snapshot, Value, Version};
 
 /// Connections served at once; further ones wait to be accepted.
 const MOST_CONNECTIONS: usize = 512;
@@ -135,14 +141,54 @@ pub struct Unavailable;
 
 /// Everything a request may need.
 pub struct App {
-    /// The metrics as they were last rendered.
-    pub expositions: watch::Receiver<Arc<Exposition>>,
+    /// What is served at the moment.
+    pub served: watch::Receiver<Arc<Served>>,
+    /// The exporter's own process, as it was last looked at.
+    pub process: watch::Receiver<OwnProcess>,
+    /// Who can read the configuration again.
+    pub control: Box<dyn Control>,
+    /// Where the metrics are.
+    pub telemetry_path: String,
+    /// What was answered.
+    pub counters: Counters,
+    /// The newest bodies of the metrics.
+    pub metrics: Metrics,
+}
+
+/// What the web may ask of whoever runs it.
+pub trait Control: Send + Sync {
+    /// Reads the configuration again; when it cannot be used, says why, and nothing changes.
+    fn reload(&self) -> Pin<Box<dyn Future<Output = Result<(), String>> + Send + '_>>;
+    /// How the configuration was last read.
+    fn last_reload(&self) -> Reload;
+}
+
+/// What is served under one configuration.
+pub struct Served {
+    /// The workspaces.
+    pub workspaces: Workspaces,
+    /// The host, where it is not read with the only workspace.
+    pub host: Option<watch::Receiver<Arc<Snapshot>>>,
+    /// What is read, of any workspace or of the host.
+    pub collectors: BTreeSet<Collector>,
+}
+
+/// The workspaces that are served.
+pub enum Workspaces {
+    /// The only one, and its metrics as they were rendered when it was last read.
+    One(Arc<Workspace>, watch::Receiver<Arc<Exposition>>),
+    /// Those of the configuration file, by their names.
+    Named(BTreeMap<Arc<str>, Arc<Workspace>>),
+}
+
+/// A workspace that is served.
+pub struct Workspace {
     /// What was last read.
     pub snapshots: watch::Receiver<Arc<Snapshot>>,
     /// The database.
     pub backend: Box<dyn Backend>,
-    /// Where the metrics are.
-    pub telemetry_path: String,
+    /// Which names the metrics have.
+    pub names: Names,
     /// How the statistics document is wrapped unless the request says otherwise.
     pub shape: Shape,
     /// The workspace's time zone.
@@ -152,6 +198,48 @@ pub struct App {
 }
 
 impl App {
+    /// What is served at the moment.
+    fn served(&self) -> Arc<Served> {
+        Arc::clone(&self.served.borrow())
+    }
+}
+
+impl Served {
+    /// The only workspace; `None` where there are several.
+    fn only(&self) -> Option<&Workspace> {
+        match &self.workspaces {
+            Workspaces::One(workspace, _) => Some(workspace),
+            Workspaces::Named(_) => None,
+        }
+    }
+
+    /// One of several workspaces.
+    fn named(&self, name: &str) -> Option<&Workspace> {
+        match &self.workspaces {
+            Workspaces::One(..) => None,
+            Workspaces::Named(workspaces) => workspaces.get(name).map(Arc::as_ref),
+        }
+    }
+
+    /// Whether the database was read: of several workspaces, each was asked once and one was read at least.
+    fn is_ready(&self) -> bool {
+        match &self.workspaces {
+            Workspaces::One(workspace, _) => workspace.snapshots.borrow().read_at.is_some(),
+            Workspaces::Named(workspaces) => {
+                let tried = |it: &Workspace| !it.snapshots.borrow().outcomes.is_empty();
+                let read = |it: &Workspace| it.snapshots.borrow().read_at.is_some();
+                workspaces.values().all(|it| tried(it)) && workspaces.values().any(|it| read(it))
+            }
+        }
+    }
+}
+
+impl Workspace {
+    /// Whether the newest question to its database was answered.
+    pub fn is_up(&self) -> bool {
+        self.snapshots.borrow().up == Some(true)
+    }
+
     /// The version whose answers are imitated.
     fn version(&self) -> Version {
         self.snapshots.borrow().version().unwrap_or(Version::NEWEST)

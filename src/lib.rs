@@ -8,6 +8,9 @@
 //! main -> cli -> config -> run -+-> sampler -> sources --> statistics
 //!                               +-> http ---> render ----> statistics
 //! ```
+//! * `cli`, `options`, `config`: flags, variables and the configuration file; once a `Config` exists it is valid.
+//! * `run`: starts workspaces and web, reads the configuration again, and ends everything in order. `once` reads a
+//!   single time, for the command line.
 //! * `statistics`: the model and the catalogue of everything that is shown; pure data.
 //! * `sources`: MongoDB and the host; each section's questions in a file of its own.
 //! * `sampler`: when to ask; it publishes an immutable snapshot after each answer.
@@ -28,16 +31,19 @@ mod cli;
 mod clock;
 mod config;
 mod http;
+mod once;
+mod options;
 mod render;
 mod run;
 mod sampler;
 mod secret;
-mod shutdown;
+mod signals;
 mod sources;
 mod statistics;
 
-pub use cli::{Cli, LogFormat, LogLevel, configuration_reference};
-pub use config::{Config, ConfigError};
-pub use render::reference::markdown as statistics_reference;
-pub use run::run;
-pub use shutdown::Signals;
+pub use cli::{Cli, Format, LogFormat, LogLevel, Task, configuration_reference};
+pub use config::{Config, ConfigError, Workspaces};
+pub use once::{OnceError, statistics};
+pub use render::reference::{markdown as statistics_reference, summary as statistics_summary};
+pub use run::{configure, run};
+pub use signals::Signals;

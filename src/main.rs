@@ -4,8 +4,10 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use anyhow::Context;
-use clap::Parser;
-use rocketchat_exporter::{Cli, Config, LogFormat, LogLevel, Signals, run, statistics_reference};
+use rocketchat_exporter::{
+    Cli, Config, Format, LogFormat, LogLevel, Signals, Task, configure, run, statistics,
+    statistics_reference,
+};
 use tokio::net::TcpListener;
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::Layer;
@@ -16,20 +18,34 @@ use tracing_subscriber::util::SubscriberInitExt;
 const USAGE: u8 = 2;
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = Cli::read();
     if cli.print_statistics {
-        return print(&statistics_reference());
+        return print(statistics_reference().as_bytes());
+    }
+    match cli.task {
+        Some(Task::Completions { shell }) => return print(&Cli::completions(shell)),
+        Some(Task::Man) => return print(&Cli::manual()),
+        _ => {}
     }
     start_logging(cli.log_level, cli.log_format);
-    let config = match Config::new(cli, |name| std::env::var_os(name)) {
+    let config = match configure(&cli) {
         Ok(config) => config,
         Err(error) => {
             tracing::error!("{error}");
             return ExitCode::from(USAGE);
         }
     };
-    match start(config) {
-        Ok(()) => ExitCode::SUCCESS,
+    if cli.config_check {
+        return print(b"All settings can be used.\n");
+    }
+    let result = match &cli.task {
+        Some(Task::Statistics { format, workspace }) => {
+            print_statistics(config, *format, workspace.as_deref())
+        }
+        _ => serve(cli, config),
+    };
+    match result {
+        Ok(status) => status,
         Err(error) => {
             tracing::error!("{error:#}");
             ExitCode::FAILURE
@@ -37,15 +53,17 @@ fn main() -> ExitCode {
     }
 }
 
-fn start(config: Config) -> anyhow::Result<()> {
-    // Two workers serve and read; more would only cost memory. Reading the host takes one blocking thread.
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
-        .max_blocking_threads(4)
-        .enable_all()
-        .build()
-        .context("cannot start the runtime")?;
-    runtime.block_on(async {
+fn print_statistics(
+    config: Config,
+    format: Format,
+    workspace: Option<&str>,
+) -> anyhow::Result<ExitCode> {
+    let text = runtime()?.block_on(statistics(config, format, workspace))?;
+    Ok(print(&text))
+}
+
+fn serve(cli: Cli, config: Config) -> anyhow::Result<ExitCode> {
+    runtime()?.block_on(async {
         let signals = Signals::listen().context("cannot listen for signals")?;
         let listener = TcpListener::bind(&config.listen_address)
             .await
@@ -61,16 +79,26 @@ fn start(config: Config) -> anyhow::Result<()> {
         tracing::info!(
             version = env!("CARGO_PKG_VERSION"),
             %address,
-            mongodb = %config.mongo_address(),
+            mongodb = config.workspaces.description(),
             "listening"
         );
-        run(config, listener, signals.first()).await;
-        Ok(())
+        run(cli, config, listener, signals).await;
+        Ok(ExitCode::SUCCESS)
     })
 }
 
-fn print(text: &str) -> ExitCode {
-    match std::io::stdout().write_all(text.as_bytes()) {
+fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
+    // Two workers serve and read; more would only cost memory. Reading the host takes one blocking thread.
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .max_blocking_threads(4)
+        .enable_all()
+        .build()
+        .context("cannot start the runtime")
+}
+
+fn print(text: &[u8]) -> ExitCode {
+    match std::io::stdout().write_all(text) {
         Ok(()) => ExitCode::SUCCESS,
         Err(_) => ExitCode::FAILURE,
     }

@@ -1,27 +1,18 @@
 //! How a snapshot is shown. Each renderer is a walk over the catalogue; none knows how the numbers were read.
 
-pub mod classic;
+mod classic;
+mod compression;
 pub mod document;
-pub mod openmetrics;
+mod openmetrics;
 pub mod page;
 pub mod reference;
 
-use std::io::Write;
+use std::sync::{Arc, OnceLock};
 
-use bytes::Bytes;
-use flate2::Compression;
-use flate2::write::GzEncoder;
+use compression::Compressed;
+pub use compression::gzip;
 
-use crate::statistics::Snapshot;
-
-/// What `/metrics` answers until the next snapshot, in both formats and both encodings.
-#[derive(Debug, Clone)]
-pub struct Exposition {
-    /// OpenMetrics 1.0.
-    pub openmetrics: Body,
-    /// Prometheus text 0.0.4.
-    pub classic: Body,
-}
+use crate::statistics::{Own, Snapshot};
 
 /// Which names the metrics have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,42 +23,90 @@ pub enum Names {
     WithBuiltIn,
 }
 
-/// A body as it is, and compressed.
+/// A format of metrics.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    /// OpenMetrics 1.0.
+    OpenMetrics,
+    /// Prometheus text 0.0.4.
+    Classic,
+}
+
+/// One workspace's part of an exposition.
 #[derive(Debug, Clone)]
-pub struct Body {
-    /// As it is.
-    pub plain: Bytes,
-    /// Compressed by gzip.
-    pub gzip: Bytes,
+pub struct Part {
+    /// The value of the label `workspace`; `None` where there is only one.
+    pub workspace: Option<Arc<str>>,
+    /// What was read.
+    pub snapshot: Arc<Snapshot>,
+    /// Which names the metrics have.
+    pub names: Names,
+}
+
+/// Metrics of one moment; what takes time is done once for each format and encoding.
+#[derive(Debug)]
+pub struct Exposition {
+    openmetrics: Text,
+    classic: OnceLock<Text>,
+}
+
+/// The beginning of an exposition, which what the exporter knows about itself completes.
+#[derive(Debug)]
+struct Text {
+    plain: String,
+    compressed: OnceLock<Compressed>,
 }
 
 impl Exposition {
-    /// Renders everything that a scrape may ask for.
-    pub fn of(snapshot: &Snapshot, names: Names) -> Self {
-        let openmetrics = openmetrics::render(snapshot, names);
-        let classic = classic::from_openmetrics(&openmetrics);
+    /// Renders some workspaces together.
+    pub fn of(parts: &[Part]) -> Self {
         Self {
-            openmetrics: Body::of(openmetrics),
-            classic: Body::of(classic),
+            openmetrics: Text::new(openmetrics::render(parts)),
+            classic: OnceLock::new(),
+        }
+    }
+
+    /// Does now what would otherwise be done when it is first asked for.
+    pub fn prepare(&self) {
+        for format in [Format::OpenMetrics, Format::Classic] {
+            self.text(format).compressed();
+        }
+    }
+
+    /// The whole body of an answer.
+    pub fn body(&self, format: Format, gzip: bool, own: &Own) -> Vec<u8> {
+        let own = match format {
+            Format::OpenMetrics => openmetrics::render_own(own),
+            Format::Classic => classic::from_openmetrics(&openmetrics::render_own(own)),
+        };
+        let text = self.text(format);
+        if gzip {
+            text.compressed().completed_by(own.as_bytes())
+        } else {
+            [text.plain.as_bytes(), own.as_bytes()].concat()
+        }
+    }
+
+    fn text(&self, format: Format) -> &Text {
+        match format {
+            Format::OpenMetrics => &self.openmetrics,
+            Format::Classic => self
+                .classic
+                .get_or_init(|| Text::new(classic::from_openmetrics(&self.openmetrics.plain))),
         }
     }
 }
 
-impl Body {
-    fn of(text: String) -> Self {
-        let plain = text.into_bytes();
+impl Text {
+    fn new(plain: String) -> Self {
         Self {
-            gzip: gzip(&plain).into(),
-            plain: plain.into(),
+            plain,
+            compressed: OnceLock::new(),
         }
     }
-}
 
-/// Compresses a body.
-pub fn gzip(plain: &[u8]) -> Vec<u8> {
-    let mut encoder = GzEncoder::new(Vec::with_capacity(plain.len() / 4), Compression::default());
-    encoder
-        .write_all(plain)
-        .and_then(|()| encoder.finish())
-        .expect("writing into memory cannot fail")
+    fn compressed(&self) -> &Compressed {
+        self.compressed
+            .get_or_init(|| Compressed::beginning(self.plain.as_bytes()))
+    }
 }

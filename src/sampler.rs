@@ -1,8 +1,10 @@
 //! When to ask: each tier reads its collectors one after the other, at its interval, and publishes a new snapshot
 //! after each. One failing collector leaves the others whole, and is tried again sooner than its interval.
 
+mod pulse;
 mod schedule;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,6 +12,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until, timeout};
 
+use pulse::Pulse;
 pub use schedule::Intervals;
 use schedule::Scheduled;
 
@@ -28,6 +31,22 @@ type Request = oneshot::Sender<()>;
 pub struct Sampler {
     snapshots: watch::Receiver<Arc<Snapshot>>,
     tiers: Vec<mpsc::Sender<Request>>,
+    pulses: Vec<Arc<Pulse>>,
+}
+
+/// What is read, and when.
+#[derive(Debug)]
+pub struct Plan {
+    /// The workspace's name in the log, where there are several.
+    pub workspace: Option<Arc<str>>,
+    /// What is read.
+    pub collectors: BTreeSet<Collector>,
+    /// How often.
+    pub intervals: Intervals,
+    /// The version that the operator set.
+    pub configured_version: Option<Version>,
+    /// How long the first reading is put off.
+    pub delay: Duration,
 }
 
 /// The sampler has been stopped, so nothing is read any more.
@@ -37,32 +56,53 @@ pub struct Stopped;
 
 impl Sampler {
     /// Starts to read; the tasks run in `tasks` until that is dropped.
-    pub fn start(
-        sources: Arc<Sources>,
-        intervals: Intervals,
-        clock: Clock,
-        configured_version: Option<Version>,
-        tasks: &mut JoinSet<()>,
-    ) -> Self {
+    pub fn start(sources: Sources, plan: Plan, clock: Clock, tasks: &mut JoinSet<()>) -> Self {
+        let asks_database = plan.collectors.iter().any(|it| it.asks_database());
         let (publish, snapshots) = watch::channel(Arc::new(Snapshot {
-            configured_version,
+            configured_version: plan.configured_version,
+            up: asks_database.then_some(false),
             ..Snapshot::default()
         }));
         let shared = Arc::new(Shared {
             sources,
-            intervals,
+            plan,
             clock,
             publish,
         });
-        let tiers = Tier::ALL
-            .into_iter()
-            .map(|tier| {
-                let (request, requests) = mpsc::channel(WAITING_REFRESHES);
-                tasks.spawn(run(Arc::clone(&shared), tier, requests));
-                request
-            })
-            .collect();
-        Self { snapshots, tiers }
+        let mut tiers = Vec::new();
+        let mut pulses = Vec::new();
+        for tier in Tier::ALL {
+            if !shared.plan.collectors.iter().any(|it| it.tier() == tier) {
+                continue;
+            }
+            let (request, requests) = mpsc::channel(WAITING_REFRESHES);
+            let pulse = Arc::new(Pulse::default());
+            tasks.spawn(run(Arc::clone(&shared), tier, requests, Arc::clone(&pulse)));
+            tiers.push(request);
+            pulses.push(pulse);
+        }
+        Self {
+            snapshots,
+            tiers,
+            pulses,
+        }
+    }
+
+    /// Whether every tier reads, or waits for its time; one that hangs longer than its readings may take does not.
+    pub fn is_alive(&self) -> bool {
+        self.pulses.iter().all(|pulse| pulse.is_alive())
+    }
+
+    /// The first snapshot in which everything was tried.
+    ///
+    /// # Errors
+    /// When the sampler was stopped.
+    pub async fn first(&self, collectors: &BTreeSet<Collector>) -> Result<Arc<Snapshot>, Stopped> {
+        let mut snapshots = self.snapshots();
+        let complete = snapshots
+            .wait_for(|it| collectors.iter().all(|one| it.outcomes.contains_key(one)))
+            .await;
+        complete.map(|it| Arc::clone(&it)).map_err(|_| Stopped)
     }
 
     /// Where each new snapshot appears.
@@ -97,24 +137,34 @@ impl Sampler {
 
 /// What the tiers share.
 struct Shared {
-    sources: Arc<Sources>,
-    intervals: Intervals,
+    sources: Sources,
+    plan: Plan,
     clock: Clock,
     publish: watch::Sender<Arc<Snapshot>>,
 }
 
 /// Reads the collectors of one tier for ever.
-async fn run(shared: Arc<Shared>, tier: Tier, mut requests: mpsc::Receiver<Request>) {
+async fn run(
+    shared: Arc<Shared>,
+    tier: Tier,
+    mut requests: mpsc::Receiver<Request>,
+    pulse: Arc<Pulse>,
+) {
+    let begin = Instant::now() + shared.plan.delay;
     let mut schedule: Vec<Scheduled> = Collector::ALL
         .into_iter()
-        .filter(|collector| collector.tier() == tier)
-        .map(|collector| Scheduled::new(collector, Instant::now()))
+        .filter(|collector| collector.tier() == tier && shared.plan.collectors.contains(collector))
+        .map(|collector| Scheduled::new(collector, begin))
         .collect();
+    // Reading everything at its limit, and as much again for what a busy machine adds.
+    let longest = shared.sources.limit() * u32::try_from(schedule.len() * 2).unwrap_or(u32::MAX);
     loop {
         let earliest = schedule.iter().map(|it| it.due).min();
+        let next = earliest.unwrap_or_else(Instant::now);
+        pulse.expect_by(next.max(Instant::now()) + longest);
         let mut waiting = Vec::new();
         tokio::select! {
-            () = sleep_until(earliest.unwrap_or_else(Instant::now)) => {}
+            () = sleep_until(next) => {}
             request = requests.recv() => {
                 let Some(request) = request else { return };
                 waiting.push(request);
@@ -155,7 +205,7 @@ impl Shared {
                 down = Some(error.clone());
             }
             scheduled.finished(
-                &self.intervals,
+                &self.plan.intervals,
                 result.as_ref().err().map(|error| error.kind),
                 duration,
             );
@@ -178,14 +228,19 @@ impl Shared {
     /// Publishes a reading or its failure, and logs what changed by it.
     fn record(&self, scheduled: &Scheduled, result: Result<Read, SourceError>, duration: Duration) {
         let collector = scheduled.collector;
-        log_changes(&self.publish.borrow(), collector, &result);
+        log_changes(
+            &self.publish.borrow(),
+            self.plan.workspace.as_deref(),
+            collector,
+            &result,
+        );
         let now = self.clock.now();
         self.publish.send_modify(|published| {
             let mut snapshot = Snapshot::clone(published);
             let before = snapshot.outcomes.remove(&collector);
             let failure = result.as_ref().err().map(|error| error.kind);
             if collector.asks_database() {
-                snapshot.up = !failure.is_some_and(FailureKind::is_database_down);
+                snapshot.up = Some(!failure.is_some_and(FailureKind::is_database_down));
             }
             let mut outcome = Outcome {
                 failure,
@@ -209,13 +264,20 @@ impl Shared {
                 Err(_) => snapshot.clear(collector),
             }
             snapshot.outcomes.insert(collector, outcome);
+            snapshot.pool = self.sources.pool();
             *published = Arc::new(snapshot);
         });
     }
 }
 
 /// Logs each change once: not every failure, and a database that is down not once for each collector.
-fn log_changes(before: &Snapshot, collector: Collector, result: &Result<Read, SourceError>) {
+fn log_changes(
+    before: &Snapshot,
+    workspace: Option<&str>,
+    collector: Collector,
+    result: &Result<Read, SourceError>,
+) {
+    let was_up = before.up == Some(true);
     let name = collector.name();
     let outcome = before.outcomes.get(&collector);
     let failed_before = outcome.and_then(|it| it.failure);
@@ -223,32 +285,34 @@ fn log_changes(before: &Snapshot, collector: Collector, result: &Result<Read, So
     match result {
         Err(error) if error.kind.is_database_down() => {
             let nothing_read = before.outcomes.keys().all(|it| !it.asks_database());
-            if before.up || nothing_read {
+            if was_up || nothing_read {
                 tracing::error!(
+                    workspace,
                     reason = %error,
                     "no database of a workspace can be read; trying again"
                 );
             } else {
-                tracing::debug!(collector = name, reason = %error, "reading failed");
+                tracing::debug!(workspace, collector = name, reason = %error, "reading failed");
             }
         }
         Err(error) if failed_before == Some(error.kind) => {
-            tracing::debug!(collector = name, reason = %error, "reading failed again");
+            tracing::debug!(workspace, collector = name, reason = %error, "reading failed again");
         }
         Err(error) => {
-            tracing::warn!(collector = name, reason = %error, "reading failed; trying again");
+            tracing::warn!(workspace, collector = name, reason = %error, "reading failed; trying again");
         }
         Ok(read) => {
-            if collector.asks_database() && !before.up {
-                tracing::info!("the database is read");
+            if collector.asks_database() && !was_up {
+                tracing::info!(workspace, "the database is read");
             }
             if failed_before.is_some_and(|kind| !kind.is_database_down()) {
-                tracing::info!(collector = name, "reading succeeds again");
+                tracing::info!(workspace, collector = name, "reading succeeds again");
             }
             let known = outcome.map_or(&[][..], |it| &it.indexes);
             for index in &read.indexes {
                 if !index.present && (first || !known.contains(index)) {
                     tracing::warn!(
+                        workspace,
                         collector = name,
                         "an index is missing, so what needs it is left out where the collection is large; create it with db.{}.createIndex({{\"{}\": 1}})",
                         index.collection,

@@ -3,9 +3,11 @@
 use std::fmt;
 
 use percent_encoding::percent_decode_str;
+use serde::Deserialize;
 
 /// A connection string; shown without its user name and password.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, Deserialize)]
+#[serde(from = "String")]
 pub struct Secret(String);
 
 impl Secret {
@@ -43,6 +45,12 @@ impl Secret {
         // An unencoded slash in a password ends the authority too early, so the last `@` of all is taken.
         let (user_info, _) = rest.rsplit_once('@')?;
         Some(user_info)
+    }
+}
+
+impl From<String> for Secret {
+    fn from(text: String) -> Self {
+        Self(text)
     }
 }
 

@@ -10,10 +10,13 @@ use std::time::Duration;
 
 pub use error::SourceError;
 use host::HostSource;
+pub use host::OwnSource;
 pub use mongo::{Mongo, MongoSettings, Part};
 
-use crate::clock::Clock;
-use crate::statistics::{Collector, IndexCheck, Reading, Snapshot};
+use crate::statistics::{Collector, FailureKind, IndexCheck, PoolState, Reading, Snapshot};
+
+/// How long reading the host may take.
+const HOST_LIMIT: Duration = Duration::from_secs(30);
 
 /// A section, and the indexes that were looked for on the way.
 #[derive(Debug)]
@@ -24,19 +27,19 @@ pub struct Read {
     pub indexes: Vec<IndexCheck>,
 }
 
-/// Both sources.
+/// What one sampler asks.
 #[derive(Debug)]
 pub struct Sources {
-    mongo: Arc<Mongo>,
+    mongo: Option<Arc<Mongo>>,
     host: HostSource,
 }
 
 impl Sources {
-    /// Sources that have not been asked yet; nothing is connected or read here.
-    pub fn new(mongo: Arc<Mongo>, clock: Clock) -> Self {
+    /// Sources that have not been asked yet: the host, and a workspace's database; nothing is connected or read here.
+    pub fn new(mongo: Option<Arc<Mongo>>) -> Self {
         Self {
             mongo,
-            host: HostSource::new(clock),
+            host: HostSource::new(),
         }
     }
 
@@ -53,11 +56,24 @@ impl Sources {
                 indexes: Vec::new(),
             });
         }
-        self.mongo.read(collector, known).await
+        match &self.mongo {
+            Some(mongo) => mongo.read(collector, known).await,
+            None => Err(SourceError::new(
+                FailureKind::Other,
+                "there is no database to be read",
+            )),
+        }
+    }
+
+    /// Connections to the database; `None` where none is read.
+    pub fn pool(&self) -> Option<PoolState> {
+        self.mongo.as_ref().map(|mongo| mongo.pool())
     }
 
     /// The longest time that one reading may take, whatever happens.
     pub fn limit(&self) -> Duration {
-        self.mongo.limit()
+        self.mongo
+            .as_ref()
+            .map_or(HOST_LIMIT, |mongo| mongo.limit())
     }
 }

@@ -15,7 +15,6 @@ mod compat;
 mod connections;
 mod contacts;
 mod document;
-mod exporter;
 mod federation;
 mod host;
 mod instances;
@@ -23,8 +22,10 @@ mod integrations;
 mod marks;
 mod messages;
 mod omnichannel;
+mod own;
 mod presence;
 mod push;
+mod readings;
 mod rooms;
 mod server;
 mod sessions;
@@ -47,7 +48,6 @@ pub use compat::{COMPAT, visit_compat_samples};
 pub use connections::Connections;
 pub use contacts::{Contacts, Source, SourceContacts, Verification};
 pub use document::TOP_LEVEL_ORDER;
-pub use exporter::{EXPORTER, OwnProcess};
 pub use federation::{FederatedRoom, Federation};
 pub use host::{Cpu, CpuTimes, Host, NodeProcess};
 pub use instances::{Instance, Instances};
@@ -55,13 +55,17 @@ pub use integrations::Integrations;
 pub use marks::{Marked, Marks};
 pub use messages::Messages;
 pub use omnichannel::{LicensedOmnichannel, Omnichannel};
+pub use own::{OWN, Own, OwnProcess, Reload, Requests};
 pub use presence::{Presence, Presences};
 pub use push::Push;
+pub use readings::READINGS;
 pub use rooms::{ROOM_FEATURES, RoomFeature, RoomGroup, RoomKind, Rooms};
 pub use server::Server;
 pub use sessions::{Day, DeviceSessions, OsSessions, PeriodSessions, Sessions, UserSessions};
 pub use settings::{License, Setting, Settings, ids as setting_ids};
-pub use snapshot::{Collector, FailureKind, IndexCheck, Outcome, Reading, Snapshot, Tier};
+pub use snapshot::{
+    Collector, FailureKind, IndexCheck, Outcome, PoolState, Reading, Snapshot, Tier,
+};
 pub use stored::Stored;
 pub use uploads::Uploads;
 pub use users::{AccountKind, AccountState, Accounts, LOGIN_SERVICES, Users};
@@ -105,6 +109,8 @@ pub enum Quantity {
     CountTotal,
     /// A size in bytes; the name ends in `_bytes`.
     Bytes,
+    /// Bytes that went somewhere since a start; the name ends in `_bytes_total`.
+    BytesTotal,
     /// A length of time; the name ends in `_seconds`.
     Seconds,
     /// Time spent since a start; the name ends in `_seconds_total`.

@@ -4,21 +4,23 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Modules of the crate, and the other modules that each may import.
-const MAY_IMPORT: [(&str, &[&str]); 12] = [
+const MAY_IMPORT: [(&str, &[&str]); 14] = [
     ("statistics", &[]),
     ("secret", &[]),
-    ("shutdown", &[]),
+    ("signals", &[]),
     ("clock", &["statistics"]),
     ("sources", &["clock", "secret", "statistics"]),
     ("sampler", &["clock", "sources", "statistics"]),
     ("render", &["statistics"]),
     ("http", &["render", "statistics"]),
-    ("cli", &["render", "statistics"]),
+    ("options", &["render", "secret", "statistics"]),
+    ("cli", &["options", "statistics"]),
     (
         "config",
         &[
             "cli",
             "clock",
+            "options",
             "render",
             "sampler",
             "secret",
@@ -29,14 +31,18 @@ const MAY_IMPORT: [(&str, &[&str]); 12] = [
     (
         "run",
         &[
+            "cli",
+            "clock",
             "config",
             "http",
             "render",
             "sampler",
+            "signals",
             "sources",
             "statistics",
         ],
     ),
+    ("once", &["cli", "config", "render", "run", "statistics"]),
     ("main", &[]),
 ];
 

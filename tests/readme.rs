@@ -1,4 +1,4 @@
-//! The README's generated parts.
+//! The generated parts of the README and of the reference.
 
 use crate::support::{Exporter, assert_golden};
 
@@ -14,7 +14,14 @@ fn printed(argument: &str) -> String {
 fn the_reference_of_statistics_is_the_printed_one() {
     let reference = format!("\n{}", printed("--print-statistics"));
     let marks = ("<!-- statistics: begin -->", "<!-- statistics: end -->");
-    assert_golden("README.md", Some(marks), &reference);
+    assert_golden("docs/statistics.md", Some(marks), &reference);
+}
+
+#[test]
+fn the_summary_of_statistics_has_every_section() {
+    let summary = format!("\n{}", rocketchat_exporter::statistics_summary());
+    let marks = ("<!-- statistics: begin -->", "<!-- statistics: end -->");
+    assert_golden("README.md", Some(marks), &summary);
 }
 
 #[test]

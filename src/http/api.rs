@@ -11,7 +11,7 @@ use super::parameters::Parameters;
 use super::paths::Endpoint;
 use super::rate::Standing;
 use super::respond::{self, Response};
-use super::{App, Login, Unavailable, info, listing, login, negotiate, refusals};
+use super::{Login, Unavailable, Workspace, info, listing, login, negotiate, refusals};
 use crate::render;
 use crate::render::document::{Asked, Shape};
 use crate::statistics::Snapshot;
@@ -21,43 +21,43 @@ const MISSING: HeaderName = HeaderName::from_static("x-rocketchat-exporter-missi
 
 /// The answer of an endpoint to a caller.
 pub async fn answer(
-    app: &App,
+    workspace: &Workspace,
     request: &Request<Incoming>,
     endpoint: Endpoint,
     caller: IpAddr,
 ) -> Response {
-    let answer = answer_or_fail(app, request, endpoint, caller).await;
+    let answer = answer_or_fail(workspace, request, endpoint, caller).await;
     answer.unwrap_or_else(|Unavailable| refusals::unavailable())
 }
 
 async fn answer_or_fail(
-    app: &App,
+    workspace: &Workspace,
     request: &Request<Incoming>,
     endpoint: Endpoint,
     caller: IpAddr,
 ) -> Result<Response, Unavailable> {
     let parameters = Parameters::of(request);
-    let login = match login::find(app, request, &parameters).await {
+    let login = match login::find(workspace, request, &parameters).await {
         Err(Unavailable) if endpoint.needs_login() => return Err(Unavailable),
         Ok(None) if endpoint.needs_login() => {
             login::delay().await;
-            return Ok(refusals::not_logged_in(app.version()));
+            return Ok(refusals::not_logged_in(workspace.version()));
         }
         login => login.ok().flatten(),
     };
-    let standing = standing(app, endpoint, caller, login).await;
+    let standing = standing(workspace, endpoint, caller, login).await;
     let mut response = match standing.filter(|standing| !standing.is_answered) {
         Some(standing) => refusals::too_many_requests(standing.reset_in),
         None => match (endpoint, login) {
             (Endpoint::Statistics, Some(login)) => {
-                statistics(app, request, &parameters, login).await?
+                statistics(workspace, request, &parameters, login).await?
             }
             (Endpoint::StatisticsList, Some(login)) => {
-                listing::answer(app, request, &parameters, login).await?
+                listing::answer(workspace, request, &parameters, login).await?
             }
-            (Endpoint::Version, _) => info::version(&app.snapshots.borrow())?,
-            (Endpoint::Info, login) => info::details(&app.snapshots.borrow(), login)?,
-            (_, None) => refusals::not_logged_in(app.version()),
+            (Endpoint::Version, _) => info::version(&workspace.snapshots.borrow())?,
+            (Endpoint::Info, login) => info::details(&workspace.snapshots.borrow(), login)?,
+            (_, None) => refusals::not_logged_in(workspace.version()),
         },
     };
     if let Some(standing) = standing {
@@ -68,7 +68,7 @@ async fn answer_or_fail(
 
 /// Where the caller stands, when the rate of their calls is limited.
 async fn standing(
-    app: &App,
+    workspace: &Workspace,
     endpoint: Endpoint,
     caller: IpAddr,
     login: Option<Login>,
@@ -77,43 +77,47 @@ async fn standing(
         return None;
     }
     // Without the database there is nothing to protect.
-    let limit = app.backend.limits().await.ok()?.rate?;
-    Some(app.rates.count(caller, endpoint, limit, Instant::now()))
+    let limit = workspace.backend.limits().await.ok()?.rate?;
+    Some(
+        workspace
+            .rates
+            .count(caller, endpoint, limit, Instant::now()),
+    )
 }
 
 async fn statistics(
-    app: &App,
+    workspace: &Workspace,
     request: &Request<Incoming>,
     parameters: &Parameters,
     login: Login,
 ) -> Result<Response, Unavailable> {
     if !login.may_view_statistics {
-        return Ok(refusals::not_allowed(app.version()));
+        return Ok(refusals::not_allowed(workspace.version()));
     }
-    let shape = match shape(parameters, app.shape) {
+    let shape = match shape(parameters, workspace.shape) {
         Ok(shape) => shape,
         Err(text) => return Ok(refusals::invalid_shape(text)),
     };
     // Only the exact word counts, and only once.
     let (asked, snapshot) = if parameters.once("refresh") == Some("true") {
-        (Asked::ForRefresh, app.backend.refresh().await?)
+        (Asked::ForRefresh, workspace.backend.refresh().await?)
     } else {
-        (Asked::ForStored, app.snapshots.borrow().clone())
+        (Asked::ForStored, workspace.snapshots.borrow().clone())
     };
     if snapshot.read_at.is_none() {
         return Err(Unavailable);
     }
-    Ok(document(app, request, &snapshot, shape, asked))
+    Ok(document(workspace, request, &snapshot, shape, asked))
 }
 
 fn document(
-    app: &App,
+    workspace: &Workspace,
     request: &Request<Incoming>,
     snapshot: &Snapshot,
     shape: Shape,
     asked: Asked,
 ) -> Response {
-    let body = render::document::render(snapshot, shape, asked, &app.timezone);
+    let body = render::document::render(snapshot, shape, asked, &workspace.timezone);
     let mut response = compressed(request, body);
     let missing: Vec<_> = snapshot.missing().iter().map(|it| it.name()).collect();
     if let (false, Ok(names)) = (

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::parameters::Parameters;
 use super::respond::Response;
-use super::{App, Limits, Login, Part, Refused, Unavailable, api, refusals};
+use super::{Limits, Login, Part, Refused, Unavailable, Workspace, api, refusals};
 use crate::render;
 use crate::statistics::Version;
 
@@ -32,12 +32,12 @@ struct Sent {
 
 /// The answer; what is wrong with a request is told in the order in which Rocket.Chat looks for it.
 pub async fn answer(
-    app: &App,
+    workspace: &Workspace,
     request: &Request<Incoming>,
     parameters: &Parameters,
     login: Login,
 ) -> Result<Response, Unavailable> {
-    let version = app.version();
+    let version = workspace.version();
     let sent = match Sent::read(parameters, version) {
         Ok(sent) => sent,
         Err((name, text)) => return Ok(refusals::invalid_parameter(name, text)),
@@ -48,11 +48,11 @@ pub async fn answer(
     let Some(sort) = sort(&sent.sort) else {
         return Ok(refusals::plain(ILLEGAL_SORT));
     };
-    let limits = app.backend.limits().await?;
+    let limits = workspace.backend.limits().await?;
     let Ok(count) = count(parameters.first("count"), limits) else {
         return Ok(refusals::plain("The count must not be negative."));
     };
-    let total = match app.backend.count_history(&sent.query).await? {
+    let total = match workspace.backend.count_history(&sent.query).await? {
         Ok(total) => total,
         Err(Refused(message)) => return Ok(refusals::plain(&message)),
     };
@@ -80,13 +80,13 @@ pub async fn answer(
         offset: skip,
         count,
     };
-    let documents = match app.backend.list_history(part).await? {
+    let documents = match workspace.backend.list_history(part).await? {
         Ok(documents) => documents,
         Err(Refused(message)) => return Ok(refusals::plain(&message)),
     };
     let documents: Vec<Value> = documents
         .into_iter()
-        .map(|document| render::document::json(document, &app.timezone))
+        .map(|document| render::document::json(document, &workspace.timezone))
         .collect();
     let count = documents.len();
     let body = json!({

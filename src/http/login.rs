@@ -7,7 +7,7 @@ use hyper::header::HeaderName;
 use hyper::{Request, header};
 
 use super::parameters::Parameters;
-use super::{App, Credentials, Login, Unavailable};
+use super::{Credentials, Login, Unavailable, Workspace};
 
 const USER_ID: HeaderName = HeaderName::from_static("x-user-id");
 const TOKEN: HeaderName = HeaderName::from_static("x-auth-token");
@@ -17,21 +17,22 @@ const TOKEN: HeaderName = HeaderName::from_static("x-auth-token");
 /// As in Rocket.Chat an OAuth access token goes before the two headers, which count where it is not valid; and the one
 /// in the header goes before the one in the address.
 pub async fn find(
-    app: &App,
+    workspace: &Workspace,
     request: &Request<Incoming>,
     parameters: &Parameters,
 ) -> Result<Option<Login>, Unavailable> {
     let access_token = bearer(request).or_else(|| parameters.once("access_token"));
     if let Some(access_token) = access_token {
         let credentials = Credentials::Grant { access_token };
-        let login = app.backend.log_in(credentials).await?;
+        let login = workspace.backend.log_in(credentials).await?;
         if login.is_some() {
             return Ok(login);
         }
     }
     match (once(request, &USER_ID), once(request, &TOKEN)) {
         (Some(user_id), Some(token)) => {
-            app.backend
+            workspace
+                .backend
                 .log_in(Credentials::Login { user_id, token })
                 .await
         }

@@ -3,20 +3,13 @@
 use hyper::HeaderMap;
 use hyper::header::{self, HeaderName, HeaderValue};
 
-/// A text that is rendered for scrapes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Family {
-    /// OpenMetrics.
-    OpenMetrics,
-    /// Prometheus text.
-    Classic,
-}
+use crate::render::Format;
 
 /// The format of an answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Format {
+pub struct Negotiated {
     /// Which text.
-    pub family: Family,
+    pub format: Format,
     /// How it is called.
     pub content_type: HeaderValue,
 }
@@ -37,7 +30,7 @@ impl Choice {
 }
 
 /// The format that the client wants most, of those that there are; text 0.0.4 when it wants nothing in particular.
-pub fn format(headers: &HeaderMap) -> Format {
+pub fn format(headers: &HeaderMap) -> Negotiated {
     let mut choices = choices(headers, &header::ACCEPT);
     // A stable sort: of equals the first one named wins.
     choices.sort_by(|one, other| other.quality.total_cmp(&one.quality));
@@ -58,15 +51,15 @@ pub fn format(headers: &HeaderMap) -> Format {
             }
             _ => None,
         })
-        .unwrap_or_else(|| Format {
-            family: Family::Classic,
+        .unwrap_or_else(|| Negotiated {
+            format: Format::Classic,
             content_type: HeaderValue::from_static(CLASSIC),
         })
 }
 
 const CLASSIC: &str = "text/plain; version=0.0.4; charset=utf-8";
 
-fn openmetrics(choice: &Choice) -> Option<Format> {
+fn openmetrics(choice: &Choice) -> Option<Negotiated> {
     let content_type = match (choice.parameter("version"), choice.parameter("escaping")) {
         (Some("0.0.1"), _) => "application/openmetrics-text; version=0.0.1; charset=utf-8",
         (None | Some("1.0.0"), None) => {
@@ -81,13 +74,13 @@ fn openmetrics(choice: &Choice) -> Option<Format> {
         }
         (Some(_), _) => return None,
     };
-    Some(Format {
-        family: Family::OpenMetrics,
+    Some(Negotiated {
+        format: Format::OpenMetrics,
         content_type: HeaderValue::from_static(content_type),
     })
 }
 
-fn classic(choice: &Choice) -> Option<Format> {
+fn classic(choice: &Choice) -> Option<Negotiated> {
     let content_type = match (choice.parameter("version"), choice.parameter("escaping")) {
         (None | Some("0.0.4"), _) => CLASSIC,
         (Some("1.0.0"), Some("allow-utf-8")) => {
@@ -96,8 +89,8 @@ fn classic(choice: &Choice) -> Option<Format> {
         (Some("1.0.0"), _) => "text/plain; version=1.0.0; charset=utf-8; escaping=underscores",
         (Some(_), _) => return None,
     };
-    Some(Format {
-        family: Family::Classic,
+    Some(Negotiated {
+        format: Format::Classic,
         content_type: HeaderValue::from_static(content_type),
     })
 }
@@ -157,7 +150,7 @@ mod tests {
         let mut headers = HeaderMap::new();
         headers.insert(header::ACCEPT, HeaderValue::from_static(accept));
         let format = format(&headers);
-        let is_openmetrics = format.family == Family::OpenMetrics;
+        let is_openmetrics = format.format == Format::OpenMetrics;
         let text = format.content_type.to_str().expect("ASCII").to_owned();
         assert_eq!(is_openmetrics, text.starts_with("application/openmetrics"));
         text

@@ -17,7 +17,8 @@ impl Parameters {
         )
     }
 
-    fn all<'a>(&'a self, name: &str) -> impl Iterator<Item = &'a str> {
+    /// Every one of this name.
+    pub fn all<'a>(&'a self, name: &str) -> impl Iterator<Item = &'a str> {
         self.0
             .iter()
             .filter_map(move |(key, value)| (key == name).then_some(value.as_str()))

@@ -5,8 +5,6 @@ use http_body_util::Full;
 use hyper::StatusCode;
 use hyper::header::{self, HeaderName, HeaderValue};
 
-use crate::render::Body;
-
 /// A response whose body is complete before it is sent.
 pub type Response = hyper::Response<Full<Bytes>>;
 
@@ -14,6 +12,24 @@ pub type Response = hyper::Response<Full<Bytes>>;
 pub fn text(status: StatusCode, body: &'static str) -> Response {
     let body = Bytes::from_static(body.as_bytes());
     with_type(status, "text/plain; charset=utf-8", body)
+}
+
+/// A request that cannot be answered as it is, and what is wrong with it.
+pub fn bad_request(body: String) -> Response {
+    with_type(
+        StatusCode::BAD_REQUEST,
+        "text/plain; charset=utf-8",
+        body.into(),
+    )
+}
+
+/// Something that was asked for and did not work, and why.
+pub fn failed(body: String) -> Response {
+    with_type(
+        StatusCode::INTERNAL_SERVER_ERROR,
+        "text/plain; charset=utf-8",
+        body.into(),
+    )
 }
 
 /// Nothing but a status.
@@ -43,10 +59,9 @@ pub fn json(status: StatusCode, body: impl Into<Bytes>) -> Response {
     response
 }
 
-/// A body that was rendered beforehand, in the encoding that the client takes.
-pub fn negotiated(body: &Body, content_type: &HeaderValue, gzip: bool) -> Response {
-    let bytes = if gzip { &body.gzip } else { &body.plain };
-    let mut response = hyper::Response::new(Full::new(bytes.clone()));
+/// A body in the format and encoding that the client takes.
+pub fn negotiated(body: Bytes, content_type: &HeaderValue, gzip: bool) -> Response {
+    let mut response = hyper::Response::new(Full::new(body));
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, content_type.clone());
     headers.insert(
@@ -71,10 +86,10 @@ pub fn as_download(mut response: Response, name: &'static str) -> Response {
     response
 }
 
-/// Reading is all that can be done.
-pub fn wrong_method() -> Response {
+/// Another method is allowed.
+pub fn wrong_method(allowed: &'static str) -> Response {
     let mut response = text(StatusCode::METHOD_NOT_ALLOWED, "Method not allowed.\n");
-    set(&mut response, header::ALLOW, "GET, HEAD");
+    set(&mut response, header::ALLOW, allowed);
     response
 }
 

@@ -4,75 +4,148 @@
 //! |---|---|
 //! | `/` | the landing page |
 //! | `/metrics` (or `--web.telemetry-path`) | the metrics, in the format that is asked for |
+//! | `/probe?target=NAME` | the metrics of one of several workspaces |
+//! | `/sd` | the workspaces, for Prometheus' HTTP service discovery |
 //! | `/api/v1/statistics` | the statistics document, for users with the permission `view-statistics` |
 //! | `/api/v1/statistics.list` | the documents that Rocket.Chat stored, for the same users |
 //! | `/api/info`, `/api/v1/info` | the workspace's version |
 //! | `/statistics.json` | the statistics document as a download |
+//! | `/workspaces/NAME/...` | the three above of one of several workspaces |
 //! | `/-/healthy` | the process answers |
 //! | `/-/ready` | the database was read at least once |
+//! | `POST /-/reload` | the configuration is read again |
 
 use std::net::IpAddr;
+use std::time::Instant;
 
 use hyper::body::Incoming;
 use hyper::{Method, Request, StatusCode};
 
+use super::counters::Handler;
 use super::paths::{self, Endpoint, Place};
 use super::respond::{self, Response};
-use super::{App, api, negotiate, refusals};
+use super::{App, api, discovery, metrics, refusals};
 use crate::render;
 
-/// Answers one request.
+/// What the methods of most paths are.
+const READING: &str = "GET, HEAD";
+
+/// The beginning of the paths of one of several workspaces.
+const WORKSPACES: &str = "/workspaces/";
+
+/// Answers from what is in memory.
+type Reader = fn(&App, &Request<Incoming>) -> Response;
+
+/// Answers one request, and counts it.
 pub async fn answer(app: &App, request: &Request<Incoming>, caller: IpAddr) -> Response {
+    let begun = Instant::now();
+    let (handler, response) = handle(app, request, caller).await;
+    app.counters.count(handler, &response, begun.elapsed());
+    response
+}
+
+async fn handle(app: &App, request: &Request<Incoming>, caller: IpAddr) -> (Handler, Response) {
     let path = request.uri().path();
     let reads = request.method() == Method::GET || request.method() == Method::HEAD;
-    match paths::place(path) {
-        Place::Endpoint(endpoint) if reads => {
-            return api::answer(app, request, endpoint, caller).await;
-        }
-        Place::Endpoint(_) if request.method() == Method::OPTIONS => {
-            return refusals::options(request.headers());
-        }
-        Place::Endpoint(_) => return refusals::wrong_method(),
-        Place::NoEndpoint => return refusals::not_found(&paths::served()),
-        Place::Malformed => return refusals::malformed_path(),
-        Place::Elsewhere => {}
-    }
-    match path {
-        "/statistics.json" if reads => {
-            let document = api::answer(app, request, Endpoint::Statistics, caller).await;
-            respond::as_download(document, "statistics.json")
-        }
-        _ if path == app.telemetry_path && reads => metrics(app, request),
-        "/" if reads => respond::html(render::page::landing(&app.telemetry_path)),
-        "/-/healthy" if reads => respond::text(StatusCode::OK, "Healthy.\n"),
-        "/-/ready" if reads => ready(app),
-        "/" | "/-/healthy" | "/-/ready" | "/statistics.json" => respond::wrong_method(),
-        _ if path == app.telemetry_path => respond::wrong_method(),
-        _ => respond::text(StatusCode::NOT_FOUND, "Not found.\n"),
+    let (handler, answer): (Handler, Reader) = match path {
+        _ if path == app.telemetry_path => (Handler::Metrics, metrics::all),
+        "/probe" => (Handler::Probe, metrics::one),
+        "/" => (Handler::Page, |app, _| {
+            respond::html(render::page::landing(&app.telemetry_path))
+        }),
+        "/sd" => (Handler::Discovery, discovery::answer),
+        "/-/healthy" => (Handler::Management, |_, _| {
+            respond::text(StatusCode::OK, "Healthy.\n")
+        }),
+        "/-/ready" => (Handler::Management, |app, _| ready(app)),
+        "/-/reload" => return (Handler::Management, reload(app, request.method()).await),
+        _ => return of_workspace(app, request, caller, reads).await,
+    };
+    if reads {
+        (handler, answer(app, request))
+    } else {
+        (handler, respond::wrong_method(READING))
     }
 }
 
-fn metrics(app: &App, request: &Request<Incoming>) -> Response {
-    let format = negotiate::format(request.headers());
-    let exposition = app.expositions.borrow().clone();
-    let body = match format.family {
-        negotiate::Family::OpenMetrics => &exposition.openmetrics,
-        negotiate::Family::Classic => &exposition.classic,
+/// Answers what is served of each workspace: of the only one at the root, of several below their names.
+async fn of_workspace(
+    app: &App,
+    request: &Request<Incoming>,
+    caller: IpAddr,
+    reads: bool,
+) -> (Handler, Response) {
+    let path = request.uri().path();
+    let served = app.served();
+    let (workspace, path) = match named(path) {
+        Some((name, path)) => (served.named(name), path),
+        None => (served.only(), path),
     };
-    respond::negotiated(
-        body,
-        &format.content_type,
-        negotiate::wants_gzip(request.headers()),
+    if path == "/statistics.json" {
+        let answer = match workspace {
+            None => unknown_workspace(),
+            Some(_) if !reads => respond::wrong_method(READING),
+            Some(workspace) => {
+                let document = api::answer(workspace, request, Endpoint::Statistics, caller).await;
+                respond::as_download(document, "statistics.json")
+            }
+        };
+        return (Handler::Download, answer);
+    }
+    let answer = match paths::place(path) {
+        Place::Endpoint(endpoint) if reads => match workspace {
+            Some(workspace) => api::answer(workspace, request, endpoint, caller).await,
+            None => unknown_workspace(),
+        },
+        Place::Endpoint(_) if request.method() == Method::OPTIONS => {
+            refusals::options(request.headers())
+        }
+        Place::Endpoint(_) => refusals::wrong_method(),
+        Place::NoEndpoint => refusals::not_found(&paths::served()),
+        Place::Malformed => refusals::malformed_path(),
+        Place::Elsewhere => {
+            return (
+                Handler::Unknown,
+                respond::text(StatusCode::NOT_FOUND, "Not found.\n"),
+            );
+        }
+    };
+    (Handler::Api, answer)
+}
+
+/// The workspace's name and the rest of the path, of a path that names one.
+fn named(path: &str) -> Option<(&str, &str)> {
+    let rest = path.strip_prefix(WORKSPACES)?;
+    let end = rest.find('/')?;
+    Some(rest.split_at(end))
+}
+
+fn unknown_workspace() -> Response {
+    respond::text(
+        StatusCode::NOT_FOUND,
+        "No workspace of this name is served here; where there are several, their paths begin with /workspaces/NAME.\n",
     )
 }
 
 fn ready(app: &App) -> Response {
-    if app.snapshots.borrow().read_at.is_some() {
+    if app.served().is_ready() {
         respond::text(StatusCode::OK, "Ready.\n")
     } else {
         respond::text(
             StatusCode::SERVICE_UNAVAILABLE,
             "Not ready: the workspace's database was not read yet.\n",
         )
+    }
+}
+
+async fn reload(app: &App, method: &Method) -> Response {
+    if !matches!(*method, Method::POST | Method::PUT) {
+        return respond::wrong_method("POST, PUT");
+    }
+    match app.control.reload().await {
+        Ok(()) => respond::text(StatusCode::OK, "The configuration was read again.\n"),
+        Err(reason) => respond::failed(format!(
+            "The configuration cannot be used, so the one before stays: {reason}\n"
+        )),
     }
 }

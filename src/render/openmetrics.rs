@@ -1,59 +1,115 @@
 //! OpenMetrics 1.0 text, written by prometheus-client from the catalogue.
 
 use std::borrow::Cow;
+use std::collections::HashMap;
 use std::fmt;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
 use prometheus_client::collector::Collector as RegistryCollector;
 use prometheus_client::encoding::{DescriptorEncoder, MetricEncoder, NoLabelSet, text};
 use prometheus_client::metrics::MetricType;
 use prometheus_client::registry::{Registry, Unit};
 
-use super::Names;
+use super::{Names, Part};
 use crate::statistics::{
-    EXPORTER, MetricRow, Quantity, SECTIONS, Sample, Snapshot, visit_compat_samples,
+    MetricRow, OWN, Own, Quantity, READINGS, SECTIONS, Sample, visit_compat_samples,
 };
 
-/// The whole exposition of a snapshot.
-pub fn render(snapshot: &Snapshot, names: Names) -> String {
-    let mut families = Vec::new();
-    for metric in EXPORTER {
-        let samples = metric.samples(snapshot);
-        if !samples.is_empty() {
-            families.push((metric.row(), samples));
+/// The last line of an exposition.
+const END: &str = "# EOF\n";
+
+/// The label that tells several workspaces apart.
+const WORKSPACE: &str = "workspace";
+
+/// What was read of some workspaces, family by family in the order of the catalogue; without the last line.
+pub fn render(parts: &[Part]) -> String {
+    let mut families = Families::default();
+    for metric in READINGS {
+        families.announce(metric.row());
+        for part in parts {
+            let samples = metric.samples(&part.snapshot);
+            families.add(metric.row(), part.workspace.as_ref(), samples);
         }
     }
     for section in SECTIONS {
-        section.visit_samples(snapshot, &mut |row, samples| families.push((row, samples)));
+        for row in section.metrics() {
+            families.announce(row);
+        }
+        for part in parts {
+            section.visit_samples(&part.snapshot, &mut |row, samples| {
+                families.add(row, part.workspace.as_ref(), samples);
+            });
+        }
     }
-    if names == Names::WithBuiltIn {
-        visit_compat_samples(snapshot, &mut |row, samples| families.push((row, samples)));
+    for part in parts.iter().filter(|it| it.names == Names::WithBuiltIn) {
+        visit_compat_samples(&part.snapshot, &mut |row, samples| {
+            families.add(row, part.workspace.as_ref(), samples);
+        });
     }
-    write(families)
+    let mut text = families.write();
+    text.truncate(text.len() - END.len());
+    text
 }
 
-type Family = (MetricRow, Vec<Sample>);
+/// What the exporter knows about itself; with the last line.
+pub fn render_own(own: &Own) -> String {
+    let mut families = Families::default();
+    for metric in OWN {
+        families.add(metric.row(), None, metric.samples(own));
+    }
+    families.write()
+}
+
+/// A series, and the workspace that it belongs to where there are several.
+type Series = (Option<Arc<str>>, Sample);
+
+/// Families in the order in which they were first named.
+#[derive(Debug, Default)]
+struct Families {
+    places: HashMap<&'static str, usize>,
+    families: Vec<(MetricRow, Vec<Series>)>,
+}
+
+impl Families {
+    /// Gives a family its place, so that the order is the same whichever of them have samples.
+    fn announce(&mut self, row: MetricRow) -> usize {
+        *self.places.entry(row.name).or_insert_with(|| {
+            self.families.push((row, Vec::new()));
+            self.families.len() - 1
+        })
+    }
+
+    fn add(&mut self, row: MetricRow, workspace: Option<&Arc<str>>, samples: Vec<Sample>) {
+        let place = self.announce(row);
+        let series = samples
+            .into_iter()
+            .map(|sample| (workspace.cloned(), sample));
+        self.families[place].1.extend(series);
+    }
+
+    fn write(self) -> String {
+        let mut registry = Registry::default();
+        registry.register_collector(Box::new(Registered(Mutex::new(self.families))));
+        let mut exposition = String::with_capacity(32 * 1024);
+        text::encode(&mut exposition, &registry).expect("writing into a string cannot fail");
+        with_help_last(&exposition)
+    }
+}
 
 /// The one way to prometheus-client's encoder is a registry, so the families are wrapped as a collector of it.
 #[derive(Debug)]
-struct Families(Mutex<Vec<Family>>);
+struct Registered(Mutex<Vec<(MetricRow, Vec<Series>)>>);
 
-impl RegistryCollector for Families {
+impl RegistryCollector for Registered {
     fn encode(&self, mut encoder: DescriptorEncoder) -> fmt::Result {
         let mut families = self.0.lock().map_err(|_| fmt::Error)?;
-        for (row, samples) in families.drain(..) {
-            family(&mut encoder, row, &samples)?;
+        for (row, series) in families.drain(..) {
+            if !series.is_empty() {
+                family(&mut encoder, row, &series)?;
+            }
         }
         Ok(())
     }
-}
-
-fn write(families: Vec<Family>) -> String {
-    let mut registry = Registry::default();
-    registry.register_collector(Box::new(Families(Mutex::new(families))));
-    let mut exposition = String::with_capacity(32 * 1024);
-    text::encode(&mut exposition, &registry).expect("writing into a string cannot fail");
-    with_help_last(&exposition)
 }
 
 /// Puts each family's HELP behind its TYPE and UNIT, the order that OpenMetrics recommends.
@@ -76,17 +132,17 @@ fn with_help_last(exposition: &str) -> String {
     ordered
 }
 
-fn family(encoder: &mut DescriptorEncoder, row: MetricRow, samples: &[Sample]) -> fmt::Result {
+fn family(encoder: &mut DescriptorEncoder, row: MetricRow, series: &[Series]) -> fmt::Result {
     let shape = Shape::of(row.quantity);
     // The catalogue has whole names; prometheus-client adds the endings itself.
     let name = row.name.strip_suffix(shape.ending).unwrap_or(row.name);
     let mut metric = encoder.encode_descriptor(name, row.help, shape.unit.as_ref(), shape.kind)?;
-    for sample in samples {
-        let labels: Vec<(&str, &str)> = row
-            .labels
+    for (workspace, sample) in series {
+        let own = row.labels.iter().copied();
+        let labels: Vec<(&str, &str)> = workspace
             .iter()
-            .copied()
-            .zip(sample.labels.iter().map(Cow::as_ref))
+            .map(|name| (WORKSPACE, name.as_ref()))
+            .chain(own.zip(sample.labels.iter().map(Cow::as_ref)))
             .collect();
         if row.quantity == Quantity::Info {
             metric.encode_info(&labels)?;
@@ -117,6 +173,7 @@ impl Shape {
             Quantity::Count | Quantity::Number | Quantity::State => (MetricType::Gauge, None, ""),
             Quantity::CountTotal => (MetricType::Counter, None, "_total"),
             Quantity::Bytes => (MetricType::Gauge, Some(Unit::Bytes), "_bytes"),
+            Quantity::BytesTotal => (MetricType::Counter, Some(Unit::Bytes), "_bytes_total"),
             Quantity::Seconds | Quantity::Instant => {
                 (MetricType::Gauge, Some(Unit::Seconds), "_seconds")
             }
@@ -131,7 +188,10 @@ impl Shape {
 /// Numbers without a fraction are written without a point.
 fn number(metric: &mut MetricEncoder, quantity: Quantity, value: f64) -> fmt::Result {
     const EXACT: f64 = 9_007_199_254_740_992.0;
-    let is_counter = matches!(quantity, Quantity::CountTotal | Quantity::SecondsTotal);
+    let is_counter = matches!(
+        quantity,
+        Quantity::CountTotal | Quantity::BytesTotal | Quantity::SecondsTotal
+    );
     if value.fract() == 0.0 && value.abs() < EXACT {
         #[expect(
             clippy::cast_possible_truncation,
@@ -163,14 +223,38 @@ mod tests {
         }
     }
 
+    fn written(families: Vec<(MetricRow, Vec<Sample>)>) -> String {
+        let mut all = Families::default();
+        for (row, samples) in families {
+            all.add(row, None, samples);
+        }
+        all.write()
+    }
+
+    #[test]
+    fn families_of_several_workspaces_stand_together_in_the_announced_order() {
+        let mut families = Families::default();
+        let names: [Arc<str>; 2] = ["b".into(), "a".into()];
+        let [first, second] = [("x", &["kind"][..]), ("y", &[])]
+            .map(|(name, labels)| row(name, Quantity::Count, labels));
+        families.announce(first);
+        families.add(second, Some(&names[0]), one(1.0));
+        families.add(first, Some(&names[1]), vec![Sample::of("k", 2.0)]);
+        families.add(second, Some(&names[1]), one(3.0));
+        assert_eq!(
+            families.write(),
+            "# TYPE x gauge\n# HELP x Help.\nx{workspace=\"a\",kind=\"k\"} 2\n\
+             # TYPE y gauge\n# HELP y Help.\ny{workspace=\"b\"} 1\ny{workspace=\"a\"} 3\n# EOF\n"
+        );
+    }
+
     #[test]
     fn a_label_value_with_quote_backslash_and_newline_is_escaped() {
-        let exposition = write(vec![(
-            row("x", Quantity::Count, &["name"]),
-            vec![Sample::of("a\"b\\c\nd", 1.0)],
-        )]);
         assert_eq!(
-            exposition,
+            written(vec![(
+                row("x", Quantity::Count, &["name"]),
+                vec![Sample::of("a\"b\\c\nd", 1.0)],
+            )]),
             "# TYPE x gauge\n# HELP x Help.\nx{name=\"a\\\"b\\\\c\\nd\"} 1\n# EOF\n"
         );
     }
@@ -191,7 +275,7 @@ mod tests {
             (row("e_total", Quantity::Untyped, &[]), one(2.0)),
         ];
         assert_eq!(
-            write(families),
+            written(families),
             "# TYPE a_seconds counter\n# UNIT a_seconds seconds\n# HELP a_seconds Help.\na_seconds_total 1.5\n\
              # TYPE b counter\n# HELP b Help.\nb_total 3\n\
              # TYPE c info\n# HELP c Help.\nc_info{v=\"x\"} 1\n\

@@ -1,6 +1,7 @@
-//! The reference: every metric and every field of the document, as Markdown. The README holds a copy.
+//! The reference: every metric and every field of the document, as Markdown. `docs/statistics.md` holds a copy, and
+//! the README a summary.
 
-use crate::statistics::{COMPAT, EXPORTER, FieldRow, MetricRow, Quantity, SECTIONS};
+use crate::statistics::{COMPAT, FieldRow, Metric, MetricRow, OWN, Quantity, READINGS, SECTIONS};
 
 /// The whole reference.
 pub fn markdown() -> String {
@@ -22,16 +23,52 @@ pub fn markdown() -> String {
         fields(&mut text, &section.fields());
     }
     line(&mut text, &["### The exporter itself\n"]);
-    let own: Vec<_> = EXPORTER
-        .iter()
-        .map(crate::statistics::Metric::row)
-        .collect();
-    metrics(&mut text, &own);
+    metrics(&mut text, &about_itself());
     line(&mut text, &["### The built-in exporter's names\n"]);
     compat(&mut text);
     text.truncate(text.trim_end().len());
     text.push('\n');
     text
+}
+
+/// A line for each section: what reads it, how often, and how much it shows.
+pub fn summary() -> String {
+    let mut text = String::new();
+    line(
+        &mut text,
+        &["| Section | Collector | Tier | Metrics | Fields of the document |"],
+    );
+    line(&mut text, &["|---|---|---|---|---|"]);
+    for section in SECTIONS {
+        let collector = section.collector();
+        let names: Vec<_> = section
+            .metrics()
+            .iter()
+            .map(|row| format!("`{}`", named(row)))
+            .collect();
+        line(
+            &mut text,
+            &[
+                "| ",
+                section.title(),
+                " | `",
+                collector.name(),
+                "` | ",
+                collector.tier().name(),
+                " | ",
+                &names.join(", "),
+                " | ",
+                &section.fields().len().to_string(),
+                " |",
+            ],
+        );
+    }
+    text
+}
+
+fn about_itself() -> Vec<MetricRow> {
+    let readings = READINGS.iter().map(Metric::row);
+    readings.chain(OWN.iter().map(Metric::row)).collect()
 }
 
 fn metrics(text: &mut String, rows: &[MetricRow]) {
@@ -122,7 +159,7 @@ fn named(row: &MetricRow) -> String {
 
 fn kind(quantity: Quantity) -> &'static str {
     match quantity {
-        Quantity::CountTotal | Quantity::SecondsTotal => "counter",
+        Quantity::CountTotal | Quantity::BytesTotal | Quantity::SecondsTotal => "counter",
         Quantity::Info => "info",
         Quantity::Untyped => "untyped",
         _ => "gauge",

@@ -16,7 +16,7 @@ const LONGEST_RETRY: Duration = Duration::from_mins(1);
 const REST_AFTER_TIME_OUT: u32 = 10;
 
 /// The tiers' intervals, and how much of the time a collector may spend reading.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Intervals {
     /// Of [`Tier::Fast`].
     pub fast: Duration,

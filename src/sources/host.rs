@@ -1,8 +1,9 @@
-//! The machine, the exporter's own process and the Rocket.Chat processes on this machine.
+//! The machine, and the Rocket.Chat processes on it.
 //!
 //! sysinfo keeps state between readings, and everything here reads files, so a reading happens on a blocking thread.
 
 mod node;
+mod own;
 mod proc;
 
 use std::sync::{Arc, Mutex, PoisonError};
@@ -11,39 +12,35 @@ use sysinfo::{
     CpuRefreshKind, MemoryRefreshKind, Pid, ProcessRefreshKind, ProcessesToUpdate, System,
 };
 
+pub use own::OwnSource;
+
 use super::SourceError;
-use crate::clock::Clock;
-use crate::statistics::{
-    Cpu, FailureKind, Host, Instances, NodeProcess, OwnProcess, Reading, Timestamp,
-};
+use crate::statistics::{Cpu, FailureKind, Host, Instances, NodeProcess, Reading, Timestamp};
 
 /// The host as a source.
 #[derive(Debug)]
 pub struct HostSource {
     // A std mutex: it is only ever locked on a blocking thread, by one reading at a time.
     state: Arc<Mutex<Option<System>>>,
-    clock: Clock,
 }
 
 impl HostSource {
-    pub fn new(clock: Clock) -> Self {
+    pub fn new() -> Self {
         Self {
             state: Arc::new(Mutex::new(None)),
-            clock,
         }
     }
 
     /// Reads the machine and looks for the processes of `instances`.
     pub async fn read(&self, instances: Option<Arc<Instances>>) -> Result<Reading, SourceError> {
         let state = Arc::clone(&self.state);
-        let now = self.clock.now();
         tokio::task::spawn_blocking(move || {
             let mut state = state.lock().unwrap_or_else(PoisonError::into_inner);
             let system = match &mut *state {
                 Some(system) => system,
                 empty => empty.insert(System::new().map_err(failed)?),
             };
-            Ok(read(system, instances.as_deref(), now))
+            Ok(read(system, instances.as_deref()))
         })
         .await
         .map_err(failed)?
@@ -57,13 +54,11 @@ fn failed(error: impl std::fmt::Display) -> SourceError {
     )
 }
 
-fn read(system: &mut System, instances: Option<&Instances>, now: Timestamp) -> Reading {
+fn read(system: &mut System, instances: Option<&Instances>) -> Reading {
     system.refresh_memory_specifics(MemoryRefreshKind::nothing().with_ram());
     system.refresh_cpu_list(CpuRefreshKind::nothing().with_frequency());
     let found = instances.map(node::find).unwrap_or_default();
-    let own = Pid::from_u32(std::process::id());
-    let mut pids: Vec<_> = found.iter().map(|(_, pid)| Pid::from_u32(*pid)).collect();
-    pids.push(own);
+    let pids: Vec<_> = found.iter().map(|(_, pid)| Pid::from_u32(*pid)).collect();
     system.refresh_processes_specifics(
         ProcessesToUpdate::Some(&pids),
         true,
@@ -72,8 +67,7 @@ fn read(system: &mut System, instances: Option<&Instances>, now: Timestamp) -> R
             .with_memory()
             .without_tasks(),
     );
-    let host = host(system, &found);
-    Reading::Host(host, own_process(system, own, now))
+    Reading::Host(host(system, &found))
 }
 
 fn host(system: &System, found: &[(String, u32)]) -> Host {
@@ -130,21 +124,6 @@ fn node_process(system: &System, instance_id: &str, pid: u32) -> Option<NodeProc
         max_files: process.open_files_limit().map(|number| number as u64),
         started_at: seconds(process.start_time()),
     })
-}
-
-fn own_process(system: &System, pid: Pid, now: Timestamp) -> OwnProcess {
-    let Some(process) = system.process(pid) else {
-        return OwnProcess::default();
-    };
-    OwnProcess {
-        cpu_seconds: Some(process.accumulated_cpu_time() as f64 / 1000.0),
-        resident_bytes: Some(process.memory()),
-        virtual_bytes: Some(process.virtual_memory()),
-        open_files: process.open_files().map(|number| number as u64),
-        max_files: process.open_files_limit().map(|number| number as u64),
-        threads: proc::threads(),
-        started_at: seconds(process.start_time()).filter(|started| *started <= now),
-    }
 }
 
 fn seconds(since_1970: u64) -> Option<Timestamp> {

@@ -20,6 +20,7 @@ mod indexes;
 mod instances;
 mod marks;
 mod messages;
+mod pool;
 mod presence;
 mod rooms;
 mod server;
@@ -49,7 +50,9 @@ use indexes::{Access, KnownIndexes};
 
 use super::{Read, SourceError};
 use crate::clock::Clock;
-use crate::statistics::{Collector, FailureKind, IndexCheck, License, Reading, Snapshot, Value};
+use crate::statistics::{
+    Collector, FailureKind, IndexCheck, License, PoolState, Reading, Snapshot, Value,
+};
 
 /// How much longer than the server's limit the client waits for an answer before it gives up the connection.
 const GRACE: Duration = Duration::from_secs(5);
@@ -99,6 +102,11 @@ impl Mongo {
     /// The longest time that one reading may take: connecting, and a handful of questions at their limit.
     pub fn limit(&self) -> Duration {
         (self.query_timeout + GRACE) * 4
+    }
+
+    /// Connections for queries.
+    pub fn pool(&self) -> PoolState {
+        self.connection.pool()
     }
 
     /// Reads one section.

@@ -291,7 +291,7 @@ mod tests {
     use std::sync::Arc;
 
     use super::super::{
-        EXPORTER, Instance, Instances, Metric, Presence, Presences, Stored, Timestamp,
+        Instance, Instances, Metric, OWN, Presence, Presences, READINGS, Stored, Timestamp,
     };
     use super::*;
 
@@ -310,7 +310,10 @@ mod tests {
 
     #[test]
     fn no_two_families_claim_the_same_name() {
-        let own = EXPORTER.iter().map(Metric::row);
+        let own = READINGS
+            .iter()
+            .map(Metric::row)
+            .chain(OWN.iter().map(Metric::row));
         let sections = SECTIONS.iter().flat_map(|section| section.metrics());
         let compat = COMPAT.iter().map(CompatMetric::row);
         let mut seen = BTreeSet::new();

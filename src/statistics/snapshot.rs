@@ -1,13 +1,13 @@
 //! Everything known at one moment: the newest reading of each section, and how each reading went.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::{
     Activity, Administration, Apps, Calls, Connections, Contacts, Federation, Host, Instances,
-    Integrations, Marks, Messages, Omnichannel, OwnProcess, Presence, Push, Rooms, Server,
-    Sessions, Settings, Stored, Timestamp, Uploads, Users, Version, Workspace,
+    Integrations, Marks, Messages, Omnichannel, Presence, Push, Rooms, Server, Sessions, Settings,
+    Stored, Timestamp, Uploads, Users, Version, Workspace,
 };
 
 /// How often a section is read; each tier's interval is a setting.
@@ -144,6 +144,13 @@ impl Collector {
         }
     }
 
+    /// The collector of a name.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL
+            .into_iter()
+            .find(|collector| collector.name() == name)
+    }
+
     /// How often it is read.
     pub fn tier(self) -> Tier {
         match self {
@@ -180,7 +187,7 @@ impl Collector {
 pub enum Reading {
     Instances(Instances),
     Presence(Presence),
-    Host(Host, OwnProcess),
+    Host(Host),
     Workspace(Workspace),
     Settings(Settings),
     Server(Server),
@@ -253,6 +260,17 @@ pub struct Outcome {
     pub indexes: Vec<IndexCheck>,
 }
 
+/// Connections for queries to the database, over all of its servers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PoolState {
+    /// Open ones.
+    pub open: u64,
+    /// Those of them that a query uses.
+    pub in_use: u64,
+    /// How many were opened since the start.
+    pub opened: u64,
+}
+
 /// An index that a query relies on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct IndexCheck {
@@ -270,7 +288,6 @@ pub struct Snapshot {
     pub instances: Option<Arc<Instances>>,
     pub presence: Option<Arc<Presence>>,
     pub host: Option<Arc<Host>>,
-    pub own_process: Option<Arc<OwnProcess>>,
     pub workspace: Option<Arc<Workspace>>,
     pub settings: Option<Arc<Settings>>,
     pub server: Option<Arc<Server>>,
@@ -293,8 +310,10 @@ pub struct Snapshot {
     pub sessions: Option<Arc<Sessions>>,
     /// How the newest reading of each collector went.
     pub outcomes: BTreeMap<Collector, Outcome>,
-    /// Whether the newest question to the database was answered.
-    pub up: bool,
+    /// Whether the newest question to the database was answered; `None` where none is asked, as of the host alone.
+    pub up: Option<bool>,
+    /// Connections to the database, after the newest reading.
+    pub pool: Option<PoolState>,
     /// When the newest reading of the database succeeded.
     pub read_at: Option<Timestamp>,
     /// The version set by the operator, which overrides the one the workspace tells.
@@ -307,10 +326,7 @@ impl Snapshot {
         match reading {
             Reading::Instances(section) => self.instances = Some(Arc::new(section)),
             Reading::Presence(section) => self.presence = Some(Arc::new(section)),
-            Reading::Host(section, own) => {
-                self.host = Some(Arc::new(section));
-                self.own_process = Some(Arc::new(own));
-            }
+            Reading::Host(section) => self.host = Some(Arc::new(section)),
             Reading::Workspace(section) => self.workspace = Some(Arc::new(section)),
             Reading::Settings(section) => self.settings = Some(Arc::new(section)),
             Reading::Server(section) => self.server = Some(Arc::new(section)),
@@ -339,10 +355,7 @@ impl Snapshot {
         match collector {
             Collector::Instances => self.instances = None,
             Collector::Presence => self.presence = None,
-            Collector::Host => {
-                self.host = None;
-                self.own_process = None;
-            }
+            Collector::Host => self.host = None,
             Collector::Workspace => self.workspace = None,
             Collector::Settings => self.settings = None,
             Collector::Server => self.server = None,
@@ -370,6 +383,19 @@ impl Snapshot {
     pub fn version(&self) -> Option<Version> {
         self.configured_version
             .or_else(|| self.stored.as_ref()?.version()?.parse().ok())
+    }
+
+    /// The same without what other collectors read.
+    #[must_use]
+    pub fn only(&self, chosen: &BTreeSet<Collector>) -> Self {
+        let mut part = self.clone();
+        for collector in Collector::ALL {
+            if !chosen.contains(&collector) {
+                part.clear(collector);
+                part.outcomes.remove(&collector);
+            }
+        }
+        part
     }
 
     /// Collectors whose newest reading failed, or that were not read yet.

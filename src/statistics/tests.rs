@@ -5,7 +5,10 @@ use std::collections::BTreeMap;
 use super::*;
 
 fn metrics() -> Vec<MetricRow> {
-    let own = EXPORTER.iter().map(Metric::row);
+    let own = READINGS
+        .iter()
+        .map(Metric::row)
+        .chain(OWN.iter().map(Metric::row));
     let sections = SECTIONS.iter().flat_map(|section| section.metrics());
     own.chain(sections).collect()
 }
@@ -51,7 +54,12 @@ fn the_ending_of_a_name_agrees_with_the_quantity() {
     for metric in metrics() {
         let name = metric.name;
         let agrees = match metric.quantity {
-            Quantity::CountTotal => name.ends_with("_total") && !name.ends_with("_seconds_total"),
+            Quantity::CountTotal => {
+                name.ends_with("_total")
+                    && !name.ends_with("_seconds_total")
+                    && !name.ends_with("_bytes_total")
+            }
+            Quantity::BytesTotal => name.ends_with("_bytes_total"),
             Quantity::SecondsTotal => name.ends_with("_seconds_total"),
             Quantity::Bytes => name.ends_with("_bytes"),
             Quantity::Info => name.ends_with("_info"),

@@ -1,21 +1,24 @@
 //! Connecting to MongoDB, lazily, and finding the database that is Rocket.Chat's.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use mongodb::bson::doc;
+use mongodb::event::EventHandler;
 use mongodb::options::{ClientOptions, ReadPreference, SelectionCriteria, ServerMonitoringMode};
 use mongodb::{Client, Database};
 use tokio::sync::Mutex;
 
+use super::pool::Pool;
 use crate::secret::Secret;
 use crate::sources::SourceError;
-use crate::statistics::FailureKind;
+use crate::statistics::{FailureKind, PoolState};
 
 /// Collections that every Rocket.Chat database has.
 const TELLING_COLLECTIONS: [&str; 3] = ["rocketchat_settings", "rocketchat_room", "users"];
 
 /// How to reach the workspace's database.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct MongoSettings {
     /// The connection string, complete with its password.
     pub uri: Secret,
@@ -33,6 +36,7 @@ pub struct MongoSettings {
 #[derive(Debug)]
 pub struct Connection {
     settings: MongoSettings,
+    pool: Arc<Pool>,
     database: Mutex<Option<Database>>,
 }
 
@@ -40,6 +44,7 @@ impl Connection {
     pub fn new(settings: MongoSettings) -> Self {
         Self {
             settings,
+            pool: Arc::default(),
             database: Mutex::new(None),
         }
     }
@@ -64,6 +69,11 @@ impl Connection {
                 Err(error)
             }
         }
+    }
+
+    /// Connections for queries.
+    pub fn pool(&self) -> PoolState {
+        self.pool.state()
     }
 
     /// Where a command is sent that is not sent by a collection's own method.
@@ -97,6 +107,8 @@ impl Connection {
         options.server_selection_timeout = Some(settings.connect_timeout);
         // The other modes keep a second connection to each server, only to measure its latency.
         options.server_monitoring_mode = Some(ServerMonitoringMode::Poll);
+        let pool = Arc::clone(&self.pool);
+        options.cmap_event_handler = Some(EventHandler::callback(move |event| pool.note(&event)));
         options
             .selection_criteria
             .get_or_insert_with(|| self.preference());

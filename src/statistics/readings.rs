@@ -1,29 +1,8 @@
-//! The exporter about itself: how its readings went, what it is and what it uses.
+//! How the readings of a workspace went.
 
 use std::collections::BTreeMap;
 
-use super::{
-    Collector, Metric, Quantity, Read, Sample, Snapshot, Timestamp, count, instant, state,
-};
-
-/// The exporter's own process.
-#[derive(Debug, Clone, Default)]
-pub struct OwnProcess {
-    /// Processor time that it used.
-    pub cpu_seconds: Option<f64>,
-    /// Memory that it holds.
-    pub resident_bytes: Option<u64>,
-    /// Address space that it reserved.
-    pub virtual_bytes: Option<u64>,
-    /// Files and sockets that it has open.
-    pub open_files: Option<u64>,
-    /// How many it may have open.
-    pub max_files: Option<u64>,
-    /// Its threads.
-    pub threads: Option<u64>,
-    /// When it started.
-    pub started_at: Option<Timestamp>,
-}
+use super::{Collector, Metric, Quantity, Read, Sample, Snapshot, count, instant, state};
 
 fn of_each(snapshot: &Snapshot, read: impl Fn(&super::Outcome) -> Option<f64>) -> Vec<Sample> {
     Collector::ALL
@@ -35,18 +14,14 @@ fn of_each(snapshot: &Snapshot, read: impl Fn(&super::Outcome) -> Option<f64>) -
         .collect()
 }
 
-fn own(snapshot: &Snapshot) -> Option<&OwnProcess> {
-    snapshot.own_process.as_deref()
-}
-
-/// Metrics about the exporter; unlike those of a section they never go away.
-pub const EXPORTER: &[Metric<Snapshot>] = &[
+/// Metrics about the readings; unlike those of a section they never go away.
+pub const READINGS: &[Metric<Snapshot>] = &[
     Metric {
         name: "rocketchat_up",
         help: "Whether the newest question to the workspace's database was answered.",
         source: "the exporter",
         quantity: Quantity::State,
-        read: Read::One(|snapshot| Some(state(snapshot.up))),
+        read: Read::One(|snapshot| snapshot.up.map(state)),
     },
     Metric {
         name: "rocketchat_exporter_collector_success",
@@ -124,61 +99,28 @@ pub const EXPORTER: &[Metric<Snapshot>] = &[
         }),
     },
     Metric {
-        name: "rocketchat_exporter_build_info",
-        help: "The exporter's version.",
-        source: "the exporter",
-        quantity: Quantity::Info,
-        read: Read::By(&["version"], |_| {
-            vec![Sample::of(env!("CARGO_PKG_VERSION"), 1.0)]
+        name: "rocketchat_exporter_mongodb_connections",
+        help: "Open connections for queries to the workspace's database, by whether a query uses them; the driver has one more to each server, which watches it.",
+        source: "the exporter, by the driver's events",
+        quantity: Quantity::Count,
+        read: Read::By(&["state"], |snapshot| {
+            let pools = snapshot.pool.iter();
+            pools
+                .flat_map(|pool| {
+                    [
+                        ("in_use", pool.in_use),
+                        ("idle", pool.open.saturating_sub(pool.in_use)),
+                    ]
+                })
+                .map(|(state, number)| Sample::of(state, number as f64))
+                .collect()
         }),
     },
     Metric {
-        name: "process_cpu_seconds_total",
-        help: "Processor time used by the exporter.",
-        source: "/proc/self/stat",
-        quantity: Quantity::SecondsTotal,
-        read: Read::One(|snapshot| own(snapshot)?.cpu_seconds),
-    },
-    Metric {
-        name: "process_resident_memory_bytes",
-        help: "Memory held by the exporter.",
-        source: "/proc/self/stat",
-        quantity: Quantity::Bytes,
-        read: Read::One(|snapshot| own(snapshot)?.resident_bytes.and_then(count)),
-    },
-    Metric {
-        name: "process_virtual_memory_bytes",
-        help: "Address space reserved by the exporter.",
-        source: "/proc/self/stat",
-        quantity: Quantity::Bytes,
-        read: Read::One(|snapshot| own(snapshot)?.virtual_bytes.and_then(count)),
-    },
-    Metric {
-        name: "process_open_fds",
-        help: "Files and sockets that the exporter has open.",
-        source: "/proc/self/fd",
-        quantity: Quantity::Count,
-        read: Read::One(|snapshot| own(snapshot)?.open_files.and_then(count)),
-    },
-    Metric {
-        name: "process_max_fds",
-        help: "How many files and sockets the exporter may have open.",
-        source: "/proc/self/limits",
-        quantity: Quantity::Count,
-        read: Read::One(|snapshot| own(snapshot)?.max_files.and_then(count)),
-    },
-    Metric {
-        name: "process_threads",
-        help: "Threads of the exporter.",
-        source: "/proc/self/stat",
-        quantity: Quantity::Count,
-        read: Read::One(|snapshot| own(snapshot)?.threads.and_then(count)),
-    },
-    Metric {
-        name: "process_start_time_seconds",
-        help: "When the exporter started, as seconds since 1970.",
-        source: "/proc/self/stat",
-        quantity: Quantity::Instant,
-        read: Read::One(|snapshot| instant(own(snapshot)?.started_at)),
+        name: "rocketchat_exporter_mongodb_connections_opened_total",
+        help: "Connections for queries that were opened to the workspace's database.",
+        source: "the exporter, by the driver's events",
+        quantity: Quantity::CountTotal,
+        read: Read::One(|snapshot| count(snapshot.pool?.opened)),
     },
 ];

@@ -1,0 +1,92 @@
+//! The configuration file: YAML with the same names as the flags, for one workspace or for several.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+
+use serde::Deserialize;
+
+use super::ConfigError;
+use crate::options::{
+    CollectionOptions, CollectorOptions, MongodbOptions, RocketchatOptions, StatisticsOptions,
+    WorkspaceOptions,
+};
+
+/// What the file says.
+#[derive(Debug, Default)]
+pub struct File {
+    /// For every workspace.
+    pub common: WorkspaceOptions,
+    /// For each of several workspaces; `None` when the file does not speak of several.
+    pub workspaces: Option<BTreeMap<String, WorkspaceOptions>>,
+}
+
+/// The file as it is written: the settings of a workspace, and the list of workspaces beside them.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+struct Written {
+    mongodb: MongodbOptions,
+    collection: CollectionOptions,
+    collector: CollectorOptions,
+    rocketchat: RocketchatOptions,
+    statistics: StatisticsOptions,
+    compat_metrics: Option<bool>,
+    workspaces: Option<BTreeMap<String, WorkspaceOptions>>,
+}
+
+/// Reads the file; paths in it start at its folder.
+pub fn read(path: &Path) -> Result<File, ConfigError> {
+    let text = fs::read_to_string(path).map_err(|reason| ConfigError::Unreadable {
+        setting: "--config.file",
+        path: path.to_owned(),
+        reason,
+    })?;
+    let wrong = |reason: String| ConfigError::File {
+        path: path.to_owned(),
+        reason,
+    };
+    let written: Option<Written> =
+        serde_saphyr::from_str(&text).map_err(|error| wrong(error.to_string()))?;
+    let written = written.unwrap_or_default();
+    let mut common = WorkspaceOptions {
+        mongodb: written.mongodb,
+        collection: written.collection,
+        collector: written.collector,
+        rocketchat: written.rocketchat,
+        statistics: written.statistics,
+        compat_metrics: written.compat_metrics,
+    };
+    let folder = path.parent().unwrap_or(Path::new("."));
+    find_files(&mut common.mongodb, folder)?;
+    let mut workspaces = written.workspaces;
+    for (name, options) in workspaces.iter_mut().flatten() {
+        if !is_name(name) {
+            return Err(ConfigError::WorkspaceName { name: name.clone() });
+        }
+        find_files(&mut options.mongodb, folder).map_err(|reason| ConfigError::Workspace {
+            name: name.clone(),
+            reason: Box::new(reason),
+        })?;
+    }
+    Ok(File { common, workspaces })
+}
+
+fn find_files(options: &mut MongodbOptions, folder: &Path) -> Result<(), ConfigError> {
+    if options.uri.is_some() && options.uri_file.is_some() {
+        return Err(ConfigError::TwoServers);
+    }
+    let files = [&mut options.uri_file, &mut options.password_file];
+    for path in files.into_iter().flatten() {
+        *path = folder.join(&*path);
+    }
+    Ok(())
+}
+
+/// Names stand in addresses, in a label and in the log.
+fn is_name(name: &str) -> bool {
+    name.len() <= 64
+        && name.starts_with(|it: char| it.is_ascii_alphanumeric())
+        && name
+            .chars()
+            .all(|it| it.is_ascii_alphanumeric() || "-_.".contains(it))
+}

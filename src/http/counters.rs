@@ -1,0 +1,86 @@
+//! What was answered: how many requests of each kind, with which status, how fast and how large.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use hyper::StatusCode;
+use hyper::body::Body;
+
+use super::respond::Response;
+use crate::statistics::Requests;
+
+/// What a request is for: the value of the label `handler`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Handler {
+    /// The metrics.
+    Metrics,
+    /// The metrics of one of several workspaces.
+    Probe,
+    /// Rocket.Chat's own endpoints.
+    Api,
+    /// The statistics document as a download.
+    Download,
+    /// Pages for people.
+    Page,
+    /// Health, and what controls the exporter.
+    Management,
+    /// The list of workspaces for Prometheus.
+    Discovery,
+    /// Nothing that is served.
+    Unknown,
+}
+
+impl Handler {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Metrics => "metrics",
+            Self::Probe => "probe",
+            Self::Api => "api",
+            Self::Download => "download",
+            Self::Page => "page",
+            Self::Management => "management",
+            Self::Discovery => "discovery",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
+/// Counters of everything that was answered.
+#[derive(Debug, Default)]
+pub struct Counters(Mutex<BTreeMap<Handler, Counted>>);
+
+#[derive(Debug, Default)]
+struct Counted {
+    by_code: BTreeMap<StatusCode, u64>,
+    duration: Duration,
+    bytes: u64,
+}
+
+impl Counters {
+    /// Counts an answer.
+    pub fn count(&self, handler: Handler, response: &Response, duration: Duration) {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let counted = all.entry(handler).or_default();
+        *counted.by_code.entry(response.status()).or_default() += 1;
+        counted.duration += duration;
+        counted.bytes += response.body().size_hint().lower();
+    }
+
+    /// What was counted so far.
+    pub fn read(&self) -> Vec<Requests> {
+        let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        all.iter()
+            .map(|(handler, counted)| Requests {
+                handler: handler.name(),
+                by_code: counted
+                    .by_code
+                    .iter()
+                    .map(|(code, number)| (code.as_u16(), *number))
+                    .collect(),
+                seconds: counted.duration.as_secs_f64(),
+                bytes: counted.bytes,
+            })
+            .collect()
+    }
+}

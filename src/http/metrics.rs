@@ -1,0 +1,215 @@
+//! `/metrics` and `/probe`: of all workspaces or of one, whole or of chosen collectors, in the format that is asked for.
+//!
+//! What was read is rendered when it changes; what the exporter knows about itself is put behind it at most once a
+//! second, so that most requests only take bytes that are there.
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use hyper::Request;
+use hyper::body::Incoming;
+use tokio::task::block_in_place;
+
+use super::parameters::Parameters;
+use super::respond::{self, Response};
+use super::{App, Served, Workspaces, negotiate};
+use crate::render::{Exposition, Format, Names, Part};
+use crate::statistics::{Collector, Own, Snapshot};
+
+/// How old a body may become.
+const OLDEST: Duration = Duration::from_secs(1);
+
+/// The newest bodies.
+#[derive(Default)]
+pub struct Metrics(Mutex<Option<Newest>>);
+
+/// Bodies made of one exposition.
+struct Newest {
+    made_at: Instant,
+    served: Arc<Served>,
+    exposition: Arc<Exposition>,
+    own: Own,
+    /// By format and encoding.
+    bodies: [Option<Bytes>; 4],
+}
+
+/// Answers `/metrics`.
+pub fn all(app: &App, request: &Request<Incoming>) -> Response {
+    let served = app.served();
+    let parameters = Parameters::of(request);
+    match chosen(&served, &parameters) {
+        Err(reason) => respond::bad_request(reason),
+        Ok(None) => negotiated(request, |format, gzip| {
+            app.metrics.body(app, &served, format, gzip)
+        }),
+        Ok(Some(collectors)) => {
+            let own = own(app);
+            negotiated(request, |format, gzip| {
+                block_in_place(|| {
+                    let parts = parts(&served).map(|part| only(part, &collectors));
+                    let parts: Vec<_> = parts.collect();
+                    Exposition::of(&parts).body(format, gzip, &own).into()
+                })
+            })
+        }
+    }
+}
+
+/// Answers `/probe?target=NAME`: one of several workspaces, without the label that tells them apart and without what
+/// the exporter knows about itself.
+pub fn one(app: &App, request: &Request<Incoming>) -> Response {
+    let served = app.served();
+    let parameters = Parameters::of(request);
+    let Some(name) = parameters.once("target") else {
+        return respond::bad_request(
+            "Say which workspace is meant: /probe?target=NAME\n".to_owned(),
+        );
+    };
+    let Some(workspace) = served.named(name) else {
+        return respond::bad_request(format!(
+            "There is no workspace of this name: {}\n",
+            name.escape_default()
+        ));
+    };
+    let collectors = match chosen(&served, &parameters) {
+        Ok(collectors) => collectors,
+        Err(reason) => return respond::bad_request(reason),
+    };
+    let mut part = Part {
+        workspace: None,
+        snapshot: Arc::clone(&workspace.snapshots.borrow()),
+        names: workspace.names,
+    };
+    if let Some(collectors) = collectors {
+        part = only(part, &collectors);
+    }
+    negotiated(request, |format, gzip| {
+        let nothing = Own::default();
+        block_in_place(|| Exposition::of(&[part]).body(format, gzip, &nothing).into())
+    })
+}
+
+/// The collectors that `collect[]` names or `exclude[]` leaves; `None` means all.
+fn chosen(served: &Served, parameters: &Parameters) -> Result<Option<BTreeSet<Collector>>, String> {
+    let collect = named(served, "collect[]", parameters)?;
+    let exclude = named(served, "exclude[]", parameters)?;
+    match (collect.is_empty(), exclude.is_empty()) {
+        (true, true) => Ok(None),
+        (false, true) => Ok(Some(collect)),
+        (true, false) => Ok(Some(&served.collectors - &exclude)),
+        (false, false) => Err("collect[] and exclude[] cannot be used together\n".to_owned()),
+    }
+}
+
+fn named(
+    served: &Served,
+    parameter: &str,
+    parameters: &Parameters,
+) -> Result<BTreeSet<Collector>, String> {
+    let mut collectors = BTreeSet::new();
+    for name in parameters.all(parameter) {
+        let wrong = |what: &str| format!("{parameter}: {what}: {}\n", name.escape_default());
+        let collector =
+            Collector::named(name).ok_or_else(|| wrong("there is no collector of this name"))?;
+        if !served.collectors.contains(&collector) {
+            return Err(wrong("this collector is switched off"));
+        }
+        collectors.insert(collector);
+    }
+    Ok(collectors)
+}
+
+fn only(part: Part, collectors: &BTreeSet<Collector>) -> Part {
+    Part {
+        snapshot: Arc::new(part.snapshot.only(collectors)),
+        ..part
+    }
+}
+
+/// Everything that is served.
+fn parts(served: &Served) -> impl Iterator<Item = Part> {
+    let host = served.host.iter().map(|snapshots| Part {
+        workspace: None,
+        snapshot: Arc::<Snapshot>::clone(&snapshots.borrow()),
+        names: Names::Own,
+    });
+    let workspaces: Vec<_> = match &served.workspaces {
+        Workspaces::One(workspace, _) => vec![(None, workspace)],
+        Workspaces::Named(workspaces) => workspaces
+            .iter()
+            .map(|(name, workspace)| (Some(Arc::clone(name)), workspace))
+            .collect(),
+    };
+    let workspaces = workspaces.into_iter().map(|(name, workspace)| Part {
+        workspace: name,
+        snapshot: Arc::clone(&workspace.snapshots.borrow()),
+        names: workspace.names,
+    });
+    host.chain(workspaces)
+}
+
+fn own(app: &App) -> Own {
+    Own {
+        process: app.process.borrow().clone(),
+        requests: app.counters.read(),
+        reload: Some(app.control.last_reload()),
+    }
+}
+
+fn negotiated(request: &Request<Incoming>, body: impl FnOnce(Format, bool) -> Bytes) -> Response {
+    let asked = negotiate::format(request.headers());
+    let gzip = negotiate::wants_gzip(request.headers());
+    respond::negotiated(body(asked.format, gzip), &asked.content_type, gzip)
+}
+
+impl Metrics {
+    fn body(&self, app: &App, served: &Arc<Served>, format: Format, gzip: bool) -> Bytes {
+        let mut newest = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let current = newest
+            .take()
+            .filter(|it| it.made_at.elapsed() < OLDEST && it.shows(served));
+        let newest = newest.insert(current.unwrap_or_else(|| Newest::of(app, served)));
+        let place = usize::from(format == Format::Classic) * 2 + usize::from(gzip);
+        let Newest {
+            exposition,
+            own,
+            bodies,
+            ..
+        } = newest;
+        bodies[place]
+            .get_or_insert_with(|| block_in_place(|| exposition.body(format, gzip, own).into()))
+            .clone()
+    }
+}
+
+impl Newest {
+    fn of(app: &App, served: &Arc<Served>) -> Self {
+        let exposition = match &served.workspaces {
+            Workspaces::One(_, rendered) => Arc::clone(&rendered.borrow()),
+            Workspaces::Named(_) => block_in_place(|| {
+                let parts: Vec<_> = parts(served).collect();
+                Arc::new(Exposition::of(&parts))
+            }),
+        };
+        Self {
+            made_at: Instant::now(),
+            served: Arc::clone(served),
+            exposition,
+            own: own(app),
+            bodies: [const { None }; 4],
+        }
+    }
+
+    /// Whether these are bodies of what is served now.
+    fn shows(&self, served: &Arc<Served>) -> bool {
+        let same = Arc::ptr_eq(&self.served, served);
+        match &served.workspaces {
+            Workspaces::One(_, rendered) => {
+                same && Arc::ptr_eq(&self.exposition, &rendered.borrow())
+            }
+            Workspaces::Named(_) => same,
+        }
+    }
+}

@@ -1,0 +1,396 @@
+//! What may be set for a workspace: one definition for the flags, their variables and the configuration file, so that
+//! the three cannot differ. Everything is optional here; the defaults are in `config`.
+//!
+//! In the file a flag's dots nest: `--mongodb.query-timeout=10s` is `mongodb: {query-timeout: 10s}`.
+
+mod collectors;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::builder::BoolishValueParser;
+use clap::{Args, ValueEnum};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer};
+
+pub use collectors::CollectorOptions;
+
+use crate::render::document::Shape;
+use crate::secret::Secret;
+use crate::statistics::Version;
+
+/// Settings of one workspace, as one place gives them.
+#[derive(Debug, Clone, Default, Args, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub struct WorkspaceOptions {
+    /// How its database is reached.
+    #[command(flatten)]
+    pub mongodb: MongodbOptions,
+
+    /// How often it is read.
+    #[command(flatten)]
+    pub collection: CollectionOptions,
+
+    /// What is read.
+    #[command(flatten)]
+    pub collector: CollectorOptions,
+
+    /// What Rocket.Chat knows and its database does not tell.
+    #[command(flatten)]
+    pub rocketchat: RocketchatOptions,
+
+    /// How the statistics document is written.
+    #[command(flatten)]
+    pub statistics: StatisticsOptions,
+
+    /// Show the metrics under the names of Rocket.Chat's built-in exporter besides, where they can be told from outside.
+    #[arg(
+        long = "compat-metrics",
+        env = "ROCKETCHAT_EXPORTER_COMPAT_METRICS",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "true",
+        value_name = "BOOL",
+        hide_possible_values = true,
+        value_parser = BoolishValueParser::new()
+    )]
+    pub compat_metrics: Option<bool>,
+}
+
+/// `mongodb.*`
+#[derive(Debug, Clone, Default, Args, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub struct MongodbOptions {
+    /// Connection string of the workspace's MongoDB.
+    ///
+    /// Others on the machine can see flags, so keep one with a password in a file or in the environment.
+    /// [default: mongodb://localhost:27017]
+    #[arg(
+        long = "mongodb.uri",
+        env = "ROCKETCHAT_EXPORTER_MONGODB_URI",
+        value_name = "URI",
+        hide_env_values = true,
+        conflicts_with = "mongodb_uri_file",
+        id = "mongodb_uri"
+    )]
+    pub uri: Option<Secret>,
+
+    /// File that holds the connection string.
+    #[arg(
+        long = "mongodb.uri-file",
+        env = "ROCKETCHAT_EXPORTER_MONGODB_URI_FILE",
+        value_name = "FILE",
+        id = "mongodb_uri_file"
+    )]
+    pub uri_file: Option<PathBuf>,
+
+    /// File that holds the password of the user that the connection string names, without any encoding.
+    ///
+    /// The variable ROCKETCHAT_EXPORTER_MONGODB_PASSWORD may hold it instead.
+    #[arg(
+        long = "mongodb.password-file",
+        env = "ROCKETCHAT_EXPORTER_MONGODB_PASSWORD_FILE",
+        value_name = "FILE",
+        id = "mongodb_password_file"
+    )]
+    pub password_file: Option<PathBuf>,
+
+    /// Name of the workspace's database.
+    ///
+    /// [default: the one in the connection string, else the one that has Rocket.Chat's collections]
+    #[arg(
+        long = "mongodb.database",
+        env = "ROCKETCHAT_EXPORTER_MONGODB_DATABASE",
+        value_name = "NAME",
+        id = "mongodb_database"
+    )]
+    pub database: Option<String>,
+
+    /// How long one query may run on the server.
+    ///
+    /// [default: 30s]
+    #[arg(
+        long = "mongodb.query-timeout",
+        env = "ROCKETCHAT_EXPORTER_MONGODB_QUERY_TIMEOUT",
+        value_name = "DURATION",
+        value_parser = duration,
+        id = "mongodb_query_timeout"
+    )]
+    #[serde(deserialize_with = "written_duration")]
+    pub query_timeout: Option<Duration>,
+
+    /// How long to wait for a server that can be asked.
+    ///
+    /// [default: 5s]
+    #[arg(
+        long = "mongodb.connect-timeout",
+        env = "ROCKETCHAT_EXPORTER_MONGODB_CONNECT_TIMEOUT",
+        value_name = "DURATION",
+        value_parser = duration,
+        id = "mongodb_connect_timeout"
+    )]
+    #[serde(deserialize_with = "written_duration")]
+    pub connect_timeout: Option<Duration>,
+
+    /// Connections for queries, to each server; one more watches the server's state.
+    ///
+    /// [default: 2]
+    #[arg(
+        long = "mongodb.max-connections",
+        env = "ROCKETCHAT_EXPORTER_MONGODB_MAX_CONNECTIONS",
+        value_name = "NUMBER",
+        value_parser = connections,
+        id = "mongodb_max_connections"
+    )]
+    #[serde(deserialize_with = "written_connections")]
+    pub max_connections: Option<u32>,
+}
+
+/// `collection.*`
+#[derive(Debug, Clone, Default, Args, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub struct CollectionOptions {
+    /// How often the fast tier is read: presence, instances, the host.
+    ///
+    /// [default: 15s]
+    #[arg(
+        long = "collection.fast-interval",
+        env = "ROCKETCHAT_EXPORTER_COLLECTION_FAST_INTERVAL",
+        value_name = "DURATION",
+        value_parser = duration
+    )]
+    #[serde(deserialize_with = "written_duration")]
+    pub fast_interval: Option<Duration>,
+
+    /// How often the normal tier is read: users, rooms, messages, settings.
+    ///
+    /// [default: 1m]
+    #[arg(
+        long = "collection.normal-interval",
+        env = "ROCKETCHAT_EXPORTER_COLLECTION_NORMAL_INTERVAL",
+        value_name = "DURATION",
+        value_parser = duration
+    )]
+    #[serde(deserialize_with = "written_duration")]
+    pub normal_interval: Option<Duration>,
+
+    /// How often the slow tier is read: sizes of uploads, sessions of past days.
+    ///
+    /// [default: 15m]
+    #[arg(
+        long = "collection.slow-interval",
+        env = "ROCKETCHAT_EXPORTER_COLLECTION_SLOW_INTERVAL",
+        value_name = "DURATION",
+        value_parser = duration
+    )]
+    #[serde(deserialize_with = "written_duration")]
+    pub slow_interval: Option<Duration>,
+
+    /// Greatest part of the time that one collector may spend reading; the interval of one that would take more is
+    /// stretched.
+    ///
+    /// [default: 0.01]
+    #[arg(
+        long = "collection.max-share",
+        env = "ROCKETCHAT_EXPORTER_COLLECTION_MAX_SHARE",
+        value_name = "RATIO",
+        value_parser = share
+    )]
+    #[serde(deserialize_with = "written_share")]
+    pub max_share: Option<f64>,
+}
+
+/// `rocketchat.*`
+#[derive(Debug, Clone, Default, Args, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub struct RocketchatOptions {
+    /// Version of Rocket.Chat that the statistics document imitates.
+    ///
+    /// [default: the one that the newest stored document names]
+    #[arg(
+        long = "rocketchat.version",
+        env = "ROCKETCHAT_EXPORTER_ROCKETCHAT_VERSION",
+        value_name = "VERSION",
+        id = "rocketchat_version"
+    )]
+    #[serde(deserialize_with = "written_version")]
+    pub version: Option<Version>,
+
+    /// Time zone of the Rocket.Chat server, such as `America/Sao_Paulo`: its days are those of the session statistics.
+    ///
+    /// [default: the zone of this machine]
+    #[arg(
+        long = "rocketchat.timezone",
+        env = "ROCKETCHAT_EXPORTER_ROCKETCHAT_TIMEZONE",
+        value_name = "ZONE",
+        id = "rocketchat_timezone"
+    )]
+    pub timezone: Option<String>,
+
+    /// Modules that the workspace's license grants, such as `livechat-enterprise,auditing`; `*` means all of them.
+    ///
+    /// Settings that need a module count with their other value without it, as in Rocket.Chat.
+    /// [default: none]
+    #[arg(
+        long = "rocketchat.license-modules",
+        env = "ROCKETCHAT_EXPORTER_ROCKETCHAT_LICENSE_MODULES",
+        value_name = "MODULES",
+        value_delimiter = ',',
+        id = "rocketchat_license_modules"
+    )]
+    pub license_modules: Option<Vec<String>>,
+}
+
+/// `statistics.*`
+#[derive(Debug, Clone, Default, Args, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub struct StatisticsOptions {
+    /// How the statistics document is wrapped, unless a request says `?shape=`.
+    ///
+    /// [default: nested]
+    #[arg(
+        long = "statistics.shape",
+        env = "ROCKETCHAT_EXPORTER_STATISTICS_SHAPE",
+        value_name = "SHAPE",
+        value_enum,
+        id = "statistics_shape"
+    )]
+    pub shape: Option<ShapeArgument>,
+}
+
+/// How the statistics document is wrapped.
+#[derive(Debug, Clone, Copy, ValueEnum, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ShapeArgument {
+    /// `{"statistics": {...}, "success": true}`, as before 3.0.
+    Nested,
+    /// The document itself with `success` in it, as from 3.0 on.
+    Flat,
+    /// As the workspace's version has it.
+    Version,
+}
+
+impl From<ShapeArgument> for Shape {
+    fn from(argument: ShapeArgument) -> Self {
+        match argument {
+            ShapeArgument::Nested => Self::Nested,
+            ShapeArgument::Flat => Self::Flat,
+            ShapeArgument::Version => Self::Version,
+        }
+    }
+}
+
+impl WorkspaceOptions {
+    /// These settings, and where they say nothing those of `lower`.
+    pub fn over(self, lower: Self) -> Self {
+        Self {
+            mongodb: self.mongodb.over(lower.mongodb),
+            collection: self.collection.over(&lower.collection),
+            collector: self.collector.over(lower.collector),
+            rocketchat: self.rocketchat.over(lower.rocketchat),
+            statistics: StatisticsOptions {
+                shape: self.statistics.shape.or(lower.statistics.shape),
+            },
+            compat_metrics: self.compat_metrics.or(lower.compat_metrics),
+        }
+    }
+}
+
+impl MongodbOptions {
+    fn over(self, mut lower: Self) -> Self {
+        // Whose connection string it is, his are also the file that may hold it and the password that belongs to it.
+        if self.names_a_server() {
+            lower.uri = None;
+            lower.uri_file = None;
+            lower.password_file = None;
+        }
+        Self {
+            uri: self.uri.or(lower.uri),
+            uri_file: self.uri_file.or(lower.uri_file),
+            password_file: self.password_file.or(lower.password_file),
+            database: self.database.or(lower.database),
+            query_timeout: self.query_timeout.or(lower.query_timeout),
+            connect_timeout: self.connect_timeout.or(lower.connect_timeout),
+            max_connections: self.max_connections.or(lower.max_connections),
+        }
+    }
+
+    /// Whether a connection string is given, in whatever way.
+    pub fn names_a_server(&self) -> bool {
+        self.uri.is_some() || self.uri_file.is_some()
+    }
+}
+
+impl CollectionOptions {
+    fn over(&self, lower: &Self) -> Self {
+        Self {
+            fast_interval: self.fast_interval.or(lower.fast_interval),
+            normal_interval: self.normal_interval.or(lower.normal_interval),
+            slow_interval: self.slow_interval.or(lower.slow_interval),
+            max_share: self.max_share.or(lower.max_share),
+        }
+    }
+}
+
+impl RocketchatOptions {
+    fn over(self, lower: Self) -> Self {
+        Self {
+            version: self.version.or(lower.version),
+            timezone: self.timezone.or(lower.timezone),
+            license_modules: self.license_modules.or(lower.license_modules),
+        }
+    }
+}
+
+fn duration(text: &str) -> Result<Duration, String> {
+    let advice = "expected a duration above zero such as `15s`, `1m` or `500ms`";
+    let duration: jiff::SignedDuration = text.parse().map_err(|_| advice.to_owned())?;
+    Duration::try_from(duration)
+        .ok()
+        .filter(|duration| !duration.is_zero())
+        .ok_or_else(|| advice.to_owned())
+}
+
+fn share(text: &str) -> Result<f64, String> {
+    text.parse()
+        .ok()
+        .filter(|share| *share > 0.0 && *share <= 1.0)
+        .ok_or_else(|| "expected a number above 0, and 1 at the most".to_owned())
+}
+
+fn connections(text: &str) -> Result<u32, String> {
+    text.parse()
+        .ok()
+        .filter(|number| (1..=100).contains(number))
+        .ok_or_else(|| "expected a number from 1 to 100".to_owned())
+}
+
+/// A scalar of the file, read by the same parser as the flag.
+fn written<'de, D: Deserializer<'de>, T>(
+    deserializer: D,
+    parse: impl Fn(&str) -> Result<T, String>,
+) -> Result<Option<T>, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    parse(&text)
+        .map(Some)
+        .map_err(|advice| D::Error::custom(format!("invalid value `{text}`: {advice}")))
+}
+
+fn written_duration<'de, D: Deserializer<'de>>(it: D) -> Result<Option<Duration>, D::Error> {
+    written(it, duration)
+}
+
+fn written_share<'de, D: Deserializer<'de>>(it: D) -> Result<Option<f64>, D::Error> {
+    written(it, share)
+}
+
+fn written_connections<'de, D: Deserializer<'de>>(it: D) -> Result<Option<u32>, D::Error> {
+    written(it, connections)
+}
+
+fn written_version<'de, D: Deserializer<'de>>(it: D) -> Result<Option<Version>, D::Error> {
+    written(it, |text| {
+        text.parse()
+            .map_err(|error: <Version as std::str::FromStr>::Err| error.to_string())
+    })
+}

@@ -1,0 +1,96 @@
+//! gzip, also of a body whose long beginning stays the same and whose short end changes: the beginning is compressed
+//! once, and one valid member is made of it and each end.
+
+use std::io::Write;
+
+use flate2::write::{DeflateEncoder, GzEncoder};
+use flate2::{Compression, Crc};
+
+/// What every member begins with: deflate, no time, no name, unknown system.
+const HEADER: [u8; 10] = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255];
+
+/// Compresses a whole body.
+pub fn gzip(plain: &[u8]) -> Vec<u8> {
+    let mut encoder = GzEncoder::new(Vec::with_capacity(plain.len() / 4), Compression::default());
+    encoder
+        .write_all(plain)
+        .and_then(|()| encoder.finish())
+        .expect("writing into memory cannot fail")
+}
+
+/// The beginning of a body.
+#[derive(Debug)]
+pub struct Compressed {
+    /// The member's header and complete blocks, none of which is the last.
+    member: Vec<u8>,
+    checksum: Crc,
+}
+
+impl Compressed {
+    /// Compresses the beginning.
+    pub fn beginning(plain: &[u8]) -> Self {
+        let mut member = HEADER.to_vec();
+        member.extend(deflate(plain, Write::flush));
+        Self {
+            member,
+            checksum: checksum(plain),
+        }
+    }
+
+    /// The whole body, compressed. The end is compressed without looking back at the beginning.
+    pub fn completed_by(&self, end: &[u8]) -> Vec<u8> {
+        let mut whole = self.member.clone();
+        whole.extend(deflate(end, DeflateEncoder::try_finish));
+        let mut checksum_of_all = Crc::new();
+        checksum_of_all.combine(&self.checksum);
+        checksum_of_all.combine(&checksum(end));
+        whole.extend(checksum_of_all.sum().to_le_bytes());
+        whole.extend(checksum_of_all.amount().to_le_bytes());
+        whole
+    }
+}
+
+fn checksum(plain: &[u8]) -> Crc {
+    let mut checksum = Crc::new();
+    checksum.update(plain);
+    checksum
+}
+
+/// Blocks of deflate that end on a whole byte.
+fn deflate(
+    plain: &[u8],
+    end: impl FnOnce(&mut DeflateEncoder<Vec<u8>>) -> std::io::Result<()>,
+) -> Vec<u8> {
+    let room = Vec::with_capacity(plain.len() / 4);
+    let mut encoder = DeflateEncoder::new(room, Compression::default());
+    encoder
+        .write_all(plain)
+        .and_then(|()| end(&mut encoder))
+        .expect("writing into memory cannot fail");
+    std::mem::take(encoder.get_mut())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Read;
+
+    use flate2::read::GzDecoder;
+
+    use super::*;
+
+    #[test]
+    fn a_beginning_and_an_end_are_one_member() {
+        let long = "rocketchat_users 1\n".repeat(5000);
+        for (beginning, end) in [("", ""), ("", "x"), ("x", ""), (&long, "# EOF\n")] {
+            let whole = Compressed::beginning(beginning.as_bytes()).completed_by(end.as_bytes());
+            let mut plain = String::new();
+            // This decoder reads one member and leaves the rest.
+            let mut decoder = GzDecoder::new(whole.as_slice());
+            decoder
+                .read_to_string(&mut plain)
+                .expect("the member is valid");
+            assert_eq!(plain, format!("{beginning}{end}"));
+            assert!(decoder.into_inner().is_empty());
+        }
+    }
+}

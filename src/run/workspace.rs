@@ -1,0 +1,203 @@
+//! One workspace that is read: its database, its sampler, and what the web may ask of it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+
+use crate::clock::Clock;
+use crate::config::WorkspaceConfig;
+use crate::http::{
+    self, Answer, Backend, Credentials, Limits, Login, RateLimit, Rates, Refused, Unavailable,
+};
+use crate::render::{Exposition, Part};
+use crate::sampler::{Plan, Sampler};
+use crate::sources::{self, Mongo, SourceError, Sources};
+use crate::statistics::{Snapshot, Value};
+
+/// How long closing the connections to the database may take.
+const CLOSING: Duration = Duration::from_secs(2);
+
+/// A workspace that is read until it is stopped.
+pub struct Running {
+    /// The settings that it was started with.
+    pub config: WorkspaceConfig,
+    /// What the web sees of it.
+    pub served: Arc<http::Workspace>,
+    /// What reads it.
+    pub sampler: Sampler,
+    mongo: Arc<Mongo>,
+    rendered: Option<watch::Receiver<Arc<Exposition>>>,
+    tasks: JoinSet<()>,
+}
+
+impl Running {
+    /// Starts to read it. `delay` puts off the first reading, so that many workspaces are not read all at once.
+    pub fn start(
+        name: Option<Arc<str>>,
+        config: WorkspaceConfig,
+        clock: Clock,
+        delay: Duration,
+    ) -> Self {
+        let mongo = Arc::new(Mongo::new(
+            config.mongo.clone(),
+            clock,
+            config.timezone.clone(),
+            config.license.clone(),
+        ));
+        let mut tasks = JoinSet::new();
+        let plan = Plan {
+            workspace: name.clone(),
+            collectors: config.collectors.clone(),
+            intervals: config.intervals,
+            configured_version: config.version,
+            delay,
+        };
+        let sources = Sources::new(Some(Arc::clone(&mongo)));
+        let sampler = Sampler::start(sources, plan, clock, &mut tasks);
+        let served = Arc::new(http::Workspace {
+            snapshots: sampler.snapshots(),
+            backend: Box::new(Database {
+                name,
+                mongo: Arc::clone(&mongo),
+                sampler: sampler.clone(),
+            }),
+            names: config.names,
+            shape: config.shape,
+            timezone: config.timezone.clone(),
+            rates: Rates::default(),
+        });
+        Self {
+            config,
+            served,
+            sampler,
+            mongo,
+            rendered: None,
+            tasks,
+        }
+    }
+
+    /// Renders each new snapshot once from now on, however often it is scraped.
+    pub fn rendered(&mut self) -> watch::Receiver<Arc<Exposition>> {
+        if let Some(rendered) = &self.rendered {
+            return rendered.clone();
+        }
+        let mut snapshots = self.sampler.snapshots();
+        let names = self.config.names;
+        let render = move |snapshot: &Arc<Snapshot>| {
+            let exposition = Exposition::of(&[Part {
+                workspace: None,
+                snapshot: Arc::clone(snapshot),
+                names,
+            }]);
+            exposition.prepare();
+            Arc::new(exposition)
+        };
+        let first = render(&snapshots.borrow_and_update());
+        let (publish, expositions) = watch::channel(first);
+        self.tasks.spawn(async move {
+            while snapshots.changed().await.is_ok() {
+                let snapshot = Arc::clone(&snapshots.borrow_and_update());
+                publish.send_replace(render(&snapshot));
+            }
+        });
+        self.rendered = Some(expositions.clone());
+        expositions
+    }
+
+    /// Stops to read it, and closes its connections.
+    pub async fn stop(mut self) {
+        self.tasks.shutdown().await;
+        if timeout(CLOSING, self.mongo.close()).await.is_err() {
+            tracing::debug!("the connections to the database did not close in time");
+        }
+    }
+}
+
+/// The database of a running workspace, as the web sees it.
+struct Database {
+    name: Option<Arc<str>>,
+    mongo: Arc<Mongo>,
+    sampler: Sampler,
+}
+
+impl Database {
+    /// An answer of the database; why there is none is logged, and not told to whoever asked.
+    fn answered<T>(
+        &self,
+        answer: Result<T, SourceError>,
+        failed: &'static str,
+    ) -> Result<T, Unavailable> {
+        answer.map_err(|error| {
+            tracing::warn!(workspace = self.name.as_deref(), reason = %error, "{failed}");
+            Unavailable
+        })
+    }
+}
+
+impl Backend for Database {
+    fn log_in<'a>(&'a self, credentials: Credentials<'a>) -> Answer<'a, Option<Login>> {
+        Box::pin(async move {
+            let account = match credentials {
+                Credentials::Login { user_id, token } => {
+                    self.mongo.account_of_login(user_id, token).await
+                }
+                Credentials::Grant { access_token } => {
+                    self.mongo.account_of_grant(access_token).await
+                }
+            };
+            let account = self.answered(account, "a login cannot be checked")?;
+            Ok(account.map(|account| Login {
+                may_view_statistics: account.may_view_statistics,
+                bypasses_rate_limit: account.bypasses_rate_limit,
+            }))
+        })
+    }
+
+    fn limits(&self) -> Answer<'_, Limits> {
+        Box::pin(async move {
+            let settings = self.mongo.api_settings().await;
+            let settings = self.answered(settings, "the settings of the API cannot be read")?;
+            Ok(Limits {
+                default_count: settings.default_count,
+                most_count: settings.most_count,
+                allows_infinite_count: settings.allows_infinite_count,
+                rate: settings
+                    .rate_limit
+                    .map(|(calls, time)| RateLimit { calls, time }),
+            })
+        })
+    }
+
+    fn count_history<'a>(
+        &'a self,
+        query: &'a serde_json::Value,
+    ) -> Answer<'a, Result<u64, Refused>> {
+        Box::pin(async move {
+            let count = self.mongo.count_history(query).await;
+            let count = self.answered(count, "the stored statistics cannot be counted")?;
+            Ok(count.map_err(Refused))
+        })
+    }
+
+    fn list_history(&self, part: http::Part) -> Answer<'_, Result<Vec<Value>, Refused>> {
+        Box::pin(async move {
+            let part = sources::Part {
+                query: part.query,
+                sort: part.sort,
+                exclude: part.exclude,
+                offset: part.offset,
+                count: part.count,
+            };
+            let documents = self.mongo.list_history(&part).await;
+            let documents = self.answered(documents, "the stored statistics cannot be listed")?;
+            Ok(documents.map_err(Refused))
+        })
+    }
+
+    fn refresh(&self) -> Answer<'_, Arc<Snapshot>> {
+        Box::pin(async move { self.sampler.refresh().await.map_err(|_| Unavailable) })
+    }
+}
