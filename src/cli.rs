@@ -185,16 +185,24 @@ pub enum LogFormat {
 #[must_use]
 pub fn configuration_reference() -> String {
     let mut table = "| Flag and variable | Default | Meaning |\n|---|---|---|\n".to_owned();
-    for argument in Cli::command()
-        .get_arguments()
-        .filter(|it| !it.is_hide_set())
-    {
+    let command = Cli::command();
+    let visible = command.get_arguments().filter(|it| !it.is_hide_set());
+    for argument in visible {
+        let flag = argument.get_long().unwrap_or_default();
+        if flag == "collector.disable-defaults" {
+            table.push_str(EACH_COLLECTOR);
+        } else if flag.starts_with("collector.") {
+            continue;
+        }
         if let Some(row) = row(argument) {
             table.push_str(&row);
         }
     }
     table
 }
+
+/// One row for the flags of all collectors.
+const EACH_COLLECTOR: &str = "| `--collector.NAME`, `--no-collector.NAME`<br>`ROCKETCHAT_EXPORTER_COLLECTOR_NAME` | true | Read a collector, or leave it out; their names stand [below](#statistics). |\n";
 
 fn row(argument: &Arg) -> Option<String> {
     let flag = argument.get_long()?;

@@ -1,8 +1,10 @@
 //! The exporter from outside: the real binary on a real MongoDB, one file for each kind of promise.
 
 mod architecture;
+mod collectors;
 mod command_line;
 mod compat;
+mod configuration_file;
 mod connecting;
 mod database;
 mod definitions;
@@ -13,12 +15,16 @@ mod outage;
 mod python_client;
 mod rate_limit;
 mod readme;
+mod reload;
 mod rest_info;
 mod rest_login;
 mod rest_paths;
+mod service_manager;
+mod several_workspaces;
 mod shipped;
 mod shutdown;
 mod statistics_api;
 mod statistics_list;
 mod support;
+mod tasks;
 mod truth;

@@ -1,0 +1,77 @@
+//! Which collectors are read, and which of them a scrape gets.
+
+use crate::support::{
+    Exporter, complaint_of_promtool, eventually, exporter_on_a_workspace, shared_mongod,
+};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_scrape_gets_what_it_chooses() {
+    let exporter = exporter_on_a_workspace(&[]).await;
+    for path in [
+        "/metrics?collect[]=users",
+        "/metrics?collect%5B%5D=users&collect[]=rooms",
+        "/metrics?exclude[]=presence",
+    ] {
+        let metrics = exporter.get(path).text();
+        let has = |series: &str| metrics.contains(&format!("\n{series}"));
+        assert!(has("rocketchat_accounts{"), "{path}");
+        assert!(has(
+            "rocketchat_exporter_collector_success{collector=\"users\"}"
+        ));
+        assert!(!has("rocketchat_users{"), "{path}");
+        assert!(!has(
+            "rocketchat_exporter_collector_success{collector=\"presence\"}"
+        ));
+        assert_eq!(
+            has("rocketchat_rooms{"),
+            path.contains("rooms") || path.contains("exclude")
+        );
+        assert_eq!(complaint_of_promtool(metrics.as_bytes()), None);
+    }
+    for (path, said) in [
+        (
+            "/metrics?collect[]=user",
+            "collect[]: there is no collector of this name: user",
+        ),
+        (
+            "/metrics?exclude[]=",
+            "exclude[]: there is no collector of this name",
+        ),
+        (
+            "/metrics?collect[]=users&exclude[]=rooms",
+            "cannot be used together",
+        ),
+    ] {
+        let answer = exporter.get(path);
+        assert_eq!(answer.status, 400, "{path}");
+        assert!(answer.text().contains(said), "{path}: {}", answer.text());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_switched_off_is_not_read() {
+    let exporter = Exporter::on(
+        &shared_mongod().uri(),
+        &[
+            "--collector.disable-defaults",
+            "--collector.server",
+            "--mongodb.database=none",
+        ],
+    );
+    eventually("the server is read", || {
+        exporter.value("rocketchat_up").filter(|it| *it > 0.0)
+    })
+    .await;
+    let metrics = exporter.metrics();
+    let outcomes = metrics
+        .matches("rocketchat_exporter_collector_success{")
+        .count();
+    assert_eq!(outcomes, 1, "{metrics}");
+    let answer = exporter.get("/metrics?collect[]=push");
+    assert_eq!(answer.status, 400);
+    let said = answer.text();
+    assert!(
+        said.contains("collect[]: this collector is switched off: push"),
+        "{said}"
+    );
+}

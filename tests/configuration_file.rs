@@ -1,0 +1,121 @@
+//! `--config.file`: what it may say, what it may not, and what counts when several places speak.
+
+use std::fs;
+use std::process::Output;
+
+use crate::support::{Exporter, eventually, shared_mongod};
+
+/// Checks a file and gives back what was said.
+fn check(text: &str, arguments: &[&str]) -> Output {
+    let folder = tempfile::tempdir().expect("a folder can be made");
+    let file = folder.path().join("exporter.yml");
+    fs::write(&file, text).expect("the file can be written");
+    let mut command = Exporter::command();
+    command
+        .arg(format!("--config.file={}", file.display()))
+        .arg("--config.check")
+        .args(arguments);
+    command.output().expect("the exporter runs")
+}
+
+#[test]
+fn a_valid_file_is_said_to_be_valid() {
+    for text in [
+        "",
+        "# nothing but a comment\n",
+        "mongodb: {uri: 'mongodb://db', query-timeout: 10s, max-connections: 3}\n",
+        "collection:\n  fast-interval: 30s\n  max-share: 0.02\ncompat-metrics: true\n",
+        "collector: {disable-defaults: true, users: true}\n",
+        "rocketchat: {version: 6.2.0, timezone: UTC, license-modules: [auditing]}\nstatistics: {shape: flat}\n",
+        "workspaces: {}\n",
+        "mongodb: {uri: 'mongodb://db'}\nworkspaces:\n  a: {mongodb: {database: a}}\n  b.example: {mongodb: {uri: 'mongodb://b'}}\n",
+    ] {
+        let output = check(text, &[]);
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(0), "{text}: {said}");
+        assert_eq!(output.stdout, b"All settings can be used.\n", "{text}");
+    }
+}
+
+#[test]
+fn what_is_wrong_with_a_file_is_said_with_its_place_and_ends_with_status_2() {
+    for (text, said) in [
+        ("mongo: {}\n", "mongo"),
+        ("mongodb: {url: x}\n", "url"),
+        ("mongodb:\n  query-timeout: soon\n", "invalid value `soon`"),
+        ("mongodb:\n  query-timeout: soon\n", "line 2"),
+        ("mongodb: {max-connections: 0}\n", "invalid value `0`"),
+        (
+            "mongodb: {uri: a}\n",
+            "--mongodb.uri: not a MongoDB connection string",
+        ),
+        (
+            "mongodb: {uri: 'mongodb://a', uri-file: b}\n",
+            "mongodb.uri and mongodb.uri-file are both given",
+        ),
+        ("mongodb: {uri-file: nowhere}\n", "nowhere"),
+        ("collection: {max-share: 2}\n", "invalid value `2`"),
+        ("collector: {user: true}\n", "there is no collector `user`"),
+        ("collector: {users: perhaps}\n", "line 1"),
+        ("rocketchat: {version: new}\n", "invalid value `new`"),
+        ("rocketchat: {timezone: Mars/Crater}\n", "Mars/Crater"),
+        (
+            "compat-metrics: true\ncompat-metrics: false\n",
+            "compat-metrics",
+        ),
+        ("statistics: {shape: round}\n", "round"),
+        ("- a\n- b\n", "line 1"),
+        ("mongodb: {\n", "exporter.yml"),
+        (
+            "workspaces: {a: {}}\n",
+            "workspaces: `a`: it names no MongoDB",
+        ),
+        (
+            "workspaces: {'a/b': {mongodb: {uri: 'mongodb://a'}}}\n",
+            "`a/b`",
+        ),
+        (
+            "workspaces: {'': {mongodb: {uri: 'mongodb://a'}}}\n",
+            "cannot be the name",
+        ),
+        (
+            "workspaces:\n  a: {mongodb: {uri: 'mongodb://me:topsecret@a/?x=y&authMechanism=z'}}\n",
+            "workspaces: `a`: --mongodb.uri",
+        ),
+        (
+            "workspaces:\n  a:\n    mongodb: {uri: 'mongodb://a'}\n    workspaces: {}\n",
+            "line 4",
+        ),
+    ] {
+        let output = check(text, &[]);
+        let message = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{text}: {message}");
+        assert!(message.contains(said), "{text}: {message}");
+        assert!(!message.contains("topsecret"), "{message}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_flag_counts_more_than_the_file_and_the_file_more_than_the_default() {
+    let folder = tempfile::tempdir().expect("a folder can be made");
+    let file = folder.path().join("exporter.yml");
+    // The paths in a file begin at its folder.
+    fs::write(folder.path().join("uri"), shared_mongod().uri()).expect("the file can be written");
+    let text = "mongodb: {uri-file: uri, database: none}\n\
+                collection: {fast-interval: 7s, normal-interval: 8s}\n";
+    fs::write(&file, text).expect("the file can be written");
+    let exporter = Exporter::start(&[
+        &format!("--config.file={}", file.display()),
+        "--collection.normal-interval=9s",
+    ]);
+    let interval = |collector: &str| {
+        let series =
+            format!("rocketchat_exporter_collector_interval_seconds{{collector=\"{collector}\"}}");
+        exporter.value(&series)
+    };
+    eventually("everything was read", || interval("sessions")).await;
+    eventually("everything was read", || interval("rooms")).await;
+    assert_eq!(interval("instances"), Some(7.0));
+    assert_eq!(interval("users"), Some(9.0));
+    assert_eq!(interval("uploads"), Some(900.0));
+}

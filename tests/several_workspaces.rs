@@ -1,0 +1,208 @@
+//! Several workspaces in one exporter, by the names that the configuration file gives them.
+
+use std::fs;
+use std::path::PathBuf;
+
+use mongodb::bson::doc;
+use serde_json::json;
+
+use crate::support::{
+    Exporter, Filled, complaint_of_promtool, complaint_of_strict_parser, eventually, uri_of,
+};
+
+/// A configuration file that can be written again.
+struct Configuration {
+    folder: tempfile::TempDir,
+}
+
+impl Configuration {
+    fn new(workspaces: &[(&str, &str)]) -> Self {
+        let this = Self {
+            folder: tempfile::tempdir().expect("a folder can be made"),
+        };
+        this.write(workspaces);
+        this
+    }
+
+    fn path(&self) -> PathBuf {
+        self.folder.path().join("exporter.yml")
+    }
+
+    fn write(&self, workspaces: &[(&str, &str)]) {
+        let workspaces: serde_json::Map<_, _> = workspaces
+            .iter()
+            .map(|(name, uri)| {
+                let options = json!({ "mongodb": { "uri": uri, "connect-timeout": "500ms" } });
+                ((*name).to_owned(), options)
+            })
+            .collect();
+        // Each JSON text is YAML.
+        let text = json!({ "workspaces": workspaces }).to_string();
+        fs::write(self.path(), text).expect("the file can be written");
+    }
+
+    fn start(&self) -> Exporter {
+        Exporter::start(&[
+            &format!("--config.file={}", self.path().display()),
+            "--rocketchat.timezone=UTC",
+        ])
+    }
+}
+
+fn rooms(exporter: &Exporter, workspace: &str) -> Option<f64> {
+    exporter.value(&format!(
+        "rocketchat_rooms{{workspace=\"{workspace}\",kind=\"channel\"}}"
+    ))
+}
+
+fn readings(exporter: &Exporter, workspace: &str) -> Option<f64> {
+    exporter.value(&format!(
+        "rocketchat_exporter_collector_readings_total{{workspace=\"{workspace}\",collector=\"users\"}}"
+    ))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_has_its_own_label_and_the_host_has_none() {
+    let (one, other) = (Filled::new().await, Filled::new().await);
+    let channels = other.collection("rocketchat_room");
+    let extra = doc! { "_id": "extra", "t": "c", "msgs": 1 };
+    channels
+        .insert_one(extra)
+        .await
+        .expect("a room can be written");
+    let configuration = Configuration::new(&[
+        ("one", &uri_of(&one.database)),
+        ("other", &uri_of(&other.database)),
+        ("down", "mongodb://127.0.0.1:9"),
+    ]);
+    let exporter = configuration.start();
+    let of_one = eventually("one is read", || rooms(&exporter, "one")).await;
+    let of_other = eventually("the other is read", || rooms(&exporter, "other")).await;
+    assert!(of_other > of_one);
+    assert_eq!(rooms(&exporter, "down"), None);
+    let up =
+        |workspace: &str| exporter.value(&format!("rocketchat_up{{workspace=\"{workspace}\"}}"));
+    assert_eq!((up("one"), up("other")), (Some(1.0), Some(1.0)));
+    assert_eq!(up("down"), Some(0.0));
+    eventually("the host is read", || {
+        exporter.value("rocketchat_host_load1")
+    })
+    .await;
+    let metrics = exporter.metrics();
+    assert!(!metrics.contains("rocketchat_up 0"), "{metrics}");
+    assert!(!metrics.contains("workspace=\"one\",collector=\"host\""));
+    assert_eq!(complaint_of_promtool(metrics.as_bytes()), None);
+    let openmetrics = exporter.request(
+        "GET",
+        "/metrics",
+        &[("Accept", "application/openmetrics-text")],
+    );
+    let all = "len({s.labels['workspace'] for s in families['rocketchat_rooms'].samples}) == 2";
+    assert_eq!(complaint_of_strict_parser(&openmetrics.body, all), None);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_of_them_is_probed_without_the_label() {
+    let filled = Filled::new().await;
+    let configuration = Configuration::new(&[("one", &uri_of(&filled.database))]);
+    let exporter = configuration.start();
+    eventually("it is read", || rooms(&exporter, "one")).await;
+    let probe = exporter.get("/probe?target=one").text();
+    assert!(probe.contains("\nrocketchat_up 1\n"), "{probe}");
+    assert!(probe.contains("\nrocketchat_rooms{kind=\"channel\"} "));
+    assert!(!probe.contains("workspace=") && !probe.contains("process_"));
+    assert_eq!(complaint_of_promtool(probe.as_bytes()), None);
+    for (path, said) in [
+        ("/probe", "/probe?target=NAME"),
+        ("/probe?target=two", "no workspace of this name: two"),
+        ("/probe?target=mongodb://db", "no workspace of this name"),
+        (
+            "/probe?target=one&collect[]=x",
+            "no collector of this name: x",
+        ),
+    ] {
+        let answer = exporter.get(path);
+        assert_eq!(answer.status, 400, "{path}");
+        assert!(answer.text().contains(said), "{path}: {}", answer.text());
+    }
+}
+
+#[test]
+fn prometheus_is_told_of_each_at_the_address_that_it_knows() {
+    let configuration = Configuration::new(&[
+        ("a", "mongodb://127.0.0.1:9"),
+        ("b", "mongodb://127.0.0.1:9"),
+    ]);
+    let exporter = configuration.start();
+    let answer = exporter.request("GET", "/sd", &[("Host", "exporter.example:9459")]);
+    assert_eq!(answer.header("content-type"), "application/json");
+    let target = |name: &str| {
+        json!({
+            "targets": ["exporter.example:9459"],
+            "labels": { "__metrics_path__": "/probe", "__param_target": name, "workspace": name },
+        })
+    };
+    assert_eq!(answer.json(), json!([target("a"), target("b")]));
+    let hostile = exporter.request("GET", "/sd", &[("Host", "\"><script>")]);
+    assert_eq!(hostile.status, 400);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_api_of_each_stands_below_its_name() {
+    let (one, other) = (Filled::new().await, Filled::new().await);
+    let configuration = Configuration::new(&[
+        ("one", &uri_of(&one.database)),
+        ("other", &uri_of(&other.database)),
+    ]);
+    let exporter = configuration.start();
+    eventually("both are read", || {
+        (exporter.get("/-/ready").status == 200
+            && rooms(&exporter, "one").is_some()
+            && rooms(&exporter, "other").is_some())
+        .then_some(())
+    })
+    .await;
+    // A token of one workspace opens that one only.
+    let admin = &one.credentials.admin;
+    let wrong = ("X-Auth-Token", "of nobody");
+    let user = ("X-User-Id", admin.user_id.as_str());
+    let token = ("X-Auth-Token", admin.token.as_str());
+    for path in ["/api/v1/statistics", "/statistics.json"] {
+        let path = format!("/workspaces/one{path}");
+        let answer = exporter.request("GET", &path, &[user, token]);
+        assert_eq!(answer.status, 200, "{path}");
+        assert_eq!(answer.json()["success"], true);
+        assert_eq!(
+            exporter.request("GET", &path, &[user, wrong]).status,
+            401,
+            "{path}"
+        );
+    }
+    let names = ["", "/workspaces/none", "/workspaces/"];
+    for name in names {
+        let answer = exporter.request("GET", &format!("{name}/api/v1/statistics"), &[user, token]);
+        assert_eq!(answer.status, 404, "{name}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_workspace_that_is_taken_out_takes_its_series_along_and_the_others_go_on() {
+    let (one, other) = (Filled::new().await, Filled::new().await);
+    let (one, other) = (uri_of(&one.database), uri_of(&other.database));
+    let configuration = Configuration::new(&[("stays", &one), ("goes", &other)]);
+    let exporter = configuration.start();
+    eventually("both are read", || {
+        rooms(&exporter, "stays").and(rooms(&exporter, "goes"))
+    })
+    .await;
+    let before = readings(&exporter, "stays");
+    configuration.write(&[("stays", &one), ("comes", &other)]);
+    assert_eq!(exporter.request("POST", "/-/reload", &[]).status, 200);
+    assert_eq!(rooms(&exporter, "goes"), None);
+    assert!(!exporter.metrics().contains("workspace=\"goes\""));
+    assert_eq!(exporter.get("/probe?target=goes").status, 400);
+    // What did not change was not started anew: its sections are there, and its readings count on.
+    assert!(rooms(&exporter, "stays").is_some());
+    assert!(readings(&exporter, "stays") >= before);
+    eventually("the new one is read", || rooms(&exporter, "comes")).await;
+}

@@ -1,0 +1,69 @@
+//! What is done instead of serving.
+
+use std::process::Output;
+
+use crate::support::{Exporter, Filled, complaint_of_strict_parser, uri_of};
+
+fn run(arguments: &[&str]) -> Output {
+    let output = Exporter::command().args(arguments).output();
+    output.expect("the exporter runs")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn statistics_are_printed_in_each_format() {
+    let filled = Filled::new().await;
+    let uri = format!("--mongodb.uri={}", uri_of(&filled.database));
+    let print = |arguments: &[&str]| {
+        let output = run(&[&["statistics", &uri], arguments].concat());
+        assert_eq!(output.status.code(), Some(0), "{output:?}");
+        output.stdout
+    };
+    let nested: serde_json::Value = serde_json::from_slice(&print(&[])).expect("it is JSON");
+    let users = &nested["statistics"]["totalUsers"];
+    assert!(users.as_u64() > Some(0), "{nested}");
+    let table = String::from_utf8(print(&["--format=table"])).expect("it is text");
+    let row = table.lines().find(|line| line.starts_with("totalUsers "));
+    assert!(
+        row.is_some_and(|row| row.ends_with(&format!("  {users}"))),
+        "{table}"
+    );
+    let metrics = print(&["--format", "openmetrics"]);
+    let known = "'rocketchat_accounts' in families";
+    assert_eq!(complaint_of_strict_parser(&metrics, known), None);
+}
+
+#[test]
+fn without_a_database_nothing_is_printed_and_the_status_is_1() {
+    let output = run(&[
+        "statistics",
+        "--mongodb.uri=mongodb://127.0.0.1:9",
+        "--mongodb.connect-timeout=200ms",
+    ]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(output.stdout.is_empty());
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(said.contains("cannot be read"), "{said}");
+}
+
+#[test]
+fn a_shell_completes_flags_and_tasks() {
+    for shell in ["bash", "zsh", "fish"] {
+        let output = run(&["completions", shell]);
+        let script = String::from_utf8_lossy(&output.stdout);
+        assert!(script.contains("mongodb.uri-file") && script.contains("statistics"));
+    }
+}
+
+#[test]
+fn the_manual_page_names_every_flag() {
+    let page = String::from_utf8(run(&["man"]).stdout).expect("it is text");
+    assert!(page.contains(".TH rocketchat-exporter 1"), "{page}");
+    let help = String::from_utf8(run(&["--help"]).stdout).expect("it is text");
+    let flags = help
+        .split_whitespace()
+        .filter(|word| word.starts_with("--"));
+    for flag in flags {
+        let name = flag.split(['[', '=', ';', ',']).next().unwrap_or(flag);
+        assert!(page.contains(&name.replace('-', "\\-")), "{name}");
+    }
+}
