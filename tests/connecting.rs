@@ -2,17 +2,14 @@
 
 use std::fs;
 
-use mongodb::bson::{DateTime, Document, doc};
+use mongodb::bson::{DateTime, doc};
 use xtask::mongod::{Mongod, Options};
 use xtask::tools::MongodVersion;
 use xtask::workspace::{self, Size};
 
-use crate::support::{Exporter, client, eventually};
-
-/// With special characters of every kind that a connection string cares about.
-const PASSWORD: &str = "p@ss/w:rd%41#?";
-
-const READER: &str = "rocketchat-exporter";
+use crate::support::{
+    Exporter, PASSWORD, READER, client, eventually, exporter_of_reader, with_reader,
+};
 
 async fn start(options: Options) -> Mongod {
     Mongod::start(&options).await.expect("mongod starts")
@@ -23,63 +20,6 @@ async fn fill(mongod: &Mongod, database: &str) {
     workspace::fill(&database, &Size::small(), DateTime::now())
         .await
         .expect("the workspace can be made");
-}
-
-/// A MongoDB with a workspace, and the user that the README tells to create.
-async fn with_reader() -> Mongod {
-    let mongod = start(Options {
-        auth: true,
-        ..Options::default()
-    })
-    .await;
-    fill(&mongod, "rocketchat").await;
-    let admin = client(&mongod.uri()).await.database("admin");
-    let (role, user) = readme_statements();
-    for mut statement in [role, user] {
-        if statement.contains_key("pwd") {
-            statement.insert("pwd", PASSWORD);
-        }
-        admin
-            .run_command(statement)
-            .await
-            .expect("the README's statement is accepted");
-    }
-    mongod
-}
-
-/// An exporter that logs in as that user, with the password in its variable.
-fn exporter_of_reader(mongod: &Mongod) -> Exporter {
-    let uri = format!(
-        "mongodb://{READER}@127.0.0.1:{}/rocketchat?authSource=admin",
-        mongod.port()
-    );
-    let mut command = Exporter::command();
-    command
-        .env("ROCKETCHAT_EXPORTER_MONGODB_URI", uri)
-        .env("ROCKETCHAT_EXPORTER_MONGODB_PASSWORD", PASSWORD);
-    Exporter::spawn(&mut command)
-}
-
-/// The arguments of `createRole` and `createUser` in the README, as commands.
-fn readme_statements() -> (Document, Document) {
-    let readme = include_str!("../README.md");
-    let argument = |function: &str| {
-        let (_, rest) = readme
-            .split_once(&format!(".{function}("))
-            .unwrap_or_else(|| panic!("the README has no {function}"));
-        let (argument, _) = rest.split_once("\n})").expect("the statement ends");
-        let object: serde_json::Value =
-            serde_json::from_str(&format!("{argument}\n}}")).expect("its argument is JSON");
-        mongodb::bson::serialize_to_document(&object).expect("JSON is BSON")
-    };
-    let command = |function: &str, key: &str| {
-        let mut arguments = argument(function);
-        let name = arguments.remove(key).expect("it has a name");
-        let mut command = doc! { function: name };
-        command.extend(arguments);
-        command
-    };
-    (command("createRole", "role"), command("createUser", "user"))
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -130,7 +70,7 @@ async fn connection_string_and_password_may_come_from_systemds_credentials() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_password_may_come_from_its_variable() {
     let mongod = with_reader().await;
-    let exporter = exporter_of_reader(&mongod);
+    let exporter = exporter_of_reader(&mongod, &[]);
     eventually("the database is read", || {
         (exporter.value("rocketchat_up") == Some(1.0)).then_some(())
     })
@@ -168,7 +108,7 @@ async fn a_missing_privilege_costs_its_own_sections_only() {
         })
         .await
         .expect("a privilege can be revoked");
-    let exporter = exporter_of_reader(&mongod);
+    let exporter = exporter_of_reader(&mongod, &[]);
     eventually("the slow tier was read", || {
         exporter.value("rocketchat_unique_users_last_month")
     })

@@ -8,6 +8,7 @@ mod configuration_file;
 mod connecting;
 mod database;
 mod definitions;
+mod faults;
 mod host;
 mod metrics;
 mod odd_documents;

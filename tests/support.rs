@@ -4,6 +4,8 @@ pub mod dump;
 mod exporter;
 mod formats;
 mod golden;
+mod proxy;
+mod reader;
 mod workspace;
 
 use std::sync::OnceLock;
@@ -18,6 +20,8 @@ use xtask::workspace::{Size, fill};
 pub use exporter::{Answer, Exporter};
 pub use formats::{complaint_of_promtool, complaint_of_strict_parser};
 pub use golden::assert_golden;
+pub use proxy::Proxy;
+pub use reader::{PASSWORD, READER, exporter_of_reader, with_reader};
 pub use workspace::{Filled, Workspace};
 
 /// The MongoDB that the tests of one run share; each test has a database of its own.

@@ -61,6 +61,19 @@ impl From<mongodb::error::Error> for SourceError {
                     "MongoDB refuses the login: {message}; check the user name, the password and authSource"
                 ),
             ),
+            // A connection whose user was dropped is nobody's any more, and stays so.
+            ErrorKind::Command(command)
+                if command.code == code::UNAUTHORIZED
+                    && command.message.contains("requires authentication") =>
+            {
+                (
+                    FailureKind::Unauthenticated,
+                    format!(
+                        "MongoDB no longer knows the user: {}; check that the user still exists",
+                        command.message
+                    ),
+                )
+            }
             ErrorKind::Command(command) => (
                 match command.code {
                     code::UNAUTHORIZED => FailureKind::Unauthorized,

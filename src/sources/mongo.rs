@@ -112,8 +112,12 @@ impl Mongo {
     /// Reads one section.
     pub async fn read(&self, collector: Collector, known: &Snapshot) -> Result<Read, SourceError> {
         let result = self.ask(collector, known).await;
-        if result.is_err() {
+        if let Err(error) = &result {
             self.indexes.forget();
+            if error.kind == FailureKind::Unauthenticated {
+                // Only a new connection logs in.
+                self.connection.close().await;
+            }
         }
         result
     }

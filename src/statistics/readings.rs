@@ -33,6 +33,24 @@ pub const READINGS: &[Metric<Snapshot>] = &[
         }),
     },
     Metric {
+        name: "rocketchat_exporter_collector_failing",
+        help: "Why the newest reading of a collector failed; absent while it succeeds.",
+        source: "the exporter",
+        quantity: Quantity::State,
+        read: Read::By(&["collector", "reason"], |snapshot| {
+            let failures = Collector::ALL.into_iter().filter_map(|collector| {
+                let failure = snapshot.outcomes.get(&collector)?.failure?;
+                Some((collector, failure))
+            });
+            failures
+                .map(|(collector, failure)| Sample {
+                    labels: vec![collector.name().into(), failure.name().into()],
+                    value: 1.0,
+                })
+                .collect()
+        }),
+    },
+    Metric {
         name: "rocketchat_exporter_collector_duration_seconds",
         help: "How long the newest reading of a collector took, successful or not.",
         source: "the exporter",

@@ -232,6 +232,20 @@ pub enum FailureKind {
 }
 
 impl FailureKind {
+    /// The value of the label `reason`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Unreachable => "unreachable",
+            Self::Unauthenticated => "unauthenticated",
+            Self::TooOld => "server_too_old",
+            Self::NoDatabase => "no_database",
+            Self::Unauthorized => "unauthorized",
+            Self::TimedOut => "timed_out",
+            Self::MissingIndex => "missing_index",
+            Self::Other => "other",
+        }
+    }
+
     /// Whether nothing can be asked of the database at all.
     pub fn is_database_down(self) -> bool {
         match self {

@@ -5,6 +5,7 @@
 
 mod directory;
 mod port;
+mod set;
 
 use std::fs;
 use std::path::Path;
@@ -22,6 +23,7 @@ use crate::guardian::{Guarded, Output};
 use crate::tools::{self, MongodBinary, MongodVersion};
 
 use directory::Directory;
+pub use set::ReplicaSet;
 
 /// How a mongod is to be started. The default is a single server of the default version, open to everyone.
 #[derive(Clone, Debug, Default)]
@@ -34,6 +36,8 @@ pub struct Options {
     pub replica_set: bool,
     /// Further `--setParameter` names and values.
     pub parameters: Vec<(String, String)>,
+    /// Whether it waits to be taken into a set of several; [`ReplicaSet`] does that.
+    pub in_larger_set: bool,
 }
 
 /// A running mongod.
@@ -153,7 +157,7 @@ impl Mongod {
         if self.launch().await? == Launch::PortTaken {
             bail!("port {} was taken while mongod was stopped", self.port);
         }
-        if self.options.version == MongodVersion::V4_2 {
+        if self.options.version == MongodVersion::V4_2 || self.options.in_larger_set {
             Ok(())
         } else {
             self.wait_until_writable().await
@@ -261,6 +265,9 @@ impl Mongod {
                 !self.options.auth && !self.options.replica_set,
                 "mongod 4.2 is for refusing it, not for using it"
             );
+            return Ok(());
+        }
+        if self.options.in_larger_set {
             return Ok(());
         }
         if self.options.replica_set {

@@ -1,0 +1,250 @@
+//! What kills exporters, done to the database with real processes. After each fault: the exporter is up and answers at
+//! once, tells which collectors fail and why, keeps to its connections, logs each change once, and recovers by itself.
+
+use std::time::{Duration, Instant};
+
+use futures_util::TryStreamExt;
+use mongodb::bson::{DateTime, Document, doc};
+use mongodb::{Client, Database};
+use xtask::mongod::{Mongod, Options, ReplicaSet};
+use xtask::workspace::{self, Size};
+
+use crate::support::{
+    Exporter, PASSWORD, Proxy, READER, client, eventually, exporter_of_reader, with_reader,
+};
+
+const SOON: [&str; 6] = [
+    "--collection.fast-interval=300ms",
+    "--collection.normal-interval=300ms",
+    "--collection.slow-interval=300ms",
+    "--collection.max-share=1",
+    "--mongodb.connect-timeout=500ms",
+    "--mongodb.query-timeout=2s",
+];
+
+/// Connections that ask, and the one that watches.
+const BUDGET: usize = 3;
+
+async fn mongod() -> Mongod {
+    Mongod::start(&Options::default())
+        .await
+        .expect("mongod starts")
+}
+
+async fn filled(uri: &str) -> Database {
+    let database = client(uri).await.database("rocketchat");
+    workspace::fill(&database, &Size::small(), DateTime::now())
+        .await
+        .expect("the workspace can be made");
+    database
+}
+
+async fn exporter(uri: &str) -> Exporter {
+    let exporter = Exporter::on(uri, &SOON);
+    is_whole(&exporter).await;
+    exporter
+}
+
+async fn is_whole(exporter: &Exporter) {
+    let begun = Instant::now();
+    while !exporter.all_collectors_succeeded() {
+        assert!(
+            begun.elapsed() < Duration::from_secs(30),
+            "{}",
+            exporter.log()
+        );
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let metrics = exporter.metrics();
+    assert!(!metrics.contains("rocketchat_exporter_collector_failing{"));
+    assert!(metrics.contains("\nrocketchat_up 1\n"));
+}
+
+/// Waits until a collector fails for a reason; meanwhile every scrape is answered at once.
+async fn fails(exporter: &Exporter, collector: &str, reason: &str) {
+    let series = format!(
+        "rocketchat_exporter_collector_failing{{collector=\"{collector}\",reason=\"{reason}\"}}"
+    );
+    eventually(&series, || {
+        let begun = Instant::now();
+        let failing = exporter.value(&series);
+        assert!(begun.elapsed() < Duration::from_secs(1), "a late answer");
+        failing
+    })
+    .await;
+    let success = format!("rocketchat_exporter_collector_success{{collector=\"{collector}\"}}");
+    assert_eq!(exporter.value(&success), Some(0.0));
+}
+
+fn assert_told(exporter: &Exporter, what: &str, times: usize) {
+    let log = exporter.log();
+    assert_eq!(log.matches(what).count(), times, "{what}: {log}");
+}
+
+async fn assert_within_budget(client: &Client, budget: usize) {
+    let connections = client
+        .database("admin")
+        .aggregate([
+            doc! { "$currentOp": { "allUsers": true, "idleConnections": true } },
+            doc! { "$match": { "appName": "rocketchat-exporter" } },
+            doc! { "$group": { "_id": "$connectionId" } },
+        ])
+        .await
+        .expect("connections can be listed");
+    let connections: Vec<Document> = connections.try_collect().await.expect("they are listed");
+    assert!(
+        connections.len() <= budget,
+        "{} connections",
+        connections.len()
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_is_frozen() {
+    let mongod = mongod().await;
+    let database = filled(&mongod.uri()).await;
+    let exporter = exporter(&mongod.uri()).await;
+    mongod.pause().expect("mongod can be stopped");
+    fails(&exporter, "presence", "unreachable").await;
+    fails(&exporter, "rooms", "unreachable").await;
+    eventually("the database is told to be down", || {
+        exporter.value("rocketchat_up").filter(|up| *up < 1.0)
+    })
+    .await;
+    assert_eq!(exporter.value("rocketchat_rooms{kind=\"channel\"}"), None);
+    assert!(exporter.value("rocketchat_host_load1").is_some());
+    mongod.resume().expect("mongod can go on");
+    is_whole(&exporter).await;
+    assert_told(&exporter, "no database of a workspace can be read", 1);
+    assert_told(&exporter, "the database is read", 2);
+    assert_within_budget(database.client(), BUDGET).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn packets_that_are_lost() {
+    let mongod = mongod().await;
+    let database = filled(&mongod.uri()).await;
+    let proxy = Proxy::before(mongod.port()).await;
+    let uri = format!(
+        "mongodb://127.0.0.1:{}/?directConnection=true",
+        proxy.port()
+    );
+    let exporter = exporter(&uri).await;
+    proxy.lose(true);
+    fails(&exporter, "users", "unreachable").await;
+    proxy.lose(false);
+    is_whole(&exporter).await;
+    assert_told(&exporter, "no database of a workspace can be read", 1);
+    assert_within_budget(database.client(), BUDGET).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn queries_past_their_limit() {
+    let mongod = mongod().await;
+    let database = filled(&mongod.uri()).await;
+    let exporter = exporter(&mongod.uri()).await;
+    let fail_point = |mode: &str| {
+        doc! { "configureFailPoint": "maxTimeAlwaysTimeOut", "mode": mode }
+    };
+    let admin = database.client().database("admin");
+    let set = admin.run_command(fail_point("alwaysOn")).await;
+    set.expect("the fail point can be set");
+    fails(&exporter, "rooms", "timed_out").await;
+    // The server answers, so it is not the database that is down.
+    assert_eq!(exporter.value("rocketchat_up"), Some(1.0));
+    let set = admin.run_command(fail_point("off")).await;
+    set.expect("the fail point can be reset");
+    is_whole(&exporter).await;
+    assert_told(&exporter, "collector=rooms", 2);
+    assert_within_budget(database.client(), BUDGET).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_primary_that_steps_down() {
+    let set = ReplicaSet::start(3).await.expect("the set starts");
+    let database = filled(&set.uri()).await;
+    let exporter = exporter(&set.uri()).await;
+    let readings =
+        || exporter.value("rocketchat_exporter_collector_readings_total{collector=\"presence\"}");
+    let before = readings();
+    set.step_down().await.expect("another member takes over");
+    is_whole(&exporter).await;
+    eventually("readings go on", || (readings() > before).then_some(())).await;
+    // Reading goes on from the secondaries: the database was never down, and if a reading broke it was told once.
+    assert!(exporter.log().matches("no database of a workspace").count() <= 1);
+    for member in set.members() {
+        let uri = format!(
+            "mongodb://127.0.0.1:{}/?directConnection=true",
+            member.port()
+        );
+        assert_within_budget(&client(&uri).await, BUDGET).await;
+    }
+    drop(database);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_privilege_that_is_revoked() {
+    let mongod = with_reader().await;
+    let admin = client(&mongod.uri()).await.database("admin");
+    let exporter = exporter_of_reader(&mongod, &SOON);
+    is_whole(&exporter).await;
+    let change = async |command: &str| {
+        let privilege = doc! {
+            "resource": { "db": "rocketchat", "collection": "rocketchat_apps" },
+            "actions": ["find"],
+        };
+        let command = doc! { command: "rocketchatExporter", "privileges": [privilege] };
+        let changed = admin.run_command(command).await;
+        changed.expect("the role can be changed");
+    };
+    change("revokePrivilegesFromRole").await;
+    fails(&exporter, "apps", "unauthorized").await;
+    assert_eq!(exporter.value("rocketchat_up"), Some(1.0));
+    assert!(
+        exporter
+            .value("rocketchat_rooms{kind=\"channel\"}")
+            .is_some()
+    );
+    change("grantPrivilegesToRole").await;
+    is_whole(&exporter).await;
+    assert_told(&exporter, "collector=apps", 2);
+    assert_within_budget(admin.client(), BUDGET).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_login_that_is_refused() {
+    let mongod = with_reader().await;
+    let admin = client(&mongod.uri()).await.database("admin");
+    let exporter = exporter_of_reader(&mongod, &SOON);
+    is_whole(&exporter).await;
+    let drop_user = doc! { "dropUser": READER };
+    let dropped = admin.run_command(drop_user).await;
+    dropped.expect("a user can be dropped");
+    fails(&exporter, "users", "unauthenticated").await;
+    assert_eq!(exporter.value("rocketchat_rooms{kind=\"channel\"}"), None);
+    let create = doc! { "createUser": READER, "pwd": PASSWORD, "roles": ["rocketchatExporter"] };
+    let created = admin.run_command(create).await;
+    created.expect("a user can be made");
+    is_whole(&exporter).await;
+    assert_told(&exporter, "no database of a workspace can be read", 1);
+    assert!(!exporter.log().contains(PASSWORD), "{}", exporter.log());
+    assert_within_budget(admin.client(), BUDGET).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_collection_that_is_lost() {
+    let mongod = mongod().await;
+    let database = filled(&mongod.uri()).await;
+    let exporter = exporter(&mongod.uri()).await;
+    let uploads = || exporter.value("rocketchat_uploads");
+    assert!(uploads() > Some(0.0));
+    let collection = database.collection::<Document>("rocketchat_uploads");
+    collection
+        .drop()
+        .await
+        .expect("a collection can be dropped");
+    // As in Rocket.Chat, what is not there is none.
+    eventually("there is none", || uploads().filter(|number| *number < 1.0)).await;
+    is_whole(&exporter).await;
+    assert_told(&exporter, "level=warn", 0);
+}

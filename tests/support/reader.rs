@@ -1,0 +1,74 @@
+//! The user that the README tells to create: it may only read what is needed.
+
+use mongodb::bson::{DateTime, Document, doc};
+use xtask::mongod::{Mongod, Options};
+use xtask::workspace::{self, Size};
+
+use super::{Exporter, client};
+
+/// With special characters of every kind that a connection string cares about.
+pub const PASSWORD: &str = "p@ss/w:rd%41#?";
+
+pub const READER: &str = "rocketchat-exporter";
+
+/// A MongoDB with a workspace, and the user that the README tells to create.
+pub async fn with_reader() -> Mongod {
+    let options = Options {
+        auth: true,
+        ..Options::default()
+    };
+    let mongod = Mongod::start(&options).await.expect("mongod starts");
+    let client = client(&mongod.uri()).await;
+    let database = client.database("rocketchat");
+    workspace::fill(&database, &Size::small(), DateTime::now())
+        .await
+        .expect("the workspace can be made");
+    let admin = client.database("admin");
+    let (role, user) = readme_statements();
+    for mut statement in [role, user] {
+        if statement.contains_key("pwd") {
+            statement.insert("pwd", PASSWORD);
+        }
+        admin
+            .run_command(statement)
+            .await
+            .expect("the README's statement is accepted");
+    }
+    mongod
+}
+
+/// An exporter that logs in as that user, with the password in its variable.
+pub fn exporter_of_reader(mongod: &Mongod, arguments: &[&str]) -> Exporter {
+    let uri = format!(
+        "mongodb://{READER}@127.0.0.1:{}/rocketchat?authSource=admin",
+        mongod.port()
+    );
+    let mut command = Exporter::command();
+    command
+        .env("ROCKETCHAT_EXPORTER_MONGODB_URI", uri)
+        .env("ROCKETCHAT_EXPORTER_MONGODB_PASSWORD", PASSWORD)
+        .args(arguments);
+    Exporter::spawn(&mut command)
+}
+
+/// The arguments of `createRole` and `createUser` in the README, as commands.
+fn readme_statements() -> (Document, Document) {
+    let readme = include_str!("../../README.md");
+    let argument = |function: &str| {
+        let (_, rest) = readme
+            .split_once(&format!(".{function}("))
+            .unwrap_or_else(|| panic!("the README has no {function}"));
+        let (argument, _) = rest.split_once("\n})").expect("the statement ends");
+        let object: serde_json::Value =
+            serde_json::from_str(&format!("{argument}\n}}")).expect("its argument is JSON");
+        mongodb::bson::serialize_to_document(&object).expect("JSON is BSON")
+    };
+    let command = |function: &str, key: &str| {
+        let mut arguments = argument(function);
+        let name = arguments.remove(key).expect("it has a name");
+        let mut command = doc! { function: name };
+        command.extend(arguments);
+        command
+    };
+    (command("createRole", "role"), command("createUser", "user"))
+}

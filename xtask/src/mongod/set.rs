@@ -1,0 +1,107 @@
+//! A replica set of several servers that elects quickly.
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, ensure};
+use mongodb::bson::{Document, doc};
+use tokio::time::sleep;
+
+use super::{Mongod, Options, POLL};
+
+const ELECTION_LIMIT: Duration = Duration::from_mins(1);
+
+/// Servers that hold the same data; one of them takes writes.
+#[derive(Debug)]
+pub struct ReplicaSet {
+    members: Vec<Mongod>,
+}
+
+impl ReplicaSet {
+    /// Starts a set and returns once one member takes writes and the others follow it.
+    pub async fn start(members: usize) -> Result<Self> {
+        let options = Options {
+            replica_set: true,
+            in_larger_set: true,
+            parameters: vec![(
+                "shutdownTimeoutMillisForSignaledShutdown".to_owned(),
+                "0".to_owned(),
+            )],
+            ..Options::default()
+        };
+        let mut set = Self {
+            members: Vec::new(),
+        };
+        for _ in 0..members {
+            set.members.push(Mongod::start(&options).await?);
+        }
+        let documents: Vec<_> = (0_i32..)
+            .zip(&set.members)
+            .map(|(id, member)| doc! { "_id": id, "host": member.host() })
+            .collect();
+        let initiate = doc! { "replSetInitiate": {
+            "_id": "rs0",
+            "members": documents,
+            // Short, so that a test need not wait for an election.
+            "settings": { "electionTimeoutMillis": 1000, "heartbeatIntervalMillis": 500 },
+        } };
+        set.members[0]
+            .admin(initiate)
+            .await
+            .context("the replica set cannot be made")?;
+        set.wait_for_primary_other_than(None).await?;
+        Ok(set)
+    }
+
+    /// Where to connect to.
+    #[must_use]
+    pub fn uri(&self) -> String {
+        let hosts: Vec<_> = self.members.iter().map(Mongod::host).collect();
+        format!("mongodb://{}/?replicaSet=rs0", hosts.join(","))
+    }
+
+    /// The members.
+    #[must_use]
+    pub fn members(&self) -> &[Mongod] {
+        &self.members
+    }
+
+    /// Makes another member the one that takes writes, and returns once that is so.
+    pub async fn step_down(&self) -> Result<()> {
+        let primary = self.wait_for_primary_other_than(None).await?;
+        let command = doc! { "replSetStepDown": 30, "force": true };
+        // Whether the answer comes before the connections are cut is chance.
+        drop(self.members[primary].admin(command).await);
+        self.wait_for_primary_other_than(Some(primary)).await?;
+        Ok(())
+    }
+
+    async fn wait_for_primary_other_than(&self, former: Option<usize>) -> Result<usize> {
+        let deadline = Instant::now() + ELECTION_LIMIT;
+        loop {
+            let mut primary = None;
+            let mut following = 0;
+            for (place, member) in self.members.iter().enumerate() {
+                let answer: Document = member.admin(doc! { "hello": 1 }).await?;
+                let is = |state: &str| answer.get_bool(state).unwrap_or_default();
+                if is("isWritablePrimary") && Some(place) != former {
+                    primary = Some(place);
+                }
+                following += usize::from(is("secondary"));
+            }
+            if let Some(primary) = primary.filter(|_| following + 1 == self.members.len()) {
+                return Ok(primary);
+            }
+            ensure!(
+                Instant::now() < deadline,
+                "the replica set elected nobody within {ELECTION_LIMIT:?}"
+            );
+            sleep(POLL).await;
+        }
+    }
+}
+
+impl Mongod {
+    fn host(&self) -> String {
+        format!("127.0.0.1:{}", self.port)
+    }
+}
