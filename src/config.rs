@@ -20,8 +20,8 @@ use crate::options::{ShapeArgument, WorkspaceOptions};
 use crate::render::Names;
 use crate::render::document::Shape;
 use crate::sampler::Intervals;
-use crate::sources::MongoSettings;
-use crate::statistics::{Collector, License, Version};
+use crate::sources::{BadKey, LicenseSource, MongoSettings, PublicKey};
+use crate::statistics::{Collector, Grants, Version};
 
 /// Valid settings.
 #[derive(Debug)]
@@ -67,8 +67,8 @@ pub struct WorkspaceConfig {
     pub version: Option<Version>,
     /// The workspace's time zone.
     pub timezone: TimeZone,
-    /// What the workspace's license grants.
-    pub license: License,
+    /// What is known about the workspace's license.
+    pub license: LicenseSource,
 }
 
 /// A setting that cannot be used.
@@ -148,6 +148,14 @@ pub enum ConfigError {
     /// The connection string is given twice in the same place.
     #[error("mongodb.uri and mongodb.uri-file are both given; keep one of them")]
     TwoServers,
+    /// A file holds no public key.
+    #[error("--rocketchat.license-public-key-file: `{}`: {reason}", path.display())]
+    PublicKey {
+        /// The file.
+        path: PathBuf,
+        /// What was expected.
+        reason: BadKey,
+    },
     /// The time zone is not known to the system.
     #[error("--rocketchat.timezone: the time zone `{name}` is not known to this system: {reason}")]
     TimeZone {
@@ -270,7 +278,13 @@ fn workspace(
         shape: statistics.shape.unwrap_or(ShapeArgument::Nested).into(),
         version: rocketchat.version,
         timezone,
-        license: license(&rocketchat.license_modules.unwrap_or_default()),
+        license: LicenseSource {
+            configured: grants(&rocketchat.license_modules.unwrap_or_default()),
+            key: rocketchat
+                .license_public_key_file
+                .map(public_key)
+                .transpose()?,
+        },
     })
 }
 
@@ -284,11 +298,16 @@ fn intervals(options: &WorkspaceOptions) -> Intervals {
     }
 }
 
-/// What a list of modules stands for.
-fn license(modules: &[String]) -> License {
+/// What a list of modules stands for; `None` when none was given.
+fn grants(modules: &[String]) -> Option<Grants> {
     match modules {
-        [] => License::None,
-        modules if modules.iter().any(|it| it == "*") => License::Everything,
-        modules => License::Modules(modules.to_vec()),
+        [] => None,
+        modules if modules.iter().any(|it| it == "*") => Some(Grants::Everything),
+        modules => Some(Grants::Modules(modules.to_vec())),
     }
+}
+
+fn public_key(path: PathBuf) -> Result<PublicKey, ConfigError> {
+    let text = secrets::read("--rocketchat.license-public-key-file", &path)?.text;
+    PublicKey::parse(&text).map_err(|reason| ConfigError::PublicKey { path, reason })
 }

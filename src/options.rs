@@ -230,7 +230,7 @@ pub struct RocketchatOptions {
     /// Modules that the workspace's license grants, such as `livechat-enterprise,auditing`; `*` means all of them.
     ///
     /// Settings that need a module count with their other value without it, as in Rocket.Chat.
-    /// [default: none]
+    /// [default: those of the license in the workspace's settings, while it is valid]
     #[arg(
         long = "rocketchat.license-modules",
         env = "ROCKETCHAT_EXPORTER_ROCKETCHAT_LICENSE_MODULES",
@@ -239,6 +239,19 @@ pub struct RocketchatOptions {
         id = "rocketchat_license_modules"
     )]
     pub license_modules: Option<Vec<String>>,
+
+    /// File that holds the public key of licenses: with it the exporter checks the license's signature itself.
+    ///
+    /// It is the one that Rocket.Chat's source names, as PEM or as the base64 of it. Licenses from before 6.5 can only
+    /// be read with it.
+    /// [default: Rocket.Chat's own word for the license counts, the setting Enterprise_License_Status]
+    #[arg(
+        long = "rocketchat.license-public-key-file",
+        env = "ROCKETCHAT_EXPORTER_ROCKETCHAT_LICENSE_PUBLIC_KEY_FILE",
+        value_name = "FILE",
+        id = "rocketchat_license_public_key_file"
+    )]
+    pub license_public_key_file: Option<PathBuf>,
 }
 
 /// `statistics.*`
@@ -338,6 +351,9 @@ impl RocketchatOptions {
             version: self.version.or(lower.version),
             timezone: self.timezone.or(lower.timezone),
             license_modules: self.license_modules.or(lower.license_modules),
+            license_public_key_file: self
+                .license_public_key_file
+                .or(lower.license_public_key_file),
         }
     }
 }

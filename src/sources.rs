@@ -3,6 +3,7 @@
 
 mod error;
 mod host;
+mod license;
 mod mongo;
 
 use std::sync::Arc;
@@ -11,6 +12,7 @@ use std::time::Duration;
 pub use error::SourceError;
 use host::HostSource;
 pub use host::OwnSource;
+pub use license::{BadKey, LicenseSource, PublicKey};
 pub use mongo::{Mongo, MongoSettings, Part};
 
 use crate::statistics::{Collector, FailureKind, IndexCheck, PoolState, Reading, Snapshot};

@@ -19,6 +19,7 @@ mod federation;
 mod host;
 mod instances;
 mod integrations;
+mod license;
 mod marks;
 mod messages;
 mod omnichannel;
@@ -52,6 +53,10 @@ pub use federation::{FederatedRoom, Federation};
 pub use host::{Cpu, CpuTimes, Host, NodeProcess};
 pub use instances::{Instance, Instances};
 pub use integrations::Integrations;
+pub use license::{
+    Grants, HeldLicense, LICENSE_MODULES, License, LicenseContent, LicenseFlaw, LicenseFormat,
+    LicenseLimit, LicenseTag, LicenseVoucher, LimitKind,
+};
 pub use marks::{Marked, Marks};
 pub use messages::Messages;
 pub use omnichannel::{LicensedOmnichannel, Omnichannel};
@@ -62,7 +67,7 @@ pub use readings::READINGS;
 pub use rooms::{ROOM_FEATURES, RoomFeature, RoomGroup, RoomKind, Rooms};
 pub use server::Server;
 pub use sessions::{Day, DeviceSessions, OsSessions, PeriodSessions, Sessions, UserSessions};
-pub use settings::{License, Setting, Settings, ids as setting_ids};
+pub use settings::{Setting, Settings, ids as setting_ids};
 pub use snapshot::{
     Collector, FailureKind, IndexCheck, Outcome, PoolState, Reading, Snapshot, Tier,
 };
@@ -76,6 +81,7 @@ pub use workspace::{Migration, Workspace};
 /// Every section, in the order in which the reference and `/metrics` show them.
 pub const SECTIONS: &[&dyn Section] = &[
     &workspace::SECTION,
+    &license::SECTION,
     &settings::SECTION,
     &server::SECTION,
     &stored::SECTION,

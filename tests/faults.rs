@@ -221,6 +221,7 @@ async fn a_login_that_is_refused() {
     let dropped = admin.run_command(drop_user).await;
     dropped.expect("a user can be dropped");
     fails(&exporter, "users", "unauthenticated").await;
+    fails(&exporter, "rooms", "unauthenticated").await;
     assert_eq!(exporter.value("rocketchat_rooms{kind=\"channel\"}"), None);
     let create = doc! { "createUser": READER, "pwd": PASSWORD, "roles": ["rocketchatExporter"] };
     let created = admin.run_command(create).await;

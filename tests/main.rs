@@ -10,6 +10,7 @@ mod database;
 mod definitions;
 mod faults;
 mod host;
+mod license;
 mod metrics;
 mod odd_documents;
 mod outage;

@@ -4,6 +4,7 @@ pub mod dump;
 mod exporter;
 mod formats;
 mod golden;
+pub mod license;
 mod proxy;
 mod reader;
 mod workspace;

@@ -57,13 +57,13 @@ pub fn read(path: &Path) -> Result<File, ConfigError> {
         compat_metrics: written.compat_metrics,
     };
     let folder = path.parent().unwrap_or(Path::new("."));
-    find_files(&mut common.mongodb, folder)?;
+    find_files(&mut common, folder)?;
     let mut workspaces = written.workspaces;
     for (name, options) in workspaces.iter_mut().flatten() {
         if !is_name(name) {
             return Err(ConfigError::WorkspaceName { name: name.clone() });
         }
-        find_files(&mut options.mongodb, folder).map_err(|reason| ConfigError::Workspace {
+        find_files(options, folder).map_err(|reason| ConfigError::Workspace {
             name: name.clone(),
             reason: Box::new(reason),
         })?;
@@ -71,11 +71,16 @@ pub fn read(path: &Path) -> Result<File, ConfigError> {
     Ok(File { common, workspaces })
 }
 
-fn find_files(options: &mut MongodbOptions, folder: &Path) -> Result<(), ConfigError> {
-    if options.uri.is_some() && options.uri_file.is_some() {
+fn find_files(options: &mut WorkspaceOptions, folder: &Path) -> Result<(), ConfigError> {
+    let mongodb = &mut options.mongodb;
+    if mongodb.uri.is_some() && mongodb.uri_file.is_some() {
         return Err(ConfigError::TwoServers);
     }
-    let files = [&mut options.uri_file, &mut options.password_file];
+    let files = [
+        &mut mongodb.uri_file,
+        &mut mongodb.password_file,
+        &mut options.rocketchat.license_public_key_file,
+    ];
     for path in files.into_iter().flatten() {
         *path = folder.join(&*path);
     }

@@ -33,9 +33,10 @@ pub enum Default {
 }
 
 /// A text and the setting that it came from.
-struct Found {
+pub struct Found {
     setting: &'static str,
-    text: String,
+    /// The text.
+    pub text: String,
 }
 
 /// The connection string, complete with its password: from a file, else from the flag or its variable, else from
@@ -95,7 +96,7 @@ fn credential(directory: Option<&Path>, name: &'static str) -> Result<Option<Fou
 }
 
 /// A file's content without the line break at its end.
-fn read(setting: &'static str, path: &Path) -> Result<Found, ConfigError> {
+pub fn read(setting: &'static str, path: &Path) -> Result<Found, ConfigError> {
     let text = fs::read_to_string(path).map_err(|reason| ConfigError::Unreadable {
         setting,
         path: path.to_owned(),

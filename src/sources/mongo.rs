@@ -18,6 +18,7 @@ mod filter;
 mod history;
 mod indexes;
 mod instances;
+mod license;
 mod marks;
 mod messages;
 mod pool;
@@ -43,15 +44,15 @@ use tokio::time::timeout;
 pub use accounts::Account;
 pub use api_settings::ApiSettings;
 use api_settings::KnownApiSettings;
-use connection::Connection;
 pub use connection::MongoSettings;
+use connection::{ClientNumber, Connection};
 pub use history::Part;
 use indexes::{Access, KnownIndexes};
 
-use super::{Read, SourceError};
+use super::{LicenseSource, Read, SourceError};
 use crate::clock::Clock;
 use crate::statistics::{
-    Collector, FailureKind, IndexCheck, License, PoolState, Reading, Snapshot, Value,
+    Collector, FailureKind, Grants, IndexCheck, PoolState, Reading, Snapshot, Value,
 };
 
 /// How much longer than the server's limit the client waits for an answer before it gives up the connection.
@@ -69,15 +70,17 @@ pub struct Mongo {
     query_timeout: Duration,
     clock: Clock,
     timezone: TimeZone,
-    license: License,
+    license: LicenseSource,
 }
 
-/// One reading of one section: it asks, and notes which indexes it looked for.
+/// One reading of one section: it asks, knows what is licensed, and notes which indexes it looked for.
 struct Question<'a> {
     mongo: &'a Mongo,
+    client: ClientNumber,
     database: mongodb::Database,
     checks: Vec<IndexCheck>,
     collector: Collector,
+    grants: Grants,
 }
 
 impl Mongo {
@@ -86,7 +89,7 @@ impl Mongo {
         settings: MongoSettings,
         clock: Clock,
         timezone: TimeZone,
-        license: License,
+        license: LicenseSource,
     ) -> Self {
         Self {
             query_timeout: settings.query_timeout,
@@ -111,58 +114,62 @@ impl Mongo {
 
     /// Reads one section.
     pub async fn read(&self, collector: Collector, known: &Snapshot) -> Result<Read, SourceError> {
-        let result = self.ask(collector, known).await;
+        let mut question = self.question(collector).await?;
+        let result = self.ask(&mut question, known).await;
         if let Err(error) = &result {
             self.indexes.forget();
             if error.kind == FailureKind::Unauthenticated {
                 // Only a new connection logs in.
-                self.connection.close().await;
+                self.connection.forget(question.client).await;
             }
         }
-        result
+        Ok(Read {
+            reading: result?,
+            indexes: question.checks,
+        })
     }
 
-    async fn ask(&self, collector: Collector, known: &Snapshot) -> Result<Read, SourceError> {
-        let mut question = self.question(collector).await?;
-        let reading = match collector {
-            Collector::Instances => Reading::Instances(instances::read(&question).await?),
-            Collector::Presence => Reading::Presence(presence::read(&mut question).await?),
-            Collector::Workspace => Reading::Workspace(workspace::read(&question, known).await?),
-            Collector::Settings => Reading::Settings(settings::read(&question).await?),
-            Collector::Server => Reading::Server(server::read(&question).await?),
-            Collector::Stored => Reading::Stored(stored::read(&mut question).await?),
-            Collector::Activity => Reading::Activity(activity::read(&mut question).await?),
-            Collector::Marks => Reading::Marks(marks::read(&mut question).await?),
-            Collector::Connections => Reading::Connections(connections::read(&question).await?),
-            Collector::Contacts => Reading::Contacts(contacts::read(&question).await?),
-            Collector::Messages => Reading::Messages(messages::read(&mut question).await?),
-            Collector::Omnichannel => {
-                Reading::Omnichannel(counts::omnichannel(&mut question).await?)
-            }
-            Collector::Federation => Reading::Federation(federation::read(&mut question).await?),
+    async fn ask(
+        &self,
+        question: &mut Question<'_>,
+        known: &Snapshot,
+    ) -> Result<Reading, SourceError> {
+        let collector = question.collector;
+        if license::matters_to(collector) {
+            question.grants = license::grants(question, known).await?;
+        }
+        Ok(match collector {
+            Collector::Instances => Reading::Instances(instances::read(question).await?),
+            Collector::Presence => Reading::Presence(presence::read(question).await?),
+            Collector::Workspace => Reading::Workspace(workspace::read(question, known).await?),
+            Collector::License => Reading::License(license::read(question, known).await?),
+            Collector::Settings => Reading::Settings(settings::read(question).await?),
+            Collector::Server => Reading::Server(server::read(question).await?),
+            Collector::Stored => Reading::Stored(stored::read(question).await?),
+            Collector::Activity => Reading::Activity(activity::read(question).await?),
+            Collector::Marks => Reading::Marks(marks::read(question).await?),
+            Collector::Connections => Reading::Connections(connections::read(question).await?),
+            Collector::Contacts => Reading::Contacts(contacts::read(question).await?),
+            Collector::Messages => Reading::Messages(messages::read(question).await?),
+            Collector::Omnichannel => Reading::Omnichannel(counts::omnichannel(question).await?),
+            Collector::Federation => Reading::Federation(federation::read(question).await?),
             Collector::Administration => {
-                Reading::Administration(administration::read(&question).await?)
+                Reading::Administration(administration::read(question).await?)
             }
-            Collector::Calls => Reading::Calls(calls::read(&mut question).await?),
-            Collector::Integrations => {
-                Reading::Integrations(counts::integrations(&question).await?)
-            }
-            Collector::Apps => Reading::Apps(counts::apps(&question).await?),
-            Collector::Push => Reading::Push(counts::push(&question).await?),
-            Collector::Uploads => Reading::Uploads(counts::uploads(&question).await?),
-            Collector::Users => Reading::Users(users::read(&mut question).await?),
-            Collector::Rooms => Reading::Rooms(rooms::read(&question).await?),
-            Collector::Sessions => Reading::Sessions(sessions::read(&question, known).await?),
+            Collector::Calls => Reading::Calls(calls::read(question).await?),
+            Collector::Integrations => Reading::Integrations(counts::integrations(question).await?),
+            Collector::Apps => Reading::Apps(counts::apps(question).await?),
+            Collector::Push => Reading::Push(counts::push(question).await?),
+            Collector::Uploads => Reading::Uploads(counts::uploads(question).await?),
+            Collector::Users => Reading::Users(users::read(question).await?),
+            Collector::Rooms => Reading::Rooms(rooms::read(question).await?),
+            Collector::Sessions => Reading::Sessions(sessions::read(question, known).await?),
             Collector::Host => {
                 return Err(SourceError::new(
                     FailureKind::Other,
                     "the host is not read from MongoDB",
                 ));
             }
-        };
-        Ok(Read {
-            reading,
-            indexes: question.checks,
         })
     }
 
@@ -236,11 +243,14 @@ impl Mongo {
     }
 
     async fn question(&self, collector: Collector) -> Result<Question<'_>, SourceError> {
+        let (client, database) = self.connection.database().await?;
         Ok(Question {
             mongo: self,
-            database: self.connection.database().await?,
+            client,
+            database,
             checks: Vec::new(),
             collector,
+            grants: Grants::None,
         })
     }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{
-    Collector, Field, License, Metric,
+    Collector, Field, Grants, Metric,
     Origin::{Fresh, Keyed},
     Quantity, Read, Sample, Snapshot, Table, Value, Versions, count,
 };
@@ -36,8 +36,8 @@ pub struct Rooms {
     pub without_counter: u64,
     /// Rooms that have each of [`ROOM_FEATURES`].
     pub features: BTreeMap<&'static str, u64>,
-    /// What the license grants: some features count only then.
-    pub license: License,
+    /// The modules that count as licensed: some features count only with them.
+    pub grants: Grants,
 }
 
 /// What a room may have that some field counts.
@@ -144,7 +144,7 @@ const fn licensed(path: &'static str, versions: Versions, key: &'static str) -> 
         meaning: "where the license grants livechat-enterprise, rooms with the feature",
         origin: Keyed(
             |rooms, key| {
-                let granted = rooms.license.grants("livechat-enterprise");
+                let granted = rooms.grants.grants("livechat-enterprise");
                 let count = granted.then(|| rooms.features.get(key))?;
                 count.copied().map(Value::count)
             },
@@ -400,7 +400,7 @@ pub(super) const SECTION: Table<Rooms> = Table {
             versions: Versions::since(7, 0, 0).until(8, 0, 0),
             meaning: "always 0, where the license grants livechat-enterprise",
             origin: Fresh(|rooms| {
-                let granted = rooms.license.grants("livechat-enterprise");
+                let granted = rooms.grants.grants("livechat-enterprise");
                 granted.then_some(Value::Integer(0))
             }),
         },
@@ -409,7 +409,7 @@ pub(super) const SECTION: Table<Rooms> = Table {
             versions: Versions::since(8, 0, 0),
             meaning: "rooms with attributes that are not archived, where the license grants abac",
             origin: Fresh(|rooms| {
-                let granted = rooms.license.grants("abac");
+                let granted = rooms.grants.grants("abac");
                 granted.then(|| rooms.features.get("abac").copied().map(Value::count))?
             }),
         },

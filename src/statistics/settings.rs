@@ -7,15 +7,17 @@ mod fields;
 
 use std::collections::BTreeMap;
 
-use super::{Collector, Metric, Origin::Keyed, Quantity, Read, Snapshot, Table, Value, state};
+use super::{
+    Collector, Grants, Metric, Origin::Keyed, Quantity, Read, Snapshot, Table, Value, state,
+};
 
 /// The settings that the catalogue names, as `rocketchat_settings` holds them.
 #[derive(Debug, Clone, Default)]
 pub struct Settings {
     /// By id.
     pub by_id: BTreeMap<String, Setting>,
-    /// The modules that the workspace's license grants.
-    pub license: License,
+    /// The modules that count as licensed.
+    pub grants: Grants,
     /// How many settings define an OAuth service of the workspace's own.
     pub custom_oauth: usize,
 }
@@ -35,35 +37,12 @@ pub struct Setting {
     pub modules: Vec<String>,
 }
 
-/// What the workspace's license grants.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub enum License {
-    /// There is none, or it is not valid.
-    #[default]
-    None,
-    /// These modules.
-    Modules(Vec<String>),
-    /// Every module.
-    Everything,
-}
-
-impl License {
-    /// Whether a module is granted.
-    pub fn grants(&self, module: &str) -> bool {
-        match self {
-            Self::None => false,
-            Self::Modules(modules) => modules.iter().any(|it| it == module),
-            Self::Everything => true,
-        }
-    }
-}
-
 impl Settings {
     /// The value that counts; `None` when there is no such setting.
     fn value(&self, id: &str) -> Option<&Value> {
         let setting = self.by_id.get(id)?;
-        let licensed = self.license != License::None
-            && setting.modules.iter().all(|it| self.license.grants(it));
+        let licensed =
+            self.grants != Grants::None && setting.modules.iter().all(|it| self.grants.grants(it));
         if setting.enterprise && !licensed {
             setting.invalid_value.as_ref()
         } else {

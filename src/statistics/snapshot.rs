@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use super::{
     Activity, Administration, Apps, Calls, Connections, Contacts, Federation, Host, Instances,
-    Integrations, Marks, Messages, Omnichannel, Presence, Push, Rooms, Server, Sessions, Settings,
-    Stored, Timestamp, Uploads, Users, Version, Workspace,
+    Integrations, License, Marks, Messages, Omnichannel, Presence, Push, Rooms, Server, Sessions,
+    Settings, Stored, Timestamp, Uploads, Users, Version, Workspace,
 };
 
 /// How often a section is read; each tier's interval is a setting.
@@ -46,6 +46,8 @@ pub enum Collector {
     Host,
     /// Identity, settings and migration level.
     Workspace,
+    /// The license in the settings.
+    License,
     /// Settings that the document shows.
     Settings,
     /// The MongoDB server itself.
@@ -88,7 +90,7 @@ pub enum Collector {
 
 impl Collector {
     /// Every collector, in the order in which a tier reads its own: cheap ones first.
-    pub const ALL: [Self; 23] = [
+    pub const ALL: [Self; 24] = [
         Self::Instances,
         Self::Presence,
         Self::Host,
@@ -109,6 +111,8 @@ impl Collector {
         Self::Push,
         Self::Users,
         Self::Rooms,
+        // After those that count what it limits.
+        Self::License,
         Self::Marks,
         Self::Contacts,
         Self::Uploads,
@@ -122,6 +126,7 @@ impl Collector {
             Self::Presence => "presence",
             Self::Host => "host",
             Self::Workspace => "workspace",
+            Self::License => "license",
             Self::Settings => "settings",
             Self::Server => "server",
             Self::Stored => "stored",
@@ -156,6 +161,7 @@ impl Collector {
         match self {
             Self::Instances | Self::Presence | Self::Host => Tier::Fast,
             Self::Workspace
+            | Self::License
             | Self::Settings
             | Self::Server
             | Self::Stored
@@ -189,6 +195,7 @@ pub enum Reading {
     Presence(Presence),
     Host(Host),
     Workspace(Workspace),
+    License(License),
     Settings(Settings),
     Server(Server),
     Stored(Stored),
@@ -303,6 +310,7 @@ pub struct Snapshot {
     pub presence: Option<Arc<Presence>>,
     pub host: Option<Arc<Host>>,
     pub workspace: Option<Arc<Workspace>>,
+    pub license: Option<Arc<License>>,
     pub settings: Option<Arc<Settings>>,
     pub server: Option<Arc<Server>>,
     pub stored: Option<Arc<Stored>>,
@@ -342,6 +350,7 @@ impl Snapshot {
             Reading::Presence(section) => self.presence = Some(Arc::new(section)),
             Reading::Host(section) => self.host = Some(Arc::new(section)),
             Reading::Workspace(section) => self.workspace = Some(Arc::new(section)),
+            Reading::License(section) => self.license = Some(Arc::new(section)),
             Reading::Settings(section) => self.settings = Some(Arc::new(section)),
             Reading::Server(section) => self.server = Some(Arc::new(section)),
             Reading::Stored(section) => self.stored = Some(Arc::new(section)),
@@ -371,6 +380,7 @@ impl Snapshot {
             Collector::Presence => self.presence = None,
             Collector::Host => self.host = None,
             Collector::Workspace => self.workspace = None,
+            Collector::License => self.license = None,
             Collector::Settings => self.settings = None,
             Collector::Server => self.server = None,
             Collector::Stored => self.stored = None,

@@ -70,16 +70,6 @@ pub(super) const SECTION: Table<Stored> = Table {
             "whether Rocket.Chat runs as micro-services (TRANSPORTER)",
         ),
         stored(
-            "enterprise.modules",
-            Versions::since(3, 8, 0),
-            "modules of the license",
-        ),
-        stored(
-            "enterprise.tags",
-            Versions::since(3, 8, 0),
-            "tags of the license",
-        ),
-        stored(
             "allowUnsafeQueryAndFieldsApiParamsEnabled",
             Versions::since(8, 0, 0),
             "whether the API takes query and fields (ALLOW_UNSAFE_QUERY_AND_FIELDS_API_PARAMS)",

@@ -111,11 +111,16 @@ impl Users {
     }
 
     /// Activated accounts that count against the license: no guests, apps, bots or remote users.
-    fn seats(&self) -> u64 {
+    pub fn seats(&self) -> u64 {
         self.sum(|it| {
             it.is_active()
                 && !(it.guest || it.kind != AccountKind::User || it.remote || it.federated)
         })
+    }
+
+    /// Activated accounts whose only role is guest, without apps and remote ones.
+    pub fn guests(&self) -> u64 {
+        self.sum(|it| it.is_active() && it.guest && it.kind != AccountKind::App && !it.remote)
     }
 
     fn active_without(&self, excluded: impl Fn(&Accounts) -> bool) -> u64 {
@@ -273,11 +278,7 @@ pub(super) const SECTION: Table<Users> = Table {
             path: "activeGuests",
             versions: Versions::since(3, 2, 0),
             meaning: "activated accounts whose only role is guest, without apps and remote ones",
-            origin: Fresh(|users| {
-                number(users.sum(|it| {
-                    it.is_active() && it.guest && it.kind != AccountKind::App && !it.remote
-                }))
-            }),
+            origin: Fresh(|users| number(users.guests())),
         },
         Field {
             path: "nonActiveUsers",

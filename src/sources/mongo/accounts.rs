@@ -5,9 +5,9 @@ use mongodb::bson::{Bson, Document, doc};
 use sha2::{Digest, Sha256};
 
 use super::indexes::Access;
-use super::{Question, convert};
+use super::{Question, convert, license};
 use crate::sources::SourceError;
-use crate::statistics::{FailureKind, License};
+use crate::statistics::FailureKind;
 
 /// The role that a license confines to a few permissions, none of which is asked for here.
 const GUEST: &str = "guest";
@@ -76,7 +76,7 @@ async fn find(question: &Question<'_>, filter: Document) -> Result<Option<Accoun
         return Ok(None);
     }
     let roles = texts(account.get("roles"));
-    if roles.iter().any(|role| role == GUEST) && is_licensed(question).await? {
+    if roles.iter().any(|role| role == GUEST) && license::is_valid(question).await? {
         return Ok(Some(Account::default()));
     }
     let ids = doc! { "_id": { "$in": ["view-statistics", "api-bypass-rate-limit"] } };
@@ -94,18 +94,6 @@ async fn find(question: &Question<'_>, filter: Document) -> Result<Option<Accoun
         may_view_statistics: has("view-statistics"),
         bypasses_rate_limit: has("api-bypass-rate-limit"),
     }))
-}
-
-/// Whether a license is valid: as configured, else as Rocket.Chat noted when it last looked.
-async fn is_licensed(question: &Question<'_>) -> Result<bool, SourceError> {
-    if question.mongo.license != License::None {
-        return Ok(true);
-    }
-    let filter = doc! { "_id": "Enterprise_License_Status", "value": "Valid" };
-    let status = question
-        .find_one("rocketchat_settings", filter, doc! { "_id": 1 })
-        .await?;
-    Ok(status.is_some())
 }
 
 fn texts(value: Option<&Bson>) -> Vec<String> {

@@ -43,7 +43,7 @@ pub async fn read(question: &Question<'_>) -> Result<Administration, SourceError
         invite_uses: convert::summed(&invites, "uses"),
         email_inboxes: question.estimated_count("rocketchat_email_inbox").await?,
         seat_requests: convert::counted(&seat_requests, "count"),
-        attributes: if question.mongo.license.grants("abac") {
+        attributes: if question.grants.grants("abac") {
             Some(attributes(question).await?)
         } else {
             None

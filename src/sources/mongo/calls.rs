@@ -17,7 +17,7 @@ const SHORTEST: i32 = 5;
 pub async fn read(question: &mut Question<'_>) -> Result<Calls, SourceError> {
     Ok(Calls {
         conferences: conferences(question).await?,
-        voice: if question.mongo.license.grants("livechat-enterprise") {
+        voice: if question.grants.grants("livechat-enterprise") {
             Some(voice(question).await?)
         } else {
             None

@@ -37,7 +37,17 @@ pub struct MongoSettings {
 pub struct Connection {
     settings: MongoSettings,
     pool: Arc<Pool>,
-    database: Mutex<Option<Database>>,
+    known: Mutex<Known>,
+}
+
+/// Tells the clients of one connection apart that followed each other.
+pub type ClientNumber = u64;
+
+/// The client, once there is one.
+#[derive(Debug, Default)]
+struct Known {
+    number: ClientNumber,
+    database: Option<Database>,
 }
 
 impl Connection {
@@ -45,23 +55,24 @@ impl Connection {
         Self {
             settings,
             pool: Arc::default(),
-            database: Mutex::new(None),
+            known: Mutex::default(),
         }
     }
 
-    /// The workspace's database.
+    /// The workspace's database, and the number of the client that it is asked by.
     ///
     /// The lock is held while the client is made and the database is found, so that this happens once.
-    pub async fn database(&self) -> Result<Database, SourceError> {
-        let mut known = self.database.lock().await;
-        if let Some(database) = &*known {
-            return Ok(database.clone());
+    pub async fn database(&self) -> Result<(ClientNumber, Database), SourceError> {
+        let mut known = self.known.lock().await;
+        if let Some(database) = &known.database {
+            return Ok((known.number, database.clone()));
         }
         let client = self.client().await?;
         match self.find(&client).await {
             Ok(database) => {
-                *known = Some(database.clone());
-                Ok(database)
+                known.number += 1;
+                known.database = Some(database.clone());
+                Ok((known.number, database))
             }
             Err(error) => {
                 // A client that is only dropped goes on watching its servers for a while.
@@ -85,11 +96,17 @@ impl Connection {
         SelectionCriteria::ReadPreference(ReadPreference::SecondaryPreferred { options: None })
     }
 
+    /// Ends the connections of a client, unless another one has taken its place: the next question makes a new one.
+    pub async fn forget(&self, number: ClientNumber) {
+        let mut known = self.known.lock().await;
+        if known.number == number {
+            known.end().await;
+        }
+    }
+
     /// Ends the connections.
     pub async fn close(&self) {
-        if let Some(database) = self.database.lock().await.take() {
-            database.client().clone().shutdown().immediate(true).await;
-        }
+        self.known.lock().await.end().await;
     }
 
     async fn client(&self) -> Result<Client, SourceError> {
@@ -144,6 +161,14 @@ impl Connection {
                     several.join(", ")
                 ),
             )),
+        }
+    }
+}
+
+impl Known {
+    async fn end(&mut self) {
+        if let Some(database) = self.database.take() {
+            database.client().clone().shutdown().immediate(true).await;
         }
     }
 }

@@ -47,7 +47,7 @@ pub async fn omnichannel(question: &mut Question<'_>) -> Result<Omnichannel, Sou
         business_hours: question
             .estimated_count("rocketchat_livechat_business_hours")
             .await?,
-        licensed: if question.mongo.license.grants("livechat-enterprise") {
+        licensed: if question.grants.grants("livechat-enterprise") {
             Some(licensed_omnichannel(question).await?)
         } else {
             None

@@ -39,7 +39,7 @@ pub async fn read(question: &Question<'_>) -> Result<Rooms, SourceError> {
     Ok(Rooms {
         discussions: sum("withParent"),
         without_counter: sum("withoutCounter"),
-        license: question.mongo.license.clone(),
+        grants: question.grants.clone(),
         features: ROOM_FEATURES
             .into_iter()
             .map(|(name, _)| (name, sum(name)))

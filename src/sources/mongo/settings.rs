@@ -1,4 +1,4 @@
-//! Settings: those that the catalogue names, by their ids, and the modules of the license.
+//! Settings: those that the catalogue names, by their ids, and the modules that count as licensed.
 
 use mongodb::bson::{Bson, Document, doc};
 
@@ -17,7 +17,7 @@ pub async fn read(question: &Question<'_>) -> Result<Settings, SourceError> {
     let fields =
         doc! { "value": 1, "packageValue": 1, "invalidValue": 1, "enterprise": 1, "modules": 1 };
     let mut settings = Settings {
-        license: question.mongo.license.clone(),
+        grants: question.grants.clone(),
         ..Settings::default()
     };
     for document in question.find("rocketchat_settings", filter, fields).await? {

@@ -133,7 +133,7 @@ pub(super) const FIELDS: &[Field<Settings>] = &[
         versions: since(8, 0, 0),
         meaning: "value of ABAC_Enabled, where the license grants abac",
         origin: Fresh(|settings| {
-            let granted = settings.license.grants("abac");
+            let granted = settings.grants.grants("abac");
             granted.then(|| shown(settings, "ABAC_Enabled"))?
         }),
     },
