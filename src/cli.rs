@@ -1,11 +1,14 @@
 //! What the user typed: flags and their environment twins. No file is read and nothing is connected here.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
+use clap::builder::BoolishValueParser;
 use clap::{Arg, Command, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
-use crate::options::WorkspaceOptions;
+use crate::listen::Address;
+use crate::options::{WorkspaceOptions, duration};
 use crate::statistics::Timestamp;
 
 /// The program's name.
@@ -32,15 +35,66 @@ pub struct Cli {
     #[arg(long = "config.check")]
     pub config_check: bool,
 
-    /// Address and port to serve on; `:9459` means every address of the machine.
+    /// Address and port to serve on; `:9459` means every address of the machine, `unix:///path` a Unix socket.
+    ///
+    /// It may be given several times, or as a list with commas.
     #[arg(
         long = "web.listen-address",
         env = "ROCKETCHAT_EXPORTER_WEB_LISTEN_ADDRESS",
         value_name = "ADDRESS",
         default_value = "127.0.0.1:9459",
-        value_parser = listen_address
+        value_delimiter = ',',
+        value_parser = Address::parse
     )]
-    pub listen_address: String,
+    pub listen_addresses: Vec<Address>,
+
+    /// Serve on the sockets that systemd passes.
+    #[arg(
+        long = "web.systemd-socket",
+        env = "ROCKETCHAT_EXPORTER_WEB_SYSTEMD_SOCKET",
+        value_parser = BoolishValueParser::new(),
+        conflicts_with = "listen_addresses"
+    )]
+    pub systemd_socket: bool,
+
+    /// File with encryption, client certificates, users, headers and a limit of requests, in the format that Prometheus'
+    /// exporters share.
+    #[arg(
+        long = "web.config.file",
+        env = "ROCKETCHAT_EXPORTER_WEB_CONFIG_FILE",
+        value_name = "FILE"
+    )]
+    pub web_config_file: Option<PathBuf>,
+
+    /// Scrapes that may be under way at once; further ones are answered 503. 0 means any number.
+    #[arg(
+        long = "web.max-requests",
+        env = "ROCKETCHAT_EXPORTER_WEB_MAX_REQUESTS",
+        value_name = "NUMBER",
+        default_value_t = 40,
+        value_parser = max_requests
+    )]
+    pub max_requests: usize,
+
+    /// How long the headers of a request may take.
+    #[arg(
+        long = "web.header-timeout",
+        env = "ROCKETCHAT_EXPORTER_WEB_HEADER_TIMEOUT",
+        value_name = "DURATION",
+        default_value = "10s",
+        value_parser = duration
+    )]
+    pub header_timeout: Duration,
+
+    /// How long a connection may stay open without a request.
+    #[arg(
+        long = "web.idle-timeout",
+        env = "ROCKETCHAT_EXPORTER_WEB_IDLE_TIMEOUT",
+        value_name = "DURATION",
+        default_value = "2m",
+        value_parser = duration
+    )]
+    pub idle_timeout: Duration,
 
     /// Path of the metrics.
     #[arg(
@@ -232,14 +286,11 @@ fn row(argument: &Arg) -> Option<String> {
     ))
 }
 
-fn listen_address(text: &str) -> Result<String, String> {
-    let advice = "expected an address and a port such as `127.0.0.1:9459`, `[::1]:9459` or `:9459`";
-    let (host, port) = text.rsplit_once(':').ok_or(advice)?;
-    port.parse::<u16>().map_err(|_| advice)?;
-    Ok(match host {
-        "" => format!("[::]:{port}"),
-        host => format!("{host}:{port}"),
-    })
+fn max_requests(text: &str) -> Result<usize, String> {
+    text.parse()
+        .ok()
+        .filter(|number| *number <= 1_000_000)
+        .ok_or_else(|| "expected a number between 0 and 1000000".to_owned())
 }
 
 fn telemetry_path(text: &str) -> Result<String, String> {

@@ -5,6 +5,7 @@
 
 mod file;
 mod secrets;
+mod web;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
@@ -16,20 +17,21 @@ use thiserror::Error;
 
 use crate::cli::Cli;
 use crate::clock::Clock;
-use crate::options::{ShapeArgument, WorkspaceOptions};
+use crate::options::{MongodbOptions, ShapeArgument, WorkspaceOptions};
 use crate::render::Names;
 use crate::render::document::Shape;
 use crate::sampler::Intervals;
+use crate::secret::Secret;
 use crate::sources::{BadKey, LicenseSource, MongoSettings, PublicKey};
 use crate::statistics::{Collector, Grants, Version};
+use crate::web_config::WebConfigError;
+pub use web::Web;
 
 /// Valid settings.
 #[derive(Debug)]
 pub struct Config {
-    /// Where to serve.
-    pub listen_address: String,
-    /// Where the metrics are.
-    pub telemetry_path: String,
+    /// Where and how to serve.
+    pub web: Web,
     /// The time.
     pub clock: Clock,
     /// What is read.
@@ -74,6 +76,9 @@ pub struct WorkspaceConfig {
 /// A setting that cannot be used.
 #[derive(Debug, Error)]
 pub enum ConfigError {
+    /// The web configuration cannot be used.
+    #[error(transparent)]
+    Web(#[from] WebConfigError),
     /// A file with a secret cannot be read.
     #[error("{setting}: cannot read `{}`: {reason}", path.display())]
     Unreadable {
@@ -167,8 +172,24 @@ pub enum ConfigError {
 }
 
 impl Config {
-    /// Checks what was typed, and reads the configuration file and the files that hold secrets. `variable` looks up a
-    /// variable of the environment.
+    /// Checks what was typed, and reads all files that it names. `variable` looks up a variable of the environment.
+    ///
+    /// # Errors
+    /// When a setting cannot be used; the message names it.
+    pub fn load(
+        cli: &Cli,
+        variable: impl Fn(&str) -> Option<OsString>,
+    ) -> Result<Self, ConfigError> {
+        Ok(Self {
+            web: Web::open(cli)?,
+            clock: cli.now.map_or(Clock::System, Clock::Fixed),
+            workspaces: Workspaces::load(cli, variable)?,
+        })
+    }
+}
+
+impl Workspaces {
+    /// The part of the configuration that can be read again: the configuration file, and the files that hold secrets.
     ///
     /// # Errors
     /// When a setting cannot be used; the message names it.
@@ -181,37 +202,28 @@ impl Config {
             None => file::File::default(),
         };
         let common = cli.workspace.clone().over(file.common);
-        let workspaces = match file.workspaces {
-            None => Workspaces::One(Box::new(workspace(common, |options| {
+        let Some(named) = file.workspaces else {
+            let only = workspace(common, |options| {
                 secrets::connection_string(options, &variable, secrets::Default::LocalServer)
-            })?)),
-            Some(named) => {
-                let host = common.collector.enabled().contains(&Collector::Host);
-                let host = host.then(|| intervals(&common));
-                let workspaces = named
-                    .into_iter()
-                    .map(|(name, own)| {
-                        let config = one_of_several(own, &common, &variable);
-                        let config = config.map_err(|reason| ConfigError::Workspace {
-                            name: name.clone(),
-                            reason: Box::new(reason),
-                        })?;
-                        Ok((name, config))
-                    })
-                    .collect::<Result<_, ConfigError>>()?;
-                Workspaces::Named { host, workspaces }
-            }
+            })?;
+            return Ok(Self::One(Box::new(only)));
         };
-        Ok(Self {
-            listen_address: cli.listen_address.clone(),
-            telemetry_path: cli.telemetry_path.clone(),
-            clock: cli.now.map_or(Clock::System, Clock::Fixed),
+        let reads_host = common.collector.enabled().contains(&Collector::Host);
+        let mut workspaces = BTreeMap::new();
+        for (name, own) in named {
+            let config = one_of_several(own, &common, &variable);
+            let config = config.map_err(|reason| ConfigError::Workspace {
+                name: name.clone(),
+                reason: Box::new(reason),
+            })?;
+            workspaces.insert(name, config);
+        }
+        Ok(Self::Named {
+            host: reads_host.then(|| intervals(&common)),
             workspaces,
         })
     }
-}
 
-impl Workspaces {
     /// What is read, for the log: each connection string without user name and password, or how many there are.
     #[must_use]
     pub fn description(&self) -> String {
@@ -240,9 +252,7 @@ fn one_of_several(
 
 fn workspace(
     options: WorkspaceOptions,
-    connection_string: impl FnOnce(
-        &crate::options::MongodbOptions,
-    ) -> Result<crate::secret::Secret, ConfigError>,
+    connection_string: impl FnOnce(&MongodbOptions) -> Result<Secret, ConfigError>,
 ) -> Result<WorkspaceConfig, ConfigError> {
     let uri = connection_string(&options.mongodb)?;
     let intervals = intervals(&options);

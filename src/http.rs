@@ -1,10 +1,12 @@
-//! Serving: accept connections, bound them, answer, and drain at the end. What is answered stands in `routes`.
+//! Serving: connections in `serve`, what every request has to pass in `gate`, what is answered in `routes`.
 //!
 //! Knows the renderers, and the database only through [`Backend`].
 
 mod api;
+mod connections;
 mod counters;
 mod discovery;
+mod gate;
 mod info;
 mod listing;
 mod login;
@@ -16,46 +18,26 @@ mod rate;
 mod refusals;
 mod respond;
 mod routes;
+mod serve;
+mod watched;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::convert::Infallible;
-use std::io;
-use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::time::Duration;
 
-use hyper::server::conn::http1;
-use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::server::graceful::GracefulShutdown;
 use jiff::tz::TimeZone;
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Semaphore, watch};
-use tokio::time::{sleep, timeout};
+use tokio::sync::watch;
 
+pub use connections::Limits as ConnectionLimits;
 pub use counters::Counters;
+pub use gate::Gate;
 pub use metrics::Metrics;
 pub use rate::{RateLimit, Rates};
+pub use serve::serve;
 
 use crate::render::document::Shape;
 use crate::render::{Exposition, Names};
 use crate::statistics::{Collector, OwnProcess, Reload, Snapshot, Value, Version};
-
-/// Connections served at once; further ones wait to be accepted.
-const MOST_CONNECTIONS: usize = 512;
-
-/// How long a connection may stay without a complete request: more than the usual scrape interval of one minute.
-const IDLE: Duration = Duration::from_secs(90);
-
-/// Bytes that the address and the headers of a request may have together, as in Node; longer ones are answered 431.
-const LONGEST_HEAD: usize = 16 * 1024;
-
-/// How long requests under way may take after the end was asked for.
-const DRAIN: Duration = Duration::from_secs(10);
-
-/// The longest wait before a listener that failed is asked again.
-const LONGEST_BACK_OFF: Duration = Duration::from_secs(1);
 
 /// A future whose type is not named.
 pub type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, Unavailable>> + Send + 'a>>;
@@ -244,84 +226,4 @@ impl Workspace {
     fn version(&self) -> Version {
         self.snapshots.borrow().version().unwrap_or(Version::NEWEST)
     }
-}
-
-/// Serves until `shutdown`, then lets requests under way end.
-pub async fn serve(listener: TcpListener, app: Arc<App>, shutdown: impl Future<Output = ()>) {
-    let graceful = GracefulShutdown::new();
-    let places = Arc::new(Semaphore::new(MOST_CONNECTIONS));
-    tokio::select! {
-        () = shutdown => {}
-        () = accept(&listener, &app, &places, &graceful) => {}
-    }
-    drop(listener);
-    if timeout(DRAIN, graceful.shutdown()).await.is_err() {
-        tracing::warn!(
-            seconds = DRAIN.as_secs(),
-            "requests under way did not end in time"
-        );
-    }
-}
-
-async fn accept(
-    listener: &TcpListener,
-    app: &Arc<App>,
-    places: &Arc<Semaphore>,
-    graceful: &GracefulShutdown,
-) {
-    let mut back_off = Duration::from_millis(1);
-    loop {
-        let Ok(place) = Arc::clone(places).acquire_owned().await else {
-            return;
-        };
-        let (stream, caller) = match listener.accept().await {
-            Ok(accepted) => {
-                back_off = Duration::from_millis(1);
-                accepted
-            }
-            Err(error) if concerns_one_connection(&error) => continue,
-            Err(error) => {
-                // Such as too many open files: it passes, and the listener must not.
-                tracing::warn!(reason = %error, "no connection can be accepted; trying again");
-                sleep(back_off).await;
-                back_off = (back_off * 2).min(LONGEST_BACK_OFF);
-                continue;
-            }
-        };
-        let connection = graceful.watch(connection(stream, caller.ip(), Arc::clone(app)));
-        tokio::spawn(async move {
-            if let Err(error) = connection.await {
-                tracing::debug!(reason = %error, "a connection ended early");
-            }
-            drop(place);
-        });
-    }
-}
-
-fn concerns_one_connection(error: &io::Error) -> bool {
-    matches!(
-        error.kind(),
-        io::ErrorKind::ConnectionAborted
-            | io::ErrorKind::ConnectionRefused
-            | io::ErrorKind::ConnectionReset
-    )
-}
-
-fn connection(
-    stream: TcpStream,
-    caller: IpAddr,
-    app: Arc<App>,
-) -> impl hyper_util::server::graceful::GracefulConnection<Error = hyper::Error> {
-    let service = service_fn(move |request| {
-        let app = Arc::clone(&app);
-        async move { Ok::<_, Infallible>(routes::answer(&app, &request, caller).await) }
-    });
-    if let Err(error) = stream.set_nodelay(true) {
-        tracing::debug!(reason = %error, "a connection answers with a delay");
-    }
-    http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(IDLE)
-        .max_buf_size(LONGEST_HEAD)
-        .serve_connection(TokioIo::new(stream), service)
 }

@@ -15,14 +15,16 @@
 //! * `sources`: MongoDB and the host; each section's questions in a file of its own.
 //! * `sampler`: when to ask; it publishes an immutable snapshot after each answer.
 //! * `render`: a snapshot as OpenMetrics, classic text, JSON document, page and reference.
-//! * `http`: listener, limits, negotiation, routes.
+//! * `http`: connections, limits, negotiation, routes.
+//! * `listen`: addresses and sockets; `web_config`: encryption and users, from their own file.
 //!
 //! # Invariants
 //! 1. `statistics` imports `std` only; `render` never sees a source, `sources` never a renderer, `http` never
 //!    `sources`. A test reads the imports.
 //! 2. No write of any kind reaches the database.
 //! 3. A source that failed is absent, never zero; its outcome, duration and age are metrics.
-//! 4. A scrape does no input or output: it hands out bytes that were rendered when the snapshot changed.
+//! 4. A scrape does no input or output: it hands out bytes that were rendered when the snapshot changed. Only where
+//!    there is a web configuration the system is asked whether its files have changed.
 //! 5. No query without a server-side time limit, no scan of `rocketchat_message`, never more connections than the
 //!    budget, one collection per tier at a time.
 //! 6. No unwrap, no global mutable state, no secret in a log, an error, the metrics, the arguments or a page.
@@ -31,6 +33,7 @@ mod cli;
 mod clock;
 mod config;
 mod http;
+mod listen;
 mod once;
 mod options;
 mod render;
@@ -40,10 +43,13 @@ mod secret;
 mod signals;
 mod sources;
 mod statistics;
+mod web_config;
 
 pub use cli::{Cli, Format, LogFormat, LogLevel, Task, configuration_reference};
 pub use config::{Config, ConfigError, Workspaces};
+pub use listen::{ListenError, Listener, Passed};
 pub use once::{OnceError, statistics};
 pub use render::reference::{markdown as statistics_reference, summary as statistics_summary};
 pub use run::{configure, run};
 pub use signals::Signals;
+pub use web_config::{PasswordError, hash_password};

@@ -5,10 +5,9 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use rocketchat_exporter::{
-    Cli, Config, Format, LogFormat, LogLevel, Signals, Task, configure, run, statistics,
-    statistics_reference,
+    Cli, Config, Format, Listener, LogFormat, LogLevel, Passed, Signals, Task, configure, run,
+    statistics, statistics_reference,
 };
-use tokio::net::TcpListener;
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::Layer;
 use tracing_subscriber::layer::SubscriberExt;
@@ -63,26 +62,20 @@ fn print_statistics(
 }
 
 fn serve(cli: Cli, config: Config) -> anyhow::Result<ExitCode> {
+    let passed = Passed::take();
     runtime()?.block_on(async {
         let signals = Signals::listen().context("cannot listen for signals")?;
-        let listener = TcpListener::bind(&config.listen_address)
-            .await
-            .with_context(|| {
-                format!(
-                    "cannot serve on `{}`; choose another address with --web.listen-address",
-                    config.listen_address
-                )
-            })?;
-        let address = listener
-            .local_addr()
-            .context("the listener has no address")?;
-        tracing::info!(
-            version = env!("CARGO_PKG_VERSION"),
-            %address,
-            mongodb = config.workspaces.description(),
-            "listening"
-        );
-        run(cli, config, listener, signals).await;
+        let listeners = Listener::all(&config.web.origin, passed).await?;
+        for listener in &listeners {
+            tracing::info!(
+                version = env!("CARGO_PKG_VERSION"),
+                address = %listener,
+                tls = config.web.is_encrypted(),
+                mongodb = config.workspaces.description(),
+                "listening"
+            );
+        }
+        run(cli, config, listeners, signals).await;
         Ok(ExitCode::SUCCESS)
     })
 }

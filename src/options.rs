@@ -358,7 +358,8 @@ impl RocketchatOptions {
     }
 }
 
-fn duration(text: &str) -> Result<Duration, String> {
+/// A length of time above zero.
+pub fn duration(text: &str) -> Result<Duration, String> {
     let advice = "expected a duration above zero such as `15s`, `1m` or `500ms`";
     let duration: jiff::SignedDuration = text.parse().map_err(|_| advice.to_owned())?;
     Duration::try_from(duration)

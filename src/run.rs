@@ -7,14 +7,14 @@ mod workspace;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::{JoinSet, spawn_blocking};
 use tokio::time::{MissedTickBehavior, interval};
 
 use crate::cli::Cli;
 use crate::config::{Config, ConfigError};
-use crate::http::{self, App, Control, Counters, Metrics};
+use crate::http::{self, App, ConnectionLimits, Control, Counters, Gate, Metrics};
+use crate::listen::Listener;
 use crate::signals::Signals;
 use crate::sources::OwnSource;
 use crate::statistics::{OwnProcess, Reload};
@@ -32,15 +32,15 @@ pub fn configure(cli: &Cli) -> Result<Config, ConfigError> {
     Config::load(cli, variable)
 }
 
-/// Runs the exporter on a listener until a signal asks for its end.
-pub async fn run(cli: Cli, config: Config, listener: TcpListener, signals: Signals) {
+/// Runs the exporter on its listeners until a signal asks for its end.
+pub async fn run(cli: Cli, config: Config, listeners: Vec<Listener>, signals: Signals) {
     let supervisor = Arc::new(Supervisor::start(cli, config.clock, config.workspaces));
     let mut tasks = JoinSet::new();
     let app = Arc::new(App {
         served: supervisor.served(),
         process: watch_own_process(&mut tasks),
         control: Box::new(Arc::clone(&supervisor)),
-        telemetry_path: config.telemetry_path,
+        telemetry_path: config.web.telemetry_path,
         counters: Counters::default(),
         metrics: Metrics::default(),
     });
@@ -58,7 +58,12 @@ pub async fn run(cli: Cli, config: Config, listener: TcpListener, signals: Signa
         shutdown.await;
         service::stopping();
     };
-    http::serve(listener, app, shutdown).await;
+    let gate = Gate::new(config.web.config, config.web.max_requests);
+    let limits = ConnectionLimits {
+        head: config.web.header_timeout,
+        idle: config.web.idle_timeout,
+    };
+    http::serve(listeners, app, gate, limits, shutdown).await;
     tasks.shutdown().await;
     supervisor.stop().await;
     tracing::info!("stopped");

@@ -4,28 +4,32 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Modules of the crate, and the other modules that each may import.
-const MAY_IMPORT: [(&str, &[&str]); 14] = [
+const MAY_IMPORT: [(&str, &[&str]); 16] = [
     ("statistics", &[]),
     ("secret", &[]),
     ("signals", &[]),
+    ("listen", &[]),
+    ("web_config", &[]),
     ("clock", &["statistics"]),
     ("sources", &["clock", "secret", "statistics"]),
     ("sampler", &["clock", "sources", "statistics"]),
     ("render", &["statistics"]),
-    ("http", &["render", "statistics"]),
     ("options", &["render", "secret", "statistics"]),
-    ("cli", &["options", "statistics"]),
+    ("http", &["listen", "render", "statistics", "web_config"]),
+    ("cli", &["listen", "options", "statistics"]),
     (
         "config",
         &[
             "cli",
             "clock",
+            "listen",
             "options",
             "render",
             "sampler",
             "secret",
             "sources",
             "statistics",
+            "web_config",
         ],
     ),
     (
@@ -35,6 +39,7 @@ const MAY_IMPORT: [(&str, &[&str]); 14] = [
             "clock",
             "config",
             "http",
+            "listen",
             "render",
             "sampler",
             "signals",

@@ -11,6 +11,7 @@ use xtask::tools;
 use crate::support::Exporter;
 
 const UNIT: &str = "systemd/rocketchat-exporter.service";
+const SOCKET: &str = "systemd/rocketchat-exporter.socket";
 const ENVIRONMENT: &str = "systemd/rocketchat-exporter.default";
 
 #[test]
@@ -35,6 +36,20 @@ fn systemd_accepts_every_line_of_the_unit() {
     // `no`: faults of this machine's other units are not ours. Unlike without the option, an unknown key is an error.
     let said = systemd_analyze(&["verify", "--recursive-errors=no"], &unit);
     assert!(said.is_ok(), "{}", said.unwrap_or_else(|it| it));
+}
+
+#[test]
+fn systemd_accepts_every_line_of_the_socket_and_finds_its_service() {
+    let folder = tempfile::tempdir().expect("a folder can be made");
+    let service = unit_of_the_built_binary(folder.path());
+    let socket = service.with_extension("socket");
+    fs::copy(shipped(SOCKET), &socket).expect("the socket can be copied");
+    let said = systemd_analyze(&["verify", "--recursive-errors=no"], &socket);
+    assert!(said.is_ok(), "{}", said.unwrap_or_else(|it| it));
+    // Where neither is configured otherwise, both serve on the same address.
+    let text = fs::read_to_string(&socket).expect("the socket can be read");
+    assert!(text.contains("\nListenStream=127.0.0.1:9459\n"));
+    assert!(stdout("--help").contains("[default: 127.0.0.1:9459]"));
 }
 
 #[test]

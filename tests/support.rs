@@ -7,6 +7,7 @@ mod golden;
 pub mod license;
 mod proxy;
 mod reader;
+pub mod tls;
 mod workspace;
 
 use std::sync::OnceLock;

@@ -29,6 +29,8 @@ pub enum Handler {
     Discovery,
     /// Nothing that is served.
     Unknown,
+    /// Turned away before it was looked at.
+    Refused,
 }
 
 impl Handler {
@@ -42,6 +44,7 @@ impl Handler {
             Self::Management => "management",
             Self::Discovery => "discovery",
             Self::Unknown => "unknown",
+            Self::Refused => "refused",
         }
     }
 }

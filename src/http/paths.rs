@@ -64,6 +64,24 @@ pub fn place(path: &str) -> Place {
     }
 }
 
+/// Whether what a path names asks for the workspace's own login, or is as open as in Rocket.Chat.
+pub fn has_own_login(path: &str) -> bool {
+    let (_, path) = of_workspace(path);
+    path == "/statistics.json" || matches!(place(path), Place::Endpoint(_) | Place::NoEndpoint)
+}
+
+/// The workspace that a path names, where it names one, and what it says of that workspace.
+pub fn of_workspace(path: &str) -> (Option<&str>, &str) {
+    let named = path.strip_prefix("/workspaces/").and_then(|rest| {
+        let end = rest.find('/')?;
+        Some(rest.split_at(end))
+    });
+    match named {
+        Some((name, path)) => (Some(name), path),
+        None => (None, path),
+    }
+}
+
 fn is_well_formed(path: &str) -> bool {
     path.split('%').skip(1).all(|after| {
         let digits = after.as_bytes().get(..2);
@@ -101,5 +119,40 @@ mod tests {
         for path in ["/api/v1/statistics%", "/%4", "/%zz", "/a%%20"] {
             assert_eq!(place(path), Place::Malformed, "{path}");
         }
+    }
+    #[test]
+    fn only_the_api_and_the_download_ask_for_the_workspaces_login() {
+        for path in [
+            "/statistics.json",
+            "/api/v1/statistics",
+            "//api/info",
+            "/api/",
+        ] {
+            assert!(has_own_login(path), "{path}");
+        }
+        for path in [
+            "/",
+            "/metrics",
+            "/-/healthy",
+            "/apis",
+            "/statistics.json/",
+            "/api%",
+        ] {
+            assert!(!has_own_login(path), "{path}");
+        }
+    }
+
+    #[test]
+    fn a_path_may_name_one_of_several_workspaces() {
+        for (path, name, rest) in [
+            ("/workspaces/acme/api/info", Some("acme"), "/api/info"),
+            ("/workspaces/acme/", Some("acme"), "/"),
+            ("/workspaces/acme", None, "/workspaces/acme"),
+            ("/api/info", None, "/api/info"),
+        ] {
+            assert_eq!(of_workspace(path), (name, rest), "{path}");
+        }
+        assert!(has_own_login("/workspaces/acme/api/v1/statistics"));
+        assert!(!has_own_login("/workspaces/acme/metrics"));
     }
 }

@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::StatusCode;
+use hyper::body::Body as _;
 use hyper::header::{self, HeaderName, HeaderValue};
 
 /// A response whose body is complete before it is sent.
@@ -91,6 +92,14 @@ pub fn wrong_method(allowed: &'static str) -> Response {
     let mut response = text(StatusCode::METHOD_NOT_ALLOWED, "Method not allowed.\n");
     set(&mut response, header::ALLOW, allowed);
     response
+}
+
+/// Says how long the body is, and leaves it out.
+pub fn leave_out_body(response: &mut Response) {
+    let length = response.body().size_hint().exact().unwrap_or_default();
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_LENGTH, length.into());
+    *response.body_mut() = Full::default();
 }
 
 /// Sets a header to a value that is known beforehand.

@@ -16,7 +16,6 @@
 //! | `POST /-/reload` | the configuration is read again |
 
 use std::net::IpAddr;
-use std::time::Instant;
 
 use hyper::body::Incoming;
 use hyper::{Method, Request, StatusCode};
@@ -30,21 +29,11 @@ use crate::render;
 /// What the methods of most paths are.
 const READING: &str = "GET, HEAD";
 
-/// The beginning of the paths of one of several workspaces.
-const WORKSPACES: &str = "/workspaces/";
-
 /// Answers from what is in memory.
 type Reader = fn(&App, &Request<Incoming>) -> Response;
 
-/// Answers one request, and counts it.
-pub async fn answer(app: &App, request: &Request<Incoming>, caller: IpAddr) -> Response {
-    let begun = Instant::now();
-    let (handler, response) = handle(app, request, caller).await;
-    app.counters.count(handler, &response, begun.elapsed());
-    response
-}
-
-async fn handle(app: &App, request: &Request<Incoming>, caller: IpAddr) -> (Handler, Response) {
+/// Answers one request, and says what it was for.
+pub async fn answer(app: &App, request: &Request<Incoming>, caller: IpAddr) -> (Handler, Response) {
     let path = request.uri().path();
     let reads = request.method() == Method::GET || request.method() == Method::HEAD;
     let (handler, answer): (Handler, Reader) = match path {
@@ -77,9 +66,10 @@ async fn of_workspace(
 ) -> (Handler, Response) {
     let path = request.uri().path();
     let served = app.served();
-    let (workspace, path) = match named(path) {
-        Some((name, path)) => (served.named(name), path),
-        None => (served.only(), path),
+    let (name, path) = paths::of_workspace(path);
+    let workspace = match name {
+        Some(name) => served.named(name),
+        None => served.only(),
     };
     if path == "/statistics.json" {
         let answer = match workspace {
@@ -111,13 +101,6 @@ async fn of_workspace(
         }
     };
     (Handler::Api, answer)
-}
-
-/// The workspace's name and the rest of the path, of a path that names one.
-fn named(path: &str) -> Option<(&str, &str)> {
-    let rest = path.strip_prefix(WORKSPACES)?;
-    let end = rest.find('/')?;
-    Some(rest.split_at(end))
 }
 
 fn unknown_workspace() -> Response {

@@ -14,7 +14,7 @@ use super::service;
 use super::workspace::Running;
 use crate::cli::Cli;
 use crate::clock::Clock;
-use crate::config::{Config, Workspaces};
+use crate::config::Workspaces;
 use crate::http::{self, Control, Served};
 use crate::sampler::{Intervals, Plan, Sampler};
 use crate::sources::Sources;
@@ -73,17 +73,17 @@ impl Supervisor {
     pub async fn reload_configuration(&self) -> Result<(), String> {
         let mut running = self.running.lock().await;
         service::reloading();
-        let config = Config::load(&self.cli, variable);
+        let workspaces = Workspaces::load(&self.cli, variable);
         let mut last = *self
             .last_reload
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
-        last.succeeded = config.is_ok();
-        let result = match config {
-            Ok(config) => {
+        last.succeeded = workspaces.is_ok();
+        let result = match workspaces {
+            Ok(workspaces) => {
                 last.last_success = self.clock.now();
-                running.stop_other_than(&config.workspaces).await;
-                let served = running.start(self.clock, config.workspaces);
+                running.stop_other_than(&workspaces).await;
+                let served = running.start(self.clock, workspaces);
                 self.publish.send_replace(Arc::new(served));
                 tracing::info!(
                     workspaces = running.workspaces.len(),

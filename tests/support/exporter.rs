@@ -46,10 +46,14 @@ impl Exporter {
         Self::spawn(&mut command)
     }
 
-    /// Starts a prepared command.
+    /// Starts a prepared command on a free port.
     pub fn spawn(command: &mut Command) -> Self {
+        Self::spawn_as_it_is(command.arg("--web.listen-address=127.0.0.1:0"))
+    }
+
+    /// Starts a prepared command that says itself where to serve.
+    pub fn spawn_as_it_is(command: &mut Command) -> Self {
         let mut child = command
-            .arg("--web.listen-address=127.0.0.1:0")
             .stderr(Stdio::piped())
             .spawn()
             .expect("the exporter starts");
@@ -81,7 +85,7 @@ impl Exporter {
         }
     }
 
-    /// Where it serves: host and port.
+    /// Where it serves: host and port; the first place of several.
     pub fn address(&self) -> &str {
         &self.address
     }

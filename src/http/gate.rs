@@ -1,0 +1,187 @@
+//! What stands before every answer: the limit of requests, the users of the web configuration, its headers, and the
+//! number of scrapes that are under way at once.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
+use http_body_util::BodyExt;
+use hyper::body::{Body, Incoming};
+use hyper::{Request, StatusCode, header};
+use tokio::sync::Semaphore;
+use tokio::time::timeout;
+
+use super::connections::Connection;
+use super::counters::Handler;
+use super::respond::{self, Response};
+use super::{App, paths, routes};
+use crate::web_config::{Live, WebConfig};
+
+/// The longest body of a request, which nothing here needs.
+const LONGEST_BODY: usize = 64 * 1024;
+
+/// How long a request's body may take.
+const BODY: Duration = Duration::from_secs(10);
+
+/// What is known of whoever asks.
+#[derive(Clone)]
+pub struct Caller {
+    /// The address.
+    pub address: std::net::IpAddr,
+    /// The connection.
+    pub connection: Arc<Connection>,
+}
+
+/// Lets requests through, or not.
+#[derive(Debug)]
+pub struct Gate {
+    web_config: Option<Live>,
+    /// Places of scrapes; `None` when any number may be under way.
+    scrapes: Option<Arc<Semaphore>>,
+}
+
+impl Gate {
+    /// A gate that lets so many scrapes through at once, or all where it is 0.
+    pub fn new(web_config: Option<Live>, most_scrapes: usize) -> Self {
+        Self {
+            web_config,
+            scrapes: (most_scrapes > 0).then(|| Arc::new(Semaphore::new(most_scrapes))),
+        }
+    }
+
+    /// The web configuration.
+    pub fn web_config(&self) -> Option<&Live> {
+        self.web_config.as_ref()
+    }
+
+    /// The answer to a request, which is counted.
+    pub async fn answer(
+        &self,
+        app: &App,
+        request: &mut Request<Incoming>,
+        caller: &Caller,
+    ) -> Response {
+        let begun = Instant::now();
+        let (handler, response) = self.look_at(app, request, caller).await;
+        app.counters.count(handler, &response, begun.elapsed());
+        response
+    }
+
+    async fn look_at(
+        &self,
+        app: &App,
+        request: &mut Request<Incoming>,
+        caller: &Caller,
+    ) -> (Handler, Response) {
+        let Some(live) = &self.web_config else {
+            return self.let_through(app, request, caller).await;
+        };
+        let config = live.current();
+        if let Some(bucket) = &config.bucket
+            && !bucket.take(Instant::now())
+        {
+            let refusal = respond::text(StatusCode::TOO_MANY_REQUESTS, "Too Many Requests\n");
+            return (Handler::Refused, refusal);
+        }
+        let (handler, mut response) = if may_pass(live, &config, request).await {
+            self.let_through(app, request, caller).await
+        } else {
+            (Handler::Refused, unauthorized())
+        };
+        for (name, value) in &config.headers {
+            response.headers_mut().insert(name, value.clone());
+        }
+        (handler, response)
+    }
+
+    async fn let_through(
+        &self,
+        app: &App,
+        request: &mut Request<Incoming>,
+        caller: &Caller,
+    ) -> (Handler, Response) {
+        if !request.body().is_end_stream()
+            && let Some(refused) = pass_over_body(request.body_mut()).await
+        {
+            return (Handler::Refused, refused);
+        }
+        if let Some(scrapes) = &self.scrapes
+            && is_scrape(app, request)
+        {
+            let Ok(scrape) = Arc::clone(scrapes).try_acquire_owned() else {
+                let refusal = respond::text(
+                    StatusCode::SERVICE_UNAVAILABLE,
+                    "Limit of concurrent requests reached, try again later.\n",
+                );
+                return (Handler::Refused, refusal);
+            };
+            caller.connection.hold(scrape);
+        }
+        routes::answer(app, request, caller.address).await
+    }
+}
+
+fn is_scrape(app: &App, request: &Request<Incoming>) -> bool {
+    let path = request.uri().path();
+    path == app.telemetry_path || path == "/probe"
+}
+
+/// Whether the web configuration lets somebody pass. What asks for the workspace's own login is not its business.
+async fn may_pass(live: &Live, config: &WebConfig, request: &Request<Incoming>) -> bool {
+    if config.users.is_empty() || paths::has_own_login(request.uri().path()) {
+        return true;
+    }
+    match credentials(request) {
+        Some((name, password)) => live.admits(config, &name, &password).await,
+        None => false,
+    }
+}
+
+/// Name and password of HTTP's basic authentication.
+fn credentials(request: &Request<Incoming>) -> Option<(String, String)> {
+    let header = request
+        .headers()
+        .get(header::AUTHORIZATION)?
+        .to_str()
+        .ok()?;
+    let (scheme, encoded) = header.split_once(' ')?;
+    if !scheme.eq_ignore_ascii_case("basic") {
+        return None;
+    }
+    let decoded = String::from_utf8(STANDARD.decode(encoded).ok()?).ok()?;
+    let (name, password) = decoded.split_once(':')?;
+    Some((name.to_owned(), password.to_owned()))
+}
+
+fn unauthorized() -> Response {
+    let mut response = respond::text(StatusCode::UNAUTHORIZED, "Unauthorized\n");
+    respond::set(&mut response, header::WWW_AUTHENTICATE, "Basic");
+    response
+}
+
+/// Reads a body that nobody wants, so that the connection can be used again. The answer where it is long or takes long.
+async fn pass_over_body(body: &mut Incoming) -> Option<Response> {
+    let reading = async {
+        let mut length = 0;
+        while let Some(Ok(frame)) = body.frame().await {
+            length += frame.data_ref().map_or(0, Bytes::len);
+            if length > LONGEST_BODY {
+                return false;
+            }
+        }
+        true
+    };
+    match timeout(BODY, reading).await {
+        Ok(true) => None,
+        Ok(false) => Some(respond::text(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            "The body of the request is too long.\n",
+        )),
+        Err(_) => Some(respond::text(
+            StatusCode::REQUEST_TIMEOUT,
+            "The body of the request took too long.\n",
+        )),
+    }
+}

@@ -1,0 +1,265 @@
+//! Connections: accept them, encrypt them, speak HTTP/1.1 or HTTP/2, cut those that take too long, and drain at the end.
+
+use std::convert::Infallible;
+use std::future::poll_fn;
+use std::io;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::time::Duration;
+
+use hyper::body::Incoming;
+use hyper::server::conn::{http1, http2};
+use hyper::service::{Service, service_fn};
+use hyper::{Method, Request, Version};
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep, sleep_until, timeout};
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::rustls::ServerConfig;
+use tokio_rustls::server::TlsStream;
+use tokio_util::either::Either;
+
+use super::App;
+use super::connections::{Connection, Connections, Limits, Place};
+use super::gate::{Caller, Gate};
+use super::respond::{self, Response};
+use super::watched::Watched;
+use crate::listen::{Listener, Stream};
+use crate::web_config::Live;
+
+/// Connections served at once; for a further one the connection that is idle longest ends.
+const MOST_CONNECTIONS: u32 = 512;
+
+/// Requests of one connection that are answered at once, where HTTP/2 allows several.
+const MOST_STREAMS: u32 = 16;
+
+/// Bytes that the address and the headers of a request may have together, as in Node; longer ones are answered 431.
+const LONGEST_HEAD: usize = 16 * 1024;
+
+/// How long a connection may take to be encrypted.
+const HANDSHAKE: Duration = Duration::from_secs(10);
+
+/// How long requests under way may take after the end was asked for.
+const DRAIN: Duration = Duration::from_secs(10);
+
+/// The longest wait before a listener that failed is asked again.
+const LONGEST_BACK_OFF: Duration = Duration::from_secs(1);
+
+/// What connections share.
+struct Server {
+    app: Arc<App>,
+    gate: Gate,
+    limits: Limits,
+    connections: Arc<Connections>,
+}
+
+/// Serves until `shutdown`, then lets requests under way end.
+pub async fn serve(
+    listeners: Vec<Listener>,
+    app: Arc<App>,
+    gate: Gate,
+    limits: Limits,
+    shutdown: impl Future<Output = ()>,
+) {
+    let connections = Arc::new(Connections::new(MOST_CONNECTIONS));
+    let server = Arc::new(Server {
+        app,
+        gate,
+        limits,
+        connections: Arc::clone(&connections),
+    });
+    let mut accepting: JoinSet<()> = listeners
+        .into_iter()
+        .map(|listener| accept(listener, Arc::clone(&server)))
+        .collect();
+    shutdown.await;
+    accepting.shutdown().await;
+    if timeout(DRAIN, connections.end_all()).await.is_err() {
+        tracing::warn!(
+            seconds = DRAIN.as_secs(),
+            "requests under way did not end in time"
+        );
+    }
+}
+
+async fn accept(listener: Listener, server: Arc<Server>) {
+    let mut back_off = Duration::from_millis(1);
+    loop {
+        let (stream, caller) = match listener.accept().await {
+            Ok(accepted) => {
+                back_off = Duration::from_millis(1);
+                accepted
+            }
+            Err(error) if concerns_one_connection(&error) => continue,
+            Err(error) => {
+                // Such as too many open files: it passes, and the listener must not.
+                tracing::warn!(reason = %error, "no connection can be accepted; trying again");
+                sleep(back_off).await;
+                back_off = (back_off * 2).min(LONGEST_BACK_OFF);
+                continue;
+            }
+        };
+        let Some(place) = server.connections.place().await else {
+            return;
+        };
+        let caller = Caller {
+            address: caller,
+            connection: Arc::clone(&place.connection),
+        };
+        tokio::spawn(converse(stream, caller, Arc::clone(&server), place));
+    }
+}
+
+fn concerns_one_connection(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::ConnectionAborted
+            | io::ErrorKind::ConnectionRefused
+            | io::ErrorKind::ConnectionReset
+    )
+}
+
+/// A connection from its beginning to its end.
+async fn converse(stream: Stream, caller: Caller, server: Arc<Server>, _place: Place) {
+    let ended = match server.gate.web_config().and_then(Live::tls) {
+        None => speak_http1(Either::Left(stream), caller, &server).await,
+        Some(tls) => {
+            let connection = Arc::clone(&caller.connection);
+            let encrypted = tokio::select! {
+                encrypted = timeout(HANDSHAKE, encrypt(stream, tls)) => encrypted,
+                () = connection.asked_to_end() => return,
+            };
+            match encrypted {
+                Ok(Ok(stream)) if speaks_http2(&stream) => {
+                    speak_http2(stream, caller, &server).await
+                }
+                Ok(Ok(stream)) => speak_http1(Either::Right(stream), caller, &server).await,
+                Ok(Err(error)) => {
+                    tracing::debug!(reason = %error, caller = %caller.address, "a connection was not encrypted");
+                    return;
+                }
+                Err(_) => return,
+            }
+        }
+    };
+    if let Err(error) = ended {
+        tracing::debug!(reason = %error, "a connection ended early");
+    }
+}
+
+type Encrypted = Box<TlsStream<Stream>>;
+
+async fn encrypt(mut stream: Stream, tls: Arc<ServerConfig>) -> io::Result<Encrypted> {
+    if let Either::Left(stream) = &mut stream {
+        let mut first = [0];
+        stream.peek(&mut first).await?;
+        // A letter begins a request without encryption; a handshake begins with the number 22.
+        if first[0].is_ascii_uppercase() {
+            let answer = b"HTTP/1.0 400 Bad Request\r\nContent-Type: text/plain\r\n\r\nClient sent an HTTP request to an HTTPS server.\n";
+            stream.write_all(answer).await?;
+            stream.shutdown().await?;
+            return Err(io::ErrorKind::InvalidData.into());
+        }
+    }
+    TlsAcceptor::from(tls).accept(stream).await.map(Box::new)
+}
+
+fn speaks_http2(stream: &TlsStream<Stream>) -> bool {
+    stream.get_ref().1.alpn_protocol() == Some(b"h2")
+}
+
+async fn speak_http1(
+    stream: Either<Stream, Encrypted>,
+    caller: Caller,
+    server: &Arc<Server>,
+) -> hyper::Result<()> {
+    let connection = Arc::clone(&caller.connection);
+    let stream = watch(stream, &connection, true);
+    let service = service(caller, server);
+    let conversation = http1::Builder::new()
+        // How long a head may take is watched here: hyper would count the wait for it too.
+        .header_read_timeout(None)
+        .max_buf_size(LONGEST_HEAD)
+        .serve_connection(stream, service);
+    until_too_late(conversation, &connection, server.limits, |it| {
+        it.graceful_shutdown();
+    })
+    .await
+}
+
+async fn speak_http2(stream: Encrypted, caller: Caller, server: &Arc<Server>) -> hyper::Result<()> {
+    let connection = Arc::clone(&caller.connection);
+    let stream = watch(stream, &connection, false);
+    let service = service(caller, server);
+    let conversation = http2::Builder::new(TokioExecutor::new())
+        .max_concurrent_streams(MOST_STREAMS)
+        .serve_connection(stream, service);
+    until_too_late(conversation, &connection, server.limits, |it| {
+        it.graceful_shutdown();
+    })
+    .await
+}
+
+fn watch<S: AsyncRead + AsyncWrite + Unpin>(
+    stream: S,
+    connection: &Arc<Connection>,
+    reads_heads: bool,
+) -> TokioIo<Watched<S>> {
+    TokioIo::new(Watched::new(stream, Arc::clone(connection), reads_heads))
+}
+
+/// What answers the requests of a connection.
+fn service(
+    caller: Caller,
+    server: &Arc<Server>,
+) -> impl Service<Request<Incoming>, Response = Response, Error = Infallible, Future: Send> + use<>
+{
+    let server = Arc::clone(server);
+    service_fn(move |mut request| {
+        let under_way = caller.connection.begin();
+        let (server, caller) = (Arc::clone(&server), caller.clone());
+        async move {
+            let response = server.gate.answer(&server.app, &mut request, &caller);
+            let mut response = response.await;
+            if request.method() == Method::HEAD && request.version() == Version::HTTP_2 {
+                // hyper leaves the body out by itself in HTTP/1.1 only.
+                respond::leave_out_body(&mut response);
+            }
+            drop(under_way);
+            Ok(response)
+        }
+    })
+}
+
+/// Polls a conversation until it ends, has to, or has nothing more to say after it was asked to end.
+async fn until_too_late<C: Future<Output = hyper::Result<()>>>(
+    conversation: C,
+    connection: &Connection,
+    limits: Limits,
+    end: impl FnOnce(Pin<&mut C>),
+) -> hyper::Result<()> {
+    let mut conversation = pin!(conversation);
+    let mut timer = pin!(sleep_until(Instant::now() + limits.idle));
+    // Polled after the conversation, whose progress moves the deadline.
+    let mut deadline = pin!(poll_fn(|context| {
+        let Some(deadline) = connection.deadline(limits) else {
+            return std::task::Poll::Pending;
+        };
+        if timer.deadline() != deadline {
+            timer.as_mut().reset(deadline);
+        }
+        timer.as_mut().poll(context)
+    }));
+    tokio::select! {
+        biased;
+        ended = conversation.as_mut() => return ended,
+        () = connection.asked_to_end() => end(conversation.as_mut()),
+        () = deadline.as_mut() => return Ok(()),
+    }
+    tokio::select! {
+        biased;
+        ended = conversation => ended,
+        () = deadline => Ok(()),
+    }
+}

@@ -1,0 +1,122 @@
+//! The file as it is written. Every key may be missing or null; a key that does not exist is an error.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use serde::{Deserialize, Deserializer};
+use serde_saphyr::options;
+
+use super::reload::Reader;
+use super::users::Users;
+use super::{Bucket, WebConfig, headers, tls};
+
+#[derive(Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct File {
+    tls_server_config: Option<Tls>,
+    http_server_config: Option<Http>,
+    rate_limit: Option<RateLimit>,
+    basic_auth_users: Option<BTreeMap<String, String>>,
+}
+
+/// `tls_server_config`.
+#[derive(Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Tls {
+    pub cert: Option<String>,
+    pub key: Option<String>,
+    pub client_ca: Option<String>,
+    pub cert_file: Option<String>,
+    pub key_file: Option<String>,
+    pub client_auth_type: Option<String>,
+    pub client_ca_file: Option<String>,
+    pub cipher_suites: Option<Vec<String>>,
+    pub curve_preferences: Option<Vec<String>>,
+    pub min_version: Option<String>,
+    pub max_version: Option<String>,
+    pub prefer_server_cipher_suites: Option<bool>,
+    pub client_allowed_sans: Option<Vec<String>>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct Http {
+    http2: Option<bool>,
+    headers: Option<BTreeMap<String, String>>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct RateLimit {
+    #[serde(deserialize_with = "interval")]
+    interval: Duration,
+    burst: Option<u32>,
+}
+
+/// Whether a text has anything in it but spaces and comments.
+pub fn is_empty(text: &[u8]) -> bool {
+    text.split(|byte| *byte == b'\n').all(|line| {
+        let line = line.trim_ascii();
+        line.is_empty() || line.starts_with(b"#")
+    })
+}
+
+/// Reads the file at a path, and the files that it names.
+pub fn load(path: &Path, reader: &mut Reader) -> Result<WebConfig, String> {
+    let text = reader
+        .read(path)
+        .map_err(|reason| format!("cannot be read: {reason}"))?;
+    let file = parse(&text)?;
+    let http = file.http_server_config.unwrap_or_default();
+    let headers = headers::parse(&http.headers.unwrap_or_default())?;
+    let users = Users::new(file.basic_auth_users.unwrap_or_default())?;
+    let folder = path.parent().unwrap_or(Path::new(""));
+    let tls = match file.tls_server_config {
+        Some(tls) => tls::build(&tls, http.http2.unwrap_or(true), folder, reader)?,
+        None => None,
+    };
+    Ok(WebConfig {
+        tls,
+        headers,
+        users,
+        bucket: bucket(&file.rate_limit.unwrap_or_default()),
+    })
+}
+
+fn parse(text: &[u8]) -> Result<File, String> {
+    if is_empty(text) {
+        return Ok(File::default());
+    }
+    let text = std::str::from_utf8(text).map_err(|_| "is not UTF-8".to_owned())?;
+    // A message with lines of the file would show keys and hashes.
+    let options = options! { with_snippet: false };
+    serde_saphyr::from_str_with_options::<Option<File>>(text, options)
+        .map(Option::unwrap_or_default)
+        .map_err(|error| format!("is not as it should be: {}", error.without_snippet()))
+}
+
+fn bucket(limit: &RateLimit) -> Option<Arc<Bucket>> {
+    if limit.interval.is_zero() {
+        return None;
+    }
+    let burst = limit.burst.unwrap_or(0);
+    if burst == 0 {
+        tracing::warn!("rate_limit has an interval but no burst, so every request is refused");
+    }
+    Some(Arc::new(Bucket::new(limit.interval, burst, Instant::now())))
+}
+
+/// A duration such as `1s`; a number counts nanoseconds.
+fn interval<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+    let Some(text) = Option::<String>::deserialize(deserializer)? else {
+        return Ok(Duration::ZERO);
+    };
+    if let Ok(nanoseconds) = text.parse() {
+        return Ok(Duration::from_nanos(nanoseconds));
+    }
+    let problem = || serde::de::Error::custom("interval is not a duration such as 1s or 100ms");
+    let duration: jiff::SignedDuration = text.parse().map_err(|_| problem())?;
+    Duration::try_from(duration).map_err(|_| problem())
+}

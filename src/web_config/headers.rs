@@ -1,0 +1,42 @@
+//! The headers that every answer can carry: the few that the format allows, with values that mean something.
+
+use std::collections::BTreeMap;
+
+use hyper::header::{HeaderName, HeaderValue};
+
+/// Headers that may be set, as they must be spelled, and the values that some of them can have.
+const ALLOWED: [(&str, &[&str]); 5] = [
+    ("Strict-Transport-Security", &[]),
+    ("X-Content-Type-Options", &["nosniff"]),
+    ("X-Frame-Options", &["deny", "sameorigin"]),
+    ("X-XSS-Protection", &[]),
+    ("Content-Security-Policy", &[]),
+];
+
+/// The headers, without those that are left blank.
+pub fn parse(headers: &BTreeMap<String, String>) -> Result<Vec<(HeaderName, HeaderValue)>, String> {
+    let mut parsed = Vec::new();
+    for (name, value) in headers {
+        let Some((_, values)) = ALLOWED.iter().find(|(allowed, _)| allowed == name) else {
+            let allowed = ALLOWED.map(|(name, _)| name).join(", ");
+            return Err(format!(
+                "http_server_config.headers: the header `{name}` cannot be configured; allowed are {allowed}"
+            ));
+        };
+        if !values.is_empty() && !values.contains(&value.as_str()) {
+            return Err(format!(
+                "http_server_config.headers.{name}: `{value}` is none of its values: {}",
+                values.join(", ")
+            ));
+        }
+        if value.is_empty() {
+            continue;
+        }
+        let problem = |_| format!("http_server_config.headers.{name}: no header has such a value");
+        let value = HeaderValue::from_str(value).map_err(problem)?;
+        if let Ok(name) = HeaderName::from_bytes(name.as_bytes()) {
+            parsed.push((name, value));
+        }
+    }
+    Ok(parsed)
+}

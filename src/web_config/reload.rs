@@ -1,0 +1,210 @@
+//! The file in use: looked at again whenever a connection or a request comes, so that certificates and users change
+//! without a restart.
+//!
+//! A look costs a few questions to the system; files are read only when one of them has changed. One that cannot be
+//! used is logged once, and what was in use stays in use.
+
+use std::fs;
+use std::io;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::time::{Duration, SystemTime};
+
+use sha2::{Digest, Sha256};
+use tokio_rustls::rustls::ServerConfig;
+
+use super::users::Checks;
+use super::{WebConfig, WebConfigError, file};
+
+/// A file that was written so recently may be written once more without a change of its times, so it is read again.
+const SETTLING: Duration = Duration::from_secs(2);
+
+/// The file, and what it said when it could last be used.
+#[derive(Debug)]
+pub struct Live {
+    path: PathBuf,
+    is_encrypted: bool,
+    checks: Checks,
+    current: RwLock<Arc<WebConfig>>,
+    // A std mutex: nothing is awaited while it is held.
+    seen: Mutex<Seen>,
+}
+
+/// What was looked at last.
+#[derive(Debug)]
+struct Seen {
+    files: Vec<(PathBuf, Stamp)>,
+    digest: [u8; 32],
+}
+
+impl Live {
+    /// Reads the file for the first time.
+    ///
+    /// # Errors
+    /// When it cannot be used.
+    pub fn open(path: PathBuf) -> Result<Self, WebConfigError> {
+        let mut reader = Reader::default();
+        match file::load(&path, &mut reader) {
+            Ok(config) => Ok(Self {
+                path,
+                is_encrypted: config.tls.is_some(),
+                checks: Checks::default(),
+                current: RwLock::new(Arc::new(config)),
+                seen: Mutex::new(reader.seen()),
+            }),
+            Err(problem) => Err(WebConfigError { path, problem }),
+        }
+    }
+
+    /// What the file says now.
+    pub fn current(&self) -> Arc<WebConfig> {
+        // Whoever comes while somebody else looks takes what is there.
+        if let Ok(mut seen) = self.seen.try_lock()
+            && seen.is_outdated()
+        {
+            self.reload(&mut seen);
+        }
+        let current = self.current.read();
+        Arc::clone(&current.unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// How connections are encrypted now.
+    pub fn tls(&self) -> Option<Arc<ServerConfig>> {
+        if self.is_encrypted {
+            self.current().tls.clone()
+        } else {
+            None
+        }
+    }
+
+    /// Whether connections are encrypted, which stays as it was at the start.
+    pub fn is_encrypted(&self) -> bool {
+        self.is_encrypted
+    }
+
+    /// Whether somebody is one of the users.
+    pub async fn admits(&self, config: &WebConfig, name: &str, password: &str) -> bool {
+        self.checks.admit(&config.users, name, password).await
+    }
+
+    /// Reads the file and those that it names: together they are a few kilobytes, so it is done at once.
+    fn reload(&self, seen: &mut Seen) {
+        let mut reader = Reader::default();
+        let loaded = file::load(&self.path, &mut reader);
+        let is_empty = reader.is_empty;
+        let now = reader.seen();
+        let is_same = now.digest == seen.digest;
+        *seen = now;
+        if is_same {
+            return;
+        }
+        let loaded = loaded.and_then(|config| {
+            if is_empty {
+                // As a file is that is just being written; it would let everybody in.
+                return Err("is empty".to_owned());
+            }
+            if config.tls.is_some() != self.is_encrypted {
+                return Err("encryption can be switched on and off only by a restart".to_owned());
+            }
+            Ok(config)
+        });
+        let path = self.path.display();
+        match loaded {
+            Ok(mut config) => {
+                let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
+                if let (Some(new), Some(old)) = (&config.bucket, &current.bucket)
+                    && new.is_like(old)
+                {
+                    config.bucket = Some(Arc::clone(old));
+                }
+                *current = Arc::new(config);
+                tracing::info!(%path, "the web configuration was read again");
+            }
+            Err(problem) => {
+                tracing::error!(%path, reason = problem, "the changed web configuration cannot be used; the one before stays");
+            }
+        }
+    }
+}
+
+impl Seen {
+    fn is_outdated(&self) -> bool {
+        let now = SystemTime::now();
+        self.files.iter().any(|(path, stamp)| {
+            !stamp.is_settled || Stamp::of(path, now).identity != stamp.identity
+        })
+    }
+}
+
+/// By what it is seen that a file has changed.
+#[derive(Debug)]
+struct Stamp {
+    /// `None` when there is no such file.
+    identity: Option<Identity>,
+    is_settled: bool,
+}
+
+/// Device, number, size, and the times of the last changes of content and of anything.
+type Identity = (u64, u64, u64, (i64, i64), (i64, i64));
+
+impl Stamp {
+    fn of(path: &Path, now: SystemTime) -> Self {
+        let Ok(metadata) = fs::metadata(path) else {
+            return Self {
+                identity: None,
+                is_settled: true,
+            };
+        };
+        let modified = metadata.modified().ok();
+        let age = modified.and_then(|modified| now.duration_since(modified).ok());
+        Self {
+            identity: Some((
+                metadata.dev(),
+                metadata.ino(),
+                metadata.size(),
+                (metadata.mtime(), metadata.mtime_nsec()),
+                (metadata.ctime(), metadata.ctime_nsec()),
+            )),
+            // A time that lies ahead never settles, and is not waited for.
+            is_settled: age.is_none_or(|age| age > SETTLING),
+        }
+    }
+}
+
+/// Reads files and remembers which, as they were.
+#[derive(Default)]
+pub struct Reader {
+    files: Vec<(PathBuf, Stamp)>,
+    digest: Sha256,
+    /// Whether the first file has nothing in it.
+    is_empty: bool,
+}
+
+impl Reader {
+    /// The content of a file.
+    pub fn read(&mut self, path: &Path) -> io::Result<Vec<u8>> {
+        // The stamp is taken first: what changes while the file is read is then read again.
+        let stamp = Stamp::of(path, SystemTime::now());
+        let content = fs::read(path);
+        if self.files.is_empty() {
+            self.is_empty = content.as_ref().is_ok_and(|it| file::is_empty(it));
+        }
+        self.files.push((path.to_owned(), stamp));
+        match &content {
+            Ok(content) => {
+                self.digest.update(content.len().to_le_bytes());
+                self.digest.update(content);
+            }
+            Err(error) => self.digest.update(error.to_string()),
+        }
+        content
+    }
+
+    fn seen(self) -> Seen {
+        Seen {
+            files: self.files,
+            digest: self.digest.finalize().into(),
+        }
+    }
+}

@@ -1,0 +1,205 @@
+//! How connections are encrypted, from `tls_server_config`.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use tokio_rustls::rustls::crypto::{CryptoProvider, ring};
+use tokio_rustls::rustls::pki_types::pem::PemObject;
+use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use tokio_rustls::rustls::{RootCertStore, ServerConfig};
+
+use super::client::{Policy, Verifier};
+use super::file::Tls;
+use super::names::{self, Cipher, TlsVersion};
+use super::reload::Reader;
+
+/// Ciphers of which HTTP/2 needs one, where TLS 1.2 is possible.
+const HTTP2_CIPHERS: [&str; 2] = [
+    "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256",
+    "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256",
+];
+
+/// A text, unless it is missing or empty, which is the same in this file.
+fn given(text: Option<&String>) -> Option<&str> {
+    text.map(String::as_str).filter(|text| !text.is_empty())
+}
+
+/// A message about a key of this part of the file.
+fn about(key: &str, problem: impl std::fmt::Display) -> String {
+    format!("tls_server_config.{key}: {problem}")
+}
+
+impl Tls {
+    /// Whether a key is there that is about certificates: the others alone do not encrypt anything.
+    fn is_enabled(&self) -> bool {
+        [
+            &self.cert_file,
+            &self.cert,
+            &self.key_file,
+            &self.key,
+            &self.client_ca_file,
+            &self.client_ca,
+            &self.client_auth_type,
+        ]
+        .into_iter()
+        .any(|text| given(text.as_ref()).is_some())
+    }
+}
+
+/// The settings for encrypted connections; `None` when they are not to be encrypted.
+pub fn build(
+    tls: &Tls,
+    http2: bool,
+    folder: &Path,
+    reader: &mut Reader,
+) -> Result<Option<Arc<ServerConfig>>, String> {
+    let (versions, provider) = (versions(tls)?, Arc::new(provider(tls)?));
+    if !tls.is_enabled() {
+        return Ok(None);
+    }
+    let mut pem = |file: Option<&String>, key: &str, inline: Option<&String>| {
+        // Where both are given the file counts.
+        if let Some(path) = given(file) {
+            let read = reader.read(&folder.join(path)).map(Some);
+            return read.map_err(|reason| about(key, format!("cannot read `{path}`: {reason}")));
+        }
+        Ok(given(inline).map(|text| text.as_bytes().to_vec()))
+    };
+    let certificates = pem(tls.cert_file.as_ref(), "cert_file", tls.cert.as_ref())?
+        .ok_or_else(|| about("cert_file", "missing one of cert or cert_file"))?;
+    let key = pem(tls.key_file.as_ref(), "key_file", tls.key.as_ref())?
+        .ok_or_else(|| about("key_file", "missing one of key or key_file"))?;
+    let authorities = pem(
+        tls.client_ca_file.as_ref(),
+        "client_ca_file",
+        tls.client_ca.as_ref(),
+    )?;
+    if http2 {
+        check_http2(tls, &versions)?;
+    }
+
+    let certificates = certificates_of(&certificates).map_err(|it| about("cert_file", it))?;
+    let key = PrivateKeyDer::from_pem_slice(&key).map_err(|_| {
+        about(
+            "key_file",
+            "there is no private key in PEM that can be read",
+        )
+    })?;
+    let verifier = verifier(tls, authorities.as_deref(), &provider)?;
+    let supported: Vec<_> = versions.iter().map(|it| it.supported()).collect();
+    let builder = ServerConfig::builder_with_provider(provider)
+        .with_protocol_versions(&supported)
+        .map_err(|error| about("cipher_suites", error))?;
+    let builder = match verifier {
+        Some(verifier) => builder.with_client_cert_verifier(Arc::new(verifier)),
+        None => builder.with_no_client_auth(),
+    };
+    let mut config = builder
+        .with_single_cert(certificates, key)
+        .map_err(|error| about("cert_file", error))?;
+    config.ignore_client_order = tls.prefer_server_cipher_suites.unwrap_or(true);
+    config.alpn_protocols = if http2 {
+        vec![b"h2".to_vec(), b"http/1.1".to_vec()]
+    } else {
+        vec![b"http/1.1".to_vec()]
+    };
+    Ok(Some(Arc::new(config)))
+}
+
+/// The versions between the lowest and the highest one.
+fn versions(tls: &Tls) -> Result<Vec<TlsVersion>, String> {
+    let version = |text: Option<&String>, key, default| match given(text) {
+        Some(name) => names::version(name).map_err(|it| about(key, it)),
+        None => Ok(default),
+    };
+    let lowest = version(tls.min_version.as_ref(), "min_version", TlsVersion::Tls12)?;
+    let highest = version(tls.max_version.as_ref(), "max_version", TlsVersion::Tls13)?;
+    if lowest > highest {
+        return Err(about("max_version", "is lower than min_version"));
+    }
+    let all = TlsVersion::ALL.into_iter();
+    Ok(all.filter(|it| (lowest..=highest).contains(it)).collect())
+}
+
+/// The library's ciphers and curves, without those that are not wanted.
+fn provider(tls: &Tls) -> Result<CryptoProvider, String> {
+    let mut provider = ring::default_provider();
+    if let Some(wanted) = tls.cipher_suites.as_ref().filter(|it| !it.is_empty()) {
+        // Those of TLS 1.3 stay: the key is about TLS 1.2 alone.
+        provider.cipher_suites.retain(|it| it.tls13().is_some());
+        for name in wanted {
+            match names::cipher(name).map_err(|it| about("cipher_suites", it))? {
+                Cipher::Tls12(suite) => provider.cipher_suites.push(suite),
+                Cipher::Tls13 => {}
+            }
+        }
+    }
+    if let Some(wanted) = tls.curve_preferences.as_ref().filter(|it| !it.is_empty()) {
+        provider.kx_groups = wanted
+            .iter()
+            .map(|name| names::curve(name).map_err(|it| about("curve_preferences", it)))
+            .collect::<Result<_, _>>()?;
+    }
+    Ok(provider)
+}
+
+fn check_http2(tls: &Tls, versions: &[TlsVersion]) -> Result<(), String> {
+    let ciphers = tls.cipher_suites.as_deref().unwrap_or_default();
+    let has_one = ciphers.iter().any(|it| HTTP2_CIPHERS.contains(&&**it));
+    if ciphers.is_empty() || has_one || !versions.contains(&TlsVersion::Tls12) {
+        return Ok(());
+    }
+    let needed = HTTP2_CIPHERS.join(" or ");
+    Err(about(
+        "cipher_suites",
+        format!("HTTP/2 needs {needed}; add it, or set http_server_config.http2 to false"),
+    ))
+}
+
+fn verifier(
+    tls: &Tls,
+    authorities: Option<&[u8]>,
+    provider: &Arc<CryptoProvider>,
+) -> Result<Option<Verifier>, String> {
+    let name = given(tls.client_auth_type.as_ref()).unwrap_or_default();
+    let policy = Policy::parse(name).map_err(|it| about("client_auth_type", it))?;
+    if policy == Policy::None {
+        if authorities.is_some() {
+            let problem = "an authority for clients is configured, but client_auth_type is not";
+            return Err(about("client_ca_file", problem));
+        }
+        if tls.client_allowed_sans.is_some() {
+            let problem = "names of clients are configured, but client_auth_type is not";
+            return Err(about("client_allowed_sans", problem));
+        }
+        return Ok(None);
+    }
+    let authorities = match authorities {
+        Some(pem) => certificates_of(pem).map_err(|it| about("client_ca_file", it))?,
+        None if policy.verifies() => known_authorities(),
+        None => Vec::new(),
+    };
+    Verifier::new(
+        policy,
+        authorities,
+        tls.client_allowed_sans.clone(),
+        provider,
+    )
+    .map(Some)
+    .map_err(|it| about("client_ca_file", it))
+}
+
+/// The authorities that the machine knows, which count where none is configured. Some may be too old for the library.
+fn known_authorities() -> Vec<CertificateDer<'static>> {
+    let mut authorities = rustls_native_certs::load_native_certs().certs;
+    authorities.retain(|it| RootCertStore::empty().add(it.clone()).is_ok());
+    authorities
+}
+
+fn certificates_of(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, String> {
+    let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem).collect();
+    match certificates {
+        Ok(certificates) if !certificates.is_empty() => Ok(certificates),
+        _ => Err("there is no certificate in PEM that can be read".to_owned()),
+    }
+}

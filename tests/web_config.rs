@@ -1,0 +1,419 @@
+//! The file of `--web.config.file`: what it may say, users, headers, the limit of requests, and its change.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use tempfile::TempDir;
+
+use crate::support::tls::{Authority, Client, Identity};
+use crate::support::{Exporter, eventually};
+
+const NOBODY: &str = "--mongodb.uri=mongodb://127.0.0.1:9";
+
+/// `password`, hashed as cheaply as possible.
+const HASH: &str = "$2b$04$R0E8cZkhBcd7UyOMWUdJg.Yj.jU.NqnaroEi0XW/KgcJZZpwD/sfy";
+
+/// A folder with a certificate `server`, an authority `ca.crt` and a web configuration.
+pub struct Setup {
+    pub authority: Authority,
+    folder: TempDir,
+}
+
+impl Setup {
+    pub fn new(config: &str) -> Self {
+        let authority = Authority::new();
+        let folder = tempfile::tempdir().expect("a folder can be made");
+        let setup = Self { authority, folder };
+        setup.authority.server().write(setup.path(), "server");
+        fs::write(setup.path().join("ca.crt"), setup.authority.pem()).expect("it can be written");
+        setup.configure(config);
+        setup
+    }
+
+    pub fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    pub fn configure(&self, config: &str) {
+        fs::write(self.file(), config).expect("it can be written");
+    }
+
+    pub fn start(&self) -> Exporter {
+        Exporter::spawn(&mut self.command())
+    }
+
+    pub fn command(&self) -> Command {
+        let mut command = Exporter::command();
+        command.args([NOBODY, &self.argument()]);
+        command
+    }
+
+    fn file(&self) -> PathBuf {
+        self.path().join("web.yml")
+    }
+
+    fn argument(&self) -> String {
+        format!("--web.config.file={}", self.file().display())
+    }
+}
+
+/// A configuration that encrypts, with more lines of its section.
+pub fn encrypted(lines: &[&str]) -> String {
+    let mut config =
+        "tls_server_config:\n  cert_file: server.crt\n  key_file: server.key\n".to_owned();
+    for line in lines {
+        config.push_str("  ");
+        config.push_str(line);
+        config.push('\n');
+    }
+    config
+}
+
+fn basic(name: &str, password: &str) -> String {
+    format!("Basic {}", STANDARD.encode(format!("{name}:{password}")))
+}
+
+/// Files that cannot be used, and what is said about them.
+const UNUSABLE: [(&str, &str); 21] = [
+    ("some junk\nmore junk", "line 1"),
+    ("no_such_key: 1", "`no_such_key`"),
+    (
+        "tls_server_config: {cert_filse: server.crt}",
+        "`cert_filse`",
+    ),
+    ("rate_limit: {burst: many}", "line 1, column 21"),
+    ("rate_limit: {interval: soon}", "interval"),
+    ("basic_auth_users: {a: b, a: c}", "duplicate"),
+    ("basic_auth_users: {john: doe}", "basic_auth_users.john"),
+    (
+        "http_server_config: {headers: {Content-Type: foo}}",
+        "`Content-Type`",
+    ),
+    (
+        "http_server_config: {headers: {x-frame-options: deny}}",
+        "`x-frame-options`",
+    ),
+    (
+        "http_server_config: {headers: {X-Frame-Options: foo}}",
+        "headers.X-Frame-Options",
+    ),
+    (
+        "http_server_config: {headers: {X-Content-Type-Options: sniff}}",
+        "headers.X-Content-Type-Options",
+    ),
+    (
+        "http_server_config: {headers: {X-XSS-Protection: \"a\\nb\"}}",
+        "headers.X-XSS-Protection",
+    ),
+    (
+        "tls_server_config: {cert_file: '', key_file: server.key}",
+        "missing one of cert or cert_file",
+    ),
+    (
+        "tls_server_config: {cert: '', key_file: server.key}",
+        "missing one of cert or cert_file",
+    ),
+    (
+        "tls_server_config: {client_auth_type: x}",
+        "missing one of cert or cert_file",
+    ),
+    (
+        "tls_server_config: {cert_file: server.crt}",
+        "missing one of key or key_file",
+    ),
+    (
+        "tls_server_config: {cert_file: server.crt, key: ''}",
+        "missing one of key or key_file",
+    ),
+    (
+        "tls_server_config: {cert_file: server.key, key_file: server.key}",
+        "cert_file: there is no certificate",
+    ),
+    (
+        "tls_server_config: {cert_file: server.crt, key_file: server.crt}",
+        "key_file: there is no private key",
+    ),
+    (
+        "tls_server_config: {cert_file: server.crt, key_file: other.key}",
+        "tls_server_config.cert_file",
+    ),
+    (
+        "tls_server_config: {cert_file: nowhere, key_file: server.key}",
+        "cert_file: cannot read `nowhere`",
+    ),
+];
+
+/// The same for lines beside a certificate and its key.
+const UNUSABLE_BESIDE: [(&[&str], &str); 18] = [
+    (
+        &["client_auth_type: Sometimes"],
+        "client_auth_type: invalid client authentication `Sometimes`",
+    ),
+    (&["client_ca_file: ca.crt"], "client_ca_file: an authority"),
+    (&["client_ca: x"], "client_ca_file: an authority"),
+    (&["client_allowed_sans: [x]"], "client_allowed_sans"),
+    (
+        &[
+            "client_auth_type: RequireAndVerifyClientCert",
+            "client_ca_file: nowhere",
+        ],
+        "client_ca_file: cannot read",
+    ),
+    (
+        &[
+            "client_auth_type: RequireAndVerifyClientCert",
+            "client_ca_file: /dev/null",
+        ],
+        "client_ca_file: there is no certificate",
+    ),
+    (
+        &["min_version: TLS111"],
+        "min_version: unknown TLS version `TLS111`",
+    ),
+    (
+        &["min_version: TLS10"],
+        "min_version: `TLS10` is not supported",
+    ),
+    (
+        &["max_version: TLS11"],
+        "max_version: `TLS11` is not supported",
+    ),
+    (
+        &["min_version: TLS13", "max_version: TLS12"],
+        "max_version: is lower",
+    ),
+    (
+        &["cipher_suites: [TLS_INVENTED]"],
+        "cipher_suites: unknown cipher `TLS_INVENTED`",
+    ),
+    (
+        &["cipher_suites: [TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA]"],
+        "cipher_suites: `TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA` is not supported",
+    ),
+    (
+        &["cipher_suites: [TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384]"],
+        "cipher_suites: HTTP/2 needs",
+    ),
+    (
+        &["cipher_suites: [TLS_AES_128_GCM_SHA256]"],
+        "cipher_suites: HTTP/2 needs",
+    ),
+    (
+        &["curve_preferences: [CurveP257]"],
+        "curve_preferences: unknown curve `CurveP257`",
+    ),
+    (
+        &["curve_preferences: [CurveP521]"],
+        "curve_preferences: `CurveP521` is not supported",
+    ),
+    (&["cert_file: server.crt"], "duplicate"),
+    (&["prefer_server_cipher_suites: perhaps"], "line 4"),
+];
+
+#[test]
+fn a_file_that_cannot_be_used_ends_with_status_2_and_a_message_that_names_it() {
+    let setup = Setup::new("");
+    Authority::new().server().write(setup.path(), "other");
+    let fails = |config: &str, named: &str| {
+        let output = Exporter::command()
+            .args([NOBODY, &setup.argument()])
+            .output()
+            .expect("the exporter runs");
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{config}: {said}");
+        for named in [named, "--web.config.file", "web.yml"] {
+            assert!(said.contains(named), "{config}: {said}");
+        }
+        assert!(!said.contains("doe") && !said.contains("BEGIN"), "{said}");
+    };
+    for (config, named) in UNUSABLE {
+        setup.configure(config);
+        fails(config, named);
+    }
+    for (lines, named) in UNUSABLE_BESIDE {
+        let config = encrypted(lines);
+        setup.configure(&config);
+        fails(&config, named);
+    }
+    fs::remove_file(setup.file()).expect("it can be removed");
+    fails("nothing", "No such file");
+}
+
+#[test]
+fn a_file_without_encryption_may_say_little_or_nothing() {
+    for config in [
+        "",
+        "# nothing yet\n\n",
+        "tls_server_config:\nhttp_server_config:\nrate_limit:\nbasic_auth_users:\n",
+        "tls_server_config: {min_version: TLS13}",
+        "tls_server_config: {cert_file: '', key_file: ''}",
+        "http_server_config: {http2: yes}",
+        "http_server_config: {headers: {X-XSS-Protection: 1, Content-Security-Policy: ''}}",
+        "rate_limit: {interval: 0, burst: 0}",
+        "rate_limit: {interval: 1h30m, burst: 5}",
+        "rate_limit: {interval: 1000000, burst: 5}",
+    ] {
+        let answer = Setup::new(config).start().get("/metrics");
+        assert_eq!(answer.status, 200, "{config}");
+    }
+}
+
+#[test]
+fn only_users_with_their_password_are_answered_except_where_the_workspace_asks_for_its_own() {
+    let setup = Setup::new(&format!("basic_auth_users: {{alice: {HASH}}}"));
+    let exporter = setup.start();
+    let right = basic("alice", "password");
+    for path in ["/", "/metrics", "/-/healthy", "/nowhere"] {
+        let wrong = [
+            basic("alice", "wrong"),
+            basic("mallory", "password"),
+            basic("", ""),
+            "Basic".to_owned(),
+            "Basic %%%".to_owned(),
+            right.replace("Basic", "Bearer"),
+        ];
+        let answer = exporter.get(path);
+        assert_eq!(answer.status, 401, "{path}");
+        assert_eq!(answer.header("WWW-Authenticate"), "Basic");
+        assert_eq!(answer.text(), "Unauthorized\n");
+        for credentials in wrong {
+            let answer = exporter.request("GET", path, &[("Authorization", &credentials)]);
+            assert_eq!(answer.status, 401, "{path}: {credentials}");
+        }
+        for credentials in [&right, &right.replace("Basic", "bAsIc")] {
+            let answer = exporter.request("GET", path, &[("Authorization", credentials)]);
+            let expected = if path == "/nowhere" { 404 } else { 200 };
+            assert_eq!(answer.status, expected, "{path}");
+        }
+    }
+    // The database is missing, which is said only after the exporter would have asked it.
+    for (path, status) in [
+        ("/api/v1/nothing", 404),
+        ("/api/v1/statistics", 401),
+        ("/statistics.json", 401),
+    ] {
+        let answer = exporter.get(path);
+        assert_eq!(answer.status, status, "{path}");
+        assert_eq!(answer.header("WWW-Authenticate"), "", "{path}");
+    }
+    assert!(!exporter.log().contains("password") && !exporter.log().contains(HASH));
+}
+
+#[test]
+fn a_request_more_than_the_bucket_holds_is_refused_before_its_user_is_looked_at() {
+    let setup = Setup::new(&format!(
+        "rate_limit: {{interval: 1h, burst: 2}}\nbasic_auth_users: {{alice: {HASH}}}\nhttp_server_config: {{headers: {{X-Frame-Options: deny}}}}"
+    ));
+    let exporter = setup.start();
+    assert_eq!(exporter.get("/metrics").status, 401);
+    assert_eq!(exporter.get("/api/nothing").status, 404);
+    let credentials = basic("alice", "password");
+    for path in ["/metrics", "/api/nothing"] {
+        let answer = exporter.request("GET", path, &[("Authorization", &credentials)]);
+        assert_eq!(answer.status, 429, "{path}");
+        assert_eq!(answer.text(), "Too Many Requests\n");
+    }
+    let nobody = Setup::new("rate_limit: {interval: 1s, burst: 0}").start();
+    assert_eq!(nobody.get("/metrics").status, 429);
+}
+
+#[test]
+fn configured_headers_are_part_of_every_answer_and_go_before_its_own() {
+    let headers = [
+        ("X-Frame-Options", "sameorigin"),
+        (
+            "Strict-Transport-Security",
+            "max-age=31536000; includeSubDomains",
+        ),
+        ("X-Content-Type-Options", "nosniff"),
+        ("X-XSS-Protection", "1"),
+        ("Content-Security-Policy", "default-src 'self'"),
+    ];
+    let lines = headers.map(|(name, value)| format!("    {name}: {value}\n"));
+    let config = format!(
+        "basic_auth_users: {{alice: {HASH}}}\nhttp_server_config:\n  headers:\n{}",
+        lines.concat()
+    );
+    let exporter = Setup::new(&config).start();
+    let credentials = basic("alice", "password");
+    for path in ["/", "/metrics", "/api/nothing", "/nowhere"] {
+        for credentials in ["", &credentials] {
+            let answer = exporter.request("GET", path, &[("Authorization", credentials)]);
+            for (name, value) in headers {
+                assert_eq!(answer.header(name), value, "{path}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn changed_users_are_asked_for_without_a_restart_and_a_broken_file_changes_nothing() {
+    let users = |name: &str| format!("basic_auth_users: {{{name}: {HASH}}}\n");
+    let setup = Setup::new(&users("alice"));
+    let exporter = setup.start();
+    let status = |name: &str| {
+        let credentials = basic(name, "password");
+        let answer = exporter.request("GET", "/metrics", &[("Authorization", &credentials)]);
+        answer.status
+    };
+    assert_eq!((status("alice"), status("bob")), (200, 401));
+    setup.configure(&users("bob"));
+    assert_eq!((status("alice"), status("bob")), (401, 200));
+    let broken = "the changed web configuration cannot be used";
+    for (number, config) in ["basic_auth_users: [", "", &encrypted(&[])]
+        .iter()
+        .enumerate()
+    {
+        setup.configure(config);
+        for _ in 0..3 {
+            assert_eq!((status("alice"), status("bob")), (401, 200), "{config}");
+        }
+        let logged = exporter.log().matches(broken).count();
+        assert_eq!(logged, number + 1, "{}", exporter.log());
+    }
+    fs::remove_file(setup.file()).expect("it can be removed");
+    assert_eq!((status("alice"), status("bob")), (401, 200));
+    setup.configure(&users("alice"));
+    assert_eq!((status("alice"), status("bob")), (200, 401));
+    eventually("the change is logged", || {
+        exporter.log().contains("was read again").then_some(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_new_certificate_is_shown_without_a_restart_and_a_broken_one_is_not_taken() {
+    let setup = Setup::new(&encrypted(&[]));
+    let exporter = setup.start();
+    let client = Client::new(&setup.authority);
+    let shown = || async {
+        let secured = client.get(exporter.address(), "/-/healthy").await;
+        secured.expect("it is encrypted").certificate
+    };
+    let first = shown().await;
+    assert_eq!(first, shown().await);
+    let server: Identity = setup.authority.server();
+    // Only half of it: they do not belong together.
+    fs::write(setup.path().join("server.crt"), &server.certificate).expect("it can be written");
+    assert_eq!(first, shown().await);
+    fs::write(setup.path().join("server.key"), &server.key).expect("it can be written");
+    let second = shown().await;
+    assert_ne!(first, second);
+    // As tools do that put a finished file in the place of the old one.
+    setup.authority.server().write(setup.path(), "new");
+    for ending in ["crt", "key"] {
+        let (new, old) = (format!("new.{ending}"), format!("server.{ending}"));
+        fs::rename(setup.path().join(new), setup.path().join(old)).expect("it can be renamed");
+    }
+    assert_ne!(second, shown().await);
+    setup.configure("basic_auth_users: {}\n");
+    shown().await;
+    assert!(
+        exporter.log().contains("only by a restart"),
+        "{}",
+        exporter.log()
+    );
+}
