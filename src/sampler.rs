@@ -5,9 +5,11 @@ mod pulse;
 mod schedule;
 
 use std::collections::BTreeSet;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until, timeout};
@@ -216,8 +218,14 @@ impl Shared {
     async fn read(&self, collector: Collector) -> Result<Read, SourceError> {
         let known = Arc::clone(&self.publish.borrow());
         let limit = self.sources.limit();
-        match timeout(limit, self.sources.read(collector, &known)).await {
-            Ok(result) => result,
+        // A defect in one collector is a failed reading of that one, and not the end of its tier.
+        let reading = AssertUnwindSafe(self.sources.read(collector, &known)).catch_unwind();
+        match timeout(limit, reading).await {
+            Ok(Ok(result)) => result,
+            Ok(Err(_)) => Err(SourceError::new(
+                FailureKind::Other,
+                "the reading broke off by a defect of the exporter, which is told above; please report it",
+            )),
             Err(_) => Err(SourceError::new(
                 FailureKind::TimedOut,
                 format!("the reading took longer than {} s", limit.as_secs()),

@@ -34,3 +34,4 @@ mod truth;
 mod web_config;
 mod web_limits;
 mod web_tls;
+mod wrong_types;

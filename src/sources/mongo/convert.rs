@@ -121,13 +121,15 @@ pub fn value(bson: &Bson) -> Option<Value> {
         Bson::Document(document) => object(document),
         Bson::Boolean(value) => Value::Bool(*value),
         Bson::Int32(number) => Value::Integer((*number).into()),
-        Bson::Int64(number) if number.abs() <= MAX_SAFE_INTEGER => Value::Integer(*number),
+        Bson::Int64(number) if (-MAX_SAFE_INTEGER..=MAX_SAFE_INTEGER).contains(number) => {
+            Value::Integer(*number)
+        }
         Bson::Int64(number) => Value::Text(number.to_string()),
         Bson::Timestamp(timestamp) => Value::Text(
             ((u64::from(timestamp.time) << 32) | u64::from(timestamp.increment)).to_string(),
         ),
         Bson::DateTime(date) => match date.timestamp_millis() {
-            instant if instant.abs() <= MAX_DATE => Value::Date(Timestamp(instant)),
+            instant if (-MAX_DATE..=MAX_DATE).contains(&instant) => Value::Date(Timestamp(instant)),
             _ => Value::Null,
         },
         Bson::ObjectId(id) => Value::Text(id.to_hex()),
