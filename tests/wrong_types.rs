@@ -10,9 +10,7 @@ use mongodb::bson::{
 use mongodb::options::IndexOptions;
 use mongodb::{Collection, Database, IndexModel};
 
-use crate::support::{
-    Exporter, Filled, complaint_of_promtool, complaint_of_strict_parser, eventually, uri_of,
-};
+use crate::support::{Exporter, Filled, complaint_of_promtool, complaint_of_strict_parser, uri_of};
 
 fn decimal(text: &str) -> Bson {
     Bson::Decimal128(text.parse::<Decimal128>().expect("it is a decimal"))

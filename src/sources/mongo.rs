@@ -319,6 +319,29 @@ impl Question<'_> {
         self.mongo.within(ask).await
     }
 
+    /// Groups with sums of a field's finite numbers: `pipeline` is given how to write such a sum.
+    ///
+    /// To look at each number costs up to three times as much as to add it up, and hardly ever is there one that spoils
+    /// a sum. So this is done only after a plain sum came out as no finite number.
+    async fn finite_sums<const N: usize>(
+        &self,
+        collection: &str,
+        sums: [&str; N],
+        pipeline: impl Fn(fn(&str) -> Bson) -> Vec<Document>,
+    ) -> Result<Vec<Document>, SourceError> {
+        let plain = pipeline(|path| path.into());
+        let groups = self.aggregate(collection, plain, None).await?;
+        let is_finite = |group: &Document| {
+            let mut sums = sums.iter();
+            sums.all(|name| convert::summed(group, name).is_finite())
+        };
+        if groups.iter().all(is_finite) {
+            return Ok(groups);
+        }
+        let guarded = pipeline(|path| convert::finite(path).into());
+        self.aggregate(collection, guarded, None).await
+    }
+
     /// Sums over a whole collection that is small by nature: each name with the expression that is added up.
     async fn tally<const N: usize>(
         &self,
@@ -400,8 +423,6 @@ impl Question<'_> {
     }
 
     /// The number of documents that match, by an index alone; `None` when there is no such index.
-    ///
-    /// The server's `count` command is used because it alone counts an index's entries without fetching documents.
     async fn indexed_count(
         &mut self,
         collection: &'static str,
@@ -413,6 +434,18 @@ impl Question<'_> {
             Access::SmallScan => None,
             Access::Refused => return Ok(None),
         };
+        self.count(collection, filter, hint).await
+    }
+
+    /// The number of documents that match, by the index that is named.
+    ///
+    /// The server's `count` command is used because it alone counts an index's entries without fetching documents.
+    async fn count(
+        &self,
+        collection: &str,
+        filter: Document,
+        hint: Option<Hint>,
+    ) -> Result<Option<u64>, SourceError> {
         let mut command = doc! {
             "count": collection,
             "query": filter,

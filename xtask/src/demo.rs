@@ -3,7 +3,7 @@
 //! Everything it starts or makes is gone when it ends, whichever way it ends. With `--mongodb.uri` it only ever touches
 //! a database that it made itself.
 
-mod exporter;
+pub(crate) mod exporter;
 mod shutdown;
 
 use std::net::SocketAddr;

@@ -7,6 +7,7 @@
     reason = "every error here is for the person at the terminal, and its text is its documentation"
 )]
 
+pub mod bench;
 mod cargo;
 pub mod demo;
 pub mod guardian;

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::Parser;
-use xtask::{demo, suite};
+use xtask::{bench, demo, suite};
 
 /// The project's own commands.
 #[derive(Parser)]
@@ -11,12 +11,19 @@ use xtask::{demo, suite};
 enum Command {
     /// Run the exporter against a lively Rocket.Chat workspace that is made up on the spot
     Demo(demo::Options),
+    /// Measure what the exporter costs the database and its own machine, next to Rocket.Chat's own way
+    Bench(bench::Options),
+    /// Serve the same bytes for ever; what `bench` compares the exporter with
+    #[command(hide = true)]
+    BenchBareServer(bench::BareOptions),
     /// Fetch the real tools, then format check, clippy, docs and tests
     Test,
 }
 
 fn main() -> ExitCode {
     let outcome = match Command::parse() {
+        Command::Bench(options) => bench::run(&options),
+        Command::BenchBareServer(options) => bench::serve_bare(&options),
         Command::Demo(options) => demo::run(&options),
         Command::Test => suite::run(),
     };

@@ -8,7 +8,7 @@ mod port;
 mod set;
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus};
 use std::time::{Duration, Instant};
 
@@ -38,6 +38,10 @@ pub struct Options {
     pub parameters: Vec<(String, String)>,
     /// Whether it waits to be taken into a set of several; [`ReplicaSet`] does that.
     pub in_larger_set: bool,
+    /// A directory of data that outlives the server; without one the data are temporary.
+    pub data: Option<PathBuf>,
+    /// The size of the cache; a quarter of a gigabyte when it is not said.
+    pub cache_megabytes: Option<u32>,
 }
 
 /// A running mongod.
@@ -171,7 +175,8 @@ impl Mongod {
             .signal(name)
     }
 
-    async fn shut_down(&mut self) -> Result<()> {
+    /// Stops it and waits for it to end, so that data that are kept need no recovery.
+    pub async fn shut_down(&mut self) -> Result<()> {
         self.signal("TERM")?;
         let deadline = Instant::now() + STOP_LIMIT;
         while self.exit_status()?.is_none() {
@@ -232,14 +237,16 @@ impl Mongod {
             &self.port.to_string(),
             "--nounixsocket",
         ]);
+        let data = self.options.data.clone();
         command
             .arg("--dbpath")
-            .arg(directory.join("data"))
+            .arg(data.unwrap_or_else(|| directory.join("data")))
             .arg("--logpath")
             .arg(directory.join("log"));
+        let megabytes = self.options.cache_megabytes.unwrap_or(256);
         command.args([
             "--wiredTigerCacheSizeGB",
-            "0.25",
+            &(f64::from(megabytes) / 1024.0).to_string(),
             "--setParameter",
             "enableTestCommands=1",
         ]);

@@ -1,16 +1,19 @@
-//! The real tools the tests and the demo run: mongod, promtool, Prometheus's Python parser,
-//! Rocket.Chat's Python client, systemd-analyze.
+//! The real tools that tests, demo and bench run: mongod, promtool, Prometheus's Python parser, Rocket.Chat's Python
+//! client, systemd-analyze, wrk, node_exporter.
 //!
 //! Each has `find`, which never downloads and is for tests, and `fetch`, which downloads what is absent and is for the
 //! commands. Downloads live in `target/tools` of the workspace, whatever CARGO_TARGET_DIR says, so that every build
 //! shares them. A tool appears there in one rename, complete and tried out, or not at all.
 
+mod debian;
 pub mod mongod;
+pub mod node_exporter;
 mod pip;
 pub mod prometheus_client;
 pub mod promtool;
 pub mod rocketchat_api;
 pub mod systemd_analyze;
+pub mod wrk;
 
 use std::ffi::OsStr;
 use std::fs;

@@ -7,6 +7,7 @@
 
 mod alive;
 mod builder;
+mod enlarge;
 mod indexes;
 mod livechat;
 mod messages;
@@ -19,7 +20,7 @@ mod sessions;
 mod settings;
 mod statistics;
 mod subscriptions;
-mod time;
+pub(crate) mod time;
 mod tokens;
 mod uploads;
 mod users;
@@ -29,6 +30,7 @@ use mongodb::Database;
 use mongodb::bson::DateTime;
 
 pub use alive::keep_alive;
+pub use enlarge::LargeSize;
 
 use builder::Builder;
 
@@ -101,6 +103,30 @@ pub struct Account {
 
 /// Fills an empty database. A database with any collection in it is refused untouched.
 pub async fn fill(database: &Database, size: &Size, now: DateTime) -> Result<Credentials> {
+    let credentials = fill_documents(database, size, now).await?;
+    indexes::create(database).await?;
+    Ok(credentials)
+}
+
+/// Fills an empty database with a workspace of any size: a small one, whose documents are then copied with other ids.
+///
+/// The indexes come last, because building them once costs far less than keeping them while millions of documents
+/// arrive.
+pub async fn fill_large(
+    database: &Database,
+    size: &LargeSize,
+    now: DateTime,
+) -> Result<Credentials> {
+    let usual = Size::default();
+    let is_small = size.users < usual.users || size.rooms < usual.rooms;
+    let pattern = if is_small { Size::small() } else { usual };
+    let credentials = fill_documents(database, &pattern, now).await?;
+    enlarge::enlarge(database, size).await?;
+    indexes::create(database).await?;
+    Ok(credentials)
+}
+
+async fn fill_documents(database: &Database, size: &Size, now: DateTime) -> Result<Credentials> {
     let smallest = Size::small();
     ensure!(
         size.users >= smallest.users && size.rooms >= smallest.rooms,
@@ -126,6 +152,5 @@ pub async fn fill(database: &Database, size: &Size, now: DateTime) -> Result<Cre
     uploads::fill(&mut builder, &people, &rooms).await?;
     sessions::fill(&mut builder, &people, &instances).await?;
     statistics::fill(&mut builder).await?;
-    indexes::create(database).await?;
     Ok(users::credentials(&people))
 }

@@ -1,6 +1,6 @@
 //! Small questions: counts from metadata or an index, and passes over collections that are small by nature.
 
-use mongodb::bson::{Document, doc};
+use mongodb::bson::{Bson, Document, doc};
 
 use super::{Question, convert};
 use crate::sources::SourceError;
@@ -71,9 +71,9 @@ async fn waiting(question: &Question<'_>) -> Result<Document, SourceError> {
     let pipeline = vec![
         doc! { "$match": { "status": { "$in": ["queued", "ready"] } } },
         doc! { "$group": {
-            "_id": mongodb::bson::Bson::Null,
+            "_id": Bson::Null,
             "waiting": { "$sum": 1 },
-            "since": { "$min": { "$cond": [{ "$eq": [{ "$type": "$ts" }, "date"] }, "$ts", mongodb::bson::Bson::Null] } },
+            "since": { "$min": { "$cond": [{ "$eq": [{ "$type": "$ts" }, "date"] }, "$ts", Bson::Null] } },
         } },
     ];
     let groups = question
@@ -177,13 +177,15 @@ pub async fn apps(question: &Question<'_>) -> Result<Apps, SourceError> {
 }
 
 pub async fn uploads(question: &Question<'_>) -> Result<Uploads, SourceError> {
-    let pipeline = vec![doc! { "$group": {
-        "_id": mongodb::bson::Bson::Null,
-        "files": { "$sum": 1 },
-        "bytes": { "$sum": convert::finite("$size") },
-    } }];
+    let pipeline = |sum: fn(&str) -> Bson| {
+        vec![doc! { "$group": {
+            "_id": Bson::Null,
+            "files": { "$sum": 1 },
+            "bytes": { "$sum": sum("$size") },
+        } }]
+    };
     let groups = question
-        .aggregate("rocketchat_uploads", pipeline, None)
+        .finite_sums("rocketchat_uploads", ["bytes"], pipeline)
         .await?;
     let all = groups.first().cloned().unwrap_or_else(Document::new);
     Ok(Uploads {

@@ -32,8 +32,14 @@ pub enum Access {
     Refused,
 }
 
-/// Names of a collection's indexes, by the key that each begins with.
-type Names = BTreeMap<String, String>;
+/// Names of a collection's indexes.
+#[derive(Debug, Default)]
+struct Names {
+    /// By the key that each begins with.
+    by_key: BTreeMap<String, String>,
+    /// By the two keys that each begins with.
+    by_pair: BTreeMap<(String, String), String>,
+}
 
 /// When each collection's indexes were listed, and their names.
 type Listed = BTreeMap<&'static str, (Instant, Arc<Names>)>;
@@ -74,14 +80,7 @@ impl Question<'_> {
         collection: &'static str,
         key: &'static str,
     ) -> Result<Option<String>, SourceError> {
-        let names = if let Some(names) = self.mongo.indexes.get(collection) {
-            names
-        } else {
-            let names = Arc::new(self.list(collection).await?);
-            self.mongo.indexes.put(collection, Arc::clone(&names));
-            names
-        };
-        let name = names.get(key).cloned();
+        let name = self.known_index(collection, key).await?;
         let check = IndexCheck {
             collection,
             key,
@@ -91,6 +90,37 @@ impl Question<'_> {
             self.checks.push(check);
         }
         Ok(name)
+    }
+
+    /// The same for a query that has another way when there is none, so that nobody need miss it.
+    pub(super) async fn known_index(
+        &self,
+        collection: &'static str,
+        key: &str,
+    ) -> Result<Option<String>, SourceError> {
+        let names = self.names(collection).await?;
+        Ok(names.by_key.get(key).cloned())
+    }
+
+    /// The name of an index that begins with two keys, for a query that has another way.
+    pub(super) async fn known_pair(
+        &self,
+        collection: &'static str,
+        first: &str,
+        second: &str,
+    ) -> Result<Option<String>, SourceError> {
+        let names = self.names(collection).await?;
+        let pair = (first.to_owned(), second.to_owned());
+        Ok(names.by_pair.get(&pair).cloned())
+    }
+
+    async fn names(&self, collection: &'static str) -> Result<Arc<Names>, SourceError> {
+        if let Some(names) = self.mongo.indexes.get(collection) {
+            return Ok(names);
+        }
+        let names = Arc::new(self.list(collection).await?);
+        self.mongo.indexes.put(collection, Arc::clone(&names));
+        Ok(names)
     }
 
     async fn list(&self, collection: &str) -> Result<Names, SourceError> {
@@ -103,29 +133,39 @@ impl Question<'_> {
                 Err(error) => Err(error),
             }
         };
-        let mut names = Names::new();
+        let mut names = Names::default();
         for index in self.mongo.within(ask).await? {
-            if let Some((key, name)) = usable(index) {
-                names.entry(key).or_insert(name);
+            if let Some((key, second, name)) = usable(index) {
+                if let Some(second) = second {
+                    let pair = (key.clone(), second);
+                    names.by_pair.entry(pair).or_insert(name.clone());
+                }
+                names.by_key.entry(key).or_insert(name);
             }
         }
         Ok(names)
     }
 }
 
-/// The first key and the name of an index that can serve any query on that key.
-fn usable(index: IndexModel) -> Option<(String, String)> {
+/// The first key, the second if any, and the name of an index that can serve any query on the first key.
+fn usable(index: IndexModel) -> Option<(String, Option<String>, String)> {
     let options = index.options.unwrap_or_default();
     let is_whole = options.partial_filter_expression.is_none()
         && options.collation.is_none()
         && options.hidden != Some(true);
-    let (key, kind) = index.keys.into_iter().next()?;
-    // Directions only: a text, hashed or geographic index cannot serve a range.
-    let has_direction = matches!(
+    let mut keys = index.keys.into_iter();
+    let (key, kind) = keys.next()?;
+    let second = keys.next().filter(|(_, kind)| has_direction(kind));
+    let second = second.map(|(key, _)| key);
+    (is_whole && has_direction(&kind)).then_some((key, second, options.name?))
+}
+
+/// Directions only: a text, hashed or geographic index cannot serve a range.
+fn has_direction(kind: &Bson) -> bool {
+    matches!(
         kind,
         Bson::Int32(_) | Bson::Int64(_) | Bson::Double(_) | Bson::Boolean(_)
-    );
-    (is_whole && has_direction).then_some((key, options.name?))
+    )
 }
 
 fn is_namespace_not_found(error: &mongodb::error::Error) -> bool {

@@ -1,4 +1,7 @@
-//! Sessions: one pass over the nightly summaries of the last month, split into its periods by the server.
+//! Sessions: the nightly summaries of the last month. Devices and systems come from one pass that groups them by day,
+//! from which the server then makes the periods; users are grouped for each period, because they differ from day to day.
+
+use std::ops::RangeInclusive;
 
 use jiff::civil::Date;
 use jiff::{Span, ToSpan};
@@ -22,38 +25,42 @@ pub async fn read(question: &Question<'_>, known: &Snapshot) -> Result<Sessions,
     let month = month_that_ends(yesterday).map_err(out_of_range)?;
     let week = yesterday.saturating_sub(6.days());
 
+    let periods = [("yesterday", yesterday), ("week", week), ("month", month)];
     let mut facets = Document::new();
-    for (name, days) in [
-        ("yesterday", within(yesterday, yesterday)),
-        ("week", within(week, yesterday)),
-        ("month", Document::new()),
-    ] {
-        facets.insert(format!("{name}Users"), users(&days));
+    for (name, first) in periods {
+        let days = groups_of(first, yesterday);
         facets.insert(format!("{name}Devices"), devices(&days));
         facets.insert(format!("{name}Systems"), systems(&days));
     }
-    let pipeline = vec![
-        doc! { "$match": { "$or": months(month, yesterday) } },
-        doc! { "$facet": facets },
-    ];
+    let mut pipeline = by_day_and_device(month, yesterday);
+    pipeline.push(doc! { "$facet": facets });
     let answer = question.aggregate(COLLECTION, pipeline, None).await?;
     let answer = answer.into_iter().next().unwrap_or_default();
-    let period = |name: &str| PeriodSessions {
-        users: each(&answer, &format!("{name}Users"), user_sessions),
-        devices: each(&answer, &format!("{name}Devices"), device_sessions),
-        systems: each(&answer, &format!("{name}Systems"), os_sessions),
-    };
     Ok(Sessions {
         yesterday: day(yesterday),
-        of_yesterday: period("yesterday"),
-        of_last_week: period("week"),
-        of_last_month: period("month"),
+        of_yesterday: period(question, &answer, "yesterday", yesterday..=yesterday).await?,
+        of_last_week: period(question, &answer, "week", week..=yesterday).await?,
+        of_last_month: period(question, &answer, "month", month..=yesterday).await?,
         // An unknown version may be an old one: the first reading of this tier can be over before the version is known.
         of_month_before: if known.version().is_none_or(|version| version < MONTH_MENDED) {
             Some(month_before(question, today).await?)
         } else {
             None
         },
+    })
+}
+
+/// One period: its users, and what the pass over the devices found for it.
+async fn period(
+    question: &Question<'_>,
+    found: &Document,
+    name: &str,
+    days: RangeInclusive<Date>,
+) -> Result<PeriodSessions, SourceError> {
+    Ok(PeriodSessions {
+        users: users(question, *days.start(), *days.end()).await?,
+        devices: each(found, &format!("{name}Devices"), device_sessions),
+        systems: each(found, &format!("{name}Systems"), os_sessions),
     })
 }
 
@@ -64,10 +71,7 @@ async fn month_before(
 ) -> Result<(Day, Vec<UserSessions>), SourceError> {
     let last = same_day_of_last_month(today).map_err(out_of_range)?;
     let first = month_that_ends(last).map_err(out_of_range)?;
-    let mut pipeline = vec![doc! { "$match": { "$or": months(first, last) } }];
-    pipeline.extend(users(&Document::new()));
-    let groups = question.aggregate(COLLECTION, pipeline, None).await?;
-    Ok((day(last), groups.iter().map(user_sessions).collect()))
+    Ok((day(last), users(question, first, last).await?))
 }
 
 /// The first day of the calendar month that ends on `last`: the 1st when that is the end of its month, else the day
@@ -112,58 +116,96 @@ fn months(first: Date, last: Date) -> Vec<Document> {
     filters
 }
 
-fn within(first: Date, last: Date) -> Document {
-    doc! { "$or": months(first, last) }
+/// Users once each, then by their most important role.
+async fn users(
+    question: &Question<'_>,
+    first: Date,
+    last: Date,
+) -> Result<Vec<UserSessions>, SourceError> {
+    let pipeline = |sum: fn(&str) -> Bson| {
+        vec![
+            doc! { "$match": { "$or": months(first, last) } },
+            doc! { "$group": {
+                "_id": "$userId",
+                "role": { "$first": "$mostImportantRole" },
+                "sessions": { "$sum": sum("$sessions") },
+                "time": { "$sum": sum("$time") },
+            } },
+            doc! { "$group": {
+                "_id": "$role",
+                "count": { "$sum": 1 },
+                "sessions": { "$sum": "$sessions" },
+                "time": { "$sum": "$time" },
+            } },
+            doc! { "$sort": { "time": -1, "_id": 1 } },
+        ]
+    };
+    let sums = ["sessions", "time"];
+    let groups = question.finite_sums(COLLECTION, sums, pipeline).await?;
+    Ok(groups.iter().map(user_sessions).collect())
 }
 
-/// Users once each, then by their most important role.
-fn users(days: &Document) -> Vec<Document> {
+/// The sums of each device on each day, apart for rows in which any system is known.
+fn by_day_and_device(first: Date, last: Date) -> Vec<Document> {
+    let systems = doc! { "$ifNull": ["$devices.device.os.name", Bson::Array(Vec::new())] };
+    let nothing = Bson::Array(vec![Bson::Array(Vec::new())]);
     vec![
-        doc! { "$match": days.clone() },
+        doc! { "$match": { "$or": months(first, last) } },
+        doc! { "$set": { "known": { "$not": [{ "$in": [systems, nothing] }] } } },
+        doc! { "$unwind": "$devices" },
         doc! { "$group": {
-            "_id": "$userId",
-            "role": { "$first": "$mostImportantRole" },
-            "sessions": { "$sum": convert::finite("$sessions") },
-            "time": { "$sum": convert::finite("$time") },
+            "_id": {
+                "year": "$year", "month": "$month", "day": "$day",
+                "known": "$known",
+                "device": "$devices.device",
+            },
+            "count": { "$sum": convert::finite("$devices.sessions") },
+            "time": { "$sum": convert::finite("$devices.time") },
         } },
-        doc! { "$group": {
-            "_id": "$role",
-            "count": { "$sum": 1 },
-            "sessions": { "$sum": "$sessions" },
-            "time": { "$sum": "$time" },
-        } },
-        doc! { "$sort": { "time": -1, "_id": 1 } },
     ]
+}
+
+/// A filter for the groups of the days between two.
+fn groups_of(first: Date, last: Date) -> Document {
+    let mut months = months(first, last);
+    for month in &mut months {
+        let parts = ["year", "month", "day"];
+        *month = parts
+            .into_iter()
+            .filter_map(|part| Some((format!("_id.{part}"), month.get(part)?.clone())))
+            .collect();
+    }
+    doc! { "$or": months }
 }
 
 fn devices(days: &Document) -> Vec<Document> {
     let key = doc! {
-        "type": "$devices.device.type",
-        "name": "$devices.device.name",
-        "version": "$devices.device.version",
+        "type": "$_id.device.type",
+        "name": "$_id.device.name",
+        "version": "$_id.device.version",
     };
-    by_device(vec![doc! { "$match": days.clone() }], &key)
+    sums(days.clone(), key)
 }
 
 fn systems(days: &Document) -> Vec<Document> {
-    let key = doc! { "name": "$devices.device.os.name", "version": "$devices.device.os.version" };
-    // The filter stands before the devices are taken apart, as Rocket.Chat has it: a user with one known system
-    // brings the devices of unknown ones along.
-    let known = doc! { "$match": { "devices.device.os.name": { "$exists": true } } };
-    by_device(vec![doc! { "$match": days.clone() }, known], &key)
+    let key = doc! { "name": "$_id.device.os.name", "version": "$_id.device.os.version" };
+    // The filter is on the row and not on its devices, as Rocket.Chat has it: a user with one known system brings the
+    // devices of unknown ones along.
+    let mut filter = days.clone();
+    filter.insert("_id.known", true);
+    sums(filter, key)
 }
 
-fn by_device(mut pipeline: Vec<Document>, key: &Document) -> Vec<Document> {
-    pipeline.extend([
-        doc! { "$unwind": "$devices" },
+fn sums(filter: Document, key: Document) -> Vec<Document> {
+    vec![
+        doc! { "$match": filter },
         doc! { "$group": {
-            "_id": key.clone(),
-            "count": { "$sum": convert::finite("$devices.sessions") },
-            "time": { "$sum": convert::finite("$devices.time") },
+            "_id": key,
+            "count": { "$sum": "$count" },
+            "time": { "$sum": "$time" },
         } },
         doc! { "$sort": { "time": -1, "_id": 1 } },
-    ]);
-    pipeline
+    ]
 }
 
 fn each<T>(answer: &Document, name: &str, read: impl Fn(&Document) -> T) -> Vec<T> {

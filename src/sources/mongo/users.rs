@@ -1,75 +1,242 @@
-//! Users: one pass over the collection that groups accounts by everything the definitions look at.
-
-use std::collections::BTreeMap;
+//! Users: one pass over the collection for what every account may have, and indexes for what few of them have.
+//!
+//! A pass costs by what is computed for each account, far more than by reading it. So it only notes the names of login
+//! services; bots, apps, guests and accounts of other servers are found by their indexes, and the people of this server
+//! are all the others.
 
 use mongodb::bson::{Bson, Document, doc};
+use mongodb::options::Hint;
 
 use super::indexes::Access;
 use super::{Question, convert};
 use crate::sources::SourceError;
 use crate::statistics::{AccountKind, AccountState, Accounts, LOGIN_SERVICES, Users};
 
+const COLLECTION: &str = "users";
+
+/// The indexes by which every account is found that is not simply a person of this server.
+const INDEXES_OF_SPECIAL: [&str; 4] = ["type", "roles", "isRemote", "federated"];
+
 pub async fn read(question: &mut Question<'_>) -> Result<Users, SourceError> {
-    let mut group = doc! {
-        "_id": {
-            "type": { "$cond": [{ "$in": ["$type", ["app", "bot"]] }, "$type", "user"] },
-            "active": { "$cond": [{ "$in": ["$active", [true, false]] }, "$active", Bson::Null] },
-            "guest": { "$eq": ["$roles", ["guest"]] },
-            "remote": { "$eq": ["$isRemote", true] },
-            "federated": { "$eq": ["$federated", true] },
-        },
-        "count": { "$sum": 1 },
-        "totp": count_where(doc! { "$eq": ["$services.totp.enabled", true] }),
-        "email2fa": count_where(doc! { "$eq": ["$services.email2fa.enabled", true] }),
-        "extension": count_where(convert::exists("$extension")),
+    let counted = if is_indexed(question).await? {
+        by_index(question).await?
+    } else {
+        by_pass(question).await?
     };
-    for name in LOGIN_SERVICES {
-        let field = format!("$services.{name}");
-        group.insert(service(name), count_where(convert::exists(&field)));
-    }
-    let groups = question
-        .aggregate("users", vec![doc! { "$group": group }], None)
-        .await?;
-    let groups: Vec<(Accounts, Document)> = groups
-        .into_iter()
-        .filter_map(|group| Some((accounts(&group)?, group)))
-        .collect();
-    let sum = |key: &str, matches: &dyn Fn(&Accounts) -> bool| {
-        let matching = groups.iter().filter(|(accounts, _)| matches(accounts));
-        matching
-            .map(|(_, group)| convert::counted(group, key))
-            .sum::<u64>()
-    };
-    let is_active = |it: &Accounts| it.state == AccountState::Activated;
-    let may_log_in = |it: &Accounts| is_active(it) && it.kind != AccountKind::App && !it.guest;
-    let by_login_service: BTreeMap<_, _> = LOGIN_SERVICES
-        .into_iter()
-        .map(|name| (name, sum(&service(name), &may_log_in)))
-        .collect();
     Ok(Users {
-        by_login_service,
-        with_totp: sum("totp", &is_active),
-        with_email_2fa: sum("email2fa", &is_active),
-        with_extension: sum("extension", &|_| true),
+        by_login_service: LOGIN_SERVICES
+            .into_iter()
+            .map(|name| (name, counted.with_service(name)))
+            .collect(),
+        with_totp: with_second_factor(question, "services.totp.enabled").await?,
+        with_email_2fa: with_second_factor(question, "services.email2fa.enabled").await?,
+        with_extension: counted.with_extension,
         by_language: by_language(question).await?,
-        accounts: groups.into_iter().map(|(accounts, _)| accounts).collect(),
+        accounts: counted.accounts,
     })
 }
 
-/// The field of the pipeline's result that counts a login service.
-fn service(name: &str) -> String {
-    format!("service_{name}")
+/// What is counted of all accounts.
+struct Counted {
+    accounts: Vec<Accounts>,
+    /// Activated accounts by their login services, and those of them that the definition leaves out.
+    services: Vec<(Vec<String>, u64)>,
+    services_left_out: Vec<(Vec<String>, u64)>,
+    with_extension: u64,
 }
 
-fn count_where(condition: Document) -> Document {
-    doc! { "$sum": { "$cond": [condition, 1, 0] } }
+impl Counted {
+    fn with_service(&self, name: &str) -> u64 {
+        let with = |groups: &[(Vec<String>, u64)]| -> u64 {
+            let with_it = groups
+                .iter()
+                .filter(|(services, _)| services.iter().any(|it| it == name));
+            with_it.map(|(_, count)| count).sum()
+        };
+        with(&self.services).saturating_sub(with(&self.services_left_out))
+    }
+}
+
+async fn is_indexed(question: &Question<'_>) -> Result<bool, SourceError> {
+    for key in INDEXES_OF_SPECIAL {
+        if question.known_index(COLLECTION, key).await?.is_none() {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+/// Everything in one pass, as there is no way to find the special accounts otherwise.
+async fn by_pass(question: &Question<'_>) -> Result<Counted, SourceError> {
+    let groups = groups(question, Document::new()).await?;
+    let services = groups.iter().filter(|group| is_activated(&group.accounts));
+    Ok(Counted {
+        services: services.map(Group::services).collect(),
+        services_left_out: left_out(&groups),
+        with_extension: groups.iter().map(|group| group.with_extension).sum(),
+        accounts: groups.into_iter().map(|group| group.accounts).collect(),
+    })
+}
+
+/// The special accounts by their indexes, and all the others as the difference to a pass.
+async fn by_index(question: &Question<'_>) -> Result<Counted, SourceError> {
+    let filter = doc! { "$or": [
+        { "type": { "$in": ["app", "bot"] } },
+        { "roles": ["guest"] },
+        { "isRemote": true },
+        { "federated": true },
+    ] };
+    let mut special = groups(question, filter).await?;
+    special.retain(|group| is_special(&group.accounts));
+    let pipeline = vec![doc! { "$group": {
+        "_id": names_of_services(),
+        "count": { "$sum": 1 },
+        "activated": { "$sum": convert::is("$active", true) },
+        "deactivated": { "$sum": convert::is("$active", false) },
+        "extension": { "$sum": convert::one_where(convert::exists("$extension")) },
+    } }];
+    let all = question.aggregate(COLLECTION, pipeline, None).await?;
+    let sum = |key: &str| -> u64 { all.iter().map(|group| convert::counted(group, key)).sum() };
+    let (activated, deactivated) = (sum("activated"), sum("deactivated"));
+    let unset = sum("count").saturating_sub(activated + deactivated);
+    let services_left_out = left_out(&special);
+    let mut accounts: Vec<Accounts> = special.into_iter().map(|group| group.accounts).collect();
+    for (state, total) in [
+        (AccountState::Activated, activated),
+        (AccountState::Deactivated, deactivated),
+        (AccountState::Unset, unset),
+    ] {
+        let special = accounts.iter().filter(|it| it.state == state);
+        let special: u64 = special.map(|it| it.count).sum();
+        accounts.push(Accounts {
+            kind: AccountKind::User,
+            state,
+            guest: false,
+            remote: false,
+            federated: false,
+            count: total.saturating_sub(special),
+        });
+    }
+    Ok(Counted {
+        accounts,
+        services: all
+            .iter()
+            .map(|group| {
+                (
+                    texts(group.get("_id")),
+                    convert::counted(group, "activated"),
+                )
+            })
+            .collect(),
+        services_left_out,
+        with_extension: sum("extension"),
+    })
+}
+
+/// Accounts that are alike, with the names of their login services.
+struct Group {
+    accounts: Accounts,
+    services: Vec<String>,
+    with_extension: u64,
+}
+
+impl Group {
+    fn services(&self) -> (Vec<String>, u64) {
+        (self.services.clone(), self.accounts.count)
+    }
+}
+
+/// Accounts that match, grouped by everything that the definitions look at.
+async fn groups(question: &Question<'_>, filter: Document) -> Result<Vec<Group>, SourceError> {
+    let pipeline = vec![
+        doc! { "$match": filter },
+        doc! { "$group": {
+            "_id": {
+                "type": { "$cond": [{ "$in": ["$type", ["app", "bot"]] }, "$type", "user"] },
+                "active": { "$cond": [{ "$in": ["$active", [true, false]] }, "$active", Bson::Null] },
+                "guest": { "$eq": ["$roles", ["guest"]] },
+                "remote": { "$eq": ["$isRemote", true] },
+                "federated": { "$eq": ["$federated", true] },
+                "services": names_of_services(),
+            },
+            "count": { "$sum": 1 },
+            "extension": { "$sum": convert::one_where(convert::exists("$extension")) },
+        } },
+    ];
+    let groups = question.aggregate(COLLECTION, pipeline, None).await?;
+    Ok(groups
+        .iter()
+        .filter_map(|group| {
+            Some(Group {
+                accounts: accounts(group)?,
+                services: texts(group.get_document("_id").ok()?.get("services")),
+                with_extension: convert::counted(group, "extension"),
+            })
+        })
+        .collect())
+}
+
+/// The names of the fields below `services`, in the order of the document. To name them costs half of what it costs to
+/// look for each of them.
+fn names_of_services() -> Document {
+    let is_object = doc! { "$eq": [{ "$type": "$services" }, "object"] };
+    doc! { "$map": {
+        "input": { "$cond": [is_object, { "$objectToArray": "$services" }, []] },
+        "in": "$$this.k",
+    } }
+}
+
+fn texts(value: Option<&Bson>) -> Vec<String> {
+    let items = value.and_then(Bson::as_array).into_iter().flatten();
+    items.filter_map(|item| convert::text(Some(item))).collect()
+}
+
+fn is_activated(accounts: &Accounts) -> bool {
+    accounts.state == AccountState::Activated
+}
+
+/// Whether an account is more than simply one of a person of this server.
+fn is_special(accounts: &Accounts) -> bool {
+    accounts.kind != AccountKind::User || accounts.guest || accounts.remote || accounts.federated
+}
+
+/// The login services of apps and pure guests, who are not counted among those who log in.
+fn left_out(groups: &[Group]) -> Vec<(Vec<String>, u64)> {
+    let left_out = groups.iter().filter(|group| {
+        let accounts = &group.accounts;
+        is_activated(accounts) && (accounts.kind == AccountKind::App || accounts.guest)
+    });
+    left_out.map(Group::services).collect()
+}
+
+/// Activated accounts that have a second factor: by the index that holds it beside `active`, else by a pass.
+async fn with_second_factor(
+    question: &Question<'_>,
+    factor: &'static str,
+) -> Result<u64, SourceError> {
+    let filter = doc! { "active": true, factor: true };
+    if let Some(name) = question.known_pair(COLLECTION, "active", factor).await? {
+        let count = question
+            .count(COLLECTION, filter, Some(Hint::Name(name)))
+            .await?;
+        return Ok(count.unwrap_or_default());
+    }
+    let pipeline = vec![
+        doc! { "$match": filter },
+        doc! { "$group": { "_id": Bson::Null, "count": { "$sum": 1 } } },
+    ];
+    // Fetching every activated account by an index on `active` costs more than a pass.
+    let pass = Hint::Keys(doc! { "$natural": 1 });
+    let groups = question.aggregate(COLLECTION, pipeline, Some(pass)).await?;
+    let counted = |group| convert::counted(group, "count");
+    Ok(groups.first().map_or(0, counted))
 }
 
 /// Languages by their index alone; a text that is not empty counts as one.
 async fn by_language(
     question: &mut Question<'_>,
 ) -> Result<Option<Vec<(String, u64)>>, SourceError> {
-    let hint = match question.access("users", "language").await? {
+    let hint = match question.access(COLLECTION, "language").await? {
         Access::Index(hint) => Some(hint),
         Access::SmallScan => None,
         Access::Refused => return Ok(None),
@@ -79,7 +246,7 @@ async fn by_language(
         doc! { "$group": { "_id": "$language", "count": { "$sum": 1 } } },
         doc! { "$sort": { "_id": 1 } },
     ];
-    let groups = question.aggregate("users", pipeline, hint).await?;
+    let groups = question.aggregate(COLLECTION, pipeline, hint).await?;
     Ok(Some(
         groups
             .iter()

@@ -31,7 +31,7 @@ pub(super) fn free_address(wanted: SocketAddr) -> Result<SocketAddr> {
 }
 
 /// Builds the exporter and returns where cargo put it.
-pub(super) fn build() -> Result<PathBuf> {
+pub(crate) fn build() -> Result<PathBuf> {
     let arguments = [
         "build",
         "--release",

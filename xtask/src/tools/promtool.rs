@@ -4,9 +4,9 @@
 use std::path::PathBuf;
 use std::process::Command;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 
-use super::{apt_get, directory, install, on_path, output_of};
+use super::{debian, directory, install, on_path, output_of};
 
 const NAME: &str = "prometheus";
 const PROGRAM: &str = "usr/bin/promtool";
@@ -32,20 +32,7 @@ pub fn fetch() -> Result<PathBuf> {
         );
     }
     let folder = install(NAME, |staging| {
-        apt_get(|command| {
-            command
-                .args(["-q", "download", "prometheus"])
-                .current_dir(staging);
-        })
-        .context(
-            "cannot download the package prometheus; run `apt-get update`, or put promtool on PATH",
-        )?;
-        let package = std::fs::read_dir(staging)?
-            .next()
-            .context("apt-get left no package")??
-            .path();
-        output_of(Command::new("dpkg").arg("-x").arg(&package).arg(staging))?;
-        std::fs::remove_file(package)?;
+        debian::unpack(&["prometheus"], staging)?;
         output_of(Command::new(staging.join(PROGRAM)).arg("--version")).map(drop)
     })?;
     Ok(folder.join(PROGRAM))

@@ -4,7 +4,7 @@ use mongodb::bson::DateTime;
 
 pub(super) const MINUTE: i64 = 60;
 pub(super) const HOUR: i64 = 60 * MINUTE;
-pub(super) const DAY: i64 = 24 * HOUR;
+pub(crate) const DAY: i64 = 24 * HOUR;
 
 /// The moment the workspace is made for.
 #[derive(Clone, Copy, Debug)]
@@ -36,17 +36,17 @@ impl Clock {
 
 /// A day of the calendar.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Date {
-    pub(super) year: i64,
-    pub(super) month: i64,
-    pub(super) day: i64,
+pub(crate) struct Date {
+    pub(crate) year: i64,
+    pub(crate) month: i64,
+    pub(crate) day: i64,
     /// 0 is Sunday.
     pub(super) weekday: usize,
 }
 
 impl Date {
     /// The usual conversion of a day number to the Gregorian calendar, with years that begin in March.
-    pub(super) fn of(time: DateTime) -> Self {
+    pub(crate) fn of(time: DateTime) -> Self {
         let days = time.timestamp_millis().div_euclid(DAY * 1000);
         let shifted = days + 719_468;
         let era = shifted.div_euclid(146_097);
