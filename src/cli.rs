@@ -157,6 +157,22 @@ pub enum Task {
         #[arg(long, value_name = "NAME")]
         workspace: Option<String>,
     },
+    /// Check connection, privileges, indexes and every query, and say what to do
+    Check {
+        /// The workspace, where the configuration file has several.
+        #[arg(long, value_name = "NAME")]
+        workspace: Option<String>,
+
+        /// How the report is printed.
+        #[arg(long, value_name = "FORMAT", value_enum, default_value_t = CheckFormat::Text)]
+        format: CheckFormat,
+    },
+    /// Print the bcrypt hash of a password, for the web configuration; it is read from standard input
+    HashPassword {
+        /// How much work a guess is; each step doubles it.
+        #[arg(long, value_name = "COST", default_value_t = 10, value_parser = clap::value_parser!(u32).range(4..=31))]
+        cost: u32,
+    },
     /// Print a script that completes commands in a shell
     Completions {
         /// The shell.
@@ -175,6 +191,15 @@ pub enum Format {
     Openmetrics,
     /// Each field of the document on a line of its own.
     Table,
+}
+
+/// How the report of a check is printed.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub enum CheckFormat {
+    /// For people.
+    Text,
+    /// For scripts.
+    Json,
 }
 
 impl Cli {

@@ -171,6 +171,25 @@ pub enum ConfigError {
     },
 }
 
+/// It is not clear which workspace is meant.
+#[derive(Debug, Error)]
+pub enum ChoiceError {
+    /// There are several workspaces, and it was not said which is meant.
+    #[error("the configuration file has several workspaces; choose one with --workspace: {names}")]
+    Several {
+        /// Their names.
+        names: String,
+    },
+    /// There is no such workspace.
+    #[error("--workspace: the configuration has no workspace `{name}`; it has {names}")]
+    Unknown {
+        /// What was asked for.
+        name: String,
+        /// What there is.
+        names: String,
+    },
+}
+
 impl Config {
     /// Checks what was typed, and reads all files that it names. `variable` looks up a variable of the environment.
     ///
@@ -230,6 +249,26 @@ impl Workspaces {
         match self {
             Self::One(workspace) => workspace.mongo.uri.to_string(),
             Self::Named { workspaces, .. } => format!("{} workspaces", workspaces.len()),
+        }
+    }
+
+    /// The workspace of a name, or the only one.
+    ///
+    /// # Errors
+    /// When there is none of that name, or several and no name.
+    pub fn choose(self, name: Option<&str>) -> Result<WorkspaceConfig, ChoiceError> {
+        let mut all = match (self, name) {
+            (Self::One(workspace), None) => return Ok(*workspace),
+            (Self::One(_), Some(_)) => BTreeMap::new(),
+            (Self::Named { workspaces, .. }, _) => workspaces,
+        };
+        let names = all.keys().cloned().collect::<Vec<_>>().join(", ");
+        match name {
+            None => Err(ChoiceError::Several { names }),
+            Some(name) => all.remove(name).ok_or_else(|| ChoiceError::Unknown {
+                name: name.to_owned(),
+                names,
+            }),
         }
     }
 }

@@ -10,7 +10,7 @@
 //! ```
 //! * `cli`, `options`, `config`: flags, variables and the configuration file; once a `Config` exists it is valid.
 //! * `run`: starts workspaces and web, reads the configuration again, and ends everything in order. `once` reads a
-//!   single time, for the command line.
+//!   single time, for the command line; `check` does that too, and tells how each question is answered.
 //! * `statistics`: the model and the catalogue of everything that is shown; pure data.
 //! * `sources`: MongoDB and the host; each section's questions in a file of its own.
 //! * `sampler`: when to ask; it publishes an immutable snapshot after each answer.
@@ -29,6 +29,7 @@
 //!    budget, one collection per tier at a time.
 //! 6. No unwrap, no global mutable state, no secret in a log, an error, the metrics, the arguments or a page.
 
+mod check;
 mod cli;
 mod clock;
 mod config;
@@ -36,6 +37,7 @@ mod http;
 mod listen;
 mod once;
 mod options;
+mod password;
 mod render;
 mod run;
 mod sampler;
@@ -45,11 +47,13 @@ mod sources;
 mod statistics;
 mod web_config;
 
-pub use cli::{Cli, Format, LogFormat, LogLevel, Task, configuration_reference};
-pub use config::{Config, ConfigError, Workspaces};
+pub use check::check;
+pub use cli::{CheckFormat, Cli, Format, LogFormat, LogLevel, Task, configuration_reference};
+pub use config::{ChoiceError, Config, ConfigError, Workspaces};
 pub use listen::{ListenError, Listener, Passed};
 pub use once::{OnceError, statistics};
+pub use password::{PasswordError, hash_password};
 pub use render::reference::{markdown as statistics_reference, summary as statistics_summary};
 pub use run::{configure, run};
 pub use signals::Signals;
-pub use web_config::{PasswordError, hash_password};
+pub use sources::role_reference;

@@ -5,8 +5,8 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use rocketchat_exporter::{
-    Cli, Config, Format, Listener, LogFormat, LogLevel, Passed, Signals, Task, configure, run,
-    statistics, statistics_reference,
+    CheckFormat, Cli, Config, Format, Listener, LogFormat, LogLevel, Passed, Signals, Task, check,
+    configure, hash_password, run, statistics, statistics_reference,
 };
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::Layer;
@@ -24,6 +24,7 @@ fn main() -> ExitCode {
     match cli.task {
         Some(Task::Completions { shell }) => return print(&Cli::completions(shell)),
         Some(Task::Man) => return print(&Cli::manual()),
+        Some(Task::HashPassword { cost }) => return print_hash(cost),
         _ => {}
     }
     start_logging(cli.log_level, cli.log_format);
@@ -41,12 +42,25 @@ fn main() -> ExitCode {
         Some(Task::Statistics { format, workspace }) => {
             print_statistics(config, *format, workspace.as_deref())
         }
+        Some(Task::Check { format, workspace }) => {
+            print_check(config, *format, workspace.as_deref())
+        }
         _ => serve(cli, config),
     };
     match result {
         Ok(status) => status,
         Err(error) => {
             tracing::error!("{error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn print_hash(cost: u32) -> ExitCode {
+    match hash_password(cost) {
+        Ok(hash) => print(format!("{hash}\n").as_bytes()),
+        Err(error) => {
+            drop(writeln!(std::io::stderr(), "error: {error}"));
             ExitCode::FAILURE
         }
     }
@@ -59,6 +73,16 @@ fn print_statistics(
 ) -> anyhow::Result<ExitCode> {
     let text = runtime()?.block_on(statistics(config, format, workspace))?;
     Ok(print(&text))
+}
+
+fn print_check(
+    config: Config,
+    format: CheckFormat,
+    workspace: Option<&str>,
+) -> anyhow::Result<ExitCode> {
+    let (report, is_well) = runtime()?.block_on(check(config, format, workspace))?;
+    let printed = print(&report);
+    Ok(if is_well { printed } else { ExitCode::FAILURE })
 }
 
 fn serve(cli: Cli, config: Config) -> anyhow::Result<ExitCode> {

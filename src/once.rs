@@ -1,13 +1,11 @@
 //! Reading a workspace a single time, for the command line.
 
-use std::collections::BTreeMap;
-
 use serde_json::Value as Json;
 use thiserror::Error;
 use tokio::time::Duration;
 
 use crate::cli::Format;
-use crate::config::{Config, WorkspaceConfig, Workspaces};
+use crate::config::{ChoiceError, Config};
 use crate::render::document::{self, Asked};
 use crate::render::{Exposition, Format as Text, Part};
 use crate::run::Running;
@@ -16,20 +14,9 @@ use crate::statistics::Own;
 /// Why nothing is printed.
 #[derive(Debug, Error)]
 pub enum OnceError {
-    /// There are several workspaces, and it was not said which is meant.
-    #[error("the configuration file has several workspaces; choose one with --workspace: {names}")]
-    Several {
-        /// Their names.
-        names: String,
-    },
-    /// There is no such workspace.
-    #[error("--workspace: the configuration has no workspace `{name}`; it has {names}")]
-    Unknown {
-        /// What was asked for.
-        name: String,
-        /// What there is.
-        names: String,
-    },
+    /// It is not clear which workspace is meant.
+    #[error(transparent)]
+    Choice(#[from] ChoiceError),
     /// Nothing could be read; why stands in the log.
     #[error("the workspace's database cannot be read")]
     Unreadable,
@@ -45,7 +32,7 @@ pub async fn statistics(
     name: Option<&str>,
 ) -> Result<Vec<u8>, OnceError> {
     let clock = config.clock;
-    let workspace = choose(config.workspaces, name)?;
+    let workspace = config.workspaces.choose(name)?;
     let running = Running::start(None, workspace, clock, Duration::ZERO);
     let snapshot = running.sampler.first(&running.config.collectors).await;
     let config = running.config.clone();
@@ -71,22 +58,6 @@ pub async fn statistics(
         }
         Format::Table => table(&document(document::Shape::Flat)),
     })
-}
-
-fn choose(workspaces: Workspaces, name: Option<&str>) -> Result<WorkspaceConfig, OnceError> {
-    let mut all = match (workspaces, name) {
-        (Workspaces::One(workspace), None) => return Ok(*workspace),
-        (Workspaces::One(_), Some(_)) => BTreeMap::new(),
-        (Workspaces::Named { workspaces, .. }, _) => workspaces,
-    };
-    let names = all.keys().cloned().collect::<Vec<_>>().join(", ");
-    match name {
-        None => Err(OnceError::Several { names }),
-        Some(name) => all.remove(name).ok_or_else(|| OnceError::Unknown {
-            name: name.to_owned(),
-            names,
-        }),
-    }
 }
 
 /// Each leaf of a document on a line of its own: its path, and its value as JSON.

@@ -13,7 +13,10 @@ pub use error::SourceError;
 use host::HostSource;
 pub use host::OwnSource;
 pub use license::{BadKey, LicenseSource, PublicKey};
-pub use mongo::{Mongo, MongoSettings, Part};
+pub use mongo::{
+    Connected, Index, Mongo, MongoSettings, NEEDS, Need, Part, Plan, Purpose, Query, Target,
+    Topology, role_reference,
+};
 
 use crate::statistics::{Collector, FailureKind, IndexCheck, PoolState, Reading, Snapshot};
 

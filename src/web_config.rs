@@ -27,7 +27,7 @@ use tokio_rustls::rustls::ServerConfig;
 
 pub use bucket::Bucket;
 pub use reload::Live;
-pub use users::{PasswordError, Users, hash_password};
+pub use users::Users;
 
 /// What the file says, ready for use.
 #[derive(Debug)]

@@ -4,12 +4,13 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Modules of the crate, and the other modules that each may import.
-const MAY_IMPORT: [(&str, &[&str]); 16] = [
+const MAY_IMPORT: [(&str, &[&str]); 18] = [
     ("statistics", &[]),
     ("secret", &[]),
     ("signals", &[]),
     ("listen", &[]),
     ("web_config", &[]),
+    ("password", &[]),
     ("clock", &["statistics"]),
     ("sources", &["clock", "secret", "statistics"]),
     ("sampler", &["clock", "sources", "statistics"]),
@@ -48,6 +49,10 @@ const MAY_IMPORT: [(&str, &[&str]); 16] = [
         ],
     ),
     ("once", &["cli", "config", "render", "run", "statistics"]),
+    (
+        "check",
+        &["cli", "clock", "config", "sources", "statistics"],
+    ),
     ("main", &[]),
 ];
 

@@ -11,11 +11,11 @@ use crate::support::{
     Exporter, PASSWORD, READER, client, eventually, exporter_of_reader, with_reader,
 };
 
-async fn start(options: Options) -> Mongod {
+pub async fn start(options: Options) -> Mongod {
     Mongod::start(&options).await.expect("mongod starts")
 }
 
-async fn fill(mongod: &Mongod, database: &str) {
+pub async fn fill(mongod: &Mongod, database: &str) {
     let database = client(&mongod.uri()).await.database(database);
     workspace::fill(&database, &Size::small(), DateTime::now())
         .await
@@ -45,6 +45,8 @@ async fn the_user_of_the_readme_suffices_for_every_collector() {
     .await;
     let engine = exporter.metrics().contains("storage_engine=\"wiredTiger\"");
     assert!(engine, "serverStatus is permitted");
+    let stranger = exporter.get("/api/v1/statistics?access_token=unknown");
+    assert_eq!(stranger.status, 401, "access tokens can be looked up");
     assert!(!exporter.log().contains("p@ss"), "{}", exporter.log());
 }
 

@@ -25,6 +25,13 @@ fn the_summary_of_statistics_has_every_section() {
 }
 
 #[test]
+fn the_role_allows_what_the_collectors_need() {
+    let role = format!("\n```js\n{}```\n", rocketchat_exporter::role_reference());
+    let marks = ("<!-- role: begin -->", "<!-- role: end -->");
+    assert_golden("README.md", Some(marks), &role);
+}
+
+#[test]
 fn the_configuration_table_has_every_flag() {
     let table = format!("\n{}", rocketchat_exporter::configuration_reference());
     let marks = (

@@ -1,6 +1,7 @@
 //! What is done instead of serving.
 
-use std::process::Output;
+use std::io::Write;
+use std::process::{Output, Stdio};
 
 use crate::support::{Exporter, Filled, complaint_of_strict_parser, uri_of};
 
@@ -65,5 +66,50 @@ fn the_manual_page_names_every_flag() {
     for flag in flags {
         let name = flag.split(['[', '=', ';', ',']).next().unwrap_or(flag);
         assert!(page.contains(&name.replace('-', "\\-")), "{name}");
+    }
+}
+
+/// The status, the output and the complaints of `hash-password` for a password that is piped in.
+fn hash(arguments: &[&str], password: &str) -> (Option<i32>, String, String) {
+    let mut process = Exporter::command()
+        .arg("hash-password")
+        .args(arguments)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the exporter runs");
+    let mut input = process.stdin.take().expect("standard input is a pipe");
+    input
+        .write_all(password.as_bytes())
+        .expect("it can be written");
+    drop(input);
+    let output = process.wait_with_output().expect("the exporter ends");
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("it is text");
+    (
+        output.status.code(),
+        text(output.stdout),
+        text(output.stderr),
+    )
+}
+
+#[test]
+fn a_password_is_hashed_without_the_end_of_its_line() {
+    let (status, printed, _) = hash(&["--cost=4"], "p@ss word\n");
+    assert_eq!(status, Some(0));
+    assert!(printed.starts_with("$2b$04$"), "{printed}");
+    let matches = bcrypt::verify("p@ss word", printed.trim_end());
+    assert!(matches.expect("it is a hash"));
+    let (_, printed, _) = hash(&[], "other");
+    assert!(printed.starts_with("$2b$10$"), "{printed}");
+}
+
+#[test]
+fn a_password_that_cannot_be_hashed_whole_is_refused() {
+    for (password, told) in [("\n", "empty"), ("x".repeat(73).as_str(), "72")] {
+        let (status, printed, complaint) = hash(&["--cost=4"], password);
+        assert_eq!(status, Some(1));
+        assert!(printed.is_empty());
+        assert!(complaint.contains(told), "{complaint}");
     }
 }

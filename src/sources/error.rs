@@ -69,7 +69,7 @@ impl From<mongodb::error::Error> for SourceError {
                 (
                     FailureKind::Unauthenticated,
                     format!(
-                        "MongoDB no longer knows the user: {}; check that the user still exists",
+                        "MongoDB does not know who asks: {}; name a user in the connection string, and check that the user still exists",
                         command.message
                     ),
                 )

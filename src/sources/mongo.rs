@@ -13,16 +13,20 @@ mod connections;
 mod contacts;
 mod convert;
 mod counts;
+mod explain;
 mod federation;
 mod filter;
 mod history;
 mod indexes;
+mod inspect;
 mod instances;
 mod license;
 mod marks;
 mod messages;
 mod pool;
 mod presence;
+mod privileges;
+mod recorder;
 mod rooms;
 mod server;
 mod sessions;
@@ -31,6 +35,7 @@ mod stored;
 mod users;
 mod workspace;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::TryStreamExt;
@@ -46,8 +51,12 @@ pub use api_settings::ApiSettings;
 use api_settings::KnownApiSettings;
 pub use connection::MongoSettings;
 use connection::{ClientNumber, Connection};
+pub use explain::Plan;
 pub use history::Part;
 use indexes::{Access, KnownIndexes};
+pub use inspect::{Connected, Index, Query, Target, Topology};
+pub use privileges::{NEEDS, Need, Purpose, role_reference};
+use recorder::Recorder;
 
 use super::{LicenseSource, Read, SourceError};
 use crate::clock::Clock;
@@ -91,9 +100,19 @@ impl Mongo {
         timezone: TimeZone,
         license: LicenseSource,
     ) -> Self {
+        Self::with(settings, clock, timezone, license, None)
+    }
+
+    fn with(
+        settings: MongoSettings,
+        clock: Clock,
+        timezone: TimeZone,
+        license: LicenseSource,
+        recorder: Option<Arc<Recorder>>,
+    ) -> Self {
         Self {
             query_timeout: settings.query_timeout,
-            connection: Connection::new(settings),
+            connection: Connection::new(settings, recorder),
             indexes: KnownIndexes::default(),
             api_settings: KnownApiSettings::default(),
             clock,

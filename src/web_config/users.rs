@@ -11,39 +11,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use bcrypt::HashParts;
 use sha2::{Digest, Sha256};
-use thiserror::Error;
 use tokio::sync::Semaphore;
-
-/// How slow the hashes of [`hash_password`] are: some 50 ms.
-const COST: u32 = 10;
 
 /// Outcomes of each kind that are remembered.
 const MOST_REMEMBERED: usize = 100;
 
 /// Compares a password with a hash. Tests count the calls.
 type Compare = dyn Fn(&str, &str) -> bool + Send + Sync;
-
-/// Nothing can be hashed.
-#[derive(Debug, Error)]
-pub enum PasswordError {
-    /// bcrypt takes only so much.
-    #[error("the password is longer than 71 bytes, which is all that bcrypt takes")]
-    TooLong,
-    /// The system gave no random numbers.
-    #[error("the password cannot be hashed: {0}")]
-    Failed(bcrypt::BcryptError),
-}
-
-/// A hash for `basic_auth_users`.
-///
-/// # Errors
-/// When the password is too long, or the system gives no random numbers.
-pub fn hash_password(password: &str) -> Result<String, PasswordError> {
-    bcrypt::non_truncating_hash(password, COST).map_err(|error| match error {
-        bcrypt::BcryptError::Truncation(_) => PasswordError::TooLong,
-        error => PasswordError::Failed(error),
-    })
-}
 
 /// Who may ask.
 #[derive(Default)]
@@ -286,17 +260,5 @@ mod tests {
         assert_eq!(remembered.outcome(&key(1)), None);
         assert_eq!(remembered.outcome(&key(2)), Some(false));
         assert_eq!(remembered.wrong.len(), MOST_REMEMBERED);
-    }
-
-    #[test]
-    fn a_made_hash_is_one_that_the_file_takes() {
-        let hash = hash_password("secret").expect("it can be hashed");
-        assert!(hash.starts_with("$2b$10$"), "{hash}");
-        assert!(bcrypt::verify("secret", &hash).expect("it is bcrypt's"));
-        assert!(Users::new(BTreeMap::from([("me".to_owned(), hash)])).is_ok());
-        assert!(matches!(
-            hash_password(&"x".repeat(72)),
-            Err(PasswordError::TooLong)
-        ));
     }
 }

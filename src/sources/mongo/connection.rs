@@ -10,12 +10,13 @@ use mongodb::{Client, Database};
 use tokio::sync::Mutex;
 
 use super::pool::Pool;
+use super::recorder::Recorder;
 use crate::secret::Secret;
 use crate::sources::SourceError;
 use crate::statistics::{FailureKind, PoolState};
 
 /// Collections that every Rocket.Chat database has.
-const TELLING_COLLECTIONS: [&str; 3] = ["rocketchat_settings", "rocketchat_room", "users"];
+pub const TELLING_COLLECTIONS: [&str; 3] = ["rocketchat_settings", "rocketchat_room", "users"];
 
 /// How to reach the workspace's database.
 #[derive(Debug, Clone, PartialEq)]
@@ -37,6 +38,8 @@ pub struct MongoSettings {
 pub struct Connection {
     settings: MongoSettings,
     pool: Arc<Pool>,
+    /// What notes each command; `None` unless somebody wants to see them, because it copies every answer.
+    recorder: Option<Arc<Recorder>>,
     known: Mutex<Known>,
 }
 
@@ -51,10 +54,11 @@ struct Known {
 }
 
 impl Connection {
-    pub fn new(settings: MongoSettings) -> Self {
+    pub fn new(settings: MongoSettings, recorder: Option<Arc<Recorder>>) -> Self {
         Self {
             settings,
             pool: Arc::default(),
+            recorder,
             known: Mutex::default(),
         }
     }
@@ -87,6 +91,16 @@ impl Connection {
         self.pool.state()
     }
 
+    /// What noted the commands.
+    pub fn recorder(&self) -> Option<&Recorder> {
+        self.recorder.as_deref()
+    }
+
+    /// A failure whose message quotes no part of the user's name and password.
+    pub fn without_secrets(&self, error: &SourceError) -> SourceError {
+        SourceError::new(error.kind, self.settings.uri.redact(&error.message))
+    }
+
     /// Where a command is sent that is not sent by a collection's own method.
     #[expect(
         clippy::unused_self,
@@ -113,10 +127,7 @@ impl Connection {
         let settings = &self.settings;
         let mut options = ClientOptions::parse(settings.uri.reveal())
             .await
-            .map_err(|error| {
-                let error = SourceError::from(error);
-                SourceError::new(error.kind, settings.uri.redact(&error.message))
-            })?;
+            .map_err(|error| self.without_secrets(&error.into()))?;
         options.app_name = Some("rocketchat-exporter".to_owned());
         options.max_pool_size = Some(settings.max_connections);
         options.min_pool_size = Some(0);
@@ -126,6 +137,11 @@ impl Connection {
         options.server_monitoring_mode = Some(ServerMonitoringMode::Poll);
         let pool = Arc::clone(&self.pool);
         options.cmap_event_handler = Some(EventHandler::callback(move |event| pool.note(&event)));
+        if let Some(recorder) = &self.recorder {
+            let recorder = Arc::clone(recorder);
+            let note = move |event| recorder.note(event);
+            options.command_event_handler = Some(EventHandler::callback(note));
+        }
         options
             .selection_criteria
             .get_or_insert_with(|| self.preference());

@@ -1,0 +1,272 @@
+//! What a user of the database must be allowed to, collection by collection. The role that the README tells to create
+//! is made of this table.
+
+use crate::statistics::Collector;
+
+/// What a privilege is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    /// A collector, which fails without it.
+    Reading(Collector),
+    /// A collector, which needs it only when the license grants a module.
+    Licensed(Collector, &'static str),
+    /// A collector, which has less to tell without it.
+    Detail(Collector),
+    /// Logging in to the API and asking it.
+    Api,
+}
+
+use Purpose::{Api, Detail, Licensed, Reading};
+
+/// A privilege: what it is on, what it lets do, and what for.
+#[derive(Debug)]
+pub struct Need {
+    /// The collection; `None` for the server.
+    pub collection: Option<&'static str>,
+    /// The action.
+    pub action: &'static str,
+    /// Who needs it.
+    pub purposes: &'static [Purpose],
+}
+
+const LIVECHAT: &str = "livechat-enterprise";
+
+const fn find(collection: &'static str, purposes: &'static [Purpose]) -> Need {
+    Need {
+        collection: Some(collection),
+        action: "find",
+        purposes,
+    }
+}
+
+const fn list_indexes(collection: &'static str, purposes: &'static [Purpose]) -> Need {
+    Need {
+        collection: Some(collection),
+        action: "listIndexes",
+        purposes,
+    }
+}
+
+/// Everything, in the order of the collections' names.
+pub const NEEDS: &[Need] = &[
+    find(
+        "instances",
+        &[
+            Reading(Collector::Instances),
+            Reading(Collector::Connections),
+        ],
+    ),
+    find("migrations", &[Reading(Collector::Workspace)]),
+    find(
+        "rocketchat_abac_attributes",
+        &[Licensed(Collector::Administration, "abac")],
+    ),
+    find(
+        "rocketchat_analytics",
+        &[Reading(Collector::Administration)],
+    ),
+    find("rocketchat_apps", &[Reading(Collector::Apps)]),
+    find(
+        "rocketchat_canned_response",
+        &[Licensed(Collector::Omnichannel, LIVECHAT)],
+    ),
+    find(
+        "rocketchat_email_inbox",
+        &[Reading(Collector::Administration)],
+    ),
+    find(
+        "rocketchat_federation_servers",
+        &[Reading(Collector::Federation)],
+    ),
+    find(
+        "rocketchat_freeswitch_calls",
+        &[Licensed(Collector::Calls, LIVECHAT)],
+    ),
+    find(
+        "rocketchat_integrations",
+        &[Reading(Collector::Integrations)],
+    ),
+    find("rocketchat_invites", &[Reading(Collector::Administration)]),
+    find(
+        "rocketchat_livechat_business_hours",
+        &[Reading(Collector::Omnichannel)],
+    ),
+    find(
+        "rocketchat_livechat_contact",
+        &[Reading(Collector::Contacts)],
+    ),
+    find(
+        "rocketchat_livechat_custom_field",
+        &[Reading(Collector::Omnichannel)],
+    ),
+    find(
+        "rocketchat_livechat_department",
+        &[Reading(Collector::Omnichannel)],
+    ),
+    find(
+        "rocketchat_livechat_inquiry",
+        &[Reading(Collector::Omnichannel)],
+    ),
+    find(
+        "rocketchat_livechat_priority",
+        &[Licensed(Collector::Omnichannel, LIVECHAT)],
+    ),
+    find(
+        "rocketchat_livechat_tag",
+        &[Licensed(Collector::Omnichannel, LIVECHAT)],
+    ),
+    find(
+        "rocketchat_livechat_trigger",
+        &[Reading(Collector::Omnichannel)],
+    ),
+    find(
+        "rocketchat_livechat_visitor",
+        &[Reading(Collector::Omnichannel)],
+    ),
+    find(
+        "rocketchat_matrix_bridged_rooms",
+        &[Reading(Collector::Federation)],
+    ),
+    find(
+        "rocketchat_message",
+        &[
+            Reading(Collector::Activity),
+            Reading(Collector::Messages),
+            Reading(Collector::Marks),
+        ],
+    ),
+    list_indexes(
+        "rocketchat_message",
+        &[
+            Reading(Collector::Activity),
+            Reading(Collector::Messages),
+            Reading(Collector::Marks),
+        ],
+    ),
+    find("rocketchat_notification_queue", &[Reading(Collector::Push)]),
+    find("rocketchat_oauth_access_tokens", &[Api]),
+    list_indexes("rocketchat_oauth_access_tokens", &[Api]),
+    find(
+        "rocketchat_omnichannel_service_level_agreements",
+        &[Licensed(Collector::Omnichannel, LIVECHAT)],
+    ),
+    find("rocketchat_permissions", &[Api]),
+    find("rocketchat_roles", &[Reading(Collector::Administration)]),
+    find(
+        "rocketchat_room",
+        &[
+            Reading(Collector::Omnichannel),
+            Reading(Collector::Federation),
+            Reading(Collector::Rooms),
+            Reading(Collector::Contacts),
+        ],
+    ),
+    list_indexes(
+        "rocketchat_room",
+        &[
+            Reading(Collector::Omnichannel),
+            Reading(Collector::Federation),
+        ],
+    ),
+    find("rocketchat_sessions", &[Reading(Collector::Sessions)]),
+    find(
+        "rocketchat_settings",
+        &[
+            Reading(Collector::Workspace),
+            Reading(Collector::License),
+            Reading(Collector::Settings),
+            Reading(Collector::Federation),
+            Api,
+        ],
+    ),
+    find("rocketchat_statistics", &[Reading(Collector::Stored), Api]),
+    list_indexes("rocketchat_statistics", &[Reading(Collector::Stored)]),
+    find("rocketchat_subscription", &[Reading(Collector::Activity)]),
+    list_indexes("rocketchat_subscription", &[Reading(Collector::Activity)]),
+    find("rocketchat_team", &[Reading(Collector::Administration)]),
+    find("rocketchat_uploads", &[Reading(Collector::Uploads)]),
+    find("rocketchat_video_conference", &[Reading(Collector::Calls)]),
+    list_indexes("rocketchat_video_conference", &[Reading(Collector::Calls)]),
+    find(
+        "users",
+        &[
+            Reading(Collector::Presence),
+            Reading(Collector::Activity),
+            Reading(Collector::Connections),
+            Reading(Collector::Omnichannel),
+            Reading(Collector::Users),
+            Api,
+        ],
+    ),
+    list_indexes(
+        "users",
+        &[
+            Reading(Collector::Presence),
+            Reading(Collector::Activity),
+            Reading(Collector::Omnichannel),
+            Reading(Collector::Users),
+        ],
+    ),
+    find("usersSessions", &[Reading(Collector::Connections)]),
+    Need {
+        collection: None,
+        action: "serverStatus",
+        purposes: &[Detail(Collector::Server)],
+    },
+];
+
+impl Need {
+    /// What needs it, of what is enabled and licensed; the API always is.
+    pub fn needed_by(
+        &self,
+        is_enabled: impl Fn(Collector) -> bool,
+        is_licensed: impl Fn(&str) -> bool,
+    ) -> Vec<Purpose> {
+        let applies = |purpose: &&Purpose| match purpose {
+            Reading(collector) | Detail(collector) => is_enabled(*collector),
+            Licensed(collector, module) => is_enabled(*collector) && is_licensed(module),
+            Api => true,
+        };
+        self.purposes.iter().filter(applies).copied().collect()
+    }
+}
+
+impl Purpose {
+    /// Whether something that is enabled fails without the privilege.
+    pub fn is_vital(self) -> bool {
+        matches!(self, Reading(_) | Licensed(..))
+    }
+
+    /// Its name in a report.
+    pub fn name(self) -> &'static str {
+        match self {
+            Reading(collector) | Licensed(collector, _) | Detail(collector) => collector.name(),
+            Api => "the API",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn collections_stand_in_their_order_and_each_action_once() {
+        let keys: Vec<_> = NEEDS
+            .iter()
+            .map(|need| (need.collection.is_none(), need.collection, need.action))
+            .collect();
+        assert!(keys.is_sorted() && keys.windows(2).all(|pair| pair[0] != pair[1]));
+    }
+
+    #[test]
+    fn every_collector_that_asks_the_database_needs_something() {
+        for collector in Collector::ALL.into_iter().filter(|it| it.asks_database()) {
+            let is_needed = NEEDS.iter().any(|need| {
+                let purposes = need.needed_by(|it| it == collector, |_| false);
+                purposes.iter().any(|it| it.name() == collector.name())
+            });
+            assert!(is_needed, "{}", collector.name());
+        }
+    }
+}
