@@ -1,0 +1,152 @@
+//! What nobody may see, after each kind of failure and at every level of the log: the password, as it is and encoded,
+//! and the tokens that requests carry.
+
+use std::fs;
+use std::process::Command;
+
+use crate::support::{Exporter, Filled, PASSWORD, READER, eventually, uri_of, with_reader};
+
+/// The password as a connection string has it.
+const ENCODED: &str = "p%40ss%2Fw%3Ard%2541%23%3F";
+
+const TOKEN: &str = "a-token-of-somebody";
+
+/// Everything that an exporter shows of itself.
+fn everything(exporter: &Exporter) -> String {
+    let mut shown = vec![exporter.log()];
+    for path in [
+        "/",
+        "/metrics",
+        "/sd",
+        "/-/ready",
+        "/api/info",
+        "/api/v1/statistics",
+        "/api/v1/statistics?access_token=a-token-of-somebody",
+        "/statistics.json",
+        "/nowhere?access_token=a-token-of-somebody",
+    ] {
+        let headers = [("X-User-Id", "somebody"), ("X-Auth-Token", TOKEN)];
+        let answer = exporter.request("GET", path, &headers);
+        shown.push(format!("{:?}\n{}", answer.headers, answer.text()));
+    }
+    shown.push(exporter.request("POST", "/-/reload", &[]).text());
+    let arguments = fs::read(format!("/proc/{}/cmdline", exporter.pid()));
+    let arguments = arguments.expect("the process is there");
+    shown.push(String::from_utf8_lossy(&arguments).into_owned());
+    shown.push(exporter.log());
+    shown.join("\n")
+}
+
+fn assert_hidden(shown: &str) {
+    for secret in [
+        PASSWORD,
+        ENCODED,
+        &format!("{READER}:"),
+        TOKEN,
+        "p@ss",
+        "p%40ss",
+    ] {
+        let place = shown.find(secret);
+        let around = place.map(|it| &shown[it.saturating_sub(300)..(it + 100).min(shown.len())]);
+        assert!(place.is_none(), "{secret} is shown: {around:?}");
+    }
+}
+
+fn prepare(command: &mut Command, uri: &str) {
+    command
+        .env("ROCKETCHAT_EXPORTER_MONGODB_URI", uri)
+        .env("ROCKETCHAT_EXPORTER_MONGODB_CONNECT_TIMEOUT", "500ms")
+        .env("ROCKETCHAT_EXPORTER_LOG_LEVEL", "debug");
+}
+
+/// Waits until something was tried.
+async fn tried(exporter: &Exporter) {
+    eventually("the database was tried", || {
+        let metrics = exporter.metrics();
+        metrics
+            .contains("rocketchat_exporter_collector_readings_total{collector=\"users\"}")
+            .then_some(())
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_failure_to_connect_shows_a_secret() {
+    let mongod = with_reader().await;
+    let at = |user: &str, password: &str, host: &str, options: &str| {
+        format!("mongodb://{user}:{password}@{host}/?authSource=admin{options}")
+    };
+    let port = mongod.port();
+    let here = format!("127.0.0.1:{port}");
+    let uris = [
+        // It works; the password is wrong; nobody of this name; nothing listens; no such name; no encryption there.
+        at(READER, ENCODED, &here, ""),
+        at("admin", ENCODED, &here, ""),
+        at("nobody", ENCODED, &here, ""),
+        at(READER, ENCODED, "127.0.0.1:9", ""),
+        at(READER, ENCODED, "no-such-host.invalid", ""),
+        at(READER, ENCODED, &here, "&tls=true"),
+        at(READER, ENCODED, &here, "&replicaSet=another"),
+        at(READER, ENCODED, &here, "&authMechanism=SCRAM-SHA-1"),
+    ];
+    let looks = uris.map(|uri| {
+        tokio::spawn(async move {
+            let mut command = Exporter::command();
+            prepare(&mut command, &uri);
+            let exporter = Exporter::spawn(&mut command);
+            tried(&exporter).await;
+            tokio::task::block_in_place(|| assert_hidden(&everything(&exporter)));
+        })
+    });
+    for look in looks {
+        look.await.expect("nothing is shown");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_sub_command_shows_a_secret() {
+    let mongod = with_reader().await;
+    for (user, port) in [
+        (READER, mongod.port()),
+        ("admin", mongod.port()),
+        (READER, 9),
+    ] {
+        let uri = format!("mongodb://{user}:{ENCODED}@127.0.0.1:{port}/?authSource=admin");
+        for task in [
+            &["statistics"][..],
+            &["check"],
+            &["check", "--format=json"],
+            &["--config.check"],
+        ] {
+            let mut command = Exporter::command();
+            prepare(&mut command, &uri);
+            let output = command.args(task).output().expect("the exporter runs");
+            let said = [output.stdout, output.stderr].concat();
+            assert_hidden(&String::from_utf8_lossy(&said));
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_failure_while_it_runs_shows_a_token_or_the_password() {
+    let filled = Filled::new().await;
+    let folder = tempfile::tempdir().expect("a folder can be made");
+    let uri_file = folder.path().join("uri");
+    fs::write(&uri_file, uri_of(&filled.database)).expect("the file can be written");
+    let mut command = Exporter::command();
+    command
+        .env("ROCKETCHAT_EXPORTER_LOG_LEVEL", "debug")
+        .arg(format!("--mongodb.uri-file={}", uri_file.display()));
+    let exporter = Exporter::spawn(&mut command);
+    tried(&exporter).await;
+    // Connection strings that cannot be used, read again while it runs.
+    for uri in [
+        format!("mongodb://{READER}:{PASSWORD}@db.example/"),
+        format!("mongodb://{READER}:{ENCODED}@db.example/?authMechanism=wrong"),
+        format!("mongodb://{READER}:{ENCODED}@/"),
+        format!("postgres://{READER}:{ENCODED}@db.example/"),
+    ] {
+        fs::write(&uri_file, uri).expect("the file can be written");
+        assert_hidden(&everything(&exporter));
+    }
+}
