@@ -67,6 +67,8 @@ pub struct WorkspaceConfig {
     pub shape: Shape,
     /// The version that it imitates, when it is not found out.
     pub version: Option<Version>,
+    /// Whether lists take `query` and `fields` whatever the version.
+    pub takes_unsafe_parameters: bool,
     /// The workspace's time zone.
     pub timezone: TimeZone,
     /// What is known about the workspace's license.
@@ -326,6 +328,9 @@ fn workspace(
         },
         shape: statistics.shape.unwrap_or(ShapeArgument::Nested).into(),
         version: rocketchat.version,
+        takes_unsafe_parameters: rocketchat
+            .allow_unsafe_query_and_fields_api_params
+            .unwrap_or(false),
         timezone,
         license: LicenseSource {
             configured: grants(&rocketchat.license_modules.unwrap_or_default()),

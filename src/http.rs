@@ -79,6 +79,8 @@ pub enum Credentials<'a> {
 /// Somebody who is logged in.
 #[derive(Debug, Clone, Copy)]
 pub struct Login {
+    /// Whether they have a user name.
+    pub has_username: bool,
     /// Whether they have the permission `view-statistics`.
     pub may_view_statistics: bool,
     /// Whether they have the permission `api-bypass-rate-limit`.
@@ -173,6 +175,8 @@ pub struct Workspace {
     pub names: Names,
     /// How the statistics document is wrapped unless the request says otherwise.
     pub shape: Shape,
+    /// Whether lists take `query` and `fields` from versions that ignore them unless told otherwise.
+    pub takes_unsafe_parameters: bool,
     /// The workspace's time zone.
     pub timezone: TimeZone,
     /// Who called what how often.

@@ -206,7 +206,8 @@ pub struct CollectionOptions {
 pub struct RocketchatOptions {
     /// Version of Rocket.Chat that the statistics document imitates.
     ///
-    /// [default: the one that the newest stored document names]
+    /// [default: the one that the newest stored document names, or the first that has the database's migrations where
+    /// that is later or there is no document]
     #[arg(
         long = "rocketchat.version",
         env = "ROCKETCHAT_EXPORTER_ROCKETCHAT_VERSION",
@@ -215,6 +216,22 @@ pub struct RocketchatOptions {
     )]
     #[serde(deserialize_with = "written_version")]
     pub version: Option<Version>,
+
+    /// Take `query` and `fields` for the list of stored statistics from 7.0 on too, as Rocket.Chat does with
+    /// ALLOW_UNSAFE_QUERY_AND_FIELDS_API_PARAMS; earlier versions always take them.
+    ///
+    /// [default: false]
+    #[arg(
+        long = "rocketchat.allow-unsafe-query-and-fields-api-params",
+        env = "ROCKETCHAT_EXPORTER_ROCKETCHAT_ALLOW_UNSAFE_QUERY_AND_FIELDS_API_PARAMS",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "true",
+        value_name = "BOOL",
+        hide_possible_values = true,
+        value_parser = BoolishValueParser::new()
+    )]
+    pub allow_unsafe_query_and_fields_api_params: Option<bool>,
 
     /// Time zone of the Rocket.Chat server, such as `America/Sao_Paulo`: its days are those of the session statistics.
     ///
@@ -349,6 +366,9 @@ impl RocketchatOptions {
     fn over(self, lower: Self) -> Self {
         Self {
             version: self.version.or(lower.version),
+            allow_unsafe_query_and_fields_api_params: self
+                .allow_unsafe_query_and_fields_api_params
+                .or(lower.allow_unsafe_query_and_fields_api_params),
             timezone: self.timezone.or(lower.timezone),
             license_modules: self.license_modules.or(lower.license_modules),
             license_public_key_file: self

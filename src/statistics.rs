@@ -22,6 +22,7 @@ mod integrations;
 mod license;
 mod marks;
 mod messages;
+mod migrations;
 mod omnichannel;
 mod own;
 mod presence;
@@ -41,7 +42,7 @@ mod workspace;
 
 use std::borrow::Cow;
 
-pub use activity::Activity;
+pub use activity::{Activity, Newest};
 pub use administration::Administration;
 pub use apps::Apps;
 pub use calls::{CONFERENCES, Calls, VoiceCalls};
@@ -66,16 +67,18 @@ pub use push::Push;
 pub use readings::READINGS;
 pub use rooms::{ROOM_FEATURES, RoomFeature, RoomGroup, RoomKind, Rooms};
 pub use server::Server;
-pub use sessions::{Day, DeviceSessions, OsSessions, PeriodSessions, Sessions, UserSessions};
+pub use sessions::{
+    Day, DeviceSessions, EarlySessions, OsSessions, PeriodSessions, Sessions, UserSessions,
+};
 pub use settings::{Setting, Settings, ids as setting_ids};
 pub use snapshot::{
     Collector, FailureKind, IndexCheck, Outcome, PoolState, Reading, Snapshot, Tier,
 };
 pub use stored::Stored;
 pub use uploads::Uploads;
-pub use users::{AccountKind, AccountState, Accounts, LOGIN_SERVICES, Users};
+pub use users::{AccountKind, AccountState, Accounts, CustomOauth, LOGIN_SERVICES, Users};
 pub use value::{Timestamp, Value};
-pub use version::{Version, Versions};
+pub use version::{Version, Versions, running_version};
 pub use workspace::{Migration, Workspace};
 
 /// Every section, in the order in which the reference and `/metrics` show them.
@@ -184,6 +187,8 @@ pub enum Origin<T> {
     Keyed(fn(&T, &str) -> Option<Value>, &'static str),
     /// Known to Rocket.Chat's process only: taken from the newest stored document.
     Stored,
+    /// The same, but the document has no such key unless it is true.
+    StoredIfTrue,
     /// A secret or somebody's personal data: never shown.
     Withheld,
 }
@@ -255,6 +260,8 @@ pub enum Answer {
     Unknown,
     /// The stored document decides.
     Stored,
+    /// The stored document decides, but there is no such key unless it is true.
+    StoredIfTrue,
 }
 
 /// A section as the renderers see it: its tables, whatever its type.
@@ -317,7 +324,7 @@ impl<T> Field<T> {
             path: self.path,
             versions: self.versions,
             meaning: self.meaning,
-            stored: matches!(self.origin, Origin::Stored),
+            stored: matches!(self.origin, Origin::Stored | Origin::StoredIfTrue),
             withheld: matches!(self.origin, Origin::Withheld),
             key: match self.origin {
                 Origin::Keyed(_, key) => Some(key),
@@ -369,6 +376,7 @@ impl<T: Sync> Section for Table<T> {
             }
             let answer = match (&field.origin, section) {
                 (Origin::Stored, _) => Answer::Stored,
+                (Origin::StoredIfTrue, _) => Answer::StoredIfTrue,
                 (Origin::Withheld, _) => Answer::Fresh(None),
                 (Origin::Fresh(read), Some(section)) => Answer::Fresh(read(section)),
                 (Origin::FreshElseStored(read), Some(section)) => {

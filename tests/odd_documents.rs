@@ -3,6 +3,7 @@
 use mongodb::bson::{Bson, DateTime, Decimal128, Document, doc};
 
 use crate::support::{Exporter, eventually, exporter_on, fresh_database, uri_of};
+use crate::wrong_types::values;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn counters_that_are_no_numbers_add_nothing_and_are_counted() {
@@ -218,4 +219,183 @@ async fn threads_are_messages_with_a_count_of_replies_of_whatever_type() {
     })
     .await;
     assert!((threads - 6.0).abs() < f64::EPSILON, "{threads}");
+}
+
+/// Collections, and the fields of theirs that anything is read from.
+const FIELDS: [(&str, &[&str]); 27] = [
+    (
+        "users",
+        &[
+            "type",
+            "active",
+            "roles",
+            "isRemote",
+            "federated",
+            "status",
+            "statusConnection",
+            "statusLivechat",
+            "language",
+            "lastLogin",
+            "extension",
+            "services",
+        ],
+    ),
+    (
+        "rocketchat_room",
+        &[
+            "t",
+            "prid",
+            "msgs",
+            "open",
+            "source",
+            "v",
+            "ts",
+            "teamId",
+            "teamMain",
+            "broadcast",
+            "encrypted",
+            "federated",
+            "usersCount",
+            "streamingOptions",
+            "abacAttributes",
+            "archived",
+        ],
+    ),
+    (
+        "rocketchat_message",
+        &["t", "ts", "tcount", "pinned", "starred", "rid", "_hidden"],
+    ),
+    (
+        "rocketchat_sessions",
+        &[
+            "type",
+            "year",
+            "month",
+            "day",
+            "userId",
+            "mostImportantRole",
+            "sessions",
+            "time",
+            "devices",
+        ],
+    ),
+    (
+        "rocketchat_settings",
+        &[
+            "value",
+            "packageValue",
+            "invalidValue",
+            "enterprise",
+            "modules",
+            "createdAt",
+        ],
+    ),
+    (
+        "rocketchat_statistics",
+        &[
+            "createdAt",
+            "version",
+            "dailyPeakConnections",
+            "apps",
+            "settings",
+            "wizard",
+        ],
+    ),
+    ("migrations", &["version", "locked", "lockedAt"]),
+    (
+        "instances",
+        &["pid", "_createdAt", "_updatedAt", "extraInformation"],
+    ),
+    ("usersSessions", &["connections"]),
+    ("rocketchat_subscription", &["ls"]),
+    ("rocketchat_uploads", &["size"]),
+    ("rocketchat_apps", &["status", "installationSource"]),
+    (
+        "rocketchat_integrations",
+        &["type", "enabled", "scriptEnabled"],
+    ),
+    ("rocketchat_roles", &["scope", "protected"]),
+    ("rocketchat_invites", &["uses"]),
+    ("rocketchat_analytics", &["type", "count"]),
+    ("rocketchat_permissions", &["roles"]),
+    ("rocketchat_livechat_department", &["type", "archived"]),
+    ("rocketchat_livechat_custom_field", &["public"]),
+    ("rocketchat_livechat_inquiry", &["status", "ts"]),
+    (
+        "rocketchat_livechat_contact",
+        &["channels", "unknown", "conflictingFields"],
+    ),
+    ("rocketchat_video_conference", &["type", "status"]),
+    (
+        "rocketchat_freeswitch_calls",
+        &["direction", "startedAt", "duration"],
+    ),
+    ("rocketchat_matrix_bridged_rooms", &["fromServer"]),
+    ("rocketchat_abac_attributes", &["values"]),
+    ("rocketchat_federation_peers", &["isRemote", "active"]),
+    (
+        "rocketchat_oauth_access_tokens",
+        &["accessToken", "userId", "expires"],
+    ),
+];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_type_of_any_field_fails_a_collector_or_the_document() {
+    let mut collections: Vec<(&str, Vec<Document>)> = FIELDS
+        .into_iter()
+        .map(|(collection, fields)| {
+            let odd = fields.iter().flat_map(|field| {
+                let values = values().into_iter();
+                values.map(|value| doc! { *field: value })
+            });
+            (collection, odd.collect())
+        })
+        .collect();
+    // What stands behind fixed ids, odd as well.
+    for (collection, id) in [
+        ("migrations", "control"),
+        ("rocketchat_settings", "uniqueID"),
+    ] {
+        let odd = doc! { "_id": id, "version": [1], "lockedAt": "x", "value": {}, "createdAt": [], "modules": 1 };
+        collections.push((collection, vec![odd]));
+    }
+    let database = fresh_database().await;
+    for (collection, documents) in collections {
+        let collection = database.collection(collection);
+        let inserted = collection.insert_many(documents).await;
+        inserted.expect("the documents can be inserted");
+    }
+    let users = database.collection("users");
+    let admin = doc! {
+        "_id": "admin", "username": "admin", "active": true, "roles": ["admin"],
+        // SHA-256 of `token`, in base64.
+        "services": { "resume": { "loginTokens": [{ "hashedToken": "PEaenWxYddN6Q/NT1PiOYfz4EsZu7jRXRlpAsNpBU+A=" }] } },
+    };
+    users
+        .insert_one(admin)
+        .await
+        .expect("the admin can be inserted");
+    let permission = doc! { "_id": "view-statistics", "roles": ["admin"] };
+    let permissions = database.collection("rocketchat_permissions");
+    let inserted = permissions.insert_one(permission).await;
+    inserted.expect("the permission can be inserted");
+    for version in [
+        "0.61.0", "1.0.0", "1.3.0", "3.4.0", "3.17.0", "7.7.0", "8.3.0",
+    ] {
+        let version = format!("--rocketchat.version={version}");
+        let arguments = [version.as_str(), "--rocketchat.license-modules=*"];
+        let exporter = Exporter::on(&uri_of(&database), &arguments);
+        eventually("all collectors succeed", || {
+            exporter.all_collectors_succeeded().then_some(())
+        })
+        .await;
+        let headers = [("X-User-Id", "admin"), ("X-Auth-Token", "token")];
+        for path in [
+            "/api/v1/statistics?refresh=true",
+            "/api/v1/statistics.list?count=0",
+        ] {
+            let answer = exporter.request("GET", path, &headers);
+            assert_eq!(answer.status, 200, "{version} {path}: {}", answer.text());
+        }
+    }
 }

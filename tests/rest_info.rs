@@ -21,10 +21,15 @@ async fn everybody_is_told_the_version_and_an_admin_a_little_more() {
         .await
         .expect("a document can be stored");
     let workspace = filled.start(&[]).await;
-    let version = json!({ "version": "7.7.1-rc.0", "success": true });
-    assert_eq!(workspace.exporter.get("/api/info").json(), version);
-    assert_eq!(workspace.exporter.get("/api/info?").json(), version);
-    let info = json!({ "info": { "version": "7.7.1-rc.0" }, "success": true });
+    let version = |version: &str| json!({ "version": version, "success": true });
+    assert_eq!(
+        workspace.exporter.get("/api/info").json(),
+        version("7.7"),
+        "strangers need not know which of its faults are mended"
+    );
+    assert_eq!(workspace.exporter.get("/api/info?").json(), version("7.7"));
+    assert_eq!(workspace.get("/api/info").json(), version("7.7.1-rc.0"));
+    let info = json!({ "info": { "version": "7.7" }, "success": true });
     assert_eq!(workspace.exporter.get("/api/v1/info").json(), info);
     let plain = workspace.get_as(&workspace.credentials.plain, "/api/v1/info");
     assert_eq!(plain.json(), info);

@@ -161,3 +161,19 @@ async fn a_guest_may_see_nothing_while_a_license_is_valid() {
         }
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_account_without_a_user_name_is_refused_from_8_0_on() {
+    for (version, status) in [("7.7.1", 200), ("8.0.0", 401)] {
+        let version = format!("--rocketchat.version={version}");
+        let workspace = Workspace::start(&[&version]).await;
+        assert_eq!(workspace.get(PATH).status, 200, "{version}");
+        let admin = doc! { "_id": &workspace.credentials.admin.user_id };
+        workspace
+            .collection("users")
+            .update_one(admin, doc! { "$unset": { "username": "" } })
+            .await
+            .expect("the name can be taken away");
+        assert_eq!(workspace.get(PATH).status, status, "{version}");
+    }
+}

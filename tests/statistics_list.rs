@@ -15,6 +15,10 @@ fn with(parameters: &[(&str, &str)]) -> String {
 
 /// A workspace whose history is three small documents, not in the order of their dates, with its version.
 async fn with_history(version: &str) -> Workspace {
+    with_history_and(version, &[]).await
+}
+
+async fn with_history_and(version: &str, arguments: &[&str]) -> Workspace {
     let filled = Filled::new().await;
     let history = filled.collection("rocketchat_statistics");
     history
@@ -40,8 +44,9 @@ async fn with_history(version: &str) -> Workspace {
         ])
         .await
         .expect("the history can be written");
+    let version = format!("--rocketchat.version={version}");
     filled
-        .start(&[&format!("--rocketchat.version={version}")])
+        .start(&[&[version.as_str()], arguments].concat())
         .await
 }
 
@@ -226,6 +231,16 @@ async fn fields_and_query_are_ignored_from_7_0_on() {
     let workspace = with_history("7.7.1").await;
     let parameters = [("query", r#"{"_id":"a"}"#), ("fields", "{bad")];
     assert_eq!(ids(&workspace.get(&with(&parameters))), "bca");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn fields_and_query_count_from_7_0_on_where_they_are_allowed() {
+    let allowed = ["--rocketchat.allow-unsafe-query-and-fields-api-params"];
+    let workspace = with_history_and("8.3.0", &allowed).await;
+    let query = ("query", r#"{"_id":"a"}"#);
+    assert_eq!(ids(&workspace.get(&with(&[query]))), "a");
+    let invalid = workspace.get(&with(&[query, ("fields", "{bad")]));
+    assert_eq!(invalid.json()["errorType"], "error-invalid-fields");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,7 +1,9 @@
 //! The answers of real Rocket.Chats on their own databases, compared field by field.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
+use mongodb::Database;
 use mongodb::bson::{Document, doc};
 use serde_json::{Map, Value, json};
 
@@ -27,38 +29,71 @@ fn sorted(key: &str, mut value: Value) -> Value {
     value
 }
 
+/// A dump of a real workspace in a database of its own, and its admin's credentials.
+struct Dump {
+    folder: PathBuf,
+    database: Database,
+    admin: [String; 2],
+}
+
+impl Dump {
+    /// Loads a workspace; `None`, and a word about it, when the dumps do not lie beside the project.
+    async fn load(name: &str) -> Option<Self> {
+        let Some(truth) = dump::truth() else {
+            eprintln!("not compared: the dump of a real workspace does not lie beside the project");
+            return None;
+        };
+        let folder = truth.join(name);
+        let database = fresh_database().await;
+        dump::load(&folder.join("dump"), &database).await;
+        let tokens = std::fs::read(folder.join("tokens.json")).expect("the capture has tokens");
+        let admin = &Value::Object(object(&tokens))["admin"];
+        let text = |name: &str| admin[name].as_str().expect("the admin has it").to_owned();
+        Some(Self {
+            database,
+            admin: [text("userId"), text("authToken")],
+            folder,
+        })
+    }
+
+    /// A file of the capture.
+    fn answer(&self, name: &str) -> Map<String, Value> {
+        object(&std::fs::read(self.folder.join(name)).expect("the capture is complete"))
+    }
+
+    /// An exporter that has read the whole workspace.
+    async fn exporter(&self, arguments: &[&str]) -> Exporter {
+        let exporter = Exporter::on(&uri_of(&self.database), arguments);
+        eventually("all collectors succeed", || {
+            exporter.all_collectors_succeeded().then_some(())
+        })
+        .await;
+        exporter
+    }
+
+    /// What the exporter answers the admin.
+    fn ask(&self, exporter: &Exporter, path: &str) -> Map<String, Value> {
+        let [user_id, token] = &self.admin;
+        let headers = [
+            ("X-User-Id", user_id.as_str()),
+            ("X-Auth-Token", token.as_str()),
+        ];
+        let answer = exporter.request("GET", path, &headers);
+        assert_eq!(answer.status, 200, "{}", answer.text());
+        object(&answer.body)
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn every_field_equals_what_rocket_chat_3_4_0_answered() {
-    let Some(truth) = dump::truth() else {
-        eprintln!("not compared: the dump of a real workspace does not lie beside the project");
+    let Some(alpha) = Dump::load("alpha").await else {
         return;
     };
-    let alpha = truth.join("alpha");
-    let read = |name: &str| std::fs::read(alpha.join(name)).expect("the capture is complete");
-    let expected = object(&read("statistics.json"));
-    let tokens = object(&read("tokens.json"));
-    let admin = |name: &str| tokens["admin"][name].as_str().expect("the admin has it");
-
-    let database = fresh_database().await;
-    dump::load(&alpha.join("dump"), &database).await;
-    let exporter = Exporter::on(
-        &uri_of(&database),
-        &["--debug.now=2026-11-21T00:16:51.225Z"],
-    );
-    eventually("all collectors succeed", || {
-        exporter.all_collectors_succeeded().then_some(())
-    })
-    .await;
-    let answer = exporter.request(
-        "GET",
-        "/api/v1/statistics?refresh=true&shape=flat",
-        &[
-            ("X-Auth-Token", admin("authToken")),
-            ("X-User-Id", admin("userId")),
-        ],
-    );
-    assert_eq!(answer.status, 200, "{}", answer.text());
-    let answered = object(&answer.body);
+    let expected = alpha.answer("statistics.json");
+    let exporter = alpha
+        .exporter(&["--debug.now=2026-11-21T00:16:51.225Z"])
+        .await;
+    let answered = alpha.ask(&exporter, "/api/v1/statistics?refresh=true&shape=flat");
 
     for (key, expected) in &expected {
         if OF_ANOTHER_MACHINE.contains(&key.as_str()) {
@@ -84,28 +119,12 @@ async fn every_field_equals_what_rocket_chat_3_4_0_answered() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_list_equals_what_rocket_chat_3_4_0_answered() {
-    let Some(truth) = dump::truth() else {
-        eprintln!("not compared: the dump of a real workspace does not lie beside the project");
+    let Some(alpha) = Dump::load("alpha").await else {
         return;
     };
-    let alpha = truth.join("alpha");
-    let read = |name: &str| std::fs::read(alpha.join(name)).expect("the capture is complete");
-    let expected = object(&read("statistics-list.json"));
-    let tokens = object(&read("tokens.json"));
-    let admin = |name: &str| tokens["admin"][name].as_str().expect("the admin has it");
-
-    let database = fresh_database().await;
-    dump::load(&alpha.join("dump"), &database).await;
-    let exporter = Exporter::on(&uri_of(&database), &["--rocketchat.version=3.4.0"]);
-    let answer = exporter.request(
-        "GET",
-        "/api/v1/statistics.list",
-        &[
-            ("X-Auth-Token", admin("authToken")),
-            ("X-User-Id", admin("userId")),
-        ],
-    );
-    let answered = object(&answer.body);
+    let expected = alpha.answer("statistics-list.json");
+    let exporter = alpha.exporter(&["--rocketchat.version=3.4.0"]).await;
+    let answered = alpha.ask(&exporter, "/api/v1/statistics.list");
     for key in ["count", "offset", "total", "success"] {
         assert_eq!(answered[key], expected[key], "{key}");
     }
@@ -155,13 +174,6 @@ fn agree(exporter: &Exporter, expected: &Map<String, Value>) {
     }
     // The real number of messages beside the sum of the drifting counters.
     assert_eq!(exporter.value("rocketchat_messages"), Some(551.0));
-}
-
-/// What a run of the statistics code of one version on the newer workspace answered.
-struct Capture {
-    version: &'static str,
-    licensed: bool,
-    refresh: bool,
 }
 
 /// Fields that describe the machine, the build or the made-up licence of the captures, or that are random.
@@ -229,45 +241,64 @@ fn with_sorted_roles(item: &Value) -> Value {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_field_equals_what_5_3_to_8_3_answered() {
-    let Some(truth) = dump::truth() else {
-        eprintln!("not compared: the dump of a real workspace does not lie beside the project");
+    let Some(modern) = Dump::load("modern-a").await else {
         return;
     };
-    let folder = truth.join("modern-a");
-    let database = fresh_database().await;
-    dump::load(&folder.join("dump"), &database).await;
-    let tokens = object(&std::fs::read(folder.join("tokens.json")).expect("there are tokens"));
-    let admin = |name: &str| tokens["admin"][name].as_str().expect("the admin has it");
     for version in ["5.3.0", "6.14.0-develop", "7.7.1", "8.3.0-develop"] {
-        for (licensed, refresh) in [(false, true), (false, false), (true, true), (true, false)] {
-            let capture = Capture {
-                version,
-                licensed,
-                refresh,
-            };
-            let mut arguments = vec![
-                "--debug.now=2026-11-21T12:00:00Z".to_owned(),
-                format!("--rocketchat.version={version}"),
-            ];
+        for licensed in [false, true] {
+            let version_flag = format!("--rocketchat.version={version}");
+            let mut arguments = vec!["--debug.now=2026-11-21T12:00:00Z", &version_flag];
             if licensed {
-                arguments.push("--rocketchat.license-modules=*".to_owned());
+                arguments.push("--rocketchat.license-modules=*");
             }
-            let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
-            let exporter = Exporter::on(&uri_of(&database), &arguments);
-            eventually("all collectors succeed", || {
-                exporter.all_collectors_succeeded().then_some(())
-            })
-            .await;
-            let answer = exporter.request(
-                "GET",
-                &format!("/api/v1/statistics?shape=flat&refresh={refresh}"),
-                &[
-                    ("X-Auth-Token", admin("authToken")),
-                    ("X-User-Id", admin("userId")),
-                ],
-            );
-            compare(&folder, &capture, &answer.json());
+            // The flag stands for every module without their names, and tells no tag.
+            let different: &[&str] = if licensed {
+                &["enterprise.modules", "enterprise.tags"]
+            } else {
+                &[]
+            };
+            let exporter = modern.exporter(&arguments).await;
+            for refresh in [true, false] {
+                let path = format!("/api/v1/statistics?shape=flat&refresh={refresh}");
+                let answered = modern.ask(&exporter, &path);
+                let licensed = if licensed { "-licensed" } else { "" };
+                let refresh = if refresh { "" } else { ".norefresh" };
+                let capture = format!("statistics-{version}{licensed}{refresh}.json");
+                compare(&modern, &capture, answered, different);
+            }
         }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_license_in_the_settings_is_answered_as_5_3_to_8_3_did() {
+    let Some(modern) = Dump::load("modern-a").await else {
+        return;
+    };
+    for version in ["5.3.0", "6.14.0-develop", "7.7.1", "8.3.0-develop"] {
+        let capture = format!("statistics-{version}-licensed.json");
+        let expected = modern.answer(&capture);
+        let modules = expected["enterprise"]["modules"].as_array().cloned();
+        let modules = modules.expect("they are a list").into_iter();
+        let mut content = license::with("/validation/serverUrls/0/value", json!("localhost:3000"));
+        content["grantedModules"] = modules.map(|it| json!({ "module": it })).collect();
+        for (id, value) in [
+            ("Enterprise_License", license::v3(&content)),
+            ("Enterprise_License_Status", "Valid".to_owned()),
+        ] {
+            modern
+                .database
+                .collection::<Document>("rocketchat_settings")
+                .update_one(doc! { "_id": id }, doc! { "$set": { "value": value } })
+                .await
+                .expect("the setting can be written");
+        }
+        let version_flag = format!("--rocketchat.version={version}");
+        let exporter = modern
+            .exporter(&["--debug.now=2026-11-21T12:00:00Z", &version_flag])
+            .await;
+        let answered = modern.ask(&exporter, "/api/v1/statistics?shape=flat&refresh=true");
+        compare(&modern, &capture, answered, &[]);
     }
 }
 
@@ -277,118 +308,26 @@ const OTHERWISE: [&str; 3] = ["lastLogin", "lastSeenSubscription", "instanceCoun
 
 #[tokio::test(flavor = "multi_thread")]
 async fn days_are_those_of_the_workspaces_time_zone() {
-    let Some(truth) = dump::truth() else {
-        eprintln!("not compared: the dump of a real workspace does not lie beside the project");
+    let Some(modern) = Dump::load("modern-a").await else {
         return;
     };
-    let folder = truth.join("modern-a");
-    let database = fresh_database().await;
-    dump::load(&folder.join("dump"), &database).await;
-    let tokens = object(&std::fs::read(folder.join("tokens.json")).expect("there are tokens"));
-    let admin = |name: &str| tokens["admin"][name].as_str().expect("the admin has it");
-    let mut command = Exporter::command();
-    command
-        .env("ROCKETCHAT_EXPORTER_MONGODB_URI", uri_of(&database))
-        .args([
+    let exporter = modern
+        .exporter(&[
             "--debug.now=2026-11-21T01:30:00Z",
             "--rocketchat.version=8.3.0-develop",
             "--rocketchat.timezone=America/Sao_Paulo",
-        ]);
-    let exporter = Exporter::spawn(&mut command);
-    eventually("all collectors succeed", || {
-        exporter.all_collectors_succeeded().then_some(())
-    })
-    .await;
-    let answer = exporter.request(
-        "GET",
-        "/api/v1/statistics?shape=flat&refresh=true",
-        &[
-            ("X-Auth-Token", admin("authToken")),
-            ("X-User-Id", admin("userId")),
-        ],
-    );
-    let file = "statistics-8.3.0-develop.saopaulo.json";
-    compare_with(&folder.join(file), &answer.json(), &OTHERWISE);
-}
-
-fn compare(folder: &std::path::Path, capture: &Capture, answered: &Value) {
-    let Capture {
-        version,
-        licensed,
-        refresh,
-    } = capture;
-    let name = format!(
-        "statistics-{version}{}{}.json",
-        if *licensed { "-licensed" } else { "" },
-        if *refresh { "" } else { ".norefresh" }
-    );
-    // The flag stands for every module without their names, and tells no tag.
-    let different: &[&str] = if *licensed {
-        &["enterprise.modules", "enterprise.tags"]
-    } else {
-        &[]
-    };
-    compare_with(&folder.join(name), answered, different);
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_license_in_the_settings_is_answered_as_5_3_to_8_3_did() {
-    let Some(truth) = dump::truth() else {
-        eprintln!("not compared: the dump of a real workspace does not lie beside the project");
-        return;
-    };
-    let folder = truth.join("modern-a");
-    let database = fresh_database().await;
-    dump::load(&folder.join("dump"), &database).await;
-    let tokens = object(&std::fs::read(folder.join("tokens.json")).expect("there are tokens"));
-    let admin = |name: &str| tokens["admin"][name].as_str().expect("the admin has it");
-    for version in ["5.3.0", "6.14.0-develop", "7.7.1", "8.3.0-develop"] {
-        let capture = folder.join(format!("statistics-{version}-licensed.json"));
-        let expected = object(&std::fs::read(&capture).expect("the capture is complete"));
-        let modules = expected["enterprise"]["modules"].as_array().cloned();
-        let modules = modules.expect("they are a list").into_iter();
-        let mut content = license::with("/validation/serverUrls/0/value", json!("localhost:3000"));
-        content["grantedModules"] = modules.map(|it| json!({ "module": it })).collect();
-        for (id, value) in [
-            ("Enterprise_License", license::v3(&content)),
-            ("Enterprise_License_Status", "Valid".to_owned()),
-        ] {
-            database
-                .collection::<Document>("rocketchat_settings")
-                .update_one(doc! { "_id": id }, doc! { "$set": { "value": value } })
-                .await
-                .expect("the setting can be written");
-        }
-        let exporter = Exporter::on(
-            &uri_of(&database),
-            &[
-                "--debug.now=2026-11-21T12:00:00Z",
-                &format!("--rocketchat.version={version}"),
-            ],
-        );
-        eventually("all collectors succeed", || {
-            exporter.all_collectors_succeeded().then_some(())
-        })
+        ])
         .await;
-        let answer = exporter.request(
-            "GET",
-            "/api/v1/statistics?shape=flat&refresh=true",
-            &[
-                ("X-Auth-Token", admin("authToken")),
-                ("X-User-Id", admin("userId")),
-            ],
-        );
-        compare_with(&capture, &answer.json(), &[]);
-    }
+    let answered = modern.ask(&exporter, "/api/v1/statistics?shape=flat&refresh=true");
+    let capture = "statistics-8.3.0-develop.saopaulo.json";
+    compare(&modern, capture, answered, &OTHERWISE);
 }
 
 /// Compares every leaf but those that cannot be equal.
-fn compare_with(capture: &std::path::Path, answered: &Value, different: &[&str]) {
-    let file = std::fs::read(capture).expect("the capture is complete");
-    let expected = Value::Object(object(&file));
+fn compare(dump: &Dump, capture: &str, answered: Map<String, Value>, different: &[&str]) {
     let (mut wanted, mut found) = (BTreeMap::new(), BTreeMap::new());
-    leaves("", &expected, &mut wanted);
-    leaves("", answered, &mut found);
+    leaves("", &dump.answer(capture).into(), &mut wanted);
+    leaves("", &answered.into(), &mut found);
     let mut differences = Vec::new();
     for path in wanted.keys().chain(found.keys()) {
         let skipped = is_below(path, &NOT_OF_THE_WORKSPACE) || is_below(path, different);
@@ -400,11 +339,7 @@ fn compare_with(capture: &std::path::Path, answered: &Value, different: &[&str])
             ));
         }
     }
-    assert!(
-        differences.is_empty(),
-        "{}: {differences:#?}",
-        capture.display()
-    );
+    assert!(differences.is_empty(), "{capture}: {differences:#?}");
 }
 
 /// Fields that the list of all fields declares although no version has them, and the one that every answer has.
@@ -415,8 +350,115 @@ const NEVER_STORED: [&str; 4] = [
     "totalLivechatRoomsWithPriority",
 ];
 
+/// What the list of all fields says otherwise: runs of the real code and the releases themselves told better.
+struct Correction {
+    /// The fields, and all below them.
+    parent: &'static str,
+    first: Option<&'static str>,
+    last: Option<&'static str>,
+    /// Versions in between that had nothing: the first of them, and the first that has it again.
+    without: Option<[&'static str; 2]>,
+}
+
+const fn corrected(parent: &'static str) -> Correction {
+    Correction {
+        parent,
+        first: None,
+        last: None,
+        without: None,
+    }
+}
+
+/// The last one that fits a path counts.
+const CORRECTIONS: [Correction; 6] = [
+    Correction {
+        without: Some(["4.6.0", "4.8.0"]),
+        ..corrected("teams.totalTeams")
+    },
+    Correction {
+        without: Some(["5.0.0", "6.8.0"]),
+        ..corrected("settings")
+    },
+    // Their settings are gone, but the members are there again, undefined.
+    Correction {
+        without: Some(["5.0.0", "6.8.0"]),
+        last: Some("8.3"),
+        ..corrected("settings.general.apps")
+    },
+    // 4.8 is the last line before 5.0.
+    Correction {
+        last: Some("4.x"),
+        ..corrected("settings.videoConference")
+    },
+    Correction {
+        first: Some("6.3.0"),
+        ..corrected("matrixFederation")
+    },
+    corrected("matrixFederation.enabled"),
+];
+
+/// First versions and first versions outside again, by path; `None` while the newest still has the field.
+type Ranges<'a> = BTreeMap<&'a str, Vec<(Numbers, Option<Numbers>)>>;
+
+type Numbers = [u16; 3];
+
+/// `8.x` is the first version of that line that was looked at, and `7.5.0?` one that was inferred.
+fn numbers(version: &str) -> Numbers {
+    let mut numbers = version
+        .trim_end_matches('?')
+        .split('.')
+        .map(|number| number.parse().unwrap_or(0));
+    std::array::from_fn(|_| numbers.next().unwrap_or(0))
+}
+
+/// The first release line after the last version that had something; `None` when that is the newest of the list.
+fn end_after(last: &str) -> Option<Numbers> {
+    let [major, minor, _] = numbers(last);
+    match last.split('.').nth(1) {
+        _ if last == "8.3" => None,
+        Some("x") => Some([major + 1, 0, 0]),
+        _ => Some([major, minor + 1, 0]),
+    }
+}
+
+/// The rows of the reference.
+fn ranges_of(reference: &str) -> Ranges<'_> {
+    let mut ranges = Ranges::new();
+    for line in reference.lines() {
+        let cells: Vec<&str> = line.split(" | ").collect();
+        let (Some(path), Some(versions)) = (
+            cells
+                .first()
+                .and_then(|it| it.strip_prefix("| `")?.strip_suffix('`')),
+            cells.get(1),
+        ) else {
+            continue;
+        };
+        if let Some(first) = versions.strip_suffix(" and later") {
+            ranges.entry(path).or_default().push((numbers(first), None));
+        } else if let Some((first, end)) = versions.split_once(" to before ") {
+            let range = (numbers(first), Some(numbers(end)));
+            ranges.entry(path).or_default().push(range);
+        }
+    }
+    ranges
+}
+
+/// The ranges of a field: of its own rows, else of those of the whole that it is part of, else of its parts.
+fn ranges_of_field(ranges: &Ranges<'_>, path: &str) -> Vec<(Numbers, Option<Numbers>)> {
+    let mut whole = Some(path);
+    while let Some(outer) = whole {
+        if let Some(found) = ranges.get(outer) {
+            return found.clone();
+        }
+        whole = outer.rsplit_once('.').map(|(outer, _)| outer);
+    }
+    let parts = ranges.iter().filter(|(part, _)| is_below(part, &[path]));
+    parts.flat_map(|(_, ranges)| ranges.clone()).collect()
+}
+
 #[test]
-fn every_known_field_has_a_row() {
+fn every_known_field_has_rows_for_exactly_the_versions_that_had_it() {
     let Some(truth) = dump::truth() else {
         eprintln!("not compared: the list of all fields does not lie beside the project");
         return;
@@ -424,23 +466,46 @@ fn every_known_field_has_a_row() {
     let list = truth.join("../rocketchat/fields.tsv");
     let list = std::fs::read_to_string(list).expect("the list can be read");
     let reference = rocketchat_exporter::statistics_reference();
-    let rows: Vec<&str> = reference
-        .lines()
-        .filter_map(|line| line.strip_prefix("| `")?.split('`').next())
-        .collect();
-    let missing: Vec<String> = list
-        .lines()
-        .skip(1)
-        .filter_map(|line| line.split('\t').next())
-        .map(|path| path.replace("[]", "").replace(".<name>", ""))
-        .filter(|path| !NEVER_STORED.contains(&path.as_str()))
-        .filter(|path| {
-            // A row may hold the field, or be a whole that the field is part of.
-            let has = |inner: &str, outer: &str| inner.starts_with(&format!("{outer}."));
-            !rows
-                .iter()
-                .any(|row| row == path || has(row, path) || has(path, row))
-        })
-        .collect();
-    assert!(missing.is_empty(), "{missing:?}");
+    let ranges = ranges_of(&reference);
+    let mut wrong = Vec::new();
+    for line in list.lines().skip(1) {
+        let columns: Vec<&str> = line.split('\t').collect();
+        let path = columns[0].replace("[]", "").replace(".<name>", "");
+        if NEVER_STORED.contains(&path.as_str()) {
+            continue;
+        }
+        let none = corrected("");
+        let correction = CORRECTIONS
+            .iter()
+            .rev()
+            .find(|it| is_below(&path, &[it.parent]))
+            .unwrap_or(&none);
+        // Ranges that touch are one.
+        let mut found: Vec<(Numbers, Option<Numbers>)> = Vec::new();
+        let mut rows = ranges_of_field(&ranges, &path);
+        rows.sort_unstable();
+        for (first, end) in rows {
+            match found.last_mut() {
+                Some(latest) if latest.1.is_none_or(|it| first <= it) => {
+                    latest.1 = latest.1.and_then(|it| Some(it.max(end?)));
+                }
+                _ => found.push((first, end)),
+            }
+        }
+        let first = numbers(correction.first.unwrap_or(columns[2]));
+        let end = end_after(correction.last.unwrap_or(columns[3]));
+        let wanted = match correction.without.map(|it| it.map(numbers)) {
+            Some([from, to]) => vec![(first, Some(from)), (to, end)],
+            None => vec![(first, end)],
+        };
+        // What began after the gap, or ended before it, has none.
+        let wanted: Vec<_> = wanted
+            .into_iter()
+            .filter(|(first, end)| end.is_none_or(|end| *first < end))
+            .collect();
+        if found != wanted {
+            wrong.push(format!("{path}: {found:?} instead of {wanted:?}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
 }

@@ -17,7 +17,7 @@ fn decimal(text: &str) -> Bson {
 }
 
 /// A value of each type, and the odd ones among them.
-fn values() -> Vec<Bson> {
+pub fn values() -> Vec<Bson> {
     vec![
         Bson::Null,
         Bson::Undefined,

@@ -55,7 +55,7 @@ async fn answer_or_fail(
             (Endpoint::StatisticsList, Some(login)) => {
                 listing::answer(workspace, request, &parameters, login).await?
             }
-            (Endpoint::Version, _) => info::version(&workspace.snapshots.borrow())?,
+            (Endpoint::Version, login) => info::version(&workspace.snapshots.borrow(), login)?,
             (Endpoint::Info, login) => info::details(&workspace.snapshots.borrow(), login)?,
             (_, None) => refusals::not_logged_in(workspace.version()),
         },

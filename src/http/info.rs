@@ -5,11 +5,14 @@ use serde_json::{Map, Value as Json, json};
 
 use super::respond::{self, Response};
 use super::{Login, Unavailable};
-use crate::statistics::{Snapshot, Value};
+use crate::statistics::{Snapshot, Value, Version};
+
+/// From this version on strangers are told the release line only.
+const HIDES_PATCH: Version = Version::new(4, 0, 0);
 
 /// The version alone.
-pub fn version(snapshot: &Snapshot) -> Result<Response, Unavailable> {
-    let version = version_of(snapshot)?;
+pub fn version(snapshot: &Snapshot, login: Option<Login>) -> Result<Response, Unavailable> {
+    let version = version_for(snapshot, login)?;
     let body = json!({ "version": version, "success": true });
     Ok(respond::json(StatusCode::OK, body.to_string()))
 }
@@ -17,7 +20,7 @@ pub fn version(snapshot: &Snapshot) -> Result<Response, Unavailable> {
 /// The version; and what the newest stored document tells of its build, to those who may see that document.
 pub fn details(snapshot: &Snapshot, login: Option<Login>) -> Result<Response, Unavailable> {
     let mut info = Map::new();
-    info.insert("version".to_owned(), version_of(snapshot)?.into());
+    info.insert("version".to_owned(), version_for(snapshot, login)?.into());
     if login.is_some_and(|login| login.may_view_statistics) {
         let stored = snapshot.stored.as_ref();
         let document = stored.and_then(|stored| stored.document.as_ref());
@@ -45,11 +48,13 @@ pub fn details(snapshot: &Snapshot, login: Option<Login>) -> Result<Response, Un
     Ok(respond::json(StatusCode::OK, body.to_string()))
 }
 
-/// As configured, else as the newest stored document says, with whatever suffix it has.
-fn version_of(snapshot: &Snapshot) -> Result<String, Unavailable> {
-    let configured = snapshot
-        .configured_version
-        .map(|version| version.to_string());
-    let stored = || Some(snapshot.stored.as_ref()?.version()?.to_owned());
-    configured.or_else(stored).ok_or(Unavailable)
+/// The version, whole for those who may see the statistics.
+fn version_for(snapshot: &Snapshot, login: Option<Login>) -> Result<String, Unavailable> {
+    let name = snapshot.version_name().ok_or(Unavailable)?;
+    let is_hidden = snapshot.version().is_some_and(|it| it >= HIDES_PATCH)
+        && !login.is_some_and(|login| login.may_view_statistics);
+    Ok(match name.match_indices('.').nth(1) {
+        Some((end, _)) if is_hidden => name[..end].to_owned(),
+        _ => name,
+    })
 }

@@ -13,7 +13,7 @@ use super::{Limits, Login, Part, Refused, Unavailable, Workspace, api, refusals}
 use crate::render;
 use crate::statistics::Version;
 
-/// From this version on `fields` and `query` are ignored.
+/// From this version on `fields` and `query` are ignored unless they are allowed.
 const IGNORES_QUERY: Version = Version::new(7, 0, 0);
 
 /// Names that Rocket.Chat takes out of every projection.
@@ -38,7 +38,8 @@ pub async fn answer(
     login: Login,
 ) -> Result<Response, Unavailable> {
     let version = workspace.version();
-    let sent = match Sent::read(parameters, version) {
+    let takes_everything = version < IGNORES_QUERY || workspace.takes_unsafe_parameters;
+    let sent = match Sent::read(parameters, takes_everything) {
         Ok(sent) => sent,
         Err((name, text)) => return Ok(refusals::invalid_parameter(name, text)),
     };
@@ -101,13 +102,13 @@ pub async fn answer(
 
 impl Sent {
     /// What was sent, or the name of the first parameter that is no JSON, with its text.
-    fn read(parameters: &Parameters, version: Version) -> Result<Self, (&'static str, &str)> {
+    fn read(parameters: &Parameters, takes_query: bool) -> Result<Self, (&'static str, &str)> {
         let read = |name: &'static str| match parameters.first(name) {
             None | Some("") => Ok(Value::Null),
             Some(text) => serde_json::from_str(text).map_err(|_| (name, text)),
         };
         let honoured = |name: &'static str| {
-            if version < IGNORES_QUERY {
+            if takes_query {
                 read(name)
             } else {
                 Ok(Value::Null)

@@ -8,15 +8,28 @@ use hyper::{Request, header};
 
 use super::parameters::Parameters;
 use super::{Credentials, Login, Unavailable, Workspace};
+use crate::statistics::Version;
 
 const USER_ID: HeaderName = HeaderName::from_static("x-user-id");
 const TOKEN: HeaderName = HeaderName::from_static("x-auth-token");
+
+/// From this version on an account without a user name is as good as none.
+const NEEDS_USERNAME: Version = Version::new(8, 0, 0);
 
 /// The account that the request's credentials belong to.
 ///
 /// As in Rocket.Chat an OAuth access token goes before the two headers, which count where it is not valid; and the one
 /// in the header goes before the one in the address.
 pub async fn find(
+    workspace: &Workspace,
+    request: &Request<Incoming>,
+    parameters: &Parameters,
+) -> Result<Option<Login>, Unavailable> {
+    let login = by_credentials(workspace, request, parameters).await?;
+    Ok(login.filter(|login| login.has_username || workspace.version() < NEEDS_USERNAME))
+}
+
+async fn by_credentials(
     workspace: &Workspace,
     request: &Request<Incoming>,
     parameters: &Parameters,

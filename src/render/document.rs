@@ -96,6 +96,7 @@ fn overlay(snapshot: &Snapshot, version: Version, asked: Asked) -> Entries {
                 Answer::Unknown => set(&mut document, row.path, None),
                 Answer::Stored if asked == Asked::ForRefresh => undefine(&mut document, row.path),
                 Answer::Stored => {}
+                Answer::StoredIfTrue => remove_unless_true(&mut document, row.path),
             }
         });
     }
@@ -115,12 +116,8 @@ fn overlay(snapshot: &Snapshot, version: Version, asked: Asked) -> Entries {
             set(&mut document, "_id", None);
         }
     }
-    if let Some(version) = snapshot.configured_version {
-        set(
-            &mut document,
-            "version",
-            Some(Value::text(version.to_string())),
-        );
+    if let Some(version) = snapshot.version_name() {
+        set(&mut document, "version", Some(Value::text(version)));
     }
     document.sort_by_key(|(key, _)| place(key, version));
     document
@@ -145,6 +142,10 @@ fn undefine(entries: &mut Entries, path: &str) {
             *value = Value::Undefined;
         }
     }
+}
+
+fn remove_unless_true(entries: &mut Entries, path: &str) {
+    entries.retain(|(key, value)| key != path || *value == Value::Bool(true));
 }
 
 /// Where a top-level key stands; what the catalogue does not know stands before the dates that end the document.

@@ -66,6 +66,7 @@ impl Running {
             }),
             names: config.names,
             shape: config.shape,
+            takes_unsafe_parameters: config.takes_unsafe_parameters,
             timezone: config.timezone.clone(),
             rates: Rates::default(),
         });
@@ -150,6 +151,7 @@ impl Backend for Database {
             };
             let account = self.answered(account, "a login cannot be checked")?;
             Ok(account.map(|account| Login {
+                has_username: account.has_username,
                 may_view_statistics: account.may_view_statistics,
                 bypasses_rate_limit: account.bypasses_rate_limit,
             }))

@@ -171,16 +171,16 @@ impl Mongo {
             Collector::Contacts => Reading::Contacts(contacts::read(question).await?),
             Collector::Messages => Reading::Messages(messages::read(question).await?),
             Collector::Omnichannel => Reading::Omnichannel(counts::omnichannel(question).await?),
-            Collector::Federation => Reading::Federation(federation::read(question).await?),
+            Collector::Federation => Reading::Federation(federation::read(question, known).await?),
             Collector::Administration => {
                 Reading::Administration(administration::read(question).await?)
             }
             Collector::Calls => Reading::Calls(calls::read(question).await?),
             Collector::Integrations => Reading::Integrations(counts::integrations(question).await?),
             Collector::Apps => Reading::Apps(counts::apps(question).await?),
-            Collector::Push => Reading::Push(counts::push(question).await?),
+            Collector::Push => Reading::Push(counts::push(question, known).await?),
             Collector::Uploads => Reading::Uploads(counts::uploads(question).await?),
-            Collector::Users => Reading::Users(users::read(question).await?),
+            Collector::Users => Reading::Users(users::read(question, known).await?),
             Collector::Rooms => Reading::Rooms(rooms::read(question).await?),
             Collector::Sessions => Reading::Sessions(sessions::read(question, known).await?),
             Collector::Host => {
@@ -433,9 +433,12 @@ impl Question<'_> {
         if let Some(name) = self.index(collection, key).await? {
             return Ok(Access::Index(Hint::Name(name)));
         }
-        if collection != indexes::NEVER_SCANNED
-            && self.estimated_count(collection).await? <= indexes::SMALL
-        {
+        let small = if collection == indexes::NEVER_SCANNED {
+            0
+        } else {
+            indexes::SMALL
+        };
+        if self.estimated_count(collection).await? <= small {
             return Ok(Access::SmallScan);
         }
         Ok(Access::Refused)

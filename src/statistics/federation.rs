@@ -8,8 +8,10 @@ use super::{
 /// Servers, and the extremes among the federated rooms.
 #[derive(Debug, Clone, Default)]
 pub struct Federation {
-    /// Documents of `rocketchat_federation_servers`: the old federation.
+    /// Documents of `rocketchat_federation_servers`: the old federation; in 1.3 its peers on other servers.
     pub servers: u64,
+    /// Those of the peers that answer; `None` from 2.0 on.
+    pub active_servers: Option<u64>,
     /// Servers of bridged rooms, without the workspace's own: Matrix.
     pub matrix_servers: Vec<String>,
     /// The federated room with the most users; `None` when there is none.
@@ -57,7 +59,7 @@ pub(super) const SECTION: Table<Federation> = Table {
         Metric {
             name: "rocketchat_federation_servers",
             help: "Servers that the old federation knows (1.3 to 7.x).",
-            source: "rocketchat_federation_servers: count in the collection's metadata",
+            source: "rocketchat_federation_servers (before 2.0 rocketchat_federation_peers): count in the collection's metadata",
             quantity: Quantity::Count,
             read: Read::One(|federation| count(federation.servers)),
         },
@@ -75,6 +77,12 @@ pub(super) const SECTION: Table<Federation> = Table {
             versions: Versions::since(1, 3, 0).until(8, 0, 0),
             meaning: "servers that the old federation knows",
             origin: Fresh(|federation| Some(Value::count(federation.servers))),
+        },
+        Field {
+            path: "federatedServersActive",
+            versions: Versions::since(1, 3, 0).until(1, 4, 0),
+            meaning: "those of them that answer",
+            origin: Fresh(|federation| federation.active_servers.map(Value::count)),
         },
         Field {
             path: "matrixFederation.biggestRoom",

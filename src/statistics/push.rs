@@ -8,7 +8,7 @@ use super::{
 /// The queue of mobile, desktop and e-mail notifications.
 #[derive(Debug, Clone)]
 pub struct Push {
-    /// Documents of `rocketchat_notification_queue`, which expire after two hours.
+    /// Documents of `rocketchat_notification_queue`, which expire after two hours; before 3.2 of `_raix_push_notifications`.
     pub queued: u64,
 }
 
@@ -19,7 +19,7 @@ pub(super) const SECTION: Table<Push> = Table {
     metrics: &[Metric {
         name: "rocketchat_notification_queue",
         help: "Notifications in the queue; entries expire after two hours, so a number that stays high means that sending fails.",
-        source: "rocketchat_notification_queue: count in the collection's metadata",
+        source: "rocketchat_notification_queue (before 3.2 _raix_push_notifications): count in the collection's metadata",
         quantity: Quantity::Count,
         read: Read::One(|push| count(push.queued)),
     }],

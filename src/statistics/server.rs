@@ -2,7 +2,7 @@
 
 use super::{
     Collector, Field, Metric,
-    Origin::{Fresh, Stored},
+    Origin::{Fresh, Stored, StoredIfTrue},
     Quantity, Read, Sample, Snapshot, Table, Value, Versions,
 };
 
@@ -37,7 +37,13 @@ pub(super) const SECTION: Table<Server> = Table {
     fields: &[
         Field {
             path: "oplogEnabled",
-            versions: Versions::since(0, 49, 3),
+            versions: Versions::since(0, 49, 3).until(1, 0, 3),
+            meaning: "whether Rocket.Chat's process reads the oplog; no such field where it does not",
+            origin: StoredIfTrue,
+        },
+        Field {
+            path: "oplogEnabled",
+            versions: Versions::since(1, 0, 3),
             meaning: "whether Rocket.Chat's process reads the oplog",
             origin: Stored,
         },

@@ -81,6 +81,23 @@ pub struct Sessions {
     pub of_last_month: PeriodSessions,
     /// Before 3.10 the users of the last month were those of the month that ended one month ago: that day, and they.
     pub of_month_before: Option<(Day, Vec<UserSessions>)>,
+    /// What the versions before 1.0.3 make of the summaries; `None` for later ones.
+    pub early: Option<EarlySessions>,
+}
+
+/// Sessions as 0.74.1 to 1.0.2 summarised and counted them.
+#[derive(Debug, Clone)]
+pub struct EarlySessions {
+    /// Sums of `count` and `time` of yesterday; `None` when nobody was seen.
+    pub of_yesterday: Option<(f64, f64)>,
+    /// Year and number of the last month.
+    pub month: (i16, i8),
+    /// Sums of `count` and `time` of that whole month.
+    pub of_month: Option<(f64, f64)>,
+    /// Yesterday by device; they have no seconds.
+    pub devices: Vec<DeviceSessions>,
+    /// Yesterday by operating system; they have no seconds.
+    pub systems: Vec<OsSessions>,
 }
 
 /// The three sums of a period's users: users, sessions, seconds.
@@ -159,6 +176,34 @@ fn systems(day: Day, systems: &[OsSessions]) -> Option<Value> {
     on(day, data)
 }
 
+/// Sums before 1.0.3: an empty list when nobody was seen, else one element.
+fn early_users(sums: Option<(f64, f64)>) -> Vec<Value> {
+    let data = sums.map(|(count, seconds)| {
+        Value::object([
+            ("count", Some(Value::Number(count))),
+            ("time", Some(Value::Number(seconds))),
+        ])
+    });
+    data.into_iter().collect()
+}
+
+/// Sessions of one device or system before 1.0.3: they do not tell how long they lasted.
+fn without_time(value: Option<Value>) -> Option<Value> {
+    let Some(Value::Object(mut entries)) = value else {
+        return value;
+    };
+    for (key, data) in &mut entries {
+        if let ("data", Value::List(items)) = (key.as_ref(), data) {
+            for item in items {
+                if let Value::Object(members) = item {
+                    members.retain(|(name, _)| name != "time");
+                }
+            }
+        }
+    }
+    Some(Value::Object(entries))
+}
+
 fn on(day: Day, data: Vec<Value>) -> Option<Value> {
     Some(Value::object([
         ("year", Some(Value::Integer(day.year.into()))),
@@ -216,7 +261,13 @@ pub(super) const SECTION: Table<Sessions> = Table {
     fields: &[
         Field {
             path: "uniqueUsersOfYesterday",
-            versions: Versions::since(0, 74, 1).until(3, 9, 0),
+            versions: Versions::since(0, 74, 1).until(1, 0, 3),
+            meaning: "sums of count and time of the summaries of yesterday",
+            origin: Fresh(|it| on(it.yesterday, early_users(it.early.as_ref()?.of_yesterday))),
+        },
+        Field {
+            path: "uniqueUsersOfYesterday",
+            versions: Versions::since(1, 0, 3).until(3, 9, 0),
             meaning: "users, sessions and their seconds of yesterday",
             origin: Fresh(|it| users(it.yesterday, &it.of_yesterday.users)),
         },
@@ -236,7 +287,21 @@ pub(super) const SECTION: Table<Sessions> = Table {
         },
         Field {
             path: "uniqueUsersOfLastMonth",
-            versions: Versions::since(0, 74, 1).until(3, 9, 0),
+            versions: Versions::since(0, 74, 1).until(1, 0, 3),
+            meaning: "the same for the whole last month",
+            origin: Fresh(|it| {
+                let early = it.early.as_ref()?;
+                let (year, month) = early.month;
+                Some(Value::object([
+                    ("year", Some(Value::Integer(year.into()))),
+                    ("month", Some(Value::Integer(month.into()))),
+                    ("data", Some(Value::List(early_users(early.of_month)))),
+                ]))
+            }),
+        },
+        Field {
+            path: "uniqueUsersOfLastMonth",
+            versions: Versions::since(1, 0, 3).until(3, 9, 0),
             meaning: "the same for the calendar month that ended one month ago: these versions are a month late",
             origin: Fresh(|it| {
                 let (day, of_month) = it.of_month_before.as_ref()?;
@@ -262,7 +327,13 @@ pub(super) const SECTION: Table<Sessions> = Table {
         },
         Field {
             path: "uniqueDevicesOfYesterday",
-            versions: Versions::since(0, 74, 1),
+            versions: Versions::since(0, 74, 1).until(1, 0, 3),
+            meaning: "sum of count of the summaries of yesterday by device: type, name, version",
+            origin: Fresh(|it| without_time(devices(it.yesterday, &it.early.as_ref()?.devices))),
+        },
+        Field {
+            path: "uniqueDevicesOfYesterday",
+            versions: Versions::since(1, 0, 3),
             meaning: "sessions of yesterday and their seconds by device: type, name, version",
             origin: Fresh(|it| devices(it.yesterday, &it.of_yesterday.devices)),
         },
@@ -280,7 +351,13 @@ pub(super) const SECTION: Table<Sessions> = Table {
         },
         Field {
             path: "uniqueOSOfYesterday",
-            versions: Versions::since(0, 74, 1),
+            versions: Versions::since(0, 74, 1).until(1, 0, 3),
+            meaning: "sum of count of the summaries of yesterday by operating system: name, version",
+            origin: Fresh(|it| without_time(systems(it.yesterday, &it.early.as_ref()?.systems))),
+        },
+        Field {
+            path: "uniqueOSOfYesterday",
+            versions: Versions::since(1, 0, 3),
             meaning: "sessions of yesterday and their seconds by operating system: name, version",
             origin: Fresh(|it| systems(it.yesterday, &it.of_yesterday.systems)),
         },

@@ -69,11 +69,11 @@ impl Settings {
 
     /// OAuth services of the workspace's own, as the document lists them since 4.1: numbered, with fixed content,
     /// because Rocket.Chat looks their settings up under the numbers. `synchronised` are the members of 6.8 and later.
-    fn custom_oauth(&self, synchronised: bool) -> Value {
+    fn custom_oauth(&self, merge_roles: &Value, synchronised: bool) -> Value {
         let service = || {
             Value::object([
                 ("enabled", Some(Value::Bool(true))),
-                ("mergeRoles", Some(Value::Undefined)),
+                ("mergeRoles", Some(merge_roles.clone())),
                 ("users", Some(Value::Integer(0))),
                 ("mapChannels", synchronised.then_some(Value::Undefined)),
                 ("rolesToSync", synchronised.then_some(Value::Bool(false))),

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::{
     Activity, Administration, Apps, Calls, Connections, Contacts, Federation, Host, Instances,
     Integrations, License, Marks, Messages, Omnichannel, Presence, Push, Rooms, Server, Sessions,
-    Settings, Stored, Timestamp, Uploads, Users, Version, Workspace,
+    Settings, Stored, Timestamp, Uploads, Users, Version, Workspace, running_version,
 };
 
 /// How often a section is read; each tier's interval is a setting.
@@ -403,10 +403,20 @@ impl Snapshot {
         }
     }
 
-    /// The workspace's version: as configured, else as the newest stored document says, else unknown.
+    /// The workspace's version as text, with whatever suffix it has; see [`running_version`].
+    pub fn version_name(&self) -> Option<String> {
+        let stored = self.stored.as_ref().and_then(|it| it.version());
+        let migration = self.workspace.as_ref().and_then(|it| it.migration.as_ref());
+        running_version(
+            self.configured_version,
+            stored,
+            migration.and_then(|it| it.version),
+        )
+    }
+
+    /// The workspace's version, when it is known.
     pub fn version(&self) -> Option<Version> {
-        self.configured_version
-            .or_else(|| self.stored.as_ref()?.version()?.parse().ok())
+        self.version_name()?.parse().ok()
     }
 
     /// The same without what other collectors read.

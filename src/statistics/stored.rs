@@ -80,11 +80,6 @@ pub(super) const SECTION: Table<Stored> = Table {
             "rooms, messages and members of each team",
         ),
         stored(
-            "federatedServersActive",
-            Versions::since(1, 3, 0).until(1, 4, 0),
-            "servers of the old federation that are active",
-        ),
-        stored(
             "maxRoomUsers",
             Versions::since(0, 8, 0).until(0, 43, 0),
             "users of the room that has the most",
@@ -123,7 +118,7 @@ pub(super) const SECTION: Table<Stored> = Table {
         stored(
             "version",
             Versions::since(0, 8, 0),
-            "version of Rocket.Chat that stored the newest document",
+            "version of Rocket.Chat that stored the newest document; the configured one, or the first that has the database's migrations, where these say otherwise",
         ),
         stored("tag", Versions::since(0, 8, 0), "git tag of the build"),
         stored(

@@ -74,10 +74,25 @@ pub struct Users {
     pub with_totp: u64,
     /// Activated accounts with a second factor by e-mail.
     pub with_email_2fa: u64,
+    /// OAuth services of the workspace's own; only where the version shows them by their names (3.17 to 4.0).
+    pub custom_oauth: Vec<CustomOauth>,
     /// Accounts with the field `extension`, for calls.
     pub with_extension: u64,
     /// Accounts by the language of their interface; `None` when the index on `language` is missing.
     pub by_language: Option<Vec<(String, u64)>>,
+}
+
+/// An OAuth service of the workspace's own.
+#[derive(Debug, Clone)]
+pub struct CustomOauth {
+    /// Its name.
+    pub name: String,
+    /// Whether one can log in with it.
+    pub enabled: bool,
+    /// Whether it brings roles along.
+    pub merges_roles: bool,
+    /// Activated accounts, without apps and pure guests, that have it.
+    pub users: u64,
 }
 
 /// Fields below `services` that tell how an account logs in.
@@ -248,7 +263,7 @@ pub(super) const SECTION: Table<Users> = Table {
         },
         Field {
             path: "activeUsers",
-            versions: Versions::since(5, 1, 0).until(6, 3, 0),
+            versions: Versions::since(5, 1, 0).until(6, 2, 9),
             meaning: "as in 3.2, and minus activated federated accounts (one that is also remote is subtracted twice)",
             origin: Fresh(|users| {
                 difference(
@@ -260,7 +275,7 @@ pub(super) const SECTION: Table<Users> = Table {
         },
         Field {
             path: "activeUsers",
-            versions: Versions::since(6, 3, 0).until(6, 4, 0),
+            versions: Versions::since(6, 2, 9).until(6, 4, 0),
             meaning: "activated accounts without guests, apps and remote or federated ones",
             origin: Fresh(|users| {
                 number(users.active_without(|it| {
@@ -319,6 +334,22 @@ pub(super) const SECTION: Table<Users> = Table {
                         .map(|(name, count)| (name.clone().into(), Value::count(*count))),
                 );
                 Some(Value::Object(entries))
+            }),
+        },
+        Field {
+            path: "services.oauth.custom",
+            versions: Versions::since(3, 17, 0).until(4, 1, 0),
+            meaning: "each OAuth service of the workspace's own, by its name: enabled, mergeRoles, users",
+            origin: Fresh(|users| {
+                let services = users.custom_oauth.iter().map(|it| {
+                    let service = Value::object([
+                        ("enabled", Some(Value::Bool(it.enabled))),
+                        ("mergeRoles", Some(Value::Bool(it.merges_roles))),
+                        ("users", number(it.users)),
+                    ]);
+                    (it.name.clone().into(), service)
+                });
+                Some(Value::Object(services.collect()))
             }),
         },
         Field {

@@ -51,8 +51,8 @@ pub(super) const SECTION: Table<Workspace> = Table {
     metrics: &[
         Metric {
             name: "rocketchat_info",
-            help: "Identity of the workspace; the version is the one that the newest stored statistics document names, or the configured one.",
-            source: "rocketchat_settings uniqueID and Site_Url; rocketchat_statistics version",
+            help: "Identity of the workspace; the version is the configured one, else the one that the newest stored statistics document names, else the first that has the migration number.",
+            source: "rocketchat_settings uniqueID and Site_Url; rocketchat_statistics version; migrations control, version",
             quantity: Quantity::Info,
             read: Read::By(&["version", "unique_id", "site_url"], |workspace| {
                 vec![Sample {

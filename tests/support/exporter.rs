@@ -41,7 +41,7 @@ impl Exporter {
         let mut command = Self::command();
         command
             .env("ROCKETCHAT_EXPORTER_MONGODB_URI", uri)
-            .arg("--rocketchat.timezone=UTC")
+            .env("ROCKETCHAT_EXPORTER_ROCKETCHAT_TIMEZONE", "UTC")
             .args(arguments);
         Self::spawn(&mut command)
     }

@@ -15,6 +15,8 @@ const GUEST: &str = "guest";
 /// An account that logged in.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Account {
+    /// Whether it has a user name.
+    pub has_username: bool,
     /// Whether it has the permission `view-statistics`.
     pub may_view_statistics: bool,
     /// Whether it has the permission `api-bypass-rate-limit`.
@@ -68,16 +70,20 @@ pub async fn by_access_token(
 /// The account that matches. Unlike Rocket.Chat, which relies on the removal of their tokens, deactivated accounts are
 /// refused.
 async fn find(question: &Question<'_>, filter: Document) -> Result<Option<Account>, SourceError> {
-    let projection = doc! { "roles": 1, "active": 1 };
+    let projection = doc! { "roles": 1, "active": 1, "username": 1 };
     let Some(account) = question.find_one("users", filter, projection).await? else {
         return Ok(None);
     };
     if account.get("active") == Some(&Bson::Boolean(false)) {
         return Ok(None);
     }
+    let has_username = account.contains_key("username");
     let roles = texts(account.get("roles"));
     if roles.iter().any(|role| role == GUEST) && license::is_valid(question).await? {
-        return Ok(Some(Account::default()));
+        return Ok(Some(Account {
+            has_username,
+            ..Account::default()
+        }));
     }
     let ids = doc! { "_id": { "$in": ["view-statistics", "api-bypass-rate-limit"] } };
     let permissions = question
@@ -91,6 +97,7 @@ async fn find(question: &Question<'_>, filter: Document) -> Result<Option<Accoun
             .any(|role| roles.contains(&role))
     };
     Ok(Some(Account {
+        has_username,
         may_view_statistics: has("view-statistics"),
         bypasses_rate_limit: has("api-bypass-rate-limit"),
     }))

@@ -5,7 +5,7 @@ use mongodb::bson::{DateTime, doc};
 use super::indexes::Access;
 use super::{Question, convert};
 use crate::sources::SourceError;
-use crate::statistics::{Activity, Timestamp};
+use crate::statistics::{Activity, Newest};
 
 pub async fn read(question: &mut Question<'_>) -> Result<Activity, SourceError> {
     Ok(Activity {
@@ -15,16 +15,16 @@ pub async fn read(question: &mut Question<'_>) -> Result<Activity, SourceError> 
     })
 }
 
-/// The newest date that `field` has in `collection`; `None` when there is none, or no index to find it by.
+/// The newest date that `field` has in `collection`.
 async fn newest(
     question: &mut Question<'_>,
     collection: &'static str,
     field: &'static str,
-) -> Result<Option<Timestamp>, SourceError> {
+) -> Result<Newest, SourceError> {
     let hint = match question.access(collection, field).await? {
         Access::Index(hint) => Some(hint),
         Access::SmallScan => None,
-        Access::Refused => return Ok(None),
+        Access::Refused => return Ok(Newest::Unknown),
     };
     let pipeline = vec![
         // The range holds dates only, so that a stray text or number is never taken for the newest.
@@ -36,5 +36,6 @@ async fn newest(
     let newest = question.aggregate(collection, pipeline, hint).await?;
     Ok(newest
         .first()
-        .and_then(|document| convert::timestamp(document.get(field))))
+        .and_then(|document| convert::timestamp(document.get(field)))
+        .map_or(Newest::Never, Newest::At))
 }

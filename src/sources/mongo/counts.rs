@@ -4,7 +4,12 @@ use mongodb::bson::{Bson, Document, doc};
 
 use super::{Question, convert};
 use crate::sources::SourceError;
-use crate::statistics::{Apps, Integrations, LicensedOmnichannel, Omnichannel, Push, Uploads};
+use crate::statistics::{
+    Apps, Integrations, LicensedOmnichannel, Omnichannel, Push, Snapshot, Uploads, Version,
+};
+
+/// From this version on Rocket.Chat keeps the queue itself; before, a package of Meteor did.
+const OWN_PUSH_QUEUE: Version = Version::new(3, 2, 0);
 
 pub async fn omnichannel(question: &mut Question<'_>) -> Result<Omnichannel, SourceError> {
     let waiting = waiting(question).await?;
@@ -106,11 +111,17 @@ async fn with_role(question: &mut Question<'_>, role: &str) -> Result<Option<u64
         .await
 }
 
-pub async fn push(question: &Question<'_>) -> Result<Push, SourceError> {
+pub async fn push(question: &Question<'_>, known: &Snapshot) -> Result<Push, SourceError> {
+    let has_own_queue = known
+        .version()
+        .is_none_or(|version| version >= OWN_PUSH_QUEUE);
+    let queue = if has_own_queue {
+        "rocketchat_notification_queue"
+    } else {
+        "_raix_push_notifications"
+    };
     Ok(Push {
-        queued: question
-            .estimated_count("rocketchat_notification_queue")
-            .await?,
+        queued: question.estimated_count(queue).await?,
     })
 }
 

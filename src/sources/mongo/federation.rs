@@ -1,23 +1,58 @@
 //! Federation: servers, and the federated rooms with the most and the fewest users.
 
-use mongodb::bson::{Document, doc};
+use mongodb::bson::{Bson, Document, doc};
 
 use super::indexes::Access;
 use super::{Question, convert};
 use crate::sources::SourceError;
-use crate::statistics::{FederatedRoom, Federation, Value};
+use crate::statistics::{FederatedRoom, Federation, Snapshot, Value, Version};
 
 const ROOMS: &str = "rocketchat_room";
 
-pub async fn read(question: &mut Question<'_>) -> Result<Federation, SourceError> {
+/// From this version on the old federation keeps servers; before, it kept peers.
+const HAS_SERVERS: Version = Version::new(2, 0, 0);
+
+pub async fn read(
+    question: &mut Question<'_>,
+    known: &Snapshot,
+) -> Result<Federation, SourceError> {
+    let (servers, active_servers) = if known.version().is_none_or(|it| it >= HAS_SERVERS) {
+        let servers = question.estimated_count("rocketchat_federation_servers");
+        (servers.await?, None)
+    } else {
+        let (servers, active) = peers(question).await?;
+        (servers, Some(active))
+    };
     Ok(Federation {
-        servers: question
-            .estimated_count("rocketchat_federation_servers")
-            .await?,
+        servers,
+        active_servers,
         matrix_servers: matrix_servers(question).await?,
         biggest_room: extreme(question, -1).await?,
         smallest_room: extreme(question, 1).await?,
     })
+}
+
+/// Other servers that 1.3 knows, and how many of them answer.
+async fn peers(question: &Question<'_>) -> Result<(u64, u64), SourceError> {
+    let remote = |active: Bson| {
+        convert::one_where(doc! { "$and": [
+            { "$eq": ["$isRemote", true] },
+            { "$in": ["$active", active] },
+        ] })
+    };
+    let peers = question
+        .tally(
+            "rocketchat_federation_peers",
+            [
+                ("all", remote(vec![true, false].into())),
+                ("active", remote(vec![true].into())),
+            ],
+        )
+        .await?;
+    Ok((
+        convert::counted(&peers, "all"),
+        convert::counted(&peers, "active"),
+    ))
 }
 
 async fn matrix_servers(question: &Question<'_>) -> Result<Vec<String>, SourceError> {

@@ -16,7 +16,7 @@ use crate::statistics::IndexCheck;
 /// Up to this many documents a collection may be scanned where its index is missing.
 pub const SMALL: u64 = 10_000;
 
-/// The collection that is never scanned, however small.
+/// The collection that is never scanned, however small, unless it is empty or does not exist.
 pub const NEVER_SCANNED: &str = "rocketchat_message";
 
 /// How long a list of indexes is believed; a reading that fails ends that at once, for an index may have been dropped.
@@ -26,7 +26,7 @@ const BELIEVED_FOR: Duration = Duration::from_mins(10);
 pub enum Access {
     /// By this index; naming it in the query makes sure that the server cannot choose a scan.
     Index(Hint),
-    /// By a scan, because the index is missing but the collection is small.
+    /// By a scan, because the index is missing but the collection is small, or has nothing to be scanned.
     SmallScan,
     /// Not at all: the index is missing and the collection is not small.
     Refused,

@@ -44,8 +44,10 @@ async fn marked(
     filter: Document,
     counts: Document,
 ) -> Result<Option<Marked>, SourceError> {
-    let Access::Index(hint) = question.access(COLLECTION, key).await? else {
-        return Ok(None);
+    let hint = match question.access(COLLECTION, key).await? {
+        Access::Index(hint) => Some(hint),
+        Access::SmallScan => None,
+        Access::Refused => return Ok(None),
     };
     let pipeline = vec![
         doc! { "$match": filter },
@@ -56,7 +58,7 @@ async fn marked(
             "messages": { "$sum": "$messages" },
         } },
     ];
-    let groups = question.aggregate(COLLECTION, pipeline, Some(hint)).await?;
+    let groups = question.aggregate(COLLECTION, pipeline, hint).await?;
     Ok(Some(groups.first().map_or_else(Marked::default, |group| {
         Marked {
             messages: convert::counted(group, "messages"),

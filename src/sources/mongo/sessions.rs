@@ -10,14 +10,17 @@ use mongodb::bson::{Bson, Document, doc};
 use super::{Question, convert, out_of_range};
 use crate::sources::SourceError;
 use crate::statistics::{
-    Day, DeviceSessions, OsSessions, PeriodSessions, Sessions, Snapshot, UserSessions, Value,
-    Version,
+    Day, DeviceSessions, EarlySessions, OsSessions, PeriodSessions, Sessions, Snapshot,
+    UserSessions, Value, Version,
 };
 
 const COLLECTION: &str = "rocketchat_sessions";
 
 /// From this version on the users of the last month are those of the month that ends yesterday.
 const MONTH_MENDED: Version = Version::new(3, 10, 0);
+
+/// From this version on the summaries have the form that they have today.
+const SUMMARIES_MENDED: Version = Version::new(1, 0, 3);
 
 pub async fn read(question: &Question<'_>, known: &Snapshot) -> Result<Sessions, SourceError> {
     let today = question.mongo.now().map_err(out_of_range)?.date();
@@ -47,7 +50,80 @@ pub async fn read(question: &Question<'_>, known: &Snapshot) -> Result<Sessions,
         } else {
             None
         },
+        early: if known
+            .version()
+            .is_some_and(|version| version < SUMMARIES_MENDED)
+        {
+            Some(early(question, today, yesterday).await?)
+        } else {
+            None
+        },
     })
+}
+
+/// Sums over the summaries of 0.74.1 to 1.0.2.
+async fn early(
+    question: &Question<'_>,
+    today: Date,
+    yesterday: Date,
+) -> Result<EarlySessions, SourceError> {
+    let month = same_day_of_last_month(today).map_err(out_of_range)?;
+    let in_month = within(month.first_of_month(), month.last_of_month());
+    let of_yesterday = within(yesterday, yesterday);
+    let users = |days: &Document| {
+        vec![
+            doc! { "$match": days.clone() },
+            doc! { "$group": {
+                "_id": Bson::Null,
+                "count": { "$sum": convert::finite("$count") },
+                "time": { "$sum": convert::finite("$time") },
+            } },
+        ]
+    };
+    let by = |filter: Document, key: Document| {
+        vec![
+            doc! { "$match": of_yesterday.clone() },
+            doc! { "$match": filter },
+            doc! { "$unwind": "$devices" },
+            doc! { "$group": { "_id": key, "count": { "$sum": convert::finite("$count") } } },
+            doc! { "$sort": { "count": -1, "_id": 1 } },
+        ]
+    };
+    let device =
+        doc! { "type": "$devices.type", "name": "$devices.name", "version": "$devices.version" };
+    let system = doc! { "name": "$devices.os.name", "version": "$devices.os.version" };
+    let has_system = doc! { "devices.os.name": { "$exists": true } };
+    let pipeline = vec![
+        doc! { "$match": { "$or": [in_month.clone(), of_yesterday.clone()] } },
+        doc! { "$facet": {
+            "yesterday": users(&of_yesterday),
+            "month": users(&in_month),
+            "devices": by(Document::new(), device),
+            "systems": by(has_system, system),
+        } },
+    ];
+    let answer = question.aggregate(COLLECTION, pipeline, None).await?;
+    let answer = answer.into_iter().next().unwrap_or_default();
+    let sums = |name: &str| {
+        let sums = each(&answer, name, |sums| {
+            (
+                convert::summed(sums, "count"),
+                convert::summed(sums, "time"),
+            )
+        });
+        sums.first().copied()
+    };
+    Ok(EarlySessions {
+        of_yesterday: sums("yesterday"),
+        month: (month.year(), month.month()),
+        of_month: sums("month"),
+        devices: each(&answer, "devices", device_sessions),
+        systems: each(&answer, "systems", os_sessions),
+    })
+}
+
+fn within(first: Date, last: Date) -> Document {
+    doc! { "$or": months(first, last) }
 }
 
 /// One period: its users, and what the pass over the devices found for it.

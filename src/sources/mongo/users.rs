@@ -4,26 +4,48 @@
 //! services; bots, apps, guests and accounts of other servers are found by their indexes, and the people of this server
 //! are all the others.
 
+use std::collections::BTreeMap;
+
 use mongodb::bson::{Bson, Document, doc};
 use mongodb::options::Hint;
 
 use super::indexes::Access;
 use super::{Question, convert};
 use crate::sources::SourceError;
-use crate::statistics::{AccountKind, AccountState, Accounts, LOGIN_SERVICES, Users};
+use crate::statistics::{
+    AccountKind, AccountState, Accounts, CustomOauth, LOGIN_SERVICES, Snapshot, Users, Version,
+};
 
 const COLLECTION: &str = "users";
 
 /// The indexes by which every account is found that is not simply a person of this server.
 const INDEXES_OF_SPECIAL: [&str; 4] = ["type", "roles", "isRemote", "federated"];
 
-pub async fn read(question: &mut Question<'_>) -> Result<Users, SourceError> {
+/// From this version on OAuth services of the workspace's own are shown by their names ...
+const NAMES_CUSTOM_OAUTH: Version = Version::new(3, 17, 0);
+
+/// ... and from this one on by numbers.
+const NUMBERS_CUSTOM_OAUTH: Version = Version::new(4, 1, 0);
+
+pub async fn read(question: &mut Question<'_>, known: &Snapshot) -> Result<Users, SourceError> {
+    let names_services = known
+        .version()
+        .is_some_and(|it| (NAMES_CUSTOM_OAUTH..NUMBERS_CUSTOM_OAUTH).contains(&it));
+    let mut custom_oauth = if names_services {
+        custom_oauth(question).await?
+    } else {
+        Vec::new()
+    };
     let counted = if is_indexed(question).await? {
         by_index(question).await?
     } else {
         by_pass(question).await?
     };
+    for service in &mut custom_oauth {
+        service.users = counted.with_service(&service.name);
+    }
     Ok(Users {
+        custom_oauth,
         by_login_service: LOGIN_SERVICES
             .into_iter()
             .map(|name| (name, counted.with_service(name)))
@@ -34,6 +56,36 @@ pub async fn read(question: &mut Question<'_>) -> Result<Users, SourceError> {
         by_language: by_language(question).await?,
         accounts: counted.accounts,
     })
+}
+
+/// OAuth services of the workspace's own, each by its settings; nobody is counted yet.
+async fn custom_oauth(question: &Question<'_>) -> Result<Vec<CustomOauth>, SourceError> {
+    const PREFIX: &str = "Accounts_OAuth_Custom-";
+    const MERGES: &str = "-merge_roles";
+    // A name with anything else in it is no part of a path that MongoDB understands.
+    let filter =
+        doc! { "_id": { "$regex": "^Accounts_OAuth_Custom-[A-Za-z0-9_]+(-merge_roles)?$" } };
+    let settings = question
+        .find("rocketchat_settings", filter, doc! { "value": 1 })
+        .await?;
+    let on: BTreeMap<String, bool> = settings
+        .iter()
+        .filter_map(|setting| {
+            let id = convert::text(setting.get("_id"))?;
+            let on = setting.get("value") == Some(&Bson::Boolean(true));
+            Some((id.strip_prefix(PREFIX)?.to_owned(), on))
+        })
+        .collect();
+    Ok(on
+        .iter()
+        .filter(|(name, _)| !name.contains('-'))
+        .map(|(name, enabled)| CustomOauth {
+            name: name.clone(),
+            enabled: *enabled,
+            merges_roles: on.get(&format!("{name}{MERGES}")) == Some(&true),
+            users: 0,
+        })
+        .collect())
 }
 
 /// What is counted of all accounts.

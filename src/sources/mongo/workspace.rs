@@ -6,7 +6,7 @@ use mongodb::bson::{Bson, Document, doc};
 
 use super::{Question, convert};
 use crate::sources::SourceError;
-use crate::statistics::{Migration, Snapshot, Timestamp, Workspace};
+use crate::statistics::{Migration, Snapshot, Timestamp, Workspace, running_version};
 
 pub async fn read(question: &Question<'_>, known: &Snapshot) -> Result<Workspace, SourceError> {
     let ids = ["uniqueID", "Site_Url"];
@@ -22,16 +22,18 @@ pub async fn read(question: &Question<'_>, known: &Snapshot) -> Result<Workspace
         .collect();
     let setting = |id: &str| convert::value(settings.get(id)?.get("value")?);
     let created = settings.get("uniqueID").and_then(|it| it.get("createdAt"));
+    let migration = migration(question).await?;
     Ok(Workspace {
         deployment_id: setting("uniqueID"),
         installed_at: created.and_then(convert::value),
         installed: created.and_then(instant),
         site_url: setting("Site_Url"),
-        migration: migration(question).await?,
-        version: known
-            .configured_version
-            .map(|version| version.to_string())
-            .or_else(|| known.stored.as_ref()?.version().map(str::to_owned)),
+        version: running_version(
+            known.configured_version,
+            known.stored.as_ref().and_then(|it| it.version()),
+            migration.as_ref().and_then(|it| it.version),
+        ),
+        migration,
     })
 }
 

@@ -2,7 +2,7 @@
 
 use super::super::{
     Field,
-    Origin::{Fresh, Keyed, Withheld},
+    Origin::{self, Fresh, Keyed, Withheld},
     Value, Versions,
 };
 use super::Settings;
@@ -13,6 +13,10 @@ fn shown(settings: &Settings, id: &str) -> Option<Value> {
 
 fn shown_if_set(settings: &Settings, id: &str) -> Option<Value> {
     settings.value(id).cloned()
+}
+
+fn chosen(settings: &Settings, id: &str) -> Option<Value> {
+    settings.by_id.get(id)?.value.clone()
 }
 
 fn is_changed(settings: &Settings, id: &str) -> Option<Value> {
@@ -36,6 +40,17 @@ const fn optional(path: &'static str, versions: Versions, id: &'static str) -> F
         versions,
         meaning: "value, where there is one, of the setting",
         origin: Keyed(shown_if_set, id),
+    }
+}
+
+/// A setting's value whatever the license grants, for these versions read it past the license; no key where there is
+/// no such setting.
+const fn unlicensed(path: &'static str, versions: Versions, id: &'static str) -> Field<Settings> {
+    Field {
+        path,
+        versions,
+        meaning: "value whatever the license grants, where there is one, of the setting",
+        origin: Keyed(chosen, id),
     }
 }
 
@@ -70,6 +85,15 @@ const fn changed(path: &'static str, versions: Versions, id: &'static str) -> Fi
         versions,
         meaning: "whether somebody changed the setting",
         origin: Keyed(is_changed, id),
+    }
+}
+
+const fn custom_oauth(versions: Versions, origin: Origin<Settings>) -> Field<Settings> {
+    Field {
+        path: "services.oauth.custom",
+        versions,
+        meaning: "one numbered entry for each setting Accounts_OAuth_Custom-NAME",
+        origin,
     }
 }
 
@@ -137,18 +161,18 @@ pub(super) const FIELDS: &[Field<Settings>] = &[
             granted.then(|| shown(settings, "ABAC_Enabled"))?
         }),
     },
-    Field {
-        path: "services.oauth.custom",
-        versions: since(4, 1, 0).until(6, 8, 0),
-        meaning: "one numbered entry for each setting Accounts_OAuth_Custom-NAME",
-        origin: Fresh(|settings| Some(settings.custom_oauth(false))),
-    },
-    Field {
-        path: "services.oauth.custom",
-        versions: since(6, 8, 0),
-        meaning: "one numbered entry for each setting Accounts_OAuth_Custom-NAME",
-        origin: Fresh(|settings| Some(settings.custom_oauth(true))),
-    },
+    custom_oauth(
+        since(4, 1, 0).until(4, 2, 0),
+        Fresh(|settings| Some(settings.custom_oauth(&Value::Bool(false), false))),
+    ),
+    custom_oauth(
+        since(4, 2, 0).until(6, 8, 0),
+        Fresh(|settings| Some(settings.custom_oauth(&Value::Undefined, false))),
+    ),
+    custom_oauth(
+        since(6, 8, 0),
+        Fresh(|settings| Some(settings.custom_oauth(&Value::Undefined, true))),
+    ),
     withheld(
         "wizard.contactName",
         since(0, 70, 4).until(1, 3, 0),
@@ -348,7 +372,17 @@ pub(super) const FIELDS: &[Field<Settings>] = &[
         "Slack_Users_Importer_Count",
     ),
     setting("showHomeButton", since(4, 8, 0), "Layout_Show_Home_Button"),
-    changed("homeTitleChanged", since(4, 8, 0), "Layout_Home_Title"),
+    Field {
+        path: "homeTitleChanged",
+        versions: since(4, 8, 0).until(5, 0, 0),
+        meaning: "whether Layout_Home_Title is anything but Home",
+        origin: Fresh(|settings| {
+            let title = settings.value("Layout_Home_Title");
+            let is_home = title.and_then(Value::as_text) == Some("Home");
+            Some(Value::Bool(!is_home))
+        }),
+    },
+    changed("homeTitleChanged", since(5, 0, 0), "Layout_Home_Title"),
     changed("homeBodyChanged", since(5, 0, 0), "Layout_Home_Body"),
     changed("customCSSChanged", since(5, 0, 0), "theme-custom-css"),
     changed(
@@ -424,22 +458,42 @@ pub(super) const FIELDS: &[Field<Settings>] = &[
     ),
     setting(
         "services.ldap.syncRoles",
-        since(3, 17, 0),
+        since(3, 17, 0).until(4, 0, 0),
+        "LDAP_Sync_User_Data_Groups",
+    ),
+    setting(
+        "services.ldap.syncRoles",
+        since(4, 0, 0),
         "LDAP_Sync_User_Data_Roles",
     ),
     setting(
         "services.ldap.syncRolesAutoRemove",
-        since(3, 17, 0),
+        since(3, 17, 0).until(4, 0, 0),
+        "LDAP_Sync_User_Data_Groups_AutoRemove",
+    ),
+    setting(
+        "services.ldap.syncRolesAutoRemove",
+        since(4, 0, 0),
         "LDAP_Sync_User_Data_Roles_AutoRemove",
     ),
     setting(
         "services.ldap.syncData",
-        since(3, 17, 0),
+        since(3, 17, 0).until(4, 0, 0),
+        "LDAP_Sync_User_Data",
+    ),
+    setting(
+        "services.ldap.syncData",
+        since(4, 0, 0),
         "LDAP_Sync_Custom_Fields",
     ),
     setting(
         "services.ldap.syncChannels",
-        since(3, 17, 0),
+        since(3, 17, 0).until(4, 0, 0),
+        "LDAP_Sync_User_Data_Groups_AutoChannels",
+    ),
+    setting(
+        "services.ldap.syncChannels",
+        since(4, 0, 0),
         "LDAP_Sync_User_Data_Channels",
     ),
     setting(
@@ -484,7 +538,12 @@ pub(super) const FIELDS: &[Field<Settings>] = &[
     ),
     setting(
         "services.ldap.ee.syncRoles",
-        since(3, 17, 0),
+        since(3, 17, 0).until(4, 0, 0),
+        "LDAP_Enable_LDAP_Roles_To_RC_Roles",
+    ),
+    setting(
+        "services.ldap.ee.syncRoles",
+        since(4, 0, 0),
         "LDAP_Sync_User_Data_Roles",
     ),
     setting(
@@ -598,7 +657,7 @@ pub(super) const FIELDS: &[Field<Settings>] = &[
         since(3, 17, 0),
         "Accounts_OAuth_Wordpress",
     ),
-    optional(
+    unlicensed(
         "settings.accounts.account2fa",
         since(4, 4, 0).until(5, 0, 0),
         "Accounts_TwoFactorAuthentication_Enabled",
@@ -608,7 +667,7 @@ pub(super) const FIELDS: &[Field<Settings>] = &[
         since(6, 8, 0),
         "Accounts_TwoFactorAuthentication_Enabled",
     ),
-    optional(
+    unlicensed(
         "settings.cannedResponses.cannedResponsesEnabled",
         since(4, 4, 0).until(5, 0, 0),
         "Canned_Responses_Enable",
@@ -618,13 +677,13 @@ pub(super) const FIELDS: &[Field<Settings>] = &[
         since(6, 8, 0),
         "Canned_Responses_Enable",
     ),
-    optional(
+    unlicensed(
         "settings.e2ee.e2e",
         since(4, 4, 0).until(5, 0, 0),
         "E2E_Enable",
     ),
     optional("settings.e2ee.e2e", since(6, 8, 0), "E2E_Enable"),
-    optional(
+    unlicensed(
         "settings.e2ee.e2eDefaultDirectRoom",
         since(4, 4, 0).until(5, 0, 0),
         "E2E_Enabled_Default_DirectRooms",
@@ -634,7 +693,7 @@ pub(super) const FIELDS: &[Field<Settings>] = &[
         since(6, 8, 0),
         "E2E_Enabled_Default_DirectRooms",
     ),
-    optional(
+    unlicensed(
         "settings.e2ee.e2eDefaultPrivateRoom",
         since(4, 4, 0).until(5, 0, 0),
         "E2E_Enabled_Default_PrivateRooms",
@@ -666,7 +725,7 @@ pub(super) const FIELDS: &[Field<Settings>] = &[
         since(6, 8, 0),
         "From_Email",
     ),
-    optional(
+    unlicensed(
         "settings.fileUpload.fileUploadEnable",
         since(4, 8, 0).until(5, 0, 0),
         "FileUpload_Enabled",
@@ -676,7 +735,7 @@ pub(super) const FIELDS: &[Field<Settings>] = &[
         since(6, 8, 0),
         "FileUpload_Enabled",
     ),
-    optional(
+    unlicensed(
         "settings.general.nps.surveyEnabled",
         since(4, 4, 0).until(5, 0, 0),
         "NPS_survey_enabled",
@@ -686,7 +745,7 @@ pub(super) const FIELDS: &[Field<Settings>] = &[
         since(6, 8, 0),
         "NPS_survey_enabled",
     ),
-    optional(
+    unlicensed(
         "settings.general.update.updateChecker",
         since(4, 4, 0).until(5, 0, 0),
         "Update_EnableChecker",
@@ -696,7 +755,7 @@ pub(super) const FIELDS: &[Field<Settings>] = &[
         since(6, 8, 0),
         "Update_EnableChecker",
     ),
-    optional(
+    unlicensed(
         "settings.liveStreamAndBroadcasting.liveStream",
         since(4, 4, 0).until(5, 0, 0),
         "Livestream_enabled",
@@ -706,7 +765,7 @@ pub(super) const FIELDS: &[Field<Settings>] = &[
         since(6, 8, 0),
         "Livestream_enabled",
     ),
-    optional(
+    unlicensed(
         "settings.liveStreamAndBroadcasting.broadcasting",
         since(4, 4, 0).until(5, 0, 0),
         "Broadcasting_enabled",
@@ -716,7 +775,7 @@ pub(super) const FIELDS: &[Field<Settings>] = &[
         since(6, 8, 0),
         "Broadcasting_enabled",
     ),
-    optional(
+    unlicensed(
         "settings.message.allowEditing",
         since(4, 4, 0).until(5, 0, 0),
         "Message_AllowEditing",
@@ -726,7 +785,7 @@ pub(super) const FIELDS: &[Field<Settings>] = &[
         since(6, 8, 0),
         "Message_AllowEditing",
     ),
-    optional(
+    unlicensed(
         "settings.message.allowDeleting",
         since(4, 4, 0).until(5, 0, 0),
         "Message_AllowDeleting",
@@ -736,7 +795,7 @@ pub(super) const FIELDS: &[Field<Settings>] = &[
         since(6, 8, 0),
         "Message_AllowDeleting",
     ),
-    optional(
+    unlicensed(
         "settings.message.allowUnrecognizedSlashCommand",
         since(4, 4, 0).until(5, 0, 0),
         "Message_AllowUnrecognizedSlashCommand",
@@ -746,7 +805,7 @@ pub(super) const FIELDS: &[Field<Settings>] = &[
         since(6, 8, 0),
         "Message_AllowUnrecognizedSlashCommand",
     ),
-    optional(
+    unlicensed(
         "settings.message.allowBadWordsFilter",
         since(4, 4, 0).until(5, 0, 0),
         "Message_AllowBadWordsFilter",
@@ -756,7 +815,7 @@ pub(super) const FIELDS: &[Field<Settings>] = &[
         since(6, 8, 0),
         "Message_AllowBadWordsFilter",
     ),
-    optional(
+    unlicensed(
         "settings.message.readReceiptEnabled",
         since(4, 4, 0).until(5, 0, 0),
         "Message_Read_Receipt_Enabled",
@@ -766,7 +825,7 @@ pub(super) const FIELDS: &[Field<Settings>] = &[
         since(6, 8, 0),
         "Message_Read_Receipt_Enabled",
     ),
-    optional(
+    unlicensed(
         "settings.message.readReceiptStoreUsers",
         since(4, 4, 0).until(5, 0, 0),
         "Message_Read_Receipt_Store_Users",
@@ -776,7 +835,7 @@ pub(super) const FIELDS: &[Field<Settings>] = &[
         since(6, 8, 0),
         "Message_Read_Receipt_Store_Users",
     ),
-    optional(
+    unlicensed(
         "settings.otr.otrEnable",
         since(4, 4, 0).until(5, 0, 0),
         "OTR_Enable",
@@ -786,13 +845,13 @@ pub(super) const FIELDS: &[Field<Settings>] = &[
         since(6, 8, 0).until(8, 0, 0),
         "OTR_Enable",
     ),
-    optional(
+    unlicensed(
         "settings.push.pushEnable",
         since(4, 4, 0).until(5, 0, 0),
         "Push_enable",
     ),
     optional("settings.push.pushEnable", since(6, 8, 0), "Push_enable"),
-    optional(
+    unlicensed(
         "settings.search.defaultProvider.globalSearchEnabled",
         since(4, 4, 0).until(5, 0, 0),
         "Search.defaultProvider.GlobalSearchEnabled",
@@ -802,7 +861,7 @@ pub(super) const FIELDS: &[Field<Settings>] = &[
         since(6, 8, 0),
         "Search.defaultProvider.GlobalSearchEnabled",
     ),
-    optional(
+    unlicensed(
         "settings.threads.threadsEnabled",
         since(4, 4, 0).until(5, 0, 0),
         "Threads_enabled",
@@ -812,17 +871,17 @@ pub(super) const FIELDS: &[Field<Settings>] = &[
         since(6, 8, 0),
         "Threads_enabled",
     ),
-    optional(
+    unlicensed(
         "settings.videoConference.bigBlueButton",
         since(4, 4, 0).until(5, 0, 0),
         "bigbluebutton_Enabled",
     ),
-    optional(
+    unlicensed(
         "settings.videoConference.jitsiEnabled",
         since(4, 4, 0).until(5, 0, 0),
         "Jitsi_Enabled",
     ),
-    optional(
+    unlicensed(
         "settings.webRTC.webRTCEnableChannel",
         since(4, 4, 0).until(5, 0, 0),
         "WebRTC_Enable_Channel",
@@ -832,7 +891,7 @@ pub(super) const FIELDS: &[Field<Settings>] = &[
         since(6, 8, 0),
         "WebRTC_Enable_Channel",
     ),
-    optional(
+    unlicensed(
         "settings.webRTC.webRTCEnablePrivate",
         since(4, 4, 0).until(5, 0, 0),
         "WebRTC_Enable_Private",
@@ -842,7 +901,7 @@ pub(super) const FIELDS: &[Field<Settings>] = &[
         since(6, 8, 0),
         "WebRTC_Enable_Private",
     ),
-    optional(
+    unlicensed(
         "settings.webRTC.webRTCEnableDirect",
         since(4, 4, 0).until(5, 0, 0),
         "WebRTC_Enable_Direct",

@@ -84,7 +84,7 @@ pub(super) async fn fill(builder: &mut Builder<'_>) -> Result<Vec<String>> {
         .collect();
     builder.insert("instances", servers).await?;
     let migration = doc! {
-        "_id": "control", "version": 324, "locked": false, "lockedAt": builder.clock.ago(12 * DAY),
+        "_id": "control", "version": 318, "locked": false, "lockedAt": builder.clock.ago(12 * DAY),
         "buildAt": "2025-06-24T17:46:22.000Z", "hash": MIGRATION_HASH,
     };
     builder.insert("migrations", vec![migration]).await?;

@@ -12,11 +12,13 @@ pub enum Purpose {
     Licensed(Collector, &'static str),
     /// A collector, which has less to tell without it.
     Detail(Collector),
+    /// A collector, which asks for it only where Rocket.Chat is older than 3.2.
+    Early(Collector),
     /// Logging in to the API and asking it.
     Api,
 }
 
-use Purpose::{Api, Detail, Licensed, Reading};
+use Purpose::{Api, Detail, Early, Licensed, Reading};
 
 /// A privilege: what it is on, what it lets do, and what for.
 #[derive(Debug)]
@@ -49,6 +51,7 @@ const fn list_indexes(collection: &'static str, purposes: &'static [Purpose]) ->
 
 /// Everything, in the order of the collections' names.
 pub const NEEDS: &[Need] = &[
+    find("_raix_push_notifications", &[Early(Collector::Push)]),
     find(
         "instances",
         &[
@@ -73,6 +76,10 @@ pub const NEEDS: &[Need] = &[
     find(
         "rocketchat_email_inbox",
         &[Reading(Collector::Administration)],
+    ),
+    find(
+        "rocketchat_federation_peers",
+        &[Early(Collector::Federation)],
     ),
     find(
         "rocketchat_federation_servers",
@@ -216,7 +223,7 @@ pub const NEEDS: &[Need] = &[
 ];
 
 impl Need {
-    /// What needs it, of what is enabled and licensed; the API always is.
+    /// What needs it of a workspace of today, of what is enabled and licensed; the API always is.
     pub fn needed_by(
         &self,
         is_enabled: impl Fn(Collector) -> bool,
@@ -226,6 +233,7 @@ impl Need {
             Reading(collector) | Detail(collector) => is_enabled(*collector),
             Licensed(collector, module) => is_enabled(*collector) && is_licensed(module),
             Api => true,
+            Early(_) => false,
         };
         self.purposes.iter().filter(applies).copied().collect()
     }
@@ -240,7 +248,9 @@ impl Purpose {
     /// Its name in a report.
     pub fn name(self) -> &'static str {
         match self {
-            Reading(collector) | Licensed(collector, _) | Detail(collector) => collector.name(),
+            Reading(collector) | Licensed(collector, _) | Detail(collector) | Early(collector) => {
+                collector.name()
+            }
             Api => "the API",
         }
     }

@@ -172,7 +172,7 @@ fn server(builder: &mut Builder<'_>, counts: &Counts) -> Document {
         "uploadsTotal": counts.uploads,
         "uploadsTotalSize": counts.upload_bytes,
         "migration": {
-            "_id": "control", "version": 324, "locked": false, "lockedAt": builder.clock.ago(12 * DAY),
+            "_id": "control", "version": 318, "locked": false, "lockedAt": builder.clock.ago(12 * DAY),
             "buildAt": "2025-06-24T17:46:22.000Z", "hash": MIGRATION_HASH,
         },
         "instanceCount": 2,

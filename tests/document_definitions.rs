@@ -1,0 +1,801 @@
+//! What the fields of the statistics document mean in each version of Rocket.Chat: the same documents, asked about as
+//! the releases on both sides of every change of a definition.
+
+mod workspace;
+
+use serde_json::{Value, json};
+
+use workspace::{answers, answers_on_unknown_fields, licensed_answers};
+
+/// What a version answers for a path; `None` where its document has no such key.
+type Expected = (&'static str, Option<Value>);
+
+fn is(version: &'static str, value: impl Into<Value>) -> Expected {
+    (version, Some(value.into()))
+}
+
+fn absent(version: &'static str) -> Expected {
+    (version, None)
+}
+
+/// Asks as each version, without a license.
+fn expect<const N: usize>(path: &str, expected: [Expected; N]) {
+    for (version, value) in expected {
+        let answers = answers(version);
+        let found = at(&answers.document, path);
+        assert_eq!(found, value.as_ref(), "{path} in {version}");
+    }
+}
+
+/// The same with a license for everything.
+fn expect_licensed<const N: usize>(path: &str, expected: [Expected; N]) {
+    for (version, value) in expected {
+        let answers = licensed_answers(version);
+        let found = at(&answers.document, path);
+        assert_eq!(found, value.as_ref(), "{path} in {version}");
+    }
+}
+
+/// The value at a path; a point nests.
+fn at<'a>(document: &'a Value, path: &str) -> Option<&'a Value> {
+    path.split('.')
+        .try_fold(document, |value, name| value.get(name))
+}
+
+#[test]
+fn active_users_have_six_definitions() {
+    expect(
+        "activeUsers",
+        [
+            is("0.51.0", 11),
+            is("2.4.9", 11),
+            is("3.0.0", 6),
+            is("3.1.0", 6),
+            is("3.2.0", 5),
+            is("5.0.0", 5),
+            is("5.1.0", 2),
+            is("6.2.8", 2),
+            is("6.2.9", 4),
+            is("6.3.0", 4),
+            is("6.4.0", 3),
+            is("8.3.0", 3),
+        ],
+    );
+}
+
+#[test]
+fn users_who_are_not_active_were_the_rest_and_are_the_deactivated() {
+    expect(
+        "nonActiveUsers",
+        [
+            is("0.51.0", 3),
+            is("2.4.9", 3),
+            is("3.0.0", 2),
+            is("8.3.0", 2),
+        ],
+    );
+}
+
+#[test]
+fn active_guests_have_that_role_alone_and_are_local() {
+    expect(
+        "activeGuests",
+        [absent("3.1.0"), is("3.2.0", 1), is("8.3.0", 1)],
+    );
+}
+
+#[test]
+fn app_users_are_counted_whatever_their_state() {
+    expect(
+        "appUsers",
+        [absent("2.4.9"), is("3.0.0", 3), is("8.3.0", 3)],
+    );
+}
+
+#[test]
+fn users_are_online_by_their_connections_then_by_what_others_see() {
+    for version in ["0.51.0", "3.10.0", "3.11.0"] {
+        expect("onlineUsers", [is(version, 3)]);
+        expect("awayUsers", [is(version, 1)]);
+    }
+    for version in ["3.12.0", "8.3.0"] {
+        expect("onlineUsers", [is(version, 4)]);
+        expect("awayUsers", [is(version, 2)]);
+    }
+}
+
+#[test]
+fn busy_users_came_with_3_11_and_followed_a_release_later() {
+    expect(
+        "busyUsers",
+        [
+            absent("3.10.0"),
+            is("3.11.0", 1),
+            is("3.12.0", 2),
+            is("8.3.0", 2),
+        ],
+    );
+}
+
+#[test]
+fn offline_users_are_what_is_left() {
+    expect(
+        "offlineUsers",
+        [
+            is("0.51.0", 10),
+            is("3.10.0", 10),
+            is("3.11.0", 9),
+            is("3.12.0", 6),
+            is("8.3.0", 6),
+        ],
+    );
+}
+
+#[test]
+fn connected_users_never_hold_the_busy_ones() {
+    expect(
+        "totalConnectedUsers",
+        [
+            absent("0.74.1"),
+            is("1.0.0", 4),
+            is("3.11.0", 4),
+            is("3.12.0", 6),
+            is("8.3.0", 6),
+        ],
+    );
+}
+
+#[test]
+fn languages_that_are_empty_are_none() {
+    let languages = json!({ "none": 11, "en": 2, "pt-BR": 1 });
+    expect(
+        "userLanguages",
+        [
+            absent("3.11.0"),
+            is("3.12.0", languages.clone()),
+            is("8.3.0", languages),
+        ],
+    );
+}
+
+#[test]
+fn second_factors_count_where_switched_on_for_active_users() {
+    for (path, count) in [("totalUserTOTP", 1), ("totalUserEmail2fa", 2)] {
+        expect(
+            path,
+            [absent("4.6.0"), is("4.8.0", count), is("8.3.0", count)],
+        );
+    }
+}
+
+#[test]
+fn users_of_a_login_service_are_active_and_neither_apps_nor_guests() {
+    expect(
+        "services.ldap.users",
+        [absent("3.13.0"), is("3.17.0", 2), is("8.3.0", 2)],
+    );
+}
+
+#[test]
+fn own_oauth_services_had_names_and_have_numbers() {
+    let named = json!({
+        "Keycloak": { "enabled": true, "mergeRoles": true, "users": 1 },
+        "Other": { "enabled": false, "mergeRoles": false, "users": 0 },
+    });
+    let numbered = |service: Value| json!({ "0": service.clone(), "1": service });
+    expect(
+        "services.oauth.custom",
+        [
+            is("3.17.0", named.clone()),
+            is("4.0.0", named),
+            is(
+                "4.1.0",
+                numbered(json!({ "enabled": true, "mergeRoles": false, "users": 0 })),
+            ),
+            is("4.2.0", numbered(json!({ "enabled": true, "users": 0 }))),
+            is(
+                "6.8.0",
+                numbered(json!({ "enabled": true, "users": 0, "rolesToSync": false })),
+            ),
+        ],
+    );
+}
+
+#[test]
+fn ldap_settings_had_other_names_in_3_17() {
+    expect(
+        "services.ldap.syncRoles",
+        [is("3.17.0", true), is("3.18.7", true), is("4.0.0", false)],
+    );
+}
+
+#[test]
+fn calls_over_livechat_came_with_4_6_and_went_with_8_0() {
+    for (path, value) in [
+        ("voipEnabled", json!(true)),
+        ("voipCalls", json!(1)),
+        ("voipExtensions", json!(2)),
+        ("voipSuccessfulCalls", json!(1)),
+        ("voipErrorCalls", json!(0)),
+        ("voipOnHoldCalls", json!(0)),
+    ] {
+        expect(
+            path,
+            [
+                absent("4.5.7"),
+                is("4.6.0", value.clone()),
+                is("7.5.0", value),
+                absent("8.0.0"),
+            ],
+        );
+    }
+}
+
+#[test]
+fn chats_off_the_record_came_with_4_6_and_went_with_8_0() {
+    for (path, value) in [("totalOTRRooms", 2), ("totalOTR", 5)] {
+        expect(
+            path,
+            [
+                absent("4.5.7"),
+                is("4.6.0", value),
+                is("7.5.0", value),
+                absent("8.0.0"),
+            ],
+        );
+    }
+}
+
+#[test]
+fn livestreams_were_counted_from_5_0_to_6_11() {
+    expect(
+        "totalRoomsWithActiveLivestream",
+        [
+            absent("4.8.0"),
+            is("5.0.0", 1),
+            is("6.11.0", 1),
+            absent("6.12.0"),
+        ],
+    );
+}
+
+#[test]
+fn livechat_rooms_were_misspelt_before_0_66() {
+    expect(
+        "totlalLivechat",
+        [
+            absent("0.50.0"),
+            is("0.51.0", 1),
+            is("0.65.2", 1),
+            absent("0.66.0"),
+        ],
+    );
+    expect(
+        "totalLivechat",
+        [absent("0.65.2"), is("0.66.0", 1), is("8.3.0", 1)],
+    );
+}
+
+#[test]
+fn messages_were_documents_and_are_a_sum_of_counters() {
+    expect(
+        "totalMessages",
+        [
+            is("0.51.0", 6),
+            is("3.0.0", 6),
+            is("3.1.0", 70),
+            is("6.5.0", 70),
+            is("8.3.0", 70),
+        ],
+    );
+}
+
+#[test]
+fn messages_of_discussions_are_their_own_since_6_5() {
+    for (path, before, since) in [
+        ("totalChannelMessages", Some(30), 10),
+        ("totalPrivateGroupMessages", Some(9), 4),
+        ("totalDiscussionsMessages", None, 25),
+        ("totalDirectMessages", Some(18), 18),
+        ("totalLivechatMessages", Some(13), 13),
+    ] {
+        let before = before.map(Value::from);
+        expect(
+            path,
+            [
+                absent("0.50.0"),
+                ("0.51.0", before.clone()),
+                ("6.4.0", before),
+                is("6.5.0", since),
+                is("8.3.0", since),
+            ],
+        );
+    }
+}
+
+#[test]
+fn discussions_and_threads_have_their_field_whatever_it_holds() {
+    expect(
+        "totalDiscussions",
+        [absent("0.74.1"), is("1.0.0", 4), is("8.3.0", 4)],
+    );
+    expect(
+        "totalThreads",
+        [absent("0.74.1"), is("1.0.0", 2), is("8.3.0", 2)],
+    );
+}
+
+#[test]
+fn rooms_hold_every_kind() {
+    for (path, count) in [
+        ("totalRooms", 13),
+        ("totalChannels", 4),
+        ("totalPrivateGroups", 4),
+        ("totalDirect", 2),
+    ] {
+        expect(path, [is("0.51.0", count), is("8.3.0", count)]);
+    }
+}
+
+#[test]
+fn teams_are_missing_from_4_6_to_4_7() {
+    let old = json!({ "totalTeams": 2, "teamStats": [{ "teamId": "T" }] });
+    let new =
+        json!({ "totalTeams": 2, "totalRoomsInsideTeams": 2, "totalDefaultRoomsInsideTeams": 1 });
+    expect(
+        "teams",
+        [
+            absent("3.12.0"),
+            is("3.13.0", old.clone()),
+            is("4.5.7", old),
+            absent("4.6.0"),
+            absent("4.7.5"),
+            is("4.8.0", new.clone()),
+            is("8.3.0", new),
+        ],
+    );
+}
+
+#[test]
+fn marks_of_messages_are_counted_in_their_own_ways() {
+    for (path, count) in [
+        ("totalPinned", 1),
+        ("totalRoomsWithPinned", 1),
+        ("totalStarred", 1),
+        ("totalRoomsWithStarred", 2),
+        ("totalEncryptedMessages", 1),
+        ("totalE2ERooms", 1),
+    ] {
+        expect(
+            path,
+            [absent("4.6.0"), is("4.8.0", count), is("8.3.0", count)],
+        );
+    }
+    expect("chatsOnHold", [absent("4.5.7"), is("4.6.0", 1)]);
+}
+
+#[test]
+fn the_last_login_was_a_date_and_is_a_text() {
+    let text = "Mon Apr 03 2023 12:00:00 GMT+0000 (Coordinated Universal Time)";
+    let date = "2023-04-03T12:00:00.000Z";
+    expect(
+        "lastLogin",
+        [is("0.51.0", date), is("6.1.0", date), is("6.2.0", text)],
+    );
+    expect(
+        "lastSeenSubscription",
+        [is("0.51.0", date), is("6.0.0", date), is("6.1.0", text)],
+    );
+    expect("lastMessageSentAt", [is("0.51.0", date), is("8.3.0", date)]);
+    expect("installedAt", [is("4.5.7", date), is("4.6.0", date)]);
+}
+
+#[test]
+fn the_setup_wizard_told_more_before_1_3() {
+    for (path, first, value) in [
+        ("wizard.organizationName", "0.64.2", json!("Example")),
+        ("wizard.website", "0.64.2", json!("https://example.com")),
+        ("wizard.siteName", "0.64.2", json!("Chat")),
+        ("wizard.allowMarketingEmails", "0.66.2", json!(true)),
+    ] {
+        expect(
+            path,
+            [
+                absent("0.64.0"),
+                is(first, value.clone()),
+                is("1.2.4", value),
+                absent("1.3.0"),
+            ],
+        );
+    }
+    expect(
+        "wizard.organizationType",
+        [
+            absent("0.64.0"),
+            is("0.64.2", "community"),
+            is("8.3.0", "community"),
+        ],
+    );
+    expect(
+        "wizard.registerServer",
+        [absent("0.74.1"), is("1.0.0", false), is("8.3.0", false)],
+    );
+}
+
+#[test]
+fn a_setting_that_is_not_there_is_null_only_since_7_0() {
+    expect(
+        "wizard.industry",
+        [
+            absent("0.64.2"),
+            absent("6.4.0"),
+            absent("6.5.0"),
+            is("7.0.0", Value::Null),
+            is("8.3.0", Value::Null),
+        ],
+    );
+}
+
+#[test]
+fn who_set_the_workspace_up_is_never_told() {
+    for path in ["wizard.contactName", "wizard.contactEmail", "statsToken"] {
+        expect(path, [absent("0.70.4"), absent("1.2.4"), absent("8.3.0")]);
+    }
+    expect("settings.email", [absent("4.4.0"), absent("8.3.0")]);
+}
+
+#[test]
+fn the_answer_is_nested_before_3_0() {
+    for (version, nested) in [("0.51.0", true), ("2.4.9", true), ("3.0.0", false)] {
+        let wrapped = &answers(version).wrapped;
+        assert_eq!(wrapped.get("statistics").is_some(), nested, "{version}");
+        assert_eq!(wrapped["success"], true, "{version}");
+    }
+}
+
+#[test]
+fn what_only_the_process_knows_comes_from_the_stored_document() {
+    for (path, expected) in [
+        ("deploy.method", [absent("0.51.0"), is("0.55.0", "docker")]),
+        (
+            "apps.engineVersion",
+            [absent("1.2.4"), is("1.3.0", "1.60.0")],
+        ),
+        ("apps.enabled", [is("5.3.0", true), absent("6.0.0")]),
+        ("enterpriseReady", [absent("3.0.0"), is("3.1.0", true)]),
+        ("msEnabled", [absent("5.1.0"), is("5.3.0", false)]),
+        ("dailyPeakConnections", [absent("6.4.0"), is("6.5.0", 12)]),
+    ] {
+        expect(path, expected);
+    }
+}
+
+#[test]
+fn oplog_is_not_told_before_1_0_3_unless_it_is_on() {
+    expect("oplogEnabled", [absent("1.0.2"), is("1.0.3", false)]);
+}
+
+fn day(month: u8, day: u8, data: &Value) -> Value {
+    json!({ "year": 2026, "month": month, "day": day, "data": data })
+}
+
+#[test]
+fn unique_users_have_roles_since_3_9() {
+    let role = |role: &str, count: u8, sessions: u8, time: u8| json!({ "role": role, "count": count, "sessions": sessions, "time": time });
+    let without = day(11, 20, &json!([{ "count": 2, "sessions": 3, "time": 150 }]));
+    let with = day(
+        11,
+        20,
+        &json!([{
+            "roles": [role("admin", 1, 2, 100), role("user", 1, 1, 50)],
+            "count": 2, "sessions": 3, "time": 150,
+        }]),
+    );
+    expect(
+        "uniqueUsersOfYesterday",
+        [
+            absent("0.74.0"),
+            is("1.0.3", without.clone()),
+            is("3.8.0", without),
+            is("3.9.0", with.clone()),
+            is("8.3.0", with),
+        ],
+    );
+}
+
+#[test]
+fn unique_users_of_the_last_month_were_a_month_late_until_3_10() {
+    let late = day(10, 21, &json!([{ "count": 1, "sessions": 4, "time": 40 }]));
+    expect(
+        "uniqueUsersOfLastMonth",
+        [is("1.0.3", late.clone()), is("3.8.0", late)],
+    );
+    let day_of = |version| {
+        let month = &answers(version).document["uniqueUsersOfLastMonth"];
+        (month["month"].clone(), month["data"][0]["count"].clone())
+    };
+    assert_eq!(day_of("3.9.0"), (json!(10), json!(1)));
+    assert_eq!(day_of("3.10.0"), (json!(11), json!(4)));
+    assert_eq!(day_of("8.3.0"), (json!(11), json!(4)));
+}
+
+#[test]
+fn the_last_week_came_with_3_10_and_devices_of_the_month_with_1_0_3() {
+    let firefox = |count: u8, time: u8| {
+        day(
+            11,
+            20,
+            &json!([{ "count": count, "time": time, "type": "browser", "name": "Firefox", "version": "1" }]),
+        )
+    };
+    expect("uniqueUsersOfLastWeek.data.0", [absent("3.9.0")]);
+    expect(
+        "uniqueDevicesOfLastWeek",
+        [absent("3.9.0"), is("3.10.0", firefox(4, 160))],
+    );
+    expect(
+        "uniqueDevicesOfLastMonth",
+        [
+            absent("1.0.2"),
+            is("1.0.3", firefox(5, 170)),
+            is("8.3.0", firefox(5, 170)),
+        ],
+    );
+    let linux = day(
+        11,
+        20,
+        &json!([{ "count": 3, "time": 150, "name": "Linux", "version": "6" }]),
+    );
+    expect(
+        "uniqueOSOfYesterday",
+        [is("1.0.3", linux.clone()), is("8.3.0", linux)],
+    );
+}
+
+#[test]
+fn failed_apps_were_the_disabled_ones_from_6_10_to_7_1() {
+    expect(
+        "apps.totalFailed",
+        [
+            absent("3.2.0"),
+            is("3.8.0", 3),
+            is("6.9.0", 3),
+            is("6.10.0", 2),
+            is("7.1.0", 2),
+            is("7.2.0", 3),
+        ],
+    );
+    for (path, count) in [("apps.totalInstalled", 6), ("apps.totalActive", 1)] {
+        expect(
+            path,
+            [absent("1.2.4"), is("1.3.0", count), is("8.3.0", count)],
+        );
+    }
+    for (path, count) in [
+        ("apps.totalPrivateApps", 2),
+        ("apps.totalPrivateAppsEnabled", 1),
+    ] {
+        expect(
+            path,
+            [absent("7.3.0"), is("7.5.0", count), is("8.3.0", count)],
+        );
+    }
+}
+
+#[test]
+fn uploads_hold_thumbnails_and_hidden_ones() {
+    for (path, number) in [("uploadsTotal", 4), ("uploadsTotalSize", 700)] {
+        expect(
+            path,
+            [absent("0.70.4"), is("0.74.0", number), is("8.3.0", number)],
+        );
+    }
+}
+
+#[test]
+fn instances_are_those_with_a_heartbeat() {
+    expect("instanceCount", [is("0.51.0", 1), is("8.3.0", 1)]);
+    expect("process.pid", [absent("0.50.0"), is("0.51.0", 4711)]);
+}
+
+#[test]
+fn departments_hold_business_units() {
+    expect(
+        "departments",
+        [absent("4.5.7"), is("4.6.0", 3), is("8.3.0", 3)],
+    );
+    expect(
+        "archivedDepartments",
+        [absent("5.3.0"), is("6.0.0", 1), is("8.3.0", 1)],
+    );
+}
+
+#[test]
+fn livechat_agents_are_counted_deactivated_or_not() {
+    expect(
+        "totalLivechatAgents",
+        [absent("0.70.4"), is("0.74.0", 2), is("8.3.0", 2)],
+    );
+    expect(
+        "totalLivechatManagers",
+        [absent("5.3.0"), is("6.0.0", 1), is("8.3.0", 1)],
+    );
+    expect(
+        "totalLivechatVisitors",
+        [absent("0.69.0"), is("0.70.0", 3), is("8.3.0", 3)],
+    );
+}
+
+#[test]
+fn the_license_adds_what_omnichannel_has_with_it() {
+    for (path, first, count) in [
+        ("enterprise.livechatTags", "4.6.0", 6),
+        ("enterprise.cannedResponses", "4.6.0", 7),
+        ("enterprise.businessUnits", "4.6.0", 1),
+        ("enterprise.slas", "6.0.0", 5),
+        ("enterprise.livechatMonitors", "6.0.0", 1),
+        ("enterprise.omnichannelRoomsWithPriorities", "6.0.0", 1),
+        ("enterprise.omnichannelRoomsWithSlas", "6.0.0", 1),
+        ("enterprise.omnichannelPdfTranscriptSucceeded", "6.0.0", 1),
+    ] {
+        expect_licensed(path, [is(first, count), is("8.3.0", count)]);
+        expect(path, [absent(first), absent("8.3.0")]);
+    }
+    expect_licensed(
+        "enterprise.priorities",
+        [is("4.6.0", 4), is("5.3.0", 4), absent("6.0.0")],
+    );
+    expect_licensed(
+        "enterprise.omnichannelPdfTranscriptRequested",
+        [is("6.0.0", 1), is("7.0.0", 0), absent("8.0.0")],
+    );
+    expect(
+        "enterprise.seatRequests",
+        [absent("3.18.7"), is("4.0.0", 3), is("8.3.0", 3)],
+    );
+}
+
+#[test]
+fn a_setting_that_needs_a_license_counts_with_its_other_value_without_one() {
+    expect(
+        "readReceiptsEnabled",
+        [is("3.18.0", false), is("8.3.0", false)],
+    );
+    expect_licensed("readReceiptsEnabled", [is("8.3.0", true)]);
+    expect(
+        "visitorAbandonment",
+        [is("4.6.0", "none"), is("8.3.0", "none")],
+    );
+    expect_licensed("visitorAbandonment", [is("8.3.0", "close")]);
+}
+
+#[test]
+fn the_group_settings_passed_the_license_by_then_failed_and_were_mended() {
+    expect(
+        "settings.message.readReceiptEnabled",
+        [
+            absent("4.2.0"),
+            is("4.4.0", true),
+            is("4.8.0", true),
+            absent("5.0.0"),
+            is("6.8.0", false),
+        ],
+    );
+    expect("settings", [is("5.0.0", json!({})), is("6.5.0", json!({}))]);
+    expect(
+        "settings.otr.otrEnable",
+        [is("4.4.0", true), is("7.5.0", true), absent("8.0.0")],
+    );
+}
+
+#[test]
+fn a_changed_title_was_anything_but_home() {
+    expect(
+        "homeTitleChanged",
+        [
+            absent("4.6.0"),
+            is("4.8.0", false),
+            is("5.0.0", true),
+            is("8.3.0", true),
+        ],
+    );
+}
+
+#[test]
+fn federated_servers_were_peers_in_1_3() {
+    expect(
+        "federatedServers",
+        [
+            absent("1.2.4"),
+            is("1.3.0", 3),
+            is("2.0.0", 2),
+            is("7.5.0", 2),
+            absent("8.0.0"),
+        ],
+    );
+    expect(
+        "federatedServersActive",
+        [absent("1.2.4"), is("1.3.0", 1), absent("2.0.0")],
+    );
+    expect(
+        "federatedUsers",
+        [
+            absent("1.2.4"),
+            is("1.3.0", 3),
+            is("7.5.0", 3),
+            absent("8.0.0"),
+        ],
+    );
+    expect(
+        "matrixFederation.amountOfExternalUsers",
+        [absent("5.3.0"), is("6.3.0", 3), is("8.3.0", 3)],
+    );
+}
+
+#[test]
+fn the_push_queue_moved_with_3_2() {
+    expect(
+        "pushQueue",
+        [
+            absent("3.0.0"),
+            is("3.1.0", 5),
+            is("3.2.0", 2),
+            is("8.3.0", 2),
+        ],
+    );
+}
+
+#[test]
+fn the_migration_is_told_whole() {
+    expect(
+        "migration",
+        [is(
+            "8.3.0",
+            json!({ "_id": "control", "version": 335, "locked": false, "hash": "abc" }),
+        )],
+    );
+}
+
+#[test]
+fn what_no_version_knows_is_kept() {
+    expect("ofTheFuture.kept", [is("0.51.0", true), is("8.3.0", true)]);
+}
+
+#[test]
+fn fields_that_no_version_knows_change_nothing() {
+    for version in ["0.61.0", "3.4.0", "8.3.0"] {
+        let mut with = answers_on_unknown_fields(version).document;
+        let mut without = answers(version).document.clone();
+        // These are shown whole, with whatever is in them; and the host does not stand still.
+        for document in [&mut with, &mut without] {
+            let document = document.as_object_mut().expect("it is an object");
+            for key in ["_future", "zFuture", "migration", "os"] {
+                document.remove(key);
+            }
+        }
+        assert_eq!(with, without, "{version}");
+    }
+}
+
+#[test]
+fn sessions_were_summarised_otherwise_before_1_0_3() {
+    let users = day(11, 20, &json!([{ "count": 30, "time": 150 }]));
+    let month = json!({ "year": 2026, "month": 10, "data": [{ "count": 50, "time": 50 }] });
+    let opera = json!([{ "count": 30, "type": "mobile", "name": "Opera", "version": "2" }]);
+    let bsd = json!([{ "count": 30, "name": "BSD", "version": "3" }]);
+    for (path, value) in [
+        ("uniqueUsersOfYesterday", users),
+        ("uniqueUsersOfLastMonth", month),
+        ("uniqueDevicesOfYesterday", day(11, 20, &opera)),
+        ("uniqueOSOfYesterday", day(11, 20, &bsd)),
+    ] {
+        expect(
+            path,
+            [
+                absent("0.74.0"),
+                is("0.74.1", value.clone()),
+                is("1.0.2", value),
+            ],
+        );
+    }
+}
