@@ -31,6 +31,7 @@ mod service_manager;
 mod several_workspaces;
 mod shipped;
 mod shutdown;
+mod soak;
 mod statistics_api;
 mod statistics_list;
 mod support;

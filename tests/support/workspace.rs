@@ -21,7 +21,11 @@ pub struct Workspace {
 
 impl Filled {
     pub async fn new() -> Self {
-        let database = fresh_database().await;
+        Self::on(fresh_database().await).await
+    }
+
+    /// In a database that nobody else uses.
+    pub async fn on(database: Database) -> Self {
         let credentials = workspace::fill(&database, &Size::small(), DateTime::now())
             .await
             .expect("the workspace can be made");
@@ -48,13 +52,19 @@ impl Filled {
     }
 
     pub async fn start(self, arguments: &[&str]) -> Workspace {
+        let uri = uri_of(&self.database);
+        self.start_on(&uri, arguments).await
+    }
+
+    /// Starts an exporter that reaches the database by this connection string.
+    pub async fn start_on(self, uri: &str, arguments: &[&str]) -> Workspace {
         let mut all = vec![
             "--collection.fast-interval=1h",
             "--collection.normal-interval=1h",
             "--collection.slow-interval=1h",
         ];
         all.extend(arguments);
-        let exporter = Exporter::on(&uri_of(&self.database), &all);
+        let exporter = Exporter::on(uri, &all);
         eventually("all collectors succeed", || {
             exporter.all_collectors_succeeded().then_some(())
         })
