@@ -46,6 +46,7 @@ mod signals;
 mod sources;
 mod statistics;
 mod web_config;
+mod yaml;
 
 pub use check::check;
 pub use cli::{CheckFormat, Cli, Format, LogFormat, LogLevel, Task, configuration_reference};

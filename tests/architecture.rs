@@ -4,12 +4,13 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Modules of the crate, and the other modules that each may import.
-const MAY_IMPORT: [(&str, &[&str]); 18] = [
+const MAY_IMPORT: [(&str, &[&str]); 19] = [
     ("statistics", &[]),
     ("secret", &[]),
     ("signals", &[]),
     ("listen", &[]),
-    ("web_config", &[]),
+    ("yaml", &[]),
+    ("web_config", &["yaml"]),
     ("password", &[]),
     ("clock", &["statistics"]),
     ("sources", &["clock", "secret", "statistics"]),
@@ -31,6 +32,7 @@ const MAY_IMPORT: [(&str, &[&str]); 18] = [
             "sources",
             "statistics",
             "web_config",
+            "yaml",
         ],
     ),
     (

@@ -98,7 +98,7 @@ async fn nothing_grows_with_scrapes_and_refreshes() {
     let before = held(&workspace).await;
     run(&workspace, SCRAPES * times, REFRESHES * times);
     let after = held(&workspace).await;
-    println!("{before:?} {after:?}");
+    eprintln!("{before:?} {after:?}");
     assert!(after.files <= before.files + 2, "{before:?} {after:?}");
     assert_eq!(after.connections, before.connections);
     assert!(

@@ -11,6 +11,7 @@ use crate::options::{
     CollectionOptions, CollectorOptions, MongodbOptions, RocketchatOptions, StatisticsOptions,
     WorkspaceOptions,
 };
+use crate::yaml;
 
 /// What the file says.
 #[derive(Debug, Default)]
@@ -36,18 +37,16 @@ struct Written {
 
 /// Reads the file; paths in it start at its folder.
 pub fn read(path: &Path) -> Result<File, ConfigError> {
-    let text = fs::read_to_string(path).map_err(|reason| ConfigError::Unreadable {
+    let text = fs::read(path).map_err(|reason| ConfigError::Unreadable {
         setting: "--config.file",
         path: path.to_owned(),
         reason,
     })?;
-    let wrong = |reason: String| ConfigError::File {
+    let wrong = |reason| ConfigError::File {
         path: path.to_owned(),
         reason,
     };
-    let written: Option<Written> =
-        serde_saphyr::from_str(&text).map_err(|error| wrong(error.to_string()))?;
-    let written = written.unwrap_or_default();
+    let written: Written = yaml::parse(&text).map_err(wrong)?;
     let mut common = WorkspaceOptions {
         mongodb: written.mongodb,
         collection: written.collection,

@@ -6,11 +6,11 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Deserializer};
-use serde_saphyr::options;
 
 use super::reload::Reader;
 use super::users::Users;
 use super::{Bucket, WebConfig, headers, tls};
+use crate::yaml;
 
 #[derive(Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -55,20 +55,12 @@ struct RateLimit {
     burst: Option<u32>,
 }
 
-/// Whether a text has anything in it but spaces and comments.
-pub fn is_empty(text: &[u8]) -> bool {
-    text.split(|byte| *byte == b'\n').all(|line| {
-        let line = line.trim_ascii();
-        line.is_empty() || line.starts_with(b"#")
-    })
-}
-
 /// Reads the file at a path, and the files that it names.
 pub fn load(path: &Path, reader: &mut Reader) -> Result<WebConfig, String> {
     let text = reader
         .read(path)
         .map_err(|reason| format!("cannot be read: {reason}"))?;
-    let file = parse(&text)?;
+    let file: File = yaml::parse(&text)?;
     let http = file.http_server_config.unwrap_or_default();
     let headers = headers::parse(&http.headers.unwrap_or_default())?;
     let users = Users::new(file.basic_auth_users.unwrap_or_default())?;
@@ -83,18 +75,6 @@ pub fn load(path: &Path, reader: &mut Reader) -> Result<WebConfig, String> {
         users,
         bucket: bucket(&file.rate_limit.unwrap_or_default()),
     })
-}
-
-fn parse(text: &[u8]) -> Result<File, String> {
-    if is_empty(text) {
-        return Ok(File::default());
-    }
-    let text = std::str::from_utf8(text).map_err(|_| "is not UTF-8".to_owned())?;
-    // A message with lines of the file would show keys and hashes.
-    let options = options! { with_snippet: false };
-    serde_saphyr::from_str_with_options::<Option<File>>(text, options)
-        .map(Option::unwrap_or_default)
-        .map_err(|error| format!("is not as it should be: {}", error.without_snippet()))
 }
 
 fn bucket(limit: &RateLimit) -> Option<Arc<Bucket>> {

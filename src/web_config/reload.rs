@@ -16,6 +16,7 @@ use tokio_rustls::rustls::ServerConfig;
 
 use super::users::Checks;
 use super::{WebConfig, WebConfigError, file};
+use crate::yaml;
 
 /// A file that was written so recently may be written once more without a change of its times, so it is read again.
 const SETTLING: Duration = Duration::from_secs(2);
@@ -188,7 +189,7 @@ impl Reader {
         let stamp = Stamp::of(path, SystemTime::now());
         let content = fs::read(path);
         if self.files.is_empty() {
-            self.is_empty = content.as_ref().is_ok_and(|it| file::is_empty(it));
+            self.is_empty = content.as_ref().is_ok_and(|it| yaml::is_empty(it));
         }
         self.files.push((path.to_owned(), stamp));
         match &content {
