@@ -275,6 +275,14 @@ impl Workspaces {
     }
 }
 
+/// Reads the text of a configuration file, and nothing that it names.
+///
+/// # Errors
+/// When it is not as it should be.
+pub fn parse_file(text: &[u8]) -> Result<(), ConfigError> {
+    file::parse(text, &PathBuf::from("exporter.yml")).map(drop)
+}
+
 fn one_of_several(
     own: WorkspaceOptions,
     common: &WorkspaceOptions,

@@ -32,6 +32,7 @@ pub use connections::Limits as ConnectionLimits;
 pub use counters::Counters;
 pub use gate::Gate;
 pub use metrics::Metrics;
+pub use negotiate::{format, wants_gzip};
 pub use rate::{RateLimit, Rates};
 pub use serve::serve;
 

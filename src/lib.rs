@@ -33,6 +33,8 @@ mod check;
 mod cli;
 mod clock;
 mod config;
+#[doc(hidden)]
+pub mod fuzzing;
 mod http;
 mod listen;
 mod once;

@@ -12,10 +12,10 @@ use std::time::Duration;
 pub use error::SourceError;
 use host::HostSource;
 pub use host::OwnSource;
-pub use license::{BadKey, LicenseSource, PublicKey};
+pub use license::{BadKey, LicenseSource, PublicKey, parse as parse_license};
 pub use mongo::{
     Connected, Index, Mongo, MongoSettings, NEEDS, Need, Part, Plan, Purpose, Query, Target,
-    Topology, role_reference,
+    Topology, parse_query, role_reference,
 };
 
 use crate::statistics::{Collector, FailureKind, IndexCheck, PoolState, Reading, Snapshot};

@@ -26,6 +26,7 @@ use thiserror::Error;
 use tokio_rustls::rustls::ServerConfig;
 
 pub use bucket::Bucket;
+pub use file::parse;
 pub use reload::Live;
 pub use users::Users;
 

@@ -42,11 +42,16 @@ pub fn read(path: &Path) -> Result<File, ConfigError> {
         path: path.to_owned(),
         reason,
     })?;
+    parse(&text, path)
+}
+
+/// Reads the text of the file at a path.
+pub fn parse(text: &[u8], path: &Path) -> Result<File, ConfigError> {
     let wrong = |reason| ConfigError::File {
         path: path.to_owned(),
         reason,
     };
-    let written: Written = yaml::parse(&text).map_err(wrong)?;
+    let written: Written = yaml::parse(text).map_err(wrong)?;
     let mut common = WorkspaceOptions {
         mongodb: written.mongodb,
         collection: written.collection,

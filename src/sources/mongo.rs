@@ -52,6 +52,7 @@ use api_settings::KnownApiSettings;
 pub use connection::MongoSettings;
 use connection::{ClientNumber, Connection};
 pub use explain::Plan;
+pub use filter::from_json as parse_query;
 pub use history::Part;
 use indexes::{Access, KnownIndexes};
 pub use inspect::{Connected, Index, Query, Target, Topology};

@@ -77,6 +77,15 @@ pub fn load(path: &Path, reader: &mut Reader) -> Result<WebConfig, String> {
     })
 }
 
+/// Reads the text of the file, and nothing that it names.
+pub fn parse(text: &[u8]) -> Result<(), String> {
+    let file: File = yaml::parse(text)?;
+    let http = file.http_server_config.unwrap_or_default();
+    headers::parse(&http.headers.unwrap_or_default())?;
+    Users::new(file.basic_auth_users.unwrap_or_default())?;
+    Ok(())
+}
+
 fn bucket(limit: &RateLimit) -> Option<Arc<Bucket>> {
     if limit.interval.is_zero() {
         return None;

@@ -10,6 +10,7 @@
 pub mod bench;
 mod cargo;
 pub mod demo;
+pub mod fuzz;
 pub mod guardian;
 pub mod mongod;
 pub mod suite;

@@ -1,0 +1,8 @@
+//! The parameter `query` of the list of stored statistics.
+
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use rocketchat_exporter::fuzzing::TARGETS;
+
+fuzz_target!(|bytes: &[u8]| TARGETS[3].1(bytes));

@@ -1,0 +1,69 @@
+//! `cargo xtask fuzz`: libFuzzer on every reader of texts that come from outside.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result, ensure};
+use clap::Args;
+
+use crate::cargo::cargo;
+
+/// How to fuzz.
+#[derive(Args)]
+pub struct Options {
+    /// Seconds for each target.
+    #[arg(long, default_value_t = 30)]
+    seconds: u32,
+}
+
+/// Fuzzes one target after the other; stops at the first input that ends a reader.
+///
+/// # Errors
+/// When there is such an input, or `cargo fuzz` cannot be had: building it takes a minute and a C++ compiler.
+pub fn run(options: &Options) -> Result<()> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .context("the project has a root")?;
+    let cargo_fuzz = cargo_fuzz(root)?;
+    for target in targets(root)? {
+        let status = Command::new(&cargo_fuzz)
+            .args(["fuzz", "run", &target, "--"])
+            .arg(format!("-max_total_time={}", options.seconds))
+            .current_dir(root)
+            // libFuzzer needs flags of rustc that are not stable.
+            .env("RUSTC_BOOTSTRAP", "1")
+            .status()
+            .context("cargo fuzz cannot be run")?;
+        ensure!(
+            status.success(),
+            "the target {target} ended with {status}; its input lies in fuzz/artifacts/{target}"
+        );
+    }
+    Ok(())
+}
+
+fn targets(root: &Path) -> Result<Vec<String>> {
+    let mut names = Vec::new();
+    for file in fs::read_dir(root.join("fuzz/fuzz_targets"))? {
+        let path = file?.path();
+        names.extend(path.file_stem().map(|it| it.to_string_lossy().into_owned()));
+    }
+    names.sort();
+    Ok(names)
+}
+
+fn cargo_fuzz(root: &Path) -> Result<PathBuf> {
+    let folder = root.join("target/tools/cargo-fuzz");
+    let program = folder.join("bin/cargo-fuzz");
+    if !program.exists() {
+        let status = cargo()
+            .args(["install", "--locked", "--root"])
+            .arg(&folder)
+            .arg("cargo-fuzz")
+            .status()
+            .context("cargo cannot be run")?;
+        ensure!(status.success(), "cargo-fuzz cannot be installed: {status}");
+    }
+    Ok(program)
+}
