@@ -186,8 +186,8 @@ pub struct CollectionOptions {
     #[serde(deserialize_with = "written_duration")]
     pub slow_interval: Option<Duration>,
 
-    /// Greatest part of the time that one collector may spend reading; the interval of one that would take more is
-    /// stretched.
+    /// Greatest part of the time that all collectors of a workspace together may spend reading its database; where they
+    /// would take more, the intervals of the dearest are stretched, and those of the fast tier last.
     ///
     /// [default: 0.01]
     #[arg(

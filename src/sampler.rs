@@ -16,7 +16,7 @@ use tokio::time::{Instant, sleep_until, timeout};
 
 use pulse::Pulse;
 pub use schedule::Intervals;
-use schedule::Scheduled;
+use schedule::{Budget, Scheduled};
 
 use crate::clock::Clock;
 use crate::sources::{Read, SourceError, Sources};
@@ -70,6 +70,7 @@ impl Sampler {
             plan,
             clock,
             publish,
+            budget: Budget::default(),
         });
         let mut tiers = Vec::new();
         let mut pulses = Vec::new();
@@ -143,6 +144,7 @@ struct Shared {
     plan: Plan,
     clock: Clock,
     publish: watch::Sender<Arc<Snapshot>>,
+    budget: Budget,
 }
 
 /// Reads the collectors of one tier for ever.
@@ -208,6 +210,7 @@ impl Shared {
             }
             scheduled.finished(
                 &self.plan.intervals,
+                &self.budget,
                 result.as_ref().err().map(|error| error.kind),
                 duration,
             );

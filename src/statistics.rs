@@ -28,6 +28,7 @@ mod own;
 mod presence;
 mod push;
 mod readings;
+mod room_features;
 mod rooms;
 mod server;
 mod sessions;
@@ -35,6 +36,7 @@ mod settings;
 mod snapshot;
 mod stored;
 mod uploads;
+mod user_features;
 mod users;
 mod value;
 mod version;
@@ -65,7 +67,8 @@ pub use own::{OWN, Own, OwnProcess, Reload, Requests};
 pub use presence::{Presence, Presences};
 pub use push::Push;
 pub use readings::READINGS;
-pub use rooms::{ROOM_FEATURES, RoomFeature, RoomGroup, RoomKind, Rooms};
+pub use room_features::{ROOM_FEATURES, RoomFeature, RoomFeatures};
+pub use rooms::{RoomGroup, RoomKind, Rooms};
 pub use server::Server;
 pub use sessions::{
     Day, DeviceSessions, EarlySessions, OsSessions, PeriodSessions, Sessions, UserSessions,
@@ -76,7 +79,8 @@ pub use snapshot::{
 };
 pub use stored::Stored;
 pub use uploads::Uploads;
-pub use users::{AccountKind, AccountState, Accounts, CustomOauth, LOGIN_SERVICES, Users};
+pub use user_features::{CustomOauth, LOGIN_SERVICES, UserFeatures};
+pub use users::{AccountKind, AccountState, Accounts, Users};
 pub use value::{Timestamp, Value};
 pub use version::{Version, Versions, running_version};
 pub use workspace::{Migration, Workspace};
@@ -91,8 +95,10 @@ pub const SECTIONS: &[&dyn Section] = &[
     &presence::SECTION,
     &connections::SECTION,
     &users::SECTION,
+    &user_features::SECTION,
     &activity::SECTION,
     &rooms::SECTION,
+    &room_features::SECTION,
     &messages::SECTION,
     &marks::SECTION,
     &uploads::SECTION,

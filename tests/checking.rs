@@ -124,7 +124,7 @@ async fn a_good_workspace_passes_with_every_collector_and_no_message_is_read_to_
     let (status, report) = check(&uri, &[]);
     assert_eq!(status, Some(0), "{}", found(&report, "problems"));
     assert_eq!(report["ok"], true);
-    assert_eq!(list(&report, "collectors").len(), 24);
+    assert_eq!(list(&report, "collectors").len(), 26);
     assert!(
         list(&report, "collectors")
             .iter()
@@ -348,7 +348,9 @@ async fn privileges_are_compared_with_what_collectors_need() {
     assert_eq!(status, Some(1));
     let problems = found(&report, "problems");
     assert!(
-        problems.contains("find on rocketchat_room (omnichannel, federation, rooms, contacts)"),
+        problems.contains(
+            "find on rocketchat_room (omnichannel, federation, rooms, room_features, contacts)"
+        ),
         "{problems}"
     );
     assert_eq!(list(&report, "problems").len(), 1, "{problems}");
@@ -357,6 +359,7 @@ async fn privileges_are_compared_with_what_collectors_need() {
         "--no-collector.omnichannel",
         "--no-collector.federation",
         "--no-collector.rooms",
+        "--no-collector.room_features",
         "--no-collector.contacts",
     ];
     let (status, unaffected) = check(&uri, &without_rooms);

@@ -1,5 +1,8 @@
-//! When a collector is next due: at its tier's interval, later when it is expensive, sooner after a failure.
+//! When a collector is next due: at its tier's interval, later when all together are too expensive, sooner after a
+//! failure.
 
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -15,7 +18,7 @@ const LONGEST_RETRY: Duration = Duration::from_mins(1);
 /// How many times its own duration a reading that ran into its limit is left alone.
 const REST_AFTER_TIME_OUT: u32 = 10;
 
-/// The tiers' intervals, and how much of the time a collector may spend reading.
+/// The tiers' intervals, and how much of the time may be spent reading.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Intervals {
     /// Of [`Tier::Fast`].
@@ -24,8 +27,8 @@ pub struct Intervals {
     pub normal: Duration,
     /// Of [`Tier::Slow`].
     pub slow: Duration,
-    /// The greatest part of the time, between 0 and 1, that one collector may spend reading: the interval of one
-    /// that would take more is stretched.
+    /// The greatest part of the time, between 0 and 1, that all collectors of a workspace together may spend reading
+    /// its database; see [`Budget`].
     pub max_share: f64,
 }
 
@@ -37,6 +40,71 @@ impl Intervals {
             Tier::Slow => self.slow,
         }
     }
+}
+
+/// How long each collector of the database took when it last succeeded, and what follows for the intervals.
+///
+/// A collector that takes its duration every interval has a share of the time. Where the sum of all shares is above the
+/// greatest one, the dearest are cut to an even share, and the cheap ones stay as they are. The fast tier and the others
+/// each have half, and what the other half leaves; so neither starves the other, and the fast tier, which is cheap, is
+/// not slowed down by full scans.
+///
+/// An interval holds until the next reading of its collector. So at the start, while durations are still unknown, those
+/// that are read first count on more than is theirs, and all together may exceed the share until each was read twice.
+#[derive(Debug, Default)]
+pub struct Budget(
+    // A std mutex: it is never held while something is read.
+    Mutex<BTreeMap<Collector, Duration>>,
+);
+
+impl Budget {
+    /// The time from one reading to the next, after one that took `duration`.
+    fn interval(
+        &self,
+        intervals: &Intervals,
+        collector: Collector,
+        duration: Duration,
+    ) -> Duration {
+        let tier = collector.tier();
+        let regular = intervals.of(tier);
+        if !collector.asks_database() {
+            return regular.max(duration.div_f64(intervals.max_share));
+        }
+        let mut durations = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        durations.insert(collector, duration);
+        let (mut own, mut others) = (Vec::new(), Vec::new());
+        for (other, duration) in &*durations {
+            let half = if (other.tier() == Tier::Fast) == (tier == Tier::Fast) {
+                &mut own
+            } else {
+                &mut others
+            };
+            let interval = intervals.of(other.tier()).max(Duration::from_millis(1));
+            half.push(duration.div_duration_f64(interval));
+        }
+        let left = intervals.max_share - others.iter().sum::<f64>();
+        let part = left.max(intervals.max_share / 2.0);
+        match even_share(own, part) {
+            Some(share) => regular.max(duration.div_f64(share)),
+            None => regular,
+        }
+    }
+}
+
+/// The greatest share that each may have so that all together have no more than `part`; `None` when they have not.
+fn even_share(mut shares: Vec<f64>, part: f64) -> Option<f64> {
+    shares.sort_by(f64::total_cmp);
+    let mut left = part;
+    let mut parts = shares.len();
+    for share in shares {
+        let even = left / parts as f64;
+        if share > even {
+            return Some(even);
+        }
+        left -= share;
+        parts -= 1;
+    }
+    None
 }
 
 /// A collector and when it is due.
@@ -63,6 +131,7 @@ impl Scheduled {
     pub fn finished(
         &mut self,
         intervals: &Intervals,
+        budget: &Budget,
         failure: Option<FailureKind>,
         duration: Duration,
     ) {
@@ -79,7 +148,7 @@ impl Scheduled {
             jittered(retry.max(rest))
         } else {
             self.failures_in_a_row = 0;
-            self.interval = regular.max(duration.div_f64(intervals.max_share));
+            self.interval = budget.interval(intervals, self.collector, duration);
             self.interval
         };
         self.due = Instant::now() + wait;
@@ -103,9 +172,10 @@ mod tests {
     };
 
     fn after(readings: &[(Option<FailureKind>, Duration)]) -> Duration {
+        let budget = Budget::default();
         let mut scheduled = Scheduled::new(Collector::Rooms, Instant::now());
         for (failure, duration) in readings {
-            scheduled.finished(&INTERVALS, *failure, *duration);
+            scheduled.finished(&INTERVALS, &budget, *failure, *duration);
         }
         scheduled.due.duration_since(Instant::now())
     }
@@ -120,6 +190,109 @@ mod tests {
     async fn an_expensive_reading_takes_no_more_than_its_share_of_the_time() {
         let expensive = after(&[(None, Duration::from_secs(2))]);
         assert_eq!(expensive, Duration::from_secs(200));
+    }
+
+    /// The intervals after a reading of each, and then another of each, when all durations are known.
+    fn intervals_of(durations: &[(Collector, Duration)]) -> Vec<Duration> {
+        let budget = Budget::default();
+        let read_all = || {
+            let read = durations.iter().map(|(collector, duration)| {
+                let mut scheduled = Scheduled::new(*collector, Instant::now());
+                scheduled.finished(&INTERVALS, &budget, None, *duration);
+                assert_eq!(
+                    scheduled.due.duration_since(Instant::now()),
+                    scheduled.interval
+                );
+                scheduled.interval
+            });
+            read.collect::<Vec<_>>()
+        };
+        read_all();
+        read_all()
+    }
+
+    fn share(durations: &[(Collector, Duration)], intervals: &[Duration]) -> f64 {
+        let readings = durations.iter().zip(intervals);
+        readings
+            .map(|((_, duration), interval)| duration.div_duration_f64(*interval))
+            .sum()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn all_readings_together_take_no_more_than_the_share_of_the_time() {
+        let durations = [
+            (Collector::Presence, Duration::from_millis(15)),
+            (Collector::Settings, Duration::from_millis(6)),
+            (Collector::Users, Duration::from_millis(600)),
+            (Collector::Rooms, Duration::from_millis(300)),
+            (Collector::Sessions, Duration::from_secs(90)),
+        ];
+        let intervals = intervals_of(&durations);
+        let share = share(&durations, &intervals);
+        assert!((share - 0.01).abs() < 1e-6, "{share}");
+        // The cheap ones keep their tiers' intervals, the dear ones have even shares.
+        assert_eq!(intervals[0], INTERVALS.fast);
+        assert_eq!(intervals[1], INTERVALS.normal);
+        let of_users = durations[2].1.div_duration_f64(intervals[2]);
+        let of_sessions = durations[4].1.div_duration_f64(intervals[4]);
+        assert!((of_users - of_sessions).abs() < 1e-6);
+        assert!(intervals[2] > INTERVALS.normal && intervals[4] > INTERVALS.slow);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn nothing_is_stretched_while_all_together_stay_below_the_share() {
+        let durations = [
+            (Collector::Presence, Duration::from_millis(15)),
+            (Collector::Users, Duration::from_millis(200)),
+            (Collector::Rooms, Duration::from_millis(100)),
+            (Collector::Sessions, Duration::from_secs(3)),
+        ];
+        assert_eq!(
+            intervals_of(&durations),
+            [
+                INTERVALS.fast,
+                INTERVALS.normal,
+                INTERVALS.normal,
+                INTERVALS.slow
+            ]
+        );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_fast_tier_is_not_stretched_for_others_however_dear() {
+        let durations = [
+            (Collector::Instances, Duration::from_millis(20)),
+            (Collector::Presence, Duration::from_millis(50)),
+            (Collector::Users, Duration::from_secs(20)),
+            (Collector::Sessions, Duration::from_mins(5)),
+        ];
+        let intervals = intervals_of(&durations);
+        assert_eq!(intervals[..2], [INTERVALS.fast; 2]);
+        assert!(share(&durations, &intervals) < 0.01 + 1e-6);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_fast_tier_that_is_dear_itself_has_half_and_starves_nobody() {
+        let durations = [
+            (Collector::Presence, Duration::from_secs(5)),
+            (Collector::Users, Duration::from_secs(5)),
+            (Collector::Settings, Duration::from_millis(6)),
+        ];
+        let intervals = intervals_of(&durations);
+        let of_presence = durations[0].1.div_duration_f64(intervals[0]);
+        assert!((of_presence - 0.005).abs() < 1e-6);
+        assert_eq!(intervals[2], INTERVALS.normal);
+        assert!(share(&durations, &intervals) < 0.01 + 1e-6);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_host_takes_nothing_from_the_database() {
+        let durations = [
+            (Collector::Host, Duration::from_secs(3)),
+            (Collector::Users, Duration::from_millis(500)),
+        ];
+        let intervals = intervals_of(&durations);
+        assert_eq!(intervals, [Duration::from_mins(5), INTERVALS.normal]);
     }
 
     #[tokio::test(start_paused = true)]

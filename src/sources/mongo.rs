@@ -27,11 +27,13 @@ mod pool;
 mod presence;
 mod privileges;
 mod recorder;
+mod room_features;
 mod rooms;
 mod server;
 mod sessions;
 mod settings;
 mod stored;
+mod user_features;
 mod users;
 mod workspace;
 
@@ -181,7 +183,11 @@ impl Mongo {
             Collector::Apps => Reading::Apps(counts::apps(question).await?),
             Collector::Push => Reading::Push(counts::push(question, known).await?),
             Collector::Uploads => Reading::Uploads(counts::uploads(question).await?),
-            Collector::Users => Reading::Users(users::read(question, known).await?),
+            Collector::Users => Reading::Users(users::read(question).await?),
+            Collector::RoomFeatures => Reading::RoomFeatures(room_features::read(question).await?),
+            Collector::UserFeatures => {
+                Reading::UserFeatures(user_features::read(question, known).await?)
+            }
             Collector::Rooms => Reading::Rooms(rooms::read(question).await?),
             Collector::Sessions => Reading::Sessions(sessions::read(question, known).await?),
             Collector::Host => {

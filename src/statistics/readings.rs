@@ -70,7 +70,7 @@ pub const READINGS: &[Metric<Snapshot>] = &[
     },
     Metric {
         name: "rocketchat_exporter_collector_interval_seconds",
-        help: "Time from one reading of a collector to the next: its tier's interval, or more when the reading is expensive.",
+        help: "Time from one reading of a collector to the next: its tier's interval, or more where all readings together would take too much of the time and this one is among the dearest.",
         source: "the exporter",
         quantity: Quantity::Seconds,
         read: Read::By(&["collector"], |snapshot| {

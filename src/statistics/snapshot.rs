@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use super::{
     Activity, Administration, Apps, Calls, Connections, Contacts, Federation, Host, Instances,
-    Integrations, License, Marks, Messages, Omnichannel, Presence, Push, Rooms, Server, Sessions,
-    Settings, Stored, Timestamp, Uploads, Users, Version, Workspace, running_version,
+    Integrations, License, Marks, Messages, Omnichannel, Presence, Push, RoomFeatures, Rooms,
+    Server, Sessions, Settings, Stored, Timestamp, Uploads, UserFeatures, Users, Version,
+    Workspace, running_version,
 };
 
 /// How often a section is read; each tier's interval is a setting.
@@ -82,6 +83,10 @@ pub enum Collector {
     Users,
     /// Rooms and their message counters.
     Rooms,
+    /// Features that some rooms have.
+    RoomFeatures,
+    /// Login services, second factors, languages.
+    UserFeatures,
     /// Files and their size.
     Uploads,
     /// Unique users, devices and systems of past days.
@@ -90,7 +95,7 @@ pub enum Collector {
 
 impl Collector {
     /// Every collector, in the order in which a tier reads its own: cheap ones first.
-    pub const ALL: [Self; 24] = [
+    pub const ALL: [Self; 26] = [
         Self::Instances,
         Self::Presence,
         Self::Host,
@@ -116,6 +121,8 @@ impl Collector {
         Self::Marks,
         Self::Contacts,
         Self::Uploads,
+        Self::RoomFeatures,
+        Self::UserFeatures,
         Self::Sessions,
     ];
 
@@ -144,6 +151,8 @@ impl Collector {
             Self::Push => "push",
             Self::Users => "users",
             Self::Rooms => "rooms",
+            Self::RoomFeatures => "room_features",
+            Self::UserFeatures => "user_features",
             Self::Uploads => "uploads",
             Self::Sessions => "sessions",
         }
@@ -176,9 +185,13 @@ impl Collector {
             | Self::Push
             | Self::Users
             | Self::Rooms => Tier::Normal,
-            Self::Marks | Self::Contacts | Self::Calls | Self::Uploads | Self::Sessions => {
-                Tier::Slow
-            }
+            Self::Marks
+            | Self::Contacts
+            | Self::Calls
+            | Self::RoomFeatures
+            | Self::UserFeatures
+            | Self::Uploads
+            | Self::Sessions => Tier::Slow,
         }
     }
 
@@ -213,6 +226,8 @@ pub enum Reading {
     Push(Push),
     Users(Users),
     Rooms(Rooms),
+    RoomFeatures(RoomFeatures),
+    UserFeatures(UserFeatures),
     Uploads(Uploads),
     Sessions(Sessions),
 }
@@ -328,6 +343,8 @@ pub struct Snapshot {
     pub push: Option<Arc<Push>>,
     pub users: Option<Arc<Users>>,
     pub rooms: Option<Arc<Rooms>>,
+    pub room_features: Option<Arc<RoomFeatures>>,
+    pub user_features: Option<Arc<UserFeatures>>,
     pub uploads: Option<Arc<Uploads>>,
     pub sessions: Option<Arc<Sessions>>,
     /// How the newest reading of each collector went.
@@ -368,6 +385,8 @@ impl Snapshot {
             Reading::Push(section) => self.push = Some(Arc::new(section)),
             Reading::Users(section) => self.users = Some(Arc::new(section)),
             Reading::Rooms(section) => self.rooms = Some(Arc::new(section)),
+            Reading::RoomFeatures(section) => self.room_features = Some(Arc::new(section)),
+            Reading::UserFeatures(section) => self.user_features = Some(Arc::new(section)),
             Reading::Uploads(section) => self.uploads = Some(Arc::new(section)),
             Reading::Sessions(section) => self.sessions = Some(Arc::new(section)),
         }
@@ -398,6 +417,8 @@ impl Snapshot {
             Collector::Push => self.push = None,
             Collector::Users => self.users = None,
             Collector::Rooms => self.rooms = None,
+            Collector::RoomFeatures => self.room_features = None,
+            Collector::UserFeatures => self.user_features = None,
             Collector::Uploads => self.uploads = None,
             Collector::Sessions => self.sessions = None,
         }

@@ -23,7 +23,7 @@ pub fn matters_to(collector: Collector) -> bool {
             | Collector::Omnichannel
             | Collector::Administration
             | Collector::Calls
-            | Collector::Rooms
+            | Collector::RoomFeatures
     )
 }
 

@@ -77,7 +77,6 @@ fn normal() -> Vec<(&'static str, Operation)> {
     let open = doc! { "open": true };
     let heads_of_threads = doc! { "tcount": { "$gte": f64::NEG_INFINITY } };
     let with_connections = looked_at(doc! { "connections.instanceId": { "$gt": "" } });
-    let with_language = doc! { "language": { "$gt": "" } };
     let newest = |collection, field: &str| first(collection, doc! {}, doc! { field: -1 });
     vec![
         ("stored", newest("rocketchat_statistics", "createdAt")),
@@ -89,8 +88,6 @@ fn normal() -> Vec<(&'static str, Operation)> {
         ("omnichannel", count("users", agents)),
         ("omnichannel", count("users", managers)),
         ("omnichannel", count("rocketchat_room", open)),
-        ("users", count("users", looked_at(doc! {}))),
-        ("users", count("users", with_language)),
         ("rooms", count("rocketchat_room", looked_at(doc! {}))),
     ]
 }
@@ -101,6 +98,7 @@ fn slow(now: DateTime) -> Vec<(&'static str, Operation)> {
     let conversations = looked_at(doc! { "t": "l" });
     let contacts = "rocketchat_livechat_contact";
     let rows = looked_at(last_month(now));
+    let with_language = doc! { "language": { "$gt": "" } };
     let mut operations = vec![
         ("marks", count(MESSAGES, starred)),
         ("marks", count(MESSAGES, pinned)),
@@ -110,6 +108,8 @@ fn slow(now: DateTime) -> Vec<(&'static str, Operation)> {
         ("contacts", count("rocketchat_room", conversations)),
         ("contacts", count(contacts, looked_at(doc! {}))),
         ("uploads", count("rocketchat_uploads", looked_at(doc! {}))),
+        ("user_features", count("users", looked_at(doc! {}))),
+        ("user_features", count("users", with_language)),
         ("sessions", count("rocketchat_sessions", rows)),
     ]);
     operations
