@@ -75,7 +75,7 @@ enum Access {
 /// A privilege that something needs.
 #[derive(Debug, Serialize)]
 struct PrivilegeRow {
-    collection: Option<&'static str>,
+    collection: Option<String>,
     action: &'static str,
     needed_by: Vec<&'static str>,
     /// Whether a collector fails without it.
@@ -317,9 +317,11 @@ impl Privileges {
         };
         let is_granted = |need: &Need| {
             access == Access::Open
-                || connected
-                    .login
-                    .allows(&connected.database, need.collection, need.action)
+                || connected.login.allows(
+                    need.database.unwrap_or(&connected.database),
+                    need.collection,
+                    need.action,
+                )
         };
         let is_enabled = |collector| workspace.collectors.contains(&collector);
         let is_licensed = |module: &str| connected.grants.grants(module);
@@ -328,7 +330,7 @@ impl Privileges {
             .filter_map(|need| {
                 let purposes = need.needed_by(is_enabled, is_licensed);
                 (!purposes.is_empty()).then(|| PrivilegeRow {
-                    collection: need.collection,
+                    collection: need.resource(),
                     action: need.action,
                     vital: purposes.iter().any(|it| it.is_vital()),
                     needed_by: purposes.into_iter().map(Purpose::name).collect(),
@@ -367,7 +369,7 @@ impl PrivilegeRow {
         format!(
             "{} on {} ({})",
             self.action,
-            self.collection.unwrap_or("the server"),
+            self.collection.as_deref().unwrap_or("the server"),
             self.needed_by.join(", ")
         )
     }

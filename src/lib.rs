@@ -61,3 +61,4 @@ pub use render::reference::{markdown as statistics_reference, summary as statist
 pub use run::{configure, run};
 pub use signals::Signals;
 pub use sources::role_reference;
+pub use statistics::COLLECTORS;

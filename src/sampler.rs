@@ -20,7 +20,7 @@ use schedule::{Budget, Scheduled};
 
 use crate::clock::Clock;
 use crate::sources::{Read, SourceError, Sources};
-use crate::statistics::{Collector, FailureKind, Outcome, Snapshot, Tier, Version};
+use crate::statistics::{Collector, FailureKind, Outcome, Refusal, Snapshot, Tier, Version};
 
 /// How many callers may wait for a fresh reading at once; further ones wait for a place.
 const WAITING_REFRESHES: usize = 64;
@@ -261,12 +261,16 @@ impl Shared {
                 readings: before.as_ref().map_or(0, |it| it.readings) + 1,
                 failures: before.as_ref().map_or(0, |it| it.failures)
                     + u64::from(failure.is_some()),
-                indexes: before.map_or_else(Vec::new, |it| it.indexes),
+                indexes: before
+                    .as_ref()
+                    .map_or_else(Vec::new, |it| it.indexes.clone()),
+                refusals: before.map_or_else(Vec::new, |it| it.refusals),
             };
             match result {
                 Ok(read) => {
                     outcome.last_success = Some(now);
                     outcome.indexes = read.indexes;
+                    outcome.refusals = read.refusals;
                     if collector.asks_database() {
                         snapshot.read_at = Some(now);
                     }
@@ -319,6 +323,7 @@ fn log_changes(
             if failed_before.is_some_and(|kind| !kind.is_database_down()) {
                 tracing::info!(workspace, collector = name, "reading succeeds again");
             }
+            log_refusals(workspace, collector, outcome, &read.refusals);
             let known = outcome.map_or(&[][..], |it| &it.indexes);
             for index in &read.indexes {
                 if !index.present && (first || !known.contains(index)) {
@@ -332,5 +337,28 @@ fn log_changes(
                 }
             }
         }
+    }
+}
+
+/// Says once which privileges are missing that a collector can do without.
+fn log_refusals(
+    workspace: Option<&str>,
+    collector: Collector,
+    before: Option<&Outcome>,
+    refusals: &[Refusal],
+) {
+    let known = before.map_or(&[][..], |it| &it.refusals);
+    let new: Vec<String> = refusals
+        .iter()
+        .filter(|it| !known.contains(it))
+        .map(|it| format!("{} on {}", it.action, it.collection))
+        .collect();
+    if !new.is_empty() {
+        tracing::warn!(
+            workspace,
+            collector = collector.name(),
+            "privileges are missing, so what needs them is left out; rocketchat-exporter check prints the statement that grants them: {}",
+            new.join(", ")
+        );
     }
 }

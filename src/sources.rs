@@ -18,7 +18,9 @@ pub use mongo::{
     Topology, parse_query, role_reference,
 };
 
-use crate::statistics::{Collector, FailureKind, IndexCheck, PoolState, Reading, Snapshot};
+use crate::statistics::{
+    Collector, FailureKind, IndexCheck, PoolState, Reading, Refusal, Snapshot,
+};
 
 /// How long reading the host may take.
 const HOST_LIMIT: Duration = Duration::from_secs(30);
@@ -30,6 +32,8 @@ pub struct Read {
     pub reading: Reading,
     /// Indexes that its queries rely on, and whether they exist.
     pub indexes: Vec<IndexCheck>,
+    /// Privileges that it did without.
+    pub refusals: Vec<Refusal>,
 }
 
 /// What one sampler asks.
@@ -59,6 +63,7 @@ impl Sources {
             return Ok(Read {
                 reading,
                 indexes: Vec::new(),
+                refusals: Vec::new(),
             });
         }
         match &self.mongo {

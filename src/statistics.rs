@@ -11,14 +11,17 @@ mod activity;
 mod administration;
 mod apps;
 mod calls;
+mod collections;
 mod compat;
 mod connections;
 mod contacts;
 mod document;
 mod federation;
 mod host;
+mod hygiene;
 mod instances;
 mod integrations;
+mod jobs;
 mod license;
 mod marks;
 mod messages;
@@ -48,14 +51,17 @@ pub use activity::{Activity, Newest};
 pub use administration::Administration;
 pub use apps::Apps;
 pub use calls::{CONFERENCES, Calls, VoiceCalls};
+pub use collections::{CollectionSize, Collections, WATCHED_COLLECTIONS};
 pub use compat::{COMPAT, visit_compat_samples};
 pub use connections::Connections;
 pub use contacts::{Contacts, Source, SourceContacts, Verification};
 pub use document::TOP_LEVEL_ORDER;
 pub use federation::{FederatedRoom, Federation};
 pub use host::{Cpu, CpuTimes, Host, NodeProcess};
+pub use hygiene::Hygiene;
 pub use instances::{Instance, Instances};
 pub use integrations::Integrations;
+pub use jobs::{JOBS, Job, Jobs, OTHER_JOB};
 pub use license::{
     Grants, HeldLicense, LICENSE_MODULES, License, LicenseContent, LicenseFlaw, LicenseFormat,
     LicenseLimit, LicenseTag, LicenseVoucher, LimitKind,
@@ -75,7 +81,8 @@ pub use sessions::{
 };
 pub use settings::{Setting, Settings, ids as setting_ids};
 pub use snapshot::{
-    Collector, FailureKind, IndexCheck, Outcome, PoolState, Reading, Snapshot, Tier,
+    COLLECTORS, Collector, FailureKind, IndexCheck, Outcome, PoolState, Reading, Refusal, Snapshot,
+    Tier,
 };
 pub use stored::Stored;
 pub use uploads::Uploads;
@@ -97,11 +104,13 @@ pub const SECTIONS: &[&dyn Section] = &[
     &users::SECTION,
     &user_features::SECTION,
     &activity::SECTION,
+    &hygiene::SECTION,
     &rooms::SECTION,
     &room_features::SECTION,
     &messages::SECTION,
     &marks::SECTION,
     &uploads::SECTION,
+    &collections::SECTION,
     &sessions::SECTION,
     &omnichannel::SECTION,
     &contacts::SECTION,
@@ -111,6 +120,7 @@ pub const SECTIONS: &[&dyn Section] = &[
     &integrations::SECTION,
     &apps::SECTION,
     &push::SECTION,
+    &jobs::SECTION,
     &instances::SECTION,
     &host::SECTION,
 ];

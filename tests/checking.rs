@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::process::Output;
 
-use mongodb::bson::{Document, doc};
+use mongodb::bson::{DateTime, Document, doc};
 use mongodb::{Client, IndexModel};
 use serde_json::Value as Json;
 use xtask::mongod::{Mongod, Options};
@@ -124,7 +124,10 @@ async fn a_good_workspace_passes_with_every_collector_and_no_message_is_read_to_
     let (status, report) = check(&uri, &[]);
     assert_eq!(status, Some(0), "{}", found(&report, "problems"));
     assert_eq!(report["ok"], true);
-    assert_eq!(list(&report, "collectors").len(), 26);
+    assert_eq!(
+        list(&report, "collectors").len(),
+        rocketchat_exporter::COLLECTORS
+    );
     assert!(
         list(&report, "collectors")
             .iter()
@@ -221,6 +224,67 @@ async fn a_scan_of_a_large_collection_is_marked() {
     assert_eq!(plan["scans_large_collection"], true);
     let (_, text) = text(&uri_of(&database), &only);
     assert!(text.contains("SCANS A LARGE COLLECTION"), "{text}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_warns_operators_scans_nothing_large() {
+    let filled = Filled::new().await;
+    let long_ago = DateTime::from_millis(1_600_000_000_000);
+    let later = DateTime::from_millis(DateTime::now().timestamp_millis() + 3_600_000);
+    for (collection, document) in [
+        ("rocketchat_cron", doc! { "name": "calendar-event" }),
+        (
+            "rocketchat_cron_history",
+            doc! { "name": "NPS", "finishedAt": long_ago },
+        ),
+        (
+            "rocketchat_livechat_contact",
+            doc! { "activity": ["2020-01"] },
+        ),
+        ("rocketchat_notification_queue", doc! { "ts": later }),
+        ("rocketchat_room", doc! { "t": "l", "ts": long_ago }),
+        ("rocketchat_statistics", doc! { "createdAt": long_ago }),
+    ] {
+        let copies = (0..10_001_i64).map(|number| {
+            let mut copy = document.clone();
+            // What must be unique is.
+            copy.insert(
+                "intendedAt",
+                DateTime::from_millis(1_600_000_000_000 + number),
+            );
+            copy
+        });
+        let inserted = filled.collection(collection).insert_many(copies).await;
+        inserted.expect("the documents can be inserted");
+    }
+    let uri = uri_of(&filled.database);
+    let (status, report) = check(&uri, &["--rocketchat.version=7.7.1"]);
+    assert_eq!(status, Some(0), "{}", found(&report, "problems"));
+    let collectors = [
+        "collections",
+        "jobs",
+        "omnichannel",
+        "push",
+        "server",
+        "settings",
+        "stored",
+    ];
+    for collector in collectors {
+        for query in queries(&report, collector) {
+            let plan = &query["plan"];
+            assert_ne!(plan["scans_large_collection"], true, "{collector}: {query}");
+            let examined = plan["documents_examined"].as_u64().unwrap_or_default();
+            assert!(examined < 5_000, "{collector}: {query}");
+        }
+    }
+    let asked = |collector: &str, collection: &str| {
+        queries(&report, collector)
+            .iter()
+            .any(|query| query["collection"] == collection && query["command"] == "aggregate")
+    };
+    // What is planned is left out where it has become much; what has happened stands in an index.
+    assert!(!asked("jobs", "rocketchat_cron"));
+    assert!(asked("jobs", "rocketchat_cron_history"));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -481,6 +545,7 @@ fn asked(report: &Json) -> BTreeSet<Use> {
             };
             let action = match query["command"].as_str() {
                 Some("listIndexes") => "listIndexes",
+                Some("$collStats") => "collStats",
                 _ => "find",
             };
             asked.insert((
@@ -492,6 +557,15 @@ fn asked(report: &Json) -> BTreeSet<Use> {
     }
     // The account behind a connection is looked up by the query on the sessions.
     asked.insert(["connections", "users", "find"].map(str::to_owned).into());
+    // Before 7.0 visitors are asked about instead of contacts.
+    let visitors = ["omnichannel", "rocketchat_livechat_visitor", "listIndexes"];
+    asked.insert(visitors.map(str::to_owned).into());
+    // Only a replica set has one.
+    asked.insert(
+        ["server", "local.oplog.rs", "find"]
+            .map(str::to_owned)
+            .into(),
+    );
     asked
 }
 

@@ -110,6 +110,7 @@ async fn only_collections_that_must_be_read_whole_are_scanned() {
         "rocketchat.instances",
         "rocketchat.rocketchat_analytics",
         "rocketchat.rocketchat_apps",
+        "rocketchat.rocketchat_cron",
         "rocketchat.rocketchat_integrations",
         "rocketchat.rocketchat_invites",
         "rocketchat.rocketchat_livechat_contact",

@@ -30,6 +30,42 @@ fn every_metric_of_a_dashboard_is_in_the_catalogue() {
 }
 
 #[test]
+fn prometheus_accepts_every_expression_of_what_to_watch_and_every_metric_in_it_is_in_the_catalogue()
+{
+    let known = catalogue();
+    let list = fs::read_to_string(shipped("docs/watching.md")).expect("the list can be read");
+    let expressions: Vec<&str> = list
+        .lines()
+        .filter_map(|line| line.strip_suffix("` |")?.rsplit_once("| `"))
+        .map(|(_, expression)| expression)
+        .collect();
+    assert!(expressions.len() > 20, "{expressions:?}");
+    for metric in expressions.iter().flat_map(|it| metrics_of(it)) {
+        assert!(known.contains(metric), "{metric}");
+    }
+    let rules: Vec<Value> = (0..)
+        .zip(&expressions)
+        .map(|(number, it): (usize, _)| {
+            serde_json::json!({ "record": format!("watched:{number}"), "expr": it })
+        })
+        .collect();
+    // JSON is YAML.
+    let rules = serde_json::json!({ "groups": [{ "name": "watched", "rules": rules }] });
+    let folder = tempfile::tempdir().expect("a folder can be made");
+    let file = folder.path().join("rules.yml");
+    fs::write(&file, rules.to_string()).expect("the file can be written");
+    let promtool = tools::promtool::find().expect("promtool is there");
+    let output = Command::new(promtool)
+        .args(["check", "rules"])
+        .arg(file)
+        .output()
+        .expect("promtool runs");
+    let said = [output.stdout, output.stderr].concat();
+    let said = String::from_utf8_lossy(&said);
+    assert!(output.status.success(), "{said}");
+}
+
+#[test]
 fn systemd_accepts_every_line_of_the_unit() {
     let folder = tempfile::tempdir().expect("a folder can be made");
     let unit = unit_of_the_built_binary(folder.path());

@@ -14,7 +14,7 @@ use super::respond::{self, Response};
 use super::{Login, Unavailable, Workspace, info, listing, login, negotiate, refusals};
 use crate::render;
 use crate::render::document::{Asked, Shape};
-use crate::statistics::Snapshot;
+use crate::statistics::{Collector, SECTIONS, Snapshot};
 
 /// Names the collectors whose fields are missing in the document, because their newest reading failed.
 const MISSING: HeaderName = HeaderName::from_static("x-rocketchat-exporter-missing");
@@ -119,7 +119,18 @@ fn document(
 ) -> Response {
     let body = render::document::render(snapshot, shape, asked, &workspace.timezone);
     let mut response = compressed(request, body);
-    let missing: Vec<_> = snapshot.missing().iter().map(|it| it.name()).collect();
+    // A collector without fields leaves nothing out of the document.
+    let has_fields = |collector: Collector| {
+        SECTIONS
+            .iter()
+            .any(|it| it.collector() == collector && !it.fields().is_empty())
+    };
+    let missing: Vec<_> = snapshot
+        .missing()
+        .into_iter()
+        .filter(|it| has_fields(*it))
+        .map(Collector::name)
+        .collect();
     if let (false, Ok(names)) = (
         missing.is_empty(),
         HeaderValue::from_str(&missing.join(", ")),

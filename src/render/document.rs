@@ -304,6 +304,7 @@ mod tests {
         Snapshot {
             stored: Some(Arc::new(Stored {
                 created_at: None,
+                reported_at: None,
                 peak_connections: None,
                 document: Some(stored),
             })),

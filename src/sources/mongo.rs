@@ -8,6 +8,7 @@ mod activity;
 mod administration;
 mod api_settings;
 mod calls;
+mod collections;
 mod connection;
 mod connections;
 mod contacts;
@@ -17,9 +18,11 @@ mod explain;
 mod federation;
 mod filter;
 mod history;
+mod hygiene;
 mod indexes;
 mod inspect;
 mod instances;
+mod jobs;
 mod license;
 mod marks;
 mod messages;
@@ -64,7 +67,7 @@ use recorder::Recorder;
 use super::{LicenseSource, Read, SourceError};
 use crate::clock::Clock;
 use crate::statistics::{
-    Collector, FailureKind, Grants, IndexCheck, PoolState, Reading, Snapshot, Value,
+    Collector, FailureKind, Grants, IndexCheck, PoolState, Reading, Refusal, Snapshot, Value,
 };
 
 /// How much longer than the server's limit the client waits for an answer before it gives up the connection.
@@ -91,6 +94,7 @@ struct Question<'a> {
     client: ClientNumber,
     database: mongodb::Database,
     checks: Vec<IndexCheck>,
+    refusals: Vec<Refusal>,
     collector: Collector,
     grants: Grants,
 }
@@ -148,6 +152,7 @@ impl Mongo {
         Ok(Read {
             reading: result?,
             indexes: question.checks,
+            refusals: question.refusals,
         })
     }
 
@@ -173,7 +178,9 @@ impl Mongo {
             Collector::Connections => Reading::Connections(connections::read(question).await?),
             Collector::Contacts => Reading::Contacts(contacts::read(question).await?),
             Collector::Messages => Reading::Messages(messages::read(question).await?),
-            Collector::Omnichannel => Reading::Omnichannel(counts::omnichannel(question).await?),
+            Collector::Omnichannel => {
+                Reading::Omnichannel(counts::omnichannel(question, known).await?)
+            }
             Collector::Federation => Reading::Federation(federation::read(question, known).await?),
             Collector::Administration => {
                 Reading::Administration(administration::read(question).await?)
@@ -190,6 +197,9 @@ impl Mongo {
             }
             Collector::Rooms => Reading::Rooms(rooms::read(question).await?),
             Collector::Sessions => Reading::Sessions(sessions::read(question, known).await?),
+            Collector::Jobs => Reading::Jobs(jobs::read(question).await?),
+            Collector::Hygiene => Reading::Hygiene(hygiene::read(question).await?),
+            Collector::Collections => Reading::Collections(collections::read(question).await?),
             Collector::Host => {
                 return Err(SourceError::new(
                     FailureKind::Other,
@@ -275,6 +285,7 @@ impl Mongo {
             client,
             database,
             checks: Vec::new(),
+            refusals: Vec::new(),
             collector,
             grants: Grants::None,
         })
@@ -315,6 +326,27 @@ fn out_of_range(error: jiff::Error) -> SourceError {
 impl Question<'_> {
     fn collection(&self, name: &str) -> Collection<Document> {
         self.database.collection(name)
+    }
+
+    /// The answer to a question that its collector can do without: `None` where the user may not ask it, which is noted
+    /// so that it is told.
+    fn detail<T>(
+        &mut self,
+        collection: &'static str,
+        action: &'static str,
+        answer: Result<T, SourceError>,
+    ) -> Result<Option<T>, SourceError> {
+        match answer {
+            Ok(answer) => Ok(Some(answer)),
+            Err(error) if error.kind == FailureKind::Unauthorized => {
+                let refusal = Refusal { collection, action };
+                if !self.refusals.contains(&refusal) {
+                    self.refusals.push(refusal);
+                }
+                Ok(None)
+            }
+            Err(error) => Err(error),
+        }
     }
 
     /// What profilers and logs of the server show beside a query.
@@ -449,6 +481,39 @@ impl Question<'_> {
             return Ok(Access::SmallScan);
         }
         Ok(Access::Refused)
+    }
+
+    /// The same for a query that its collector can do without: an index is used where there is one, and nobody need
+    /// miss it, nor the privilege to look for it.
+    async fn detail_access(
+        &mut self,
+        collection: &'static str,
+        key: &'static str,
+    ) -> Result<Access, SourceError> {
+        let name = self.known_index(collection, key).await;
+        Ok(match self.detail(collection, "listIndexes", name)? {
+            Some(Some(name)) => Access::Index(Hint::Name(name)),
+            Some(None) if self.estimated_count(collection).await? <= indexes::SMALL => {
+                Access::SmallScan
+            }
+            _ => Access::Refused,
+        })
+    }
+
+    /// The number of documents that match, for a collector that can do without it.
+    async fn detail_count(
+        &mut self,
+        collection: &'static str,
+        key: &'static str,
+        filter: Document,
+    ) -> Result<Option<u64>, SourceError> {
+        let hint = match self.detail_access(collection, key).await? {
+            Access::Index(hint) => Some(hint),
+            Access::SmallScan => None,
+            Access::Refused => return Ok(None),
+        };
+        let count = self.count(collection, filter, hint).await;
+        Ok(self.detail(collection, "find", count)?.flatten())
     }
 
     /// The number of documents that match, by an index alone; `None` when there is no such index.

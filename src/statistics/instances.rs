@@ -71,6 +71,13 @@ impl Instances {
         (!versions.is_empty()).then_some(versions.len() as u64)
     }
 
+    /// Sessions of all live instances; `None` when none tells its own.
+    fn connections(&self) -> Option<u64> {
+        let told: Vec<u64> = self.live().filter_map(|it| it.connections).collect();
+        let sum = told.iter().fold(0, |sum: u64, it| sum.saturating_add(*it));
+        (!told.is_empty()).then_some(sum)
+    }
+
     /// The live instance that registered first: the document describes one process.
     fn first(&self) -> Option<&Instance> {
         self.live()
@@ -111,6 +118,13 @@ pub(super) const SECTION: Table<Instances> = Table {
             source: "instances: extraInformation.nodeVersion",
             quantity: Quantity::Count,
             read: Read::One(|instances| instances.node_versions().and_then(count)),
+        },
+        Metric {
+            name: "rocketchat_connections",
+            help: "Open client sessions of all live instances, with or without a user: what Rocket.Chat calls active sessions and compares with its limit (6.0 and later).",
+            source: "instances: extraInformation.conns of those that are live",
+            quantity: Quantity::Count,
+            read: Read::One(|instances| instances.connections().and_then(count)),
         },
         Metric {
             name: "rocketchat_instance_info",

@@ -389,8 +389,8 @@ pub(super) const SECTION: Table<License> = Table {
         },
         Metric {
             name: "rocketchat_license_used",
-            help: "What is used of what a license limits, counted as Rocket.Chat counts it for the license: seats, guests and enabled apps.",
-            source: "as in rocketchat_seats_used and the fields activeGuests and apps",
+            help: "What is used of what a license limits, counted as Rocket.Chat counts it for the license: seats, guests, enabled apps and the month's contacts.",
+            source: "as in rocketchat_seats_used, rocketchat_livechat_active_contacts and the fields activeGuests and apps",
             quantity: Quantity::Count,
             read: Read::By(&["limit"], |license| license.limits(|it| it.used)),
         },

@@ -18,6 +18,10 @@ pub struct Omnichannel {
     pub agents_available: Option<u64>,
     /// Conversations that are open; `None` when the index on `open` is missing.
     pub open: Option<u64>,
+    /// When the oldest of them began.
+    pub open_since: Option<Timestamp>,
+    /// Contacts of the current month in UTC, as the license limits them; `None` where they cannot be counted.
+    pub active_contacts: Option<u64>,
     /// Conversations that wait for an agent.
     pub waiting: u64,
     /// When the one that waits longest began to.
@@ -102,6 +106,20 @@ pub(super) const SECTION: Table<Omnichannel> = Table {
             source: "rocketchat_room: open true, t l",
             quantity: Quantity::Count,
             read: Read::One(|omnichannel| omnichannel.open.and_then(count)),
+        },
+        Metric {
+            name: "rocketchat_livechat_open_since_timestamp_seconds",
+            help: "When the oldest of the omnichannel conversations that are open began; absent when none is.",
+            source: "rocketchat_room: earliest ts of open true, t l",
+            quantity: Quantity::Instant,
+            read: Read::One(|omnichannel| instant(omnichannel.open_since)),
+        },
+        Metric {
+            name: "rocketchat_livechat_active_contacts",
+            help: "Omnichannel contacts that were active during the current month in UTC, each counted once, as a license limits them; visitors before 7.0.",
+            source: "rocketchat_livechat_contact (rocketchat_livechat_visitor before 7.0): index on activity",
+            quantity: Quantity::Count,
+            read: Read::One(|omnichannel| omnichannel.active_contacts.and_then(count)),
         },
         Metric {
             name: "rocketchat_livechat_waiting",

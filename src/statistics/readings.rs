@@ -1,6 +1,6 @@
 //! How the readings of a workspace went.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Collector, Metric, Quantity, Read, Sample, Snapshot, count, instant, state};
 
@@ -112,6 +112,27 @@ pub const READINGS: &[Metric<Snapshot>] = &[
                 .map(|((collection, key), missing)| Sample {
                     labels: vec![collection.into(), key.into()],
                     value: state(missing),
+                })
+                .collect()
+        }),
+    },
+    Metric {
+        name: "rocketchat_exporter_missing_privilege",
+        help: "Whether the database's user lacks a privilege that a collector can do without; what needs it is left out. Absent while none is missing.",
+        source: "the exporter, by refused queries",
+        quantity: Quantity::State,
+        read: Read::By(&["collection", "action"], |snapshot| {
+            let missing: BTreeSet<_> = snapshot
+                .outcomes
+                .values()
+                .flat_map(|outcome| &outcome.refusals)
+                .map(|refusal| (refusal.collection, refusal.action))
+                .collect();
+            missing
+                .into_iter()
+                .map(|(collection, action)| Sample {
+                    labels: vec![collection.into(), action.into()],
+                    value: 1.0,
                 })
                 .collect()
         }),

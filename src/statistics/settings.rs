@@ -8,7 +8,7 @@ mod fields;
 use std::collections::BTreeMap;
 
 use super::{
-    Collector, Grants, Metric, Origin::Keyed, Quantity, Read, Snapshot, Table, Value, state,
+    Collector, Grants, Metric, Origin::Keyed, Quantity, Read, Snapshot, Table, Value, count, state,
 };
 
 /// The settings that the catalogue names, as `rocketchat_settings` holds them.
@@ -60,6 +60,30 @@ impl Settings {
             .is_some_and(|setting| setting.value != setting.package_value)
     }
 
+    fn state(&self, id: &str) -> Option<f64> {
+        match self.value(id)? {
+            Value::Bool(is_on) => Some(state(*is_on)),
+            _ => None,
+        }
+    }
+
+    /// Days until the workspace becomes read-only; `None` while nothing counts down.
+    fn days_until_read_only(&self) -> Option<f64> {
+        let days = match self.value(AIR_GAPPED)? {
+            Value::Integer(days) => *days as f64,
+            Value::Number(days) => *days,
+            _ => return None,
+        };
+        (days >= 0.0).then_some(days)
+    }
+
+    /// The connections above which presence is switched off; `None` where there is no limit.
+    fn most_connections(&self) -> Option<u64> {
+        let is_known = self.by_id.contains_key(BROADCAST_DISABLED);
+        let is_unlimited = UNLIMITED_PRESENCE.iter().any(|it| self.grants.grants(it));
+        (is_known && !is_unlimited).then_some(MOST_CONNECTIONS)
+    }
+
     /// Three bits: 1 for push itself, 2 for the gateway, 4 for a gateway of one's own.
     fn push(&self) -> i64 {
         i64::from(self.is_on("Push_enable"))
@@ -87,6 +111,18 @@ impl Settings {
     }
 }
 
+/// Days until an unlicensed workspace that sends no usage report becomes read-only; -1 while nothing counts down.
+const AIR_GAPPED: &str = "Cloud_Workspace_AirGapped_Restrictions_Remaining_Days";
+
+/// Whether presence is no longer told to anybody, because the limit of connections was passed.
+const BROADCAST_DISABLED: &str = "Presence_broadcast_disabled";
+
+/// The modules that each lift the limit of connections, and the limit.
+const UNLIMITED_PRESENCE: [&str; 2] = ["unlimited-presence", "scalability"];
+const MOST_CONNECTIONS: u64 = 200;
+
+const SECONDS_OF_A_DAY: f64 = 86_400.0;
+
 /// Ids of the settings that are looked at.
 pub fn ids() -> Vec<&'static str> {
     let keyed = SECTION
@@ -103,12 +139,14 @@ pub fn ids() -> Vec<&'static str> {
 }
 
 /// Settings that several fields, or a computed one, look at.
-const OTHERS: [&str; 9] = [
+const OTHERS: [&str; 11] = [
     "ABAC_Enabled",
     "Assets_logo",
+    AIR_GAPPED,
     "Livechat_auto_transfer_chat_timeout",
     "Livechat_enable_business_hours",
     "Omnichannel_call_provider",
+    BROADCAST_DISABLED,
     "Push_enable",
     "Push_enable_gateway",
     "Push_gateway",
@@ -120,6 +158,27 @@ pub(super) const SECTION: Table<Settings> = Table {
     title: "Settings",
     find: |snapshot: &Snapshot| snapshot.settings.as_deref(),
     metrics: &[
+        Metric {
+            name: "rocketchat_read_only_countdown_seconds",
+            help: "Whole days, as seconds, until a workspace without a license that sends no usage report becomes read-only; 0 when it is (7.0 and later). Absent while nothing counts down.",
+            source: "rocketchat_settings Cloud_Workspace_AirGapped_Restrictions_Remaining_Days",
+            quantity: Quantity::Seconds,
+            read: Read::One(|settings| Some(settings.days_until_read_only()? * SECONDS_OF_A_DAY)),
+        },
+        Metric {
+            name: "rocketchat_presence_connections_limit",
+            help: "Connections above which presence is switched off for everybody; absent with a license for unlimited-presence or scalability.",
+            source: "a constant of Rocket.Chat, where there is the setting Presence_broadcast_disabled",
+            quantity: Quantity::Count,
+            read: Read::One(|settings| settings.most_connections().and_then(count)),
+        },
+        Metric {
+            name: "rocketchat_presence_broadcast_disabled",
+            help: "Whether presence is switched off because there were too many connections; it stays so until an administrator or a restart ends it.",
+            source: "rocketchat_settings Presence_broadcast_disabled",
+            quantity: Quantity::State,
+            read: Read::One(|settings| settings.state(BROADCAST_DISABLED)),
+        },
         Metric {
             name: "rocketchat_livechat_enabled",
             help: "Whether omnichannel livechat is switched on.",

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{
-    Activity, Administration, Apps, Calls, Connections, Contacts, Federation, Host, Instances,
-    Integrations, License, Marks, Messages, Omnichannel, Presence, Push, RoomFeatures, Rooms,
-    Server, Sessions, Settings, Stored, Timestamp, Uploads, UserFeatures, Users, Version,
-    Workspace, running_version,
+    Activity, Administration, Apps, Calls, Collections, Connections, Contacts, Federation, Host,
+    Hygiene, Instances, Integrations, Jobs, License, Marks, Messages, Omnichannel, Presence, Push,
+    RoomFeatures, Rooms, Server, Sessions, Settings, Stored, Timestamp, Uploads, UserFeatures,
+    Users, Version, Workspace, running_version,
 };
 
 /// How often a section is read; each tier's interval is a setting.
@@ -91,11 +91,20 @@ pub enum Collector {
     Uploads,
     /// Unique users, devices and systems of past days.
     Sessions,
+    /// Background jobs.
+    Jobs,
+    /// Sizes of collections.
+    Collections,
+    /// Accounts that should be looked at.
+    Hygiene,
 }
+
+/// How many collectors there are.
+pub const COLLECTORS: usize = Collector::ALL.len();
 
 impl Collector {
     /// Every collector, in the order in which a tier reads its own: cheap ones first.
-    pub const ALL: [Self; 26] = [
+    pub const ALL: [Self; 29] = [
         Self::Instances,
         Self::Presence,
         Self::Host,
@@ -114,15 +123,18 @@ impl Collector {
         Self::Integrations,
         Self::Apps,
         Self::Push,
+        Self::Jobs,
         Self::Users,
         Self::Rooms,
         // After those that count what it limits.
         Self::License,
         Self::Marks,
+        Self::Collections,
         Self::Contacts,
         Self::Uploads,
         Self::RoomFeatures,
         Self::UserFeatures,
+        Self::Hygiene,
         Self::Sessions,
     ];
 
@@ -155,6 +167,9 @@ impl Collector {
             Self::UserFeatures => "user_features",
             Self::Uploads => "uploads",
             Self::Sessions => "sessions",
+            Self::Collections => "collections",
+            Self::Hygiene => "hygiene",
+            Self::Jobs => "jobs",
         }
     }
 
@@ -184,8 +199,11 @@ impl Collector {
             | Self::Apps
             | Self::Push
             | Self::Users
+            | Self::Jobs
             | Self::Rooms => Tier::Normal,
-            Self::Marks
+            Self::Hygiene
+            | Self::Collections
+            | Self::Marks
             | Self::Contacts
             | Self::Calls
             | Self::RoomFeatures
@@ -230,6 +248,9 @@ pub enum Reading {
     UserFeatures(UserFeatures),
     Uploads(Uploads),
     Sessions(Sessions),
+    Collections(Collections),
+    Hygiene(Hygiene),
+    Jobs(Jobs),
 }
 
 /// Why a reading failed, in the words of the label and of the log.
@@ -294,6 +315,8 @@ pub struct Outcome {
     pub failures: u64,
     /// Indexes that its queries rely on, as the newest successful reading found them.
     pub indexes: Vec<IndexCheck>,
+    /// Privileges without which the newest successful reading had less to tell.
+    pub refusals: Vec<Refusal>,
 }
 
 /// Connections for queries to the database, over all of its servers.
@@ -316,6 +339,15 @@ pub struct IndexCheck {
     pub key: &'static str,
     /// Whether there is one.
     pub present: bool,
+}
+
+/// A privilege that a collector can do without, and that the user lacks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Refusal {
+    /// The collection; with its database where that is not the workspace's.
+    pub collection: &'static str,
+    /// The action.
+    pub action: &'static str,
 }
 
 /// The newest reading of every section; a section is `None` while its newest reading failed or none was made.
@@ -347,6 +379,9 @@ pub struct Snapshot {
     pub user_features: Option<Arc<UserFeatures>>,
     pub uploads: Option<Arc<Uploads>>,
     pub sessions: Option<Arc<Sessions>>,
+    pub collections: Option<Arc<Collections>>,
+    pub hygiene: Option<Arc<Hygiene>>,
+    pub jobs: Option<Arc<Jobs>>,
     /// How the newest reading of each collector went.
     pub outcomes: BTreeMap<Collector, Outcome>,
     /// Whether the newest question to the database was answered; `None` where none is asked, as of the host alone.
@@ -389,6 +424,9 @@ impl Snapshot {
             Reading::UserFeatures(section) => self.user_features = Some(Arc::new(section)),
             Reading::Uploads(section) => self.uploads = Some(Arc::new(section)),
             Reading::Sessions(section) => self.sessions = Some(Arc::new(section)),
+            Reading::Collections(section) => self.collections = Some(Arc::new(section)),
+            Reading::Hygiene(section) => self.hygiene = Some(Arc::new(section)),
+            Reading::Jobs(section) => self.jobs = Some(Arc::new(section)),
         }
     }
 
@@ -421,6 +459,9 @@ impl Snapshot {
             Collector::UserFeatures => self.user_features = None,
             Collector::Uploads => self.uploads = None,
             Collector::Sessions => self.sessions = None,
+            Collector::Collections => self.collections = None,
+            Collector::Hygiene => self.hygiene = None,
+            Collector::Jobs => self.jobs = None,
         }
     }
 

@@ -12,6 +12,8 @@ pub struct Stored {
     pub created_at: Option<Timestamp>,
     /// Its content; `None` when Rocket.Chat never stored one.
     pub document: Option<Value>,
+    /// When the newest of the last 30 days was written that Rocket.Chat's cloud accepted.
+    pub reported_at: Option<Timestamp>,
     /// The most connections that a document of the last 30 days tells of (6.5 and later).
     pub peak_connections: Option<f64>,
 }
@@ -43,6 +45,13 @@ pub(super) const SECTION: Table<Stored> = Table {
             source: "rocketchat_statistics: greatest dailyPeakConnections",
             quantity: Quantity::Count,
             read: Read::One(|stored| stored.peak_connections),
+        },
+        Metric {
+            name: "rocketchat_usage_report_timestamp_seconds",
+            help: "When the newest usage report was made that Rocket.Chat's cloud accepted; without a license the workspace becomes read-only when that is ten days ago (7.0 and later). Absent when there was none within 30 days.",
+            source: "rocketchat_statistics: createdAt of the newest document with a statsToken",
+            quantity: Quantity::Instant,
+            read: Read::One(|stored| instant(stored.reported_at)),
         },
         Metric {
             name: "rocketchat_statistics_document_timestamp_seconds",

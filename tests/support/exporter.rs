@@ -164,7 +164,7 @@ impl Exporter {
         let mut outcomes = metrics
             .lines()
             .filter(|line| line.starts_with("rocketchat_exporter_collector_success{"));
-        let all = outcomes.clone().count() == 26;
+        let all = outcomes.clone().count() == rocketchat_exporter::COLLECTORS;
         all && outcomes.all(|line| line.ends_with(" 1"))
     }
 }

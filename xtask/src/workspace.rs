@@ -8,6 +8,7 @@
 mod alive;
 mod builder;
 mod enlarge;
+mod grown;
 mod indexes;
 mod livechat;
 mod messages;
@@ -151,6 +152,7 @@ async fn fill_documents(database: &Database, size: &Size, now: DateTime) -> Resu
     livechat::fill_inquiries(&mut builder, &rooms).await?;
     uploads::fill(&mut builder, &people, &rooms).await?;
     sessions::fill(&mut builder, &people, &instances).await?;
+    grown::fill(&mut builder).await?;
     statistics::fill(&mut builder).await?;
     Ok(users::credentials(&people))
 }

@@ -1,17 +1,28 @@
 //! Small questions: counts from metadata or an index, and passes over collections that are small by nature.
 
-use mongodb::bson::{Bson, Document, doc};
+use mongodb::bson::{Bson, DateTime, Document, doc};
 
+use super::indexes::Access;
 use super::{Question, convert};
 use crate::sources::SourceError;
 use crate::statistics::{
-    Apps, Integrations, LicensedOmnichannel, Omnichannel, Push, Snapshot, Uploads, Version,
+    Apps, Integrations, LicensedOmnichannel, Omnichannel, Push, Snapshot, Timestamp, Uploads,
+    Version,
 };
 
 /// From this version on Rocket.Chat keeps the queue itself; before, a package of Meteor did.
 const OWN_PUSH_QUEUE: Version = Version::new(3, 2, 0);
 
-pub async fn omnichannel(question: &mut Question<'_>) -> Result<Omnichannel, SourceError> {
+const QUEUE: &str = "rocketchat_notification_queue";
+
+/// After so long Rocket.Chat takes a notification that is being sent for one that nobody sends any more.
+const SENT_WITHIN: i64 = 5 * 60_000;
+
+pub async fn omnichannel(
+    question: &mut Question<'_>,
+    known: &Snapshot,
+) -> Result<Omnichannel, SourceError> {
+    let open = open(question).await?;
     let waiting = waiting(question).await?;
     let departments = question
         .tally(
@@ -36,9 +47,9 @@ pub async fn omnichannel(question: &mut Question<'_>) -> Result<Omnichannel, Sou
         agents: with_role(question, "livechat-agent").await?,
         managers: with_role(question, "livechat-manager").await?,
         agents_available: agents_available(question).await?,
-        open: question
-            .indexed_count("rocketchat_room", "open", doc! { "open": true, "t": "l" })
-            .await?,
+        open: open.as_ref().map(|it| convert::counted(it, "open")),
+        open_since: open.and_then(|it| convert::timestamp(it.get("since"))),
+        active_contacts: active_contacts(question, known.version()).await?,
         waiting: convert::counted(&waiting, "waiting"),
         waiting_since: convert::timestamp(waiting.get("since")),
         departments: convert::counted(&departments, "all"),
@@ -71,6 +82,50 @@ async fn agents_available(question: &mut Question<'_>) -> Result<Option<u64>, So
     question.indexed_count("users", "roles", filter).await
 }
 
+/// Open conversations: how many, and since when, by fetching them alone.
+async fn open(question: &mut Question<'_>) -> Result<Option<Document>, SourceError> {
+    let hint = match question.access("rocketchat_room", "open").await? {
+        Access::Index(hint) => Some(hint),
+        Access::SmallScan => None,
+        Access::Refused => return Ok(None),
+    };
+    let pipeline = vec![
+        doc! { "$match": { "open": true, "t": "l" } },
+        doc! { "$group": {
+            "_id": Bson::Null,
+            "open": { "$sum": 1 },
+            "since": { "$min": since("$ts") },
+        } },
+    ];
+    let groups = question
+        .aggregate("rocketchat_room", pipeline, hint)
+        .await?;
+    Ok(Some(groups.into_iter().next().unwrap_or_default()))
+}
+
+/// An expression that is `path` where it is a date.
+fn since(path: &str) -> Document {
+    doc! { "$cond": [{ "$eq": [{ "$type": path }, "date"] }, path, Bson::Null] }
+}
+
+/// Contacts of the current month in UTC as the license limits them: before 7.0 visitors were counted instead.
+async fn active_contacts(
+    question: &mut Question<'_>,
+    version: Option<Version>,
+) -> Result<Option<u64>, SourceError> {
+    let collection = match version {
+        Some(version) if version < Version::new(7, 0, 0) => "rocketchat_livechat_visitor",
+        _ => "rocketchat_livechat_contact",
+    };
+    let Ok(now) = jiff::Timestamp::from_millisecond(question.mongo.clock.now().0) else {
+        return Ok(None);
+    };
+    let month = now.strftime("%Y-%m").to_string();
+    question
+        .detail_count(collection, "activity", doc! { "activity": month })
+        .await
+}
+
 /// Conversations in the queue: how many, and since when.
 async fn waiting(question: &Question<'_>) -> Result<Document, SourceError> {
     let pipeline = vec![
@@ -78,7 +133,7 @@ async fn waiting(question: &Question<'_>) -> Result<Document, SourceError> {
         doc! { "$group": {
             "_id": Bson::Null,
             "waiting": { "$sum": 1 },
-            "since": { "$min": { "$cond": [{ "$eq": [{ "$type": "$ts" }, "date"] }, "$ts", Bson::Null] } },
+            "since": { "$min": since("$ts") },
         } },
     ];
     let groups = question
@@ -111,18 +166,51 @@ async fn with_role(question: &mut Question<'_>, role: &str) -> Result<Option<u64
         .await
 }
 
-pub async fn push(question: &Question<'_>, known: &Snapshot) -> Result<Push, SourceError> {
+pub async fn push(question: &mut Question<'_>, known: &Snapshot) -> Result<Push, SourceError> {
     let has_own_queue = known
         .version()
         .is_none_or(|version| version >= OWN_PUSH_QUEUE);
-    let queue = if has_own_queue {
-        "rocketchat_notification_queue"
-    } else {
-        "_raix_push_notifications"
+    if !has_own_queue {
+        let queued = question.estimated_count("_raix_push_notifications").await?;
+        return Ok(Push {
+            queued,
+            ..Push::default()
+        });
+    }
+    let expired = DateTime::from_millis(question.mongo.clock.now().0.saturating_sub(SENT_WITHIN));
+    let mut count = async |key: &'static str, condition: Document| {
+        question
+            .detail_count(QUEUE, key, doc! { key: condition })
+            .await
     };
     Ok(Push {
-        queued: question.estimated_count(queue).await?,
+        sending: count("sending", doc! { "$gt": expired }).await?,
+        stuck: count("sending", doc! { "$lte": expired }).await?,
+        failed: count("error", doc! { "$exists": true }).await?,
+        oldest: oldest_notification(question).await?,
+        queued: question.estimated_count(QUEUE).await?,
     })
+}
+
+/// When the notification came that waits longest; those that failed wait no more.
+async fn oldest_notification(
+    question: &mut Question<'_>,
+) -> Result<Option<Timestamp>, SourceError> {
+    let hint = match question.detail_access(QUEUE, "ts").await? {
+        Access::Index(hint) => Some(hint),
+        Access::SmallScan => None,
+        Access::Refused => return Ok(None),
+    };
+    let pipeline = vec![
+        doc! { "$match": { "ts": { "$gte": DateTime::MIN }, "error": { "$exists": false } } },
+        doc! { "$sort": { "ts": 1 } },
+        doc! { "$limit": 1 },
+        doc! { "$project": { "ts": 1 } },
+    ];
+    let oldest = question.aggregate(QUEUE, pipeline, hint).await?;
+    Ok(oldest
+        .first()
+        .and_then(|it| convert::timestamp(it.get("ts"))))
 }
 
 pub async fn integrations(question: &Question<'_>) -> Result<Integrations, SourceError> {

@@ -168,7 +168,17 @@ fn has_direction(kind: &Bson) -> bool {
     )
 }
 
-fn is_namespace_not_found(error: &mongodb::error::Error) -> bool {
+/// Whether the collection that was asked about does not exist.
+pub fn is_namespace_not_found(error: &mongodb::error::Error) -> bool {
     const NAMESPACE_NOT_FOUND: i32 = 26;
-    matches!(&*error.kind, mongodb::error::ErrorKind::Command(command) if command.code == NAMESPACE_NOT_FOUND)
+    // What `$collStats` answers up to 4.4, of a collection that is "not found".
+    const NO_STORAGE_STATS: i32 = 40280;
+    match &*error.kind {
+        mongodb::error::ErrorKind::Command(command) => match command.code {
+            NAMESPACE_NOT_FOUND => true,
+            NO_STORAGE_STATS => command.message.contains("not found"),
+            _ => false,
+        },
+        _ => false,
+    }
 }

@@ -336,7 +336,9 @@ impl Question<'_> {
     async fn explain(&self, sent: &Sent) -> Query {
         let command = explain::question(sent);
         let mut query = Query {
-            collection: sent.collection().map(str::to_owned),
+            collection: sent
+                .collection()
+                .map(|name| self.resource(&sent.database, name)),
             command: sent.kind().to_owned(),
             duration: sent.duration,
             failed: sent.failed,
@@ -358,6 +360,15 @@ impl Question<'_> {
             Err(error) => query.unexplained = Some(error.to_string()),
         }
         query
+    }
+
+    /// A collection's name, with its database where that is not the workspace's.
+    fn resource(&self, database: &str, collection: &str) -> String {
+        if database == self.database.name() {
+            collection.to_owned()
+        } else {
+            format!("{database}.{collection}")
+        }
     }
 
     async fn look_up(&mut self, check: IndexCheck) -> Index {

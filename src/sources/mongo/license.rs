@@ -111,7 +111,8 @@ fn used(kind: LimitKind, known: &Snapshot) -> Option<u64> {
         LimitKind::GuestUsers => Some(users?.guests()),
         LimitKind::PrivateApps => Some(apps?.private_enabled),
         LimitKind::MarketplaceApps => apps.map(|it| it.enabled.saturating_sub(it.private_enabled)),
-        LimitKind::RoomsPerGuest | LimitKind::MonthlyActiveContacts => None,
+        LimitKind::MonthlyActiveContacts => known.omnichannel.as_ref()?.active_contacts,
+        LimitKind::RoomsPerGuest => None,
     }
 }
 

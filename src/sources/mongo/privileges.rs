@@ -147,21 +147,20 @@ fn is_built_in(role: &str) -> bool {
 
 /// Each resource as JSON, with the actions that are needed on it.
 fn privileges(database: &str, needs: &[&Need]) -> Vec<String> {
-    let mut actions: BTreeMap<(bool, &str), Vec<&str>> = BTreeMap::new();
+    let mut actions: BTreeMap<_, Vec<&str>> = BTreeMap::new();
     for need in needs {
-        let key = (need.collection.is_none(), need.collection.unwrap_or(""));
+        let key = (need.collection.is_none(), need.database, need.collection);
         actions.entry(key).or_default().push(need.action);
     }
     actions
         .into_iter()
-        .map(|((is_server, collection), actions)| {
-            let resource = if is_server {
-                "{ \"cluster\": true }".to_owned()
-            } else {
-                format!(
+        .map(|((_, other, collection), actions)| {
+            let resource = match collection {
+                None => "{ \"cluster\": true }".to_owned(),
+                Some(collection) => format!(
                     "{{ \"db\": {}, \"collection\": \"{collection}\" }}",
-                    quoted(database)
-                )
+                    quoted(other.unwrap_or(database))
+                ),
             };
             let actions: Vec<String> = actions.iter().map(|it| format!("\"{it}\"")).collect();
             format!(

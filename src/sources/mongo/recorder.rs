@@ -6,6 +6,9 @@ use std::time::Duration;
 use mongodb::bson::{Bson, Document};
 use mongodb::event::command::CommandEvent;
 
+/// The stage that tells the sizes of a collection, and explains nothing.
+const SIZES: &str = "$collStats";
+
 /// A command as it was sent, and how it went.
 #[derive(Debug, Clone)]
 pub struct Sent {
@@ -63,8 +66,13 @@ impl Recorder {
 }
 
 impl Sent {
-    /// The command's name.
+    /// The command's name; a question about the sizes of a collection is known by its stage.
     pub fn kind(&self) -> &str {
+        let first = |pipeline: &Vec<Bson>| pipeline.first()?.as_document().cloned();
+        let stage = self.command.get_array("pipeline").ok().and_then(first);
+        if stage.is_some_and(|it| it.contains_key(SIZES)) {
+            return SIZES;
+        }
         self.command.keys().next().map_or("", String::as_str)
     }
 

@@ -7,7 +7,7 @@ use mongodb::options::Hint;
 use super::indexes::Access;
 use super::{Question, convert, out_of_range};
 use crate::sources::SourceError;
-use crate::statistics::{FailureKind, Stored};
+use crate::statistics::{FailureKind, Stored, Timestamp};
 
 /// What is never shown: the token for Rocket.Chat's cloud, mail settings, and the contact person of old versions.
 const SECRETS: [&[&str]; 5] = [
@@ -38,10 +38,19 @@ pub async fn read(question: &mut Question<'_>) -> Result<Stored, SourceError> {
     let Some(mut document) = newest.pop() else {
         return Ok(Stored::default());
     };
+    let created_at = convert::timestamp(document.get("createdAt"));
+    let is_accepted =
+        matches!(document.get("statsToken"), Some(Bson::String(token)) if !token.is_empty());
+    let reported_at = if is_accepted {
+        created_at
+    } else {
+        reported_at(question, hint.clone()).await?
+    };
     redact(&mut document);
     Ok(Stored {
         peak_connections: peak_connections(question, hint).await?,
-        created_at: convert::timestamp(document.get("createdAt")),
+        reported_at,
+        created_at,
         document: Some(convert::object(&document)),
     })
 }
@@ -51,13 +60,7 @@ async fn peak_connections(
     question: &Question<'_>,
     hint: Option<Hint>,
 ) -> Result<Option<f64>, SourceError> {
-    let midnight = question
-        .mongo
-        .now()
-        .and_then(|now| now.start_of_day())
-        .and_then(|midnight| midnight.checked_sub(30.days()))
-        .map_err(out_of_range)?;
-    let since = DateTime::from_millis(midnight.timestamp().as_millisecond());
+    let since = a_month_ago(question)?;
     let pipeline = vec![
         doc! { "$match": {
             "createdAt": { "$gte": since },
@@ -69,6 +72,38 @@ async fn peak_connections(
     Ok(groups
         .first()
         .and_then(|group| convert::number(group.get("peak"))))
+}
+
+/// When the newest document of the last 30 days was written that has a token of Rocket.Chat's cloud. The token stays
+/// where it is.
+async fn reported_at(
+    question: &Question<'_>,
+    hint: Option<Hint>,
+) -> Result<Option<Timestamp>, SourceError> {
+    let pipeline = vec![
+        doc! { "$match": {
+            "createdAt": { "$gte": a_month_ago(question)? },
+            "statsToken": { "$gt": "" },
+        } },
+        doc! { "$sort": { "createdAt": -1 } },
+        doc! { "$limit": 1 },
+        doc! { "$project": { "createdAt": 1 } },
+    ];
+    let newest = question.aggregate(COLLECTION, pipeline, hint).await?;
+    Ok(newest
+        .first()
+        .and_then(|it| convert::timestamp(it.get("createdAt"))))
+}
+
+/// The midnight 30 days ago, in the workspace's time zone.
+fn a_month_ago(question: &Question<'_>) -> Result<DateTime, SourceError> {
+    let midnight = question
+        .mongo
+        .now()
+        .and_then(|now| now.start_of_day())
+        .and_then(|midnight| midnight.checked_sub(30.days()))
+        .map_err(out_of_range)?;
+    Ok(DateTime::from_millis(midnight.timestamp().as_millisecond()))
 }
 
 /// Takes out what is never shown.

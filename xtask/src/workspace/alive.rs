@@ -1,6 +1,8 @@
 //! Keeps a workspace moving as people would: they come and go, write, answer, upload, and the servers show that they
 //! live. Every change is made the way Rocket.Chat makes it, with its counters in step.
 
+mod chores;
+
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
@@ -82,6 +84,12 @@ impl Life {
         }
         for _ in 0..=self.random.below(4) {
             self.write_message().await?;
+        }
+        if second % 4 == 2 {
+            self.notify().await?;
+        }
+        if second % 10 == 4 {
+            self.run_jobs().await?;
         }
         if second % 7 == 3 {
             self.log_in().await?;

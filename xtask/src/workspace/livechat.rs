@@ -141,6 +141,9 @@ fn contact_document(builder: &mut Builder<'_>, visitor: &Visitor) -> Document {
         "createdAt": builder.within(200 * DAY),
         "_updatedAt": builder.within(30 * DAY),
     };
+    if builder.random.percent(40) {
+        contact.insert("activity", [builder.clock.date(0).period()].as_slice());
+    }
     if builder.random.percent(5) {
         contact.insert(
             "conflictingFields",

@@ -66,13 +66,18 @@ const APPS: &[(&str, &str, &str)] = &[
 ];
 
 /// Jobs of the server and how often they run, in minutes.
-const JOBS: &[(&str, i64)] = &[
+pub(super) const JOBS: &[(&str, i64)] = &[
     ("Generate and save statistics", 1440),
     ("Generate download files for user data", 2),
-    ("Clean up expired sessions", 1440),
+    ("aggregate-sessions", 1440),
+    ("version_check", 1440),
+    ("calendar-reminders", 5),
     ("NPS", 1440),
     ("Cleanup OEmbed cache", 1440),
 ];
+
+/// The job that should have run long ago.
+pub(super) const LATE: &str = "NPS";
 
 /// Writes them all, and returns the ids of the two live servers.
 pub(super) async fn fill(builder: &mut Builder<'_>) -> Result<Vec<String>> {
@@ -224,6 +229,7 @@ async fn fill_queues(builder: &mut Builder<'_>) -> Result<()> {
         }
     }
     builder.insert("rocketchat_cron_history", history).await?;
+    fill_plan(builder).await?;
     let date = builder.clock.date(0);
     let today = i32::try_from(date.year * 10_000 + date.month * 100 + date.day).unwrap_or_default();
     let messages = doc! { "_id": builder.random.id(), "type": "users", "date": today, "users": 3, "messages": 210,
@@ -233,6 +239,39 @@ async fn fill_queues(builder: &mut Builder<'_>) -> Result<()> {
     builder
         .insert("rocketchat_analytics", vec![messages, seats])
         .await
+}
+
+/// What the servers will do next. One of the jobs has failed, and one is late.
+async fn fill_plan(builder: &mut Builder<'_>) -> Result<()> {
+    let mut plan = Vec::new();
+    for &(name, minutes) in JOBS {
+        let ran = (20 * HOUR) % (minutes * MINUTE);
+        let mut job = doc! {
+            "_id": builder.random.object_id(),
+            "name": name,
+            "type": "single",
+            "data": null,
+            "priority": 0,
+            "repeatInterval": if minutes < 60 { format!("*/{minutes} * * * *") } else { "12 3 * * *".to_owned() },
+            "repeatTimezone": null,
+            "lastModifiedBy": null,
+            "lockedAt": null,
+            "lastRunAt": builder.clock.ago(ran),
+            "lastFinishedAt": builder.clock.ago((ran - 2).max(0)),
+            "nextRunAt": builder.clock.ago(ran - minutes * MINUTE),
+        };
+        match name {
+            "version_check" => job.extend(doc! {
+                "failedAt": builder.clock.ago((ran - 2).max(0)), "failReason": "getaddrinfo ENOTFOUND", "failCount": 1,
+            }),
+            LATE => {
+                job.insert("nextRunAt", builder.clock.ago(3 * HOUR));
+            }
+            _ => {}
+        }
+        plan.push(job);
+    }
+    builder.insert("rocketchat_cron", plan).await
 }
 
 async fn fill_calls(builder: &mut Builder<'_>) -> Result<()> {

@@ -23,6 +23,8 @@ use Purpose::{Api, Detail, Early, Licensed, Reading};
 /// A privilege: what it is on, what it lets do, and what for.
 #[derive(Debug)]
 pub struct Need {
+    /// The database; `None` for the workspace's.
+    pub database: Option<&'static str>,
     /// The collection; `None` for the server.
     pub collection: Option<&'static str>,
     /// The action.
@@ -35,6 +37,7 @@ const LIVECHAT: &str = "livechat-enterprise";
 
 const fn find(collection: &'static str, purposes: &'static [Purpose]) -> Need {
     Need {
+        database: None,
         collection: Some(collection),
         action: "find",
         purposes,
@@ -43,9 +46,19 @@ const fn find(collection: &'static str, purposes: &'static [Purpose]) -> Need {
 
 const fn list_indexes(collection: &'static str, purposes: &'static [Purpose]) -> Need {
     Need {
+        database: None,
         collection: Some(collection),
         action: "listIndexes",
         purposes,
+    }
+}
+
+const fn sizes(collection: &'static str) -> Need {
+    Need {
+        database: None,
+        collection: Some(collection),
+        action: "collStats",
+        purposes: &[Detail(Collector::Collections)],
     }
 }
 
@@ -60,19 +73,29 @@ pub const NEEDS: &[Need] = &[
         ],
     ),
     find("migrations", &[Reading(Collector::Workspace)]),
+    sizes("rocketchat__trash"),
     find(
         "rocketchat_abac_attributes",
         &[Licensed(Collector::Administration, "abac")],
     ),
+    sizes("rocketchat_analytics"),
     find(
         "rocketchat_analytics",
         &[Reading(Collector::Administration)],
     ),
     find("rocketchat_apps", &[Reading(Collector::Apps)]),
+    sizes("rocketchat_apps_logs"),
+    sizes("rocketchat_avatars"),
+    sizes("rocketchat_avatars.chunks"),
     find(
         "rocketchat_canned_response",
         &[Licensed(Collector::Omnichannel, LIVECHAT)],
     ),
+    sizes("rocketchat_cron"),
+    find("rocketchat_cron", &[Reading(Collector::Jobs)]),
+    sizes("rocketchat_cron_history"),
+    find("rocketchat_cron_history", &[Reading(Collector::Jobs)]),
+    list_indexes("rocketchat_cron_history", &[Detail(Collector::Jobs)]),
     find(
         "rocketchat_email_inbox",
         &[Reading(Collector::Administration)],
@@ -89,6 +112,7 @@ pub const NEEDS: &[Need] = &[
         "rocketchat_freeswitch_calls",
         &[Licensed(Collector::Calls, LIVECHAT)],
     ),
+    sizes("rocketchat_integration_history"),
     find(
         "rocketchat_integrations",
         &[Reading(Collector::Integrations)],
@@ -100,7 +124,11 @@ pub const NEEDS: &[Need] = &[
     ),
     find(
         "rocketchat_livechat_contact",
-        &[Reading(Collector::Contacts)],
+        &[Reading(Collector::Contacts), Detail(Collector::Omnichannel)],
+    ),
+    list_indexes(
+        "rocketchat_livechat_contact",
+        &[Detail(Collector::Omnichannel)],
     ),
     find(
         "rocketchat_livechat_custom_field",
@@ -126,14 +154,20 @@ pub const NEEDS: &[Need] = &[
         "rocketchat_livechat_trigger",
         &[Reading(Collector::Omnichannel)],
     ),
+    sizes("rocketchat_livechat_visitor"),
     find(
         "rocketchat_livechat_visitor",
         &[Reading(Collector::Omnichannel)],
+    ),
+    list_indexes(
+        "rocketchat_livechat_visitor",
+        &[Detail(Collector::Omnichannel)],
     ),
     find(
         "rocketchat_matrix_bridged_rooms",
         &[Reading(Collector::Federation)],
     ),
+    sizes("rocketchat_message"),
     find(
         "rocketchat_message",
         &[
@@ -150,15 +184,20 @@ pub const NEEDS: &[Need] = &[
             Reading(Collector::Marks),
         ],
     ),
+    sizes("rocketchat_notification_queue"),
     find("rocketchat_notification_queue", &[Reading(Collector::Push)]),
+    list_indexes("rocketchat_notification_queue", &[Detail(Collector::Push)]),
     find("rocketchat_oauth_access_tokens", &[Api]),
     list_indexes("rocketchat_oauth_access_tokens", &[Api]),
+    sizes("rocketchat_oembed_cache"),
     find(
         "rocketchat_omnichannel_service_level_agreements",
         &[Licensed(Collector::Omnichannel, LIVECHAT)],
     ),
     find("rocketchat_permissions", &[Api]),
+    sizes("rocketchat_read_receipts"),
     find("rocketchat_roles", &[Reading(Collector::Administration)]),
+    sizes("rocketchat_room"),
     find(
         "rocketchat_room",
         &[
@@ -178,6 +217,7 @@ pub const NEEDS: &[Need] = &[
             Reading(Collector::RoomFeatures),
         ],
     ),
+    sizes("rocketchat_sessions"),
     find("rocketchat_sessions", &[Reading(Collector::Sessions)]),
     find(
         "rocketchat_settings",
@@ -189,14 +229,20 @@ pub const NEEDS: &[Need] = &[
             Api,
         ],
     ),
+    sizes("rocketchat_statistics"),
     find("rocketchat_statistics", &[Reading(Collector::Stored), Api]),
     list_indexes("rocketchat_statistics", &[Reading(Collector::Stored)]),
+    sizes("rocketchat_subscription"),
     find("rocketchat_subscription", &[Reading(Collector::Activity)]),
     list_indexes("rocketchat_subscription", &[Reading(Collector::Activity)]),
     find("rocketchat_team", &[Reading(Collector::Administration)]),
+    sizes("rocketchat_uploads"),
     find("rocketchat_uploads", &[Reading(Collector::Uploads)]),
+    sizes("rocketchat_uploads.chunks"),
+    sizes("rocketchat_userDataFiles.chunks"),
     find("rocketchat_video_conference", &[Reading(Collector::Calls)]),
     list_indexes("rocketchat_video_conference", &[Reading(Collector::Calls)]),
+    sizes("users"),
     find(
         "users",
         &[
@@ -206,6 +252,7 @@ pub const NEEDS: &[Need] = &[
             Reading(Collector::Omnichannel),
             Reading(Collector::Users),
             Reading(Collector::UserFeatures),
+            Reading(Collector::Hygiene),
             Api,
         ],
     ),
@@ -217,10 +264,19 @@ pub const NEEDS: &[Need] = &[
             Reading(Collector::Omnichannel),
             Reading(Collector::Users),
             Reading(Collector::UserFeatures),
+            Reading(Collector::Hygiene),
         ],
     ),
+    sizes("usersSessions"),
     find("usersSessions", &[Reading(Collector::Connections)]),
     Need {
+        database: Some("local"),
+        collection: Some("oplog.rs"),
+        action: "find",
+        purposes: &[Detail(Collector::Server)],
+    },
+    Need {
+        database: None,
         collection: None,
         action: "serverStatus",
         purposes: &[Detail(Collector::Server)],
@@ -228,6 +284,15 @@ pub const NEEDS: &[Need] = &[
 ];
 
 impl Need {
+    /// The collection, with its database where that is not the workspace's; `None` for the server.
+    pub fn resource(&self) -> Option<String> {
+        let collection = self.collection?;
+        Some(match self.database {
+            Some(database) => format!("{database}.{collection}"),
+            None => collection.to_owned(),
+        })
+    }
+
     /// What needs it of a workspace of today, of what is enabled and licensed; the API always is.
     pub fn needed_by(
         &self,
@@ -269,7 +334,10 @@ mod tests {
     fn collections_stand_in_their_order_and_each_action_once() {
         let keys: Vec<_> = NEEDS
             .iter()
-            .map(|need| (need.collection.is_none(), need.collection, need.action))
+            .map(|need| {
+                let is_server = need.collection.is_none();
+                (is_server, need.database, need.collection, need.action)
+            })
             .collect();
         assert!(keys.is_sorted() && keys.windows(2).all(|pair| pair[0] != pair[1]));
     }

@@ -24,7 +24,9 @@ pub(super) fn document(builder: &mut Builder<'_>, counts: &Counts, age: i64) -> 
     document.insert("settings", settings());
     document.extend(counters(builder, counts));
     let created = builder.clock.ago(age);
-    document.extend(doc! { "createdAt": created, "_updatedAt": created });
+    // What Rocket.Chat's cloud answers to a report.
+    let token = builder.random.text(64);
+    document.extend(doc! { "statsToken": token, "createdAt": created, "_updatedAt": created });
     document
 }
 
