@@ -8,6 +8,7 @@ mod counters;
 mod discovery;
 mod gate;
 mod info;
+mod info_page;
 mod listing;
 mod login;
 mod metrics;
@@ -23,7 +24,7 @@ mod watched;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use jiff::tz::TimeZone;
 use tokio::sync::watch;
@@ -31,6 +32,7 @@ use tokio::sync::watch;
 pub use connections::Limits as ConnectionLimits;
 pub use counters::Counters;
 pub use gate::Gate;
+pub use info_page::Desk;
 pub use metrics::Metrics;
 pub use negotiate::{format, wants_gzip};
 pub use rate::{RateLimit, Rates};
@@ -38,7 +40,9 @@ pub use serve::serve;
 
 use crate::render::document::Shape;
 use crate::render::{Exposition, Names};
-use crate::statistics::{Collector, OwnProcess, Reload, Snapshot, Value, Version};
+use crate::statistics::{
+    Collector, Grown, History, OwnProcess, Reload, Snapshot, Timestamp, Value, Version,
+};
 
 /// A future whose type is not named.
 pub type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, Unavailable>> + Send + 'a>>;
@@ -56,6 +60,10 @@ pub trait Backend: Send + Sync {
     ) -> Answer<'a, Result<u64, Refused>>;
     /// A part of the stored documents, without what is never shown.
     fn list_history(&self, part: Part) -> Answer<'_, Result<Vec<Value>, Refused>>;
+    /// How the workspace grew, by some of the stored documents, oldest first.
+    fn growth(&self) -> Answer<'_, Result<Vec<Grown>, Refused>>;
+    /// The time that readings are dated with.
+    fn now(&self) -> Timestamp;
     /// Everything, read once more.
     fn refresh(&self) -> Answer<'_, Arc<Snapshot>>;
 }
@@ -182,6 +190,12 @@ pub struct Workspace {
     pub timezone: TimeZone,
     /// Who called what how often.
     pub rates: Rates,
+    /// What is read of it.
+    pub collectors: BTreeSet<Collector>,
+    /// What moved of late. A std mutex: nothing is awaited while it is held.
+    pub history: Arc<Mutex<History>>,
+    /// What the page for people started.
+    pub desk: Desk,
 }
 
 impl App {
@@ -193,7 +207,7 @@ impl App {
 
 impl Served {
     /// The only workspace; `None` where there are several.
-    fn only(&self) -> Option<&Workspace> {
+    fn only(&self) -> Option<&Arc<Workspace>> {
         match &self.workspaces {
             Workspaces::One(workspace, _) => Some(workspace),
             Workspaces::Named(_) => None,
@@ -201,10 +215,10 @@ impl Served {
     }
 
     /// One of several workspaces.
-    fn named(&self, name: &str) -> Option<&Workspace> {
+    fn named(&self, name: &str) -> Option<&Arc<Workspace>> {
         match &self.workspaces {
             Workspaces::One(..) => None,
-            Workspaces::Named(workspaces) => workspaces.get(name).map(Arc::as_ref),
+            Workspaces::Named(workspaces) => workspaces.get(name),
         }
     }
 

@@ -14,7 +14,7 @@
 //! * `statistics`: the model and the catalogue of everything that is shown; pure data.
 //! * `sources`: MongoDB and the host; each section's questions in a file of its own.
 //! * `sampler`: when to ask; it publishes an immutable snapshot after each answer.
-//! * `render`: a snapshot as OpenMetrics, classic text, JSON document, page and reference.
+//! * `render`: a snapshot as OpenMetrics, classic text, JSON document, pages and reference.
 //! * `http`: connections, limits, negotiation, routes.
 //! * `listen`: addresses and sockets; `web_config`: encryption and users, from their own file.
 //!

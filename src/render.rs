@@ -3,6 +3,7 @@
 mod classic;
 mod compression;
 pub mod document;
+pub mod info;
 mod openmetrics;
 pub mod page;
 pub mod reference;

@@ -239,14 +239,15 @@ impl Shared {
     /// Publishes a reading or its failure, and logs what changed by it.
     fn record(&self, scheduled: &Scheduled, result: Result<Read, SourceError>, duration: Duration) {
         let collector = scheduled.collector;
-        log_changes(
-            &self.publish.borrow(),
-            self.plan.workspace.as_deref(),
-            collector,
-            &result,
-        );
         let now = self.clock.now();
         self.publish.send_modify(|published| {
+            // Under the same lock, so that of two tiers that see the same change one tells it.
+            log_changes(
+                published,
+                self.plan.workspace.as_deref(),
+                collector,
+                &result,
+            );
             let mut snapshot = Snapshot::clone(published);
             let before = snapshot.outcomes.remove(&collector);
             let failure = result.as_ref().err().map(|error| error.kind);

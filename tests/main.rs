@@ -13,6 +13,7 @@ mod document_definitions;
 mod faults;
 mod host;
 mod hostile_requests;
+mod info_page;
 mod insights;
 mod license;
 mod listeners;

@@ -8,10 +8,11 @@ use xtask::workspace::{self, Size};
 
 use crate::support::{Exporter, client, eventually, fresh_database, uri_of};
 
-const SOON: [&str; 4] = [
+const SOON: [&str; 5] = [
     "--collection.fast-interval=200ms",
     "--collection.normal-interval=200ms",
     "--collection.slow-interval=200ms",
+    "--collection.max-share=1",
     "--mongodb.connect-timeout=500ms",
 ];
 

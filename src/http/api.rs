@@ -110,7 +110,8 @@ async fn statistics(
     Ok(document(workspace, request, &snapshot, shape, asked))
 }
 
-fn document(
+/// The document; a header names what is missing in it.
+pub fn document(
     workspace: &Workspace,
     request: &Request<Incoming>,
     snapshot: &Snapshot,
@@ -142,9 +143,18 @@ fn document(
 
 /// A success, in the encoding that the client takes.
 pub fn compressed(request: &Request<Incoming>, body: Vec<u8>) -> Response {
+    compressed_as(request, body, |body| respond::json(StatusCode::OK, body))
+}
+
+/// The same of another type.
+pub fn compressed_as(
+    request: &Request<Incoming>,
+    body: Vec<u8>,
+    respond: impl Fn(Vec<u8>) -> Response,
+) -> Response {
     let gzip = negotiate::wants_gzip(request.headers());
     let body = if gzip { render::gzip(&body) } else { body };
-    let mut response = respond::json(StatusCode::OK, body);
+    let mut response = respond(body);
     if gzip {
         respond::set(&mut response, header::CONTENT_ENCODING, "gzip");
     }

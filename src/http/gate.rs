@@ -6,7 +6,6 @@ use std::time::{Duration, Instant};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use bytes::Bytes;
 use http_body_util::BodyExt;
 use hyper::body::{Body, Incoming};
 use hyper::{Request, StatusCode, header};
@@ -19,8 +18,11 @@ use super::respond::{self, Response};
 use super::{App, paths, routes};
 use crate::web_config::{Live, WebConfig};
 
-/// The longest body of a request, which nothing here needs.
+/// The longest body of a request.
 const LONGEST_BODY: usize = 64 * 1024;
+
+/// The longest that anything here needs: a form with one field.
+const LONGEST_FORM: usize = 256;
 
 /// How long a request's body may take.
 const BODY: Duration = Duration::from_secs(10);
@@ -33,6 +35,10 @@ pub struct Caller {
     /// The connection.
     pub connection: Arc<Connection>,
 }
+
+/// What a request carries, where that is a short form.
+#[derive(Debug, Clone)]
+pub struct Form(pub Vec<u8>);
 
 /// Lets requests through, or not.
 #[derive(Debug)]
@@ -102,10 +108,11 @@ impl Gate {
         request: &mut Request<Incoming>,
         caller: &Caller,
     ) -> (Handler, Response) {
-        if !request.body().is_end_stream()
-            && let Some(refused) = pass_over_body(request.body_mut()).await
-        {
-            return (Handler::Refused, refused);
+        if !request.body().is_end_stream() {
+            match read_body(request.body_mut()).await {
+                Ok(form) => request.extensions_mut().insert(form),
+                Err(refused) => return (Handler::Refused, refused),
+            };
         }
         if let Some(scrapes) = &self.scrapes
             && is_scrape(app, request)
@@ -161,25 +168,33 @@ fn unauthorized() -> Response {
     response
 }
 
-/// Reads a body that nobody wants, so that the connection can be used again. The answer where it is long or takes long.
-async fn pass_over_body(body: &mut Incoming) -> Option<Response> {
+/// Reads a body, so that the connection can be used again, and keeps it where it is a short form. An error is the
+/// answer where it is long or takes long.
+async fn read_body(body: &mut Incoming) -> Result<Form, Response> {
     let reading = async {
+        let mut form = Vec::new();
         let mut length = 0;
         while let Some(Ok(frame)) = body.frame().await {
-            length += frame.data_ref().map_or(0, Bytes::len);
+            let data = frame.data_ref().map_or(&[][..], |it| it);
+            length += data.len();
             if length > LONGEST_BODY {
-                return false;
+                return None;
+            }
+            if length <= LONGEST_FORM {
+                form.extend_from_slice(data);
+            } else {
+                form.clear();
             }
         }
-        true
+        Some(Form(form))
     };
     match timeout(BODY, reading).await {
-        Ok(true) => None,
-        Ok(false) => Some(respond::text(
+        Ok(Some(form)) => Ok(form),
+        Ok(None) => Err(respond::text(
             StatusCode::PAYLOAD_TOO_LARGE,
             "The body of the request is too long.\n",
         )),
-        Err(_) => Some(respond::text(
+        Err(_) => Err(respond::text(
             StatusCode::REQUEST_TIMEOUT,
             "The body of the request took too long.\n",
         )),

@@ -52,6 +52,49 @@ pub fn html(body: String) -> Response {
     response
 }
 
+/// A page with a style, a script and a form of this server, and nothing from elsewhere.
+pub fn rich_html(body: Vec<u8>) -> Response {
+    let mut response = with_type(StatusCode::OK, "text/html; charset=utf-8", body.into());
+    set(
+        &mut response,
+        header::CONTENT_SECURITY_POLICY,
+        "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+    );
+    set(&mut response, header::REFERRER_POLICY, "same-origin");
+    set(&mut response, header::CACHE_CONTROL, "no-store");
+    response
+}
+
+/// A file of a page, which stays as it is until the exporter is another version.
+pub fn file(content_type: &'static str, body: &'static str) -> Response {
+    let body = Bytes::from_static(body.as_bytes());
+    let mut response = with_type(StatusCode::OK, content_type, body);
+    set(&mut response, header::CACHE_CONTROL, "private, max-age=300");
+    response
+}
+
+/// Go on there.
+pub fn see_other(path: &str) -> Response {
+    let mut response = empty(StatusCode::SEE_OTHER);
+    if let Ok(path) = HeaderValue::from_str(path) {
+        response.headers_mut().insert(header::LOCATION, path);
+    }
+    response
+}
+
+/// A refusal that says when to come again.
+pub fn too_soon(body: String, seconds: u64) -> Response {
+    let body = body.into();
+    let mut response = with_type(
+        StatusCode::TOO_MANY_REQUESTS,
+        "text/plain; charset=utf-8",
+        body,
+    );
+    let headers = response.headers_mut();
+    headers.insert(header::RETRY_AFTER, seconds.into());
+    response
+}
+
 /// JSON that nobody may keep.
 pub fn json(status: StatusCode, body: impl Into<Bytes>) -> Response {
     let mut response = with_type(status, "application/json", body.into());

@@ -3,6 +3,10 @@
 //! | path | answer |
 //! |---|---|
 //! | `/` | the landing page |
+//! | `/info` | the page for people: the workspace, or a table of several |
+//! | `/info/statistics.json`, `POST /info/refresh` | what its buttons do |
+//! | `/info/NAME`, and the two below it | the same of one of several workspaces |
+//! | `/info.css`, `/info.js`, `/info.svg` | its files |
 //! | `/metrics` (or `--web.telemetry-path`) | the metrics, in the format that is asked for |
 //! | `/probe?target=NAME` | the metrics of one of several workspaces |
 //! | `/sd` | the workspaces, for Prometheus' HTTP service discovery |
@@ -23,8 +27,9 @@ use hyper::{Method, Request, StatusCode};
 use super::counters::Handler;
 use super::paths::{self, Endpoint, Place};
 use super::respond::{self, Response};
-use super::{App, api, discovery, metrics, refusals};
+use super::{App, api, discovery, info_page, metrics, refusals};
 use crate::render;
+use crate::render::info::{ICON, SCRIPT, STYLE};
 
 /// What the methods of most paths are.
 const READING: &str = "GET, HEAD";
@@ -42,6 +47,16 @@ pub async fn answer(app: &App, request: &Request<Incoming>, caller: IpAddr) -> (
         "/" => (Handler::Page, |app, _| {
             respond::html(render::page::landing(&app.telemetry_path))
         }),
+        "/info.css" => (Handler::Page, |_, _| {
+            respond::file("text/css; charset=utf-8", STYLE)
+        }),
+        "/info.js" => (Handler::Page, |_, _| {
+            respond::file("text/javascript; charset=utf-8", SCRIPT)
+        }),
+        "/info.svg" => (Handler::Page, |_, _| respond::file("image/svg+xml", ICON)),
+        _ if path == "/info" || path.starts_with("/info/") => {
+            return info_page::answer(app, request).await;
+        }
         "/sd" => (Handler::Discovery, discovery::answer),
         "/-/healthy" => (Handler::Management, |_, _| {
             respond::text(StatusCode::OK, "Healthy.\n")

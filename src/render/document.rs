@@ -69,6 +69,18 @@ pub fn render(snapshot: &Snapshot, shape: Shape, asked: Asked, timezone: &TimeZo
     serde_json::to_vec(&answer).expect("a map with texts as keys can always be written")
 }
 
+/// The document itself, as it is without a wrapping.
+pub fn object(snapshot: &Snapshot, timezone: &TimeZone) -> Map<String, serde_json::Value> {
+    let version = snapshot.version().unwrap_or(Version::NEWEST);
+    let write = Write {
+        timezone,
+        undefined_is_null: version >= STORES_NULL,
+    };
+    let mut document = Map::new();
+    write.entries(&mut document, overlay(snapshot, version, Asked::ForStored));
+    document
+}
+
 /// One value of a stored document, as Rocket.Chat writes it.
 pub fn json(value: Value, timezone: &TimeZone) -> serde_json::Value {
     let write = Write {

@@ -1,6 +1,6 @@
 //! One workspace that is read: its database, its sampler, and what the web may ask of it.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::watch;
@@ -10,12 +10,12 @@ use tokio::time::timeout;
 use crate::clock::Clock;
 use crate::config::WorkspaceConfig;
 use crate::http::{
-    self, Answer, Backend, Credentials, Limits, Login, RateLimit, Rates, Refused, Unavailable,
+    self, Answer, Backend, Credentials, Desk, Limits, Login, RateLimit, Rates, Refused, Unavailable,
 };
 use crate::render::{Exposition, Part};
 use crate::sampler::{Plan, Sampler};
 use crate::sources::{self, Mongo, SourceError, Sources};
-use crate::statistics::{Snapshot, Value};
+use crate::statistics::{FailureKind, Grown, History, Snapshot, Timestamp, Value};
 
 /// How long closing the connections to the database may take.
 const CLOSING: Duration = Duration::from_secs(2);
@@ -57,18 +57,24 @@ impl Running {
         };
         let sources = Sources::new(Some(Arc::clone(&mongo)));
         let sampler = Sampler::start(sources, plan, clock, &mut tasks);
+        let history = Arc::new(Mutex::new(History::default()));
+        tasks.spawn(remember(sampler.snapshots(), Arc::clone(&history), clock));
         let served = Arc::new(http::Workspace {
             snapshots: sampler.snapshots(),
             backend: Box::new(Database {
                 name,
                 mongo: Arc::clone(&mongo),
                 sampler: sampler.clone(),
+                clock,
             }),
             names: config.names,
             shape: config.shape,
             takes_unsafe_parameters: config.takes_unsafe_parameters,
             timezone: config.timezone.clone(),
             rates: Rates::default(),
+            collectors: config.collectors.clone(),
+            history,
+            desk: Desk::default(),
         });
         Self {
             config,
@@ -117,11 +123,25 @@ impl Running {
     }
 }
 
+/// Notes what each new snapshot says.
+async fn remember(
+    mut snapshots: watch::Receiver<Arc<Snapshot>>,
+    history: Arc<Mutex<History>>,
+    clock: Clock,
+) {
+    while snapshots.changed().await.is_ok() {
+        let snapshot = Arc::clone(&snapshots.borrow_and_update());
+        let mut history = history.lock().unwrap_or_else(PoisonError::into_inner);
+        history.note(&snapshot, clock.now());
+    }
+}
+
 /// The database of a running workspace, as the web sees it.
 struct Database {
     name: Option<Arc<str>>,
     mongo: Arc<Mongo>,
     sampler: Sampler,
+    clock: Clock,
 }
 
 impl Database {
@@ -197,6 +217,24 @@ impl Backend for Database {
             let documents = self.answered(documents, "the stored statistics cannot be listed")?;
             Ok(documents.map_err(Refused))
         })
+    }
+
+    fn growth(&self) -> Answer<'_, Result<Vec<Grown>, Refused>> {
+        Box::pin(async move {
+            match self.mongo.growth().await {
+                Err(error) if error.kind == FailureKind::MissingIndex => {
+                    Ok(Err(Refused(error.to_string())))
+                }
+                growth => {
+                    let growth = self.answered(growth, "the stored statistics cannot be read");
+                    growth.map(Ok)
+                }
+            }
+        })
+    }
+
+    fn now(&self) -> Timestamp {
+        self.clock.now()
     }
 
     fn refresh(&self) -> Answer<'_, Arc<Snapshot>> {

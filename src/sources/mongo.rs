@@ -17,6 +17,7 @@ mod counts;
 mod explain;
 mod federation;
 mod filter;
+mod growth;
 mod history;
 mod hygiene;
 mod indexes;
@@ -67,7 +68,7 @@ use recorder::Recorder;
 use super::{LicenseSource, Read, SourceError};
 use crate::clock::Clock;
 use crate::statistics::{
-    Collector, FailureKind, Grants, IndexCheck, PoolState, Reading, Refusal, Snapshot, Value,
+    Collector, FailureKind, Grants, Grown, IndexCheck, PoolState, Reading, Refusal, Snapshot, Value,
 };
 
 /// How much longer than the server's limit the client waits for an answer before it gives up the connection.
@@ -276,6 +277,15 @@ impl Mongo {
     ) -> Result<Result<Vec<Value>, String>, SourceError> {
         let question = self.question(Collector::Stored).await?;
         history::list(&question, part).await
+    }
+
+    /// How the workspace grew, by some of the stored statistics documents.
+    ///
+    /// # Errors
+    /// When the database does not answer, or the index is missing that chooses them.
+    pub async fn growth(&self) -> Result<Vec<Grown>, SourceError> {
+        let mut question = self.question(Collector::Stored).await?;
+        growth::read(&mut question).await
     }
 
     async fn question(&self, collector: Collector) -> Result<Question<'_>, SourceError> {

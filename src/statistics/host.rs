@@ -67,6 +67,23 @@ pub struct CpuTimes {
 }
 
 impl CpuTimes {
+    /// How busy the processor was since an earlier look at it, from 0 to 1.
+    pub fn busy_share_since(self, earlier: Self) -> f64 {
+        let (idle, all) = self.idle_and_all();
+        let (idle_before, all_before) = earlier.idle_and_all();
+        let passed = all - all_before;
+        if passed > 0.0 {
+            (1.0 - (idle - idle_before) / passed).clamp(0.0, 1.0)
+        } else {
+            0.0
+        }
+    }
+
+    fn idle_and_all(self) -> (f64, f64) {
+        let all = self.modes().iter().map(|(_, seconds)| seconds).sum();
+        (self.idle + self.iowait, all)
+    }
+
     /// The times by the names that Prometheus users know.
     fn modes(self) -> [(&'static str, f64); 8] {
         [

@@ -54,7 +54,7 @@ impl Instances {
     }
 
     /// Records whose heartbeat lies further ahead of the server's clock than a live one may.
-    fn in_future(&self) -> u64 {
+    pub fn in_future(&self) -> u64 {
         let is_ahead = |instance: &&Instance| {
             let ahead = instance.heartbeat.and_then(|it| it.since(self.now));
             ahead.is_some_and(|ahead| ahead > LIVE_FOR)
@@ -63,7 +63,7 @@ impl Instances {
     }
 
     /// Different versions of Node among live instances; `None` when none tells its version.
-    fn node_versions(&self) -> Option<u64> {
+    pub fn node_versions(&self) -> Option<u64> {
         let versions: BTreeSet<_> = self
             .live()
             .filter_map(|instance| instance.node_version.as_ref())
@@ -72,7 +72,7 @@ impl Instances {
     }
 
     /// Sessions of all live instances; `None` when none tells its own.
-    fn connections(&self) -> Option<u64> {
+    pub fn connections(&self) -> Option<u64> {
         let told: Vec<u64> = self.live().filter_map(|it| it.connections).collect();
         let sum = told.iter().fold(0, |sum: u64, it| sum.saturating_add(*it));
         (!told.is_empty()).then_some(sum)

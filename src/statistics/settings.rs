@@ -39,7 +39,7 @@ pub struct Setting {
 
 impl Settings {
     /// The value that counts; `None` when there is no such setting.
-    fn value(&self, id: &str) -> Option<&Value> {
+    pub fn value(&self, id: &str) -> Option<&Value> {
         let setting = self.by_id.get(id)?;
         let licensed =
             self.grants != Grants::None && setting.modules.iter().all(|it| self.grants.grants(it));
@@ -132,7 +132,7 @@ pub fn ids() -> Vec<&'static str> {
             Keyed(_, id) => Some(id),
             _ => None,
         });
-    let mut ids: Vec<_> = keyed.chain(OTHERS).collect();
+    let mut ids: Vec<_> = keyed.chain(OTHERS).chain(SHOWN).collect();
     ids.sort_unstable();
     ids.dedup();
     ids
@@ -151,6 +151,19 @@ const OTHERS: [&str; 11] = [
     "Push_enable_gateway",
     "Push_gateway",
     "Uncaught_Exceptions_Count",
+];
+
+/// Settings that no field looks at, but the page for people shows.
+const SHOWN: [&str; 9] = [
+    "Cloud_Workspace_AirGapped_Restrictions_Remaining_Days",
+    "Cloud_Workspace_Id",
+    "FEDERATION_Discovery_Method",
+    "FEDERATION_Domain",
+    "FEDERATION_Enabled",
+    "FEDERATION_Healthy",
+    "FEDERATION_Populated",
+    "Presence_broadcast_disabled",
+    "Site_Name",
 ];
 
 pub(super) const SECTION: Table<Settings> = Table {

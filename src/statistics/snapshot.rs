@@ -319,6 +319,18 @@ pub struct Outcome {
     pub refusals: Vec<Refusal>,
 }
 
+impl Outcome {
+    /// The share of the time that is spent on reading.
+    pub fn share(&self) -> f64 {
+        let interval = self.interval.as_secs_f64();
+        if interval > 0.0 {
+            self.duration.as_secs_f64() / interval
+        } else {
+            0.0
+        }
+    }
+}
+
 /// Connections for queries to the database, over all of its servers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PoolState {
@@ -492,6 +504,14 @@ impl Snapshot {
             }
         }
         part
+    }
+
+    /// The share of the time in which the database answers, by the newest reading of each collector; `None` before the
+    /// first.
+    pub fn cost(&self) -> Option<f64> {
+        let of_database = self.outcomes.iter().filter(|(it, _)| it.asks_database());
+        let shares: Vec<f64> = of_database.map(|(_, outcome)| outcome.share()).collect();
+        (!shares.is_empty()).then(|| shares.iter().sum())
     }
 
     /// Collectors whose newest reading failed, or that were not read yet.

@@ -124,6 +124,21 @@ impl Exporter {
 
     /// A request with headers.
     pub fn request(&self, method: &str, path: &str, headers: &[(&str, &str)]) -> Answer {
+        self.answer_to(method, path, headers, ())
+    }
+
+    /// A request with headers and a body.
+    pub fn send(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Answer {
+        self.answer_to(method, path, headers, body)
+    }
+
+    fn answer_to(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: impl ureq::AsSendBody,
+    ) -> Answer {
         let mut request = ureq::http::Request::builder()
             .method(method)
             .uri(format!("http://{}{path}", self.address));
@@ -133,11 +148,12 @@ impl Exporter {
         let agent: ureq::Agent = ureq::Agent::config_builder()
             .http_status_as_error(false)
             .allow_non_standard_methods(true)
+            .max_redirects(0)
             .timeout_global(Some(Duration::from_mins(1)))
             .build()
             .into();
         let mut answer = agent
-            .run(request.body(()).expect("the request is valid"))
+            .run(request.body(body).expect("the request is valid"))
             .expect("the exporter answers");
         Answer {
             status: answer.status().as_u16(),

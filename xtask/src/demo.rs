@@ -164,7 +164,7 @@ fn introduce(listen: SocketAddr, credentials: &Credentials) {
     let admin = &credentials.admin;
     println!(
         "
-open  http://{listen}/
+open  http://{listen}/info
       http://{listen}/metrics
 
 curl -s http://{listen}/metrics

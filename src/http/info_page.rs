@@ -1,0 +1,177 @@
+//! `/info`: the page for people, and what its buttons do.
+//!
+//! It shows the workspace's numbers, so whoever may see the metrics may see it: the users of the web configuration.
+//! Nothing is read to show it but, every few minutes, how the workspace grew.
+
+mod growth;
+mod refresh;
+
+use std::sync::{Arc, PoisonError};
+
+use hyper::body::Incoming;
+use hyper::{Method, Request, StatusCode};
+
+use super::counters::Handler;
+use super::respond::{self, Response};
+use super::{App, Workspace, Workspaces, api};
+use crate::render::document::Asked;
+use crate::render::info::{Growth, Listed, Overview, Page, page};
+use growth::{KnownGrowth, Reading};
+use refresh::{Refreshing, Token};
+
+/// What the page of one workspace started, and what it knows of it.
+#[derive(Debug, Default)]
+pub struct Desk {
+    token: Token,
+    refreshing: Refreshing,
+    growth: KnownGrowth,
+}
+
+/// What is asked for of a workspace.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Wanted {
+    Page,
+    Download,
+    Refresh,
+}
+
+/// The answer to a request below `/info`.
+pub async fn answer(app: &App, request: &Request<Incoming>) -> (Handler, Response) {
+    let served = app.served();
+    let below = request.uri().path().strip_prefix("/info");
+    let below = below.unwrap_or_default().trim_start_matches('/');
+    match &served.workspaces {
+        Workspaces::One(workspace, _) => of_one(app, request, workspace, None, below).await,
+        Workspaces::Named(_) if below.is_empty() => {
+            let answer = match *request.method() {
+                Method::GET | Method::HEAD => overview(app, request),
+                _ => respond::wrong_method("GET, HEAD"),
+            };
+            (Handler::Page, answer)
+        }
+        Workspaces::Named(workspaces) => {
+            let (name, below) = below.split_once('/').unwrap_or((below, ""));
+            match workspaces.get(name) {
+                Some(workspace) => of_one(app, request, workspace, Some(name), below).await,
+                None => (Handler::Page, not_found()),
+            }
+        }
+    }
+}
+
+async fn of_one(
+    app: &App,
+    request: &Request<Incoming>,
+    workspace: &Arc<Workspace>,
+    name: Option<&str>,
+    below: &str,
+) -> (Handler, Response) {
+    let wanted = match below {
+        "" => Wanted::Page,
+        "statistics.json" => Wanted::Download,
+        "refresh" => Wanted::Refresh,
+        _ => return (Handler::Page, not_found()),
+    };
+    let reads = matches!(*request.method(), Method::GET | Method::HEAD);
+    match wanted {
+        Wanted::Refresh if request.method() != Method::POST => {
+            (Handler::Page, respond::wrong_method("POST"))
+        }
+        Wanted::Refresh => {
+            let answer = refresh::answer(workspace, request, &path_of(name)).await;
+            (Handler::Page, answer)
+        }
+        _ if !reads => (Handler::Page, respond::wrong_method("GET, HEAD")),
+        Wanted::Page => {
+            let reading = growth::look(workspace).await;
+            let body = show(app, workspace, name, &reading, page);
+            let answer = api::compressed_as(request, body.into_bytes(), respond::rich_html);
+            (Handler::Page, answer)
+        }
+        Wanted::Download => (Handler::Download, download(request, workspace)),
+    }
+}
+
+/// The statistics document as the API answers it, for whoever may see the page.
+fn download(request: &Request<Incoming>, workspace: &Workspace) -> Response {
+    let snapshot = workspace.snapshots.borrow().clone();
+    if snapshot.read_at.is_none() {
+        return respond::text(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "The workspace's database was not read yet.\n",
+        );
+    }
+    let document = api::document(
+        workspace,
+        request,
+        &snapshot,
+        workspace.shape,
+        Asked::ForStored,
+    );
+    respond::as_download(document, "statistics.json")
+}
+
+/// Several workspaces.
+fn overview(app: &App, request: &Request<Incoming>) -> Response {
+    let served = app.served();
+    let Workspaces::Named(workspaces) = &served.workspaces else {
+        return not_found();
+    };
+    let listed = workspaces.iter().map(|(name, workspace)| {
+        show(app, workspace, Some(name), &Reading::NotNeeded, |page| {
+            Listed::of(page)
+        })
+    });
+    let host = served.host.as_ref().map(|it| it.borrow().clone());
+    let overview = Overview {
+        workspaces: listed.collect(),
+        host: host.as_deref(),
+    };
+    api::compressed_as(request, overview.page().into_bytes(), respond::rich_html)
+}
+
+/// Collects what a workspace's page shows.
+fn show<T>(
+    app: &App,
+    workspace: &Workspace,
+    name: Option<&str>,
+    reading: &Reading,
+    draw: impl Fn(&Page<'_>) -> T,
+) -> T {
+    let snapshot = workspace.snapshots.borrow().clone();
+    let process = app.process.borrow().clone();
+    let history = workspace
+        .history
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner);
+    draw(&Page {
+        name,
+        path: &path_of(name),
+        snapshot: &snapshot,
+        history: &history,
+        growth: match reading {
+            Reading::NotNeeded => Growth::Known(&[]),
+            Reading::UnderWay => Growth::Read,
+            Reading::Done(Ok(grown)) => Growth::Known(grown),
+            Reading::Done(Err(why)) => Growth::Unknown(why),
+        },
+        refreshed: workspace.desk.refreshing.shown(&snapshot),
+        collectors: workspace.collectors.len(),
+        process: &process,
+        token: workspace.desk.token.as_str(),
+        now: workspace.backend.now(),
+        timezone: &workspace.timezone,
+    })
+}
+
+/// Where the page of a workspace is. Names have no letters that an address could not hold.
+fn path_of(name: Option<&str>) -> String {
+    match name {
+        Some(name) => format!("/info/{name}"),
+        None => "/info".to_owned(),
+    }
+}
+
+fn not_found() -> Response {
+    respond::text(StatusCode::NOT_FOUND, "Not found.\n")
+}

@@ -1,0 +1,160 @@
+//! Cards and their rows: a field of the statistics document stands under Rocket.Chat's own words, with its exact value
+//! beside the one for people.
+
+use maud::{Markup, Render, html};
+use serde_json::{Map, Value as Json};
+
+use super::{Page, words};
+use crate::render::document;
+use crate::statistics::{Collector, Timestamp, Value, Version};
+
+/// A page, and the statistics document of the same moment.
+pub struct Shown<'a> {
+    /// The page.
+    pub page: &'a Page<'a>,
+    /// The version that the page is like.
+    pub version: Version,
+    document: Map<String, Json>,
+}
+
+impl<'a> Shown<'a> {
+    /// A page with its document.
+    pub fn of(page: &'a Page<'a>) -> Self {
+        Self {
+            page,
+            version: page.snapshot.version().unwrap_or(Version::NEWEST),
+            document: document::object(page.snapshot, page.timezone),
+        }
+    }
+
+    /// Whether the workspace is of a version or of a later one.
+    pub fn since(&self, major: u16, minor: u16) -> bool {
+        self.version >= Version::new(major, minor, 0)
+    }
+
+    /// The workspace's name: the one in the configuration, else the one of its own settings.
+    pub fn title(&self) -> String {
+        let own = self.setting("Site_Name").and_then(Value::as_text);
+        let own = own.filter(|it| !it.is_empty());
+        match (self.page.name, own) {
+            (Some(name), Some(own)) if name != own => format!("{name}: {own}"),
+            (Some(name), _) => name.to_owned(),
+            (None, own) => own.unwrap_or("Rocket.Chat workspace").to_owned(),
+        }
+    }
+
+    /// A field of the document.
+    pub fn field(&self, path: &str) -> Option<&Json> {
+        let mut keys = path.split('.');
+        let first = self.document.get(keys.next()?);
+        let value = keys.fold(first, |value, key| value?.get(key));
+        value.filter(|it| !it.is_null())
+    }
+
+    /// A setting that counts.
+    pub fn setting(&self, id: &str) -> Option<&Value> {
+        self.page.snapshot.settings.as_ref()?.value(id)
+    }
+
+    /// How long ago something was.
+    pub fn ago(&self, at: Timestamp) -> String {
+        words::ago(at, self.page.now)
+    }
+
+    /// An instant.
+    pub fn time(&self, at: Timestamp) -> Markup {
+        words::time(at, self.page.timezone)
+    }
+
+    /// The row of a count.
+    pub fn count(&self, label: &str, path: &str) -> Markup {
+        row(
+            label,
+            &self.value(path, |it| it.as_f64().map(words::number)),
+        )
+    }
+
+    /// The row of a text.
+    pub fn text(&self, label: &str, path: &str) -> Markup {
+        row(label, &self.value(path, |_| None))
+    }
+
+    /// A field with its exact value, written by `write` where that can.
+    pub fn value(&self, path: &str, write: impl Fn(&Json) -> Option<String>) -> Markup {
+        let Some(value) = self.field(path) else {
+            return unknown();
+        };
+        let exact = match value {
+            Json::String(text) => text.clone(),
+            other => other.to_string(),
+        };
+        let text = write(value).unwrap_or_else(|| exact.clone());
+        html! { data data-field=(path) value=(exact) { (text) } }
+    }
+
+    /// A card, which says how old its numbers are.
+    pub fn card(&self, id: &str, title: &str, of: &[Collector], content: &Markup) -> Markup {
+        html! {
+            section.card id=(id) data-live aria-labelledby={ (id) "-title" } {
+                h2 id={ (id) "-title" } { (title) }
+                (content)
+                @if !of.is_empty() { (self.freshness(of)) }
+            }
+        }
+    }
+
+    /// How old the oldest of some readings is, and which of them failed.
+    fn freshness(&self, of: &[Collector]) -> Markup {
+        let outcomes = &self.page.snapshot.outcomes;
+        let of = || of.iter().filter_map(|it| Some((it, outcomes.get(it)?)));
+        let failed: Vec<_> = of().filter(|(_, it)| it.failure.is_some()).collect();
+        let oldest = of()
+            .filter(|(_, it)| it.failure.is_none())
+            .filter_map(|(_, it)| Some((it.last_success?, it.interval)))
+            .min_by_key(|(at, _)| *at);
+        html! {
+            p.fresh {
+                @if let Some((at, interval)) = oldest {
+                    span { "Read " (self.ago(at)) ", every " (words::span(interval)) }
+                } @else if failed.is_empty() {
+                    span { "Not read" }
+                }
+                @for (collector, outcome) in failed {
+                    span.failed {
+                        (collector.name()) " failed"
+                        @if let Some(at) = outcome.last_success { ", last read " (self.ago(at)) }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// A list of rows.
+pub fn rows(rows: &Markup) -> Markup {
+    html! { dl { (rows) } }
+}
+
+/// One row.
+pub fn row(label: &str, value: &impl Render) -> Markup {
+    html! { div { dt { (label) } dd { (value) } } }
+}
+
+/// What is not known.
+pub fn unknown() -> Markup {
+    html! { span.unknown title="not known" { "–" } }
+}
+
+/// A check or a cross, with the word.
+pub fn check(holds: Option<bool>) -> Markup {
+    match holds {
+        Some(true) => html! { span.yes { span aria-hidden="true" { "✔ " } "Yes" } },
+        Some(false) => html! { span.off { span aria-hidden="true" { "✘ " } "No" } },
+        None => unknown(),
+    }
+}
+
+/// A table that may be wider than the screen.
+pub fn wide(label: &str, table: &Markup) -> Markup {
+    html! { div.wide tabindex="0" role="region" aria-label=(label) { (table) } }
+}

@@ -1,0 +1,475 @@
+//! `/info`: the page for people, as a browser without a script sees it.
+
+use std::fmt::Write;
+use std::time::Duration;
+
+use mongodb::bson::{DateTime, doc};
+use regex_lite::Regex;
+use serde_json::{Value, json};
+
+use crate::support::license::{SECRETS, content, v3};
+use crate::support::{Answer, Exporter, Filled, Workspace, eventually, uri_of};
+
+const HOSTILE: &str = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>";
+
+/// The fields that Rocket.Chat's own page shows from 6.5 on.
+const ROWS: [&str; 33] = [
+    "version",
+    "uniqueId",
+    "apps.engineVersion",
+    "process.nodeVersion",
+    "migration.version",
+    "mongoVersion",
+    "mongoStorageEngine",
+    "oplogEnabled",
+    "process.pid",
+    "instanceCount",
+    "totalUsers",
+    "onlineUsers",
+    "busyUsers",
+    "awayUsers",
+    "offlineUsers",
+    "totalConnectedUsers",
+    "activeUsers",
+    "activeGuests",
+    "nonActiveUsers",
+    "appUsers",
+    "uploadsTotal",
+    "uploadsTotalSize",
+    "totalChannels",
+    "totalPrivateGroups",
+    "totalDirect",
+    "totalDiscussions",
+    "totalLivechat",
+    "totalRooms",
+    "totalChannelMessages",
+    "totalPrivateGroupMessages",
+    "totalDirectMessages",
+    "totalLivechatMessages",
+    "totalMessages",
+];
+
+/// Fields of the document that the page shows, and their exact values.
+fn rows(page: &str) -> Vec<(String, String)> {
+    let row = Regex::new(r#"<data data-field="([^"]*)" value="([^"]*)">"#);
+    let row = row.expect("the expression is valid");
+    row.captures_iter(page)
+        .map(|it| (it[1].to_owned(), unescape(&it[2])))
+        .collect()
+}
+
+fn unescape(text: &str) -> String {
+    text.replace("&lt;", "<")
+        .replace("&gt;", ">")
+        .replace("&quot;", "\"")
+        .replace("&amp;", "&")
+}
+
+/// A value of a document at a path with points.
+fn at(document: &Value, path: &str) -> String {
+    match document.pointer(&format!("/{}", path.replace('.', "/"))) {
+        Some(Value::String(text)) => text.clone(),
+        Some(value) => value.to_string(),
+        None => panic!("the document has no {path}: {document}"),
+    }
+}
+
+fn token(page: &str) -> &str {
+    let (_, rest) = page
+        .split_once("name=\"token\" value=\"")
+        .expect("the page has a token");
+    rest.split('"').next().unwrap_or_default()
+}
+
+/// Presses the button as a browser does.
+fn press(exporter: &Exporter, path: &str, token: &str, headers: &[(&str, &str)]) -> Answer {
+    let mut all = vec![("Content-Type", "application/x-www-form-urlencoded")];
+    all.extend(headers);
+    exporter.send("POST", path, &all, &format!("token={token}"))
+}
+
+async fn page_with_growth(workspace: &Workspace) -> String {
+    eventually("the page is complete", || {
+        let page = workspace.exporter.get("/info").text();
+        page.contains("users-growth").then_some(page)
+    })
+    .await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_row_has_the_value_of_the_document() {
+    let workspace = Workspace::start(&[]).await;
+    let page = page_with_growth(&workspace).await;
+    let document = workspace.get("/api/v1/statistics?shape=flat").json();
+    let rows = rows(&page);
+    for (field, value) in &rows {
+        assert_eq!(*value, at(&document, field), "{field}");
+    }
+    for field in ROWS {
+        assert!(rows.iter().any(|(it, _)| it == field), "{field} is missing");
+    }
+    for words in [
+        "Deployment ID",
+        "Database Migration",
+        "(oplog ",
+        "Direct Message Rooms",
+        "In private groups",
+        "Canned Responses",
+        "Seats used",
+        "Federation Healthy",
+        "Populated",
+        "The last 24 hours",
+        "messages-growth",
+    ] {
+        assert!(page.contains(words), "{words}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_older_version_has_its_own_words() {
+    let workspace = Workspace::start(&["--rocketchat.version=3.17.0"]).await;
+    let page = workspace.exporter.get("/info").text();
+    let document = workspace.get("/api/v1/statistics?shape=flat").json();
+    for (field, value) in rows(&page) {
+        assert_eq!(value, at(&document, &field), "{field}");
+    }
+    for words in [
+        "Types and Distribution",
+        "Total Rooms",
+        "Threads",
+        "Messages in Private Groups",
+    ] {
+        assert!(page.contains(words), "{words}");
+    }
+    assert!(!page.contains("In discussions"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_page_loads_nothing_from_elsewhere_and_is_small() {
+    let workspace = Workspace::start(&[]).await;
+    page_with_growth(&workspace).await;
+    let page = workspace.exporter.get("/info");
+    let policy = page.header("content-security-policy");
+    assert!(policy.starts_with("default-src 'none'; "), "{policy}");
+    assert!(!policy.contains("unsafe"), "{policy}");
+    assert_eq!(page.header("x-content-type-options"), "nosniff");
+    assert_eq!(page.header("cache-control"), "no-store");
+    let text = page.text();
+    for absent in [" style=", " onclick=", "<style", "http://", "src=\"//"] {
+        assert!(!text.contains(absent), "{absent}");
+    }
+    let mut size = text.len();
+    for (path, kind) in [
+        ("/info.css", "text/css; charset=utf-8"),
+        ("/info.js", "text/javascript; charset=utf-8"),
+        ("/info.svg", "image/svg+xml"),
+    ] {
+        let file = workspace.exporter.get(path);
+        assert_eq!((file.status, file.header("content-type")), (200, kind));
+        size += file.body.len();
+    }
+    assert!(size < 100_000, "{size} bytes");
+    let landing = workspace.exporter.get("/").text();
+    assert!(landing.contains("href=\"/info\"") && landing.len() < 2000);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_download_is_the_document_and_needs_no_login_of_the_workspace() {
+    let workspace = Workspace::start(&[]).await;
+    let file = workspace.exporter.get("/info/statistics.json");
+    assert_eq!(file.status, 200);
+    assert_eq!(
+        file.header("content-disposition"),
+        "attachment; filename=\"statistics.json\""
+    );
+    assert_eq!(file.json(), workspace.get("/statistics.json").json());
+    assert!(!file.text().contains("statsToken"));
+    // The old one still asks for a login.
+    assert_eq!(workspace.exporter.get("/statistics.json").status, 401);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_button_reads_everything_once_more() {
+    let workspace = Workspace::start(&[]).await;
+    let exporter = &workspace.exporter;
+    let readings =
+        || exporter.value("rocketchat_exporter_collector_readings_total{collector=\"users\"}");
+    let page = exporter.get("/info").text();
+    assert!(!page.contains("id=\"refreshed\""));
+    let before = readings();
+    let room = doc! { "_id": "new", "t": "c", "msgs": 1 };
+    let rooms = workspace.collection("rocketchat_room");
+    rooms.insert_one(room).await.expect("a room can be written");
+    // However many press it at once, one reads.
+    let pressed: Vec<Answer> = std::thread::scope(|scope| {
+        let press = || press(exporter, "/info/refresh", token(&page), &[]);
+        let pressing: Vec<_> = (0..4).map(|_| scope.spawn(press)).collect();
+        let pressed = pressing
+            .into_iter()
+            .map(std::thread::ScopedJoinHandle::join);
+        pressed.map(|it| it.expect("no thread panicked")).collect()
+    });
+    let shown_again = |it: &&Answer| (it.status, it.header("location")) == (303, "/info");
+    assert!(pressed.iter().filter(shown_again).count() >= 1);
+    assert!(pressed.iter().all(|it| [303, 429].contains(&it.status)));
+    let after = eventually("the refresh is done", || {
+        let page = exporter.get("/info").text();
+        page.contains("id=\"refreshed\"").then_some(page)
+    })
+    .await;
+    assert_eq!(readings(), before.map(|it| it + 1.0));
+    let total = |page: &str| {
+        let rows = rows(page);
+        let row = rows.into_iter().find(|(field, _)| field == "totalRooms");
+        row.and_then(|(_, value)| value.parse::<u64>().ok())
+    };
+    assert_eq!(total(&after), total(&page).map(|it| it + 1));
+    let soon = press(exporter, "/info/refresh", token(&page), &[]);
+    assert_eq!(soon.status, 429);
+    assert!(!soon.header("retry-after").is_empty());
+    assert_eq!(readings(), before.map(|it| it + 1.0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_else_can_press_the_button() {
+    let workspace = Workspace::start(&[]).await;
+    let exporter = &workspace.exporter;
+    let page = exporter.get("/info").text();
+    let token = token(&page);
+    let own = format!("http://{}", exporter.address());
+    for headers in [
+        &[("Sec-Fetch-Site", "cross-site")][..],
+        &[("Sec-Fetch-Site", "same-site"), ("Origin", &own)],
+        &[("Origin", "https://evil.example")],
+        &[("Origin", "null")],
+    ] {
+        let answer = press(exporter, "/info/refresh", token, headers);
+        assert_eq!(answer.status, 403, "{headers:?}");
+    }
+    assert_eq!(press(exporter, "/info/refresh", "0123", &[]).status, 403);
+    assert_eq!(exporter.request("POST", "/info/refresh", &[]).status, 403);
+    let read = exporter.get("/info/refresh");
+    assert_eq!((read.status, read.header("allow")), (405, "POST"));
+    assert_eq!(exporter.request("POST", "/info", &[]).status, 405);
+    assert_eq!(exporter.get("/info/elsewhere").status, 404);
+    let answer = press(exporter, "/info/refresh", token, &[("Origin", &own)]);
+    assert_eq!(answer.status, 303);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_workspace_says_of_itself_is_only_text() {
+    let filled = Filled::new().await;
+    filled.set("Site_Name", HOSTILE).await;
+    filled.set("Site_Url", HOSTILE).await;
+    filled.set("FEDERATION_Domain", HOSTILE).await;
+    filled.set("uniqueID", HOSTILE).await;
+    let instance = doc! {
+        "_id": HOSTILE,
+        "pid": 7,
+        "_createdAt": DateTime::now(),
+        "_updatedAt": DateTime::now(),
+        "extraInformation": { "host": HOSTILE, "port": HOSTILE, "nodeVersion": HOSTILE },
+    };
+    filled
+        .collection("instances")
+        .insert_one(instance)
+        .await
+        .expect("an instance can be written");
+    let workspace = filled.start(&[]).await;
+    let page = page_with_growth(&workspace).await;
+    assert!(page.contains("&lt;script&gt;alert(1)"));
+    assert!(
+        !page.contains("<script>alert") && !page.contains("<img"),
+        "{page}"
+    );
+    assert!(!page.contains("\"'><"));
+    let document = workspace.get("/api/v1/statistics?shape=flat").json();
+    for (field, value) in rows(&page) {
+        assert_eq!(value, at(&document, &field), "{field}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_somebody_should_look_at_is_said() {
+    let filled = Filled::new().await;
+    filled.set("Presence_broadcast_disabled", true).await;
+    filled
+        .set("Cloud_Workspace_AirGapped_Restrictions_Remaining_Days", 4)
+        .await;
+    let locked = doc! { "$set": { "locked": true, "lockedAt": DateTime::from_millis(0) } };
+    filled
+        .collection("migrations")
+        .update_one(doc! { "_id": "control" }, locked)
+        .await
+        .expect("the migration can be locked");
+    filled
+        .collection("rocketchat_statistics")
+        .delete_many(doc! { "createdAt": { "$gte": DateTime::from_millis(DateTime::now().timestamp_millis() - 100_000_000) } })
+        .await
+        .expect("statistics can be deleted");
+    let workspace = filled.start(&[]).await;
+    let page = workspace.exporter.get("/info").text();
+    for words in [
+        "read-only in 4 days",
+        "migration has held its lock",
+        "Presence is switched off",
+        "has not stored its own statistics",
+    ] {
+        assert!(page.contains(words), "{words}");
+    }
+}
+
+#[test]
+fn a_database_that_is_down_is_said_in_words() {
+    let exporter = Exporter::start(&[
+        "--mongodb.uri=mongodb://127.0.0.1:9",
+        "--mongodb.connect-timeout=500ms",
+    ]);
+    let page = exporter.get("/info");
+    assert_eq!(page.status, 200);
+    assert!(page.text().contains("Rocket.Chat workspace"));
+    assert_eq!(exporter.get("/info/statistics.json").status, 503);
+    std::thread::sleep(Duration::from_secs(2));
+    let page = exporter.get("/info").text();
+    assert!(page.contains("the database does not answer"), "{page}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn several_workspaces_stand_in_a_table() {
+    let (one, other) = (Filled::new().await, Filled::new().await);
+    other.set("Site_Name", HOSTILE).await;
+    let folder = tempfile::tempdir().expect("a folder can be made");
+    let file = folder.path().join("exporter.yml");
+    let mut text = "workspaces:\n".to_owned();
+    for (name, uri) in [
+        ("one", uri_of(&one.database)),
+        ("other", uri_of(&other.database)),
+        ("down", "mongodb://127.0.0.1:9".to_owned()),
+    ] {
+        write!(
+            text,
+            "  {name}:\n    mongodb:\n      uri: {uri}\n      connect-timeout: 500ms\n"
+        )
+        .expect("a text can be written");
+    }
+    std::fs::write(&file, text).expect("the file can be written");
+    let exporter = Exporter::start(&[
+        &format!("--config.file={}", file.display()),
+        "--rocketchat.timezone=UTC",
+    ]);
+    let page = eventually("all are tried", || {
+        let page = exporter.get("/info").text();
+        (page.matches(">read<").count() == 2 && page.contains("database down")).then_some(page)
+    })
+    .await;
+    for name in ["one", "other", "down"] {
+        assert!(page.contains(&format!("href=\"/info/{name}\"")), "{name}");
+    }
+    assert!(page.contains("Processors"), "the host stands there");
+    let one = exporter.get("/info/one").text();
+    assert!(one.contains("action=\"/info/one/refresh\"") && one.contains("href=\"/info\""));
+    let answer = press(&exporter, "/info/one/refresh", token(&one), &[]);
+    assert_eq!(
+        (answer.status, answer.header("location")),
+        (303, "/info/one")
+    );
+    let other = exporter.get("/info/other").text();
+    assert!(other.contains("&lt;script&gt;") && !other.contains("<img"));
+    // A token of one page presses no other's button.
+    let wrong = press(&exporter, "/info/other/refresh", token(&one), &[]);
+    assert_eq!(wrong.status, 403);
+    let file = exporter.get("/info/other/statistics.json");
+    assert_eq!(
+        (file.status, file.json()["success"].clone()),
+        (200, true.into())
+    );
+    assert_eq!(exporter.get("/info/nobody").status, 404);
+    assert_eq!(exporter.get("/info/statistics.json").status, 404);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn it_is_for_the_users_of_the_web_configuration() {
+    let folder = tempfile::tempdir().expect("a folder can be made");
+    let file = folder.path().join("web.yml");
+    let hash = bcrypt::hash("secret", 4).expect("a hash can be made");
+    let text = format!("basic_auth_users:\n  somebody: {hash}\n");
+    std::fs::write(&file, text).expect("the file can be written");
+    let argument = format!("--web.config.file={}", file.display());
+    let exporter = Exporter::start(&[
+        "--mongodb.uri=mongodb://127.0.0.1:9",
+        "--mongodb.connect-timeout=500ms",
+        &argument,
+    ]);
+    let login = ("Authorization", "Basic c29tZWJvZHk6c2VjcmV0");
+    for path in ["/info", "/info/statistics.json", "/info.css", "/info.js"] {
+        assert_eq!(exporter.get(path).status, 401, "{path}");
+        assert_ne!(
+            exporter.request("GET", path, &[login]).status,
+            401,
+            "{path}"
+        );
+    }
+    let page = exporter.request("GET", "/info", &[login]).text();
+    let refused = press(&exporter, "/info/refresh", token(&page), &[]);
+    assert_eq!(refused.status, 401);
+    let pressed = press(&exporter, "/info/refresh", token(&page), &[login]);
+    assert_eq!(pressed.status, 303);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_license_shows_its_plan_limits_and_end_and_nothing_of_whom_it_is_for() {
+    let mut content = content();
+    content["information"]["tags"] = json!([
+        { "name": "Enterprise", "color": "#5154ec" },
+        { "name": HOSTILE, "color": "red\" onload=\"alert(3)" },
+    ]);
+    content["grantedModules"] = json!([{ "module": "auditing" }, { "module": HOSTILE }]);
+    let text = v3(&content);
+    let filled = Filled::new().await;
+    filled.set("Site_Url", "https://chat.example.com").await;
+    filled.set("Enterprise_License", text.as_str()).await;
+    filled.set("Enterprise_License_Status", "Valid").await;
+    let workspace = filled.start(&["--debug.now=2026-11-21T12:00:00Z"]).await;
+    let page = workspace.exporter.get("/info").text();
+    for words in [
+        "fill=\"#5154ec\"",
+        "valid, as Rocket.Chat says",
+        "<dt>Kind</dt><dd>offline</dd>",
+        "2026-12-01 00:00:00 UTC",
+        "(in 9 days 12 h)",
+        "The license expires in 9 days 12 h.",
+        "<dt>Auditing</dt><dd><span class=\"yes\">",
+        "<dt>Omnichannel</dt><dd><span class=\"off\">",
+        " of 500<meter ",
+    ] {
+        assert!(page.contains(words), "{words} in {page}");
+    }
+    assert!(!page.contains("onload=\"") && !page.contains("<script>alert"));
+    for secret in SECRETS.into_iter().chain([text.as_str()]) {
+        assert!(!page.contains(secret), "{secret}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_many_stored_documents_a_few_are_drawn() {
+    let filled = Filled::new().await;
+    let now = DateTime::now().timestamp_millis();
+    let documents = (30..2000).map(|hours: i64| {
+        let at = DateTime::from_millis(now - hours * 3_600_000);
+        doc! { "createdAt": at, "version": "4.8.7", "totalUsers": 2000 - hours }
+    });
+    filled
+        .collection("rocketchat_statistics")
+        .insert_many(documents)
+        .await
+        .expect("documents can be stored");
+    let workspace = filled.start(&[]).await;
+    let page = page_with_growth(&workspace).await;
+    let (_, rest) = page.split_once("From ").expect("it says of how many");
+    let number: u64 = rest
+        .split(' ')
+        .next()
+        .and_then(|it| it.parse().ok())
+        .expect("it is a number");
+    assert!((50..=201).contains(&number), "{number}");
+}
