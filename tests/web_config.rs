@@ -243,6 +243,31 @@ fn a_file_that_cannot_be_used_ends_with_status_2_and_a_message_that_names_it() {
 }
 
 #[test]
+fn ciphers_and_curves_that_the_library_lacks_are_passed_over_beside_others() {
+    let setup = Setup::new("");
+    Authority::new().server().write(setup.path(), "server");
+    for (line, missing) in [
+        (
+            "cipher_suites: [TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA, TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256]",
+            "TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA",
+        ),
+        ("curve_preferences: [CurveP521, CurveP256]", "CurveP521"),
+    ] {
+        setup.configure(&encrypted(&[line]));
+        let output = Exporter::command()
+            .args([NOBODY, &setup.argument(), "--config.check"])
+            .output()
+            .expect("the exporter runs");
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(0), "{line}: {said}");
+        assert!(
+            said.contains("level=warn") && said.contains(missing),
+            "{said}"
+        );
+    }
+}
+
+#[test]
 fn a_file_without_encryption_may_say_little_or_nothing() {
     for config in [
         "",

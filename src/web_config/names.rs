@@ -50,11 +50,16 @@ pub fn version(name: &str) -> Result<TlsVersion, String> {
         "TLS11" | "TLS10" => Known::Unusable,
         _ => return Err(format!("unknown TLS version `{name}`")),
     };
-    usable(known, name, "TLS12 and TLS13")
+    match known {
+        Known::Usable(version) => Ok(version),
+        Known::Unusable => Err(format!(
+            "`{name}` is not supported by this program's TLS library, rustls; it has TLS12 and TLS13"
+        )),
+    }
 }
 
-/// The cipher suite that a name means.
-pub fn cipher(name: &str) -> Result<Cipher, String> {
+/// The cipher suite that a name means; `None` when the library has none of this name.
+pub fn cipher(name: &str) -> Result<Option<Cipher>, String> {
     let known = match name {
         "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256" => {
             Known::Usable(cipher_suite::TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256)
@@ -75,7 +80,7 @@ pub fn cipher(name: &str) -> Result<Cipher, String> {
             Known::Usable(cipher_suite::TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256)
         }
         "TLS_AES_128_GCM_SHA256" | "TLS_AES_256_GCM_SHA384" | "TLS_CHACHA20_POLY1305_SHA256" => {
-            return Ok(Cipher::Tls13);
+            return Ok(Some(Cipher::Tls13));
         }
         "TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA"
         | "TLS_ECDHE_ECDSA_WITH_AES_256_CBC_SHA"
@@ -83,11 +88,14 @@ pub fn cipher(name: &str) -> Result<Cipher, String> {
         | "TLS_ECDHE_RSA_WITH_AES_256_CBC_SHA" => Known::Unusable,
         _ => return Err(format!("unknown cipher `{name}`")),
     };
-    usable(known, name, "those with GCM or CHACHA20").map(Cipher::Tls12)
+    Ok(match known {
+        Known::Usable(suite) => Some(Cipher::Tls12(suite)),
+        Known::Unusable => None,
+    })
 }
 
-/// The curve that a name means.
-pub fn curve(name: &str) -> Result<&'static dyn SupportedKxGroup, String> {
+/// The curve that a name means; `None` when the library has none of this name.
+pub fn curve(name: &str) -> Result<Option<&'static dyn SupportedKxGroup>, String> {
     let known = match name {
         "X25519" => Known::Usable(kx_group::X25519),
         "CurveP256" => Known::Usable(kx_group::SECP256R1),
@@ -95,14 +103,8 @@ pub fn curve(name: &str) -> Result<&'static dyn SupportedKxGroup, String> {
         "CurveP521" => Known::Unusable,
         _ => return Err(format!("unknown curve `{name}`")),
     };
-    usable(known, name, "X25519, CurveP256 and CurveP384")
-}
-
-fn usable<T>(known: Known<T>, name: &str, others: &str) -> Result<T, String> {
-    match known {
-        Known::Usable(value) => Ok(value),
-        Known::Unusable => Err(format!(
-            "`{name}` is not supported by this program's TLS library, rustls; it has {others}"
-        )),
-    }
+    Ok(match known {
+        Known::Usable(curve) => Some(curve),
+        Known::Unusable => None,
+    })
 }

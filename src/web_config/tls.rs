@@ -125,22 +125,53 @@ fn versions(tls: &Tls) -> Result<Vec<TlsVersion>, String> {
 fn provider(tls: &Tls) -> Result<CryptoProvider, String> {
     let mut provider = ring::default_provider();
     if let Some(wanted) = tls.cipher_suites.as_ref().filter(|it| !it.is_empty()) {
+        let others = "those with GCM or CHACHA20";
         // Those of TLS 1.3 stay: the key is about TLS 1.2 alone.
         provider.cipher_suites.retain(|it| it.tls13().is_some());
-        for name in wanted {
-            match names::cipher(name).map_err(|it| about("cipher_suites", it))? {
+        for cipher in supported("cipher_suites", wanted, names::cipher, others)? {
+            match cipher {
                 Cipher::Tls12(suite) => provider.cipher_suites.push(suite),
                 Cipher::Tls13 => {}
             }
         }
     }
     if let Some(wanted) = tls.curve_preferences.as_ref().filter(|it| !it.is_empty()) {
-        provider.kx_groups = wanted
-            .iter()
-            .map(|name| names::curve(name).map_err(|it| about("curve_preferences", it)))
-            .collect::<Result<_, _>>()?;
+        let others = "X25519, CurveP256 and CurveP384";
+        provider.kx_groups = supported("curve_preferences", wanted, names::curve, others)?;
     }
     Ok(provider)
+}
+
+/// What names mean. Those that the library does not have are passed over, and told, as long as another one remains.
+fn supported<T>(
+    key: &'static str,
+    wanted: &[String],
+    meaning: impl Fn(&str) -> Result<Option<T>, String>,
+    others: &str,
+) -> Result<Vec<T>, String> {
+    let mut found = Vec::new();
+    let mut missing = Vec::new();
+    for name in wanted {
+        match meaning(name).map_err(|it| about(key, it))? {
+            Some(value) => found.push(value),
+            None => missing.push(name.as_str()),
+        }
+    }
+    let names = missing.join(", ");
+    if found.is_empty() {
+        let problem = format!(
+            "`{names}` is not supported by this program's TLS library, rustls; it has {others}"
+        );
+        return Err(about(key, problem));
+    }
+    if !missing.is_empty() {
+        tracing::warn!(
+            key,
+            passed_over = names,
+            "the TLS library, rustls, does not have these; the others are used"
+        );
+    }
+    Ok(found)
 }
 
 fn check_http2(tls: &Tls, versions: &[TlsVersion]) -> Result<(), String> {
