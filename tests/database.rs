@@ -6,7 +6,7 @@ use mongodb::bson::{DateTime, Document, doc};
 use xtask::mongod::{Mongod, Options};
 use xtask::workspace::{self, Size};
 
-use crate::support::{Exporter, client, eventually};
+use crate::support::{Exporter, client, connections_of_exporters, eventually};
 
 /// Everything that the exporter asked of the database during its first readings and two full refreshes.
 async fn profiled() -> (Mongod, Vec<Document>) {
@@ -159,18 +159,6 @@ async fn it_never_has_more_connections_than_its_budget_and_the_one_that_watches(
             });
         }
     });
-    let connections = admin
-        .aggregate([
-            doc! { "$currentOp": { "allUsers": true, "idleConnections": true } },
-            doc! { "$match": { "appName": "rocketchat-exporter" } },
-            doc! { "$group": { "_id": "$connectionId" } },
-        ])
-        .await
-        .expect("connections can be listed");
-    let connections: Vec<Document> = connections.try_collect().await.expect("they are listed");
-    assert!(
-        (2..=3).contains(&connections.len()),
-        "{} connections",
-        connections.len()
-    );
+    let connections = connections_of_exporters(admin.client()).await;
+    assert!((2..=3).contains(&connections), "{connections} connections");
 }

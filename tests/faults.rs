@@ -3,14 +3,14 @@
 
 use std::time::{Duration, Instant};
 
-use futures_util::TryStreamExt;
 use mongodb::bson::{DateTime, Document, doc};
 use mongodb::{Client, Database};
 use xtask::mongod::{Mongod, Options, ReplicaSet};
 use xtask::workspace::{self, Size};
 
 use crate::support::{
-    Exporter, PASSWORD, Proxy, READER, client, eventually, exporter_of_reader, with_reader,
+    Exporter, PASSWORD, Proxy, READER, client, connections_of_exporters, eventually,
+    exporter_of_reader, with_reader,
 };
 
 const SOON: [&str; 6] = [
@@ -82,21 +82,8 @@ fn assert_told(exporter: &Exporter, what: &str, times: usize) {
 }
 
 async fn assert_within_budget(client: &Client, budget: usize) {
-    let connections = client
-        .database("admin")
-        .aggregate([
-            doc! { "$currentOp": { "allUsers": true, "idleConnections": true } },
-            doc! { "$match": { "appName": "rocketchat-exporter" } },
-            doc! { "$group": { "_id": "$connectionId" } },
-        ])
-        .await
-        .expect("connections can be listed");
-    let connections: Vec<Document> = connections.try_collect().await.expect("they are listed");
-    assert!(
-        connections.len() <= budget,
-        "{} connections",
-        connections.len()
-    );
+    let connections = connections_of_exporters(client).await;
+    assert!(connections <= budget, "{connections} connections");
 }
 
 #[tokio::test(flavor = "multi_thread")]

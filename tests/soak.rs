@@ -4,13 +4,9 @@
 use std::fs;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use futures_util::TryStreamExt;
-use mongodb::Database;
-use mongodb::bson::{Document, doc};
-
 use xtask::mongod::{Mongod, Options};
 
-use crate::support::{Filled, Workspace, client};
+use crate::support::{Filled, Workspace, client, connections_of_exporters};
 
 const SCRAPES: usize = 2_000;
 const REFRESHES: usize = 200;
@@ -35,22 +31,8 @@ async fn held(workspace: &Workspace) -> Held {
     Held {
         resident_kb: resident.and_then(|kb| kb.parse().ok()).expect("it is told"),
         files: files.count(),
-        connections: connections(&workspace.database).await,
+        connections: connections_of_exporters(workspace.database.client()).await,
     }
-}
-
-async fn connections(database: &Database) -> usize {
-    let admin = database.client().database("admin");
-    let found = admin
-        .aggregate([
-            doc! { "$currentOp": { "allUsers": true, "idleConnections": true } },
-            doc! { "$match": { "appName": "rocketchat-exporter" } },
-            doc! { "$group": { "_id": "$connectionId" } },
-        ])
-        .await
-        .expect("connections can be listed");
-    let found: Vec<Document> = found.try_collect().await.expect("they are listed");
-    found.len()
 }
 
 /// Scrapes and refreshes in turn, by a few clients at once.

@@ -14,10 +14,10 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
-use mongodb::bson::Document;
+use futures_util::TryStreamExt;
+use mongodb::bson::{Document, doc};
 use mongodb::{Client, Database};
 use xtask::mongod::{Mongod, Options};
-use xtask::workspace::{Size, fill};
 
 pub use exporter::{Answer, Exporter};
 pub use formats::{complaint_of_promtool, complaint_of_strict_parser};
@@ -58,6 +58,21 @@ pub async fn client(uri: &str) -> Client {
         .expect("the connection string is valid")
 }
 
+/// How many connections exporters have to a MongoDB, those that watch it among them.
+pub async fn connections_of_exporters(client: &Client) -> usize {
+    let connections = client
+        .database("admin")
+        .aggregate([
+            doc! { "$currentOp": { "allUsers": true, "idleConnections": true } },
+            doc! { "$match": { "appName": "rocketchat-exporter" } },
+            doc! { "$group": { "_id": "$connectionId" } },
+        ])
+        .await
+        .expect("connections can be listed");
+    let connections: Vec<Document> = connections.try_collect().await.expect("they are listed");
+    connections.len()
+}
+
 /// The connection string of a database on the shared MongoDB.
 pub fn uri_of(database: &Database) -> String {
     format!(
@@ -70,21 +85,7 @@ pub fn uri_of(database: &Database) -> String {
 /// An exporter that has read a small made-up workspace, and reads it again after an hour at the earliest: so nothing
 /// changes while a test compares two answers.
 pub async fn exporter_on_a_workspace(arguments: &[&str]) -> Exporter {
-    let database = fresh_database().await;
-    fill(&database, &Size::small(), mongodb::bson::DateTime::now())
-        .await
-        .expect("the workspace can be made");
-    let intervals = [
-        "--collection.fast-interval=1h",
-        "--collection.normal-interval=1h",
-        "--collection.slow-interval=1h",
-    ];
-    let exporter = Exporter::on(&uri_of(&database), &[&intervals, arguments].concat());
-    eventually("all collectors succeed", || {
-        exporter.all_collectors_succeeded().then_some(())
-    })
-    .await;
-    exporter
+    Workspace::start(arguments).await.exporter
 }
 
 /// Waits until `look` sees something, and fails with what was awaited when it never does.

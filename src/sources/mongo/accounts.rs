@@ -78,7 +78,7 @@ async fn find(question: &Question<'_>, filter: Document) -> Result<Option<Accoun
         return Ok(None);
     }
     let has_username = account.contains_key("username");
-    let roles = texts(account.get("roles"));
+    let roles = convert::texts(account.get("roles"));
     if roles.iter().any(|role| role == GUEST) && license::is_valid(question).await? {
         return Ok(Some(Account {
             has_username,
@@ -93,7 +93,7 @@ async fn find(question: &Question<'_>, filter: Document) -> Result<Option<Accoun
         permissions
             .iter()
             .filter(|document| document.get_str("_id").is_ok_and(|id| id == permission))
-            .flat_map(|document| texts(document.get("roles")))
+            .flat_map(|document| convert::texts(document.get("roles")))
             .any(|role| roles.contains(&role))
     };
     Ok(Some(Account {
@@ -101,14 +101,4 @@ async fn find(question: &Question<'_>, filter: Document) -> Result<Option<Accoun
         may_view_statistics: has("view-statistics"),
         bypasses_rate_limit: has("api-bypass-rate-limit"),
     }))
-}
-
-fn texts(value: Option<&Bson>) -> Vec<String> {
-    match value {
-        Some(Bson::Array(items)) => items
-            .iter()
-            .filter_map(|item| convert::text(Some(item)))
-            .collect(),
-        _ => Vec::new(),
-    }
 }

@@ -69,6 +69,12 @@ pub fn timestamp(value: Option<&Bson>) -> Option<Timestamp> {
     }
 }
 
+/// The texts of a list; what is none of them is passed over.
+pub fn texts(value: Option<&Bson>) -> Vec<String> {
+    let items = value.and_then(Bson::as_array).into_iter().flatten();
+    items.filter_map(|item| text(Some(item))).collect()
+}
+
 /// A text, when it is one.
 pub fn text(value: Option<&Bson>) -> Option<String> {
     match value? {

@@ -135,7 +135,7 @@ async fn by_services(question: &Question<'_>) -> Result<(Vec<Group>, u64), Sourc
     let left_out = question.aggregate(COLLECTION, left_out, None).await?;
     let group = |is_left_out: bool| {
         move |group: &Document| Group {
-            services: texts(group.get("_id")),
+            services: convert::texts(group.get("_id")),
             is_left_out,
             count: convert::counted(group, "count"),
         }
@@ -153,11 +153,6 @@ fn names_of_services() -> Document {
         "input": { "$cond": [is_object, { "$objectToArray": "$services" }, []] },
         "in": "$$this.k",
     } }
-}
-
-fn texts(value: Option<&Bson>) -> Vec<String> {
-    let items = value.and_then(Bson::as_array).into_iter().flatten();
-    items.filter_map(|item| convert::text(Some(item))).collect()
 }
 
 /// Activated accounts that have a second factor: by the index that holds it beside `active`, else by a pass.
