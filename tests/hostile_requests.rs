@@ -3,9 +3,8 @@
 use std::fs;
 use std::io::{Read, Write};
 use std::net::TcpStream;
-use std::time::Duration;
 
-use crate::support::{Exporter, complaint_of_promtool, eventually};
+use crate::support::{Exporter, PATIENCE, complaint_of_promtool, eventually};
 
 const NOBODY: [&str; 2] = [
     "--mongodb.uri=mongodb://127.0.0.1:9",
@@ -14,10 +13,10 @@ const NOBODY: [&str; 2] = [
 
 /// Sends bytes, and gives back what comes until the connection ends or falls silent. `ends` says that nothing more
 /// comes, upon which the exporter may leave without an answer.
-fn send(exporter: &Exporter, bytes: &[u8], ends: bool, patience: Duration) -> Vec<u8> {
+fn send(exporter: &Exporter, bytes: &[u8], ends: bool) -> Vec<u8> {
     let mut stream = TcpStream::connect(exporter.address()).expect("it accepts");
     stream
-        .set_read_timeout(Some(patience))
+        .set_read_timeout(Some(PATIENCE))
         .expect("it can be set");
     // It may end the connection before it has read everything.
     drop(stream.write_all(bytes));
@@ -67,7 +66,7 @@ fn what_is_no_request_is_refused() {
         "POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: gzip\r\n\r\n".to_owned(),
         "\u{16}\u{3}\u{1}\u{2}\0\u{1}".to_owned(),
     ] {
-        let answer = send(&exporter, request.as_bytes(), true, Duration::from_secs(5));
+        let answer = send(&exporter, request.as_bytes(), true);
         let code = status(&answer);
         let start = request.get(..60).unwrap_or(&request);
         assert!(
@@ -134,7 +133,7 @@ fn odd_but_valid_requests_have_an_answer() {
             404,
         ),
     ] {
-        let answer = send(&exporter, request.as_bytes(), false, Duration::from_secs(5));
+        let answer = send(&exporter, request.as_bytes(), false);
         let shown = String::from_utf8_lossy(&answer);
         assert_eq!(status(&answer), Some(expected), "{request:?}: {shown}");
     }
@@ -237,7 +236,7 @@ async fn ten_thousand_random_requests_leave_nothing_behind() {
                 let mut chance = Chance(thread.wrapping_mul(0x9E37_79B9_7F4A_7C15));
                 for _ in 0..REQUESTS / usize::try_from(THREADS).expect("it is small") {
                     let request = chance.request();
-                    let answer = send(exporter, &request, true, Duration::from_secs(10));
+                    let answer = send(exporter, &request, true);
                     // Without a database some are answered 503, and nothing is the exporter's own fault.
                     let code = status(&answer);
                     assert!(

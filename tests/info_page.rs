@@ -1,7 +1,6 @@
 //! `/info`: the page for people, as a browser without a script sees it.
 
 use std::fmt::Write;
-use std::time::Duration;
 
 use mongodb::bson::{DateTime, doc};
 use regex_lite::Regex;
@@ -319,8 +318,8 @@ async fn what_somebody_should_look_at_is_said() {
     }
 }
 
-#[test]
-fn a_database_that_is_down_is_said_in_words() {
+#[tokio::test]
+async fn a_database_that_is_down_is_said_in_words() {
     let exporter = Exporter::start(&[
         "--mongodb.uri=mongodb://127.0.0.1:9",
         "--mongodb.connect-timeout=500ms",
@@ -329,9 +328,11 @@ fn a_database_that_is_down_is_said_in_words() {
     assert_eq!(page.status, 200);
     assert!(page.text().contains("Rocket.Chat workspace"));
     assert_eq!(exporter.get("/info/statistics.json").status, 503);
-    std::thread::sleep(Duration::from_secs(2));
-    let page = exporter.get("/info").text();
-    assert!(page.contains("the database does not answer"), "{page}");
+    eventually("the page says what is wrong", || {
+        let page = exporter.get("/info").text();
+        page.contains("the database does not answer").then_some(())
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -8,6 +8,9 @@ use xtask::workspace::{self, Size};
 
 use crate::support::{Exporter, client, eventually, fresh_database, uri_of};
 
+/// Sooner than the database's time limit is over (--mongodb.query-timeout, 10 s): what takes less does not wait for it.
+const AT_ONCE: Duration = Duration::from_secs(5);
+
 const SOON: [&str; 5] = [
     "--collection.fast-interval=200ms",
     "--collection.normal-interval=200ms",
@@ -74,7 +77,7 @@ async fn a_database_that_goes_away_takes_its_sections_along_and_brings_them_back
     assert!(exporter.value(last_success).is_some());
     let begun = Instant::now();
     assert_eq!(exporter.get("/metrics").status, 200);
-    assert!(begun.elapsed() < Duration::from_millis(500));
+    assert!(begun.elapsed() < AT_ONCE);
 
     mongod.restart().await.expect("mongod starts again");
     eventually("all collectors succeed again", || {
@@ -153,7 +156,7 @@ async fn a_database_that_hangs_does_not_hold_up_a_scrape() {
     for _ in 0..20 {
         let begun = Instant::now();
         assert_eq!(exporter.get("/metrics").status, 200);
-        assert!(begun.elapsed() < Duration::from_millis(500));
+        assert!(begun.elapsed() < AT_ONCE);
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
     mongod.resume().expect("mongod can go on");

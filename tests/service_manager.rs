@@ -1,9 +1,8 @@
 //! What systemd is told, through a socket as systemd's own.
 
 use std::os::unix::net::UnixDatagram;
-use std::time::Duration;
 
-use crate::support::Exporter;
+use crate::support::{Exporter, PATIENCE};
 
 /// What a service manager hears.
 struct Manager {
@@ -16,7 +15,7 @@ impl Manager {
         let folder = tempfile::tempdir().expect("a folder can be made");
         let socket = UnixDatagram::bind(folder.path().join("notify")).expect("it can be bound");
         socket
-            .set_read_timeout(Some(Duration::from_secs(20)))
+            .set_read_timeout(Some(PATIENCE))
             .expect("it can be waited for");
         Self { socket, folder }
     }

@@ -28,7 +28,8 @@ fn an_idle_connection_does_not_hold_it_up() {
     let begun = Instant::now();
     exporter.signal("TERM");
     assert_eq!(exporter.wait().code(), Some(0));
-    assert!(begun.elapsed() < Duration::from_secs(5));
+    // It would wait ten seconds for an answer that is under way.
+    assert!(begun.elapsed() < Duration::from_secs(9));
 }
 
 #[test]

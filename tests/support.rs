@@ -26,6 +26,9 @@ pub use proxy::Proxy;
 pub use reader::{PASSWORD, READER, exporter_of_reader, with_reader};
 pub use workspace::{Filled, Workspace};
 
+/// How long a test waits for what has to come. It says only when to give up: a busy machine of two cores may take its time.
+pub const PATIENCE: Duration = Duration::from_mins(2);
+
 /// The MongoDB that the tests of one run share; each test has a database of its own.
 pub fn shared_mongod() -> &'static Mongod {
     static SHARED: OnceLock<Mongod> = OnceLock::new();
@@ -95,10 +98,7 @@ pub async fn eventually<T>(awaited: &str, mut look: impl FnMut() -> Option<T>) -
         if let Some(seen) = look() {
             return seen;
         }
-        assert!(
-            begun.elapsed() < Duration::from_secs(30),
-            "never happened: {awaited}"
-        );
+        assert!(begun.elapsed() < PATIENCE, "never happened: {awaited}");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }

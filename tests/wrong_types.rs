@@ -10,7 +10,9 @@ use mongodb::bson::{
 use mongodb::options::IndexOptions;
 use mongodb::{Collection, Database, IndexModel};
 
-use crate::support::{Exporter, Filled, complaint_of_promtool, complaint_of_strict_parser, uri_of};
+use crate::support::{
+    Exporter, Filled, PATIENCE, complaint_of_promtool, complaint_of_strict_parser, uri_of,
+};
 
 fn decimal(text: &str) -> Bson {
     Bson::Decimal128(text.parse::<Decimal128>().expect("it is a decimal"))
@@ -167,7 +169,7 @@ async fn spoil(database: &Database, name: &str) {
 async fn is_whole(exporter: &Exporter) {
     let begun = std::time::Instant::now();
     while !exporter.all_collectors_succeeded() {
-        assert!(begun.elapsed().as_secs() < 30, "{}", exporter.log());
+        assert!(begun.elapsed() < PATIENCE, "{}", exporter.log());
         tokio::time::sleep(std::time::Duration::from_millis(20)).await;
     }
     let log = exporter.log();

@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use ureq::http::HeaderMap;
 
+use super::PATIENCE;
+
 /// A running exporter; it is killed when dropped.
 pub struct Exporter {
     child: Child,
@@ -75,7 +77,7 @@ impl Exporter {
                 log.push('\n');
             }
         });
-        let address = announced.recv_timeout(Duration::from_secs(20));
+        let address = announced.recv_timeout(PATIENCE);
         let log_so_far = log.lock().expect("no thread panicked with the log").clone();
         Self {
             address: address
