@@ -28,6 +28,7 @@ mod reload;
 mod rest_info;
 mod rest_login;
 mod rest_paths;
+mod scraping;
 mod secrets;
 mod service_manager;
 mod several_workspaces;

@@ -13,6 +13,7 @@ pub mod demo;
 pub mod fuzz;
 pub mod guardian;
 pub mod mongod;
+pub mod port;
 pub mod suite;
 pub mod tools;
 pub mod workspace;

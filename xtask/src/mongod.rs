@@ -4,7 +4,6 @@
 //! killed (see [`crate::guardian`]).
 
 mod directory;
-mod port;
 mod set;
 
 use std::fs;
@@ -20,6 +19,7 @@ use tokio::net::TcpStream;
 use tokio::time::sleep;
 
 use crate::guardian::{Guarded, Output};
+use crate::port;
 use crate::tools::{self, MongodBinary, MongodVersion};
 
 use directory::Directory;

@@ -3,7 +3,7 @@
 use anyhow::{Context, Result, bail};
 
 use crate::cargo::cargo;
-use crate::tools::{self, MongodVersion, workspace_root};
+use crate::tools::{self, MongodVersion, PrometheusVersion, workspace_root};
 
 struct Step {
     arguments: &'static [&'static str],
@@ -68,6 +68,10 @@ pub fn run() -> Result<()> {
     for &version in MongodVersion::ALL {
         let mongod = tools::mongod::fetch(version)?;
         println!("mongod {}: {}", mongod.version()?, mongod.path.display());
+    }
+    for &version in PrometheusVersion::ALL {
+        let prometheus = tools::prometheus::fetch(version)?;
+        println!("{version}: {}", prometheus.display());
     }
     println!("promtool: {}", tools::promtool::fetch()?.display());
     println!(

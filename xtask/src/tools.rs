@@ -1,4 +1,4 @@
-//! The real tools that tests, demo and bench run: mongod, promtool, Prometheus's Python parser, Rocket.Chat's Python
+//! The real tools that tests, demo and bench run: mongod, Prometheus with promtool, its Python parser, Rocket.Chat's Python
 //! client, systemd-analyze, wrk, node_exporter.
 //!
 //! Each has `find`, which never downloads and is for tests, and `fetch`, which downloads what is absent and is for the
@@ -9,6 +9,7 @@ mod debian;
 pub mod mongod;
 pub mod node_exporter;
 mod pip;
+pub mod prometheus;
 pub mod prometheus_client;
 pub mod promtool;
 pub mod rocketchat_api;
@@ -23,6 +24,7 @@ use std::process::Command;
 use anyhow::{Context, Result, bail};
 
 pub use mongod::{MongodBinary, MongodVersion};
+pub use prometheus::PrometheusVersion;
 
 /// The root of the Cargo workspace.
 #[must_use]

@@ -1,6 +1,7 @@
 //! Debian packages as a way to fetch programs: apt-get downloads them without being root, and dpkg unpacks them without
 //! installing them.
 
+use std::fs;
 use std::path::Path;
 use std::process::Command;
 
@@ -10,8 +11,8 @@ use super::{apt_get, output_of};
 
 /// Downloads packages and unpacks them into `destination`.
 pub(super) fn unpack(packages: &[&str], destination: &Path) -> Result<()> {
-    let downloads = destination.join("packages");
-    std::fs::create_dir(&downloads)?;
+    let downloads = destination.join(DOWNLOADS);
+    fs::create_dir(&downloads)?;
     apt_get(|command| {
         command
             .args(["-q", "download"])
@@ -24,7 +25,87 @@ pub(super) fn unpack(packages: &[&str], destination: &Path) -> Result<()> {
             packages.join(", ")
         )
     })?;
-    for entry in std::fs::read_dir(&downloads)? {
+    unpack_downloads(&downloads, destination)
+}
+
+/// Downloads packages of another suite than this machine's and unpacks them into `destination`.
+///
+/// apt-get works on a state of its own, so that this machine's lists and installed packages stay as they are: with the
+/// same mirror, proxy and keys, but another suite.
+pub(super) fn unpack_from_suite(suite: &str, packages: &[&str], destination: &Path) -> Result<()> {
+    let downloads = destination.join(DOWNLOADS);
+    let state = downloads.join("state");
+    for folder in ["lists/partial", "cache/archives/partial", "sources"] {
+        fs::create_dir_all(state.join(folder))?;
+    }
+    let source = format!("deb [signed-by={KEYS}] {} {suite} main\n", mirror()?);
+    fs::write(state.join("sources/suite.list"), source)?;
+    let settings = state.join("apt.conf");
+    fs::write(&settings, private_settings(&state)?)?;
+    for arguments in [&["-q", "update"][..], &["-q", "download"]] {
+        let mut command = Command::new("apt-get");
+        command
+            .args(arguments)
+            .env("APT_CONFIG", &settings)
+            .current_dir(&downloads);
+        if arguments.contains(&"download") {
+            command.args(packages);
+        }
+        output_of(&mut command).with_context(|| {
+            format!("cannot download {} of Debian {suite}", packages.join(", "))
+        })?;
+    }
+    fs::remove_dir_all(&state)?;
+    unpack_downloads(&downloads, destination)
+}
+
+const DOWNLOADS: &str = "packages";
+
+/// The keys that Debian signs its suites with, from the package debian-archive-keyring.
+const KEYS: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
+
+/// Where this machine gets Debian from.
+fn mirror() -> Result<String> {
+    let mut command = Command::new("apt-get");
+    command.args(["indextargets", "--format", "$(RELEASE) $(REPO_URI)"]);
+    let targets = output_of(command.arg("Created-By: Packages"))?;
+    let addresses = targets.lines().filter_map(|line| line.split_once(' '));
+    // Updates and fixes have names such as bookworm-security, and may be elsewhere.
+    let of_suites = addresses.filter(|(suite, _)| !suite.contains('-'));
+    let mirror = of_suites.map(|(_, address)| address).next();
+    Ok(mirror
+        .context("apt-get has no source of a suite")?
+        .to_owned())
+}
+
+/// What apt-get is to use instead of /etc/apt, with the proxies that stand there.
+fn private_settings(state: &Path) -> Result<String> {
+    let state = state.display();
+    let settings = output_of(Command::new("apt-config").arg("dump"))?;
+    let proxies = settings
+        .lines()
+        .filter(|line| line.starts_with("Acquire::http"))
+        .map(|line| format!("{line}\n"));
+    Ok(format!(
+        r#"Dir::State::lists "{state}/lists";
+Dir::State::status "/dev/null";
+Dir::Cache "{state}/cache";
+Dir::Etc::SourceList "/dev/null";
+Dir::Etc::SourceParts "{state}/sources";
+Dir::Etc::Main "/dev/null";
+Dir::Etc::Parts "/dev/null";
+Dir::Etc::Preferences "/dev/null";
+Dir::Etc::PreferencesParts "/dev/null";
+APT::Sandbox::User "root";
+Acquire::Check-Valid-Until "false";
+Acquire::Languages "none";
+{}"#,
+        proxies.collect::<String>()
+    ))
+}
+
+fn unpack_downloads(downloads: &Path, destination: &Path) -> Result<()> {
+    for entry in fs::read_dir(downloads)? {
         let package = entry?.path();
         output_of(
             Command::new("dpkg")
@@ -33,5 +114,5 @@ pub(super) fn unpack(packages: &[&str], destination: &Path) -> Result<()> {
                 .arg(destination),
         )?;
     }
-    Ok(std::fs::remove_dir_all(&downloads)?)
+    Ok(fs::remove_dir_all(downloads)?)
 }

@@ -1,39 +1,28 @@
-//! promtool, which knows what Prometheus accepts. It comes from Debian's package `prometheus`, which needs not be
-//! installed for it.
+//! promtool, which knows what Prometheus accepts. It comes with Debian's Prometheus.
 
 use std::path::PathBuf;
-use std::process::Command;
 
 use anyhow::{Result, bail};
 
-use super::{debian, directory, install, on_path, output_of};
+use super::{PrometheusVersion, on_path, prometheus};
 
-const NAME: &str = "prometheus";
-const PROGRAM: &str = "usr/bin/promtool";
+const PROGRAM: &str = "promtool";
 
 /// A promtool that is already here.
 pub fn find() -> Result<PathBuf> {
-    let downloaded = directory().join(NAME).join(PROGRAM);
-    match on_path("promtool") {
-        Some(path) => Ok(path),
-        None if downloaded.exists() => Ok(downloaded),
-        None => bail!("no promtool here; run `cargo xtask test` once, or put promtool on PATH"),
+    if let Some(path) = on_path(PROGRAM) {
+        return Ok(path);
+    }
+    match prometheus::find(PrometheusVersion::V2) {
+        Ok(prometheus) => Ok(prometheus.with_file_name(PROGRAM)),
+        Err(_) => bail!("no promtool here; run `cargo xtask test` once, or put promtool on PATH"),
     }
 }
 
 /// promtool, downloaded if need be.
 pub fn fetch() -> Result<PathBuf> {
-    if let Ok(path) = find() {
-        return Ok(path);
+    match find() {
+        Ok(path) => Ok(path),
+        Err(_) => Ok(prometheus::fetch(PrometheusVersion::V2)?.with_file_name(PROGRAM)),
     }
-    if on_path("apt-get").is_none() {
-        bail!(
-            "no promtool here, and no apt-get to download it; put promtool of Prometheus on PATH"
-        );
-    }
-    let folder = install(NAME, |staging| {
-        debian::unpack(&["prometheus"], staging)?;
-        output_of(Command::new(staging.join(PROGRAM)).arg("--version")).map(drop)
-    })?;
-    Ok(folder.join(PROGRAM))
 }

@@ -8,9 +8,10 @@ const LOWEST: u64 = 20_000;
 const COUNT: u64 = 12_000;
 
 /// A port that was free a moment ago.
-pub(super) fn random() -> u16 {
+#[must_use]
+pub fn random() -> u16 {
     let mut port = candidate();
-    // Two tests may still pick the same one; mongod then says so, and the caller asks again.
+    // Two tests may still pick the same one; the server then says so, and the caller asks again.
     while TcpListener::bind(("127.0.0.1", port)).is_err() {
         port = candidate();
     }

@@ -1,0 +1,56 @@
+//! What a real Prometheus makes of the exporter's metrics.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use serde_json::json;
+use xtask::tools::PrometheusVersion;
+
+use crate::support::{Prometheus, Workspace, eventually};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn both_lines_of_prometheus_take_every_metric_of_a_scrape() {
+    let workspace = Workspace::start(&[]).await;
+    for &version in PrometheusVersion::ALL {
+        // JSON is YAML.
+        let configuration = json!({
+            "global": { "scrape_interval": "1s" },
+            "scrape_configs": [{
+                "job_name": "rocketchat",
+                "static_configs": [{ "targets": [workspace.exporter.address()] }],
+            }],
+        });
+        let prometheus = Prometheus::start(version, &configuration.to_string()).await;
+        let up = eventually("the exporter is scraped", || {
+            let series = prometheus.query("rocketchat_up").expect("it is a query");
+            series.into_iter().next()
+        })
+        .await;
+        assert_eq!((&*up.labels["job"], up.points[0].1), ("rocketchat", 1.0));
+        let targets = prometheus.ask("targets", &[]).expect("targets are told");
+        let target = &targets["activeTargets"][0];
+        assert_eq!(
+            (&target["health"], &target["lastError"]),
+            (&json!("up"), &json!(""))
+        );
+        // A scrape brings series that tell of the one before, so the first may lack some.
+        eventually("Prometheus takes as many series as there are", || {
+            let lines = workspace.exporter.metrics();
+            let lines = lines.lines().filter(|line| !line.starts_with('#')).count();
+            let taken = prometheus.query("scrape_samples_post_metric_relabeling");
+            let taken = taken.expect("it is a query").first()?.points[0].1;
+            (taken.to_string() == lines.to_string()).then_some(())
+        })
+        .await;
+        let now = SystemTime::now().duration_since(UNIX_EPOCH);
+        let now = now.unwrap_or(Duration::ZERO).as_secs_f64();
+        let rooms = prometheus
+            .query_range("sum by (kind) (rocketchat_rooms)", (now - 5.0, now), 1.0)
+            .expect("it is a query");
+        assert!(
+            rooms.iter().any(|it| it.labels["kind"] == "channel"),
+            "{rooms:?}"
+        );
+        let complaint = prometheus.query("rate(rocketchat_rooms)");
+        assert!(complaint.is_err_and(|it| it.contains("range vector")));
+    }
+}
