@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::builder::BoolishValueParser;
-use clap::{Arg, Command, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
+use clap::{Arg, Args, Command, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
 use crate::listen::Address;
@@ -167,6 +167,9 @@ pub enum Task {
         #[arg(long, value_name = "FORMAT", value_enum, default_value_t = CheckFormat::Text)]
         format: CheckFormat,
     },
+    /// Write the stored statistics documents as OpenMetrics with timestamps, for promtool to make blocks of
+    #[command(after_long_help = BACKFILL_HELP)]
+    Backfill(BackfillOptions),
     /// Print the bcrypt hash of a password, for the web configuration; it is read from standard input
     HashPassword {
         /// How much work a guess is; each step doubles it.
@@ -181,6 +184,56 @@ pub enum Task {
     /// Print the manual page
     Man,
 }
+
+/// What of the past is written, and where.
+#[derive(Debug, Clone, Args)]
+pub struct BackfillOptions {
+    /// The file to write; it appears when it is complete.
+    ///
+    /// Until then what was read lies in a directory beside it, FILE.parts. After an interruption the same command goes on
+    /// where it was.
+    #[arg(long, value_name = "FILE")]
+    pub output: PathBuf,
+
+    /// A label that Prometheus adds when it scrapes this exporter, such as `job=rocketchat`; may be given several times.
+    ///
+    /// `job` and `instance` are needed, and whatever else the target has on Prometheus' page of targets: only then do the
+    /// series of the past and the ones that are scraped continue each other.
+    #[arg(
+        long = "label",
+        value_name = "NAME=VALUE",
+        required = true,
+        value_parser = label
+    )]
+    pub labels: Vec<(String, String)>,
+
+    /// Leave out documents from before this date or instant, such as `2024-01-31` (in UTC) or `2024-01-31T09:00:00Z`.
+    #[arg(long, value_name = "DATE", value_parser = date)]
+    pub from: Option<Timestamp>,
+
+    /// Leave out documents from this date or instant on [default: now].
+    #[arg(long, value_name = "DATE", value_parser = date)]
+    pub until: Option<Timestamp>,
+
+    /// Keep the first document of each such stretch of time only, such as `1h` [default: keep all].
+    #[arg(long, value_name = "DURATION", value_parser = whole_seconds)]
+    pub step: Option<Duration>,
+
+    /// Repeat each value every so often until the next document, for 26 hours at most, such as `4m` [default: do not].
+    ///
+    /// Prometheus shows a value for five minutes. A document a day is a dot a day, unless queries look further back, as
+    /// `last_over_time(rocketchat_users[1d])` does; repeated more often than every five minutes it is a line, in hundreds
+    /// of times as much space.
+    #[arg(long, value_name = "DURATION", value_parser = whole_seconds)]
+    pub fill: Option<Duration>,
+
+    /// The workspace, where the configuration file has several.
+    #[arg(long, value_name = "NAME")]
+    pub workspace: Option<String>,
+}
+
+const BACKFILL_HELP: &str = "It ends by printing the commands that bring the file into Prometheus. docs/backfill.md says \
+which metrics the documents tell, and which not.";
 
 /// How statistics are printed.
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -331,6 +384,52 @@ fn telemetry_path(text: &str) -> Result<String, String> {
         return Err("something else is served there".to_owned());
     }
     Ok(text.to_owned())
+}
+
+/// A label that may be put on a series.
+fn label(text: &str) -> Result<(String, String), String> {
+    let advice = "expected NAME=VALUE, such as `job=rocketchat`";
+    let (name, value) = text.split_once('=').ok_or(advice)?;
+    let is_letter = |it: char| it.is_ascii_alphabetic() || it == '_';
+    let is_name = name.starts_with(is_letter)
+        && name.chars().all(|it| is_letter(it) || it.is_ascii_digit())
+        && !name.starts_with("__");
+    if !is_name {
+        return Err(format!(
+            "{advice}; a name has letters, digits and `_`, no digit first and no two `_` first"
+        ));
+    }
+    if value.is_empty() {
+        return Err("a label with an empty value is none; leave it out".to_owned());
+    }
+    Ok((name.to_owned(), value.to_owned()))
+}
+
+/// An instant, or the beginning of a day in UTC; from 1970 on, because Prometheus does not go further back.
+fn date(text: &str) -> Result<Timestamp, String> {
+    let day = |text: &str| {
+        let day: jiff::civil::Date = text.parse().ok()?;
+        Some(day.to_zoned(jiff::tz::TimeZone::UTC).ok()?.timestamp())
+    };
+    let is_day = text.len() == "2024-01-31".len();
+    let instant = if is_day { day(text) } else { text.parse().ok() };
+    instant
+        .map(|it: jiff::Timestamp| Timestamp(it.as_millisecond()))
+        .filter(|it| it.0 >= 0)
+        .ok_or_else(|| {
+            "expected a date such as `2024-01-31`, or an instant such as `2024-01-31T09:00:00Z`"
+                .to_owned()
+        })
+}
+
+/// A duration that steps can be made of.
+fn whole_seconds(text: &str) -> Result<Duration, String> {
+    let duration = duration(text)?;
+    if duration.subsec_nanos() == 0 && duration < Duration::from_hours(24 * 366) {
+        Ok(duration)
+    } else {
+        Err("expected whole seconds, and a year at most, such as `1h`".to_owned())
+    }
 }
 
 fn instant(text: &str) -> Result<Timestamp, String> {

@@ -10,7 +10,8 @@
 //! ```
 //! * `cli`, `options`, `config`: flags, variables and the configuration file; once a `Config` exists it is valid.
 //! * `run`: starts workspaces and web, reads the configuration again, and ends everything in order. `once` reads a
-//!   single time, for the command line; `check` does that too, and tells how each question is answered.
+//!   single time, for the command line; `check` does that too, and tells how each question is answered; `backfill` writes
+//!   what Rocket.Chat stored of the past.
 //! * `statistics`: the model and the catalogue of everything that is shown; pure data.
 //! * `sources`: MongoDB and the host; each section's questions in a file of its own.
 //! * `sampler`: when to ask; it publishes an immutable snapshot after each answer.
@@ -30,6 +31,7 @@
 //!    budget, one collection per tier at a time.
 //! 6. No unwrap, no global mutable state, no secret in a log, an error, the metrics, the arguments or a page.
 
+mod backfill;
 mod check;
 mod cli;
 mod clock;
@@ -51,8 +53,11 @@ mod statistics;
 mod web_config;
 mod yaml;
 
+pub use backfill::{BackfillError, backfill};
 pub use check::check;
-pub use cli::{CheckFormat, Cli, Format, LogFormat, LogLevel, Task, configuration_reference};
+pub use cli::{
+    BackfillOptions, CheckFormat, Cli, Format, LogFormat, LogLevel, Task, configuration_reference,
+};
 pub use config::{ChoiceError, Config, ConfigError, Workspaces};
 pub use listen::{ListenError, Listener, Passed};
 pub use once::{OnceError, statistics};

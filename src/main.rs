@@ -5,8 +5,9 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use rocketchat_exporter::{
-    CheckFormat, Cli, Config, Format, Listener, LogFormat, LogLevel, Passed, Signals, Task, check,
-    configure, hash_password, run, statistics, statistics_reference,
+    BackfillOptions, CheckFormat, Cli, Config, Format, Listener, LogFormat, LogLevel, Passed,
+    Signals, Task, backfill, check, configure, hash_password, run, statistics,
+    statistics_reference,
 };
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::Layer;
@@ -45,6 +46,7 @@ fn main() -> ExitCode {
         Some(Task::Check { format, workspace }) => {
             print_check(config, *format, workspace.as_deref())
         }
+        Some(Task::Backfill(options)) => write_past(config, options),
         _ => serve(cli, config),
     };
     match result {
@@ -83,6 +85,14 @@ fn print_check(
     let (report, is_well) = runtime()?.block_on(check(config, format, workspace))?;
     let printed = print(&report);
     Ok(if is_well { printed } else { ExitCode::FAILURE })
+}
+
+fn write_past(config: Config, options: &BackfillOptions) -> anyhow::Result<ExitCode> {
+    let report = runtime()?.block_on(async {
+        let signals = Signals::listen().context("cannot listen for signals")?;
+        Ok::<_, anyhow::Error>(backfill(config, options, signals).await?)
+    })?;
+    Ok(print(report.as_bytes()))
 }
 
 fn serve(cli: Cli, config: Config) -> anyhow::Result<ExitCode> {

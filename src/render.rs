@@ -1,5 +1,6 @@
 //! How a snapshot is shown. Each renderer is a walk over the catalogue; none knows how the numbers were read.
 
+pub mod backfill;
 mod classic;
 mod compression;
 pub mod document;

@@ -14,8 +14,8 @@ use host::HostSource;
 pub use host::OwnSource;
 pub use license::{BadKey, LicenseSource, PublicKey, parse as parse_license};
 pub use mongo::{
-    Connected, Index, Mongo, MongoSettings, NEEDS, Need, Part, Plan, Purpose, Query, Target,
-    Topology, parse_query, role_reference,
+    Connected, Index, Mongo, MongoSettings, NEEDS, Need, Part, Plan, Purpose, Query, Stretch,
+    Target, Topology, date_of, parse_query, role_reference,
 };
 
 use crate::statistics::{

@@ -10,6 +10,7 @@
 mod activity;
 mod administration;
 mod apps;
+mod backfill;
 mod calls;
 mod collections;
 mod compat;
@@ -52,6 +53,7 @@ use std::borrow::Cow;
 pub use activity::{Activity, Newest};
 pub use administration::Administration;
 pub use apps::Apps;
+pub use backfill::{Said, TOLD, Where, told_by, told_paths};
 pub use calls::{CONFERENCES, Calls, VoiceCalls};
 pub use collections::{CollectionSize, Collections, WATCHED_COLLECTIONS};
 pub use compat::{COMPAT, visit_compat_samples};

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Modules of the crate, and the other modules that each may import.
-const MAY_IMPORT: [(&str, &[&str]); 20] = [
+const MAY_IMPORT: [(&str, &[&str]); 21] = [
     ("statistics", &[]),
     ("secret", &[]),
     ("signals", &[]),
@@ -54,6 +54,17 @@ const MAY_IMPORT: [(&str, &[&str]); 20] = [
     (
         "check",
         &["cli", "clock", "config", "sources", "statistics"],
+    ),
+    (
+        "backfill",
+        &[
+            "cli",
+            "config",
+            "render",
+            "signals",
+            "sources",
+            "statistics",
+        ],
     ),
     ("fuzzing", &["config", "http", "sources", "web_config"]),
     ("main", &[]),

@@ -16,7 +16,7 @@ use crate::statistics::{
 };
 
 /// The last line of an exposition.
-const END: &str = "# EOF\n";
+pub const END: &str = "# EOF\n";
 
 /// The label that tells several workspaces apart.
 const WORKSPACE: &str = "workspace";
@@ -58,6 +58,23 @@ pub fn render_own(own: &Own) -> String {
         families.add(metric.row(), None, metric.samples(own));
     }
     families.write()
+}
+
+/// A family with one series: the lines before its samples, and the series itself as a sample begins.
+pub fn announcement(
+    row: MetricRow,
+    workspace: Option<&Arc<str>>,
+    labels: Vec<Cow<'static, str>>,
+) -> (String, String) {
+    let mut families = Families::default();
+    let sample = Sample { labels, value: 1.0 };
+    families.add(row, workspace, vec![sample]);
+    let text = families.write();
+    let lines = text.strip_suffix(END).unwrap_or(&text);
+    let sample = lines.lines().last().unwrap_or_default();
+    let head = &lines[..lines.len() - sample.len() - "\n".len()];
+    let series = sample.strip_suffix(" 1").unwrap_or(sample);
+    (head.to_owned(), series.to_owned())
 }
 
 /// A series, and the workspace that it belongs to where there are several.

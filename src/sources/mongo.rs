@@ -7,6 +7,7 @@ mod accounts;
 mod activity;
 mod administration;
 mod api_settings;
+mod backfill;
 mod calls;
 mod collections;
 mod connection;
@@ -55,6 +56,8 @@ use tokio::time::timeout;
 pub use accounts::Account;
 pub use api_settings::ApiSettings;
 use api_settings::KnownApiSettings;
+use backfill::Page;
+pub use backfill::{Stretch, date_of};
 pub use connection::MongoSettings;
 use connection::{ClientNumber, Connection};
 pub use explain::Plan;
@@ -68,7 +71,8 @@ use recorder::Recorder;
 use super::{LicenseSource, Read, SourceError};
 use crate::clock::Clock;
 use crate::statistics::{
-    Collector, FailureKind, Grants, Grown, IndexCheck, PoolState, Reading, Refusal, Snapshot, Value,
+    Collector, FailureKind, Grants, Grown, IndexCheck, PoolState, Reading, Refusal, Snapshot,
+    Timestamp, Value,
 };
 
 /// How much longer than the server's limit the client waits for an answer before it gives up the connection.
@@ -286,6 +290,33 @@ impl Mongo {
     pub async fn growth(&self) -> Result<Vec<Grown>, SourceError> {
         let mut question = self.question(Collector::Stored).await?;
         growth::read(&mut question).await
+    }
+
+    /// How many stored statistics documents there are from an instant on, and before another one.
+    ///
+    /// # Errors
+    /// When the database does not answer, or the index is missing that orders them.
+    pub async fn stored_between(
+        &self,
+        from: Timestamp,
+        until: Timestamp,
+    ) -> Result<Stretch, SourceError> {
+        let mut question = self.question(Collector::Stored).await?;
+        backfill::look(&mut question, from, until).await
+    }
+
+    /// What `read` makes of the next stored statistics documents, at most `most`.
+    ///
+    /// # Errors
+    /// When the database does not answer, or the index is missing that orders them.
+    pub async fn stored_page<T>(
+        &self,
+        between: (Timestamp, Timestamp),
+        most: u32,
+        read: impl FnMut(&Value) -> T,
+    ) -> Result<Page<T>, SourceError> {
+        let mut question = self.question(Collector::Stored).await?;
+        backfill::page(&mut question, between, most, read).await
     }
 
     async fn question(&self, collector: Collector) -> Result<Question<'_>, SourceError> {
