@@ -326,8 +326,12 @@ impl<End: Future<Output = ()> + Unpin> Work<'_, End> {
         };
         state.documents += 1;
         state.kept = Some((state.kept.map_or(at.0, |(first, _)| first), at.0));
-        for (row, said) in said {
-            parts.take(row, said, at);
+        let said = said.into_iter();
+        let odd: BTreeSet<_> = said
+            .filter_map(|(row, said)| parts.take(row, said, at))
+            .collect();
+        for path in odd {
+            *parts.state.odd.entry(path.to_owned()).or_default() += 1;
         }
     }
 

@@ -232,8 +232,8 @@ pub struct BackfillOptions {
     pub workspace: Option<String>,
 }
 
-const BACKFILL_HELP: &str = "It ends by printing the commands that bring the file into Prometheus. docs/backfill.md says \
-which metrics the documents tell, and which not.";
+const BACKFILL_HELP: &str = "It ends by printing the commands that bring the file into Prometheus. docs/statistics.md \
+says at its end which metrics the documents tell, and which not.";
 
 /// How statistics are printed.
 #[derive(Debug, Clone, Copy, ValueEnum)]

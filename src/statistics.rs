@@ -53,7 +53,7 @@ use std::borrow::Cow;
 pub use activity::{Activity, Newest};
 pub use administration::Administration;
 pub use apps::Apps;
-pub use backfill::{Said, TOLD, Where, told_by, told_paths};
+pub use backfill::{Said, TOLD, Told, Where, told_by, told_paths};
 pub use calls::{CONFERENCES, Calls, VoiceCalls};
 pub use collections::{CollectionSize, Collections, WATCHED_COLLECTIONS};
 pub use compat::{COMPAT, visit_compat_samples};

@@ -1,7 +1,7 @@
 //! What the fields of the statistics document mean in each version of Rocket.Chat: the same documents, asked about as
 //! the releases on both sides of every change of a definition.
 
-mod workspace;
+pub mod workspace;
 
 use serde_json::{Value, json};
 

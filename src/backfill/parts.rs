@@ -60,7 +60,7 @@ pub struct State {
     pub repeated: u64,
     /// Documents without a version that can be read.
     pub without_version: u64,
-    /// Values that are none, by their paths.
+    /// Documents whose value at a path is none.
     pub odd: BTreeMap<String, u64>,
     series: Vec<Stored>,
 }
@@ -207,15 +207,12 @@ impl Parts {
         Ok(())
     }
 
-    /// Takes what a document says about the row of a number.
-    pub fn take(&mut self, row: usize, said: Said, at: Timestamp) {
+    /// Takes what a document says about the row of a number. Answers the path of what is no value.
+    pub fn take(&mut self, row: usize, said: Said, at: Timestamp) -> Option<&'static str> {
         let told = &TOLD[row];
         let (place, value) = match said {
-            Said::Nothing => return,
-            Said::Odd(path) => {
-                self.note_odd(path);
-                return;
-            }
+            Said::Nothing => return None,
+            Said::Odd(path) => return Some(path),
             Said::Number(value) => {
                 let place = match self.rows[row] {
                     Some(place) => place,
@@ -233,10 +230,7 @@ impl Parts {
                 let place = match self.places.get(&name) {
                     Some(place) => *place,
                     None if self.labelled == MOST_LABELLED => {
-                        if let Some(path) = told.paths().first() {
-                            self.note_odd(path);
-                        }
-                        return;
+                        return told.paths().first().copied();
                     }
                     None => {
                         self.labelled += 1;
@@ -250,15 +244,7 @@ impl Parts {
         let pending = &mut self.pending[place];
         pending.extend(at.0.to_le_bytes());
         pending.extend(value.to_le_bytes());
-    }
-
-    fn note_odd(&mut self, path: &str) {
-        match self.state.odd.get_mut(path) {
-            Some(count) => *count += 1,
-            None => {
-                self.state.odd.insert(path.to_owned(), 1);
-            }
-        }
+        None
     }
 
     fn place(&mut self, metric: &str, labels: Vec<String>) -> usize {

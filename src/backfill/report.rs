@@ -104,7 +104,7 @@ pub fn text(
     }
     for (path, count) in &state.odd {
         line(format!(
-            "Left out: values of {path} that are none: {count}."
+            "Left out: values of {path} that cannot be, in documents: {count}."
         ));
     }
     line(next_steps(&options.output));

@@ -1,7 +1,9 @@
 //! The reference: every metric and every field of the document, as Markdown. `docs/statistics.md` holds a copy, and
 //! the README a summary.
 
-use crate::statistics::{COMPAT, FieldRow, Metric, MetricRow, OWN, Quantity, READINGS, SECTIONS};
+use crate::statistics::{
+    COMPAT, FieldRow, Metric, MetricRow, OWN, Quantity, READINGS, SECTIONS, TOLD, Told, Where,
+};
 
 /// The whole reference.
 pub fn markdown() -> String {
@@ -26,6 +28,8 @@ pub fn markdown() -> String {
     metrics(&mut text, &about_itself());
     line(&mut text, &["### The built-in exporter's names\n"]);
     compat(&mut text);
+    line(&mut text, &["### The past\n"]);
+    past(&mut text);
     text.truncate(text.trim_end().len());
     text.push('\n');
     text
@@ -147,6 +151,74 @@ fn compat(text: &mut String) {
         );
     }
     text.push('\n');
+}
+
+fn past(text: &mut String) {
+    line(
+        text,
+        &[
+            "What `rocketchat-exporter backfill` takes from stored documents: only what the version that stored them defines as \
+             the metric does.\n",
+        ],
+    );
+    line(text, &["| Series | Rocket.Chat | Field |"]);
+    line(text, &["|---|---|---|"]);
+    let metrics = || SECTIONS.iter().flat_map(|section| section.metrics());
+    for metric in metrics() {
+        for row in TOLD.iter().filter(|row| row.metric == metric.name) {
+            line(
+                text,
+                &[
+                    "| `",
+                    &series(&metric, row),
+                    "` | ",
+                    &row.versions.to_string(),
+                    " | ",
+                    &taken_from(&row.from),
+                    " |",
+                ],
+            );
+        }
+    }
+    let untold: Vec<_> = metrics()
+        .filter(|metric| TOLD.iter().all(|row| row.metric != metric.name))
+        .map(|metric| format!("`{}`", metric.name))
+        .collect();
+    line(
+        text,
+        &[
+            "\nStored documents do not tell these, or tell something else under a similar name: ",
+            &untold.join(", "),
+            ".",
+        ],
+    );
+}
+
+/// A series as a query names it; where labels are read too, only their names.
+fn series(metric: &MetricRow, row: &Told) -> String {
+    if row.labels.is_empty() {
+        return named(metric);
+    }
+    let labels = metric.labels.iter().zip(row.labels);
+    let labels: Vec<_> = labels
+        .map(|(label, value)| format!("{label}=\"{value}\""))
+        .collect();
+    format!("{}{{{}}}", metric.name, labels.join(", "))
+}
+
+fn taken_from(place: &Where) -> String {
+    match place {
+        Where::Number(path) | Where::Instant(path) | Where::State(path) => format!("`{path}`"),
+        Where::Without(path, others) => {
+            let others: Vec<_> = others.iter().map(|it| format!("`{it}`")).collect();
+            format!("`{path}` without {}", others.join(" and "))
+        }
+        Where::Period(path, member) => format!("`{path}.data`: `{member}`"),
+        Where::Labels(paths) => {
+            let paths: Vec<_> = paths.iter().map(|it| format!("`{it}`")).collect();
+            paths.join(", ")
+        }
+    }
 }
 
 /// A metric's name with those of its labels.

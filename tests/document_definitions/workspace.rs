@@ -28,6 +28,8 @@ pub struct Answers {
     pub document: Value,
     /// As the version wraps it.
     pub wrapped: Value,
+    /// The metrics of the same moment, in the classic format.
+    pub metrics: String,
 }
 
 /// The answers without a license.
@@ -95,6 +97,7 @@ fn ask_exporter(uri: &str, version: &str, license: &str) -> Answers {
     Answers {
         document: ask("flat"),
         wrapped: ask("version"),
+        metrics: exporter.metrics(),
     }
 }
 

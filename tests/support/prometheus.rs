@@ -37,8 +37,26 @@ impl Prometheus {
     /// Starts it with a configuration, on a port of its own, and waits until it answers queries. Files that the
     /// configuration names need whole paths.
     pub async fn start(version: PrometheusVersion, configuration: &str) -> Self {
+        Self::start_with(version, configuration, None).await
+    }
+
+    /// The same with a folder of blocks that are there already, where it also keeps its own.
+    pub async fn start_on_blocks(
+        version: PrometheusVersion,
+        configuration: &str,
+        blocks: &Path,
+    ) -> Self {
+        Self::start_with(version, configuration, Some(blocks)).await
+    }
+
+    async fn start_with(
+        version: PrometheusVersion,
+        configuration: &str,
+        blocks: Option<&Path>,
+    ) -> Self {
         for _ in 0..ATTEMPTS {
-            if let Some(prometheus) = Self::start_on(port::random(), version, configuration).await {
+            let started = Self::start_on(port::random(), version, configuration, blocks);
+            if let Some(prometheus) = started.await {
                 return prometheus;
             }
         }
@@ -46,19 +64,22 @@ impl Prometheus {
     }
 
     /// Nothing when the port is taken.
-    async fn start_on(port: u16, version: PrometheusVersion, configuration: &str) -> Option<Self> {
+    async fn start_on(
+        port: u16,
+        version: PrometheusVersion,
+        configuration: &str,
+        blocks: Option<&Path>,
+    ) -> Option<Self> {
         let program = tools::prometheus::find(version).expect("Prometheus is there");
         let folder = tempfile::tempdir().expect("a folder can be made");
+        let data = blocks.map_or_else(|| folder.path().join("data"), Path::to_path_buf);
         let file = folder.path().join("prometheus.yml");
         fs::write(&file, configuration).expect("the configuration can be written");
         let address = format!("127.0.0.1:{port}");
         let mut command = Command::new(program);
         command
             .arg(format!("--config.file={}", file.display()))
-            .arg(format!(
-                "--storage.tsdb.path={}/data",
-                folder.path().display()
-            ))
+            .arg(format!("--storage.tsdb.path={}", data.display()))
             .arg(format!("--web.listen-address={address}"));
         let log = folder.path().join("log");
         let process = Guarded::start(&mut command, Some(folder.path()), Output::File(&log))

@@ -1,0 +1,643 @@
+//! The past for a new Prometheus: what the stored statistics documents become, and what Prometheus makes of it.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use mongodb::Database;
+use mongodb::bson::{Bson, DateTime, Document, doc};
+use serde_json::json;
+use tempfile::TempDir;
+use xtask::mongod::{Mongod, Options};
+use xtask::tools::{self, PrometheusVersion};
+
+use crate::document_definitions::workspace::licensed_answers;
+use crate::support::{
+    Exporter, Filled, Prometheus, client, complaint_of_strict_parser, eventually, fresh_database,
+    uri_of,
+};
+
+/// Monday, 3 April 2023, 12:00 UTC.
+const NOON: i64 = 1_680_523_200_000;
+const MINUTE: i64 = 60_000;
+const HOUR: i64 = 60 * MINUTE;
+
+const TARGET: [&str; 2] = ["--label=job=rocketchat", "--label=instance=chat:9459"];
+
+/// What the two labels look like at the end of a series.
+const WRITTEN_TARGET: &str = r#"job="rocketchat",instance="chat:9459"}"#;
+
+/// A folder for the file, and the command that writes it.
+struct Past {
+    folder: TempDir,
+    uri: String,
+}
+
+impl Past {
+    fn of(uri: String) -> Self {
+        Self {
+            folder: tempfile::tempdir().expect("a folder can be made"),
+            uri,
+        }
+    }
+
+    /// A database with these documents, and the index that Rocket.Chat gives them.
+    async fn with(documents: Vec<Document>) -> Self {
+        let database = fresh_database().await;
+        store(&database, documents).await;
+        Self::of(uri_of(&database))
+    }
+
+    fn file(&self) -> PathBuf {
+        self.folder.path().join("past.om")
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Exporter::command();
+        command
+            .arg("backfill")
+            .arg(format!("--mongodb.uri={}", self.uri))
+            .arg(format!("--output={}", self.file().display()))
+            .args(arguments);
+        command
+    }
+
+    fn run(&self, arguments: &[&str]) -> Output {
+        let output = self.command(&[&TARGET, arguments].concat()).output();
+        output.expect("the exporter runs")
+    }
+
+    /// What it printed.
+    fn write(&self, arguments: &[&str]) -> String {
+        let output = self.run(arguments);
+        assert_eq!(output.status.code(), Some(0), "{output:?}");
+        assert_eq!(self.files(), ["past.om"]);
+        String::from_utf8(output.stdout).expect("it is text")
+    }
+
+    fn text(&self) -> String {
+        fs::read_to_string(self.file()).expect("the file is there")
+    }
+
+    /// What is in the folder.
+    fn files(&self) -> Vec<String> {
+        let entries = fs::read_dir(self.folder.path()).expect("the folder can be listed");
+        entries
+            .map(|entry| {
+                let name = entry.expect("the folder can be listed").file_name();
+                name.into_string().expect("it is text")
+            })
+            .collect()
+    }
+}
+
+async fn store(database: &Database, documents: Vec<Document>) {
+    let collection = database.collection::<Document>("rocketchat_statistics");
+    let index = mongodb::IndexModel::builder()
+        .keys(doc! { "createdAt": -1 })
+        .build();
+    collection
+        .create_index(index)
+        .await
+        .expect("the index can be created");
+    collection
+        .insert_many(documents)
+        .await
+        .expect("the documents can be inserted");
+}
+
+fn at(milliseconds: i64) -> DateTime {
+    DateTime::from_millis(milliseconds)
+}
+
+/// A small document of a version.
+fn document(version: &str, created: impl Into<Bson>, users: i64) -> Document {
+    doc! {
+        "version": version,
+        "createdAt": created.into(),
+        "totalUsers": users,
+        "onlineUsers": users,
+        "awayUsers": 1,
+        "busyUsers": 2,
+        "offlineUsers": 3,
+        "activeUsers": users + 1,
+        "totalChannels": users + 2,
+        "totalMessages": users + 3,
+        "totalChannelMessages": users + 4,
+        "totalDirectMessages": users + 5,
+    }
+}
+
+/// Samples by series without the labels of the target: milliseconds and values.
+fn samples(text: &str) -> BTreeMap<String, Vec<(i64, f64)>> {
+    let mut samples: BTreeMap<_, Vec<_>> = BTreeMap::new();
+    for line in text.lines().filter(|line| !line.starts_with('#')) {
+        let mut words = line.rsplitn(3, ' ');
+        let mut word = || words.next().expect("a sample has three parts");
+        let (time, value, series) = (word(), word(), word());
+        let series = series.strip_suffix(WRITTEN_TARGET).expect("it has labels");
+        let series = match series.strip_suffix(',') {
+            Some(labels) => format!("{labels}}}"),
+            None => series.trim_end_matches('{').to_owned(),
+        };
+        let time: i64 = time.replace('.', "").parse().expect("it is a time");
+        let value = value.parse().expect("it is a number");
+        samples.entry(series).or_default().push((time, value));
+    }
+    samples
+}
+
+/// The folder with the blocks that promtool makes of a file.
+fn blocks(file: &Path, folder: &Path) -> PathBuf {
+    let promtool = tools::promtool::find().expect("promtool is there");
+    let blocks = folder.join("blocks");
+    let made = Command::new(promtool)
+        .args(["tsdb", "create-blocks-from", "openmetrics"])
+        .arg("--max-block-duration=486h")
+        .args([file, &blocks])
+        .output()
+        .expect("promtool runs");
+    assert!(made.status.success(), "{made:?}");
+    let count = fs::read_dir(&blocks).map_or(0, Iterator::count);
+    assert!(count > 0, "{made:?}");
+    blocks
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_past_continues_into_what_is_scraped() {
+    let filled = Filled::new().await;
+    let database = filled.database.clone();
+    let workspace = filled.start(&[]).await;
+    let answer = workspace.get("/api/v1/statistics?shape=flat").json();
+    let today = mongodb::bson::serialize_to_document(&answer).expect("JSON is BSON");
+    let stored = database.collection::<Document>("rocketchat_statistics");
+    stored.drop().await.expect("it can be dropped");
+    let now = DateTime::now().timestamp_millis();
+    let documents = (1..=12).rev().map(|number| {
+        let mut document = today.clone();
+        document.insert("_id", number.to_string());
+        document.insert("createdAt", at(now - number * 10 * MINUTE));
+        document
+    });
+    store(&database, documents.collect()).await;
+
+    let past = Past::of(uri_of(&database));
+    let instance = format!("--label=instance={}", workspace.exporter.address());
+    let written = past
+        .command(&["--label=job=rocketchat", &instance, "--fill=1m"])
+        .output()
+        .expect("the exporter runs");
+    assert_eq!(written.status.code(), Some(0), "{written:?}");
+    let blocks = blocks(&past.file(), past.folder.path());
+
+    let configuration = json!({
+        "global": { "scrape_interval": "1s" },
+        "scrape_configs": [{
+            "job_name": "rocketchat",
+            "static_configs": [{ "targets": [workspace.exporter.address()] }],
+        }],
+    });
+    let prometheus =
+        Prometheus::start_on_blocks(PrometheusVersion::V3, &configuration.to_string(), &blocks)
+            .await;
+    eventually("the exporter is scraped", || {
+        let series = prometheus.query("rocketchat_up").expect("it is a query");
+        series.first().map(|it| it.points[0].1)
+    })
+    .await;
+
+    // From the first document to a moment that only scrapes know.
+    let end = SystemTime::now().duration_since(UNIX_EPOCH);
+    let end = end.unwrap_or(Duration::ZERO).as_secs_f64();
+    let begin = (now - 119 * MINUTE) as f64 / 1000.0;
+    let scraped_alone = "{job='rocketchat',__name__=~'rocketchat_.+'} offset -1s";
+    let live = prometheus.query(scraped_alone).expect("it is a query");
+    let all = prometheus
+        .query_range(
+            "{job='rocketchat',__name__=~'rocketchat_.+'}",
+            (begin, end),
+            60.0,
+        )
+        .expect("it is a query");
+    let of_the_past = past.text();
+    let names = of_the_past.lines().filter(|line| !line.starts_with('#'));
+    let names = names.filter_map(|line| line.split('{').next());
+    let names: std::collections::BTreeSet<&str> = names.collect();
+    assert!(names.len() > 40, "{names:?}");
+    let steps = (end - begin) as usize / 60 + 1;
+    for series in all
+        .iter()
+        .filter(|it| names.contains(&*it.labels["__name__"]))
+    {
+        let labels = &series.labels;
+        // What no document tells began when it was first scraped.
+        let is_of_the_past = series.points.len() > 2;
+        let is_live = live.iter().any(|it| it.labels == *labels);
+        assert!(is_live, "{labels:?} is of the past alone");
+        if !is_of_the_past {
+            continue;
+        }
+        assert_eq!(series.points.len(), steps, "{labels:?} has a gap");
+        // The workspace stood still, so whoever counts comes to the same result. Instances end without a heartbeat,
+        // and the date of a document is that of no other.
+        let varies = [
+            "rocketchat_instances",
+            "rocketchat_statistics_document_timestamp_seconds",
+        ];
+        if !varies.contains(&&*labels["__name__"]) {
+            let values = series.points.iter().map(|point| point.1);
+            let (least, most) = values.fold((f64::MAX, f64::MIN), |(least, most), it| {
+                (least.min(it), most.max(it))
+            });
+            // Texts of dates have no milliseconds.
+            assert!(most - least < 1.0, "{labels:?}: {least} to {most}");
+        }
+    }
+    let continued = all.iter().filter(|it| it.points.len() == steps).count();
+    assert_eq!(
+        continued,
+        samples_of_all(&of_the_past),
+        "{continued} of {}",
+        all.len()
+    );
+}
+
+/// How many series a file has.
+fn samples_of_all(text: &str) -> usize {
+    let lines = text.lines().filter(|line| !line.starts_with('#'));
+    let series = lines.filter_map(|line| line.rsplitn(3, ' ').nth(2));
+    series.collect::<std::collections::BTreeSet<_>>().len()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_version_tells_what_the_metrics_say() {
+    // On both sides of each change of a definition that a series has.
+    let versions = [
+        "0.51.0", "0.74.1", "1.3.0", "2.4.9", "3.1.0", "3.8.0", "3.11.0", "3.12.0", "4.8.0",
+        "6.0.0", "6.3.0", "6.4.0", "6.5.0", "6.10.0", "7.2.0", "8.3.0",
+    ];
+    let mut stored = Vec::new();
+    let mut live = Vec::new();
+    for (hour, version) in (0..).zip(versions) {
+        let answers = licensed_answers(version);
+        let mut document =
+            mongodb::bson::serialize_to_document(&answers.document).expect("JSON is BSON");
+        document.insert("_id", version);
+        document.insert("version", version);
+        document.insert("createdAt", at(NOON + hour * HOUR));
+        stored.push(document);
+        live.push((version, NOON + hour * HOUR, answers));
+    }
+    let past = Past::with(stored).await;
+    let report = past.write(&[]);
+    assert!(!report.contains("Left out"), "{report}");
+    let samples = samples(&past.text());
+    let mut told = Vec::new();
+    for (version, time, answers) in &live {
+        let mut count = 0;
+        for (series, samples) in &samples {
+            let Some((_, value)) = samples.iter().find(|(at, _)| at == time) else {
+                continue;
+            };
+            // It is the date that the document was given here.
+            if series == "rocketchat_statistics_document_timestamp_seconds" {
+                continue;
+            }
+            count += 1;
+            let line = answers.metrics.lines().find_map(|line| {
+                line.strip_prefix(series.as_str())?
+                    .strip_prefix(' ')?
+                    .parse::<f64>()
+                    .ok()
+            });
+            assert_eq!(line, Some(*value), "{series} in {version}");
+        }
+        told.push(count);
+    }
+    assert!(told[0] >= 10, "{told:?}");
+    assert!(told.last() >= Some(&80), "{told:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_defined_otherwise_is_left_out_or_is_another_metric() {
+    let past = Past::with(vec![
+        document("3.0.0", at(NOON), 10),
+        document("3.11.0", at(NOON + HOUR), 20),
+        document("6.3.0", at(NOON + 2 * HOUR), 30),
+        document("6.4.0", at(NOON + 3 * HOUR), 40),
+        document("6.5.0", at(NOON + 4 * HOUR), 50),
+    ])
+    .await;
+    past.write(&[]);
+    let samples = samples(&past.text());
+    let of = |series: &str| {
+        let samples = samples.get(series).into_iter().flatten();
+        samples
+            .map(|(at, value)| ((at - NOON) / HOUR, *value))
+            .collect::<Vec<_>>()
+    };
+    let connected = of(r#"rocketchat_users_connected{connection="online"}"#);
+    assert_eq!(connected, [(0, 10.0), (1, 20.0)]);
+    let online = of(r#"rocketchat_users{presence="online"}"#);
+    assert_eq!(online, [(2, 30.0), (3, 40.0), (4, 50.0)]);
+    assert_eq!(of("rocketchat_seats_used"), [(3, 41.0), (4, 51.0)]);
+    assert_eq!(of("rocketchat_messages"), [(0, 13.0)]);
+    let channels = of(r#"rocketchat_room_messages{kind="channel"}"#);
+    assert_eq!(channels, [(0, 14.0), (1, 24.0), (2, 34.0), (3, 44.0)]);
+    assert_eq!(of(r#"rocketchat_room_messages{kind="direct"}"#).len(), 5);
+    assert_eq!(of(r#"rocketchat_rooms{kind="channel"}"#).len(), 5);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_file_is_taken_by_the_strict_parser_and_by_promtool() {
+    let documents = (0..60).map(|hour| {
+        let mut document = document("6.4.0", at(NOON + hour * HOUR + 7), 100 + hour);
+        document.insert("mongoVersion", if hour < 30 { "4.4.2" } else { "6.0.5" });
+        document.insert("mongoStorageEngine", "a\"b\\c\nd");
+        document.insert("uncaughtExceptionsCount", hour);
+        document.insert("uploadsTotalSize", 1.5e15);
+        document
+    });
+    let past = Past::with(documents.collect()).await;
+    let report = past.write(&[]);
+    assert!(
+        report.contains("promtool tsdb create-blocks-from openmetrics"),
+        "{report}"
+    );
+    let known = "len(families['rocketchat_seats_used'].samples) == 60 \
+                 and families['rocketchat_uploads_size_bytes'].unit == 'bytes' \
+                 and families['rocketchat_uncaught_exceptions'].type == 'counter' \
+                 and len({str(it.labels) for it in families['rocketchat_mongodb'].samples}) == 2";
+    assert_eq!(
+        complaint_of_strict_parser(past.text().as_bytes(), known),
+        None
+    );
+    blocks(&past.file(), past.folder.path());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn odd_documents_lose_nothing_but_what_is_odd() {
+    let mut odd = document("6.4.0", at(NOON + HOUR), 2);
+    odd.insert("totalChannels", "many");
+    odd.insert("totalDirectMessages", f64::NAN);
+    odd.insert("activeUsers", -3);
+    odd.insert("migration", 7);
+    odd.insert("uniqueUsersOfYesterday", doc! { "data": "none" });
+    odd.insert("lastLogin", "soon");
+    odd.insert("mongoVersion", "x".repeat(5_000));
+    odd.insert("mongoStorageEngine", "wiredTiger");
+    let mut unversioned = document("six", at(NOON + 3 * HOUR), 4);
+    unversioned.insert("huge", "x".repeat(1_000_000));
+    let past = Past::with(vec![
+        document("6.4.0", at(NOON + 2 * HOUR), 3),
+        document("6.4.0", at(NOON), 1),
+        odd,
+        document("6.4.0", at(NOON + 2 * HOUR), 3),
+        unversioned,
+        document("6.4.0", "2023-04-03T12:00:00Z", 9),
+        document("6.4.0", Bson::Null, 9),
+        doc! { "totalUsers": 9 },
+        document("6.4.0", at(i64::MAX), 9),
+    ])
+    .await;
+    let report = past.write(&[]);
+    for told in [
+        "from 3 documents, 2023-04-03 to 2023-04-03,",
+        "documents of the same date as another one: 1.",
+        "documents without a version that can be read: 1.",
+        "documents whose createdAt is no date: 3.",
+        "values of totalChannels that cannot be, in documents: 1.",
+        "values of totalDirectMessages that cannot be, in documents: 1.",
+        "values of activeUsers that cannot be, in documents: 1.",
+        "values of uniqueUsersOfYesterday that cannot be, in documents: 1.",
+        "values of lastLogin that cannot be, in documents: 1.",
+        "values of mongoVersion that cannot be, in documents: 1.",
+    ] {
+        assert!(report.contains(told), "{told}\n{report}");
+    }
+    let samples = samples(&past.text());
+    let hours = |series: &str| {
+        let samples = samples[series].iter();
+        samples
+            .map(|(at, _)| (at - NOON) / HOUR)
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(hours(r#"rocketchat_users{presence="online"}"#), [0, 1, 2]);
+    assert_eq!(hours(r#"rocketchat_rooms{kind="channel"}"#), [0, 2]);
+    assert_eq!(hours("rocketchat_seats_used"), [0, 2]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn time_can_be_limited_thinned_and_filled() {
+    let documents =
+        (0..12).map(|number| document("6.4.0", at(NOON + number * 30 * MINUTE), number));
+    let past = Past::with(documents.collect()).await;
+    let minutes = |arguments: &[&str]| {
+        past.write(arguments);
+        let samples = samples(&past.text());
+        fs::remove_file(past.file()).expect("it can be removed");
+        let samples = samples[r#"rocketchat_users{presence="online"}"#].iter();
+        samples
+            .map(|(at, value)| ((at - NOON) / MINUTE, *value))
+            .collect::<Vec<_>>()
+    };
+    let between = [
+        "--from=2023-04-03T13:00:00Z",
+        "--until=2023-04-03T14:30:00Z",
+    ];
+    assert_eq!(minutes(&between), [(60, 2.0), (90, 3.0), (120, 4.0)]);
+    let thinned = minutes(&["--step=2h", "--until=2023-04-04"]);
+    assert_eq!(thinned, [(0, 0.0), (120, 4.0), (240, 8.0)]);
+    let filled = minutes(&[&between[..], &["--fill=20m"]].concat());
+    let expected = [
+        (60, 2.0),
+        (80, 2.0),
+        (90, 3.0),
+        (110, 3.0),
+        (120, 4.0),
+        (140, 4.0),
+    ];
+    assert_eq!(filled, expected);
+    // The last value is repeated for 26 hours, not for all the time since.
+    let filled = minutes(&["--fill=1h"]);
+    assert_eq!(filled.last(), Some(&(330 + 25 * 60, 11.0)));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_interrupted_run_is_continued_to_the_same_bytes() {
+    // On a server of its own, because of what is done to it.
+    let mongod = Mongod::start(&Options::default())
+        .await
+        .expect("mongod starts");
+    let client = client(&mongod.uri()).await;
+    let documents = (0..5_000).map(|number| {
+        let mut document = document("6.4.0", at(NOON + number * MINUTE), number);
+        // Series that the first run does not meet.
+        if number > 2_000 {
+            document.insert("uploadsTotal", number);
+        }
+        document
+    });
+    store(&client.database("rocketchat"), documents.collect()).await;
+    let uri = format!("{}/rocketchat", mongod.uri().trim_end_matches('/'));
+    let arguments = ["--until=2023-05-01", "--step=2m"];
+    let whole = Past::of(uri.clone());
+    whole.write(&arguments);
+
+    let past = Past::of(uri);
+    let parts = past.folder.path().join("past.om.parts");
+    let state = parts.join("state.json");
+    let admin = client.database("admin");
+    // Runs until the server fails in the page after so many.
+    let run = async |pages: i32| {
+        let fail = doc! {
+            "configureFailPoint": "failCommand",
+            "mode": { "skip": pages },
+            "data": {
+                "failCommands": ["find"],
+                "namespace": "rocketchat.rocketchat_statistics",
+                "errorCode": 2,
+            },
+        };
+        admin.run_command(fail).await.expect("the server can fail");
+        let output = past.run(&arguments);
+        let off = doc! { "configureFailPoint": "failCommand", "mode": "off" };
+        admin.run_command(off).await.expect("the server can work");
+        assert_eq!(output.status.code(), Some(1), "{output:?}");
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(
+            said.contains("run the same command again to go on"),
+            "{said}"
+        );
+        assert_eq!(past.files(), ["past.om.parts"]);
+        let part = fs::metadata(parts.join("0.part"));
+        part.expect("something was read").len()
+    };
+    let after_three_pages = run(3).await;
+    let saved = fs::read(&state).expect("the state is kept");
+    let after_two_more = run(2).await;
+    assert!(after_three_pages < after_two_more);
+    // As a run leaves it that was killed before it made sure of the two pages.
+    fs::write(&state, saved).expect("it can be written");
+
+    let others = past.run(&["--until=2023-05-02", "--step=2m"]);
+    let said = String::from_utf8_lossy(&others.stderr);
+    assert!(said.contains("other settings"), "{said}");
+    let output = past.run(&arguments);
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(
+        said.contains("going on with what an earlier run read"),
+        "{said}"
+    );
+    assert!(past.text() == whole.text(), "the files differ");
+    assert_eq!(past.files(), ["past.om"]);
+}
+
+#[test]
+fn a_signal_ends_it_with_advice() {
+    // Somebody takes the connection and says nothing.
+    let silent = TcpListener::bind(("127.0.0.1", 0)).expect("a port is free");
+    let port = silent.local_addr().expect("it has an address").port();
+    let past = Past::of(format!("mongodb://127.0.0.1:{port}/rocketchat"));
+    let process = past
+        .command(&[&TARGET[..], &["--mongodb.connect-timeout=10m"]].concat())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the exporter runs");
+    let _connection = silent.accept().expect("it connects");
+    let second = past.run(&[]);
+    let said = String::from_utf8_lossy(&second.stderr);
+    assert!(said.contains("another process is writing"), "{said}");
+    // The shell's own `kill`: a bare Debian has no program of that name.
+    let sent = Command::new("sh")
+        .args(["-c", &format!("kill -INT {}", process.id())])
+        .status();
+    assert!(sent.expect("the shell runs").success());
+    let output = process.wait_with_output().expect("it can be waited for");
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(said.contains("interrupted; run the same command"), "{said}");
+    assert_eq!(past.files(), [] as [&str; 0]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_cannot_be_done_is_said_and_leaves_no_file() {
+    let past = Past::with(vec![document("6.4.0", at(NOON), 1)]).await;
+    let complaint = |past: &Past, arguments: &[&str], status: i32| {
+        let output = past.command(arguments).output().expect("the exporter runs");
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(status), "{said}");
+        assert_eq!(past.files(), [] as [&str; 0], "{said}");
+        said
+    };
+    let [job, instance] = TARGET;
+    for (arguments, told) in [
+        (&[job][..], "--label instance=... is missing"),
+        (
+            &[job, instance, "--label=kind=x"],
+            "metrics have a label of this name",
+        ),
+        (&[job, instance, job], "it is given twice"),
+        (
+            &[job, instance, "--until=2023-04-03"],
+            "no stored statistics documents",
+        ),
+        (&[job, instance, "--workspace=a"], "no workspace `a`"),
+    ] {
+        let said = complaint(&past, arguments, 1);
+        assert!(said.contains(told), "{told}: {said}");
+    }
+    for (arguments, told) in [
+        (&[][..], "--label"),
+        (&["--label=0x=1"], "NAME=VALUE"),
+        (&[job, instance, "--from=yesterday"], "2024-01-31"),
+        (&[job, instance, "--step=500ms"], "whole seconds"),
+    ] {
+        let said = complaint(&past, arguments, 2);
+        assert!(said.contains(told), "{told}: {said}");
+    }
+    past.write(&[]);
+    let output = past.run(&[]);
+    assert_eq!(output.status.code(), Some(1));
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(said.contains("exists, and is complete"), "{said}");
+
+    let many = fresh_database().await;
+    let documents = (0..10_001).map(|hour| doc! { "createdAt": at(NOON + hour * HOUR) });
+    many.collection("rocketchat_statistics")
+        .insert_many(documents)
+        .await
+        .expect("the documents can be inserted");
+    let said = complaint(&Past::of(uri_of(&many)), &TARGET, 1);
+    assert!(said.contains("createIndex({createdAt: -1})"), "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_of_several_workspaces_has_its_label() {
+    let database = fresh_database().await;
+    store(&database, vec![document("6.4.0", at(NOON), 1)]).await;
+    let past = Past::of(uri_of(&database));
+    let configuration = json!({
+        "workspaces": { "acme": { "mongodb": { "uri": past.uri } } },
+    });
+    let elsewhere = tempfile::tempdir().expect("a folder can be made");
+    let file = elsewhere.path().join("exporter.yml");
+    fs::write(&file, configuration.to_string()).expect("it can be written");
+    let output = Exporter::command()
+        .args(["backfill", "--workspace=acme"])
+        .arg(format!("--config.file={}", file.display()))
+        .arg(format!("--output={}", past.file().display()))
+        .args(TARGET)
+        .output()
+        .expect("the exporter runs");
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    let expected = format!(
+        "rocketchat_users{{workspace=\"acme\",presence=\"online\",{WRITTEN_TARGET} 1 1680523200.000\n"
+    );
+    assert!(past.text().contains(&expected), "{}", past.text());
+}
