@@ -237,6 +237,7 @@ impl<End: Future<Output = ()> + Unpin> Work<'_, End> {
                 documents = state.read,
                 of = stretch.documents,
                 reached = progress::day(Timestamp(state.next)),
+                until = progress::day(Timestamp(until)),
                 "going on with what an earlier run read"
             );
         }
