@@ -262,7 +262,7 @@ async fn every_version_tells_what_the_metrics_say() {
         "6.0.0", "6.3.0", "6.4.0", "6.5.0", "6.10.0", "7.2.0", "8.3.0",
     ];
     let mut stored = Vec::new();
-    let mut live = Vec::new();
+    let mut asked = Vec::new();
     for (hour, version) in (0..).zip(versions) {
         let answers = licensed_answers(version);
         let mut document =
@@ -271,14 +271,14 @@ async fn every_version_tells_what_the_metrics_say() {
         document.insert("version", version);
         document.insert("createdAt", at(NOON + hour * HOUR));
         stored.push(document);
-        live.push((version, NOON + hour * HOUR, answers));
+        asked.push((version, NOON + hour * HOUR, answers));
     }
     let past = Past::with(stored).await;
     let report = past.write(&[]);
     assert!(!report.contains("Left out"), "{report}");
     let samples = samples(&past.text());
     let mut told = Vec::new();
-    for (version, time, answers) in &live {
+    for (version, time, answers) in &asked {
         let mut count = 0;
         for (series, samples) in &samples {
             let Some((_, value)) = samples.iter().find(|(at, _)| at == time) else {
@@ -495,8 +495,8 @@ async fn an_interrupted_run_is_continued_to_the_same_bytes() {
             "{said}"
         );
         assert_eq!(past.files(), ["past.om.parts"]);
-        let part = fs::metadata(parts.join("0.part"));
-        part.expect("something was read").len()
+        let written = fs::metadata(parts.join("0.part"));
+        written.expect("something was read").len()
     };
     let after_three_pages = run(3).await;
     let saved = fs::read(&state).expect("the state is kept");

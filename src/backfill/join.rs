@@ -34,13 +34,13 @@ pub fn join(
 ) -> io::Result<Option<Written>> {
     let unfinished = parts.beside("unfinished");
     let mut written = Written::default();
-    let mut file = BufWriter::with_capacity(256 * 1024, File::create(&unfinished)?);
+    let mut writer = BufWriter::with_capacity(256 * 1024, File::create(&unfinished)?);
     for row in SECTIONS.iter().flat_map(|section| section.metrics()) {
         let mut is_first = true;
         for (labels, samples) in parts.of(row.name) {
             let series = Series::new(row, labels, target);
             if std::mem::take(&mut is_first) {
-                file.write_all(series.head.as_bytes())?;
+                writer.write_all(series.head.as_bytes())?;
             }
             written.series += 1;
             let mut samples = samples?.peekable();
@@ -49,7 +49,7 @@ pub fn join(
                     return Ok(None);
                 }
                 let (at, value) = sample?;
-                series.write(&mut file, value, at)?;
+                series.write(&mut writer, value, at)?;
                 written.samples += 1;
                 if let Some(fill) = fill {
                     let next = match samples.peek() {
@@ -58,17 +58,19 @@ pub fn join(
                         _ => parts.state.until,
                     };
                     for at in between(at, next, fill) {
-                        series.write(&mut file, value, at)?;
+                        series.write(&mut writer, value, at)?;
                         written.samples += 1;
                     }
                 }
             }
         }
     }
-    file.write_all(END.as_bytes())?;
-    let file = file.into_inner().map_err(io::IntoInnerError::into_error)?;
-    file.sync_all()?;
-    written.bytes = file.metadata()?.len();
+    writer.write_all(END.as_bytes())?;
+    let finished = writer
+        .into_inner()
+        .map_err(io::IntoInnerError::into_error)?;
+    finished.sync_all()?;
+    written.bytes = finished.metadata()?.len();
     fs::rename(unfinished, output)?;
     Ok(Some(written))
 }

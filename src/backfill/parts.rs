@@ -214,14 +214,13 @@ impl Parts {
             Said::Nothing => return None,
             Said::Odd(path) => return Some(path),
             Said::Number(value) => {
-                let place = match self.rows[row] {
-                    Some(place) => place,
-                    None => {
-                        let labels = told.labels.iter().map(ToString::to_string).collect();
-                        let place = self.place(told.metric, labels);
-                        self.rows[row] = Some(place);
-                        place
-                    }
+                let place = if let Some(place) = self.rows[row] {
+                    place
+                } else {
+                    let labels = told.labels.iter().map(ToString::to_string).collect();
+                    let place = self.place(told.metric, labels);
+                    self.rows[row] = Some(place);
+                    place
                 };
                 (place, value)
             }

@@ -134,6 +134,7 @@ impl Told {
 }
 
 /// Why a number is not known.
+#[derive(Clone, Copy)]
 enum Unknown {
     Missing,
     Odd(&'static str),
