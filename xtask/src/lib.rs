@@ -9,6 +9,7 @@
 
 pub mod bench;
 mod cargo;
+pub mod dashboards;
 pub mod demo;
 pub mod fuzz;
 pub mod guardian;

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::Parser;
-use xtask::{bench, demo, fuzz, suite};
+use xtask::{bench, dashboards, demo, fuzz, suite};
 
 /// The project's own commands.
 #[derive(Parser)]
@@ -16,6 +16,8 @@ enum Command {
     /// Serve the same bytes for ever; what `bench` compares the exporter with
     #[command(hide = true)]
     BenchBareServer(bench::BareOptions),
+    /// Write the dashboards for Grafana anew from their source
+    Dashboards,
     /// Give every reader of texts from outside whatever libFuzzer comes up with
     Fuzz(fuzz::Options),
     /// Fetch the real tools, then format check, clippy, docs and tests
@@ -26,6 +28,7 @@ fn main() -> ExitCode {
     let outcome = match Command::parse() {
         Command::Bench(options) => bench::run(&options),
         Command::BenchBareServer(options) => bench::serve_bare(&options),
+        Command::Dashboards => dashboards::run(),
         Command::Demo(options) => demo::run(&options),
         Command::Fuzz(options) => fuzz::run(&options),
         Command::Test => suite::run(),

@@ -3,7 +3,7 @@
 use anyhow::{Context, Result, bail};
 
 use crate::cargo::cargo;
-use crate::tools::{self, MongodVersion, PrometheusVersion, workspace_root};
+use crate::tools::{self, GrafanaSdk, MongodVersion, PrometheusVersion, workspace_root};
 
 struct Step {
     arguments: &'static [&'static str],
@@ -78,6 +78,10 @@ pub fn run() -> Result<()> {
         "prometheus-client: {}",
         tools::prometheus_client::fetch()?.display()
     );
+    for &sdk in GrafanaSdk::ALL {
+        let folder = tools::grafana_sdk::fetch(sdk)?;
+        println!("grafana-foundation-sdk: {}", folder.display());
+    }
     println!(
         "rocketchat_API: {}",
         tools::rocketchat_api::fetch()?.display()

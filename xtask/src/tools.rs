@@ -1,11 +1,12 @@
 //! The real tools that tests, demo and bench run: mongod, Prometheus with promtool, its Python parser, Rocket.Chat's Python
-//! client, systemd-analyze, wrk, node_exporter.
+//! client, Grafana's models of dashboards, systemd-analyze, wrk, node_exporter.
 //!
 //! Each has `find`, which never downloads and is for tests, and `fetch`, which downloads what is absent and is for the
 //! commands. Downloads live in `target/tools` of the workspace, whatever CARGO_TARGET_DIR says, so that every build
 //! shares them. A tool appears there in one rename, complete and tried out, or not at all.
 
 mod debian;
+pub mod grafana_sdk;
 pub mod mongod;
 pub mod node_exporter;
 mod pip;
@@ -23,6 +24,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
+pub use grafana_sdk::GrafanaSdk;
 pub use mongod::{MongodBinary, MongodVersion};
 pub use prometheus::PrometheusVersion;
 
@@ -97,7 +99,7 @@ fn on_path(name: &str) -> Option<PathBuf> {
 }
 
 /// Runs a command and returns its standard output; the error holds the command and what it said.
-fn output_of(command: &mut Command) -> Result<String> {
+pub(crate) fn output_of(command: &mut Command) -> Result<String> {
     let text = describe(command);
     let output = command
         .output()

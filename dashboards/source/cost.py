@@ -1,0 +1,107 @@
+"""Exporter and database cost: what the readings take, what could not be read and why, and the exporter itself."""
+
+from kit import NO_IS_BAD, Column, bars, dashboard, history, lines, number, rows, states, steps, text
+
+SHARE = (
+    'rocketchat_exporter_collector_duration_seconds{W,collector!="host"} '
+    '/ rocketchat_exporter_collector_interval_seconds{W,collector!="host"}'
+)
+
+
+def cost():
+    return dashboard(
+        "rocketchat-cost",
+        "Rocket.Chat exporter and database cost",
+        "What rocketchat-exporter asks of a workspace's database, what it could not read, and what it takes itself.",
+        {"Database": DATABASE, "Readings": READINGS, "What is missing": MISSING, "Scrapes": SCRAPES, "The process": PROCESS},
+    )
+
+
+DATABASE = [
+    number("Database time", "Share of the time that the readings of the workspace take.", f"sum({SHARE})", "percentunit",
+           decimals=2, limits=steps(0.02, 0.05), alerts=["ExporterCostHigh"]),
+    number("Readings per minute", "Readings of all collectors.",
+           'sum(rate(rocketchat_exporter_collector_readings_total{W,collector!="host"}[$__rate_interval])) * 60', decimals=1),
+    number("Age of the newest reading", "Time since any collector last read the database.",
+           'time() - max(rocketchat_exporter_collector_last_success_timestamp_seconds{W,collector!="host"})', "s",
+           limits=steps(60, 300), alerts=["DatabaseUnreachable"]),
+    number("Failing collectors", "Parts of the workspace whose newest reading failed; their numbers are absent until one succeeds.",
+           "sum(rocketchat_exporter_collector_success{W} == bool 0)", limits=steps(1), alerts=["ExporterSectionFailing"]),
+    number("Missing indexes", "Indexes that Rocket.Chat makes and that are not there; what needs them is left out.",
+           "sum(rocketchat_exporter_missing_index{W})", limits=steps(1), alerts=["MissingIndex"]),
+    number("Connections", "Open connections for queries.", "sum(rocketchat_exporter_mongodb_connections{W})"),
+    lines("Database time of each collector", "Share of the time: duration of the newest reading, divided by the interval.",
+          {"{{collector}}": f"sum by (collector) ({SHARE})"}, "percentunit", width=12, stacked=True, alerts=["ExporterCostHigh"]),
+    lines("Connections to the database", "For queries; the driver has one more to each server.",
+          {"{{state}}": "sum by (state) (rocketchat_exporter_mongodb_connections{W})",
+           "opened per minute": "sum(rate(rocketchat_exporter_mongodb_connections_opened_total{W}[$__rate_interval])) * 60"},
+          width=12),
+]
+
+READINGS = [
+    rows(
+        "Collectors", "The newest reading of each collector.", "collector",
+        [
+            Column("Collector", label="collector", unit="string"),
+            Column("Succeeded", "min by (collector) (rocketchat_exporter_collector_success{W})", words=NO_IS_BAD),
+            Column("Read", "time() - min by (collector) (rocketchat_exporter_collector_last_success_timestamp_seconds{W})", unit="s"),
+            Column("Took", "max by (collector) (rocketchat_exporter_collector_duration_seconds{W})", unit="s"),
+            Column("Every", "max by (collector) (rocketchat_exporter_collector_interval_seconds{W})", unit="s"),
+            Column("Share", f"sum by (collector) ({SHARE})", unit="percentunit"),
+            Column("Failures in a day", "sum by (collector) (increase(rocketchat_exporter_collector_failures_total{W}[1d]))",
+                   limits=steps(1)),
+        ],
+        width=12, height=14, alerts=["ExporterSectionFailing", "ExporterCostHigh"],
+    ),
+    history("Readings by collector", "When each collector could be read.",
+            "min by (collector) (rocketchat_exporter_collector_success{W})", "{{collector}}", NO_IS_BAD, height=14,
+            alerts=["ExporterSectionFailing"]),
+    lines("Duration of the readings", "How long the newest reading of each collector took.",
+          {"{{collector}}": "max by (collector) (rocketchat_exporter_collector_duration_seconds{W})"}, "s", width=12,
+          alerts=["ExporterCostHigh"]),
+    lines("Failures per minute", "Readings that failed.",
+          {"{{collector}}": "sum by (collector) (rate(rocketchat_exporter_collector_failures_total{W}[$__rate_interval])) * 60"},
+          width=12, alerts=["ExporterSectionFailing"]),
+]
+
+MISSING = [
+    bars("Why collectors fail", "Collectors that fail, and the reason. No data while none fails.",
+         {"{{collector}}: {{reason}}": "max by (collector, reason) (rocketchat_exporter_collector_failing{W})"}, "none",
+         top=1, limits=steps(1), alerts=["ExporterSectionFailing"], none="none fails"),
+    bars("Missing indexes", "Collection and key; the log has the command that makes it. No data while none is missing.",
+         {"{{collection}}: {{key}}": "max by (collection, key) (rocketchat_exporter_missing_index{W}) == 1"}, "none",
+         top=1, limits=steps(1), alerts=["MissingIndex"], none="none is missing"),
+    bars("Missing privileges",
+         "What the database's user may not do; `rocketchat-exporter check` prints the statement that grants it. No data while none is "
+         "missing.",
+         {"{{collection}}: {{action}}": "max by (collection, action) (rocketchat_exporter_missing_privilege{W})"}, "none",
+         top=1, limits=steps(1), alerts=["ExporterSectionFailing"], none="none is missing"),
+]
+
+SCRAPES = [
+    lines("Requests per second", "By kind and status.",
+          {"{{handler}} {{code}}": "sum by (handler, code) (rate(rocketchat_exporter_http_requests_total{M}[$__rate_interval]))"},
+          "reqps"),
+    lines("Time of a request", "From its head to its complete answer, without the sending, on average. No data without requests.",
+          {"{{handler}}": "sum by (handler) (rate(rocketchat_exporter_http_request_duration_seconds_total{M}[$__rate_interval])) "
+           "/ (sum by (handler) (rate(rocketchat_exporter_http_requests_total{M}[$__rate_interval])) > 0)"},
+          "s"),
+    lines("Sent per second", "Bodies of answers, as they were sent.",
+          {"{{handler}}": "sum by (handler) (rate(rocketchat_exporter_http_response_size_bytes_total{M}[$__rate_interval]))"}, "Bps"),
+]
+
+PROCESS = [
+    text("Version", "Version of the exporter.", "max by (version) (rocketchat_exporter_build_info{M})", "{{version}}", width=6),
+    number("Running", "Time since the exporter started.", "time() - min(process_start_time_seconds{M})", "s", width=6),
+    number("Configuration accepted", "Whether the newest attempt to read the configuration succeeded; else the settings before it are in "
+           "use.", "min(rocketchat_exporter_config_last_reload_successful{M})", words=NO_IS_BAD, width=6),
+    number("Configuration read", "Time since the configuration in use was read.",
+           "time() - min(rocketchat_exporter_config_last_reload_success_timestamp_seconds{M})", "s", width=6),
+    lines("Processors used", "Processors that the exporter keeps busy.",
+          {"processors": "sum(rate(process_cpu_seconds_total{M}[$__rate_interval]))"}, "percentunit", width=6),
+    lines("Memory", "Memory that the exporter holds, and the address space that it has reserved.",
+          {"held": "sum(process_resident_memory_bytes{M})", "reserved": "sum(process_virtual_memory_bytes{M})"}, "bytes", width=6),
+    lines("Open files and sockets", "And how many there may be.",
+          {"open": "sum(process_open_fds{M})", "allowed": "sum(process_max_fds{M})"}, width=6),
+    lines("Threads", "Threads of the exporter.", {"threads": "sum(process_threads{M})"}, width=6),
+]

@@ -1,0 +1,77 @@
+"""Fleet: many workspaces, one row each, that leads to the overview of that workspace."""
+
+from kit import GREEN, RED, Column, dashboard, lines, number, rows, states, steps
+
+# A workspace is known by the label `workspace`, or where its exporter has only one, by that exporter's address. What the
+# overview's variable is set to is "All" then.
+BY = "by (job, instance, workspace)"
+
+
+def named(expression):
+    """Gives the series of each workspace its name, and joins them by it; other labels of theirs are not needed."""
+    first = f'label_replace({expression}, "name", "$1", "instance", "(.*)")'
+    return f'label_replace({first}, "name", "$1", "workspace", "(.+)")'
+
+
+def each(expression):
+    return f"max by (name) ({named(expression)})"
+
+
+def whole(expression):
+    """With what the link needs: the exporter's labels, and the choice of the workspace."""
+    chosen = f'label_replace({named(expression)}, "chosen", "All", "", "")'
+    chosen = f'label_replace({chosen}, "chosen", "$1", "workspace", "(.+)")'
+    return f"max by (name, job, instance, chosen) ({chosen})"
+
+
+OVERVIEW = (
+    "/d/rocketchat-overview?var-datasource=${datasource}&var-job=${__data.fields.job}"
+    "&var-instance=${__data.fields.instance}&var-workspace=${__data.fields.chosen}&${__url_time_range}"
+)
+
+
+def fleet():
+    return dashboard(
+        "rocketchat-fleet",
+        "Rocket.Chat fleet",
+        "Every Rocket.Chat workspace that is watched, one row each; a name leads to its overview.",
+        {"Workspaces": WORKSPACES, "All together": TOGETHER},
+        of_one=False,
+    )
+
+
+WORKSPACES = [
+    rows(
+        "Workspaces", "One row for each workspace; click on its name for its overview. Numbers that could not be read are empty.", "name",
+        [
+            Column("Workspace", label="name", unit="string", link=("Overview of ${__data.fields.name}", OVERVIEW)),
+            Column("Database", whole(f"min {BY} (rocketchat_up{{W}})"), words=states(_0=("down", RED), _1=("read", GREEN))),
+            Column("Instances", each(f"sum {BY} (rocketchat_instances{{W}})")),
+            Column("Users online", each(f'sum {BY} (rocketchat_users{{W,presence="online"}})')),
+            Column("Accounts", each(f"sum {BY} (rocketchat_users{{W}})")),
+            Column("Messages", each(f"sum {BY} (rocketchat_messages{{W}})")),
+            Column("Messages per minute", each(f"sum {BY} (delta(rocketchat_messages{{W}}[5m])) / 5")),
+            Column("Connections", each(f"sum {BY} (rocketchat_connections{{W}})")),
+            Column("Failing collectors", each(f"sum {BY} (rocketchat_exporter_collector_success{{W}} == bool 0)"), limits=steps(1)),
+            Column("Statistics stored", each(f"time() - max {BY} (rocketchat_statistics_document_timestamp_seconds{{W}})"), unit="s",
+                   limits=steps(93600, 180000)),
+            Column("License valid", each(f"max {BY} (rocketchat_license_valid{{W}})"), words=states(_0=("no", "#808080"), _1=("yes", GREEN))),
+            Column("Version", f'max by (name, version) ({named("rocketchat_info{W}")})', unit="none"),
+            Column("Rocket.Chat", label="version", unit="string"),
+        ],
+        height=14, hidden=("job", "instance", "chosen"),
+        alerts=["DatabaseUnreachable", "RocketChatDown", "StatisticsStale", "ExporterSectionFailing"],
+    ),
+]
+
+TOGETHER = [
+    number("Workspaces", "Workspaces that are watched.", "count(rocketchat_up{W})", width=6),
+    number("Unreachable databases", "Workspaces whose database did not answer.", "sum(rocketchat_up{W} == bool 0)",
+           limits=steps(1), width=6, alerts=["DatabaseUnreachable"]),
+    number("Users online", "Of all workspaces, bots and apps included.", 'sum(rocketchat_users{W,presence="online"})', width=6),
+    number("Connections", "Of all workspaces (6.0 and later).", "sum(rocketchat_connections{W})", width=6),
+    lines("Users online", "Of each workspace, bots and apps included.",
+          {"{{name}}": each(f'sum {BY} (rocketchat_users{{W,presence="online"}})')}, width=12, alerts=["UsersOnlineAnomaly"]),
+    lines("Messages per minute", "New messages of each workspace over five minutes.",
+          {"{{name}}": each(f"sum {BY} (delta(rocketchat_messages{{W}}[5m])) / 5")}, width=12, bottom=None, alerts=["MessagesStopped"]),
+]

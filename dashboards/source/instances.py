@@ -1,0 +1,128 @@
+"""Instances and host: the processes of Rocket.Chat, their jobs and queues, and the machine that the exporter runs on."""
+
+from kit import RED, YES_IS_BAD, Column, bars, dashboard, history, lines, number, rows, states, steps, text
+
+# Numbers of a process have its instance's id; people know it by its address.
+ADDRESS = "* on (instance_id) group_left (address) max by (instance_id, address) (rocketchat_instance_info{W})"
+HERE = " No data where Rocket.Chat runs on another machine than the exporter."
+
+
+def instances():
+    return dashboard(
+        "rocketchat-instances",
+        "Rocket.Chat instances and host",
+        "The instances of a Rocket.Chat workspace, its background jobs and notifications, and the exporter's machine.",
+        {
+            "Instances": INSTANCES,
+            "Processes of Rocket.Chat": PROCESSES,
+            "Background jobs and notifications": JOBS,
+            "Host": HOST,
+            "Database": DATABASE,
+        },
+    )
+
+
+INSTANCES = [
+    rows(
+        "Instances", "Every recorded instance.", "instance_id",
+        [
+            Column("Address", label="address", unit="string"),
+            Column("Heartbeat", "time() - max by (instance_id) (rocketchat_instance_heartbeat_timestamp_seconds{W})", unit="s",
+                   limits=steps(30, 60)),
+            Column("Running", "time() - max by (instance_id) (rocketchat_instance_start_timestamp_seconds{W})", unit="s"),
+            Column("Connections", "sum by (instance_id) (rocketchat_instance_connections{W})"),
+            Column("Recorded", "max by (instance_id, address, pid, node_version) (rocketchat_instance_info{W})", unit="none"),
+            Column("Node", label="node_version", unit="string"),
+            Column("PID", label="pid", unit="string"),
+        ],
+        width=12, alerts=["InstanceHeartbeatStale", "InstanceLost", "VersionSkew"],
+    ),
+    lines("Instances", "Instances that were alive, and those whose heartbeat lies ahead of the database's clock.",
+          {"alive": "sum(rocketchat_instances{W})", "ahead of the clock": "sum(rocketchat_instances_in_future{W})"},
+          width=6, colors={"ahead of the clock": RED}, alerts=["InstanceLost", "RocketChatDown"]),
+    number("Versions of Node", "More than one means that the instances do not run the same build.",
+           "max(rocketchat_instance_node_versions{W})", limits=steps(2), width=6, height=4, alerts=["VersionSkew"]),
+    number("Uncaught exceptions in a day", "Exceptions that the processes of Rocket.Chat did not catch (5.0 and later).",
+           "sum(increase(rocketchat_uncaught_exceptions_total{W}[1d]))", limits=steps(1, 100), width=6, height=4, decimals=0),
+    lines("Connections of each instance", "Client sessions, with or without a user (6.0 and later).",
+          {"{{address}}": "sum by (instance_id) (rocketchat_instance_connections{W}) " + ADDRESS}, width=12,
+          alerts=["PresenceLimitNear"]),
+    lines("Age of the heartbeats", "An instance is alive while it is below 60 seconds.",
+          {"{{address}}": "(time() - max by (instance_id) (rocketchat_instance_heartbeat_timestamp_seconds{W})) " + ADDRESS}, "s",
+          width=12, limits=steps(30, 60), alerts=["InstanceHeartbeatStale"]),
+    lines("Connections of people", "Connections of logged-in accounts, and people who are connected.",
+          {"connections": "sum(rocketchat_user_connections{W})", "people": "sum(rocketchat_people_connected{W})"}, width=12),
+    lines("Connected accounts", "By the best state of their connections; unlike presence, invisible users count.",
+          {"{{connection}}": "sum by (connection) (rocketchat_users_connected{W})"}, width=12, stacked=True),
+]
+
+PROCESSES = [
+    lines("Processors used", "Processors that each process of Rocket.Chat keeps busy; Node uses little more than one." + HERE,
+          {"{{address}}": "sum by (instance_id) (rate(rocketchat_process_cpu_seconds_total{M}[$__rate_interval])) " + ADDRESS},
+          limits=steps(0.8, 1), alerts=["HostLoadHigh"]),
+    lines("Memory held", "Memory of each process of Rocket.Chat." + HERE,
+          {"{{address}}": "sum by (instance_id) (rocketchat_process_resident_memory_bytes{M}) " + ADDRESS}, "bytes",
+          alerts=["HostMemoryLow"]),
+    lines("Open files and sockets", "Share of those that each process of Rocket.Chat may have open." + HERE,
+          {"{{address}}": "max by (instance_id) (rocketchat_process_open_fds{M} / rocketchat_process_max_fds{M}) " + ADDRESS},
+          "percentunit", limits=steps(0.8, 0.95), alerts=["NodeProcessFdsNearLimit"]),
+    number("Youngest process", "Time since the newest start of a process of Rocket.Chat." + HERE,
+           "time() - max(rocketchat_process_start_timestamp_seconds{M})", "s", width=24, height=3, none="on another machine",
+           alerts=["RocketChatDown"]),
+]
+
+JOBS = [
+    rows(
+        "Background jobs", "Rocket.Chat's own jobs; others are put together as other (6.3 and later, the last two columns before it too).",
+        "name",
+        [
+            Column("Job", label="name", unit="string"),
+            Column("Late by", "max by (name) (rocketchat_job_overdue_seconds{W})", unit="s", limits=steps(300, 3600)),
+            Column("Next run in", "min by (name) (rocketchat_job_next_run_timestamp_seconds{W}) - time()", unit="s"),
+            Column("Fails", "max by (name) (rocketchat_job_failing{W})", unit="short", words=YES_IS_BAD),
+            Column("Held for", "time() - min by (name) (rocketchat_job_locked_timestamp_seconds{W})", unit="s", limits=steps(3600)),
+            Column("Since it succeeded", "time() - max by (name) (rocketchat_job_last_success_timestamp_seconds{W})", unit="s"),
+            Column("Since it failed", "time() - max by (name) (rocketchat_job_last_failure_timestamp_seconds{W})", unit="s"),
+        ],
+        width=16, height=9, alerts=["StatisticsStale"],
+    ),
+    lines("Notification queue", "Entries expire after two hours, so a number that stays high means that sending fails.",
+          {"all": "sum(rocketchat_notification_queue{W})",
+           "{{state}}": "sum by (state) (rocketchat_notification_queue_with_state{W})"},
+          height=9, alerts=["PushQueueStuck"]),
+]
+
+HOST = [
+    text("System", "The machine that the exporter runs on.",
+         "max by (distribution, distribution_version, kernel, kernel_release, architecture) (rocketchat_host_info{M})",
+         "{{distribution}} {{distribution_version}}, {{kernel}} {{kernel_release}} {{architecture}}", width=12, height=3),
+    number("Processors", "Processors of the machine.", "max(rocketchat_host_cpus{M})", width=6, height=3),
+    number("Uptime", "Time since the machine started.", "max(rocketchat_host_uptime_seconds{M})", "s", width=6, height=3),
+    lines("Processors", "What the processors of the machine were busy with.",
+          {"{{mode}}": 'sum by (mode) (rate(rocketchat_host_cpu_seconds_total{M,mode!="idle"}[$__rate_interval])) '
+           '/ on () group_left () max(rocketchat_host_cpus{M})'},
+          "percentunit", stacked=True, top=1, alerts=["HostLoadHigh"]),
+    lines("Load", "Load averages, and the number of processors; above it processes wait.",
+          {"1 minute": "max(rocketchat_host_load1{M})", "5 minutes": "max(rocketchat_host_load5{M})",
+           "15 minutes": "max(rocketchat_host_load15{M})", "processors": "max(rocketchat_host_cpus{M})"},
+          colors={"processors": RED}, alerts=["HostLoadHigh"]),
+    lines("Memory", "All memory, what programs hold, and what is used by nothing, not even as a cache.",
+          {"all": "max(rocketchat_host_memory_size_bytes{M})",
+           "used": "max(rocketchat_host_memory_size_bytes{M} - rocketchat_host_memory_available_bytes{M})",
+           "free": "max(rocketchat_host_memory_free_bytes{M})"},
+          "bytes", colors={"all": RED}, alerts=["HostMemoryLow"]),
+]
+
+DATABASE = [
+    text("MongoDB", "Version and storage engine of the server that answered.",
+         "max by (version, storage_engine) (rocketchat_mongodb_info{W})", "{{version}} / {{storage_engine}}", width=6),
+    number("Oplog window", "How long a member of the replica set may be away before it has to copy everything anew. No data without "
+           "a replica set.", "min(rocketchat_mongodb_oplog_window_seconds{W})", "s", width=6, alerts=["OplogWindowShort"],
+           none="no replica set"),
+    number("Database schema", "Number of the newest migration.", "max(rocketchat_migration_version{W})", "none", width=6,
+           alerts=["MigrationLocked"]),
+    number("Last migration", "Time since the migration lock was last taken.",
+           "time() - max(rocketchat_migration_locked_timestamp_seconds{W})", "s", width=6, alerts=["MigrationLocked"]),
+    history("Database", "When the workspace's MongoDB answered.", "min by (job) (rocketchat_up{W})", "{{job}}",
+            states(_0=("down", RED), _1=("read", "green")), width=24, height=4, alerts=["DatabaseUnreachable"]),
+]
