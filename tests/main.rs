@@ -8,6 +8,7 @@ mod command_line;
 mod compat;
 mod configuration_file;
 mod connecting;
+mod dashboards;
 mod database;
 mod definitions;
 mod document_definitions;

@@ -1,4 +1,4 @@
-//! What is shipped beside the program: the dashboards name real metrics, systemd and Prometheus accept their files.
+//! What is shipped beside the program: systemd and Prometheus accept their files.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -13,21 +13,6 @@ use crate::support::Exporter;
 const UNIT: &str = "systemd/rocketchat-exporter.service";
 const SOCKET: &str = "systemd/rocketchat-exporter.socket";
 const ENVIRONMENT: &str = "systemd/rocketchat-exporter.default";
-
-#[test]
-fn every_metric_of_a_dashboard_is_in_the_catalogue() {
-    let known = catalogue();
-    for path in dashboards() {
-        let dashboard = fs::read_to_string(&path).expect("the dashboard can be read");
-        let dashboard: Value = serde_json::from_str(&dashboard).expect("the dashboard is JSON");
-        let mut queries = Vec::new();
-        collect_queries(&dashboard, &mut queries);
-        let named: BTreeSet<&str> = queries.into_iter().flat_map(metrics_of).collect();
-        assert!(!named.is_empty(), "{} asks for nothing", path.display());
-        let unknown: Vec<_> = named.iter().filter(|it| !known.contains(**it)).collect();
-        assert!(unknown.is_empty(), "{}: {unknown:?}", path.display());
-    }
-}
 
 #[test]
 fn prometheus_accepts_every_expression_of_what_to_watch_and_every_metric_in_it_is_in_the_catalogue()
@@ -150,34 +135,6 @@ fn catalogue() -> BTreeSet<String> {
         .flat_map(metrics_of)
         .map(str::to_owned)
         .collect()
-}
-
-fn dashboards() -> Vec<PathBuf> {
-    let dashboards: Vec<_> = fs::read_dir(shipped("dashboards"))
-        .expect("the dashboards can be listed")
-        .map(|entry| entry.expect("the dashboards can be listed").path())
-        .filter(|path| path.extension().is_some_and(|it| it == "json"))
-        .collect();
-    assert!(!dashboards.is_empty(), "there is no dashboard");
-    dashboards
-}
-
-/// The queries of panels and variables, wherever they stand.
-fn collect_queries<'a>(value: &'a Value, queries: &mut Vec<&'a str>) {
-    match value {
-        Value::Array(values) => values.iter().for_each(|it| collect_queries(it, queries)),
-        Value::Object(fields) => {
-            for (name, value) in fields {
-                match value {
-                    Value::String(text) if ["expr", "query", "definition"].contains(&&**name) => {
-                        queries.push(text);
-                    }
-                    _ => collect_queries(value, queries),
-                }
-            }
-        }
-        _ => {}
-    }
 }
 
 /// The exporter's metrics that a text names.

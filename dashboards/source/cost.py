@@ -68,10 +68,10 @@ MISSING = [
     bars("Why collectors fail", "Collectors that fail, and the reason. No data while none fails.",
          {"{{collector}}: {{reason}}": "max by (collector, reason) (rocketchat_exporter_collector_failing{W})"}, "none",
          top=1, limits=steps(1), alerts=["ExporterSectionFailing"], none="none fails"),
-    bars("Missing indexes", "Collection and key; the log has the command that makes it. No data while none is missing.",
+    bars("Indexes that are missing", "Collection and key; the log has the command that makes it. No data while none is missing.",
          {"{{collection}}: {{key}}": "max by (collection, key) (rocketchat_exporter_missing_index{W}) == 1"}, "none",
          top=1, limits=steps(1), alerts=["MissingIndex"], none="none is missing"),
-    bars("Missing privileges",
+    bars("Privileges that are missing",
          "What the database's user may not do; `rocketchat-exporter check` prints the statement that grants it. No data while none is "
          "missing.",
          {"{{collection}}: {{action}}": "max by (collection, action) (rocketchat_exporter_missing_privilege{W})"}, "none",

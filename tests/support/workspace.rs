@@ -6,7 +6,7 @@ use xtask::workspace::{self, Account, Credentials, Size};
 
 use super::{Answer, Exporter, eventually, fresh_database, uri_of};
 
-/// A small workspace's database, before anything looks at it.
+/// A workspace's database, small unless it says otherwise, before anything looks at it.
 pub struct Filled {
     pub database: Database,
     pub credentials: Credentials,
@@ -24,9 +24,18 @@ impl Filled {
         Self::on(fresh_database().await).await
     }
 
+    /// As large as that of the demo.
+    pub async fn as_in_the_demo() -> Self {
+        Self::of_size(fresh_database().await, &Size::default()).await
+    }
+
     /// In a database that nobody else uses.
     pub async fn on(database: Database) -> Self {
-        let credentials = workspace::fill(&database, &Size::small(), DateTime::now())
+        Self::of_size(database, &Size::small()).await
+    }
+
+    async fn of_size(database: Database, size: &Size) -> Self {
+        let credentials = workspace::fill(&database, size, DateTime::now())
             .await
             .expect("the workspace can be made");
         Self {

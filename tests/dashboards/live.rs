@@ -1,0 +1,259 @@
+//! The dashboards' queries, asked of a real Prometheus that scrapes the exporter.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::process::Command;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use serde_json::json;
+use xtask::tools::{self, PrometheusVersion};
+
+use super::{Query, boards, labels_of, list, queries, queries_of, text};
+use crate::support::{Exporter, Filled, Prometheus, eventually, uri_of};
+
+/// Queries without data on the made-up workspace: dashboard, panel, letter and why. The panel says so too.
+const EMPTY: [(&str, &str, &str, &str); 20] = [
+    (
+        "rocketchat-overview",
+        "Until it becomes read-only",
+        "A",
+        NOTHING_COUNTS_DOWN,
+    ),
+    ("rocketchat-overview", "Plan", "A", NO_LICENSE),
+    (
+        "rocketchat-overview",
+        "Why it is not valid",
+        "A",
+        NO_LICENSE,
+    ),
+    ("rocketchat-overview", "Trial", "A", NO_LICENSE),
+    ("rocketchat-overview", "Expires in", "A", NO_LICENSE),
+    ("rocketchat-overview", "Shown expiry", "A", NO_LICENSE),
+    ("rocketchat-overview", "Other modules", "A", NO_LICENSE),
+    ("rocketchat-overview", "Used of the limits", "A", NO_LICENSE),
+    ("rocketchat-overview", "Modules", "A", NO_LICENSE),
+    (
+        "rocketchat-growth",
+        "New accounts in a week",
+        "A",
+        JUST_SCRAPED,
+    ),
+    (
+        "rocketchat-growth",
+        "Doubled within a day",
+        "A",
+        JUST_SCRAPED,
+    ),
+    ("rocketchat-instances", "Oplog window", "A", NO_REPLICA_SET),
+    ("rocketchat-instances", "Processors used", "A", ELSEWHERE),
+    ("rocketchat-instances", "Memory held", "A", ELSEWHERE),
+    (
+        "rocketchat-instances",
+        "Open files and sockets",
+        "A",
+        ELSEWHERE,
+    ),
+    ("rocketchat-instances", "Youngest process", "A", ELSEWHERE),
+    (
+        "rocketchat-cost",
+        "Why collectors fail",
+        "A",
+        NOTHING_MISSING,
+    ),
+    (
+        "rocketchat-cost",
+        "Indexes that are missing",
+        "A",
+        NOTHING_MISSING,
+    ),
+    (
+        "rocketchat-cost",
+        "Privileges that are missing",
+        "A",
+        NOTHING_MISSING,
+    ),
+    ("rocketchat-instances", "Background jobs", "D", NO_JOB_RUNS),
+];
+
+const NO_LICENSE: &str = "the workspace has no license";
+const NOTHING_COUNTS_DOWN: &str = "its usage reports are accepted";
+const JUST_SCRAPED: &str = "Prometheus has known it for seconds";
+const NO_REPLICA_SET: &str = "its MongoDB is a single server";
+const ELSEWHERE: &str = "no Rocket.Chat runs on this machine";
+const NOTHING_MISSING: &str = "the exporter may read everything, and can";
+const NO_JOB_RUNS: &str = "no background job runs";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_panel_has_data_of_the_only_workspace() {
+    let workspace = Filled::as_in_the_demo().await.start(&[]).await;
+    assert_all_have_data(PrometheusVersion::V2, &workspace.exporter, ".*").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_panel_has_data_of_one_of_several_workspaces() {
+    let (one, other) = (Filled::as_in_the_demo().await, Filled::new().await);
+    let folder = tempfile::tempdir().expect("a folder can be made");
+    let file = folder.path().join("exporter.yml");
+    // JSON is YAML.
+    let configuration = json!({
+        "collection": { "fast-interval": "1h", "normal-interval": "1h", "slow-interval": "1h" },
+        "workspaces": {
+            "acme": { "mongodb": { "uri": uri_of(&one.database) } },
+            "other": { "mongodb": { "uri": uri_of(&other.database) } },
+        },
+    });
+    fs::write(&file, configuration.to_string()).expect("the file can be written");
+    let exporter = Exporter::start(&[&format!("--config.file={}", file.display())]);
+    assert_all_have_data(PrometheusVersion::V3, &exporter, "acme").await;
+}
+
+#[test]
+fn a_new_version_is_marked_once_and_neither_a_first_scrape_nor_a_gap_is() {
+    let board = &boards()[0];
+    let mark = text(&board.json["annotations"]["list"][0]["name"]);
+    let mark = queries_of(board).into_iter().find(|it| it.panel == mark);
+    let expression = mark
+        .expect("there is a mark")
+        .filled("x:1", ".*")
+        .replace("15s", "1m");
+    let series = |version: &str| {
+        format!("rocketchat_info{{job=\"rocketchat\",instance=\"x:1\",version=\"{version}\"}}")
+    };
+    let at = |time: &str, marked: bool| {
+        let sample = json!({ "labels": "{version=\"8.0.0\"}", "value": 1 });
+        let samples = if marked { vec![sample] } else { Vec::new() };
+        json!({ "expr": expression, "eval_time": time, "exp_samples": samples })
+    };
+    let test = json!({
+        "rule_files": [],
+        "evaluation_interval": "1m",
+        "tests": [{
+            "interval": "1m",
+            "input_series": [
+                { "series": series("7.7.1"), "values": "1x9 stale" },
+                // The exporter is away from minute 15 to minute 30.
+                { "series": series("8.0.0"), "values": "_x10 1x4 stale _x14 1x20" },
+            ],
+            "promql_expr_test": [
+                at("0m", false), at("5m", false), at("10m", true), at("11m", false), at("14m", false),
+                at("20m", false), at("30m", false), at("31m", false), at("32m", false), at("40m", false),
+            ],
+        }],
+    });
+    let folder = tempfile::tempdir().expect("a folder can be made");
+    let file = folder.path().join("test.yml");
+    fs::write(&file, test.to_string()).expect("the file can be written");
+    let promtool = tools::promtool::find().expect("promtool is there");
+    let output = Command::new(promtool)
+        .args(["test", "rules"])
+        .arg(file)
+        .output();
+    let output = output.expect("promtool runs");
+    let said = [output.stdout, output.stderr].concat();
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&said)
+    );
+}
+
+/// Asks everything until it has data, then whether what is without data is so still.
+async fn assert_all_have_data(version: PrometheusVersion, exporter: &Exporter, workspace: &str) {
+    let configuration = json!({
+        "global": { "scrape_interval": "1s" },
+        "scrape_configs": [{
+            "job_name": "rocketchat",
+            "static_configs": [{ "targets": [exporter.address()] }],
+        }],
+    });
+    let prometheus = Prometheus::start(version, &configuration.to_string()).await;
+    let all: Vec<Query> = queries().into_iter().filter(|it| it.id.is_some()).collect();
+    let is_listed = |query: &Query| {
+        let of = |entry: &(&str, &str, &str, &str)| (entry.0, entry.1, entry.2) == key(query);
+        EMPTY.iter().any(of)
+    };
+    let (listed, others): (Vec<&Query>, Vec<&Query>) = all.iter().partition(|it| is_listed(it));
+    assert_eq!(listed.len(), EMPTY.len(), "a query that is listed is gone");
+    for query in others {
+        let awaited = format!("{query:?} has data");
+        let labels = eventually(&awaited, || {
+            let series = ask(&prometheus, query, exporter, workspace);
+            (!series.is_empty()).then_some(series)
+        })
+        .await;
+        for label in labels_of(&query.legend) {
+            let missing = labels.iter().find(|it| !it.contains(label));
+            assert!(missing.is_none(), "{query:?}: no `{label}` in {missing:?}");
+        }
+    }
+    for query in listed {
+        let series = ask(&prometheus, query, exporter, workspace);
+        assert!(
+            series.is_empty(),
+            "{query:?} is listed as empty, but has {series:?}"
+        );
+    }
+    assert_tables_have_their_columns(&prometheus, exporter, workspace);
+}
+
+/// A table joins its queries by a label, and shows labels of the first.
+fn assert_tables_have_their_columns(prometheus: &Prometheus, exporter: &Exporter, workspace: &str) {
+    for board in boards() {
+        let queries = queries_of(&board);
+        for panel in board.panels().filter(|it| it["type"] == "table") {
+            let of_panel = |it: &&Query| it.id == panel["id"].as_u64();
+            let queries: Vec<&Query> = queries.iter().filter(of_panel).collect();
+            let steps = list(&panel["transformations"]);
+            let join = text(&steps[0]["options"]["byField"]);
+            let columns = list(&steps[1]["options"]["include"]["names"]);
+            for query in &queries {
+                let series = ask(prometheus, query, exporter, workspace);
+                assert!(
+                    series.iter().all(|it| it.contains(join)),
+                    "{query:?}: no `{join}`"
+                );
+            }
+            let mut labels = BTreeSet::new();
+            for query in &queries {
+                labels.extend(
+                    ask(prometheus, query, exporter, workspace)
+                        .into_iter()
+                        .flatten(),
+                );
+            }
+            for column in columns
+                .iter()
+                .map(text)
+                .filter(|it| !it.starts_with("Value"))
+            {
+                assert!(labels.contains(column), "{}: no `{column}`", panel["title"]);
+            }
+        }
+    }
+}
+
+/// The names of the labels of each series that a query has.
+fn ask(
+    prometheus: &Prometheus,
+    query: &Query,
+    exporter: &Exporter,
+    workspace: &str,
+) -> Vec<BTreeSet<String>> {
+    let expression = query.filled(exporter.address(), workspace);
+    let answer = if query.instant {
+        prometheus.query(&expression)
+    } else {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH);
+        let now = now.unwrap_or(Duration::ZERO).as_secs_f64();
+        prometheus.query_range(&expression, (now - 60.0, now), 1.0)
+    };
+    let series = answer.unwrap_or_else(|fault| panic!("{query:?}: {fault}"));
+    series
+        .into_iter()
+        .map(|it| it.labels.into_keys().collect())
+        .collect()
+}
+
+fn key(query: &Query) -> (&str, &str, &str) {
+    (&query.board, &query.panel, &query.reference)
+}

@@ -1,0 +1,261 @@
+//! What the dashboards have in common, after the rules of Grafana's dashboard-linter, and where their links lead.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use promql_parser::label::MatchOp;
+use promql_parser::parser::Expr;
+use promql_parser::util::{ExprVisitor, walk_expr};
+use serde_json::{Value, json};
+
+use super::{boards, list, queries, selectors, text};
+
+/// Units of Grafana that the panels use.
+const UNITS: [&str; 10] = [
+    "bool_yes_no",
+    "Bps",
+    "bytes",
+    "dateTimeAsIso",
+    "none",
+    "percentunit",
+    "reqps",
+    "s",
+    "short",
+    "string",
+];
+
+/// Metrics that no workspace has to itself: they have no label `workspace`.
+const WITHOUT_WORKSPACE: [&str; 6] = [
+    "process_",
+    "rocketchat_exporter_build_info",
+    "rocketchat_exporter_config_",
+    "rocketchat_exporter_http_",
+    "rocketchat_host_",
+    "rocketchat_process_",
+];
+
+/// The choice of a data source.
+fn data_source() -> Value {
+    json!({ "type": "prometheus", "uid": "${datasource}" })
+}
+
+#[test]
+fn all_dashboards_offer_the_same_choices() {
+    for board in boards() {
+        let names: Vec<&str> = board
+            .variables()
+            .iter()
+            .map(|it| text(&it["name"]))
+            .collect();
+        assert_eq!(
+            names,
+            ["datasource", "job", "instance", "workspace"],
+            "{}",
+            board.file
+        );
+        let by_name: BTreeMap<&str, &Value> = board
+            .variables()
+            .iter()
+            .map(|it| (text(&it["name"]), it))
+            .collect();
+        assert_eq!(by_name["datasource"]["query"], "prometheus");
+        for name in ["job", "instance", "workspace"] {
+            let variable = by_name[name];
+            assert_eq!(
+                variable["datasource"],
+                data_source(),
+                "{}: {name}",
+                board.file
+            );
+            // When the time range changes: later workspaces are found without a reload.
+            assert_eq!(variable["refresh"], 2, "{}: {name}", board.file);
+            assert!(text(&variable["query"]).starts_with("label_values(rocketchat_up"));
+        }
+        // A label that is absent matches `.*`, and nothing else that a workspace may be called does more.
+        assert_eq!(by_name["workspace"]["allValue"], ".*");
+        assert_eq!(by_name["workspace"]["current"]["value"], "$__all");
+        assert_eq!(by_name["job"]["allValue"], ".+");
+    }
+}
+
+#[test]
+fn every_panel_says_what_it_shows_and_in_which_unit() {
+    for board in boards() {
+        let mut numbers = BTreeSet::new();
+        for panel in board.panels() {
+            let place = format!("{}: {}", board.file, panel["title"]);
+            assert!(!text(&panel["title"]).is_empty(), "{place}");
+            let description = text(&panel["description"]);
+            assert!(description.ends_with('.'), "{place}: {description}");
+            assert!(
+                UNITS.contains(&text(&panel["fieldConfig"]["defaults"]["unit"])),
+                "{place}"
+            );
+            assert!(
+                numbers.insert(panel["id"].as_u64()),
+                "{place}: its id is another's"
+            );
+            assert_eq!(panel["datasource"], data_source(), "{place}");
+            assert!(!list(&panel["targets"]).is_empty(), "{place}");
+            for target in list(&panel["targets"]) {
+                assert_eq!(target["datasource"], data_source(), "{place}");
+            }
+        }
+    }
+}
+
+#[test]
+fn panels_lie_beside_each_other_and_not_upon() {
+    for board in boards() {
+        let mut taken = BTreeSet::new();
+        for panel in list(&board.json["panels"]) {
+            let side = |name: &str| {
+                panel["gridPos"][name]
+                    .as_u64()
+                    .expect("a panel has a place")
+            };
+            for x in side("x")..side("x") + side("w") {
+                for y in side("y")..side("y") + side("h") {
+                    let place = format!("{}: {} at {x}, {y}", board.file, panel["title"]);
+                    assert!(x < 24 && taken.insert((x, y)), "{place}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn every_line_has_a_legend() {
+    for board in boards() {
+        for panel in board.panels().filter(|it| it["type"] == "timeseries") {
+            for target in list(&panel["targets"]) {
+                let place = format!("{}: {}", board.file, panel["title"]);
+                assert!(!text(&target["legendFormat"]).is_empty(), "{place}");
+            }
+        }
+    }
+}
+
+#[test]
+fn every_query_is_about_the_chosen_exporter_and_workspace() {
+    for query in queries() {
+        for selector in selectors(&query.parsed()) {
+            let metric = selector.name.clone().unwrap_or_default();
+            let matches = |label: &str, value: &str| {
+                let found = selector.matchers.find_matchers(label);
+                found
+                    .iter()
+                    .any(|it| it.value == value && matches!(it.op, MatchOp::Re(_)))
+            };
+            assert!(
+                matches("job", ".+") && matches("instance", "host:9459"),
+                "{query:?}"
+            );
+            let of_none = WITHOUT_WORKSPACE.iter().any(|it| metric.starts_with(it));
+            assert_eq!(
+                matches("workspace", ".*"),
+                !of_none,
+                "{metric} in {query:?}"
+            );
+        }
+    }
+}
+
+#[test]
+fn counters_are_only_shown_as_rates_and_nothing_else_is() {
+    /// Metrics inside of a rate or an increase, and all.
+    #[derive(Default)]
+    struct Counted {
+        rated: Vec<String>,
+        all: Vec<String>,
+    }
+    impl ExprVisitor for Counted {
+        type Error = ();
+        fn pre_visit(&mut self, expression: &Expr) -> Result<bool, ()> {
+            match expression {
+                Expr::Call(call) if ["rate", "increase"].contains(&call.func.name) => {
+                    let inner = call.args.args.iter().flat_map(|it| selectors(it));
+                    self.rated.extend(inner.filter_map(|it| it.name));
+                }
+                Expr::VectorSelector(selector) => self.all.extend(selector.name.clone()),
+                Expr::MatrixSelector(matrix) => self.all.extend(matrix.vs.name.clone()),
+                _ => {}
+            }
+            Ok(true)
+        }
+    }
+    let is_counter = |name: &String| name.ends_with("_total");
+    for query in queries() {
+        let mut counted = Counted::default();
+        walk_expr(&mut counted, &query.parsed()).expect("nothing fails");
+        let counters: Vec<_> = counted.all.into_iter().filter(is_counter).collect();
+        assert_eq!(counters, counted.rated, "{query:?}");
+        let windows = query.expression.matches("rate(").count();
+        let chosen = query.expression.matches("[$__rate_interval]").count();
+        assert_eq!(
+            windows, chosen,
+            "the window of a rate is Grafana's to choose: {query:?}"
+        );
+    }
+}
+
+#[test]
+fn links_lead_to_dashboards_with_such_choices_and_to_runbooks() {
+    let boards = boards();
+    let uids: BTreeSet<&str> = boards.iter().map(super::Board::uid).collect();
+    let variables: BTreeSet<&str> = boards[0]
+        .variables()
+        .iter()
+        .map(|it| text(&it["name"]))
+        .collect();
+    let runbooks = format!("{}/blob/main/docs/runbooks/", env!("CARGO_PKG_REPOSITORY"));
+    let mut seen = [0, 0];
+    for board in &boards {
+        // Every dashboard leads to the others, which it knows by this tag.
+        let link = &board.json["links"][0];
+        assert!(
+            list(&board.json["tags"]).contains(&link["tags"][0]),
+            "{}",
+            board.file
+        );
+        assert_eq!(
+            (&link["includeVars"], &link["keepTime"]),
+            (&json!(true), &json!(true))
+        );
+        for url in urls(&board.json["panels"]) {
+            if let Some(address) = url.strip_prefix("/d/") {
+                let (uid, parameters) = address.split_once('?').expect("the choices come along");
+                assert!(uids.contains(uid), "{}: {url}", board.file);
+                for name in parameters
+                    .split("var-")
+                    .skip(1)
+                    .filter_map(|it| it.split('=').next())
+                {
+                    assert!(variables.contains(name), "{}: {url}", board.file);
+                }
+                seen[0] += 1;
+            } else {
+                let page = url
+                    .strip_prefix(&runbooks)
+                    .and_then(|it| it.strip_suffix(".md"));
+                let is_alert = page.is_some_and(|it| it.chars().all(|it| it.is_ascii_alphabetic()));
+                assert!(is_alert, "{}: {url}", board.file);
+                seen[1] += 1;
+            }
+        }
+    }
+    assert!(seen[0] >= 1 && seen[1] >= 50, "{seen:?}");
+}
+
+/// Every address in a value.
+fn urls(value: &Value) -> Vec<&str> {
+    match value {
+        Value::Array(values) => values.iter().flat_map(urls).collect(),
+        Value::Object(fields) => {
+            let own = fields.get("url").and_then(Value::as_str);
+            own.into_iter()
+                .chain(fields.values().flat_map(urls))
+                .collect()
+        }
+        _ => Vec::new(),
+    }
+}
