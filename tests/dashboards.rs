@@ -15,9 +15,6 @@ use xtask::dashboards;
 
 use crate::support::Exporter;
 
-/// Metrics that are on no dashboard, and why.
-const NOT_SHOWN: [(&str, &str); 0] = [];
-
 /// A dashboard's file.
 struct Board {
     file: String,
@@ -89,10 +86,31 @@ fn every_metric_of_a_dashboard_is_in_the_catalogue_and_every_metric_is_on_a_dash
         .collect();
     let unknown: Vec<_> = shown.difference(&known).collect();
     assert!(unknown.is_empty(), "{unknown:?}");
-    let excused = NOT_SHOWN.map(|(metric, _)| metric.to_owned());
-    let shown_or_excused = shown.union(&excused.into()).cloned().collect();
-    let missing: Vec<_> = known.difference(&shown_or_excused).collect();
+    let missing: Vec<_> = known.difference(&shown).collect();
     assert!(missing.is_empty(), "on no dashboard: {missing:?}");
+}
+
+#[test]
+fn provisioning_brings_a_prometheus_and_reads_the_folder_that_the_readme_fills() {
+    let read = |file: &str| {
+        let path = dashboards::folder().join(file);
+        fs::read_to_string(path).expect("the file can be read")
+    };
+    let parsed =
+        |file: &str| -> Value { serde_saphyr::from_str(&read(file)).expect("the file is YAML") };
+    let source = &parsed("provisioning/datasources/rocketchat.yaml")["datasources"][0];
+    assert_eq!(
+        (text(&source["type"]), text(&source["access"])),
+        ("prometheus", "proxy")
+    );
+    let provider = &parsed("provisioning/dashboards/rocketchat.yaml")["providers"][0];
+    assert_eq!(text(&provider["type"]), "file");
+    let folder = text(&provider["options"]["path"]);
+    let filled = format!(" {folder} dashboards/*.json\n");
+    assert!(
+        folder.starts_with('/') && read("README.md").contains(&filled),
+        "{folder}"
+    );
 }
 
 impl Board {

@@ -1,6 +1,6 @@
 """Exporter and database cost: what the readings take, what could not be read and why, and the exporter itself."""
 
-from kit import NO_IS_BAD, Column, bars, dashboard, history, lines, number, rows, states, steps, text
+from kit import NO_IS_BAD, Column, bars, dashboard, history, lines, number, rows, steps, text
 
 SHARE = (
     'rocketchat_exporter_collector_duration_seconds{W,collector!="host"} '
@@ -24,7 +24,7 @@ DATABASE = [
            'sum(rate(rocketchat_exporter_collector_readings_total{W,collector!="host"}[$__rate_interval])) * 60', decimals=1),
     number("Age of the newest reading", "Time since any collector last read the database.",
            'time() - max(rocketchat_exporter_collector_last_success_timestamp_seconds{W,collector!="host"})', "s",
-           limits=steps(60, 300), alerts=["DatabaseUnreachable"]),
+           limits=steps(60, 300), alerts=["ExporterReadingsStale", "DatabaseUnreachable"]),
     number("Failing collectors", "Parts of the workspace whose newest reading failed; their numbers are absent until one succeeds.",
            "sum(rocketchat_exporter_collector_success{W} == bool 0)", limits=steps(1), alerts=["ExporterSectionFailing"]),
     number("Missing indexes", "Indexes that Rocket.Chat makes and that are not there; what needs them is left out.",
@@ -75,7 +75,7 @@ MISSING = [
          "What the database's user may not do; `rocketchat-exporter check` prints the statement that grants it. No data while none is "
          "missing.",
          {"{{collection}}: {{action}}": "max by (collection, action) (rocketchat_exporter_missing_privilege{W})"}, "none",
-         top=1, limits=steps(1), alerts=["ExporterSectionFailing"], none="none is missing"),
+         top=1, limits=steps(1), alerts=["MissingPrivilege"], none="none is missing"),
 ]
 
 SCRAPES = [
@@ -92,9 +92,11 @@ SCRAPES = [
 
 PROCESS = [
     text("Version", "Version of the exporter.", "max by (version) (rocketchat_exporter_build_info{M})", "{{version}}", width=6),
-    number("Running", "Time since the exporter started.", "time() - min(process_start_time_seconds{M})", "s", width=6),
+    number("Running", "Time since the exporter started.", "time() - min(process_start_time_seconds{M})", "s", width=6,
+           alerts=["ExporterRestarting"]),
     number("Configuration accepted", "Whether the newest attempt to read the configuration succeeded; else the settings before it are in "
-           "use.", "min(rocketchat_exporter_config_last_reload_successful{M})", words=NO_IS_BAD, width=6),
+           "use.", "min(rocketchat_exporter_config_last_reload_successful{M})", words=NO_IS_BAD, width=6,
+           alerts=["ExporterReloadFailed"]),
     number("Configuration read", "Time since the configuration in use was read.",
            "time() - min(rocketchat_exporter_config_last_reload_success_timestamp_seconds{M})", "s", width=6),
     lines("Processors used", "Processors that the exporter keeps busy.",

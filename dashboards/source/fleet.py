@@ -56,11 +56,11 @@ WORKSPACES = [
             Column("Statistics stored", each(f"time() - max {BY} (rocketchat_statistics_document_timestamp_seconds{{W}})"), unit="s",
                    limits=steps(93600, 180000)),
             Column("License valid", each(f"max {BY} (rocketchat_license_valid{{W}})"), words=states(_0=("no", "#808080"), _1=("yes", GREEN))),
-            Column("Version", f'max by (name, version) ({named("rocketchat_info{W}")})', unit="none"),
-            Column("Rocket.Chat", label="version", unit="string"),
+            Column("Information", f'max by (name, version) ({named("rocketchat_info{W}")})', shown=False),
+            Column("Version", label="version", unit="string"),
         ],
         height=14, hidden=("job", "instance", "chosen"),
-        alerts=["DatabaseUnreachable", "RocketChatDown", "StatisticsStale", "ExporterSectionFailing"],
+        alerts=["DatabaseUnreachable", "RocketChatDown", "StatisticsStale", "ExporterSectionFailing", "ExporterDown"],
     ),
 ]
 

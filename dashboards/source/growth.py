@@ -99,7 +99,7 @@ DATABASE = [
     bars("Doubled within a day", "How many times as large a collection is as a day ago, where that is two or more. No data while none is.",
          {"{{collection}}": "sum by (collection) (rocketchat_collection_size_bytes{W}) "
           "/ sum by (collection) (rocketchat_collection_size_bytes{W} offset 1d) >= 2"},
-         "none", height=10, limits=steps(2, 10), alerts=["StatisticsCollectionBomb", "SessionsCollectionBomb"]),
+         "none", height=10, limits=steps(2, 10), alerts=["CollectionDoubled"]),
 ]
 
 ACCOUNTS = [

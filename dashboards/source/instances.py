@@ -1,6 +1,6 @@
 """Instances and host: the processes of Rocket.Chat, their jobs and queues, and the machine that the exporter runs on."""
 
-from kit import RED, YES_IS_BAD, Column, bars, dashboard, history, lines, number, rows, states, steps, text
+from kit import RED, YES_IS_BAD, Column, dashboard, history, lines, number, rows, states, steps, text
 
 # Numbers of a process have its instance's id; people know it by its address.
 ADDRESS = "* on (instance_id) group_left (address) max by (instance_id, address) (rocketchat_instance_info{W})"
@@ -31,19 +31,20 @@ INSTANCES = [
                    limits=steps(30, 60)),
             Column("Running", "time() - max by (instance_id) (rocketchat_instance_start_timestamp_seconds{W})", unit="s"),
             Column("Connections", "sum by (instance_id) (rocketchat_instance_connections{W})"),
-            Column("Recorded", "max by (instance_id, address, pid, node_version) (rocketchat_instance_info{W})", unit="none"),
+            Column("Recorded", "max by (instance_id, address, pid, node_version) (rocketchat_instance_info{W})", shown=False),
             Column("Node", label="node_version", unit="string"),
             Column("PID", label="pid", unit="string"),
         ],
-        width=12, alerts=["InstanceHeartbeatStale", "InstanceLost", "VersionSkew"],
+        width=12, alerts=["InstanceHeartbeatStale", "InstanceLost", "InstancesRestarting"],
     ),
     lines("Instances", "Instances that were alive, and those whose heartbeat lies ahead of the database's clock.",
           {"alive": "sum(rocketchat_instances{W})", "ahead of the clock": "sum(rocketchat_instances_in_future{W})"},
-          width=6, colors={"ahead of the clock": RED}, alerts=["InstanceLost", "RocketChatDown"]),
+          width=6, colors={"ahead of the clock": RED}, alerts=["InstanceLost", "InstanceHeartbeatInFuture", "RocketChatDown"]),
     number("Versions of Node", "More than one means that the instances do not run the same build.",
            "max(rocketchat_instance_node_versions{W})", limits=steps(2), width=3, height=8, alerts=["VersionSkew"]),
     number("Uncaught exceptions in a day", "Exceptions that the processes of Rocket.Chat did not catch (5.0 and later).",
-           "sum(increase(rocketchat_uncaught_exceptions_total{W}[1d]))", limits=steps(1, 100), width=3, height=8, decimals=0),
+           "sum(increase(rocketchat_uncaught_exceptions_total{W}[1d]))", limits=steps(1, 100), width=3, height=8, decimals=0,
+           alerts=["UncaughtExceptions"]),
     lines("Connections of each instance", "Client sessions, with or without a user (6.0 and later).",
           {"{{address}}": "sum by (instance_id) (rocketchat_instance_connections{W}) " + ADDRESS}, width=12,
           alerts=["PresenceLimitNear"]),
@@ -73,7 +74,9 @@ PROCESSES = [
 
 JOBS = [
     rows(
-        "Background jobs", "Rocket.Chat's own jobs; others are put together as other (6.3 and later, the last two columns before it too).",
+        "Background jobs",
+        "Rocket.Chat's own jobs; others are put together as other. Before 6.3 only what failed or succeeded is known. No data in 'Held "
+        "for' while none runs.",
         "name",
         [
             Column("Job", label="name", unit="string"),
@@ -84,7 +87,7 @@ JOBS = [
             Column("Since it succeeded", "time() - max by (name) (rocketchat_job_last_success_timestamp_seconds{W})", unit="s"),
             Column("Since it failed", "time() - max by (name) (rocketchat_job_last_failure_timestamp_seconds{W})", unit="s"),
         ],
-        width=16, height=9, alerts=["StatisticsStale"],
+        width=16, height=9, alerts=["BackgroundJobOverdue", "BackgroundJobFailing", "BackgroundJobHung"],
     ),
     lines("Notification queue", "Entries expire after two hours, so a number that stays high means that sending fails.",
           {"all": "sum(rocketchat_notification_queue{W})",

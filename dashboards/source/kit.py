@@ -178,27 +178,25 @@ def history(title, description, query, legend, words, *, width=12, height=8, ale
 
 
 class Column:
-    """A column of a table: what it shows of which query, or of which label."""
+    """A column of a table: what it shows of which query, or of which label. One that is not shown only brings labels."""
 
-    def __init__(self, title, query=None, *, label=None, unit="short", limits=None, words=None, link=None):
+    def __init__(self, title, query=None, *, label=None, unit="short", limits=None, words=None, link=None, shown=True):
         self.title, self.query, self.label, self.unit = title, query, label, unit
-        self.limits, self.words, self.link = limits, words, link
+        self.limits, self.words, self.link, self.shown = limits, words, link, shown
 
 
 def rows(title, description, key, columns, *, width=24, height=8, hidden=(), alerts=()):
-    """A table: queries joined by the label `key`, one row for each of its values. The first query's labels come along."""
+    """A table: several queries joined by the label `key`, one row for each of its values. Their other labels come along."""
     panel = table.Panel().unit("short").no_value("").thresholds(PLAIN).show_header(True)
     asked = [column for column in columns if column.query]
     _queries(panel, {column.title: column.query for column in asked}, instant=True, as_table=True)
     panel.with_transformation(
         model.DataTransformerConfig(id_val="joinByField", options={"byField": key, "mode": "outer"})
     )
-    # Grafana calls the value of query A `Value #A` where there are several; the time of each, which nobody needs here,
-    # gets a number.
+    # Grafana calls the value of query A `Value #A`. The time of each query, which nobody needs here, is left out.
     names = {f"Value #{letter}": column.title for letter, column in zip("ABCDEFGHIJKLMNOPQRSTUVWXYZ", asked)}
-    if len(asked) == 1:
-        names = {"Value": asked[0].title}
     names |= {column.label: column.title for column in columns if column.label}
+    columns = [column for column in columns if column.shown]
     order = [column.label or next(name for name, title in names.items() if title == column.title) for column in columns]
     panel.with_transformation(
         model.DataTransformerConfig(
@@ -208,7 +206,11 @@ def rows(title, description, key, columns, *, width=24, height=8, hidden=(), ale
     panel.with_transformation(
         model.DataTransformerConfig(
             id_val="organize",
-            options={"indexByName": {name: index for index, name in enumerate([*order, *hidden])}, "renameByName": names},
+            options={
+                "excludeByName": {},
+                "indexByName": {name: index for index, name in enumerate([*order, *hidden])},
+                "renameByName": {name: names[name] for name in order},
+            },
         )
     )
     for column in columns:

@@ -53,7 +53,7 @@ CONTACTS = [
     number("Visitors", "Visitors that omnichannel ever registered.", "sum(rocketchat_livechat_visitors{W})"),
     number("Contacts", "Contacts (7.2 and later).", "sum(rocketchat_contacts{W})"),
     number("Contacts of the month", "Contacts that were active during the current month in UTC, as a license limits them.",
-           "sum(rocketchat_livechat_active_contacts{W})", alerts=["SeatsNearLimit"]),
+           "sum(rocketchat_livechat_active_contacts{W})", alerts=["ContactsNearLimit"]),
     number("Monthly active contacts", "Visitors who were active during the current month in UTC, counted for each source (6.5 and later).",
            "sum(rocketchat_monthly_active_contacts{W})"),
     bars("Departments", "By state, without business units." + UNUSED,

@@ -1,7 +1,7 @@
 """Overview: the exporter's Info page, which follows Rocket.Chat's own, as a dashboard; the same rows and words."""
 
 from kit import (
-    GRAY, GREEN, NO_IS_BAD, PRESENCE, RED, YES_IS_BAD, YELLOW, bars, dashboard, least, lines, number, states, steps, text,
+    GRAY, GREEN, PRESENCE, RED, YES_IS_BAD, YELLOW, bars, dashboard, least, lines, number, states, steps, text,
 )
 
 
@@ -32,7 +32,7 @@ WARNINGS = [
     number(
         "Database", "Whether the newest question to the workspace's MongoDB was answered.",
         "min(rocketchat_up{W})",
-        words=states(_0=("down", RED), _1=("read", GREEN)), alerts=["DatabaseUnreachable"], none="not scraped",
+        words=states(_0=("down", RED), _1=("read", GREEN)), alerts=["DatabaseUnreachable", "ExporterDown"], none="not scraped",
     ),
     number(
         "Instances alive", "Instances of Rocket.Chat with a heartbeat within the last 60 seconds.",
@@ -40,7 +40,7 @@ WARNINGS = [
     ),
     number(
         "Presence switched off", "Rocket.Chat switches presence off for everybody when there are too many connections.",
-        "max(rocketchat_presence_broadcast_disabled{W})", words=YES_IS_BAD, alerts=["PresenceLimitNear"],
+        "max(rocketchat_presence_broadcast_disabled{W})", words=YES_IS_BAD, alerts=["PresenceDisabled"],
     ),
     number(
         "Of the connections that presence allows",
@@ -58,7 +58,7 @@ WARNINGS = [
     number(
         "Until it becomes read-only", "As Rocket.Chat counts it, in whole days. No data while nothing counts down.",
         "min(rocketchat_read_only_countdown_seconds{W})", "s", limits=least(259200, 604800),
-        alerts=["ReadOnlySoon"], none="no countdown",
+        alerts=["ReadOnlySoon", "WorkspaceReadOnly"], none="no countdown",
     ),
     number(
         "Since Rocket.Chat stored its statistics", "Its own job stores them once a day (once an hour before 5.0).",
@@ -135,7 +135,7 @@ DEPLOYMENT = [
 LICENSE = [
     number(
         "License valid", "Whether the settings hold a license that is valid now; no where there is none.",
-        "min(rocketchat_license_valid{W})", words=states(_0=("no", GRAY), _1=("yes", GREEN)), alerts=["LicenseExpiring"],
+        "min(rocketchat_license_valid{W})", words=states(_0=("no", GRAY), _1=("yes", GREEN)), alerts=["LicenseInvalid"],
     ),
     text(
         "Plan", "Plan of the license in the settings, valid or not. No data without a license.",
@@ -144,6 +144,7 @@ LICENSE = [
     text(
         "Why it is not valid", "Why the license in the settings is not valid. No data without a license that is not.",
         'max by (reason) (rocketchat_license_info{W,reason!=""})', "{{reason}}", none="–",
+        alerts=["LicenseInvalid"],
     ),
     number(
         "Trial", "Whether the license is for trying only. No data without a license.",
@@ -170,7 +171,8 @@ LICENSE = [
     bars(
         "Used of the limits", "Share of what the license allows. No data where it sets no limit.",
         {"{{limit}}": "max by (limit) (rocketchat_license_used{W} / rocketchat_license_limit{W})"}, "percentunit",
-        width=8, height=4, limits=steps(0.8, 0.95), top=1, alerts=["SeatsNearLimit"], none="no limits",
+        width=8, height=4, limits=steps(0.8, 0.95), top=1, alerts=["SeatsNearLimit", "ContactsNearLimit"],
+        none="no limits",
     ),
     bars(
         "Modules", "Modules that count as licensed. No data without a license.",

@@ -108,6 +108,21 @@ async fn every_panel_has_data_of_one_of_several_workspaces() {
 }
 
 #[test]
+fn a_panel_that_may_have_no_data_says_when() {
+    let boards = boards();
+    for (uid, title, _, why) in EMPTY {
+        let board = boards.iter().find(|it| it.uid() == uid);
+        let mut panels = board.expect("there is such a dashboard").panels();
+        let panel = panels.find(|it| it["title"] == title);
+        let description = text(&panel.expect("there is such a panel")["description"]);
+        assert!(
+            description.contains("No data"),
+            "{title}, where {why}: {description}"
+        );
+    }
+}
+
+#[test]
 fn a_new_version_is_marked_once_and_neither_a_first_scrape_nor_a_gap_is() {
     let board = &boards()[0];
     let mark = text(&board.json["annotations"]["list"][0]["name"]);

@@ -66,16 +66,22 @@ const KEYS: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
 
 /// Where this machine gets Debian from.
 fn mirror() -> Result<String> {
+    if let Some(mirror) = known_mirror()? {
+        return Ok(mirror);
+    }
+    // A fresh Debian has no lists, and then apt-get tells of no source.
+    output_of(Command::new("apt-get").args(["-q", "update"]))?;
+    known_mirror()?.context("apt-get has no source of a suite of Debian")
+}
+
+fn known_mirror() -> Result<Option<String>> {
     let mut command = Command::new("apt-get");
     command.args(["indextargets", "--format", "$(RELEASE) $(REPO_URI)"]);
     let targets = output_of(command.arg("Created-By: Packages"))?;
     let addresses = targets.lines().filter_map(|line| line.split_once(' '));
     // Updates and fixes have names such as bookworm-security, and may be elsewhere.
-    let of_suites = addresses.filter(|(suite, _)| !suite.contains('-'));
-    let mirror = of_suites.map(|(_, address)| address).next();
-    Ok(mirror
-        .context("apt-get has no source of a suite")?
-        .to_owned())
+    let mut of_suites = addresses.filter(|(suite, _)| !suite.contains('-'));
+    Ok(of_suites.next().map(|(_, address)| address.to_owned()))
 }
 
 /// What apt-get is to use instead of /etc/apt, with the proxies that stand there.
