@@ -29,12 +29,13 @@ DATABASE = [
            "sum(rocketchat_exporter_collector_success{W} == bool 0)", limits=steps(1), alerts=["ExporterSectionFailing"]),
     number("Missing indexes", "Indexes that Rocket.Chat makes and that are not there; what needs them is left out.",
            "sum(rocketchat_exporter_missing_index{W})", limits=steps(1), alerts=["MissingIndex"]),
-    number("Connections", "Open connections for queries.", "sum(rocketchat_exporter_mongodb_connections{W})"),
+    number("Connections", "Open connections for queries.", "sum(max by (workspace, state) (rocketchat_exporter_mongodb_connections{W}))"),
     lines("Database time of each collector", "Share of the time: duration of the newest reading, divided by the interval.",
           {"{{collector}}": f"sum by (collector) ({SHARE})"}, "percentunit", width=12, stacked=True, alerts=["ExporterCostHigh"]),
     lines("Connections to the database", "For queries; the driver has one more to each server.",
-          {"{{state}}": "sum by (state) (rocketchat_exporter_mongodb_connections{W})",
-           "opened per minute": "sum(rate(rocketchat_exporter_mongodb_connections_opened_total{W}[$__rate_interval])) * 60"},
+          {"{{state}}": "sum by (state) (max by (workspace, state) (rocketchat_exporter_mongodb_connections{W}))",
+           "opened per minute": "sum(max by (workspace) "
+           "(rate(rocketchat_exporter_mongodb_connections_opened_total{W}[$__rate_interval]))) * 60"},
           width=12),
 ]
 

@@ -4,7 +4,9 @@ from kit import GREEN, RED, Column, dashboard, lines, number, rows, states, step
 
 # A workspace is known by the label `workspace`, or where its exporter has only one, by that exporter's address. What the
 # overview's variable is set to is "All" then.
-BY = "by (job, instance, workspace)"
+#
+# Not by `job`: with `/sd` an exporter is the target of two jobs, and tells both of them which databases it reaches.
+BY = "by (instance, workspace)"
 
 
 def named(expression):
@@ -21,11 +23,11 @@ def whole(expression):
     """With what the link needs: the exporter's labels, and the choice of the workspace."""
     chosen = f'label_replace({named(expression)}, "chosen", "All", "", "")'
     chosen = f'label_replace({chosen}, "chosen", "$1", "workspace", "(.+)")'
-    return f"max by (name, job, instance, chosen) ({chosen})"
+    return f"max by (name, instance, chosen) ({chosen})"
 
 
 OVERVIEW = (
-    "/d/rocketchat-overview?var-datasource=${datasource}&var-job=${__data.fields.job}"
+    "/d/rocketchat-overview?var-datasource=${datasource}&${job:queryparam}"
     "&var-instance=${__data.fields.instance}&var-workspace=${__data.fields.chosen}&${__url_time_range}"
 )
 
@@ -59,14 +61,14 @@ WORKSPACES = [
             Column("Information", f'max by (name, version) ({named("rocketchat_info{W}")})', shown=False),
             Column("Version", label="version", unit="string"),
         ],
-        height=14, hidden=("job", "instance", "chosen"),
+        height=14, hidden=("instance", "chosen"),
         alerts=["DatabaseUnreachable", "RocketChatDown", "StatisticsStale", "ExporterSectionFailing", "ExporterDown"],
     ),
 ]
 
 TOGETHER = [
-    number("Workspaces", "Workspaces that are watched.", "count(rocketchat_up{W})", width=6),
-    number("Unreachable databases", "Workspaces whose database did not answer.", "sum(rocketchat_up{W} == bool 0)",
+    number("Watched", "Workspaces that are watched.", f"count(min {BY} (rocketchat_up{{W}}))", width=6),
+    number("Unreachable databases", "Workspaces whose database did not answer.", f"sum(min {BY} (rocketchat_up{{W}}) == bool 0)",
            limits=steps(1), width=6, alerts=["DatabaseUnreachable"]),
     number("Users online", "Of all workspaces, bots and apps included.", 'sum(rocketchat_users{W,presence="online"})', width=6),
     number("Connections", "Of all workspaces (6.0 and later).", "sum(rocketchat_connections{W})", width=6),

@@ -126,6 +126,6 @@ DATABASE = [
            alerts=["MigrationLocked"]),
     number("Last migration", "Time since the migration lock was last taken.",
            "time() - max(rocketchat_migration_locked_timestamp_seconds{W})", "s", width=6, alerts=["MigrationLocked"]),
-    history("Database", "When the workspace's MongoDB answered.", "min by (job) (rocketchat_up{W})", "{{job}}",
+    history("Database", "When the workspace's MongoDB answered.", "min(rocketchat_up{W})", "database",
             states(_0=("down", RED), _1=("read", "green")), width=24, height=4, alerts=["DatabaseUnreachable"]),
 ]

@@ -7,7 +7,8 @@ Queries are written with short selectors that name no label twice:
 
 They use only labels that are always there: `job` and `instance`, which Prometheus adds to all it scrapes, and
 `workspace`, which an exporter of several workspaces adds. Where there is one workspace the label is absent, and its
-variable, "All", matches that too. Sums, and not bare metrics, so that "All" of several workspaces is one number.
+variable, "All", matches that too. Sums, and not bare metrics, so that "All" of several workspaces is one number; what an
+exporter tells to two jobs, one of each workspace and one of its host, is made one before it is added.
 """
 
 import re

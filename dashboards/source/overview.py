@@ -300,7 +300,7 @@ EXPORTER = [
     ),
     number(
         "Connections", "Open connections for queries to the workspace's database.",
-        "sum(rocketchat_exporter_mongodb_connections{W})", width=6,
+        "sum(max by (workspace, state) (rocketchat_exporter_mongodb_connections{W}))", width=6,
     ),
     number(
         "Memory", "Memory held by the exporter.",

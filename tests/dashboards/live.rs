@@ -86,25 +86,81 @@ const NO_JOB_RUNS: &str = "no background job runs";
 #[tokio::test(flavor = "multi_thread")]
 async fn every_panel_has_data_of_the_only_workspace() {
     let workspace = Filled::as_in_the_demo().await.start(&[]).await;
-    assert_all_have_data(PrometheusVersion::V2, &workspace.exporter, ".*").await;
+    let scraped = scraped(PrometheusVersion::V2, &workspace.exporter, None).await;
+    assert_all_have_data(&scraped, &workspace.exporter, ".*").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_panel_has_data_of_one_of_several_workspaces() {
-    let (one, other) = (Filled::as_in_the_demo().await, Filled::new().await);
-    let folder = tempfile::tempdir().expect("a folder can be made");
-    let file = folder.path().join("exporter.yml");
-    // JSON is YAML.
-    let configuration = json!({
-        "collection": { "fast-interval": "1h", "normal-interval": "1h", "slow-interval": "1h" },
-        "workspaces": {
-            "acme": { "mongodb": { "uri": uri_of(&one.database) } },
-            "other": { "mongodb": { "uri": uri_of(&other.database) } },
-        },
-    });
-    fs::write(&file, configuration.to_string()).expect("the file can be written");
-    let exporter = Exporter::start(&[&format!("--config.file={}", file.display())]);
-    assert_all_have_data(PrometheusVersion::V3, &exporter, "acme").await;
+    let several = Several::start().await;
+    let scraped = scraped(PrometheusVersion::V3, &several.exporter, None).await;
+    assert_all_have_data(&scraped, &several.exporter, "acme").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_panel_has_data_where_each_workspace_is_a_target_and_none_counts_twice() {
+    let several = Several::start().await;
+    let list = format!("http://{}/sd", several.exporter.address());
+    let scraped = scraped(PrometheusVersion::V2, &several.exporter, Some(&list)).await;
+    assert_all_have_data(&scraped, &several.exporter, "acme").await;
+    let queries = queries();
+    let watched = queries.iter().find(|it| it.panel == "Watched");
+    let watched = watched.expect("the fleet is counted").filled(".+", ".*");
+    eventually("both workspaces are watched", || {
+        let count = scraped.query(&watched).expect("it is a query");
+        (count[0].points[0].1.to_string() == "2").then_some(())
+    })
+    .await;
+}
+
+/// An exporter of a workspace `acme` as in the demo, and of a small one.
+struct Several {
+    exporter: Exporter,
+    _folder: tempfile::TempDir,
+}
+
+impl Several {
+    async fn start() -> Self {
+        let (one, other) = (Filled::as_in_the_demo().await, Filled::new().await);
+        let folder = tempfile::tempdir().expect("a folder can be made");
+        let file = folder.path().join("exporter.yml");
+        // JSON is YAML.
+        let configuration = json!({
+            "collection": { "fast-interval": "1h", "normal-interval": "1h", "slow-interval": "1h" },
+            "workspaces": {
+                "acme": { "mongodb": { "uri": uri_of(&one.database) } },
+                "other": { "mongodb": { "uri": uri_of(&other.database) } },
+            },
+        });
+        fs::write(&file, configuration.to_string()).expect("the file can be written");
+        Self {
+            exporter: Exporter::start(&[&format!("--config.file={}", file.display())]),
+            _folder: folder,
+        }
+    }
+}
+
+/// A Prometheus that scrapes the exporter every second: all of it as one target, or as the README says each workspace of a
+/// list, and the host apart.
+async fn scraped(
+    version: PrometheusVersion,
+    exporter: &Exporter,
+    list: Option<&str>,
+) -> Prometheus {
+    let own = json!([{ "targets": [exporter.address()] }]);
+    let jobs = match list {
+        None => json!([{ "job_name": "rocketchat", "static_configs": own }]),
+        Some(list) => json!([
+            { "job_name": "rocketchat", "http_sd_configs": [{ "url": list }] },
+            {
+                "job_name": "rocketchat-exporter",
+                "params": { "collect[]": ["host"] },
+                "static_configs": own,
+            },
+        ]),
+    };
+    let configuration = json!({ "global": { "scrape_interval": "1s" }, "scrape_configs": jobs });
+    Prometheus::start(version, &configuration.to_string()).await
 }
 
 #[test]
@@ -173,15 +229,7 @@ fn a_new_version_is_marked_once_and_neither_a_first_scrape_nor_a_gap_is() {
 }
 
 /// Asks everything until it has data, then whether what is without data is so still.
-async fn assert_all_have_data(version: PrometheusVersion, exporter: &Exporter, workspace: &str) {
-    let configuration = json!({
-        "global": { "scrape_interval": "1s" },
-        "scrape_configs": [{
-            "job_name": "rocketchat",
-            "static_configs": [{ "targets": [exporter.address()] }],
-        }],
-    });
-    let prometheus = Prometheus::start(version, &configuration.to_string()).await;
+async fn assert_all_have_data(prometheus: &Prometheus, exporter: &Exporter, workspace: &str) {
     let all: Vec<Query> = queries().into_iter().filter(|it| it.id.is_some()).collect();
     let is_listed = |query: &Query| {
         let of = |entry: &(&str, &str, &str, &str)| (entry.0, entry.1, entry.2) == key(query);
@@ -192,7 +240,7 @@ async fn assert_all_have_data(version: PrometheusVersion, exporter: &Exporter, w
     for query in others {
         let awaited = format!("{query:?} has data");
         let labels = eventually(&awaited, || {
-            let series = ask(&prometheus, query, exporter, workspace);
+            let series = ask(prometheus, query, exporter, workspace);
             (!series.is_empty()).then_some(series)
         })
         .await;
@@ -202,13 +250,13 @@ async fn assert_all_have_data(version: PrometheusVersion, exporter: &Exporter, w
         }
     }
     for query in listed {
-        let series = ask(&prometheus, query, exporter, workspace);
+        let series = ask(prometheus, query, exporter, workspace);
         assert!(
             series.is_empty(),
             "{query:?} is listed as empty, but has {series:?}"
         );
     }
-    assert_tables_have_their_columns(&prometheus, exporter, workspace);
+    assert_tables_have_their_columns(prometheus, exporter, workspace);
 }
 
 /// A table joins its queries by a label, and shows labels of the first.
