@@ -4,7 +4,7 @@
 mod live;
 mod style;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -78,7 +78,7 @@ fn a_key_that_grafana_does_not_know_is_told() {
 
 #[test]
 fn every_metric_of_a_dashboard_is_in_the_catalogue_and_every_metric_is_on_a_dashboard() {
-    let known = catalogue();
+    let known: BTreeSet<String> = catalogue().into_keys().collect();
     let shown: BTreeSet<String> = queries()
         .iter()
         .flat_map(|query| selectors(&query.parsed()))
@@ -88,6 +88,29 @@ fn every_metric_of_a_dashboard_is_in_the_catalogue_and_every_metric_is_on_a_dash
     assert!(unknown.is_empty(), "{unknown:?}");
     let missing: Vec<_> = known.difference(&shown).collect();
     assert!(missing.is_empty(), "on no dashboard: {missing:?}");
+}
+
+#[test]
+fn every_label_of_a_selector_or_legend_is_one_of_the_metrics() {
+    let known = catalogue();
+    for query in queries() {
+        let mut labels: BTreeSet<&str> = ["job", "instance", "workspace"].into();
+        for selector in selectors(&query.parsed()) {
+            let own = &known[&selector.name.unwrap_or_default()];
+            for matcher in selector.matchers.matchers {
+                let is_known = labels.contains(&*matcher.name) || own.contains(&matcher.name);
+                assert!(is_known, "`{}` in {query:?}", matcher.name);
+            }
+            labels.extend(own.iter().map(String::as_str));
+        }
+        // The fleet calls workspaces by a name of its own.
+        if query.expression.contains("label_replace(") {
+            labels.insert("name");
+        }
+        for label in labels_of(&query.legend) {
+            assert!(labels.contains(label), "`{label}` in {query:?}");
+        }
+    }
 }
 
 #[test]
@@ -204,20 +227,22 @@ fn selectors(expression: &Expr) -> Vec<VectorSelector> {
     found.0
 }
 
-/// Names of all native metrics, from the first column of the reference's tables.
-fn catalogue() -> BTreeSet<String> {
+/// The labels of each native metric, from the first column of the reference's tables.
+fn catalogue() -> BTreeMap<String, BTreeSet<String>> {
     let output = Exporter::command().arg("--print-statistics").output();
     let reference = String::from_utf8(output.expect("the exporter runs").stdout);
     let reference = reference.expect("it prints UTF-8");
     let (native, _) = reference
         .split_once("\n### The built-in exporter's names")
         .expect("the other exporter's names stand apart");
-    native
-        .lines()
-        .filter_map(|line| line.strip_prefix("| `")?.split(['`', '{']).next())
-        .filter(|name| name.starts_with("rocketchat_") || name.starts_with("process_"))
-        .map(str::to_owned)
-        .collect()
+    let metric = |line: &str| {
+        let cell = line.strip_prefix("| `")?.split('`').next()?;
+        let (name, labels) = cell.split_once('{').unwrap_or((cell, ""));
+        let labels = labels.trim_end_matches('}').split(", ");
+        let is_metric = name.starts_with("rocketchat_") || name.starts_with("process_");
+        is_metric.then(|| (name.to_owned(), labels.map(str::to_owned).collect()))
+    };
+    native.lines().filter_map(metric).collect()
 }
 
 /// The labels that a legend names.
