@@ -1,5 +1,6 @@
 //! The exporter from outside: the real binary on a real MongoDB, one file for each kind of promise.
 
+mod alerting;
 mod architecture;
 mod backfill;
 mod checking;
@@ -30,6 +31,7 @@ mod reload;
 mod rest_info;
 mod rest_login;
 mod rest_paths;
+mod rules;
 mod scraping;
 mod secrets;
 mod service_manager;

@@ -1,5 +1,6 @@
 //! What the tests share: a MongoDB for all of them, the exporter as a process, and a look at its answers.
 
+mod alertmanager;
 pub mod dump;
 mod exporter;
 mod formats;
@@ -20,6 +21,7 @@ use mongodb::bson::{Document, doc};
 use mongodb::{Client, Database};
 use xtask::mongod::{Mongod, Options};
 
+pub use alertmanager::{Alertmanager, Receiver};
 pub use exporter::{Answer, Exporter};
 pub use formats::{complaint_of_promtool, complaint_of_strict_parser};
 pub use golden::assert_golden;

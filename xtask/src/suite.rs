@@ -73,6 +73,7 @@ pub fn run() -> Result<()> {
         let prometheus = tools::prometheus::fetch(version)?;
         println!("{version}: {}", prometheus.display());
     }
+    println!("alertmanager: {}", tools::alertmanager::fetch()?.display());
     println!("promtool: {}", tools::promtool::fetch()?.display());
     println!(
         "prometheus-client: {}",

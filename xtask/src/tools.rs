@@ -1,10 +1,11 @@
 //! The real tools that tests, demo and bench run: mongod, Prometheus with promtool, its Python parser, Rocket.Chat's Python
-//! client, Grafana's models of dashboards, systemd-analyze, wrk, node_exporter.
+//! client, Alertmanager, Grafana's models of dashboards, systemd-analyze, wrk, node_exporter.
 //!
 //! Each has `find`, which never downloads and is for tests, and `fetch`, which downloads what is absent and is for the
 //! commands. Downloads live in `target/tools` of the workspace, whatever CARGO_TARGET_DIR says, so that every build
 //! shares them. A tool appears there in one rename, complete and tried out, or not at all.
 
+pub mod alertmanager;
 mod debian;
 pub mod grafana_sdk;
 pub mod mongod;

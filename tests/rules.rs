@@ -1,0 +1,360 @@
+//! The shipped rules: Prometheus accepts them, their tests pass, each is tested and explained, and none asks for what
+//! the exporter does not show.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
+
+use serde_json::Value;
+use xtask::tools;
+
+use crate::support::{Exporter, assert_golden};
+
+pub const RULES: &str = "deploy/prometheus/rules";
+const TESTS: &str = "deploy/prometheus/tests";
+const RUNBOOKS: &str = "docs/runbooks";
+
+/// What every series has by the way it is scraped; the last where there are several workspaces.
+const SCRAPE: [&str; 3] = ["job", "instance", "workspace"];
+
+/// Alerts that are meant to fire when their series are missing.
+const ABSENCE: [&str; 1] = ["ExporterDown"];
+
+const SECTIONS: [&str; 5] = [
+    "\n## Meaning\n",
+    "\n## Impact\n",
+    "\n## How to look\n",
+    "\n## How to fix\n",
+    "\n## False alarms\n",
+];
+
+#[test]
+fn promtool_finds_nothing_wrong_with_the_rules() {
+    let files = rule_files().into_iter().map(|it| format!("{RULES}/{it}"));
+    promtool(&["check", "rules", "--lint=all", "--lint-fatal"], files);
+}
+
+#[test]
+fn every_rule_does_what_its_tests_say() {
+    let files = files_of(TESTS)
+        .into_iter()
+        .map(|it| format!("{TESTS}/{it}"));
+    promtool(&["test", "rules"], files);
+}
+
+#[test]
+fn alertmanager_accepts_the_example_and_every_alert_that_it_names_exists() {
+    let amtool = tools::alertmanager::find_amtool().expect("amtool is there");
+    run(Command::new(amtool).args(["check-config", "deploy/prometheus/alertmanager.yml"]));
+    let alerts = alerts();
+    let configuration = parsed("deploy/prometheus/alertmanager.yml");
+    let mut named = 0;
+    for rule in list(&configuration["inhibit_rules"]) {
+        for matcher in list(&rule["source_matchers"])
+            .iter()
+            .chain(list(&rule["target_matchers"]))
+        {
+            let matcher = text(matcher);
+            let names = matcher.split('"').nth(1).expect("a value is quoted");
+            for name in names.split('|') {
+                let beginning = name.trim_end_matches(".*");
+                let exists = alerts
+                    .keys()
+                    .any(|it| it == name || (beginning != name && it.starts_with(beginning)));
+                assert!(exists, "{matcher}: {name}");
+                named += 1;
+            }
+        }
+    }
+    assert!(named > 20, "{named}");
+}
+
+#[test]
+fn every_alert_says_what_it_is_how_bad_it_is_and_what_to_do() {
+    let evaluation =
+        text(&parsed("deploy/prometheus/prometheus.yml")["global"]["evaluation_interval"])
+            .to_owned();
+    let repository = env!("CARGO_PKG_REPOSITORY");
+    for (name, alert) in alerts() {
+        let camel_case = name.starts_with(|it: char| it.is_ascii_uppercase())
+            && name.chars().all(|it| it.is_ascii_alphanumeric());
+        assert!(camel_case, "{name}");
+        let severity = text(&alert["labels"]["severity"]);
+        assert!(
+            ["critical", "warning", "info"].contains(&severity),
+            "{name}"
+        );
+        let wait = seconds(text(&alert["for"]));
+        assert!(wait >= 2 * seconds(&evaluation), "{name} waits {wait:?}");
+        let annotation = |key: &str| text(&alert["annotations"][key]);
+        assert!(annotation("summary").ends_with('.'), "{name}");
+        assert!(annotation("description").ends_with('.'), "{name}");
+        let runbook = format!("{repository}/blob/main/{RUNBOOKS}/{name}.md");
+        assert_eq!(annotation("runbook_url"), runbook);
+    }
+}
+
+#[test]
+fn every_alert_is_tested_to_fire_to_be_quiet_and_to_do_without_data() {
+    let mut seen: BTreeSet<(String, &str)> = BTreeSet::new();
+    for file in files_of(TESTS) {
+        let tests = parsed(&format!("{TESTS}/{file}"));
+        for test in list(&tests["tests"]) {
+            let name = text(&test["name"]);
+            let (alert, rest) = name.split_once(' ').expect("a test has a long name");
+            let check = &test["alert_rule_test"][0];
+            assert_eq!(check["alertname"], alert, "{name}");
+            let fires = !list(&check["exp_alerts"]).is_empty();
+            let (kind, expected) = [
+                ("fires: ", true),
+                ("does not fire: ", false),
+                ("without data: ", ABSENCE.contains(&alert)),
+            ]
+            .into_iter()
+            .find(|(kind, _)| rest.starts_with(kind))
+            .unwrap_or_else(|| panic!("{name}"));
+            assert_eq!(fires, expected, "{name}");
+            seen.insert((alert.to_owned(), kind));
+        }
+    }
+    let tested: BTreeSet<&String> = seen.iter().map(|(alert, _)| alert).collect();
+    let alerts = alerts();
+    assert_eq!(tested, alerts.keys().collect());
+    assert_eq!(seen.len(), 3 * alerts.len(), "{seen:?}");
+}
+
+#[test]
+fn every_rule_asks_for_metrics_and_labels_that_exist() {
+    let mut known = catalogue();
+    known.insert("up".to_owned(), BTreeSet::new());
+    let rules = rules();
+    for rule in &rules {
+        if let Some(record) = rule.get("record") {
+            let labels = labels_of(text(&rule["expr"]), &known);
+            known.insert(text(record).to_owned(), labels);
+        }
+    }
+    for rule in &rules {
+        let expression = text(&rule["expr"]);
+        let labels = labels_of(expression, &known);
+        for (position, name) in metrics_of(expression) {
+            let own = known
+                .get(name)
+                .unwrap_or_else(|| panic!("{expression}: there is no {name}"));
+            let rest = expression[position + name.len()..].strip_prefix('{');
+            let matchers = rest.and_then(|it| it.split('}').next()).unwrap_or_default();
+            for label in matchers
+                .split(',')
+                .filter_map(|it| it.split(['=', '!']).next())
+            {
+                let label = label.trim();
+                let exists = label.is_empty() || own.contains(label) || SCRAPE.contains(&label);
+                assert!(exists, "{expression}: {name} has no {label}");
+            }
+        }
+        for grouping in ["by (", "without (", "on (", "ignoring (", "group_left ("] {
+            for part in expression.split(grouping).skip(1) {
+                let names = part.split(')').next().unwrap_or_default();
+                for label in names.split(',').map(str::trim).filter(|it| !it.is_empty()) {
+                    let added = expression.contains(&format!("\"{label}\""));
+                    let exists = labels.contains(label) || SCRAPE.contains(&label) || added;
+                    assert!(exists, "{expression}: no metric has {label}");
+                }
+            }
+        }
+        let annotations = rule
+            .get("annotations")
+            .map(Value::to_string)
+            .unwrap_or_default();
+        for part in annotations.split("$labels.").skip(1) {
+            let label = part
+                .split(|it: char| !it.is_ascii_alphanumeric() && it != '_')
+                .next();
+            let label = label.unwrap_or_default();
+            let exists = labels.contains(label) || SCRAPE.contains(&label);
+            assert!(exists, "{annotations}: no metric has {label}");
+        }
+    }
+}
+
+#[test]
+fn no_rule_loses_the_workspace() {
+    for rule in rules() {
+        let expression = text(&rule["expr"]);
+        // What is grouped by names loses all others; a template label would be one that is not named.
+        assert!(!expression.contains(" by ("), "{expression}");
+        for part in expression.split("without (").skip(1) {
+            let names = part.split(')').next().unwrap_or_default();
+            for label in names.split(',').map(str::trim) {
+                assert!(!SCRAPE.contains(&label), "{expression}");
+            }
+        }
+    }
+}
+
+#[test]
+fn every_alert_has_a_runbook_with_all_sections_and_every_runbook_an_alert() {
+    let alerts = alerts();
+    let mut files: BTreeSet<String> = files_of(RUNBOOKS).into_iter().collect();
+    assert!(files.remove("README.md"), "there is no index");
+    let expected: BTreeSet<String> = alerts.keys().map(|it| format!("{it}.md")).collect();
+    assert_eq!(files, expected);
+    for name in alerts.keys() {
+        let runbook = read(&format!("{RUNBOOKS}/{name}.md"));
+        assert!(runbook.starts_with(&format!("# {name}\n")), "{name}");
+        let mut rest = &*runbook;
+        for section in SECTIONS {
+            let (_, after) = rest
+                .split_once(section)
+                .unwrap_or_else(|| panic!("{name} has no{section}"));
+            let content = after.split("\n## ").next().unwrap_or_default();
+            assert!(content.trim().len() > 30, "{name}:{section}{content}");
+            rest = after;
+        }
+    }
+}
+
+#[test]
+fn the_index_of_runbooks_lists_every_alert() {
+    let mut index = String::from("\n| Alert | Severity | Rules |\n|---|---|---|\n");
+    for file in rule_files() {
+        for rule in rules_of(&file) {
+            if let Some(name) = rule.get("alert") {
+                let name = text(name);
+                let severity = text(&rule["labels"]["severity"]);
+                let theme = file.trim_end_matches(".yml");
+                index.push_str(&format!("| [{name}]({name}.md) | {severity} | {theme} |\n"));
+            }
+        }
+    }
+    let marks = ("<!-- alerts: begin -->", "<!-- alerts: end -->");
+    assert_golden("docs/runbooks/README.md", Some(marks), &index);
+}
+
+/// The names of the files with rules.
+pub fn rule_files() -> Vec<String> {
+    files_of(RULES)
+}
+
+/// A shipped file in YAML.
+pub fn parsed(file: &str) -> Value {
+    serde_saphyr::from_str(&read(file)).unwrap_or_else(|error| panic!("{file}: {error}"))
+}
+
+fn rules_of(file: &str) -> Vec<Value> {
+    let file = parsed(&format!("{RULES}/{file}"));
+    let groups = list(&file["groups"]);
+    groups
+        .iter()
+        .flat_map(|it| list(&it["rules"]).iter().cloned())
+        .collect()
+}
+
+fn rules() -> Vec<Value> {
+    rule_files().iter().flat_map(|it| rules_of(it)).collect()
+}
+
+/// All alerts by their names.
+fn alerts() -> BTreeMap<String, Value> {
+    let rules = rules().into_iter().filter(|it| it.get("alert").is_some());
+    let alerts: BTreeMap<_, _> = rules
+        .map(|it| (text(&it["alert"]).to_owned(), it))
+        .collect();
+    assert!(alerts.len() > 30, "{alerts:?}");
+    alerts
+}
+
+/// Every metric of the catalogue, with its labels.
+fn catalogue() -> BTreeMap<String, BTreeSet<String>> {
+    let output = Exporter::command()
+        .arg("--print-statistics")
+        .output()
+        .expect("the exporter runs");
+    let printed = String::from_utf8(output.stdout).expect("it prints UTF-8");
+    let mut metrics = BTreeMap::new();
+    for cell in printed.lines().filter_map(|it| it.strip_prefix("| `")) {
+        let cell = cell.split('`').next().unwrap_or_default();
+        let (name, labels) = cell.split_once('{').unwrap_or((cell, ""));
+        let labels = labels.trim_end_matches('}').split(", ");
+        metrics.insert(name.to_owned(), labels.map(str::to_owned).collect());
+    }
+    metrics
+}
+
+/// The labels of all metrics that an expression names.
+fn labels_of(expression: &str, known: &BTreeMap<String, BTreeSet<String>>) -> BTreeSet<String> {
+    let metrics = metrics_of(expression).filter_map(|(_, name)| known.get(name));
+    metrics.flatten().cloned().collect()
+}
+
+/// The metrics that an expression names, and where.
+fn metrics_of(expression: &str) -> impl Iterator<Item = (usize, &str)> {
+    let is_part = |it: char| it.is_ascii_alphanumeric() || it == '_' || it == ':';
+    let starts = expression
+        .char_indices()
+        .filter(move |&(at, it)| is_part(it) && !expression[..at].ends_with(is_part));
+    starts.filter_map(move |(at, _)| {
+        let rest = &expression[at..];
+        let name = &rest[..rest.find(|it| !is_part(it)).unwrap_or(rest.len())];
+        let quoted = expression[..at].ends_with(['"', '|']);
+        let is_metric = ["rocketchat_", "process_", "workspace:"]
+            .iter()
+            .any(|it| name.starts_with(it));
+        ((is_metric || name == "up") && !quoted).then_some((at, name))
+    })
+}
+
+fn promtool(arguments: &[&str], files: impl Iterator<Item = String>) {
+    let promtool = tools::promtool::find().expect("promtool is there");
+    run(Command::new(promtool).args(arguments).args(files));
+}
+
+/// Runs a program in the project's folder; what it says when it fails is what is wrong.
+fn run(program: &mut Command) {
+    let output = program
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .output()
+        .expect("the program runs");
+    let said = [output.stdout, output.stderr].concat();
+    let said = String::from_utf8_lossy(&said);
+    assert!(output.status.success(), "{said}");
+}
+
+fn files_of(folder: &str) -> Vec<String> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
+    let mut names: Vec<String> = fs::read_dir(folder)
+        .expect("the folder can be listed")
+        .map(|entry| entry.expect("the folder can be listed").file_name())
+        .map(|name| name.into_string().expect("names are UTF-8"))
+        .collect();
+    names.sort();
+    assert!(!names.is_empty());
+    names
+}
+
+fn read(file: &str) -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(file);
+    fs::read_to_string(path).unwrap_or_else(|error| panic!("{file}: {error}"))
+}
+
+fn list(value: &Value) -> &[Value] {
+    value.as_array().map_or(&[], Vec::as_slice)
+}
+
+fn text(value: &Value) -> &str {
+    value.as_str().unwrap_or_else(|| panic!("no text: {value}"))
+}
+
+/// A duration as Prometheus writes it, of one unit.
+fn seconds(text: &str) -> Duration {
+    let (number, unit) = text.split_at(text.len() - 1);
+    let number: u64 = number.parse().expect("a duration is a number");
+    match unit {
+        "s" => Duration::from_secs(number),
+        "m" => Duration::from_mins(number),
+        "h" => Duration::from_hours(number),
+        _ => panic!("{text}"),
+    }
+}
