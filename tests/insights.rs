@@ -1,6 +1,6 @@
 //! What operators want to be warned of: documents that tell a trouble from what looks like it.
 
-use mongodb::bson::{DateTime, Document, doc};
+use mongodb::bson::{Bson, DateTime, Document, doc};
 
 use xtask::mongod::{Mongod, Options};
 use xtask::workspace::{self, Size};
@@ -363,6 +363,29 @@ async fn accounts_that_should_be_looked_at_are_people_of_this_server() {
         assert_eq!(exporter.value(series), Some(expected), "{series}");
     }
     assert!(!exporter.metrics().contains("careless"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rooms_without_members_are_orphaned_unless_they_may_be_left_by_all() {
+    let room = |id: &str, kind: &str, members: Bson| doc! { "_id": id, "t": kind, "msgs": 1, "usersCount": members };
+    let exporter = exporter_on(vec![(
+        "rocketchat_room",
+        vec![
+            room("left", "c", Bson::Int32(0)),
+            room("left too", "p", Bson::Double(0.0)),
+            room("lively", "c", Bson::Int32(3)),
+            room("direct", "d", Bson::Int32(0)),
+            room("omnichannel", "l", Bson::Int32(0)),
+            room("call", "v", Bson::Int32(0)),
+            room("unknown", "c", Bson::Null),
+            doc! { "_id": "of old", "t": "c", "msgs": 1 },
+            room("odd", "c", Bson::Array(vec![Bson::Int32(0)])),
+        ],
+    )])
+    .await;
+    assert_eq!(exporter.value("rocketchat_rooms_orphaned"), Some(2.0));
+    let nobody = exporter_on(vec![("users", vec![doc! { "_id": "somebody" }])]).await;
+    assert_eq!(nobody.value("rocketchat_rooms_orphaned"), Some(0.0));
 }
 
 #[tokio::test(flavor = "multi_thread")]

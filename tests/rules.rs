@@ -46,8 +46,9 @@ fn every_rule_does_what_its_tests_say() {
 
 #[test]
 fn alertmanager_accepts_the_example_and_every_alert_that_it_names_exists() {
-    let amtool = tools::alertmanager::find_amtool().expect("amtool is there");
-    run(Command::new(amtool).args(["check-config", "deploy/prometheus/alertmanager.yml"]));
+    let alertmanager = tools::alertmanager::find().expect("Alertmanager is there");
+    run(Command::new(alertmanager.amtool())
+        .args(["check-config", "deploy/prometheus/alertmanager.yml"]));
     let alerts = alerts();
     let configuration = parsed("deploy/prometheus/alertmanager.yml");
     let mut named = 0;

@@ -15,6 +15,8 @@ pub struct RoomFeatures {
     pub features: BTreeMap<&'static str, u64>,
     /// Rooms whose `msgs` is no finite number; they add nothing to the sums of messages.
     pub without_counter: u64,
+    /// Rooms without members that are neither direct nor omnichannel conversations.
+    pub orphaned: u64,
     /// The modules that count as licensed: some features count only with them.
     pub grants: Grants,
 }
@@ -125,6 +127,13 @@ pub(super) const SECTION: Table<RoomFeatures> = Table {
             source: "rocketchat_room: msgs not a finite number",
             quantity: Quantity::Count,
             read: Read::One(|rooms| count(rooms.without_counter)),
+        },
+        Metric {
+            name: "rocketchat_rooms_orphaned",
+            help: "Rooms that nobody is a member of, by the count that rooms carry (seen from 3.4 on; a room without it does not count); direct and omnichannel rooms, which may be left by all, do not count.",
+            source: "rocketchat_room: usersCount 0, t none of d, l and v",
+            quantity: Quantity::Count,
+            read: Read::One(|rooms| count(rooms.orphaned)),
         },
     ],
     fields: &[

@@ -3,7 +3,6 @@
 use std::convert::Infallible;
 use std::fs;
 use std::path::Path;
-use std::process::Command;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -49,7 +48,7 @@ impl Alertmanager {
         let file = folder.path().join("alertmanager.yml");
         fs::write(&file, configuration).expect("the configuration can be written");
         let address = format!("127.0.0.1:{port}");
-        let mut command = Command::new(program);
+        let mut command = program.command();
         command
             .arg(format!("--config.file={}", file.display()))
             .arg(format!("--storage.path={}/data", folder.path().display()))

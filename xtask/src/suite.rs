@@ -73,7 +73,10 @@ pub fn run() -> Result<()> {
         let prometheus = tools::prometheus::fetch(version)?;
         println!("{version}: {}", prometheus.display());
     }
-    println!("alertmanager: {}", tools::alertmanager::fetch()?.display());
+    println!(
+        "alertmanager: {}",
+        tools::alertmanager::fetch()?.amtool().display()
+    );
     println!("promtool: {}", tools::promtool::fetch()?.display());
     println!(
         "prometheus-client: {}",

@@ -14,16 +14,29 @@ const COLLECTION: &str = "rocketchat_room";
 /// Stands for a counter that is no finite number, among the names of the features.
 const WITHOUT_COUNTER: &str = "without_counter";
 
+/// Stands for rooms without members.
+const ORPHANED: &str = "orphaned";
+
+/// Kinds of rooms that may be left by all: direct ones, and omnichannel conversations and calls.
+const MAY_BE_LEFT: [&str; 3] = ["d", "l", "v"];
+
 pub async fn read(question: &Question<'_>) -> Result<RoomFeatures, SourceError> {
     let mut features = BTreeMap::new();
     let mut filters = vec![
         doc! { "msgs": { "$not": { "$gt": f64::NEG_INFINITY, "$lt": f64::INFINITY } } },
         // The query language looks into lists.
         doc! { "msgs": { "$type": "array" } },
+        doc! { "usersCount": 0, "t": { "$nin": MAY_BE_LEFT.as_slice() } },
     ];
     let has_no_counter = doc! { "$not": [convert::is_finite("$msgs")] };
+    let may_be_left = doc! { "$in": ["$t", MAY_BE_LEFT.as_slice()] };
+    let is_orphaned = doc! { "$and": [
+        { "$eq": ["$usersCount", 0] },
+        { "$not": [may_be_left] },
+    ] };
     let mut group_by = doc! {
         "_id": Bson::Null,
+        ORPHANED: { "$sum": convert::one_where(is_orphaned) },
         WITHOUT_COUNTER: { "$sum": convert::one_where(has_no_counter) },
     };
     for (name, feature) in ROOM_FEATURES {
@@ -52,6 +65,7 @@ pub async fn read(question: &Question<'_>) -> Result<RoomFeatures, SourceError> 
     Ok(RoomFeatures {
         features,
         without_counter: convert::counted(&found, WITHOUT_COUNTER),
+        orphaned: convert::counted(&found, ORPHANED),
         grants: question.grants.clone(),
     })
 }
