@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use xtask::tools;
 
 use crate::support::{Exporter, assert_golden};
@@ -215,6 +215,42 @@ fn every_alert_has_a_runbook_with_all_sections_and_every_runbook_an_alert() {
             rest = after;
         }
     }
+}
+
+#[test]
+fn prometheus_accepts_every_query_of_a_runbook_and_every_metric_in_it_exists() {
+    let mut known: BTreeSet<String> = catalogue().into_keys().collect();
+    let records = rules()
+        .into_iter()
+        .filter_map(|it| it.get("record").cloned());
+    known.extend(records.map(|it| text(&it).to_owned()));
+    let mut queries = Vec::new();
+    for name in files_of(RUNBOOKS) {
+        let runbook = read(&format!("{RUNBOOKS}/{name}"));
+        for block in runbook.split("```promql\n").skip(1) {
+            let block = block.split("```").next().unwrap_or_default();
+            for query in block.lines() {
+                for (_, metric) in metrics_of(query) {
+                    assert!(known.contains(metric), "{name}: there is no {metric}");
+                }
+                queries.push(query.to_owned());
+            }
+        }
+    }
+    assert!(queries.len() > 50, "{queries:?}");
+    let rules: Vec<Value> = (0..)
+        .zip(queries)
+        .map(|(number, it): (usize, _)| json!({ "record": format!("asked:{number}"), "expr": it }))
+        .collect();
+    // JSON is YAML.
+    let rules = json!({ "groups": [{ "name": "asked", "rules": rules }] });
+    let folder = tempfile::tempdir().expect("a folder can be made");
+    let file = folder.path().join("rules.yml");
+    fs::write(&file, rules.to_string()).expect("the file can be written");
+    promtool(
+        &["check", "rules"],
+        [file.display().to_string()].into_iter(),
+    );
 }
 
 #[test]
