@@ -51,7 +51,7 @@ fn alertmanager_accepts_the_example_and_every_alert_that_it_names_exists() {
         .args(["check-config", "deploy/prometheus/alertmanager.yml"]));
     let alerts = alerts();
     let configuration = parsed("deploy/prometheus/alertmanager.yml");
-    let mut named = 0;
+    let mut checked = 0;
     for rule in list(&configuration["inhibit_rules"]) {
         for matcher in list(&rule["source_matchers"])
             .iter()
@@ -65,11 +65,11 @@ fn alertmanager_accepts_the_example_and_every_alert_that_it_names_exists() {
                     .keys()
                     .any(|it| it == name || (beginning != name && it.starts_with(beginning)));
                 assert!(exists, "{matcher}: {name}");
-                named += 1;
+                checked += 1;
             }
         }
     }
-    assert!(named > 20, "{named}");
+    assert!(checked > 20, "{checked}");
 }
 
 #[test]
@@ -255,19 +255,18 @@ fn prometheus_accepts_every_query_of_a_runbook_and_every_metric_in_it_exists() {
 
 #[test]
 fn the_index_of_runbooks_lists_every_alert() {
-    let mut index = String::from("\n| Alert | Severity | Rules |\n|---|---|---|\n");
+    let mut index = vec!["\n| Alert | Severity | Rules |\n|---|---|---|\n".to_owned()];
     for file in rule_files() {
+        let theme = file.trim_end_matches(".yml");
         for rule in rules_of(&file) {
             if let Some(name) = rule.get("alert") {
-                let name = text(name);
-                let severity = text(&rule["labels"]["severity"]);
-                let theme = file.trim_end_matches(".yml");
-                index.push_str(&format!("| [{name}]({name}.md) | {severity} | {theme} |\n"));
+                let (name, severity) = (text(name), text(&rule["labels"]["severity"]));
+                index.push(format!("| [{name}]({name}.md) | {severity} | {theme} |\n"));
             }
         }
     }
     let marks = ("<!-- alerts: begin -->", "<!-- alerts: end -->");
-    assert_golden("docs/runbooks/README.md", Some(marks), &index);
+    assert_golden("docs/runbooks/README.md", Some(marks), &index.concat());
 }
 
 /// The names of the files with rules.
