@@ -20,6 +20,7 @@ use crate::clock::Clock;
 use crate::options::{MongodbOptions, ShapeArgument, WorkspaceOptions};
 use crate::render::Names;
 use crate::render::document::Shape;
+use crate::rocketchat::{Address, BadAddress};
 use crate::sampler::Intervals;
 use crate::secret::Secret;
 use crate::sources::{BadKey, LicenseSource, MongoSettings, PublicKey};
@@ -73,6 +74,8 @@ pub struct WorkspaceConfig {
     pub timezone: TimeZone,
     /// What is known about the workspace's license.
     pub license: LicenseSource,
+    /// Where licenses are handed over; `None` when they are not.
+    pub rocketchat: Option<Address>,
 }
 
 /// A setting that cannot be used.
@@ -163,6 +166,17 @@ pub enum ConfigError {
         /// What was expected.
         reason: BadKey,
     },
+    /// The address of Rocket.Chat is none.
+    #[error("--rocketchat.url: `{address}`: {reason}")]
+    Address {
+        /// What was given, without user name and password.
+        address: Secret,
+        /// What was expected.
+        reason: BadAddress,
+    },
+    /// Licenses are to be handed over, and nobody is there to take them.
+    #[error("--web.enable-admin-api: it is not known where Rocket.Chat is; give --rocketchat.url")]
+    NoAddress,
     /// The time zone is not known to the system.
     #[error("--rocketchat.timezone: the time zone `{name}` is not known to this system: {reason}")]
     TimeZone {
@@ -311,6 +325,7 @@ fn workspace(
         collector,
         rocketchat,
         statistics,
+        web,
         compat_metrics,
     } = options;
     let timezone = match rocketchat.timezone {
@@ -319,6 +334,12 @@ fn workspace(
             TimeZone::get(&name).map_err(|reason| ConfigError::TimeZone { name, reason })?
         }
     };
+    // Also where it is not used: a mistake in it is told when it is made.
+    let address = rocketchat.url.as_ref().map(address).transpose()?;
+    let hands_over = web.enable_admin_api.unwrap_or(false);
+    if hands_over && address.is_none() {
+        return Err(ConfigError::NoAddress);
+    }
     Ok(WorkspaceConfig {
         mongo: MongoSettings {
             uri,
@@ -347,6 +368,7 @@ fn workspace(
                 .map(public_key)
                 .transpose()?,
         },
+        rocketchat: address.filter(|_| hands_over),
     })
 }
 
@@ -367,6 +389,13 @@ fn grants(modules: &[String]) -> Option<Grants> {
         modules if modules.iter().any(|it| it == "*") => Some(Grants::Everything),
         modules => Some(Grants::Modules(modules.to_vec())),
     }
+}
+
+fn address(text: &Secret) -> Result<Address, ConfigError> {
+    Address::parse(text.reveal()).map_err(|reason| ConfigError::Address {
+        address: text.clone(),
+        reason,
+    })
 }
 
 fn public_key(path: PathBuf) -> Result<PublicKey, ConfigError> {

@@ -40,8 +40,9 @@ pub use serve::serve;
 
 use crate::render::document::Shape;
 use crate::render::{Exposition, Names};
+use crate::rocketchat::RocketChat;
 use crate::statistics::{
-    Collector, Grown, History, OwnProcess, Reload, Snapshot, Timestamp, Value, Version,
+    Collector, Grown, HeldLicense, History, OwnProcess, Reload, Snapshot, Timestamp, Value, Version,
 };
 
 /// A future whose type is not named.
@@ -62,6 +63,8 @@ pub trait Backend: Send + Sync {
     fn list_history(&self, part: Part) -> Answer<'_, Result<Vec<Value>, Refused>>;
     /// How the workspace grew, by some of the stored documents, oldest first.
     fn growth(&self) -> Answer<'_, Result<Vec<Grown>, Refused>>;
+    /// A license that somebody has at hand, judged as if it were in the settings; `None` when the text is empty.
+    fn judge_license(&self, text: &str) -> Option<HeldLicense>;
     /// The time that readings are dated with.
     fn now(&self) -> Timestamp;
     /// Everything, read once more.
@@ -194,6 +197,8 @@ pub struct Workspace {
     pub collectors: BTreeSet<Collector>,
     /// What moved of late. A std mutex: nothing is awaited while it is held.
     pub history: Arc<Mutex<History>>,
+    /// Rocket.Chat itself, where licenses are handed over.
+    pub rocketchat: Option<RocketChat>,
     /// What the page for people started.
     pub desk: Desk,
 }

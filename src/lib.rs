@@ -6,7 +6,8 @@
 //! # Layout
 //! ```text
 //! main -> cli -> config -> run -+-> sampler -> sources --> statistics
-//!                               +-> http ---> render ----> statistics
+//!                               +-> http -+-> render ----> statistics
+//!                                         +-> rocketchat
 //! ```
 //! * `cli`, `options`, `config`: flags, variables and the configuration file; once a `Config` exists it is valid.
 //! * `run`: starts workspaces and web, reads the configuration again, and ends everything in order. `once` reads a
@@ -17,12 +18,13 @@
 //! * `sampler`: when to ask; it publishes an immutable snapshot after each answer.
 //! * `render`: a snapshot as OpenMetrics, classic text, JSON document, pages and reference.
 //! * `http`: connections, limits, negotiation, routes.
+//! * `rocketchat`: Rocket.Chat itself, which is only asked to take a license, and only when an administrator says so.
 //! * `listen`: addresses and sockets; `web_config`: encryption and users, from their own file.
 //!
 //! # Invariants
 //! 1. `statistics` imports `std` only; `render` never sees a source, `sources` never a renderer, `http` never
 //!    `sources`. A test reads the imports.
-//! 2. No write of any kind reaches the database.
+//! 2. No write of any kind reaches the database. A license goes to Rocket.Chat, which writes it itself.
 //! 3. A source that failed is absent, never zero; its outcome, duration and age are metrics.
 //! 4. A scrape does no input or output: it hands out bytes that were rendered when the snapshot changed, and those about
 //!    the exporter itself at most a second ago. Several workspaces are rendered together when they are scraped, at most
@@ -44,6 +46,7 @@ mod once;
 mod options;
 mod password;
 mod render;
+mod rocketchat;
 mod run;
 mod sampler;
 mod secret;

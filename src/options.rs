@@ -43,6 +43,10 @@ pub struct WorkspaceOptions {
     #[command(flatten)]
     pub statistics: StatisticsOptions,
 
+    /// What its page offers.
+    #[command(flatten)]
+    pub web: WebOptions,
+
     /// Show the metrics under the names of Rocket.Chat's built-in exporter besides, where they can be told from outside.
     #[arg(
         long = "compat-metrics",
@@ -269,6 +273,19 @@ pub struct RocketchatOptions {
         id = "rocketchat_license_public_key_file"
     )]
     pub license_public_key_file: Option<PathBuf>,
+
+    /// Address of Rocket.Chat itself, such as `https://chat.example.com`, for `--web.enable-admin-api`.
+    ///
+    /// Nothing is asked there to read the workspace.
+    /// [default: Rocket.Chat is asked nothing]
+    #[arg(
+        long = "rocketchat.url",
+        env = "ROCKETCHAT_EXPORTER_ROCKETCHAT_URL",
+        value_name = "URL",
+        hide_env_values = true,
+        id = "rocketchat_url"
+    )]
+    pub url: Option<Secret>,
 }
 
 /// `statistics.*`
@@ -286,6 +303,28 @@ pub struct StatisticsOptions {
         id = "statistics_shape"
     )]
     pub shape: Option<ShapeArgument>,
+}
+
+/// `web.*`, as far as it belongs to a workspace
+#[derive(Debug, Clone, Default, Args, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub struct WebOptions {
+    /// Let the Info page hand a license to Rocket.Chat, at `--rocketchat.url` and with the login that an administrator
+    /// types in for it.
+    ///
+    /// [default: false]
+    #[arg(
+        long = "web.enable-admin-api",
+        env = "ROCKETCHAT_EXPORTER_WEB_ENABLE_ADMIN_API",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "true",
+        value_name = "BOOL",
+        hide_possible_values = true,
+        value_parser = BoolishValueParser::new(),
+        id = "web_enable_admin_api"
+    )]
+    pub enable_admin_api: Option<bool>,
 }
 
 /// How the statistics document is wrapped.
@@ -320,6 +359,9 @@ impl WorkspaceOptions {
             rocketchat: self.rocketchat.over(lower.rocketchat),
             statistics: StatisticsOptions {
                 shape: self.statistics.shape.or(lower.statistics.shape),
+            },
+            web: WebOptions {
+                enable_admin_api: self.web.enable_admin_api.or(lower.web.enable_admin_api),
             },
             compat_metrics: self.compat_metrics.or(lower.compat_metrics),
         }
@@ -374,6 +416,7 @@ impl RocketchatOptions {
             license_public_key_file: self
                 .license_public_key_file
                 .or(lower.license_public_key_file),
+            url: self.url.or(lower.url),
         }
     }
 }

@@ -65,6 +65,8 @@ fn what_is_wrong_with_a_file_is_said_with_its_place_and_ends_with_status_2() {
         ("collector: {users: perhaps}\n", "line 1"),
         ("rocketchat: {version: new}\n", "invalid value `new`"),
         ("rocketchat: {timezone: Mars/Crater}\n", "Mars/Crater"),
+        ("rocketchat: {url: 'ftp://chat'}\n", "with http or https"),
+        ("web: {enable-admin-api: true}\n", "give --rocketchat.url"),
         (
             "compat-metrics: true\ncompat-metrics: false\n",
             "compat-metrics",

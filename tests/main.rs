@@ -1,6 +1,7 @@
 //! The exporter from outside: the real binary on a real MongoDB, one file for each kind of promise.
 
 mod alerting;
+mod applying_licenses;
 mod architecture;
 mod backfill;
 mod checking;

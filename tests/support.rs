@@ -9,6 +9,7 @@ pub mod license;
 mod prometheus;
 mod proxy;
 mod reader;
+pub mod rocketchat;
 pub mod tls;
 mod workspace;
 

@@ -9,7 +9,7 @@ use serde::Deserialize;
 use super::ConfigError;
 use crate::options::{
     CollectionOptions, CollectorOptions, MongodbOptions, RocketchatOptions, StatisticsOptions,
-    WorkspaceOptions,
+    WebOptions, WorkspaceOptions,
 };
 use crate::yaml;
 
@@ -31,6 +31,7 @@ struct Written {
     collector: CollectorOptions,
     rocketchat: RocketchatOptions,
     statistics: StatisticsOptions,
+    web: WebOptions,
     compat_metrics: Option<bool>,
     workspaces: Option<BTreeMap<String, WorkspaceOptions>>,
 }
@@ -58,6 +59,7 @@ pub fn parse(text: &[u8], path: &Path) -> Result<File, ConfigError> {
         collector: written.collector,
         rocketchat: written.rocketchat,
         statistics: written.statistics,
+        web: written.web,
         compat_metrics: written.compat_metrics,
     };
     let folder = path.parent().unwrap_or(Path::new("."));

@@ -15,13 +15,13 @@ use tokio::time::timeout;
 use super::connections::Connection;
 use super::counters::Handler;
 use super::respond::{self, Response};
-use super::{App, paths, routes};
+use super::{App, info_page, paths, routes};
 use crate::web_config::{Live, WebConfig};
 
-/// The longest body of a request.
+/// The longest body of a request, and the longest form.
 const LONGEST_BODY: usize = 64 * 1024;
 
-/// The longest that anything here needs: a form with one field.
+/// The longest form that is kept, unless it may hold a license: that of a button, which has one field.
 const LONGEST_FORM: usize = 256;
 
 /// How long a request's body may take.
@@ -36,7 +36,7 @@ pub struct Caller {
     pub connection: Arc<Connection>,
 }
 
-/// What a request carries, where that is a short form.
+/// What a request carries, where that is a form as short as it has to be.
 #[derive(Debug, Clone)]
 pub struct Form(pub Vec<u8>);
 
@@ -109,7 +109,12 @@ impl Gate {
         caller: &Caller,
     ) -> (Handler, Response) {
         if !request.body().is_end_stream() {
-            match read_body(request.body_mut()).await {
+            let longest = if info_page::takes_license(app, request.uri().path()) {
+                LONGEST_BODY
+            } else {
+                LONGEST_FORM
+            };
+            match read_body(request.body_mut(), longest).await {
                 Ok(form) => request.extensions_mut().insert(form),
                 Err(refused) => return (Handler::Refused, refused),
             };
@@ -168,9 +173,9 @@ fn unauthorized() -> Response {
     response
 }
 
-/// Reads a body, so that the connection can be used again, and keeps it where it is a short form. An error is the
-/// answer where it is long or takes long.
-async fn read_body(body: &mut Incoming) -> Result<Form, Response> {
+/// Reads a body, so that the connection can be used again, and keeps it where it is a form of at most so
+/// many bytes. An error is the answer where it is long or takes long.
+async fn read_body(body: &mut Incoming, longest_form: usize) -> Result<Form, Response> {
     let reading = async {
         let mut form = Vec::new();
         let mut length = 0;
@@ -180,7 +185,7 @@ async fn read_body(body: &mut Incoming) -> Result<Form, Response> {
             if length > LONGEST_BODY {
                 return None;
             }
-            if length <= LONGEST_FORM {
+            if length <= longest_form {
                 form.extend_from_slice(data);
             } else {
                 form.clear();

@@ -1,9 +1,12 @@
 //! `/info`: the page for people, and what its buttons do.
 //!
 //! It shows the workspace's numbers, so whoever may see the metrics may see it: the users of the web configuration.
-//! Nothing is read to show it but, every few minutes, how the workspace grew.
+//! Nothing is read to show it but, every few minutes, how the workspace grew. A license goes to Rocket.Chat where that is
+//! switched on.
 
 mod growth;
+mod license;
+mod pressed;
 mod refresh;
 
 use std::sync::{Arc, PoisonError};
@@ -17,7 +20,8 @@ use super::{App, Workspace, Workspaces, api};
 use crate::render::document::Asked;
 use crate::render::info::{Growth, Listed, Overview, Page, page};
 use growth::{KnownGrowth, Reading};
-use refresh::{Refreshing, Token};
+use pressed::Token;
+use refresh::Refreshing;
 
 /// What the page of one workspace started, and what it knows of it.
 #[derive(Debug, Default)]
@@ -33,6 +37,8 @@ enum Wanted {
     Page,
     Download,
     Refresh,
+    License,
+    Apply,
 }
 
 /// The answer to a request below `/info`.
@@ -70,13 +76,25 @@ async fn of_one(
         "" => Wanted::Page,
         "statistics.json" => Wanted::Download,
         "refresh" => Wanted::Refresh,
+        license::PAGE => Wanted::License,
+        license::APPLY => Wanted::Apply,
         _ => return (Handler::Page, not_found()),
     };
     let reads = matches!(*request.method(), Method::GET | Method::HEAD);
     match wanted {
-        Wanted::Refresh if request.method() != Method::POST => {
+        Wanted::Refresh | Wanted::Apply if request.method() != Method::POST => {
             (Handler::Page, respond::wrong_method("POST"))
         }
+        Wanted::License if request.method() == Method::POST => {
+            let answer = license::review(app, request, workspace, name);
+            (Handler::Page, answer)
+        }
+        Wanted::Apply => {
+            let answer = license::apply(app, request, workspace, name).await;
+            (Handler::Page, answer)
+        }
+        Wanted::License if !reads => (Handler::Page, respond::wrong_method("GET, HEAD, POST")),
+        Wanted::License => (Handler::Page, license::form(app, workspace, name)),
         Wanted::Refresh => {
             let answer = refresh::answer(workspace, request, &path_of(name)).await;
             (Handler::Page, answer)
@@ -90,6 +108,21 @@ async fn of_one(
         }
         Wanted::Download => (Handler::Download, download(request, workspace)),
     }
+}
+
+/// Whether what is sent to a path is a license, where licenses are handed over; what is sent elsewhere is short.
+pub fn takes_license(app: &App, path: &str) -> bool {
+    let served = app.served();
+    let below = path.strip_prefix("/info/").unwrap_or_default();
+    let (workspace, below) = match &served.workspaces {
+        Workspaces::One(workspace, _) => (Some(workspace), below),
+        Workspaces::Named(workspaces) => match below.split_once('/') {
+            Some((name, below)) => (workspaces.get(name), below),
+            None => (None, below),
+        },
+    };
+    [license::PAGE, license::APPLY].contains(&below)
+        && workspace.is_some_and(|it| it.rocketchat.is_some())
 }
 
 /// The statistics document as the API answers it, for whoever may see the page.
@@ -157,6 +190,10 @@ fn show<T>(
         },
         refreshed: workspace.desk.refreshing.shown(&snapshot),
         collectors: workspace.collectors.len(),
+        rocketchat: workspace
+            .rocketchat
+            .as_ref()
+            .map(|it| it.address().to_string()),
         process: &process,
         token: workspace.desk.token.as_str(),
         now: workspace.backend.now(),

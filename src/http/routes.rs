@@ -5,7 +5,8 @@
 //! | `/` | the landing page |
 //! | `/info` | the page for people: the workspace, or a table of several |
 //! | `/info/statistics.json`, `POST /info/refresh` | what its buttons do |
-//! | `/info/NAME`, and the two below it | the same of one of several workspaces |
+//! | `/info/license`, `POST /info/license/apply` | a license on its way to Rocket.Chat, where that is switched on |
+//! | `/info/NAME`, and all that is below `/info` | the same of one of several workspaces |
 //! | `/info.css`, `/info.js`, `/info.svg` | its files |
 //! | `/metrics` (or `--web.telemetry-path`) | the metrics, in the format that is asked for |
 //! | `/probe?target=NAME` | the metrics of one of several workspaces |

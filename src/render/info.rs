@@ -3,6 +3,7 @@
 //!
 //! Whatever a workspace says of itself may be hostile. All of it passes through `html!`, which escapes it.
 
+mod apply;
 mod chart;
 mod deployment;
 mod exporter;
@@ -22,6 +23,7 @@ use jiff::tz::TimeZone;
 use maud::{DOCTYPE, Markup, html};
 
 use crate::statistics::{Grown, History, OwnProcess, Snapshot, Timestamp};
+pub use apply::{Pasted, Step as ApplyStep, page as apply_page};
 pub use overview::{Listed, Overview};
 use rows::Shown;
 
@@ -50,6 +52,8 @@ pub struct Page<'a> {
     pub refreshed: Refreshed,
     /// How many collectors there are.
     pub collectors: usize,
+    /// Where Rocket.Chat itself is, where licenses are handed over.
+    pub rocketchat: Option<String>,
     /// The exporter's own process.
     pub process: &'a OwnProcess,
     /// What the button must send along.
@@ -113,11 +117,33 @@ pub fn page(page: &Page<'_>) -> String {
         (pictures::of_the_day(&shown))
         (pictures::of_growth(&shown))
     };
-    document(&title, incomplete, &main)
+    document(&title, Behavior::living(incomplete), &main)
+}
+
+/// How a page goes on after it was sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Behavior {
+    /// It stays as it is, without a script.
+    Still,
+    /// Its numbers are exchanged.
+    Living,
+    /// The same, soon: it is not complete.
+    Incomplete,
+}
+
+impl Behavior {
+    fn living(incomplete: bool) -> Self {
+        if incomplete {
+            Self::Incomplete
+        } else {
+            Self::Living
+        }
+    }
 }
 
 /// The frame of every page.
-fn document(title: &str, incomplete: bool, main: &Markup) -> String {
+fn document(title: &str, behavior: Behavior, main: &Markup) -> String {
+    let incomplete = behavior == Behavior::Incomplete;
     let version = env!("CARGO_PKG_VERSION");
     html! {
         (DOCTYPE)
@@ -129,7 +155,7 @@ fn document(title: &str, incomplete: bool, main: &Markup) -> String {
                 title { (title) " · Rocket.Chat exporter" }
                 link rel="icon" href="/info.svg" type="image/svg+xml";
                 link rel="stylesheet" href={ "/info.css?v=" (version) };
-                script src={ "/info.js?v=" (version) } defer {}
+                @if behavior != Behavior::Still { script src={ "/info.js?v=" (version) } defer {} }
                 // Without the script the page shows how far it is by loading itself again.
                 @if incomplete { noscript { meta http-equiv="refresh" content="3"; } }
             }
@@ -251,6 +277,7 @@ mod tests {
                 last: None,
             },
             collectors: 24,
+            rocketchat: None,
             process: &OwnProcess::default(),
             token: "token",
             now: Timestamp(0),

@@ -13,9 +13,10 @@ use crate::http::{
     self, Answer, Backend, Credentials, Desk, Limits, Login, RateLimit, Rates, Refused, Unavailable,
 };
 use crate::render::{Exposition, Part};
+use crate::rocketchat::RocketChat;
 use crate::sampler::{Plan, Sampler};
 use crate::sources::{self, Mongo, SourceError, Sources};
-use crate::statistics::{FailureKind, Grown, History, Snapshot, Timestamp, Value};
+use crate::statistics::{FailureKind, Grown, HeldLicense, History, Snapshot, Timestamp, Value};
 
 /// How long closing the connections to the database may take.
 const CLOSING: Duration = Duration::from_secs(2);
@@ -74,6 +75,7 @@ impl Running {
             rates: Rates::default(),
             collectors: config.collectors.clone(),
             history,
+            rocketchat: config.rocketchat.clone().map(RocketChat::new),
             desk: Desk::default(),
         });
         Self {
@@ -231,6 +233,11 @@ impl Backend for Database {
                 }
             }
         })
+    }
+
+    fn judge_license(&self, text: &str) -> Option<HeldLicense> {
+        let known = Arc::clone(&self.sampler.snapshots().borrow());
+        self.mongo.judge_license(text, &known)
     }
 
     fn now(&self) -> Timestamp {

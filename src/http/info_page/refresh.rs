@@ -3,13 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use hyper::Request;
 use hyper::body::Incoming;
-use hyper::{Request, StatusCode, header};
-use ring::rand::SystemRandom;
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout};
 
-use crate::http::gate::Form;
+use super::pressed;
 use crate::http::respond::{self, Response};
 use crate::http::{Unavailable, Workspace};
 use crate::render::info::Refreshed;
@@ -20,33 +19,6 @@ const PAUSE: Duration = Duration::from_secs(10);
 
 /// How long the answer waits for the reading; a longer one goes on, and the page shows how far it is.
 const WAIT: Duration = Duration::from_secs(2);
-
-/// What the page must send along, so that no other page can press its button.
-#[derive(Debug)]
-pub struct Token(Option<String>);
-
-impl Default for Token {
-    fn default() -> Self {
-        let random: Result<ring::rand::Random<[u8; 16]>, _> =
-            ring::rand::generate(&SystemRandom::new());
-        // Without random numbers nobody can press it.
-        Self(random.ok().map(|it| hex::encode(it.expose())))
-    }
-}
-
-impl Token {
-    /// As it stands in the page.
-    pub fn as_str(&self) -> &str {
-        self.0.as_deref().unwrap_or_default()
-    }
-
-    fn is_sent_by(&self, request: &Request<Incoming>) -> bool {
-        let form = request.extensions().get::<Form>().map(|it| it.0.as_slice());
-        let mut fields = form_urlencoded::parse(form.unwrap_or_default());
-        let sent = fields.find_map(|(name, value)| (name == "token").then_some(value));
-        sent.is_some_and(|sent| self.0.as_deref() == Some(&*sent))
-    }
-}
 
 /// The reading that was asked for, and how the one before went.
 #[derive(Debug)]
@@ -89,11 +61,8 @@ pub async fn answer(
     path: &str,
 ) -> Response {
     let desk = &workspace.desk;
-    if !is_same_origin(request) || !desk.token.is_sent_by(request) {
-        return respond::text(
-            StatusCode::FORBIDDEN,
-            "The request does not come from the page as it is now; load the page again.\n",
-        );
+    if let Some(refusal) = pressed::refusal(request, &desk.token) {
+        return refusal;
     }
     let mut states = desk.refreshing.0.subscribe();
     let mut wait = None;
@@ -135,19 +104,4 @@ async fn refresh(workspace: Arc<Workspace>) {
 /// Readings since the start.
 fn readings(snapshot: &Snapshot) -> u64 {
     snapshot.outcomes.values().map(|it| it.readings).sum()
-}
-
-/// Whether a browser says that a page of this server sent the request; what is no browser says nothing.
-fn is_same_origin(request: &Request<Incoming>) -> bool {
-    let text = |name: &str| request.headers().get(name).map(|it| it.to_str());
-    match (text("sec-fetch-site"), text(header::ORIGIN.as_str())) {
-        (Some(site), _) => site.is_ok_and(|it| it == "same-origin"),
-        (None, Some(origin)) => {
-            let host = text(header::HOST.as_str()).and_then(Result::ok);
-            let host = host.or_else(|| Some(request.uri().authority()?.as_str()));
-            let origin = origin.ok().and_then(|it| it.split_once("://"));
-            origin.is_some_and(|(_, it)| Some(it) == host)
-        }
-        (None, None) => true,
-    }
 }

@@ -22,6 +22,12 @@ pub fn card(shown: &Shown<'_>) -> Markup {
             (shown.count("Matrix Rooms", "matrixFederation.amountOfFederatedRooms"))
         }
     });
+    let content = html! {
+        (content)
+        @if let Some(address) = shown.settings_page("Federation") {
+            p.action { a.button href=(address) rel="noopener" { "Federation settings" } }
+        }
+    };
     let collectors = [Collector::Settings, Collector::Federation, Collector::Users];
     shown.card("federation", "Federation", &collectors, &content)
 }

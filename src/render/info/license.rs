@@ -3,7 +3,7 @@
 use maud::{Markup, html};
 
 use super::rows::{Shown, check, row, rows, unknown};
-use super::words;
+use super::{apply, words};
 use crate::statistics::{
     Collector, HeldLicense, LICENSE_MODULES, License, LicenseContent, LicenseFlaw, LicenseLimit,
     LicenseTag, LicenseVoucher, LimitKind,
@@ -22,6 +22,7 @@ pub fn card(shown: &Shown<'_>) -> Markup {
         None => rows(&row("License", &unknown())),
         Some(license) => of_license(shown, license),
     };
+    let content = html! { (content) (application(shown)) };
     shown.card("license", "License", &[Collector::License], &content)
 }
 
@@ -49,6 +50,26 @@ fn of_license(shown: &Shown<'_>, license: &License) -> Markup {
         @if let Some(content) = content {
             h3 { "Limits" }
             (rows(&html! { @for limit in &content.limits { (row(name(limit.kind), &used(limit))) } }))
+        }
+    }
+}
+
+/// How another license comes into the workspace: from here, where that is switched on, else in Rocket.Chat itself.
+fn application(shown: &Shown<'_>) -> Markup {
+    let offered = shown.page.rocketchat.is_some();
+    html! {
+        @if offered && apply::is_possible(shown) {
+            p.action { a.button href={ (shown.page.path) "/license" } { (apply::name(shown)) } }
+        } @else {
+            p.note {
+                @if offered { (apply::TOO_OLD) " " }
+                "A license is applied in Rocket.Chat itself: in its administration, under Settings, "
+                @match shown.settings_page("Enterprise") {
+                    Some(address) => { a href=(address) rel="noopener" { "Enterprise" } }
+                    None => "Enterprise",
+                }
+                "."
+            }
         }
     }
 }
@@ -88,7 +109,7 @@ pub fn why(flaw: LicenseFlaw) -> &'static str {
     }
 }
 
-fn expiry(shown: &Shown<'_>, content: &LicenseContent) -> Markup {
+pub fn expiry(shown: &Shown<'_>, content: &LicenseContent) -> Markup {
     let offline = if content.offline {
         "offline"
     } else {
@@ -121,7 +142,7 @@ fn others(license: &License) -> Vec<&str> {
     }
 }
 
-fn tags(tags: &[LicenseTag]) -> Markup {
+pub fn tags(tags: &[LicenseTag]) -> Markup {
     html! {
         @if !tags.is_empty() {
             ul.tags aria-label="Plan" { @for tag in tags { li {
@@ -143,7 +164,7 @@ fn is_color(text: &str) -> bool {
     })
 }
 
-fn name(kind: LimitKind) -> &'static str {
+pub fn name(kind: LimitKind) -> &'static str {
     match kind {
         LimitKind::ActiveUsers => "Seats",
         LimitKind::GuestUsers => "Guests",
@@ -154,7 +175,7 @@ fn name(kind: LimitKind) -> &'static str {
     }
 }
 
-fn used(limit: &LicenseLimit) -> Markup {
+pub fn used(limit: &LicenseLimit) -> Markup {
     let used = limit.used.map(|it| it as f64);
     let max = limit.max.map(|it| it as f64);
     html! {

@@ -3,7 +3,7 @@
 use maud::{Markup, html};
 
 use super::rows::{Shown, unknown, wide};
-use super::{Page, document, host, warnings, words};
+use super::{Behavior, Page, document, host, warnings, words};
 use crate::statistics::Snapshot;
 
 /// Several workspaces.
@@ -68,7 +68,7 @@ impl Overview<'_> {
             }
         };
         let incomplete = self.workspaces.iter().any(|it| it.state == "not read yet");
-        document("Workspaces", incomplete, &main)
+        document("Workspaces", Behavior::living(incomplete), &main)
     }
 
     fn table(&self) -> Markup {

@@ -56,6 +56,16 @@ impl<'a> Shown<'a> {
         self.page.snapshot.settings.as_ref()?.value(id)
     }
 
+    /// A group of settings in Rocket.Chat's own administration; `None` where its address cannot be a link.
+    pub fn settings_page(&self, group: &str) -> Option<String> {
+        let workspace = self.page.snapshot.workspace.as_ref()?;
+        let address = workspace.site_url.as_ref()?.as_text()?;
+        let address = web_address(address)?;
+        // Before, the groups stood beside everything else.
+        let folder = if self.since(4, 8) { "/settings" } else { "" };
+        Some(format!("{address}/admin{folder}/{group}"))
+    }
+
     /// How long ago something was.
     pub fn ago(&self, at: Timestamp) -> String {
         words::ago(at, self.page.now)
@@ -130,6 +140,20 @@ impl<'a> Shown<'a> {
     }
 }
 
+/// An address that a link may lead to, without slashes at its end: the workspace says what it is, and may say anything.
+fn web_address(text: &str) -> Option<&str> {
+    let (scheme, rest) = text.split_once("://")?;
+    let is_web = ["http", "https"]
+        .iter()
+        .any(|it| scheme.eq_ignore_ascii_case(it));
+    let host = rest.split('/').next().unwrap_or_default();
+    let is_host = |it: char| it.is_ascii_alphanumeric() || ".-:[]".contains(it);
+    let is_path = |it: char| it.is_ascii_alphanumeric() || "/.-_~%".contains(it);
+    let is_plain = !host.is_empty() && host.chars().all(is_host);
+    let is_plain = is_plain && rest[host.len()..].chars().all(is_path);
+    (is_web && is_plain).then(|| text.trim_end_matches('/'))
+}
+
 /// A list of rows.
 pub fn rows(rows: &Markup) -> Markup {
     html! { dl { (rows) } }
@@ -157,4 +181,37 @@ pub fn check(holds: Option<bool>) -> Markup {
 /// A table that may be wider than the screen.
 pub fn wide(label: &str, table: &Markup) -> Markup {
     html! { div.wide tabindex="0" role="region" aria-label=(label) { (table) } }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_plain_addresses_of_the_web_are_links() {
+        for (text, address) in [
+            ("https://chat.example.com", "https://chat.example.com"),
+            ("http://[::1]:3000/", "http://[::1]:3000"),
+            ("HTTPS://example.com/chat/", "HTTPS://example.com/chat"),
+        ] {
+            assert_eq!(web_address(text), Some(address));
+        }
+        for text in [
+            "",
+            "chat.example.com",
+            "//evil.example",
+            "https://",
+            "https:///admin",
+            "javascript://chat.example.com/%0aalert(1)",
+            "data://text/html",
+            "https://chat.example.com@evil.example",
+            "https://chat.example.com/?x=",
+            "https://chat.example.com/#",
+            "https://chat.example.com/\" onclick=\"alert(1)",
+            "https://chat.example.com\n",
+            " https://chat.example.com",
+        ] {
+            assert_eq!(web_address(text), None, "{text}");
+        }
+    }
 }

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use mongodb::bson::{Bson, Document, doc};
 
-use super::{Question, convert};
+use super::{Mongo, Question, convert};
 use crate::sources::SourceError;
 use crate::sources::license::{Circumstances, LONGEST, LicenseSettings, TooLong, judge};
 use crate::statistics::{Collector, Grants, HeldLicense, License, LimitKind, Snapshot, Value};
@@ -56,7 +56,7 @@ pub async fn is_valid(question: &Question<'_>) -> Result<bool, SourceError> {
         return Ok(true);
     }
     let settings = settings(question).await?;
-    let held = judged(question, &settings, &Snapshot::default());
+    let held = judged(question.mongo, &settings, &Snapshot::default());
     Ok(settings.status == "Valid" || held.is_some_and(|it| it.is_valid()))
 }
 
@@ -85,19 +85,30 @@ async fn held(
     known: &Snapshot,
 ) -> Result<Option<HeldLicense>, SourceError> {
     let settings = settings(question).await?;
-    Ok(judged(question, &settings, known))
+    Ok(judged(question.mongo, &settings, known))
 }
 
-fn judged(
-    question: &Question<'_>,
-    settings: &LicenseSettings,
-    known: &Snapshot,
-) -> Option<HeldLicense> {
+impl Mongo {
+    /// A license that is not in the settings, judged as if it were, with what the last readings tell; nothing is asked.
+    /// `None` when the text is empty.
+    pub fn judge_license(&self, text: &str, known: &Snapshot) -> Option<HeldLicense> {
+        let site_url = known.workspace.as_ref().and_then(|it| it.site_url.as_ref());
+        let site_url = site_url.and_then(Value::as_text).unwrap_or_default();
+        let settings = LicenseSettings {
+            text: Ok(text.to_owned()),
+            status: String::new(),
+            site_url: site_url.to_owned(),
+        };
+        judged(self, &settings, known)
+    }
+}
+
+fn judged(mongo: &Mongo, settings: &LicenseSettings, known: &Snapshot) -> Option<HeldLicense> {
     let circumstances = Circumstances {
-        key: question.mongo.license.key.as_ref(),
-        now: question.mongo.clock.now(),
+        key: mongo.license.key.as_ref(),
+        now: mongo.clock.now(),
         version: known.version(),
-        timezone: &question.mongo.timezone,
+        timezone: &mongo.timezone,
         used: &|kind| used(kind, known),
     };
     judge(settings, &circumstances)

@@ -1,0 +1,170 @@
+//! A license on its way to Rocket.Chat: pasted, looked at, and handed over with the login of an administrator, which
+//! is used for that one request. Each step is a page of its own, and only the license goes from one to the next.
+
+use std::sync::Arc;
+
+use hyper::body::Incoming;
+use hyper::{Request, StatusCode};
+
+use super::growth::Reading;
+use super::{pressed, show};
+use crate::http::respond::{self, Response};
+use crate::http::{App, Workspace};
+use crate::render::info::{ApplyStep, Pasted, apply_page};
+use crate::rocketchat::{Login, NotTaken, RocketChat};
+
+/// Where a license is pasted and looked at, below the workspace's page.
+pub const PAGE: &str = "license";
+
+/// Where it is handed over.
+pub const APPLY: &str = "license/apply";
+
+/// The page to paste it.
+pub fn form(app: &App, workspace: &Workspace, name: Option<&str>) -> Response {
+    if let Err(refusal) = offered(workspace) {
+        return refusal.answer();
+    }
+    draw(
+        app,
+        workspace,
+        name,
+        StatusCode::OK,
+        &ApplyStep::Paste(None),
+    )
+}
+
+/// What a pasted license says, before it goes anywhere.
+pub fn review(
+    app: &App,
+    request: &Request<Incoming>,
+    workspace: &Workspace,
+    name: Option<&str>,
+) -> Response {
+    if let Err(refusal) = offered(workspace) {
+        return refusal.answer();
+    }
+    if let Some(refusal) = pressed::refusal(request, &workspace.desk.token) {
+        return refusal;
+    }
+    match pasted(request, workspace) {
+        Ok(pasted) => {
+            let step = ApplyStep::Review(&pasted, None);
+            draw(app, workspace, name, StatusCode::OK, &step)
+        }
+        Err(complaint) => complain(app, workspace, name, complaint),
+    }
+}
+
+/// Hands it over.
+pub async fn apply(
+    app: &App,
+    request: &Request<Incoming>,
+    workspace: &Arc<Workspace>,
+    name: Option<&str>,
+) -> Response {
+    let rocketchat = match offered(workspace) {
+        Ok(rocketchat) => rocketchat,
+        Err(refusal) => return refusal.answer(),
+    };
+    if let Some(refusal) = pressed::refusal(request, &workspace.desk.token) {
+        return refusal;
+    }
+    let pasted = match pasted(request, workspace) {
+        Ok(pasted) => pasted,
+        Err(complaint) => return complain(app, workspace, name, complaint),
+    };
+    let login = ["user_id", "auth_token"].map(|it| pressed::field(request, it).unwrap_or_default());
+    let [user_id, token] = &login;
+    let login = Login { user_id, token };
+    let outcome = rocketchat.add_license(&login, &pasted.license).await;
+    note(name, rocketchat, &outcome);
+    match outcome {
+        Ok(()) => draw(app, workspace, name, StatusCode::OK, &ApplyStep::Taken),
+        Err(why) => {
+            let status = match why {
+                NotTaken::Login => StatusCode::BAD_REQUEST,
+                NotTaken::Busy => StatusCode::TOO_MANY_REQUESTS,
+                NotTaken::Silent => StatusCode::GATEWAY_TIMEOUT,
+                _ => StatusCode::BAD_GATEWAY,
+            };
+            let why = why.to_string();
+            let step = ApplyStep::Review(&pasted, Some(&why));
+            draw(app, workspace, name, status, &step)
+        }
+    }
+}
+
+/// Who did it is in Rocket.Chat's own records.
+fn note(name: Option<&str>, rocketchat: &RocketChat, outcome: &Result<(), NotTaken>) {
+    let address = rocketchat.address();
+    match outcome {
+        Ok(()) => tracing::info!(workspace = name, %address, "Rocket.Chat took a license"),
+        Err(reason) => {
+            tracing::warn!(workspace = name, %address, %reason, "Rocket.Chat did not take a license");
+        }
+    }
+}
+
+/// Why no license is handed over.
+enum NotOffered {
+    SwitchedOff,
+    NotRead,
+}
+
+impl NotOffered {
+    fn answer(&self) -> Response {
+        match self {
+            Self::SwitchedOff => respond::text(
+                StatusCode::NOT_FOUND,
+                "No license is applied from here; --web.enable-admin-api and --rocketchat.url switch it on.\n",
+            ),
+            Self::NotRead => respond::text(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "The workspace's database was not read yet, and a license is compared with it.\n",
+            ),
+        }
+    }
+}
+
+/// Rocket.Chat, where licenses are handed over and the workspace is known.
+fn offered(workspace: &Workspace) -> Result<&RocketChat, NotOffered> {
+    let rocketchat = workspace.rocketchat.as_ref();
+    let rocketchat = rocketchat.ok_or(NotOffered::SwitchedOff)?;
+    let was_read = workspace.snapshots.borrow().read_at.is_some();
+    was_read.then_some(rocketchat).ok_or(NotOffered::NotRead)
+}
+
+/// The license that a request carries, in one line: mail programs break it into several.
+fn pasted(request: &Request<Incoming>, workspace: &Workspace) -> Result<Pasted, &'static str> {
+    let license = pressed::field(request, "license").unwrap_or_default();
+    let license: String = license.split_whitespace().collect();
+    let held = workspace.backend.judge_license(&license);
+    let held = held.ok_or("There is no license in it: paste its whole text.")?;
+    Pasted::of(license, held)
+}
+
+fn complain(
+    app: &App,
+    workspace: &Workspace,
+    name: Option<&str>,
+    complaint: &'static str,
+) -> Response {
+    let step = ApplyStep::Paste(Some(complaint));
+    draw(app, workspace, name, StatusCode::BAD_REQUEST, &step)
+}
+
+fn draw(
+    app: &App,
+    workspace: &Workspace,
+    name: Option<&str>,
+    status: StatusCode,
+    step: &ApplyStep<'_>,
+) -> Response {
+    let body = show(app, workspace, name, &Reading::NotNeeded, |page| {
+        apply_page(page, step)
+    });
+    // Not compressed: its length would tell how like the license is to what somebody else sent along.
+    let mut response = respond::rich_html(body.into_bytes());
+    *response.status_mut() = status;
+    response
+}

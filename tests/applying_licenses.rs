@@ -1,0 +1,467 @@
+//! A license that is applied from the Info page: pasted, looked at, and taken or refused by Rocket.Chat.
+
+use std::fmt::Write;
+use std::path::Path;
+
+use serde_json::json;
+
+use crate::support::license::{PUBLIC_KEY, SECRETS, content, content_v2, v2, v3, with};
+use crate::support::rocketchat::{ADMINISTRATOR, Manner, RocketChat, SOMEBODY};
+use crate::support::tls::Authority;
+use crate::support::{Answer, Exporter, Filled, Workspace, eventually, uri_of};
+
+const HOSTILE: &str = "</ul><script>alert(1)</script>\"'><img src=x onerror=alert(2)>";
+
+/// A day on which the license is valid.
+const NOW: &str = "--debug.now=2026-11-21T12:00:00Z";
+
+/// A workspace at the address that the license is for, whose exporter hands licenses to a server.
+async fn workspace(rocketchat: &RocketChat, arguments: &[&str]) -> Workspace {
+    let filled = Filled::new().await;
+    filled.set("Site_Url", "https://chat.example.com").await;
+    let [url, flag] = rocketchat.flags();
+    let mut all = vec![url.as_str(), flag.as_str(), NOW];
+    all.extend(arguments);
+    filled.start(&all).await
+}
+
+/// Sends a form with the token of the page.
+fn post(exporter: &Exporter, path: &str, fields: &[(&str, &str)]) -> Answer {
+    let token = token(exporter);
+    let form = form_urlencoded::Serializer::new(String::new())
+        .append_pair("token", &token)
+        .extend_pairs(fields)
+        .finish();
+    let kind = ("Content-Type", "application/x-www-form-urlencoded");
+    exporter.send("POST", path, &[kind], &form)
+}
+
+fn token(exporter: &Exporter) -> String {
+    token_of(&exporter.get("/info").text())
+}
+
+fn token_of(page: &str) -> String {
+    let (_, rest) = page
+        .split_once("name=\"token\" value=\"")
+        .expect("the page has a token");
+    rest.split('"').next().unwrap_or_default().to_owned()
+}
+
+fn review(exporter: &Exporter, license: &str) -> Answer {
+    post(exporter, "/info/license", &[("license", license)])
+}
+
+fn apply(exporter: &Exporter, license: &str, (user_id, token): (&str, &str)) -> Answer {
+    let fields = [
+        ("license", license),
+        ("user_id", user_id),
+        ("auth_token", token),
+    ];
+    post(exporter, "/info/license/apply", &fields)
+}
+
+/// Applies a license on the page of one of several workspaces, once it was read.
+async fn apply_to(exporter: &Exporter, page: &str) -> Answer {
+    let form = eventually("the workspace is read", || {
+        let form = exporter.get(&format!("{page}/license"));
+        (form.status == 200).then(|| form.text())
+    })
+    .await;
+    assert!(
+        form.contains(&format!("action=\"{page}/license\"")),
+        "{form}"
+    );
+    let (user_id, auth_token) = ADMINISTRATOR;
+    let fields = [
+        ("token", token_of(&form)),
+        ("license", v3(&content())),
+        ("user_id", user_id.to_owned()),
+        ("auth_token", auth_token.to_owned()),
+    ];
+    let form = form_urlencoded::Serializer::new(String::new())
+        .extend_pairs(fields)
+        .finish();
+    exporter.send("POST", &format!("{page}/license/apply"), &[], &form)
+}
+
+#[track_caller]
+fn assert_says(answer: &Answer, status: u16, words: &[&str]) {
+    let page = answer.text();
+    assert_eq!(answer.status, status, "{page}");
+    for words in words {
+        assert!(page.contains(words), "{words} in {page}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_license_is_pasted_looked_at_and_handed_over() {
+    let rocketchat = RocketChat::start(Manner::RocketChat).await;
+    let workspace = workspace(&rocketchat, &["--log.level=debug"]).await;
+    let exporter = &workspace.exporter;
+    let card = exporter.get("/info").text();
+    let link = "<a class=\"button\" href=\"/info/license\">Apply Offline License</a>";
+    assert!(card.contains(link), "{card}");
+    let form = exporter.get("/info/license");
+    assert_says(&form, 200, &["<textarea id=\"license\" name=\"license\""]);
+    assert!(!form.text().contains("<script"), "it works without one");
+    // As a mail program breaks it.
+    let license = v3(&content());
+    let (start, end) = license.split_at(70);
+    let broken = format!("  {start}\r\n{end}\n");
+    let words = [
+        "<dt>Format</dt><dd>3</dd>",
+        "valid here and now if it is genuine, which Rocket.Chat checks",
+        "Enterprise",
+        "2026-12-01 00:00:00 UTC",
+        "(in 9 days 12 h)",
+        "<li>livechat-enterprise</li>",
+        " of 500<meter ",
+        &format!("http://127.0.0.1:{}", rocketchat.port()),
+        &format!("name=\"license\" value=\"{license}\""),
+    ];
+    let reviewed = review(exporter, &broken);
+    assert_says(&reviewed, 200, &words);
+    assert!(rocketchat.asked().is_empty(), "nothing was sent yet");
+    for secret in SECRETS {
+        assert!(!reviewed.text().contains(secret), "{secret}");
+    }
+    let applied = apply(exporter, &license, ADMINISTRATOR);
+    assert_says(&applied, 200, &["Rocket.Chat took the license."]);
+    assert_eq!(rocketchat.taken(), [license]);
+    assert_eq!(rocketchat.asked(), ["POST /api/v1/licenses.add"]);
+    let log = exporter.log();
+    assert!(log.contains("Rocket.Chat took a license"), "{log}");
+    for secret in [ADMINISTRATOR.0, ADMINISTRATOR.1, "RCV3_"] {
+        assert!(!log.contains(secret), "{secret} in {log}");
+        let page = applied.text();
+        assert!(!page.contains(secret), "{secret} in {page}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_license_that_is_there_is_changed() {
+    let rocketchat = RocketChat::start(Manner::RocketChat).await;
+    let filled = Filled::new().await;
+    filled.set("Enterprise_License", v3(&content())).await;
+    let [url, flag] = rocketchat.flags();
+    let workspace = filled.start(&[&url, &flag]).await;
+    for path in ["/info", "/info/license"] {
+        let page = workspace.exporter.get(path).text();
+        assert!(page.contains("Change Offline License"), "{page}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_rocket_chat_refuses_is_said_in_its_own_words() {
+    let rocketchat = RocketChat::start(Manner::RocketChat).await;
+    let workspace = workspace(&rocketchat, &["--log.level=debug"]).await;
+    let exporter = &workspace.exporter;
+    let (new, old) = (v3(&content()), v2(&content_v2()));
+    let wrong = (ADMINISTRATOR.0, "a-token-of-nobody");
+    for (license, login, words) in [
+        (&new, wrong, "status 401: You must be logged in to do this."),
+        (
+            &new,
+            SOMEBODY,
+            "status 403: User does not have the permissions required for this action",
+        ),
+        (&old, ADMINISTRATOR, "status 400: Invalid license"),
+    ] {
+        let answer = apply(exporter, license, login);
+        assert_says(&answer, 502, &[words, "role=\"alert\"", license]);
+        // One can try again, and has to type the login again.
+        let shown = [answer.text(), exporter.log()].concat();
+        assert!(!shown.contains(login.0) && !shown.contains(login.1));
+    }
+    assert!(rocketchat.taken().is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_login_that_no_request_can_carry_is_not_sent() {
+    let rocketchat = RocketChat::start(Manner::RocketChat).await;
+    let workspace = workspace(&rocketchat, &[]).await;
+    let license = v3(&content());
+    for login in [
+        ("", "token"),
+        ("id", ""),
+        ("id", "to\nken"),
+        ("í\u{1}", "token"),
+    ] {
+        let answer = apply(&workspace.exporter, &license, login);
+        assert_says(&answer, 400, &["The user ID or the token is empty"]);
+    }
+    assert!(rocketchat.asked().is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_text_that_is_no_license_goes_nowhere() {
+    let rocketchat = RocketChat::start(Manner::RocketChat).await;
+    let workspace = workspace(&rocketchat, &[]).await;
+    let exporter = &workspace.exporter;
+    let license = v3(&content());
+    for (text, words) in [
+        (" \n ", "There is no license in it"),
+        ("hello", "This is no license"),
+        (&license[..license.len() / 2], "This is no license"),
+        (HOSTILE, "This is no license"),
+        (&v3(&json!({})), "what it says cannot be read"),
+    ] {
+        for answer in [review(exporter, text), apply(exporter, text, ADMINISTRATOR)] {
+            assert_says(&answer, 400, &[words, "role=\"alert\"", "<textarea"]);
+            assert!(!answer.text().contains("<script") && !answer.text().contains("<img"));
+        }
+    }
+    let long = format!("RCV3_{}", "a".repeat(70_000));
+    assert_eq!(review(exporter, &long).status, 413);
+    assert!(rocketchat.asked().is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_keeps_a_license_from_being_valid_here_is_said_before() {
+    let folder = tempfile::tempdir().expect("a folder can be made");
+    let file = folder.path().join("license.pem");
+    std::fs::write(&file, PUBLIC_KEY).expect("the file can be written");
+    let key = format!("--rocketchat.license-public-key-file={}", file.display());
+    let rocketchat = RocketChat::start(Manner::RocketChat).await;
+    let workspace = workspace(&rocketchat, &[&key]).await;
+    let genuine = v3(&content());
+    let forged = format!("{}AAAA", &genuine[..genuine.len() - 4]);
+    let until = |end: &str| v3(&with("/validation/validPeriods/0/validUntil", json!(end)));
+    let elsewhere = with("/validation/serverUrls/0/value", json!("elsewhere.example"));
+    for (license, words) in [
+        (&genuine, "valid here and now, by its signature"),
+        (&forged, "not valid here and now: its signature is wrong"),
+        (
+            &until("2026-11-20T00:00:00.000Z"),
+            "not valid here and now: it has expired",
+        ),
+        (
+            &v3(&elsewhere),
+            "not valid here and now: it is for another address",
+        ),
+        (&v2(&content_v2()), "2, from before 6.5"),
+    ] {
+        assert_says(&review(&workspace.exporter, license), 200, &[words]);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_license_says_is_only_text() {
+    let rocketchat = RocketChat::start(Manner::RocketChat).await;
+    let workspace = workspace(&rocketchat, &[]).await;
+    let mut content = content();
+    content["information"]["tags"] = json!([{ "name": HOSTILE, "color": "red\" onload=\"x" }]);
+    content["grantedModules"] = json!([{ "module": HOSTILE }]);
+    let answer = review(&workspace.exporter, &v3(&content));
+    assert_says(&answer, 200, &["&lt;script&gt;alert(1)"]);
+    let page = answer.text();
+    for absent in ["<script", "<img", "onload=\""] {
+        assert!(!page.contains(absent), "{absent} in {page}");
+    }
+    let policy = answer.header("content-security-policy");
+    assert!(policy.starts_with("default-src 'none'; ") && !policy.contains("unsafe"));
+    assert_eq!(answer.header("cache-control"), "no-store");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn only_the_page_itself_hands_over_a_license() {
+    let rocketchat = RocketChat::start(Manner::RocketChat).await;
+    let workspace = workspace(&rocketchat, &[]).await;
+    let exporter = &workspace.exporter;
+    let token = token(exporter);
+    let license = v3(&content());
+    let form = |token: &str| {
+        let (user_id, auth_token) = ADMINISTRATOR;
+        format!("token={token}&license={license}&user_id={user_id}&auth_token={auth_token}")
+    };
+    for path in ["/info/license", "/info/license/apply"] {
+        for (token, header) in [
+            ("0123", ("Accept", "text/html")),
+            (&token, ("Sec-Fetch-Site", "cross-site")),
+            (&token, ("Sec-Fetch-Site", "same-site")),
+            (&token, ("Origin", "https://evil.example")),
+            (&token, ("Origin", "null")),
+        ] {
+            let answer = exporter.send("POST", path, &[header], &form(token));
+            assert_eq!(answer.status, 403, "{path} {header:?}");
+        }
+    }
+    assert_eq!(exporter.get("/info/license/apply").status, 405);
+    assert_eq!(exporter.request("PUT", "/info/license", &[]).status, 405);
+    assert!(rocketchat.asked().is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn servers_that_are_not_rocket_chat_are_told_from_it() {
+    let cases = [
+        (Manner::Redirects, 502, "redirects are not followed"),
+        (
+            Manner::Elsewhere,
+            502,
+            "Status 502 came from http://127.0.0.1:",
+        ),
+        (Manner::Endless, 502, "no answer of Rocket.Chat's API"),
+        (Manner::Silent, 504, "did not answer within 10 s"),
+        (Manner::Repeats, 502, "&lt;b&gt;unknown token …&lt;/b&gt;"),
+    ];
+    let filled = Filled::new().await;
+    let mut text = format!(
+        "mongodb: {{uri: '{}'}}\nweb: {{enable-admin-api: true}}\nworkspaces:\n",
+        uri_of(&filled.database)
+    );
+    let mut servers = Vec::new();
+    for (manner, ..) in cases {
+        let server = RocketChat::start(manner).await;
+        let port = server.port();
+        writeln!(
+            text,
+            "  {manner:?}: {{rocketchat: {{url: 'http://127.0.0.1:{port}'}}}}"
+        )
+        .expect("a text can be written");
+        servers.push(server);
+    }
+    let folder = tempfile::tempdir().expect("a folder can be made");
+    let file = folder.path().join("exporter.yml");
+    std::fs::write(&file, text).expect("the file can be written");
+    let exporter = Exporter::start(&[&format!("--config.file={}", file.display())]);
+    for ((manner, status, words), server) in cases.into_iter().zip(servers) {
+        let answer = apply_to(&exporter, &format!("/info/{manner:?}")).await;
+        assert_says(&answer, status, &[words]);
+        let shown = [answer.text(), exporter.log()].concat();
+        assert!(!shown.contains(ADMINISTRATOR.1), "{shown}");
+        // The login goes to the address that was configured, once.
+        assert_eq!(server.asked().len(), 1, "{manner:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rocket_chat_that_is_away_is_named() {
+    let filled = Filled::new().await;
+    let flags = [
+        "--rocketchat.url=http://127.0.0.1:9/chat/",
+        "--web.enable-admin-api",
+    ];
+    let workspace = filled.start(&flags).await;
+    let answer = apply(&workspace.exporter, &v3(&content()), ADMINISTRATOR);
+    let words = "Rocket.Chat cannot be asked at http://127.0.0.1:9/chat: ";
+    assert_says(&answer, 502, &[words, "onnection refused"]);
+}
+
+/// Applies a license at `https://localhost`, while the machine trusts an authority.
+async fn apply_encrypted(rocketchat: &RocketChat, trusted: &Path) -> Answer {
+    let filled = Filled::new().await;
+    let mut command = Exporter::command();
+    command
+        .env("ROCKETCHAT_EXPORTER_MONGODB_URI", uri_of(&filled.database))
+        .env("SSL_CERT_FILE", trusted)
+        .arg(format!(
+            "--rocketchat.url=https://localhost:{}",
+            rocketchat.port()
+        ))
+        .arg("--web.enable-admin-api");
+    let exporter = Exporter::spawn(&mut command);
+    eventually("it is read", || {
+        exporter.all_collectors_succeeded().then_some(())
+    })
+    .await;
+    apply(&exporter, &v3(&content()), ADMINISTRATOR)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_encrypted_rocket_chat_is_asked_when_the_machine_trusts_it() {
+    let folder = tempfile::tempdir().expect("a folder can be made");
+    let (ours, theirs) = (Authority::new(), Authority::new());
+    let path = |name: &str, authority: &Authority| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, authority.pem()).expect("it can be written");
+        path
+    };
+    let (trusted, other) = (path("ours", &ours), path("theirs", &theirs));
+    let rocketchat = RocketChat::encrypted(&ours.server()).await;
+    let refused = apply_encrypted(&rocketchat, &other).await;
+    assert_says(&refused, 502, &["certificate"]);
+    assert!(rocketchat.asked().is_empty(), "no login was sent");
+    let taken = apply_encrypted(&rocketchat, &trusted).await;
+    assert_says(&taken, 200, &["Rocket.Chat took the license."]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_the_flags_the_card_says_where_to_do_it() {
+    let filled = Filled::new().await;
+    filled
+        .set("Site_Url", "https://chat.example.com/sub/")
+        .await;
+    let workspace = filled.start(&["--rocketchat.url=http://127.0.0.1:9"]).await;
+    let exporter = &workspace.exporter;
+    let page = exporter.get("/info").text();
+    let link = "<a href=\"https://chat.example.com/sub/admin/settings/Enterprise\" rel=\"noopener\">Enterprise</a>";
+    assert!(page.contains(link), "{page}");
+    assert!(!page.contains("/info/license"));
+    assert_eq!(exporter.get("/info/license").status, 404);
+    assert_eq!(review(exporter, "x").status, 404);
+    assert_eq!(apply(exporter, "x", ADMINISTRATOR).status, 404);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_version_without_the_endpoint_is_told_so() {
+    let rocketchat = RocketChat::start(Manner::RocketChat).await;
+    let workspace = workspace(&rocketchat, &["--rocketchat.version=3.9.9"]).await;
+    let words = "Before version 3.10 Rocket.Chat takes no license from elsewhere";
+    for path in ["/info", "/info/license"] {
+        let page = workspace.exporter.get(path);
+        assert_says(&page, 200, &[words]);
+        assert!(!page.text().contains("<textarea"));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_of_several_workspaces_has_its_own_rocket_chat() {
+    let (one, other) = (Filled::new().await, Filled::new().await);
+    let rocketchat = RocketChat::start(Manner::RocketChat).await;
+    let folder = tempfile::tempdir().expect("a folder can be made");
+    let file = folder.path().join("exporter.yml");
+    let text = format!(
+        "workspaces:\n  one:\n    mongodb: {{uri: '{}'}}\n    rocketchat: {{url: 'http://127.0.0.1:{}'}}\n    web: {{enable-admin-api: true}}\n  other:\n    mongodb: {{uri: '{}'}}\n",
+        uri_of(&one.database),
+        rocketchat.port(),
+        uri_of(&other.database),
+    );
+    std::fs::write(&file, text).expect("the file can be written");
+    let exporter = Exporter::start(&[
+        &format!("--config.file={}", file.display()),
+        "--rocketchat.timezone=UTC",
+    ]);
+    let answer = apply_to(&exporter, "/info/one").await;
+    assert_says(&answer, 200, &["Rocket.Chat took the license."]);
+    assert_eq!(rocketchat.taken(), [v3(&content())]);
+    assert_eq!(exporter.get("/info/other/license").status, 404);
+    let elsewhere = exporter.send("POST", "/info/other/license/apply", &[], "license=x");
+    assert_eq!(elsewhere.status, 404);
+}
+
+#[test]
+fn an_address_that_cannot_be_asked_ends_with_a_message_that_names_it() {
+    for (flags, words) in [
+        (
+            &["--rocketchat.url=ftp://chat.example.com"][..],
+            "with http or https",
+        ),
+        (&["--rocketchat.url=chat.example.com"], "`chat.example.com`"),
+        (
+            &["--rocketchat.url=https://me:topsecret@chat.example.com"],
+            "no password",
+        ),
+        (&["--web.enable-admin-api"], "give --rocketchat.url"),
+    ] {
+        let output = Exporter::command()
+            .args(flags)
+            .output()
+            .expect("the exporter runs");
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{said}");
+        assert!(
+            said.contains(words) && !said.contains("topsecret"),
+            "{said}"
+        );
+    }
+}
