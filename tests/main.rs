@@ -17,6 +17,7 @@ mod document_definitions;
 mod faults;
 mod host;
 mod hostile_requests;
+mod info_in_browser;
 mod info_page;
 mod insights;
 mod license;

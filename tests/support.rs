@@ -1,6 +1,7 @@
 //! What the tests share: a MongoDB for all of them, the exporter as a process, and a look at its answers.
 
 mod alertmanager;
+pub mod browser;
 pub mod dump;
 mod exporter;
 mod formats;

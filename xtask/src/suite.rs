@@ -94,6 +94,8 @@ pub fn run() -> Result<()> {
         "systemd-analyze: {}",
         tools::systemd_analyze::fetch()?.display()
     );
+    println!("chromium: {}", tools::chromium::fetch()?.browser.display());
+    println!("axe-core: {}", tools::axe::fetch()?.display());
     for step in STEPS {
         let text = step.text();
         println!("\n$ {text}");

@@ -1,11 +1,13 @@
 //! The real tools that tests, demo and bench run: mongod, Prometheus with promtool, its Python parser, Rocket.Chat's Python
-//! client, Alertmanager, Grafana's models of dashboards, systemd-analyze, wrk, node_exporter.
+//! client, Alertmanager, Grafana's models of dashboards, systemd-analyze, Chromium, axe-core, wrk, node_exporter.
 //!
 //! Each has `find`, which never downloads and is for tests, and `fetch`, which downloads what is absent and is for the
 //! commands. Downloads live in `target/tools` of the workspace, whatever CARGO_TARGET_DIR says, so that every build
 //! shares them. A tool appears there in one rename, complete and tried out, or not at all.
 
 pub mod alertmanager;
+pub mod axe;
+pub mod chromium;
 mod debian;
 pub mod grafana_sdk;
 pub mod mongod;

@@ -1,0 +1,268 @@
+//! The Info page in a real browser: with its script and without, by keyboard, narrow and wide, light and dark. Every look
+//! also fails on anything in the browser's console and on any request to another place.
+
+use serde_json::{Value, json};
+
+use crate::support::browser::{Browser, browse};
+use crate::support::license::{content, v3};
+use crate::support::rocketchat::{ADMINISTRATOR, Manner, RocketChat};
+use crate::support::{Exporter, Filled, Workspace, eventually, uri_of};
+
+const HOSTILE: &str =
+    "</title></script><script>window.hit = 1</script>\"'><img src=//evil.example/x onerror=hit=2>";
+
+/// Every field of the document that the page shows, with its exact value.
+const FIELDS: &str =
+    "[...document.querySelectorAll('data[data-field]')].map((it) => [it.dataset.field, it.value])";
+
+/// When the workspace was read, as the page's head says it.
+const READ_AT: &str = "document.querySelector('.sub time').dateTime";
+
+/// Whether the page says how a refresh went.
+const REFRESHED: &str = "document.getElementById('refreshed')";
+
+async fn assert_rows_are_those_of(browser: &Browser, document: &Value) {
+    let fields = browser.value(FIELDS).await;
+    let fields = fields.as_array().expect("it is a list");
+    assert!(fields.len() > 30, "{fields:?}");
+    for field in fields {
+        let path = field[0].as_str().expect("it is a path");
+        let value = document.pointer(&format!("/{}", path.replace('.', "/")));
+        let value = match value {
+            Some(Value::String(text)) => text.clone(),
+            Some(value) => value.to_string(),
+            None => panic!("the document has no {path}"),
+        };
+        assert_eq!(field[1], value, "{path}");
+    }
+}
+
+fn document(exporter: &Exporter) -> Value {
+    exporter.get("/info/statistics.json").json()["statistics"].clone()
+}
+
+async fn complete(exporter: &Exporter) {
+    eventually("the page is complete", || {
+        let page = exporter.get("/info").text();
+        page.contains("users-growth").then_some(())
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn with_its_script_the_page_shows_the_document_refreshes_in_place_and_downloads() {
+    let workspace = Workspace::start(&[]).await;
+    complete(&workspace.exporter).await;
+    let before = document(&workspace.exporter);
+    let room = mongodb::bson::doc! { "_id": "new", "t": "c", "msgs": 1 };
+    let rooms = workspace.collection("rocketchat_room");
+    rooms.insert_one(room).await.expect("a room can be written");
+    let exporter = std::sync::Arc::new(workspace.exporter);
+    let asked = std::sync::Arc::clone(&exporter);
+    browse(&exporter, |browser| async move {
+        browser.open("/info").await;
+        assert_rows_are_those_of(&browser, &before).await;
+        let read_at = browser.value(READ_AT).await;
+        browser.value("window.same = true").await;
+        browser.click("#top button").await;
+        browser.wait_until(REFRESHED).await;
+        assert_ne!(browser.value(READ_AT).await, read_at);
+        assert_eq!(
+            browser.value("window.same").await,
+            true,
+            "it was not loaded again"
+        );
+        let after = document(&asked);
+        assert_ne!(after["totalRooms"], before["totalRooms"]);
+        assert_rows_are_those_of(&browser, &after).await;
+        browser.click("a[download]").await;
+        let file = browser.downloaded("statistics.json").await;
+        let file: Value = serde_json::from_str(&file).expect("it is JSON");
+        assert_eq!(file["statistics"], after);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_a_script_the_page_shows_the_document_and_refreshes() {
+    let workspace = Workspace::start(&[]).await;
+    complete(&workspace.exporter).await;
+    let exporter = std::sync::Arc::new(workspace.exporter);
+    let asked = std::sync::Arc::clone(&exporter);
+    browse(&exporter, |browser| async move {
+        browser.run_scripts(false).await;
+        browser.open("/info").await;
+        assert_rows_are_those_of(&browser, &document(&asked)).await;
+        let read_at = browser.value(READ_AT).await;
+        browser.value("document.documentElement.id = 'same'").await;
+        browser.click("#top button").await;
+        browser.wait_until(REFRESHED).await;
+        assert_ne!(browser.value(READ_AT).await, read_at);
+        assert_eq!(browser.value("document.documentElement.id").await, "");
+        assert_eq!(browser.path().await, "/info");
+        assert_rows_are_those_of(&browser, &document(&asked)).await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_keyboard_is_enough_to_refresh_and_to_apply_a_license() {
+    let rocketchat = RocketChat::start(Manner::RocketChat).await;
+    let [url, flag] = rocketchat.flags();
+    let workspace = Workspace::start(&[&url, &flag]).await;
+    complete(&workspace.exporter).await;
+    let license = v3(&content());
+    let pasted = license.clone();
+    browse(&workspace.exporter, |browser| async move {
+        browser.open("/info").await;
+        let stops = browser.tab_to("#top button").await;
+        assert_eq!(stops, ["Skip to the content", "Refresh"]);
+        browser.press_enter().await;
+        browser.wait_until(REFRESHED).await;
+        let stops = browser.tab_to("a[download]").await;
+        assert_eq!(stops, ["Download Info"], "the focus stays where it was");
+        let stops = browser.tab_to("#license .button").await;
+        assert_eq!(
+            stops.last().map(String::as_str),
+            Some("Apply Offline License")
+        );
+        browser.press_enter().await;
+        browser
+            .wait_until("location.pathname === '/info/license'")
+            .await;
+        browser.tab_to("textarea").await;
+        browser.type_in(&pasted).await;
+        let stops = browser.tab_to("button").await;
+        assert_eq!(stops, ["Check license"]);
+        browser.press_enter().await;
+        browser
+            .wait_until("document.getElementById('user_id')")
+            .await;
+        let (user_id, token) = ADMINISTRATOR;
+        browser.tab_to("#user_id").await;
+        browser.type_in(user_id).await;
+        let stops = browser.tab_to("#auth_token").await;
+        assert_eq!(stops.len(), 1);
+        browser.type_in(token).await;
+        let stops = browser.tab_to("button").await;
+        assert_eq!(stops, ["Apply license"]);
+        browser.press_enter().await;
+        browser
+            .wait_until("document.querySelector('[role=status] .yes')")
+            .await;
+    })
+    .await;
+    assert_eq!(rocketchat.taken(), [license]);
+}
+
+/// Looks at the page that is shown in both widths and schemes.
+async fn assert_is_for_everybody(browser: &Browser, page: &str) {
+    browser.load_axe().await;
+    for width in [1440, 390] {
+        for scheme in ["light", "dark"] {
+            browser.look(width, scheme).await;
+            let serious = browser.serious().await;
+            assert!(
+                serious.is_empty(),
+                "{page}, {width}, {scheme}: {serious:#?}"
+            );
+            let wide = "innerWidth + ' ' + (document.documentElement.scrollWidth - document.documentElement.clientWidth)";
+            let expected = format!("{width} 0");
+            assert_eq!(browser.value(wide).await, expected, "{page}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn axe_finds_nothing_serious_and_no_page_is_wider_than_a_telephone() {
+    let rocketchat = RocketChat::start(Manner::RocketChat).await;
+    let filled = Filled::new().await;
+    filled.set("Enterprise_License", v3(&content())).await;
+    filled.set("Enterprise_License_Status", "Valid").await;
+    filled.set("Site_Url", "https://chat.example.com").await;
+    let folder = tempfile::tempdir().expect("a folder can be made");
+    let file = folder.path().join("exporter.yml");
+    let text = format!(
+        "mongodb: {{uri: '{}'}}\nworkspaces: {{one: {{}}, other: {{}}}}\n",
+        uri_of(&filled.database)
+    );
+    std::fs::write(&file, text).expect("the file can be written");
+    let [url, flag] = rocketchat.flags();
+    let exporter = Exporter::start(&[
+        &format!("--config.file={}", file.display()),
+        "--rocketchat.timezone=UTC",
+        &url,
+        &flag,
+    ]);
+    eventually("both are read", || {
+        let page = exporter.get("/info").text();
+        let one = exporter.get("/info/one").text();
+        (page.matches(">read<").count() == 2 && one.contains("users-growth")).then_some(())
+    })
+    .await;
+    browse(&exporter, |browser| async move {
+        browser.open("/info").await;
+        assert_is_for_everybody(&browser, "overview").await;
+        browser.open("/info/one").await;
+        assert_is_for_everybody(&browser, "page").await;
+        browser.open("/info/one/license").await;
+        assert_is_for_everybody(&browser, "license").await;
+        browser.tab_to("textarea").await;
+        browser.type_in(&v3(&content())).await;
+        browser.click("button").await;
+        browser
+            .wait_until("document.getElementById('user_id')")
+            .await;
+        assert_is_for_everybody(&browser, "what it says").await;
+        let (user_id, token) = ADMINISTRATOR;
+        browser.tab_to("#user_id").await;
+        browser.type_in(user_id).await;
+        browser.tab_to("#auth_token").await;
+        browser.type_in(token).await;
+        browser.click("button").await;
+        browser
+            .wait_until("document.querySelector('[role=status] .yes')")
+            .await;
+        assert_is_for_everybody(&browser, "taken").await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_that_a_workspace_or_a_license_says_is_run_or_loaded() {
+    let mut content = content();
+    content["information"]["tags"] = json!([{ "name": HOSTILE, "color": HOSTILE }]);
+    content["grantedModules"] = json!([{ "module": HOSTILE }]);
+    let license = v3(&content);
+    let rocketchat = RocketChat::start(Manner::RocketChat).await;
+    let filled = Filled::new().await;
+    for setting in ["Site_Name", "FEDERATION_Domain", "uniqueID"] {
+        filled.set(setting, HOSTILE).await;
+    }
+    filled
+        .set("Site_Url", "javascript://evil.example/%0ahit=3")
+        .await;
+    filled.set("Enterprise_License", license.as_str()).await;
+    let [url, flag] = rocketchat.flags();
+    let workspace = filled.start(&[&url, &flag]).await;
+    complete(&workspace.exporter).await;
+    browse(&workspace.exporter, |browser| async move {
+        let is_clean =
+            "!window.hit && !document.querySelector('img, [onerror], [href^=javascript]')";
+        browser.open("/info").await;
+        let names = "document.querySelector('h1').textContent.includes('<img')";
+        assert_eq!(browser.value(names).await, true);
+        assert_eq!(browser.value(is_clean).await, true);
+        browser.open("/info/license").await;
+        browser.tab_to("textarea").await;
+        browser.type_in(&license).await;
+        browser.click("button").await;
+        browser
+            .wait_until("document.getElementById('user_id')")
+            .await;
+        let names = "document.querySelector('.tags').textContent.includes('<img')";
+        assert_eq!(browser.value(names).await, true);
+        assert_eq!(browser.value(is_clean).await, true);
+    })
+    .await;
+}
