@@ -170,6 +170,8 @@ pub enum Task {
     /// Write the stored statistics documents as OpenMetrics with timestamps, for promtool to make blocks of
     #[command(after_long_help = BACKFILL_HELP)]
     Backfill(BackfillOptions),
+    /// Ask the exporter that runs with the same settings whether it answers; for the health checks of containers
+    Health,
     /// Print the bcrypt hash of a password, for the web configuration; it is read from standard input
     HashPassword {
         /// How much work a guess is; each step doubles it.

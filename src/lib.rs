@@ -12,7 +12,7 @@
 //! * `cli`, `options`, `config`: flags, variables and the configuration file; once a `Config` exists it is valid.
 //! * `run`: starts workspaces and web, reads the configuration again, and ends everything in order. `once` reads a
 //!   single time, for the command line; `check` does that too, and tells how each question is answered; `backfill` writes
-//!   what Rocket.Chat stored of the past.
+//!   what Rocket.Chat stored of the past; `health` asks one that runs.
 //! * `statistics`: the model and the catalogue of everything that is shown; pure data.
 //! * `sources`: MongoDB and the host; each section's questions in a file of its own.
 //! * `sampler`: when to ask; it publishes an immutable snapshot after each answer.
@@ -40,6 +40,7 @@ mod clock;
 mod config;
 #[doc(hidden)]
 pub mod fuzzing;
+mod health;
 mod http;
 mod listen;
 mod once;
@@ -62,6 +63,7 @@ pub use cli::{
     BackfillOptions, CheckFormat, Cli, Format, LogFormat, LogLevel, Task, configuration_reference,
 };
 pub use config::{ChoiceError, Config, ConfigError, Workspaces};
+pub use health::{HealthError, health};
 pub use listen::{ListenError, Listener, Passed};
 pub use once::{OnceError, statistics};
 pub use password::{PasswordError, hash_password};

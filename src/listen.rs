@@ -3,14 +3,14 @@
 use std::fmt;
 use std::fs;
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::os::unix::net::UnixStream as StdUnixStream;
 use std::path::{Path, PathBuf};
 
 use listenfd::ListenFd;
 use thiserror::Error;
-use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
+use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream, lookup_host};
 use tokio_util::either::Either;
 
 /// Who sends what comes through a Unix socket, where addresses are counted: somebody on this machine.
@@ -105,6 +105,27 @@ impl Address {
             "" => format!("[::]:{port}"),
             host => format!("{host}:{port}"),
         }))
+    }
+
+    /// Connects to whoever serves there on this machine.
+    ///
+    /// # Errors
+    /// When nobody does.
+    pub async fn connect(&self) -> io::Result<Stream> {
+        let address = match self {
+            Self::Unix(path) => return UnixStream::connect(path).await.map(Either::Right),
+            Self::Tcp(address) => address,
+        };
+        let mut refusal = io::Error::from(io::ErrorKind::AddrNotAvailable);
+        for address in lookup_host(address).await? {
+            for address in reachable(address) {
+                match TcpStream::connect(address).await {
+                    Ok(stream) => return Ok(Either::Left(stream)),
+                    Err(error) => refusal = error,
+                }
+            }
+        }
+        Err(refusal)
     }
 }
 
@@ -251,6 +272,20 @@ impl Drop for SocketFile {
         if is_own && let Err(error) = fs::remove_file(&self.path) {
             tracing::warn!(path = %self.path.display(), reason = %error, "the socket's file cannot be removed");
         }
+    }
+}
+
+/// Where an address is reached from the machine itself. One that stands for every address of the machine is reached on
+/// the loopback addresses; the machine may lack the one of version 6.
+fn reachable(address: SocketAddr) -> Vec<SocketAddr> {
+    let port = address.port();
+    match address.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => vec![(Ipv4Addr::LOCALHOST, port).into()],
+        IpAddr::V6(ip) if ip.is_unspecified() => vec![
+            (Ipv4Addr::LOCALHOST, port).into(),
+            (Ipv6Addr::LOCALHOST, port).into(),
+        ],
+        _ => vec![address],
     }
 }
 

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use anyhow::Context;
 use rocketchat_exporter::{
     BackfillOptions, CheckFormat, Cli, Config, Format, Listener, LogFormat, LogLevel, Passed,
-    Signals, Task, backfill, check, configure, hash_password, run, statistics,
+    Signals, Task, backfill, check, configure, hash_password, health, run, statistics,
     statistics_reference,
 };
 use tracing::level_filters::LevelFilter;
@@ -26,6 +26,7 @@ fn main() -> ExitCode {
         Some(Task::Completions { shell }) => return print(&Cli::completions(shell)),
         Some(Task::Man) => return print(&Cli::manual()),
         Some(Task::HashPassword { cost }) => return print_hash(cost),
+        Some(Task::Health) => return print_health(&cli),
         _ => {}
     }
     start_logging(cli.log_level, cli.log_format);
@@ -63,6 +64,17 @@ fn print_hash(cost: u32) -> ExitCode {
         Ok(hash) => print(format!("{hash}\n").as_bytes()),
         Err(error) => {
             drop(writeln!(std::io::stderr(), "error: {error}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn print_health(cli: &Cli) -> ExitCode {
+    let answer = runtime().and_then(|it| Ok(it.block_on(health(cli))?));
+    match answer {
+        Ok(()) => print(b"Healthy.\n"),
+        Err(error) => {
+            drop(writeln!(std::io::stderr(), "error: {error:#}"));
             ExitCode::FAILURE
         }
     }

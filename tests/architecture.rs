@@ -72,6 +72,7 @@ const MAY_IMPORT: [(&str, &[&str]); 21] = [
             "statistics",
         ],
     ),
+    ("health", &["cli", "listen", "web_config"]),
     ("fuzzing", &["config", "http", "sources", "web_config"]),
     ("main", &[]),
 ];

@@ -15,6 +15,7 @@ mod database;
 mod definitions;
 mod document_definitions;
 mod faults;
+mod health;
 mod host;
 mod hostile_requests;
 mod info_in_browser;

@@ -55,7 +55,7 @@ impl Setup {
         self.path().join("web.yml")
     }
 
-    fn argument(&self) -> String {
+    pub fn argument(&self) -> String {
         format!("--web.config.file={}", self.file().display())
     }
 }
