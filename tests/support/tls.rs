@@ -9,8 +9,8 @@ use http_body_util::{BodyExt, Empty};
 use hyper::body::Bytes;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use rcgen::{
-    BasicConstraints, CertificateParams, CertifiedIssuer, ExtendedKeyUsagePurpose, IsCa, KeyPair,
-    SanType,
+    BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa,
+    KeyPair, SanType,
 };
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
@@ -44,6 +44,9 @@ impl Authority {
     pub fn new() -> Self {
         let mut params = CertificateParams::new([]).expect("it has no names");
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        // Another name than those it signs: OpenSSL takes one that is its issuer's for self-signed.
+        let name = &mut params.distinguished_name;
+        name.push(DnType::CommonName, "Authority");
         let key = KeyPair::generate().expect("a key can be made");
         Self(CertifiedIssuer::self_signed(params, key).expect("it can be signed"))
     }

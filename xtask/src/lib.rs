@@ -14,6 +14,7 @@ pub mod demo;
 pub mod fuzz;
 pub mod guardian;
 pub mod mongod;
+pub mod package;
 pub mod port;
 pub mod suite;
 pub mod tools;

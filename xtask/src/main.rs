@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::Parser;
-use xtask::{bench, dashboards, demo, fuzz, suite};
+use xtask::{bench, dashboards, demo, fuzz, package, suite};
 
 /// The project's own commands.
 #[derive(Parser)]
@@ -20,6 +20,8 @@ enum Command {
     Dashboards,
     /// Give every reader of texts from outside whatever libFuzzer comes up with
     Fuzz(fuzz::Options),
+    /// Build the Debian package, and try it on a clean Debian that systemd has booted
+    Package(package::Options),
     /// Fetch the real tools, then format check, clippy, docs and tests
     Test,
 }
@@ -31,6 +33,7 @@ fn main() -> ExitCode {
         Command::Dashboards => dashboards::run(),
         Command::Demo(options) => demo::run(&options),
         Command::Fuzz(options) => fuzz::run(&options),
+        Command::Package(options) => package::run(&options),
         Command::Test => suite::run(),
     };
     match outcome {

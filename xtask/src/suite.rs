@@ -96,6 +96,15 @@ pub fn run() -> Result<()> {
     );
     println!("chromium: {}", tools::chromium::fetch()?.browser.display());
     println!("axe-core: {}", tools::axe::fetch()?.display());
+    println!("hadolint: {}", tools::hadolint::fetch()?.display());
+    println!("docker compose: {}", tools::compose::fetch()?.display());
+    println!("kubectl: {}", tools::kubectl::fetch()?.display());
+    println!(
+        "kubernetes-validate: {}",
+        tools::kubernetes_validate::fetch()?.display()
+    );
+    println!("nginx: {}", tools::nginx::fetch()?.path().display());
+    println!("caddy: {}", tools::caddy::fetch()?.display());
     for step in STEPS {
         let text = step.text();
         println!("\n$ {text}");

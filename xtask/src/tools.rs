@@ -1,5 +1,6 @@
 //! The real tools that tests, demo and bench run: mongod, Prometheus with promtool, its Python parser, Rocket.Chat's Python
-//! client, Alertmanager, Grafana's models of dashboards, systemd-analyze, Chromium, axe-core, wrk, node_exporter.
+//! client, Alertmanager, Grafana's models of dashboards, systemd-analyze, Chromium, axe-core, wrk, node_exporter, and those
+//! that read what is below `deploy/`.
 //!
 //! Each has `find`, which never downloads and is for tests, and `fetch`, which downloads what is absent and is for the
 //! commands. Downloads live in `target/tools` of the workspace, whatever CARGO_TARGET_DIR says, so that every build
@@ -7,11 +8,19 @@
 
 pub mod alertmanager;
 pub mod axe;
+pub mod caddy;
+pub mod cargo_deb;
 pub mod chromium;
+pub mod compose;
 mod debian;
 pub mod grafana_sdk;
+pub mod hadolint;
+pub mod kubectl;
+pub mod kubernetes_validate;
 pub mod mongod;
+pub mod nginx;
 pub mod node_exporter;
+pub mod package_tools;
 mod pip;
 pub mod prometheus;
 pub mod prometheus_client;

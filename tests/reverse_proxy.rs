@@ -1,0 +1,371 @@
+//! Real reverse proxies with the shipped files, between a caller and two servers: a real exporter and something that stands
+//! in for Rocket.Chat.
+
+use std::fs;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpListener;
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use tempfile::TempDir;
+use xtask::tools;
+
+use crate::support::tls::Authority;
+use crate::support::{Exporter, Workspace, eventually};
+use crate::web_config::{Setup, encrypted};
+
+/// What the stand-in's answers begin with; the request follows as it came.
+const STAND_IN: &str = "Rocket.Chat was asked:";
+
+/// Paths that only Rocket.Chat answers.
+const ROCKETCHAT: [&str; 6] = [
+    "/",
+    "/api/v1/users.list",
+    "/api/v1/statistics.telemetry",
+    "/api/v1/statistics/more",
+    "/api/v1/statisticsx",
+    "/x/api/v1/statistics",
+];
+
+/// What Rocket.Chat takes for its statistics, and the exporter answers.
+const STATISTICS: [&str; 5] = [
+    "/api/v1/statistics",
+    "/api/v1/statistics?shape=flat",
+    "/api/v1/statistics/",
+    "//api/v1/statistics",
+    "/api/v1/statistics.list",
+];
+
+/// A proxy that serves on a Unix socket.
+struct Proxy {
+    process: Child,
+    socket: PathBuf,
+    _folder: TempDir,
+}
+
+impl Proxy {
+    /// Starts a program that serves on `socket` in a folder of its own.
+    async fn start(mut program: Command, folder: TempDir) -> Self {
+        let process = program
+            .env("HOME", folder.path())
+            .current_dir(folder.path())
+            .stdout(Stdio::null())
+            .spawn()
+            .expect("the proxy starts");
+        let socket = folder.path().join("socket");
+        let this = Self {
+            process,
+            socket,
+            _folder: folder,
+        };
+        eventually("the proxy serves", || {
+            UnixStream::connect(&this.socket).ok()
+        })
+        .await;
+        this
+    }
+
+    /// The status and the body of an answer.
+    fn get(&self, path: &str, headers: &[(&str, &str)]) -> (u16, String) {
+        let mut stream = UnixStream::connect(&self.socket).expect("the proxy serves");
+        let headers: String = headers
+            .iter()
+            .map(|(name, value)| format!("{name}: {value}\r\n"))
+            .collect();
+        // HTTP/1.0: the answer then ends with the connection.
+        write!(
+            stream,
+            "GET {path} HTTP/1.0\r\nHost: chat.example.com\r\n{headers}\r\n"
+        )
+        .expect("the proxy reads");
+        let mut answer = String::new();
+        stream
+            .read_to_string(&mut answer)
+            .expect("the proxy answers");
+        let (head, body) = answer.split_once("\r\n\r\n").expect("the head ends");
+        let status = head.split(' ').nth(1).and_then(|it| it.parse().ok());
+        (status.expect("it has a status"), body.to_owned())
+    }
+
+    /// Everything goes to Rocket.Chat, except for what the exporter answers.
+    fn assert_routes(&self, workspace: &Workspace) {
+        let admin = &workspace.credentials.admin;
+        let login = [
+            ("X-User-Id", admin.user_id.as_str()),
+            ("X-Auth-Token", admin.token.as_str()),
+        ];
+        for path in STATISTICS {
+            let (status, body) = self.get(path, &login);
+            assert_eq!(status, 200, "{path}: {body}");
+            assert!(body.contains(r#""success":true"#), "{path}: {body}");
+        }
+        self.assert_routes_the_rest();
+    }
+
+    fn assert_routes_the_rest(&self) {
+        for path in ROCKETCHAT {
+            let (status, body) = self.get(path, &[("X-Forwarded-For", "203.0.113.9")]);
+            assert_eq!(status, 200, "{path}: {body}");
+            assert!(body.starts_with(STAND_IN), "{path}: {body}");
+            assert!(body.contains(&format!("GET {path} ")), "{path}: {body}");
+            let lower = body.to_lowercase();
+            assert!(lower.contains("host: chat.example.com\n"), "{body}");
+            // What a caller says of itself is not handed on.
+            assert!(!body.contains("203.0.113.9"), "{body}");
+        }
+    }
+}
+
+impl Drop for Proxy {
+    fn drop(&mut self) {
+        self.process.kill().ok();
+        self.process.wait().ok();
+    }
+}
+
+/// Answers every request with what it was asked; its address. It ends with the tests.
+fn stand_in() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
+    let address = listener.local_addr().expect("it has an address");
+    std::thread::spawn(move || {
+        for stream in listener.incoming().map_while(Result::ok) {
+            let mut lines = BufReader::new(&stream).lines().map_while(Result::ok);
+            let head: Vec<String> = lines.by_ref().take_while(|it| !it.is_empty()).collect();
+            let body = format!("{STAND_IN}\n{}\n", head.join("\n"));
+            let length = body.len();
+            let head = format!("HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: {length}");
+            write!(&stream, "{head}\r\n\r\n{body}").ok();
+        }
+    });
+    address.to_string()
+}
+
+fn shipped(file: &str) -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(file);
+    fs::read_to_string(path).expect("the file can be read")
+}
+
+/// A text with parts of it replaced, each of which must be there.
+fn replaced(text: &str, changes: &[(&str, &str)]) -> String {
+    changes.iter().fold(text.to_owned(), |text, (from, to)| {
+        assert!(text.contains(from), "`{from}` is not in:\n{text}");
+        text.replace(from, to)
+    })
+}
+
+/// nginx with the shipped site, whose addresses and files are those of a test.
+async fn nginx(snippet: &str, exporter: &str) -> Proxy {
+    let folder = tempfile::tempdir().expect("a folder can be made");
+    let path = folder.path().display().to_string();
+    Authority::new().server().write(folder.path(), "site");
+    let site = replaced(
+        &shipped("deploy/nginx/site.conf"),
+        &[
+            ("server 127.0.0.1:3000;", &format!("server {};", stand_in())),
+            ("server 127.0.0.1:9459;", &format!("server {exporter};")),
+            ("listen 443 ssl;", &format!("listen unix:{path}/socket;")),
+            ("listen [::]:443 ssl;", ""),
+            (
+                "/etc/ssl/certs/chat.example.com.pem",
+                &format!("{path}/site.crt"),
+            ),
+            (
+                "/etc/ssl/private/chat.example.com.key",
+                &format!("{path}/site.key"),
+            ),
+            ("/etc/nginx/snippets/", &format!("{path}/")),
+        ],
+    );
+    let temporary: String = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
+        .iter()
+        .map(|it| format!("{it}_temp_path {path}/{it};\n"))
+        .collect();
+    // As a process of its own that stays in the foreground, and may read the folder whoever it belongs to.
+    let whole = format!(
+        "user root;\ndaemon off;\nmaster_process off;\npid {path}/pid;\nerror_log stderr;\n\
+         events {{}}\nhttp {{\naccess_log off;\n{temporary}{site}}}\n"
+    );
+    fs::write(folder.path().join("nginx.conf"), whole).expect("it can be written");
+    fs::write(folder.path().join("rocketchat-exporter.conf"), snippet).expect("it can be written");
+    let command = || {
+        let nginx = tools::nginx::find().expect("nginx is there");
+        let mut command = nginx.command();
+        command.args(["-p", &path, "-e", "stderr", "-c", "nginx.conf"]);
+        command
+    };
+    let output = command().arg("-t").output().expect("nginx runs");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{said}");
+    Proxy::start(command(), folder).await
+}
+
+/// Caddy with the shipped site, whose addresses are those of a test.
+async fn caddy(changes: &[(&str, &str)]) -> Proxy {
+    let folder = tempfile::tempdir().expect("a folder can be made");
+    let path = folder.path().display().to_string();
+    let site = replaced(
+        &shipped("deploy/caddy/Caddyfile"),
+        &[
+            ("127.0.0.1:3000", &stand_in()),
+            (
+                "\nchat.example.com {\n",
+                &format!("\nhttp://chat.example.com {{\n\tbind unix/{path}/socket\n"),
+            ),
+        ],
+    );
+    let site = replaced(&site, changes);
+    let global = "{\n\tadmin off\n\tauto_https off\n}\n";
+    let file = folder.path().join("Caddyfile");
+    fs::write(&file, format!("{global}{site}")).expect("it can be written");
+    let mut command = Command::new(tools::caddy::find().expect("caddy is there"));
+    command
+        .args(["run", "--adapter=caddyfile", "--config"])
+        .arg(&file)
+        .stderr(Stdio::null());
+    Proxy::start(command, folder).await
+}
+
+fn socket_argument(folder: &TempDir) -> (String, String) {
+    let path = folder.path().join("exporter.sock").display().to_string();
+    let argument = format!("--web.listen-address=unix://{path}");
+    (path, argument)
+}
+
+const PLAIN: &str = "deploy/nginx/rocketchat-exporter.conf";
+const SECURED: &str = "deploy/nginx/rocketchat-exporter-tls.conf";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nginx_routes_the_statistics_to_the_exporter_and_everything_else_to_rocketchat() {
+    let workspace = Workspace::start(&[]).await;
+    let proxy = nginx(&shipped(PLAIN), workspace.exporter.address()).await;
+    proxy.assert_routes(&workspace);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nginx_reaches_the_exporter_through_a_unix_socket() {
+    let folder = tempfile::tempdir().expect("a folder can be made");
+    let (path, argument) = socket_argument(&folder);
+    let workspace = Workspace::start(&["--web.listen-address=127.0.0.1:0", &argument]).await;
+    assert!(shipped("deploy/nginx/site.conf").contains("#server unix:/run/"));
+    let proxy = nginx(&shipped(PLAIN), &format!("unix:{path}")).await;
+    proxy.assert_routes(&workspace);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nginx_reaches_an_exporter_that_encrypts_and_believes_no_other() {
+    let setup = Setup::new(&encrypted(&[]));
+    let exporter = setup.start();
+    for (authority, reached) in [
+        (setup.authority.pem(), true),
+        (Authority::new().pem(), false),
+    ] {
+        let authorities = setup.path().join("trusted.crt");
+        fs::write(&authorities, authority).expect("it can be written");
+        let snippet = replaced(
+            &shipped(SECURED),
+            &[
+                ("exporter.example.com", "localhost"),
+                (
+                    "/etc/ssl/certs/ca-certificates.crt",
+                    &authorities.display().to_string(),
+                ),
+            ],
+        );
+        let proxy = nginx(&snippet, exporter.address()).await;
+        assert_reached(&proxy, reached);
+        proxy.assert_routes_the_rest();
+    }
+}
+
+/// Whether the exporter answers, which has no database here; otherwise the proxy itself says that it got no answer.
+fn assert_reached(proxy: &Proxy, reached: bool) {
+    let (status, body) = proxy.get("/api/v1/statistics", &[]);
+    assert_eq!(status == 502, !reached, "{body}");
+    assert_eq!(body.contains(r#""success":false"#), reached, "{body}");
+}
+
+#[test]
+fn the_two_files_for_nginx_differ_in_encryption_only() {
+    let without_encryption = |file: &str| {
+        let text = shipped(file).replace("https://", "http://");
+        let (_, directives) = text.split_once("\n\n").expect("a comment is first");
+        directives
+            .lines()
+            .filter(|line| !line.contains("proxy_ssl_") && !line.contains("certificate"))
+            .map(|line| format!("{line}\n"))
+            .collect::<String>()
+    };
+    assert_eq!(without_encryption(PLAIN), without_encryption(SECURED));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn caddy_routes_the_statistics_to_the_exporter_and_everything_else_to_rocketchat() {
+    let workspace = Workspace::start(&[]).await;
+    let proxy = caddy(&[("127.0.0.1:9459", workspace.exporter.address())]).await;
+    proxy.assert_routes(&workspace);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn caddy_reaches_the_exporter_through_a_unix_socket() {
+    let folder = tempfile::tempdir().expect("a folder can be made");
+    let (path, argument) = socket_argument(&folder);
+    let workspace = Workspace::start(&["--web.listen-address=127.0.0.1:0", &argument]).await;
+    let proxy = caddy(&[
+        ("import exporter\n", "import exporter-unix\n"),
+        (
+            "unix//run/rocketchat-exporter.sock",
+            &format!("unix/{path}"),
+        ),
+    ])
+    .await;
+    proxy.assert_routes(&workspace);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn caddy_reaches_an_exporter_that_encrypts_and_believes_no_other() {
+    let setup = Setup::new(&encrypted(&[]));
+    let exporter: Exporter = setup.start();
+    let (_, port) = exporter.address().rsplit_once(':').expect("it has a port");
+    for (authority, reached) in [
+        (setup.authority.pem(), true),
+        (Authority::new().pem(), false),
+    ] {
+        let authorities = setup.path().join("trusted.crt");
+        fs::write(&authorities, authority).expect("it can be written");
+        let proxy = caddy(&[
+            ("import exporter\n", "import exporter-tls\n"),
+            (
+                "https://exporter.example.com:9459",
+                &format!("https://localhost:{port}"),
+            ),
+            (
+                "/etc/ssl/certs/ca-certificates.crt",
+                &authorities.display().to_string(),
+            ),
+        ])
+        .await;
+        assert_reached(&proxy, reached);
+        proxy.assert_routes_the_rest();
+    }
+}
+
+#[test]
+fn caddy_accepts_the_file_as_it_is_shipped_and_would_write_it_so() {
+    let folder = tempfile::tempdir().expect("a folder can be made");
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("deploy/caddy/Caddyfile");
+    let caddy = |arguments: &[&str]| {
+        let output = Command::new(tools::caddy::find().expect("caddy is there"))
+            .args(arguments)
+            .arg(&file)
+            .env("HOME", folder.path())
+            .current_dir(folder.path())
+            .output()
+            .expect("caddy runs");
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{said}");
+        String::from_utf8(output.stdout).expect("it prints UTF-8")
+    };
+    caddy(&["validate", "--adapter=caddyfile", "--config"]);
+    assert_eq!(caddy(&["fmt"]), shipped("deploy/caddy/Caddyfile"));
+}

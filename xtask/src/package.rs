@@ -1,0 +1,72 @@
+//! `cargo xtask package`: builds the Debian package, has lintian read it, and tries it on a clean Debian that systemd has
+//! booted. It needs root and Debian, and takes a few minutes, so it is not part of the tests.
+
+mod contents;
+mod machine;
+mod trial;
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result, ensure};
+use clap::Args;
+
+use crate::demo;
+use crate::tools::{self, workspace_root};
+
+/// How far to go.
+#[derive(Args)]
+pub struct Options {
+    /// Only build the package, and do not install it anywhere
+    #[arg(long)]
+    no_try: bool,
+}
+
+/// Builds, checks and tries the package; stops at the first thing that is wrong.
+#[expect(clippy::print_stdout, reason = "this is the output of a command")]
+pub fn run(options: &Options) -> Result<()> {
+    let cargo_deb = tools::cargo_deb::fetch()?;
+    tools::package_tools::ensure_builders()?;
+    let program = demo::exporter::build()?;
+    contents::make(&program)?;
+    let package = build(&cargo_deb)?;
+    println!("package: {}", package.display());
+    complain_of(&package)?;
+    println!("lintian: no complaint");
+    if !options.no_try {
+        tools::package_tools::ensure_machines()?;
+        trial::run(&package)?;
+    }
+    Ok(())
+}
+
+fn build(cargo_deb: &Path) -> Result<PathBuf> {
+    let output = Command::new(cargo_deb)
+        // The program is built already, and stripped.
+        .args(["--no-build", "--no-strip", "--package=rocketchat-exporter"])
+        .current_dir(workspace_root())
+        .output()
+        .context("cannot run cargo-deb")?;
+    let said = String::from_utf8_lossy(&output.stderr);
+    ensure!(output.status.success(), "cargo-deb failed: {said}");
+    ensure!(!said.contains("warning:"), "cargo-deb warns: {said}");
+    let path = String::from_utf8_lossy(&output.stdout);
+    let path = path.lines().last().context("cargo-deb names no package")?;
+    Ok(path.into())
+}
+
+/// Lintian's errors and warnings; what is overridden in deploy/debian/lintian-overrides stands there with its reason.
+fn complain_of(package: &Path) -> Result<()> {
+    let output = Command::new("lintian")
+        .args(["--allow-root", "--info", "--fail-on=error,warning"])
+        .arg(package)
+        .output()
+        .context("cannot run lintian")?;
+    ensure!(
+        output.status.success(),
+        "lintian complains:\n{}{}",
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    );
+    Ok(())
+}

@@ -1,0 +1,50 @@
+//! What the Debian package holds besides files of the repository: what the program prints, and the unit with the paths of
+//! a package. All of it goes to `target/package`, where Cargo.toml's `[package.metadata.deb]` expects it.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use anyhow::{Context, Result, ensure};
+
+use crate::tools::workspace_root;
+
+/// File names, and the arguments with which the program prints what goes there.
+const PRINTED: &[(&str, &[&str])] = &[
+    ("rocketchat-exporter.1", &["man"]),
+    ("rocketchat-exporter.bash", &["completions", "bash"]),
+    ("_rocketchat-exporter", &["completions", "zsh"]),
+    ("rocketchat-exporter.fish", &["completions", "fish"]),
+];
+
+const UNIT: &str = "rocketchat-exporter.service";
+
+/// Where a program is that its administrator installed, and where one is that a package brought.
+const LOCAL: &str = "/usr/local/bin/rocketchat-exporter";
+const PACKAGED: &str = "/usr/bin/rocketchat-exporter";
+
+/// Writes everything.
+pub(super) fn make(program: &Path) -> Result<()> {
+    let folder = workspace_root().join("target/package");
+    fs::create_dir_all(&folder).with_context(|| format!("cannot create `{}`", folder.display()))?;
+    for (file, arguments) in PRINTED {
+        let output = Command::new(program)
+            .args(*arguments)
+            .output()
+            .with_context(|| format!("cannot run `{}`", program.display()))?;
+        ensure!(output.status.success(), "`{arguments:?}` failed");
+        write(&folder.join(file), &output.stdout)?;
+    }
+    let unit = workspace_root().join("systemd").join(UNIT);
+    let unit =
+        fs::read_to_string(&unit).with_context(|| format!("cannot read `{}`", unit.display()))?;
+    ensure!(
+        unit.matches(LOCAL).count() == 2,
+        "the unit names `{LOCAL}` in other lines than ExecStart= and ExecPaths="
+    );
+    write(&folder.join(UNIT), unit.replace(LOCAL, PACKAGED).as_bytes())
+}
+
+fn write(path: &Path, content: &[u8]) -> Result<()> {
+    fs::write(path, content).with_context(|| format!("cannot write `{}`", path.display()))
+}

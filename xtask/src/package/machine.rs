@@ -1,0 +1,159 @@
+//! A clean Debian with nothing in it, booted by a systemd of its own, without a network but with its own loopback address.
+
+use std::fs;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail, ensure};
+
+use crate::tools::{last_lines, workspace_root};
+
+/// A booted machine; it is switched off, and its files are removed, when this is dropped.
+pub(super) struct Machine {
+    root: PathBuf,
+    nspawn: Child,
+    /// The number of its systemd, as seen from here.
+    init: String,
+}
+
+impl Machine {
+    /// Unpacks Debian and boots it.
+    pub(super) fn boot() -> Result<Self> {
+        let root = workspace_root().join("target/package/root");
+        remove(&root)?;
+        let output = Command::new("mmdebstrap")
+            .args(["--quiet", "--variant=minbase"])
+            .arg("--include=systemd,systemd-sysv,dbus,ca-certificates,tzdata")
+            .arg("bookworm")
+            .arg(&root)
+            .output()
+            .context("cannot run mmdebstrap")?;
+        ensure!(
+            output.status.success(),
+            "mmdebstrap failed: {}",
+            last_lines(&String::from_utf8_lossy(&output.stderr))
+        );
+        let nspawn = Command::new("systemd-nspawn")
+            .args(["--quiet", "--boot", "--private-network"])
+            // No machined knows of it, for there may be none.
+            .args(["--register=no", "--keep-unit", "--directory"])
+            .arg(&root)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .context("cannot run systemd-nspawn")?;
+        let mut machine = Self {
+            root,
+            nspawn,
+            init: String::new(),
+        };
+        machine.init = machine.eventually("it has a systemd", |it| Ok(it.child()))?;
+        machine.eventually("it has booted", |it| {
+            let state = it.run("systemctl is-system-running")?;
+            Ok(["running", "degraded"]
+                .contains(&state.trim())
+                .then_some(()))
+        })?;
+        Ok(machine)
+    }
+
+    /// Where its files are.
+    pub(super) fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// Runs a line of shell in it and returns what that says; an error when it fails.
+    pub(super) fn shell(&self, line: &str) -> Result<String> {
+        let output = self.output(line)?;
+        let said = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+        ensure!(
+            output.status.success(),
+            "`{line}` failed with {}: {said}",
+            output.status
+        );
+        Ok(said)
+    }
+
+    /// Runs a line of shell in it and returns what it prints, whatever its status.
+    pub(super) fn run(&self, line: &str) -> Result<String> {
+        Ok(String::from_utf8_lossy(&self.output(line)?.stdout).into_owned())
+    }
+
+    fn output(&self, line: &str) -> Result<Output> {
+        Command::new("nsenter")
+            .args(["--target", &self.init, "--mount", "--pid", "--ipc", "--uts"])
+            .args([
+                "--net",
+                &format!("--root=/proc/{}/root", self.init),
+                "--wd=/",
+            ])
+            .args(["/bin/bash", "-c", line])
+            .env_clear()
+            .env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")
+            .env("DEBIAN_FRONTEND", "noninteractive")
+            .stdin(Stdio::null())
+            .output()
+            .context("cannot run nsenter")
+    }
+
+    /// Looks until something is seen, for two minutes, which is twice what the service's watchdog waits.
+    pub(super) fn eventually<T>(
+        &mut self,
+        awaited: &str,
+        mut look: impl FnMut(&Self) -> Result<Option<T>>,
+    ) -> Result<T> {
+        let begun = Instant::now();
+        loop {
+            if let Some(seen) = look(self)? {
+                return Ok(seen);
+            }
+            if let Some(status) = self.nspawn.try_wait()? {
+                bail!("systemd-nspawn ended with {status}");
+            }
+            ensure!(
+                begun.elapsed() < Duration::from_mins(2),
+                "never happened: {awaited}"
+            );
+            sleep(Duration::from_millis(200));
+        }
+    }
+
+    fn child(&self) -> Option<String> {
+        let nspawn = self.nspawn.id();
+        let children = fs::read_to_string(format!("/proc/{nspawn}/task/{nspawn}/children"));
+        let children = children.ok()?;
+        children.split_whitespace().next().map(str::to_owned)
+    }
+}
+
+impl Drop for Machine {
+    fn drop(&mut self) {
+        // Asked to end, nspawn shuts the machine down; whatever is left after that is killed.
+        let asked = Command::new("kill")
+            .arg(self.nspawn.id().to_string())
+            .status();
+        let begun = Instant::now();
+        while asked.is_ok()
+            && begun.elapsed() < Duration::from_secs(30)
+            && matches!(self.nspawn.try_wait(), Ok(None))
+        {
+            sleep(Duration::from_millis(100));
+        }
+        drop(self.nspawn.kill());
+        drop(self.nspawn.wait());
+        drop(remove(&self.root));
+    }
+}
+
+fn remove(folder: &Path) -> Result<()> {
+    match fs::remove_dir_all(folder) {
+        Err(error) if error.kind() != ErrorKind::NotFound => {
+            Err(error).with_context(|| format!("cannot remove `{}`", folder.display()))
+        }
+        _ => Ok(()),
+    }
+}

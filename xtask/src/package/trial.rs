@@ -1,0 +1,124 @@
+//! The life of the package on a machine: installed, crashed, hung, removed, installed again, purged.
+
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context, Result, ensure};
+
+use super::machine::Machine;
+
+const SERVICE: &str = "rocketchat-exporter.service";
+const SETTINGS: &str = "/etc/default/rocketchat-exporter";
+const URI: &str = "/etc/rocketchat-exporter/mongodb.uri";
+const PACKAGE: &str = "/run/package.deb";
+
+/// A line that an administrator adds.
+const CHANGE: &str = "ROCKETCHAT_EXPORTER_LOG_FORMAT=json";
+
+/// Goes through all of it, and says after each step what was seen.
+#[expect(clippy::print_stdout, reason = "this is the output of a command")]
+pub(super) fn run(package: &Path) -> Result<()> {
+    let mut machine = Machine::boot()?;
+    println!(
+        "booted: {}",
+        machine.shell("systemctl --version | head -n 1")?.trim()
+    );
+    install(&machine, package)?;
+    let pid = serving(&mut machine, "0")?;
+    println!("installed: active and ready as process {pid}, enabled, /metrics answers");
+    has_what_the_program_prints(&machine)?;
+    println!("manual page and completions: there");
+    let pid = survives(&mut machine, &pid, "KILL", "signal")?;
+    println!("killed: started again as process {pid}");
+    let pid = survives(&mut machine, &pid, "STOP", "watchdog")?;
+    println!("stopped by SIGSTOP: killed by the watchdog, and started again as process {pid}");
+    machine.shell(&format!(
+        "echo {CHANGE} >> {SETTINGS}; systemctl restart {SERVICE}"
+    ))?;
+    let pid = serving(&mut machine, &pid)?;
+    println!("changed {SETTINGS} and restarted: process {pid}");
+    machine.shell("dpkg --remove rocketchat-exporter")?;
+    machine.shell(&format!(
+        "grep --quiet {CHANGE} {SETTINGS} && test -e {URI} && ! systemctl is-active {SERVICE}"
+    ))?;
+    println!("removed: the service has ended, and the settings are kept");
+    install(&machine, package)?;
+    serving(&mut machine, &pid)?;
+    machine.shell(&format!("grep --quiet {CHANGE} {SETTINGS}"))?;
+    println!("installed again: it serves with the kept settings");
+    machine.shell(&format!("dpkg --purge rocketchat-exporter; rm {PACKAGE}"))?;
+    let left = machine.shell(
+        "find / -xdev -iname '*rocketchat*'; systemctl list-units --all --no-legend '*rocketchat*'",
+    )?;
+    ensure!(left.trim().is_empty(), "the purge leaves:\n{left}");
+    println!("purged: nothing is left");
+    Ok(())
+}
+
+fn install(machine: &Machine, package: &Path) -> Result<()> {
+    let to = machine.root().join("var/package.deb");
+    fs::copy(package, &to).with_context(|| format!("cannot copy to `{}`", to.display()))?;
+    machine.shell(&format!(
+        "mv /var/package.deb {PACKAGE} && dpkg --install {PACKAGE}"
+    ))?;
+    Ok(())
+}
+
+/// Waits until systemd has heard from another process than `before` that it is ready, and asks it for metrics; its
+/// number.
+fn serving(machine: &mut Machine, before: &str) -> Result<String> {
+    let pid = machine.eventually("the service is active", |it| {
+        let pid = property(it, "MainPID")?;
+        let state = property(it, "ActiveState")?;
+        Ok((state == "active" && pid != before && pid != "0").then_some(pid))
+    })?;
+    for (name, expected) in [("Type", "notify"), ("UnitFileState", "enabled")] {
+        let actual = property(machine, name)?;
+        ensure!(actual == expected, "{name} is `{actual}`");
+    }
+    // What it told systemd itself: there is no MongoDB here.
+    machine.eventually("it tells its status", |it| {
+        let status = property(it, "StatusText")?;
+        Ok((status == "No database can be read").then_some(()))
+    })?;
+    let metrics = machine.shell(
+        r"exec 3<>/dev/tcp/127.0.0.1/9459; printf 'GET /metrics HTTP/1.0\r\n\r\n' >&3; cat <&3",
+    )?;
+    ensure!(metrics.contains("\nrocketchat_up 0\n"), "{metrics}");
+    machine.shell("rocketchat-exporter health")?;
+    Ok(pid)
+}
+
+/// Sends a signal to the service and waits until it serves again; its new number. `result` is what systemd calls the end.
+fn survives(machine: &mut Machine, pid: &str, signal: &str, result: &str) -> Result<String> {
+    let restarts = property(machine, "NRestarts")?;
+    machine.shell(&format!("kill -{signal} {pid}"))?;
+    let pid = serving(machine, pid)?;
+    let (before, after): (u32, u32) = (restarts.parse()?, property(machine, "NRestarts")?.parse()?);
+    ensure!(after == before + 1, "{after} restarts after {before}");
+    let log = machine.shell(&format!("journalctl --unit={SERVICE} --no-pager"))?;
+    ensure!(
+        log.contains(&format!("Failed with result '{result}'")),
+        "the journal tells of no `{result}`:\n{log}"
+    );
+    Ok(pid)
+}
+
+fn has_what_the_program_prints(machine: &Machine) -> Result<()> {
+    machine.shell("test -e /usr/share/bash-completion/completions/rocketchat-exporter")?;
+    machine.shell("test -e /usr/share/zsh/vendor-completions/_rocketchat-exporter")?;
+    machine.shell("test -e /usr/share/fish/vendor_completions.d/rocketchat-exporter.fish")?;
+    // Debian's minimal machines leave manual pages out when they install.
+    machine.shell(
+        "dpkg --listfiles rocketchat-exporter | grep --quiet /man1/rocketchat-exporter.1.gz",
+    )?;
+    machine.shell(&format!("test \"$(stat --format=%a {URI})\" = 600"))?;
+    Ok(())
+}
+
+fn property(machine: &Machine, name: &str) -> Result<String> {
+    let value = machine.shell(&format!(
+        "systemctl show --property={name} --value {SERVICE}"
+    ))?;
+    Ok(value.trim().to_owned())
+}
