@@ -69,14 +69,15 @@ impl Proxy {
     /// The status and the body of an answer.
     fn get(&self, path: &str, headers: &[(&str, &str)]) -> (u16, String) {
         let mut stream = UnixStream::connect(&self.socket).expect("the proxy serves");
-        let headers: String = headers
+        let headers: Vec<String> = headers
             .iter()
             .map(|(name, value)| format!("{name}: {value}\r\n"))
             .collect();
         // HTTP/1.0: the answer then ends with the connection.
         write!(
             stream,
-            "GET {path} HTTP/1.0\r\nHost: chat.example.com\r\n{headers}\r\n"
+            "GET {path} HTTP/1.0\r\nHost: chat.example.com\r\n{}\r\n",
+            headers.concat()
         )
         .expect("the proxy reads");
         let mut answer = String::new();
@@ -177,10 +178,11 @@ async fn nginx(snippet: &str, exporter: &str) -> Proxy {
             ("/etc/nginx/snippets/", &format!("{path}/")),
         ],
     );
-    let temporary: String = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
+    let temporary: Vec<String> = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
         .iter()
         .map(|it| format!("{it}_temp_path {path}/{it};\n"))
         .collect();
+    let temporary = temporary.concat();
     // As a process of its own that stays in the foreground, and may read the folder whoever it belongs to.
     let whole = format!(
         "user root;\ndaemon off;\nmaster_process off;\npid {path}/pid;\nerror_log stderr;\n\
@@ -293,8 +295,8 @@ fn the_two_files_for_nginx_differ_in_encryption_only() {
         directives
             .lines()
             .filter(|line| !line.contains("proxy_ssl_") && !line.contains("certificate"))
-            .map(|line| format!("{line}\n"))
-            .collect::<String>()
+            .map(str::to_owned)
+            .collect::<Vec<String>>()
     };
     assert_eq!(without_encryption(PLAIN), without_encryption(SECURED));
 }

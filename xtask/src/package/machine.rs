@@ -26,7 +26,7 @@ impl Machine {
         remove(&root)?;
         let output = Command::new("mmdebstrap")
             .args(["--quiet", "--variant=minbase"])
-            .arg("--include=systemd,systemd-sysv,dbus,ca-certificates,tzdata")
+            .arg("--include=systemd,systemd-sysv,dbus,ca-certificates,procps,tzdata")
             .arg("bookworm")
             .arg(&root)
             .output()
@@ -89,7 +89,7 @@ impl Machine {
             .args([
                 "--net",
                 &format!("--root=/proc/{}/root", self.init),
-                "--wd=/",
+                "--wdns=/",
             ])
             .args(["/bin/bash", "-c", line])
             .env_clear()

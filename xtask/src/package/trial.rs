@@ -26,6 +26,9 @@ pub(super) fn run(package: &Path) -> Result<()> {
     install(&machine, package)?;
     let pid = serving(&mut machine, "0")?;
     println!("installed: active and ready as process {pid}, enabled, /metrics answers");
+    machine.shell(&format!("systemctl reload {SERVICE}"))?;
+    ensure!(serving(&mut machine, "0")? == pid, "a reload is no restart");
+    println!("reloaded: still process {pid}");
     has_what_the_program_prints(&machine)?;
     println!("manual page and completions: there");
     let pid = survives(&mut machine, &pid, "KILL", "signal")?;
