@@ -102,14 +102,15 @@ async fn ask(address: &Address, is_encrypted: bool) -> io::Result<StatusCode> {
     }
     let connector = TlsConnector::from(Arc::new(tls()?));
     let name = ServerName::try_from("localhost").map_err(io::Error::other)?;
-    let answer = match connector.connect(name, stream).await {
-        Ok(stream) => status(stream).await,
-        Err(error) => Err(error),
-    };
-    match answer {
-        // It wants a certificate, and says so.
+    // An exporter that wants a certificate says so during the handshake in TLS 1.2, and in 1.3 after it. It then closes
+    // the connection, which may be noticed before what it said.
+    match connector.connect(name, stream).await {
+        Ok(stream) => match status(stream).await {
+            Err(error) if is_alert(&error) || is_closed(&error) => Ok(StatusCode::UNAUTHORIZED),
+            answer => answer,
+        },
         Err(error) if is_alert(&error) => Ok(StatusCode::UNAUTHORIZED),
-        answer => answer,
+        Err(error) => Err(error),
     }
 }
 
@@ -132,11 +133,25 @@ async fn status(stream: impl AsyncRead + AsyncWrite + Unpin) -> io::Result<Statu
 
 /// The error of the connection below HTTP where there is one: it says more.
 fn cause(error: hyper::Error) -> io::Error {
-    let below = std::error::Error::source(&error).and_then(|it| it.downcast_ref::<io::Error>());
-    match below.and_then(|it| it.get_ref()?.downcast_ref::<TlsError>()) {
-        Some(tls) => io::Error::other(tls.clone()),
-        None => io::Error::other(error),
+    let mut below = std::error::Error::source(&error);
+    while let Some(reason) = below {
+        if let Some(reason) = reason.downcast_ref::<io::Error>() {
+            let tls = reason
+                .get_ref()
+                .and_then(|it| it.downcast_ref::<TlsError>());
+            return match tls {
+                Some(tls) => io::Error::other(tls.clone()),
+                None => io::Error::new(reason.kind(), error),
+            };
+        }
+        below = reason.source();
     }
+    io::Error::other(error)
+}
+
+fn is_closed(error: &io::Error) -> bool {
+    use io::ErrorKind::{BrokenPipe, ConnectionReset};
+    [BrokenPipe, ConnectionReset].contains(&error.kind())
 }
 
 fn is_alert(error: &io::Error) -> bool {
