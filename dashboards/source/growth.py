@@ -128,6 +128,8 @@ USED = [
     bars("Roles", "By what they are about.", {"{{scope}}": "sum by (scope) (rocketchat_roles{W})"}, width=4),
     number("Integrations with a script", "Webhooks that run a script.", "sum(rocketchat_integrations_with_script{W})", height=8),
     number("Invitations", "Links that invite to a room.", "sum(rocketchat_invites{W})", height=8),
+    number("Orphaned rooms", "Rooms that nobody is a member of; direct and omnichannel conversations are not counted.",
+           "sum(rocketchat_rooms_orphaned{W})", height=8),
     number("Rooms without a counter", "Rooms whose counter of messages cannot be used.", "sum(rocketchat_rooms_without_msgs{W})",
            limits=steps(1), height=8),
 ]
