@@ -43,12 +43,26 @@ pub fn shared_mongod() -> &'static Mongod {
         std::thread::spawn(|| {
             tokio::runtime::Runtime::new()
                 .expect("a runtime can be started")
-                .block_on(Mongod::start(&Options::default()))
-                .expect("mongod starts")
+                .block_on(start_shared_mongod())
         })
         .join()
         .expect("the thread ends")
     })
+}
+
+async fn start_shared_mongod() -> Mongod {
+    let mongod = Mongod::start(&Options::default())
+        .await
+        .expect("mongod starts");
+    // Each collection and each index is a file. Those of tests that have ended would stay open for ten minutes, and all
+    // together are more than a process may have.
+    let admin = client(&mongod.uri()).await.database("admin");
+    let files = "file_manager=(close_idle_time=10,close_scan_interval=5,close_handle_minimum=500)";
+    admin
+        .run_command(doc! { "setParameter": 1, "wiredTigerEngineRuntimeConfig": files })
+        .await
+        .expect("files can be closed sooner");
+    mongod
 }
 
 /// An empty database on the shared MongoDB that no other test uses.
