@@ -14,7 +14,7 @@ use crate::config::{ChoiceError, Config, WorkspaceConfig};
 use crate::sources::{
     Connected, Index, Mongo, NEEDS, Need, Purpose, Query, SourceError, Sources, Target, Topology,
 };
-use crate::statistics::{Collector, FailureKind, Snapshot};
+use crate::statistics::{Collector, FailureKind, LiveMode, Snapshot};
 
 /// How long closing the connections to the database may take.
 const CLOSING: Duration = Duration::from_secs(2);
@@ -325,10 +325,13 @@ impl Privileges {
         };
         let is_enabled = |collector| workspace.collectors.contains(&collector);
         let is_licensed = |module: &str| connected.grants.grants(module);
+        // Elsewhere there are no changes to be told.
+        let is_live = workspace.live != LiveMode::Off
+            && matches!(connected.topology, Topology::ReplicaSet { .. });
         let needed: Vec<PrivilegeRow> = NEEDS
             .iter()
             .filter_map(|need| {
-                let purposes = need.needed_by(is_enabled, is_licensed);
+                let purposes = need.needed_by(is_enabled, is_licensed, is_live);
                 (!purposes.is_empty()).then(|| PrivilegeRow {
                     collection: need.resource(),
                     action: need.action,

@@ -17,14 +17,14 @@ use thiserror::Error;
 
 use crate::cli::Cli;
 use crate::clock::Clock;
-use crate::options::{MongodbOptions, ShapeArgument, WorkspaceOptions};
+use crate::options::{LiveArgument, MongodbOptions, ShapeArgument, WorkspaceOptions};
 use crate::render::Names;
 use crate::render::document::Shape;
 use crate::rocketchat::{Address, BadAddress};
 use crate::sampler::Intervals;
 use crate::secret::Secret;
 use crate::sources::{BadKey, LicenseSource, MongoSettings, PublicKey};
-use crate::statistics::{Collector, Grants, Version};
+use crate::statistics::{Collector, Grants, LiveMode, Version};
 use crate::web_config::WebConfigError;
 pub use web::Web;
 
@@ -60,6 +60,8 @@ pub struct WorkspaceConfig {
     pub mongo: MongoSettings,
     /// How often to read.
     pub intervals: Intervals,
+    /// Whether changes are followed instead, where that is possible.
+    pub live: LiveMode,
     /// What to read.
     pub collectors: BTreeSet<Collector>,
     /// Which names the metrics have.
@@ -349,6 +351,7 @@ fn workspace(
             max_connections: mongodb.max_connections.unwrap_or(2),
         },
         intervals,
+        live: mongodb.live.unwrap_or(LiveArgument::Auto).into(),
         collectors: collector.enabled(),
         names: if compat_metrics.unwrap_or(false) {
             Names::WithBuiltIn

@@ -9,7 +9,7 @@ use crate::config::{ChoiceError, Config};
 use crate::render::document::{self, Asked};
 use crate::render::{Exposition, Format as Text, Part};
 use crate::run::Running;
-use crate::statistics::Own;
+use crate::statistics::{LiveMode, Own};
 
 /// Why nothing is printed.
 #[derive(Debug, Error)]
@@ -32,7 +32,9 @@ pub async fn statistics(
     name: Option<&str>,
 ) -> Result<Vec<u8>, OnceError> {
     let clock = config.clock;
-    let workspace = config.workspaces.choose(name)?;
+    let mut workspace = config.workspaces.choose(name)?;
+    // A single reading follows nothing.
+    workspace.live = LiveMode::Off;
     let running = Running::start(None, workspace, clock, Duration::ZERO);
     let snapshot = running.sampler.first(&running.config.collectors).await;
     let config = running.config.clone();

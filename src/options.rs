@@ -17,7 +17,7 @@ pub use collectors::CollectorOptions;
 
 use crate::render::document::Shape;
 use crate::secret::Secret;
-use crate::statistics::Version;
+use crate::statistics::{LiveMode, Version};
 
 /// Settings of one workspace, as one place gives them.
 #[derive(Debug, Clone, Default, Args, Deserialize)]
@@ -148,6 +148,41 @@ pub struct MongodbOptions {
     )]
     #[serde(deserialize_with = "written_connections")]
     pub max_connections: Option<u32>,
+
+    /// Whether changes of users, rooms and uploads are followed as the database tells them, instead of counting them
+    /// again and again. That takes a replica set.
+    ///
+    /// [default: auto]
+    #[arg(
+        long = "mongodb.live",
+        env = "ROCKETCHAT_EXPORTER_MONGODB_LIVE",
+        value_name = "MODE",
+        value_enum,
+        id = "mongodb_live"
+    )]
+    pub live: Option<LiveArgument>,
+}
+
+/// Whether changes are followed.
+#[derive(Debug, Clone, Copy, ValueEnum, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum LiveArgument {
+    /// Where the database allows it, and as long as it costs no more of its time than counting.
+    Auto,
+    /// Where the database allows it; it is a warning where it does not.
+    On,
+    /// Never.
+    Off,
+}
+
+impl From<LiveArgument> for LiveMode {
+    fn from(argument: LiveArgument) -> Self {
+        match argument {
+            LiveArgument::Auto => Self::Auto,
+            LiveArgument::On => Self::On,
+            LiveArgument::Off => Self::Off,
+        }
+    }
 }
 
 /// `collection.*`
@@ -384,6 +419,7 @@ impl MongodbOptions {
             query_timeout: self.query_timeout.or(lower.query_timeout),
             connect_timeout: self.connect_timeout.or(lower.connect_timeout),
             max_connections: self.max_connections.or(lower.max_connections),
+            live: self.live.or(lower.live),
         }
     }
 

@@ -1,6 +1,7 @@
 //! When to ask: each tier reads its collectors one after the other, at its interval, and publishes a new snapshot
 //! after each. One failing collector leaves the others whole, and is tried again sooner than its interval.
 
+mod live;
 mod pulse;
 mod schedule;
 
@@ -20,7 +21,9 @@ use schedule::{Budget, Scheduled};
 
 use crate::clock::Clock;
 use crate::sources::{Read, SourceError, Sources};
-use crate::statistics::{Collector, FailureKind, Outcome, Refusal, Snapshot, Tier, Version};
+use crate::statistics::{
+    Collector, FailureKind, Live, LiveMode, Outcome, Refusal, Snapshot, Tier, Version,
+};
 
 /// How many callers may wait for a fresh reading at once; further ones wait for a place.
 const WAITING_REFRESHES: usize = 64;
@@ -45,6 +48,8 @@ pub struct Plan {
     pub collectors: BTreeSet<Collector>,
     /// How often.
     pub intervals: Intervals,
+    /// Whether changes are followed instead, where that is possible.
+    pub live: LiveMode,
     /// The version that the operator set.
     pub configured_version: Option<Version>,
     /// How long the first reading is put off.
@@ -60,9 +65,11 @@ impl Sampler {
     /// Starts to read; the tasks run in `tasks` until that is dropped.
     pub fn start(sources: Sources, plan: Plan, clock: Clock, tasks: &mut JoinSet<()>) -> Self {
         let asks_database = plan.collectors.iter().any(|it| it.asks_database());
+        let can_follow = !live::followable(&plan.collectors).is_empty();
         let (publish, snapshots) = watch::channel(Arc::new(Snapshot {
             configured_version: plan.configured_version,
             up: asks_database.then_some(false),
+            live: can_follow.then(|| Arc::new(Live::new(plan.live))),
             ..Snapshot::default()
         }));
         let shared = Arc::new(Shared {
@@ -71,6 +78,7 @@ impl Sampler {
             clock,
             publish,
             budget: Budget::default(),
+            handed_back: watch::Sender::new(0),
         });
         let mut tiers = Vec::new();
         let mut pulses = Vec::new();
@@ -83,6 +91,15 @@ impl Sampler {
             tasks.spawn(run(Arc::clone(&shared), tier, requests, Arc::clone(&pulse)));
             tiers.push(request);
             pulses.push(pulse);
+        }
+        if shared.plan.live != LiveMode::Off {
+            let (request, requests) = mpsc::channel(WAITING_REFRESHES);
+            let pulse = Arc::new(Pulse::default());
+            if let Some(task) = live::Task::new(&shared, requests, Arc::clone(&pulse)) {
+                tasks.spawn(task.run());
+                tiers.push(request);
+                pulses.push(pulse);
+            }
         }
         Self {
             snapshots,
@@ -145,7 +162,12 @@ struct Shared {
     clock: Clock,
     publish: watch::Sender<Arc<Snapshot>>,
     budget: Budget,
+    /// How many times what was followed was left to the tiers again.
+    handed_back: watch::Sender<u64>,
 }
+
+/// A tier all of whose collectors are followed looks at this interval whether they still are.
+const NOTHING_DUE: Duration = Duration::from_mins(1);
 
 /// Reads the collectors of one tier for ever.
 async fn run(
@@ -162,13 +184,16 @@ async fn run(
         .collect();
     // Reading everything at its limit, and as much again for what a busy machine adds.
     let longest = shared.sources.limit() * u32::try_from(schedule.len() * 2).unwrap_or(u32::MAX);
+    let mut handed_back = shared.handed_back.subscribe();
     loop {
-        let earliest = schedule.iter().map(|it| it.due).min();
-        let next = earliest.unwrap_or_else(Instant::now);
+        let read = schedule.iter().filter(|it| !shared.follows(it.collector));
+        let earliest = read.map(|it| it.due).min();
+        let next = earliest.unwrap_or_else(|| Instant::now() + NOTHING_DUE);
         pulse.expect_by(next.max(Instant::now()) + longest);
         let mut waiting = Vec::new();
         tokio::select! {
             () = sleep_until(next) => {}
+            Ok(()) = handed_back.changed() => continue,
             request = requests.recv() => {
                 let Some(request) = request else { return };
                 waiting.push(request);
@@ -187,13 +212,28 @@ async fn run(
 }
 
 impl Shared {
-    /// Reads what is due, or everything.
+    /// Whether a collector's section comes of following changes now, so that it is not read.
+    fn follows(&self, collector: Collector) -> bool {
+        follows(&self.publish.borrow(), collector)
+    }
+
+    /// Publishes a snapshot that differs from the one before.
+    fn change(&self, change: impl FnOnce(&mut Snapshot)) {
+        self.publish.send_modify(|published| {
+            let mut snapshot = Snapshot::clone(published);
+            change(&mut snapshot);
+            snapshot.pool = self.sources.pool();
+            *published = Arc::new(snapshot);
+        });
+    }
+
+    /// Reads what is due, or everything that is not followed.
     async fn read_due(&self, schedule: &mut [Scheduled], everything: bool) {
         let now = Instant::now();
         // When the database is down, waiting for it once in a round is enough.
         let mut down: Option<SourceError> = None;
         for scheduled in schedule {
-            if !everything && scheduled.due > now {
+            if self.follows(scheduled.collector) || !everything && scheduled.due > now {
                 continue;
             }
             let collector = scheduled.collector;
@@ -241,6 +281,10 @@ impl Shared {
         let collector = scheduled.collector;
         let now = self.clock.now();
         self.publish.send_modify(|published| {
+            if follows(published, collector) {
+                // Taken over while it was read: what is followed is newer.
+                return;
+            }
             // Under the same lock, so that of two tiers that see the same change one tells it.
             log_changes(
                 published,
@@ -284,6 +328,11 @@ impl Shared {
             *published = Arc::new(snapshot);
         });
     }
+}
+
+fn follows(snapshot: &Snapshot, collector: Collector) -> bool {
+    let live = snapshot.live.as_ref();
+    live.is_some_and(|live| live.follows.contains(&collector))
 }
 
 /// Logs each change once: not every failure, and a database that is down not once for each collector.

@@ -4,8 +4,10 @@
 mod error;
 mod host;
 mod license;
+mod live;
 mod mongo;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,9 +15,10 @@ pub use error::SourceError;
 use host::HostSource;
 pub use host::OwnSource;
 pub use license::{BadKey, LicenseSource, PublicKey, parse as parse_license};
+pub use live::{Followed, Follower, State};
 pub use mongo::{
-    Connected, Index, Mongo, MongoSettings, NEEDS, Need, Part, Plan, Purpose, Query, Stretch,
-    Target, Topology, date_of, parse_query, role_reference,
+    Connected, Index, LiveError, Mongo, MongoSettings, NEEDS, Need, Part, Plan, Purpose, Query,
+    Stretch, Target, Topology, date_of, parse_query, role_reference,
 };
 
 use crate::statistics::{
@@ -73,6 +76,12 @@ impl Sources {
                 "there is no database to be read",
             )),
         }
+    }
+
+    /// What follows changes of the database; `None` where none is read.
+    pub fn follower(&self, collections: BTreeSet<Followed>) -> Option<Follower> {
+        let mongo = self.mongo.as_ref()?;
+        Some(Follower::new(Arc::clone(mongo), collections))
     }
 
     /// Connections to the database; `None` where none is read.

@@ -26,6 +26,7 @@ mod instances;
 mod integrations;
 mod jobs;
 mod license;
+mod live;
 mod marks;
 mod messages;
 mod migrations;
@@ -72,6 +73,7 @@ pub use license::{
     Grants, HeldLicense, LICENSE_MODULES, License, LicenseContent, LicenseFlaw, LicenseFormat,
     LicenseLimit, LicenseTag, LicenseVoucher, LimitKind,
 };
+pub use live::{LIVE, Live, LiveCounts, LiveMode, LiveObstacle, LiveState};
 pub use marks::{Marked, Marks};
 pub use messages::Messages;
 pub use omnichannel::{LicensedOmnichannel, Omnichannel};

@@ -24,6 +24,7 @@ mod info_page;
 mod insights;
 mod license;
 mod listeners;
+mod live;
 mod metrics;
 mod missing_collections;
 mod odd_documents;

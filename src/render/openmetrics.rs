@@ -12,7 +12,7 @@ use prometheus_client::registry::{Registry, Unit};
 
 use super::{Names, Part};
 use crate::statistics::{
-    MetricRow, OWN, Own, Quantity, READINGS, SECTIONS, Sample, visit_compat_samples,
+    LIVE, MetricRow, OWN, Own, Quantity, READINGS, SECTIONS, Sample, visit_compat_samples,
 };
 
 /// The last line of an exposition.
@@ -24,7 +24,7 @@ const WORKSPACE: &str = "workspace";
 /// What was read of some workspaces, family by family in the order of the catalogue; without the last line.
 pub fn render(parts: &[Part]) -> String {
     let mut families = Families::default();
-    for metric in READINGS {
+    for metric in READINGS.iter().chain(LIVE) {
         families.announce(metric.row());
         for part in parts {
             let samples = metric.samples(&part.snapshot);

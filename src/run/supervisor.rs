@@ -18,7 +18,7 @@ use crate::config::Workspaces;
 use crate::http::{self, Control, Served};
 use crate::sampler::{Intervals, Plan, Sampler};
 use crate::sources::Sources;
-use crate::statistics::{Collector, Reload};
+use crate::statistics::{Collector, LiveMode, Reload};
 
 /// The name of a workspace; `None` is the only one.
 type Name = Option<Arc<str>>;
@@ -248,6 +248,7 @@ impl Host {
             workspace: None,
             collectors: [Collector::Host].into(),
             intervals,
+            live: LiveMode::Off,
             configured_version: None,
             delay: Duration::ZERO,
         };

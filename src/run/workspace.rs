@@ -53,6 +53,7 @@ impl Running {
             workspace: name.clone(),
             collectors: config.collectors.clone(),
             intervals: config.intervals,
+            live: config.live,
             configured_version: config.version,
             delay,
         };

@@ -33,7 +33,8 @@ pub struct Intervals {
 }
 
 impl Intervals {
-    fn of(&self, tier: Tier) -> Duration {
+    /// The interval of a tier.
+    pub fn of(&self, tier: Tier) -> Duration {
         match tier {
             Tier::Fast => self.fast,
             Tier::Normal => self.normal,
@@ -156,7 +157,7 @@ impl Scheduled {
 }
 
 /// A wait between three and five quarters of the given one, so that many exporters do not return all at once.
-fn jittered(wait: Duration) -> Duration {
+pub fn jittered(wait: Duration) -> Duration {
     wait.mul_f64(0.75 + 0.5 * fastrand::f64())
 }
 

@@ -26,6 +26,7 @@ mod inspect;
 mod instances;
 mod jobs;
 mod license;
+mod live;
 mod marks;
 mod messages;
 mod pool;
@@ -65,6 +66,7 @@ pub use filter::from_json as parse_query;
 pub use history::Part;
 use indexes::{Access, KnownIndexes};
 pub use inspect::{Connected, Index, Query, Target, Topology};
+pub use live::{Beginning, Changes, LiveError};
 pub use privileges::{NEEDS, Need, Purpose, role_reference};
 use recorder::Recorder;
 

@@ -291,7 +291,7 @@ mod tests {
     use std::sync::Arc;
 
     use super::super::{
-        Instance, Instances, Metric, OWN, Presence, Presences, READINGS, Stored, Timestamp,
+        Instance, Instances, LIVE, Metric, OWN, Presence, Presences, READINGS, Stored, Timestamp,
     };
     use super::*;
 
@@ -312,6 +312,7 @@ mod tests {
     fn no_two_families_claim_the_same_name() {
         let own = READINGS
             .iter()
+            .chain(LIVE)
             .map(Metric::row)
             .chain(OWN.iter().map(Metric::row));
         let sections = SECTIONS.iter().flat_map(|section| section.metrics());

@@ -6,7 +6,7 @@ use super::{
 };
 
 /// How many accounts are in each state that is not offline.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Presences {
     /// Online.
     pub online: u64,
@@ -17,7 +17,7 @@ pub struct Presences {
 }
 
 /// Presence of all accounts, bots and apps included.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Presence {
     /// Every account of the collection, from its metadata.
     pub accounts: u64,

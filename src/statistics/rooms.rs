@@ -23,7 +23,7 @@ pub enum RoomKind {
 }
 
 /// Rooms of one kind; discussions apart from the others.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Rooms {
     /// One entry for each combination that exists.
     pub groups: Vec<RoomGroup>,
@@ -32,7 +32,7 @@ pub struct Rooms {
 }
 
 /// Rooms that are alike in everything the definitions look at.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct RoomGroup {
     /// By `t`.
     pub kind: RoomKind,

@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use super::{
     Activity, Administration, Apps, Calls, Collections, Connections, Contacts, Federation, Host,
-    Hygiene, Instances, Integrations, Jobs, License, Marks, Messages, Omnichannel, Presence, Push,
-    RoomFeatures, Rooms, Server, Sessions, Settings, Stored, Timestamp, Uploads, UserFeatures,
-    Users, Version, Workspace, running_version,
+    Hygiene, Instances, Integrations, Jobs, License, Live, Marks, Messages, Omnichannel, Presence,
+    Push, RoomFeatures, Rooms, Server, Sessions, Settings, Stored, Timestamp, Uploads,
+    UserFeatures, Users, Version, Workspace, running_version,
 };
 
 /// How often a section is read; each tier's interval is a setting.
@@ -400,6 +400,8 @@ pub struct Snapshot {
     pub up: Option<bool>,
     /// Connections to the database, after the newest reading.
     pub pool: Option<PoolState>,
+    /// Whether changes are followed; `None` where nothing could be.
+    pub live: Option<Arc<Live>>,
     /// When the newest reading of the database succeeded.
     pub read_at: Option<Timestamp>,
     /// The version set by the operator, which overrides the one the workspace tells.

@@ -7,6 +7,7 @@ use super::*;
 fn metrics() -> Vec<MetricRow> {
     let own = READINGS
         .iter()
+        .chain(LIVE)
         .map(Metric::row)
         .chain(OWN.iter().map(Metric::row));
     let sections = SECTIONS.iter().flat_map(|section| section.metrics());

@@ -6,7 +6,7 @@ use super::{
 };
 
 /// Files by their records in `rocketchat_uploads`, wherever their bytes lie.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Uploads {
     /// Records.
     pub files: u64,

@@ -28,7 +28,7 @@ pub enum AccountState {
 }
 
 /// Accounts that are alike in everything the definitions look at.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Accounts {
     /// By `type`.
     pub kind: AccountKind,
@@ -61,7 +61,7 @@ impl Accounts {
 }
 
 /// All accounts.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Users {
     /// One entry for each combination that exists.
     pub accounts: Vec<Accounts>,

@@ -16,9 +16,11 @@ pub enum Purpose {
     Early(Collector),
     /// Logging in to the API and asking it.
     Api,
+    /// Following changes.
+    Live,
 }
 
-use Purpose::{Api, Detail, Early, Licensed, Reading};
+use Purpose::{Api, Detail, Early, Licensed, Live, Reading};
 
 /// A privilege: what it is on, what it lets do, and what for.
 #[derive(Debug)]
@@ -62,8 +64,21 @@ const fn sizes(collection: &'static str) -> Need {
     }
 }
 
+/// On the whole database, for which the empty name stands: it is watched by one stream instead of one for each collection,
+/// and MongoDB wants to see both of that.
+const fn watch(action: &'static str) -> Need {
+    Need {
+        database: None,
+        collection: Some(""),
+        action,
+        purposes: &[Live],
+    }
+}
+
 /// Everything, in the order of the collections' names.
 pub const NEEDS: &[Need] = &[
+    watch("changeStream"),
+    watch("find"),
     find("_raix_push_notifications", &[Early(Collector::Push)]),
     find(
         "instances",
@@ -293,16 +308,18 @@ impl Need {
         })
     }
 
-    /// What needs it of a workspace of today, of what is enabled and licensed; the API always is.
+    /// What needs it of a workspace of today, of what is enabled, licensed and followed; the API always is enabled.
     pub fn needed_by(
         &self,
         is_enabled: impl Fn(Collector) -> bool,
         is_licensed: impl Fn(&str) -> bool,
+        is_live: bool,
     ) -> Vec<Purpose> {
         let applies = |purpose: &&Purpose| match purpose {
             Reading(collector) | Detail(collector) => is_enabled(*collector),
             Licensed(collector, module) => is_enabled(*collector) && is_licensed(module),
             Api => true,
+            Live => is_live,
             Early(_) => false,
         };
         self.purposes.iter().filter(applies).copied().collect()
@@ -322,6 +339,7 @@ impl Purpose {
                 collector.name()
             }
             Api => "the API",
+            Live => "live mode",
         }
     }
 }
@@ -346,7 +364,7 @@ mod tests {
     fn every_collector_that_asks_the_database_needs_something() {
         for collector in Collector::ALL.into_iter().filter(|it| it.asks_database()) {
             let is_needed = NEEDS.iter().any(|need| {
-                let purposes = need.needed_by(|it| it == collector, |_| false);
+                let purposes = need.needed_by(|it| it == collector, |_| false, false);
                 purposes.iter().any(|it| it.name() == collector.name())
             });
             assert!(is_needed, "{}", collector.name());

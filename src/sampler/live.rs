@@ -1,0 +1,409 @@
+//! Live mode: sections that are kept current by the changes that the database tells, and read as a whole only now and
+//! then, to check them. While changes cannot be followed the tiers read these sections like all others.
+
+use std::collections::BTreeSet;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::{Instant, sleep_until};
+
+use super::pulse::Pulse;
+use super::schedule::jittered;
+use super::{Request, Shared};
+use crate::sources::{Followed, Follower, LiveError, State};
+use crate::statistics::{Collector, Live, LiveCounts, LiveMode, LiveObstacle, LiveState, Reading};
+
+/// From one question for changes to the next.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// What did not change is said to be current after this time.
+const SIGN_OF_LIFE: Duration = Duration::from_secs(10);
+
+/// How long a full reading and what was followed may differ, because the stream is behind.
+const PATIENCE: Duration = Duration::from_mins(1);
+
+/// What stands in the way is looked at again after this time.
+const REST: Duration = Duration::from_hours(1);
+
+/// The first wait after the stream broke; it doubles with each further one.
+const FIRST_RETRY: Duration = Duration::from_secs(1);
+
+/// The longest.
+const LONGEST_RETRY: Duration = Duration::from_mins(1);
+
+/// Over this time it is measured what following costs.
+const MEASURED: Duration = Duration::from_mins(5);
+
+/// Sections that can be followed, and the collections that they come of.
+const SECTIONS: [(Collector, Followed); 4] = [
+    (Collector::Presence, Followed::Users),
+    (Collector::Users, Followed::Users),
+    (Collector::Rooms, Followed::Rooms),
+    (Collector::Uploads, Followed::Uploads),
+];
+
+/// Those of these collectors that can be followed.
+pub fn followable(collectors: &BTreeSet<Collector>) -> BTreeSet<Collector> {
+    let all = SECTIONS.iter().map(|(collector, _)| *collector);
+    all.filter(|it| collectors.contains(it)).collect()
+}
+
+fn section(state: &State, collector: Collector) -> Option<Reading> {
+    match collector {
+        Collector::Presence => state.presence().map(Reading::Presence),
+        Collector::Users => state.users().map(Reading::Users),
+        Collector::Rooms => state.rooms().map(Reading::Rooms),
+        Collector::Uploads => state.uploads().map(Reading::Uploads),
+        _ => None,
+    }
+}
+
+/// A full reading that runs.
+type Running = Pin<Box<dyn Future<Output = Result<State, LiveError>> + Send>>;
+
+/// The task that follows.
+pub struct Task {
+    shared: Arc<Shared>,
+    collectors: BTreeSet<Collector>,
+    follower: Follower,
+    requests: mpsc::Receiver<Request>,
+    pulse: Arc<Pulse>,
+    /// No full reading begins before.
+    may_read: Instant,
+    failures_in_a_row: u32,
+    fallbacks: u64,
+    spent: Duration,
+    published: Instant,
+}
+
+impl Task {
+    /// A task that has done nothing yet; `None` where there is nothing that could be followed.
+    pub fn new(
+        shared: &Arc<Shared>,
+        requests: mpsc::Receiver<Request>,
+        pulse: Arc<Pulse>,
+    ) -> Option<Self> {
+        let collectors = followable(&shared.plan.collectors);
+        let collections = SECTIONS.iter().filter(|(it, _)| collectors.contains(it));
+        let collections: BTreeSet<Followed> = collections.map(|(_, followed)| *followed).collect();
+        if collections.is_empty() {
+            return None;
+        }
+        let now = Instant::now();
+        Some(Self {
+            follower: shared.sources.follower(collections)?,
+            shared: Arc::clone(shared),
+            collectors,
+            requests,
+            pulse,
+            may_read: now,
+            failures_in_a_row: 0,
+            fallbacks: 0,
+            spent: Duration::ZERO,
+            published: now,
+        })
+    }
+
+    /// Follows for ever.
+    pub async fn run(mut self) {
+        // After the first readings, which it would only delay; the tiers tell what they find.
+        let mut snapshots = self.shared.publish.subscribe();
+        let collectors = self.collectors.clone();
+        let first =
+            snapshots.wait_for(|it| collectors.iter().all(|one| it.outcomes.contains_key(one)));
+        if first.await.is_err() {
+            return;
+        }
+        loop {
+            let Err(error) = Box::pin(self.follow()).await;
+            self.follower.leave();
+            let wait = match &error {
+                LiveError::Impossible(obstacle, reason) => {
+                    self.hand_back(LiveState::Off, Some(*obstacle), reason);
+                    self.follower.forget();
+                    REST
+                }
+                LiveError::Lost(reason) => {
+                    self.fallbacks += 1;
+                    self.hand_back(LiveState::Reading, None, reason);
+                    self.follower.forget();
+                    Duration::ZERO
+                }
+                LiveError::Failed(reason) => {
+                    let state = if self.follower.state().is_some() {
+                        LiveState::Resuming
+                    } else {
+                        LiveState::Reading
+                    };
+                    self.hand_back(state, None, &reason.to_string());
+                    let doubled =
+                        FIRST_RETRY.saturating_mul(2_u32.saturating_pow(self.failures_in_a_row));
+                    self.failures_in_a_row = self.failures_in_a_row.saturating_add(1);
+                    jittered(doubled.min(LONGEST_RETRY))
+                }
+            };
+            self.rest_until(Instant::now() + wait).await;
+        }
+    }
+
+    /// Waits, and answers those who want everything read again: the tiers do that now.
+    async fn rest_until(&mut self, instant: Instant) {
+        self.pulse.expect_by(instant + self.longest());
+        loop {
+            tokio::select! {
+                () = sleep_until(instant) => return,
+                Some(request) = self.requests.recv() => {
+                    request.send(()).ok();
+                }
+            }
+        }
+    }
+
+    /// The longest time that one round may take: a few questions at their limit, and as much again for what a busy
+    /// machine adds.
+    fn longest(&self) -> Duration {
+        self.shared.sources.limit() * 4
+    }
+
+    /// Follows until that is no longer possible.
+    async fn follow(&mut self) -> Result<std::convert::Infallible, LiveError> {
+        self.pulse.expect_by(Instant::now() + self.longest());
+        if !self.follower.resume().await? {
+            self.rest_until(self.may_read).await;
+            self.note(LiveState::Reading);
+            self.follower.begin().await?;
+            self.may_read = Instant::now();
+        }
+        let mut reading: Option<(Instant, Running)> = None;
+        let mut waiting: Vec<oneshot::Sender<()>> = Vec::new();
+        let mut patience = Instant::now();
+        let mut measure = Measure::begin(self.spent);
+        loop {
+            let now = Instant::now();
+            self.pulse.expect_by(now + self.longest());
+            if reading.is_none() && !self.follower.compares() && now >= self.may_read {
+                let full = self.follower.full_reading().await?;
+                reading = Some((now, Box::pin(full.read())));
+            }
+            tokio::select! {
+                () = sleep_until(now + PAUSE) => {}
+                state = finished(&mut reading) => {
+                    patience = Instant::now() + PATIENCE;
+                    self.take(state.0, state.1)?;
+                    reading = None;
+                }
+                Some(request) = self.requests.recv() => waiting.push(request),
+            }
+            let asked = Instant::now();
+            let changed = self.follower.catch_up().await?;
+            self.spent += asked.elapsed();
+            let compared = self.follower.compares();
+            if compared && self.follower.compare(Instant::now() >= patience) {
+                self.tell_drift();
+            }
+            if self.follower.state().is_some() {
+                self.failures_in_a_row = 0;
+                self.publish(changed || compared);
+            }
+            for request in waiting.drain(..) {
+                // A caller that no longer waits has gone away, and needs no answer.
+                request.send(()).ok();
+            }
+            measure.check(self)?;
+        }
+    }
+
+    /// Takes the result of a full reading that began at this time; one that only checks may fail.
+    fn take(&mut self, begun: Instant, state: Result<State, LiveError>) -> Result<(), LiveError> {
+        let intervals = &self.shared.plan.intervals;
+        let duration = begun.elapsed();
+        let rest = duration.div_f64(intervals.max_share);
+        self.may_read = Instant::now() + rest.max(intervals.slow);
+        match state {
+            Ok(state) => self.follower.take(state),
+            Err(LiveError::Failed(reason)) if self.follower.state().is_some() => {
+                tracing::debug!(workspace = self.name(), %reason, "what is followed could not be checked");
+                self.follower.abandon_reading();
+            }
+            Err(error) => return Err(error),
+        }
+        Ok(())
+    }
+
+    fn name(&self) -> Option<&str> {
+        self.shared.plan.workspace.as_deref()
+    }
+
+    fn tell_drift(&self) {
+        let drift = self.follower.counts().drift;
+        if drift.values().any(|number| *number > 0) {
+            tracing::warn!(
+                workspace = self.name(),
+                documents = ?drift,
+                "documents were not as they had been followed to be, which is mended; it is a defect of the exporter, please report it"
+            );
+        }
+    }
+
+    /// Publishes what is known, where it is new or has not been said for a while.
+    fn publish(&mut self, changed: bool) {
+        let follows = self
+            .shared
+            .publish
+            .borrow()
+            .live
+            .as_ref()
+            .is_some_and(|it| it.state == LiveState::Following);
+        if follows && !changed && self.published.elapsed() < SIGN_OF_LIFE {
+            return;
+        }
+        let Some(state) = self.follower.state() else {
+            return;
+        };
+        let readings: Vec<(Collector, Reading)> = self
+            .collectors
+            .iter()
+            .filter_map(|collector| Some((*collector, section(state, *collector)?)))
+            .collect();
+        let counts = self.follower.counts();
+        if !follows {
+            tracing::info!(
+                workspace = self.name(),
+                documents = counts.documents.values().sum::<u64>(),
+                "changes are followed"
+            );
+        }
+        self.published = Instant::now();
+        let now = self.shared.clock.now();
+        let interval = self.shared.plan.intervals.slow;
+        let mut live = self.live(LiveState::Following, counts);
+        live.follows.clone_from(&self.collectors);
+        live.followed_to = Some(now);
+        self.shared.change(|snapshot| {
+            for (collector, reading) in readings {
+                snapshot.put(reading);
+                if let Some(outcome) = snapshot.outcomes.get_mut(&collector) {
+                    outcome.failure = None;
+                    outcome.last_success = Some(now);
+                    outcome.interval = interval;
+                }
+            }
+            snapshot.read_at = Some(now);
+            snapshot.live = Some(Arc::new(live));
+        });
+    }
+
+    fn live(&self, state: LiveState, counts: LiveCounts) -> Live {
+        let mut live = Live::new(self.shared.plan.live);
+        live.state = state;
+        live.counts = counts;
+        live.fallbacks = self.fallbacks;
+        live.spent = self.spent;
+        live
+    }
+
+    /// Notes a state in which the tiers read.
+    fn note(&self, state: LiveState) {
+        let live = self.live(state, self.follower.counts());
+        self.shared
+            .change(|snapshot| snapshot.live = Some(Arc::new(live)));
+    }
+
+    /// Leaves it to the tiers to read what was followed, and says once why.
+    fn hand_back(&self, state: LiveState, obstacle: Option<LiveObstacle>, reason: &str) {
+        let before = self.shared.publish.borrow().live.clone();
+        let (was, stood_in_the_way) = before
+            .as_ref()
+            .map_or((LiveState::Off, None), |it| (it.state, it.obstacle));
+        let workspace = self.name();
+        if obstacle.is_some() && obstacle == stood_in_the_way {
+            tracing::debug!(workspace, reason, "changes are still not followed");
+        } else if obstacle.is_some() && self.shared.plan.live == LiveMode::On {
+            tracing::warn!(
+                workspace,
+                reason,
+                "changes cannot be followed, so everything is read at its interval"
+            );
+        } else if obstacle.is_some() {
+            tracing::info!(
+                workspace,
+                reason,
+                "changes are not followed, so everything is read at its interval"
+            );
+        } else if was == LiveState::Following {
+            tracing::info!(
+                workspace,
+                reason,
+                "changes can no longer be followed; trying again"
+            );
+        } else {
+            tracing::debug!(
+                workspace,
+                reason,
+                "changes can still not be followed; trying again"
+            );
+        }
+        let mut live = self.live(state, self.follower.counts());
+        live.obstacle = obstacle;
+        live.followed_to = before.and_then(|it| it.followed_to);
+        self.shared
+            .change(|snapshot| snapshot.live = Some(Arc::new(live)));
+        self.shared.handed_back.send_modify(|times| *times += 1);
+    }
+}
+
+/// The result of a full reading that runs, and when it began; never where there is none.
+async fn finished(reading: &mut Option<(Instant, Running)>) -> (Instant, Result<State, LiveError>) {
+    match reading {
+        Some((begun, reading)) => (*begun, reading.await),
+        None => std::future::pending().await,
+    }
+}
+
+/// What following costs over a time.
+struct Measure {
+    begun: Instant,
+    spent: Duration,
+}
+
+impl Measure {
+    fn begin(spent: Duration) -> Self {
+        Self {
+            begun: Instant::now(),
+            spent,
+        }
+    }
+
+    /// Whether following may go on: automatically only as long as it takes no more of the time than reading did, or than
+    /// half of what all readings may.
+    fn check(&mut self, task: &Task) -> Result<(), LiveError> {
+        let time = self.begun.elapsed();
+        if time < MEASURED || task.shared.plan.live != LiveMode::Auto {
+            return Ok(());
+        }
+        let spent = task.spent.saturating_sub(self.spent).div_duration_f64(time);
+        let snapshot = task.shared.publish.borrow().clone();
+        let readings = task.collectors.iter().map(|collector| {
+            let duration = snapshot.outcomes.get(collector).map(|it| it.duration);
+            let interval = task.shared.plan.intervals.of(collector.tier());
+            duration.unwrap_or_default().div_duration_f64(interval)
+        });
+        let limit = readings
+            .sum::<f64>()
+            .max(task.shared.plan.intervals.max_share / 2.0);
+        *self = Self::begin(task.spent);
+        if spent <= limit {
+            return Ok(());
+        }
+        Err(LiveError::Impossible(
+            LiveObstacle::Cost,
+            format!(
+                "asking for changes took {:.2} % of the time, and reading takes {:.2} %",
+                spent * 100.0,
+                limit * 100.0
+            ),
+        ))
+    }
+}

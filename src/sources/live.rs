@@ -1,0 +1,13 @@
+//! Following a workspace's changes instead of counting everything again: what is kept of each document, and how the
+//! counters come of it. The questions to the database are in [`super::mongo`], the times of them in the sampler.
+
+mod fields;
+mod follower;
+mod pipeline;
+mod state;
+mod table;
+
+pub use fields::Followed;
+pub use follower::Follower;
+pub use pipeline::{changes, projection};
+pub use state::{Keys, Readings, State, Unclear, invalidates};

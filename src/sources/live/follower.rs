@@ -1,0 +1,275 @@
+//! One workspace that is followed: its stream, its state, and the full reading that checks it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use mongodb::bson::{RawDocumentBuf, Timestamp};
+use mongodb::change_stream::event::ResumeToken;
+
+use super::{Followed, Keys, State, invalidates};
+use crate::sources::mongo::{Beginning, Changes, LiveError, Mongo};
+use crate::statistics::LiveCounts;
+
+/// Changes that are kept at the most while a full reading runs.
+const MOST_KEPT: usize = 200_000;
+
+/// What follows the changes of one workspace.
+#[derive(Debug)]
+pub struct Follower {
+    mongo: Arc<Mongo>,
+    collections: BTreeSet<Followed>,
+    keys: Keys,
+    stream: Option<Changes>,
+    token: Option<ResumeToken>,
+    state: Option<State>,
+    /// Changes since a full reading began that is not there yet.
+    kept: Option<Vec<RawDocumentBuf>>,
+    /// What a full reading found, until it agrees with the state.
+    fresh: Option<State>,
+    /// The time of the newest change.
+    newest: Timestamp,
+    counts: LiveCounts,
+}
+
+/// A full reading that can run while changes are followed.
+#[derive(Debug)]
+pub struct FullReading {
+    mongo: Arc<Mongo>,
+    collections: BTreeSet<Followed>,
+    keys: Keys,
+    after: Timestamp,
+}
+
+impl FullReading {
+    /// Reads.
+    ///
+    /// # Errors
+    /// When the server does not answer, or there are too many documents.
+    pub async fn read(self) -> Result<State, LiveError> {
+        self.mongo
+            .live_reading(&self.collections, &self.keys, self.after)
+            .await
+    }
+}
+
+impl Follower {
+    /// Nothing is asked or followed yet.
+    pub fn new(mongo: Arc<Mongo>, collections: BTreeSet<Followed>) -> Self {
+        Self {
+            mongo,
+            collections,
+            keys: Keys::default(),
+            stream: None,
+            token: None,
+            state: None,
+            kept: None,
+            fresh: None,
+            newest: Timestamp {
+                time: 0,
+                increment: 0,
+            },
+            counts: LiveCounts::default(),
+        }
+    }
+
+    /// Follows what happens from now on, and forgets everything from before; a full reading has to follow.
+    ///
+    /// # Errors
+    /// When changes cannot be followed.
+    pub async fn begin(&mut self) -> Result<(), LiveError> {
+        self.leave();
+        self.forget();
+        let now = self.mongo.live_time().await?;
+        let beginning = Beginning::Time(now);
+        let stream = self
+            .mongo
+            .live_changes(&self.collections, beginning)
+            .await?;
+        self.stream = Some(stream);
+        self.newest = now;
+        Ok(())
+    }
+
+    /// Goes on where the stream ended that broke; false when there is nothing to go on from.
+    ///
+    /// # Errors
+    /// When changes cannot be followed, or not from there.
+    pub async fn resume(&mut self) -> Result<bool, LiveError> {
+        self.leave();
+        let (Some(token), true) = (self.token.clone(), self.state.is_some()) else {
+            return Ok(false);
+        };
+        let beginning = Beginning::Token(token);
+        let stream = self
+            .mongo
+            .live_changes(&self.collections, beginning)
+            .await?;
+        self.stream = Some(stream);
+        self.counts.resumes += 1;
+        Ok(true)
+    }
+
+    /// Ends the stream, and a full reading with it.
+    pub fn leave(&mut self) {
+        (self.stream, self.kept, self.fresh) = (None, None, None);
+    }
+
+    /// Forgets everything that was followed; there is nothing to go on from.
+    pub fn forget(&mut self) {
+        (self.token, self.state) = (None, None);
+    }
+
+    /// Keeps no changes any more for a full reading that failed.
+    pub fn abandon_reading(&mut self) {
+        self.kept = None;
+    }
+
+    /// A full reading; from here on changes are kept for it.
+    ///
+    /// # Errors
+    /// When the server does not tell its time.
+    pub async fn full_reading(&mut self) -> Result<FullReading, LiveError> {
+        let now = self.mongo.live_time().await?;
+        self.kept = Some(Vec::new());
+        Ok(FullReading {
+            mongo: Arc::clone(&self.mongo),
+            collections: self.collections.clone(),
+            keys: self.keys.clone(),
+            // Both: a member may be behind another that told the time.
+            after: now.max(self.newest),
+        })
+    }
+
+    /// Takes what a full reading found, and applies what has changed since it began.
+    pub fn take(&mut self, mut fresh: State) {
+        self.counts.readings += 1;
+        for event in self.kept.take().unwrap_or_default() {
+            fresh.apply(&event);
+        }
+        match &mut self.state {
+            Some(_) => self.fresh = Some(fresh),
+            state @ None => *state = Some(fresh),
+        }
+    }
+
+    /// Whether a full reading waits to be compared.
+    pub fn compares(&self) -> bool {
+        self.fresh.is_some()
+    }
+
+    /// Compares the full reading with what was followed. Both have seen the same changes, but the reading may be ahead
+    /// of the stream, so they agree for sure only once the stream has come to where the reading ended; `give_up` says
+    /// that there was time enough for that. True when there is nothing left to compare.
+    pub fn compare(&mut self, give_up: bool) -> bool {
+        let (Some(state), Some(fresh)) = (&self.state, &self.fresh) else {
+            return true;
+        };
+        let differences = state.differences(fresh);
+        let agree = differences.values().all(|number| *number == 0);
+        if agree || give_up {
+            self.counts.drift = named(&differences);
+            self.state = self.fresh.take();
+        }
+        agree || give_up
+    }
+
+    /// Applies what happened since the last time; whether anything did.
+    ///
+    /// # Errors
+    /// When the stream broke, or told that a collection is no longer what it was.
+    pub async fn catch_up(&mut self) -> Result<bool, LiveError> {
+        let Some(stream) = &mut self.stream else {
+            return Ok(false);
+        };
+        let mut changed = false;
+        loop {
+            let batch = self.mongo.live_batch(stream).await?;
+            for event in batch.events {
+                self.counts.events += 1;
+                if let Ok(time) = event.get_timestamp("clusterTime") {
+                    self.newest = self.newest.max(time);
+                }
+                if invalidates(&event) {
+                    let operation = event.get_str("operationType").unwrap_or_default();
+                    return Err(LiveError::Lost(format!(
+                        "the stream told of `{operation}`, which changes more than single documents"
+                    )));
+                }
+                for state in self.state.iter_mut().chain(&mut self.fresh) {
+                    state.apply(&event);
+                }
+                if let Some(kept) = &mut self.kept {
+                    if kept.len() >= MOST_KEPT {
+                        return Err(LiveError::Lost(format!(
+                            "more than {MOST_KEPT} changes came while everything was read"
+                        )));
+                    }
+                    kept.push(event);
+                }
+                changed = true;
+            }
+            // Only now: what came before the token has been applied.
+            self.token = stream.token();
+            if !batch.more {
+                break;
+            }
+        }
+        self.look_up().await?;
+        Ok(changed)
+    }
+
+    /// Asks for documents of which the changes told too little.
+    async fn look_up(&mut self) -> Result<(), LiveError> {
+        let mut unclear = BTreeMap::new();
+        for state in self.state.iter_mut().chain(&mut self.fresh) {
+            unclear.extend(state.take_unclear());
+        }
+        if unclear.is_empty() {
+            return Ok(());
+        }
+        self.counts.lookups += unclear.len() as u64;
+        let (mut state, mut fresh) = (self.state.as_mut(), self.fresh.as_mut());
+        let looked_up = self
+            .mongo
+            .live_lookup(&unclear, self.newest, |followed, keys, found| {
+                for state in state.iter_mut().chain(&mut fresh) {
+                    state.clear_up(followed, keys.clone(), found);
+                }
+            })
+            .await;
+        if looked_up.is_err() {
+            // They stay unclear, for the stream that goes on.
+            for state in self.state.iter_mut().chain(&mut self.fresh) {
+                state.ask_again(&unclear);
+            }
+        }
+        looked_up
+    }
+
+    /// What is known, once there was a full reading.
+    pub fn state(&self) -> Option<&State> {
+        self.state.as_ref()
+    }
+
+    /// How it goes.
+    pub fn counts(&self) -> LiveCounts {
+        let mut counts = self.counts.clone();
+        if let Some(state) = &self.state {
+            for (followed, documents) in state.documents() {
+                counts.documents.insert(followed.name(), documents as u64);
+            }
+            counts.bytes = state.bytes() as u64;
+        }
+        if let Some(fresh) = &self.fresh {
+            counts.bytes += fresh.bytes() as u64;
+        }
+        counts
+    }
+}
+
+fn named(differences: &BTreeMap<Followed, u64>) -> BTreeMap<&'static str, u64> {
+    let differences = differences.iter();
+    differences
+        .map(|(followed, number)| (followed.name(), *number))
+        .collect()
+}

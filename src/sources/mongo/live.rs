@@ -1,0 +1,322 @@
+//! Following changes: a change stream on the whole database, full readings that are no older than where it begins, and
+//! lookups of single documents that are no older than the change that asked for them.
+//!
+//! The stream is asked every so often and answers at once, so that it holds a connection no longer than any question:
+//! an awaiting one would take a connection of the budget for itself. Everything is read with read concern `majority`,
+//! because the stream tells of nothing else: what is read and then rolled back would never be corrected.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use mongodb::bson::{Bson, Document, RawDocumentBuf, Timestamp, doc};
+use mongodb::change_stream::ChangeStream;
+use mongodb::change_stream::event::ResumeToken;
+use mongodb::error::{Error, ErrorKind};
+use mongodb::{Cursor, Database};
+use thiserror::Error;
+
+use super::{Mongo, convert};
+use crate::sources::SourceError;
+use crate::sources::live::{Followed, Keys, Readings, State, Unclear, changes, projection};
+use crate::statistics::{FailureKind, LiveObstacle};
+
+/// How long the server may wait for changes before it says that there are none.
+const NO_WAIT: Duration = Duration::from_millis(1);
+
+/// Changes that are taken up at once; when there are more the rest is for the next time.
+const MOST_AT_ONCE: usize = 10_000;
+
+/// Documents that are followed at the most, over all collections; at 16 bytes each, and twice that while a full reading
+/// is compared.
+const MOST_DOCUMENTS: usize = 5_000_000;
+
+/// Documents in one reply of a full reading; their fields that count are some 100 bytes.
+const PAGE: i32 = 20_000;
+
+const COMMENT: &str = "rocketchat-exporter live";
+
+/// Codes of the server's errors after which a stream cannot go on where it ended.
+/// <https://github.com/mongodb/mongo/blob/master/src/mongo/base/error_codes.yml>
+const LOST: [i32; 6] = [
+    136,   // CappedPositionLost
+    222,   // CloseChangeStream
+    260,   // InvalidResumeToken
+    280,   // ChangeStreamFatalError
+    286,   // ChangeStreamHistoryLost
+    10334, // BSONObjectTooLarge
+];
+
+/// Why changes cannot be followed.
+#[derive(Debug, Clone, Error)]
+pub enum LiveError {
+    /// Not at all, as things are.
+    #[error("{1}")]
+    Impossible(LiveObstacle, String),
+    /// Not from where they were followed to: only a full reading helps.
+    #[error("{0}")]
+    Lost(String),
+    /// Not now.
+    #[error(transparent)]
+    Failed(#[from] SourceError),
+}
+
+impl From<Error> for LiveError {
+    fn from(error: Error) -> Self {
+        if let ErrorKind::Command(command) = &*error.kind
+            && LOST.contains(&command.code)
+        {
+            return Self::Lost(format!("{} ({})", command.message, command.code_name));
+        }
+        let error = SourceError::from(error);
+        match error.kind {
+            FailureKind::Unauthorized => {
+                Self::Impossible(LiveObstacle::Privileges, error.to_string())
+            }
+            _ => Self::Failed(error),
+        }
+    }
+}
+
+/// Where a stream begins.
+#[derive(Debug, Clone)]
+pub enum Beginning {
+    /// With the first change at or after a time of the server.
+    Time(Timestamp),
+    /// Where an earlier one ended.
+    Token(ResumeToken),
+}
+
+/// An open change stream.
+#[derive(Debug)]
+pub struct Changes {
+    stream: ChangeStream<RawDocumentBuf>,
+}
+
+/// What a stream told.
+#[derive(Debug, Default)]
+pub struct Batch {
+    /// Changes, in their order.
+    pub events: Vec<RawDocumentBuf>,
+    /// Whether there may be more.
+    pub more: bool,
+}
+
+impl Mongo {
+    /// The time at the server: what is asked for from there on sees everything that was written before.
+    ///
+    /// # Errors
+    /// When the server does not answer, or has no change streams.
+    pub async fn live_time(&self) -> Result<Timestamp, LiveError> {
+        let (_, database) = self.connection.database().await?;
+        let hello = doc! { "hello": 1, "comment": COMMENT };
+        let answer = self.ask_live(&database, hello).await?;
+        if answer.contains_key("msg") {
+            return Err(LiveError::Impossible(
+                LiveObstacle::Topology,
+                "MongoDB is a sharded cluster, where changes are not followed".to_owned(),
+            ));
+        }
+        if !answer.contains_key("setName") {
+            return Err(LiveError::Impossible(
+                LiveObstacle::Topology,
+                "MongoDB is no replica set, so it tells no changes".to_owned(),
+            ));
+        }
+        answer.get_timestamp("operationTime").map_err(|_| {
+            LiveError::Failed(SourceError::new(
+                FailureKind::Other,
+                "MongoDB did not tell its time",
+            ))
+        })
+    }
+
+    async fn ask_live(
+        &self,
+        database: &Database,
+        command: Document,
+    ) -> Result<Document, LiveError> {
+        let ask = database
+            .run_command(command)
+            .selection_criteria(self.connection.preference());
+        self.live_within(ask.into_future()).await
+    }
+
+    /// As [`Mongo::within`], for errors that are told apart by their codes.
+    async fn live_within<T>(
+        &self,
+        answer: impl Future<Output = Result<T, Error>>,
+    ) -> Result<T, LiveError> {
+        let answer = self.within(async { Ok(answer.await) }).await?;
+        Ok(answer?)
+    }
+
+    /// Opens a stream of what happens to these collections.
+    ///
+    /// # Errors
+    /// When the server refuses that, or does not answer.
+    pub async fn live_changes(
+        &self,
+        collections: &BTreeSet<Followed>,
+        from: Beginning,
+    ) -> Result<Changes, LiveError> {
+        let (_, database) = self.connection.database().await?;
+        let watch = database
+            .watch()
+            .pipeline(changes(collections))
+            .max_await_time(NO_WAIT)
+            .selection_criteria(self.connection.preference());
+        let watch = match from {
+            Beginning::Time(time) => watch.start_at_operation_time(time),
+            Beginning::Token(token) => watch.resume_after(token),
+        };
+        let stream = self.live_within(watch.into_future()).await?;
+        Ok(Changes {
+            stream: stream.with_type(),
+        })
+    }
+
+    /// What happened since the last time.
+    ///
+    /// # Errors
+    /// When the stream broke; it is of no use any more.
+    pub async fn live_batch(&self, changes: &mut Changes) -> Result<Batch, LiveError> {
+        let mut batch = Batch::default();
+        while batch.events.len() < MOST_AT_ONCE {
+            let next = self
+                .live_within(Box::pin(changes.stream.next_if_any()))
+                .await?;
+            match next {
+                Some(event) => batch.events.push(event),
+                None if changes.stream.is_alive() => return Ok(batch),
+                None => return Err(LiveError::Lost("the change stream ended".to_owned())),
+            }
+        }
+        batch.more = true;
+        Ok(batch)
+    }
+
+    /// Reads every document of these collections, as it was at this time or later.
+    ///
+    /// # Errors
+    /// When the server does not answer, or there are too many.
+    pub async fn live_reading(
+        &self,
+        collections: &BTreeSet<Followed>,
+        keys: &Keys,
+        after: Timestamp,
+    ) -> Result<State, LiveError> {
+        let (_, database) = self.connection.database().await?;
+        let mut readings = Vec::with_capacity(collections.len());
+        let mut left = MOST_DOCUMENTS;
+        for followed in collections {
+            let reading = self
+                .read_collection(&database, *followed, keys, after, left)
+                .await?;
+            left -= reading.len();
+            readings.push(reading);
+        }
+        Ok(State::of(keys.clone(), readings))
+    }
+
+    async fn read_collection(
+        &self,
+        database: &Database,
+        followed: Followed,
+        keys: &Keys,
+        after: Timestamp,
+        most: usize,
+    ) -> Result<Readings, LiveError> {
+        let name = followed.name();
+        let too_many = || {
+            LiveError::Impossible(
+                LiveObstacle::Size,
+                format!(
+                    "the collections that would be followed hold more than {MOST_DOCUMENTS} documents"
+                ),
+            )
+        };
+        let count = doc! {
+            "count": name,
+            "maxTimeMS": convert::milliseconds(self.query_timeout),
+            "comment": COMMENT,
+        };
+        let count = self.ask_live(database, count).await?;
+        let expected = convert::counted(&count, "n");
+        let expected = usize::try_from(expected).unwrap_or(usize::MAX);
+        if expected > most {
+            return Err(too_many());
+        }
+        let mut readings = Readings::new(keys.clone(), followed, expected);
+        let mut cursor = self
+            .find_after(database, followed, Document::new(), after)
+            .await?;
+        while self.live_within(cursor.advance()).await? {
+            readings.add(cursor.current());
+            if readings.len() > most {
+                return Err(too_many());
+            }
+        }
+        Ok(readings)
+    }
+
+    /// Looks up documents, as they were at this time or later, and notes what they are.
+    ///
+    /// # Errors
+    /// When the server does not answer.
+    pub async fn live_lookup(
+        &self,
+        unclear: &Unclear,
+        after: Timestamp,
+        mut note: impl FnMut(Followed, BTreeSet<u64>, &[RawDocumentBuf]),
+    ) -> Result<(), LiveError> {
+        let (_, database) = self.connection.database().await?;
+        let mut by_collection: BTreeMap<Followed, (BTreeSet<u64>, Vec<Bson>)> = BTreeMap::new();
+        for ((followed, key), id) in unclear {
+            let (keys, ids) = by_collection.entry(*followed).or_default();
+            keys.insert(*key);
+            let id = Bson::try_from(id.clone());
+            ids.push(id.map_err(Error::from)?);
+        }
+        for (followed, (keys, ids)) in by_collection {
+            let filter = doc! { "_id": { "$in": ids } };
+            let mut cursor = self.find_after(&database, followed, filter, after).await?;
+            let mut found = Vec::new();
+            while self.live_within(cursor.advance()).await? {
+                found.push(cursor.current().to_owned());
+            }
+            note(followed, keys, &found);
+        }
+        Ok(())
+    }
+
+    /// Documents that match, as the majority of the set has them at this time or later.
+    async fn find_after(
+        &self,
+        database: &Database,
+        followed: Followed,
+        filter: Document,
+        after: Timestamp,
+    ) -> Result<Cursor<Document>, LiveError> {
+        let command = doc! {
+            "find": followed.name(),
+            "filter": filter,
+            "projection": projection(followed),
+            "batchSize": PAGE,
+            "maxTimeMS": convert::milliseconds(self.query_timeout),
+            "comment": COMMENT,
+            "readConcern": { "level": "majority", "afterClusterTime": after },
+        };
+        let ask = database
+            .run_cursor_command(command)
+            .selection_criteria(self.connection.preference())
+            .batch_size(PAGE.cast_unsigned());
+        self.live_within(ask.into_future()).await
+    }
+}
+
+impl Changes {
+    /// Where the stream has come to.
+    pub fn token(&self) -> Option<ResumeToken> {
+        self.stream.resume_token()
+    }
+}

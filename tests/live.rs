@@ -1,0 +1,496 @@
+//! Live mode: counters follow the changes that a replica set tells, and stay what a recount would find, whatever
+//! happens to documents, streams and servers.
+
+use std::collections::BTreeMap;
+
+use std::time::Duration;
+
+use fastrand::Rng;
+use mongodb::bson::oid::ObjectId;
+use mongodb::bson::{Bson, Decimal128, Document, doc};
+use mongodb::options::{Acknowledgment, ClientOptions, WriteConcern};
+use mongodb::{Client, Collection, Database};
+use xtask::mongod::{Mongod, Options, ReplicaSet};
+
+use crate::support::{Exporter, Filled, client, eventually, fresh_database, uri_of};
+
+/// Nothing is read again by itself during a test.
+const ONCE: [&str; 4] = [
+    "--collection.fast-interval=1h",
+    "--collection.normal-interval=1h",
+    "--collection.slow-interval=1h",
+    "--mongodb.live=on",
+];
+
+const FOLLOWING: &str = "rocketchat_exporter_live_state{state=\"following\"}";
+
+/// Families that are followed.
+const FOLLOWED: [&str; 9] = [
+    "rocketchat_users{",
+    "rocketchat_users_connected{",
+    "rocketchat_accounts{",
+    "rocketchat_seats_used ",
+    "rocketchat_rooms{",
+    "rocketchat_discussions ",
+    "rocketchat_room_messages{",
+    "rocketchat_uploads ",
+    "rocketchat_uploads_size_bytes ",
+];
+
+/// Every series that is followed, and its value as it is written.
+fn followed(exporter: &Exporter) -> BTreeMap<String, String> {
+    let metrics = exporter.metrics();
+    let lines = metrics
+        .lines()
+        .filter(|line| FOLLOWED.iter().any(|family| line.starts_with(family)));
+    lines
+        .filter_map(|line| line.rsplit_once(' '))
+        .map(|(series, value)| (series.to_owned(), value.to_owned()))
+        .collect()
+}
+
+async fn replica_set() -> Mongod {
+    let options = Options {
+        replica_set: true,
+        ..Options::default()
+    };
+    Mongod::start(&options).await.expect("mongod starts")
+}
+
+async fn filled(uri: &str) -> Database {
+    let database = client(uri).await.database("rocketchat");
+    Filled::on(database).await.database
+}
+
+async fn follows(exporter: &Exporter) {
+    eventually("changes are followed", || {
+        exporter.value(FOLLOWING).filter(|it| *it > 0.0)
+    })
+    .await;
+}
+
+async fn becomes(exporter: &Exporter, series: &str, expected: f64) {
+    let awaited = format!("{series} {expected}");
+    eventually(&awaited, || {
+        exporter
+            .value(series)
+            .filter(|it| (it - expected).abs() < 0.5)
+    })
+    .await;
+}
+
+fn value(exporter: &Exporter, series: &str) -> f64 {
+    exporter
+        .value(series)
+        .unwrap_or_else(|| panic!("{series} is not there"))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn presence_rooms_and_uploads_follow_what_is_written() {
+    let mongod = replica_set().await;
+    let database = filled(&mongod.uri()).await;
+    let exporter = Exporter::on(&mongod.uri(), &ONCE);
+    follows(&exporter).await;
+    let users: Collection<Document> = database.collection("users");
+    let (online, offline, messages, files, bytes) = (
+        "rocketchat_users{presence=\"online\"}",
+        "rocketchat_users{presence=\"offline\"}",
+        "rocketchat_room_messages{kind=\"channel\"}",
+        "rocketchat_uploads",
+        "rocketchat_uploads_size_bytes",
+    );
+    let before = [online, offline, messages, files, bytes].map(|it| value(&exporter, it));
+    let changed = users
+        .update_many(
+            doc! { "status": "offline" },
+            doc! { "$set": { "status": "online", "statusText": "here" } },
+        )
+        .await
+        .expect("users can be changed");
+    let changed = changed.modified_count as f64;
+    assert!(changed > 0.0);
+    becomes(&exporter, online, before[0] + changed).await;
+    // Some have no presence at all.
+    becomes(&exporter, offline, before[1] - changed).await;
+    let rooms: Collection<Document> = database.collection("rocketchat_room");
+    rooms
+        .update_one(doc! { "t": "c" }, doc! { "$inc": { "msgs": 1000 } })
+        .await
+        .expect("a room can be changed");
+    becomes(&exporter, messages, before[2] + 1000.0).await;
+    let uploads: Collection<Document> = database.collection("rocketchat_uploads");
+    uploads
+        .insert_many([
+            doc! { "size": 70_000 },
+            doc! { "size": 5.0 },
+            doc! { "size": "big" },
+        ])
+        .await
+        .expect("files can be recorded");
+    becomes(&exporter, bytes, before[4] + 70_005.0).await;
+    becomes(&exporter, files, before[3] + 3.0).await;
+    uploads
+        .delete_one(doc! { "size": 70_000 })
+        .await
+        .expect("a file can be deleted");
+    becomes(&exporter, bytes, before[4] + 5.0).await;
+    assert_eq!(
+        exporter.value("rocketchat_exporter_live_fallbacks_total"),
+        Some(0.0)
+    );
+    let readings = "rocketchat_exporter_collector_readings_total{collector=\"users\"}";
+    assert_eq!(exporter.value(readings), Some(1.0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_alone_tells_no_changes_and_that_is_said_once() {
+    let database = fresh_database().await;
+    let filled = Filled::on(database).await;
+    let exporter = Exporter::on(
+        &uri_of(&filled.database),
+        &[
+            "--collection.fast-interval=100ms",
+            "--collection.max-share=1",
+        ],
+    );
+    let obstacle = "rocketchat_exporter_live_obstacle{reason=\"topology\"}";
+    becomes(&exporter, obstacle, 1.0).await;
+    let readings = "rocketchat_exporter_collector_readings_total{collector=\"presence\"}";
+    let before = value(&exporter, readings);
+    eventually("readings go on", || {
+        exporter.value(readings).filter(|it| *it > before + 3.0)
+    })
+    .await;
+    let log = exporter.log();
+    assert_eq!(log.matches("changes are not followed").count(), 1, "{log}");
+    assert!(!log.contains("level=warn"), "{log}");
+    assert_eq!(exporter.value(FOLLOWING), Some(0.0));
+    assert!(followed(&exporter).len() > 30);
+}
+
+/// Somebody who writes anything at all into the followed collections.
+struct Writer {
+    random: Rng,
+    database: Database,
+}
+
+/// What an id may be; few, so that documents come again that were deleted.
+fn some_id(random: &mut Rng) -> Bson {
+    let number = random.u8(..120);
+    match number % 10 {
+        0 => ObjectId::from_bytes([number; 12]).into(),
+        1 => i32::from(number).into(),
+        _ => format!("id{number}").into(),
+    }
+}
+
+fn one_of<T: Clone>(random: &mut Rng, all: &[T]) -> T {
+    all[random.usize(..all.len())].clone()
+}
+
+/// A number as an amount, odd ones among them. Fractions are halves, so that sums are the same in any order.
+fn some_amount(random: &mut Rng) -> Bson {
+    match random.u8(..12) {
+        0 => f64::NAN.into(),
+        1 => f64::INFINITY.into(),
+        2 => "many".into(),
+        3 => Bson::Null,
+        4 => (-5).into(),
+        5 => 2.5.into(),
+        6 => (1_i64 << 45).into(),
+        7 => Decimal128::from_bytes(*b"\x0c\0\0\0\0\0\0\0\0\0\0\0\0\0\x40\x30").into(),
+        8 => vec![1, 2].into(),
+        _ => random.i32(..10_000).into(),
+    }
+}
+
+impl Writer {
+    const COLLECTIONS: [&str; 3] = ["users", "rocketchat_room", "rocketchat_uploads"];
+
+    /// Some fields with values, those that count and others.
+    fn some_fields(&mut self, collection: &str) -> Document {
+        let random = &mut self.random;
+        let mut fields = Document::new();
+        let mut put = |random: &mut Rng, name: &str, value: Bson| {
+            if random.u8(..3) > 0 {
+                fields.insert(name, value);
+            }
+        };
+        let odd =
+            |random: &mut Rng| one_of(random, &[Bson::Null, true.into(), 1.into(), "x".into()]);
+        match collection {
+            "users" => {
+                for name in ["status", "statusConnection"] {
+                    let state = one_of(random, &["online", "away", "busy", "offline"]).into();
+                    put(random, name, state);
+                }
+                let kind = one_of(random, &["user", "user", "bot", "app", "other"]).into();
+                put(random, "type", kind);
+                let active = one_of(
+                    random,
+                    &[true.into(), true.into(), false.into(), Bson::Null, 1.into()],
+                );
+                put(random, "active", active);
+                let roles = one_of(
+                    random,
+                    &[vec!["user"], vec!["guest"], vec!["user", "guest"], vec![]],
+                );
+                put(random, "roles", roles.into());
+                let remote = odd(random);
+                put(random, "isRemote", remote);
+                let federated = odd(random);
+                put(random, "federated", federated);
+            }
+            "rocketchat_room" => {
+                let kind = one_of(random, &["c", "p", "d", "l", "v", "z"]).into();
+                put(random, "t", kind);
+                if random.bool() {
+                    let parent = one_of(
+                        random,
+                        &[
+                            Bson::Null,
+                            "".into(),
+                            0.into(),
+                            false.into(),
+                            "GENERAL".into(),
+                            vec![""].into(),
+                        ],
+                    );
+                    put(random, "prid", parent);
+                }
+                let messages = some_amount(random);
+                put(random, "msgs", messages);
+            }
+            _ => {
+                let size = some_amount(random);
+                put(random, "size", size);
+            }
+        }
+        let name = one_of(random, &["a", "b"]).into();
+        put(random, "name", name);
+        fields
+    }
+
+    /// An update by operators, or by a pipeline.
+    fn some_update(&mut self, collection: &str) -> Bson {
+        let fields = self.some_fields(collection);
+        let names: Vec<String> = fields.keys().cloned().collect();
+        let set = doc! { "$set": if fields.is_empty() { doc! { "other": 1 } } else { fields } };
+        let amount = if collection == "rocketchat_uploads" {
+            "size"
+        } else {
+            "msgs"
+        };
+        let random = &mut self.random;
+        let update = match random.u8(..12) {
+            0 if !names.is_empty() => doc! { "$unset": { one_of(random, &names): 1 } },
+            1 if collection != "users" => doc! { "$max": { amount: random.i32(..100_000) } },
+            2 if collection == "users" => doc! { "$addToSet": { "roles": "guest" } },
+            3 if collection == "users" => doc! { "$pull": { "roles": "user" } },
+            4 if collection == "users" => doc! { "$set": { "roles.0": "guest" } },
+            5 if collection == "users" => doc! { "$push": { "roles": { "$each": ["guest"], "$slice": -1 } } },
+            6 if collection == "rocketchat_room" => doc! { "$rename": { "prid": "former" } },
+            7 => doc! { "$currentDate": { "_updatedAt": true } },
+            8 => return vec![set].into(),
+            9 => return vec![doc! { "$replaceWith": { "$mergeObjects": [self.some_fields(collection), { "_id": "$_id" }] } }].into(),
+            _ => set,
+        };
+        update.into()
+    }
+
+    /// A command that writes, to one document or to several.
+    fn some_command(&mut self) -> Document {
+        let collection = one_of(&mut self.random, &Self::COLLECTIONS);
+        let id = some_id(&mut self.random);
+        let several = || doc! { "$in": [] };
+        let mut ids = several();
+        let chosen: Vec<Bson> = (0..8).map(|_| some_id(&mut self.random)).collect();
+        ids.insert("$in", chosen.clone());
+        match self.random.u8(..20) {
+            0..5 => {
+                let documents: Vec<Document> = chosen
+                    .into_iter()
+                    .map(|id| {
+                        let mut document = doc! { "_id": id };
+                        document.extend(self.some_fields(collection));
+                        document
+                    })
+                    .collect();
+                // Those that exist already are refused, the others are not.
+                doc! { "insert": collection, "documents": documents, "ordered": false }
+            }
+            5..8 => doc! { "delete": collection, "deletes": [{ "q": { "_id": id }, "limit": 1 }] },
+            8 => doc! { "delete": collection, "deletes": [{ "q": { "_id": ids }, "limit": 0 }] },
+            9 => {
+                doc! { "update": collection, "updates": [{ "q": { "_id": id }, "u": self.some_fields(collection), "upsert": true }] }
+            }
+            10 => doc! { "findAndModify": collection, "query": { "_id": id }, "remove": true },
+            11..14 => doc! { "update": collection, "updates": [
+                { "q": { "_id": ids }, "u": self.some_update(collection), "multi": true },
+            ] },
+            14 => doc! { "update": collection, "ordered": false, "updates": [
+                { "q": { "_id": id.clone() }, "u": self.some_update(collection), "upsert": true },
+                { "q": { "_id": id }, "u": self.some_update(collection) },
+                { "q": { "_id": some_id(&mut self.random) }, "u": self.some_fields(collection) },
+            ] },
+            _ => {
+                doc! { "update": collection, "updates": [{ "q": { "_id": id }, "u": self.some_update(collection) }] }
+            }
+        }
+    }
+
+    /// Writes; what the server refuses, as an operator that does not fit a value, or as it changes its primary, is done in
+    /// part or not at all.
+    async fn write(&mut self) {
+        if self.random.u8(..10) > 0 {
+            let command = self.some_command();
+            drop(self.database.run_command(command).await);
+            return;
+        }
+        let client = self.database.client();
+        let mut session = client.start_session().await.expect("a session can be had");
+        if session.start_transaction().await.is_err() {
+            return;
+        }
+        for _ in 0..self.random.u8(1..6) {
+            let command = self.some_command();
+            drop(
+                self.database
+                    .run_command(command)
+                    .session(&mut session)
+                    .await,
+            );
+        }
+        if self.random.u8(..4) > 0 {
+            drop(session.commit_transaction().await);
+        } else {
+            drop(session.abort_transaction().await);
+        }
+    }
+
+    /// What the majority has once this has returned, a reader of any member sees soon.
+    async fn settle(&self) {
+        let marks = self.database.collection::<Document>("marks");
+        for _ in 0..100 {
+            if marks.insert_one(doc! {}).await.is_ok() {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(200)).await;
+        }
+        panic!("the set takes no writes");
+    }
+}
+
+/// A client that gives up soon what does not succeed, and waits for the majority.
+async fn impatient_client(uri: &str) -> Client {
+    let mut options = ClientOptions::parse(uri)
+        .await
+        .expect("the address is valid");
+    options.server_selection_timeout = Some(Duration::from_secs(5));
+    let majority = WriteConcern::builder().w(Acknowledgment::Majority).build();
+    options.write_concern = Some(majority);
+    Client::with_options(options).expect("the options are valid")
+}
+
+/// How many times collectors were read, of those that are followed elsewhere.
+fn readings(exporter: &Exporter) -> Vec<f64> {
+    ["presence", "users", "rooms", "uploads"]
+        .map(|name| format!("rocketchat_exporter_collector_readings_total{{collector=\"{name}\"}}"))
+        .map(|series| value(exporter, &series))
+        .to_vec()
+}
+
+/// Waits until one exporter shows what another one counted meanwhile.
+async fn agree(followed_by: &Exporter, counted_by: &Exporter, seed: u64) {
+    let before = readings(counted_by);
+    eventually("everything is counted again", || {
+        let after = readings(counted_by);
+        let again = before
+            .iter()
+            .zip(&after)
+            .all(|(before, after)| *after >= before + 2.0);
+        again.then_some(())
+    })
+    .await;
+    let begun = std::time::Instant::now();
+    loop {
+        let (one, other) = (followed(followed_by), followed(counted_by));
+        if one == other && !one.is_empty() {
+            return;
+        }
+        assert!(
+            begun.elapsed() < Duration::from_mins(1),
+            "seed {seed}: {one:#?}\n{other:#?}\n{}",
+            followed_by.log()
+        );
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn counters_never_drift_whatever_is_written_and_whoever_is_primary() {
+    let times: usize =
+        std::env::var("SOAK").map_or(1, |times| times.parse().expect("it is a number"));
+    let seed = std::env::var("LIVE_SEED").map_or_else(
+        |_| fastrand::u64(..),
+        |seed| seed.parse().expect("it is a number"),
+    );
+    eprintln!("LIVE_SEED={seed}");
+    let set = ReplicaSet::start(3).await.expect("the set starts");
+    filled(&set.uri()).await;
+    let soon = [
+        "--collection.fast-interval=300ms",
+        "--collection.normal-interval=300ms",
+        "--collection.slow-interval=300ms",
+        "--collection.max-share=1",
+        "--collector.disable-defaults",
+        "--collector.presence",
+        "--collector.users",
+        "--collector.rooms",
+        "--collector.uploads",
+    ];
+    let live = Exporter::on(&set.uri(), &[&soon[..], &["--mongodb.live=on"]].concat());
+    let polling = Exporter::on(&set.uri(), &[&soon[..], &["--mongodb.live=off"]].concat());
+    follows(&live).await;
+    let mut writer = Writer {
+        random: Rng::with_seed(seed),
+        database: impatient_client(&set.uri()).await.database("rocketchat"),
+    };
+    let full_readings = "rocketchat_exporter_live_full_readings_total";
+    for batch in 0..4 * times {
+        for _ in 0..500 {
+            writer.write().await;
+        }
+        if batch % 2 == 1 {
+            let step_down = set.step_down();
+            let write = async {
+                for _ in 0..100 {
+                    writer.write().await;
+                }
+            };
+            let (stepped_down, ()) = tokio::join!(step_down, write);
+            stepped_down.expect("another member takes over");
+        }
+        writer.settle().await;
+        agree(&live, &polling, seed).await;
+        // Everything was read again and compared, too.
+        let before = value(&live, full_readings);
+        eventually("it is checked", || {
+            live.value(full_readings).filter(|it| *it > before + 1.0)
+        })
+        .await;
+        for collection in Writer::COLLECTIONS {
+            let drift = format!("rocketchat_exporter_live_drift{{collection=\"{collection}\"}}");
+            assert_eq!(live.value(&drift), Some(0.0), "seed {seed}: {}", live.log());
+        }
+    }
+    assert!(value(&live, "rocketchat_exporter_live_events_total") > 500.0);
+    assert!(value(&live, "rocketchat_exporter_live_lookups_total") > 0.0);
+    assert_eq!(
+        value(&live, "rocketchat_exporter_live_fallbacks_total"),
+        0.0,
+        "{}",
+        live.log()
+    );
+    assert!(!live.log().contains("defect"), "{}", live.log());
+}
