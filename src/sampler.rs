@@ -65,7 +65,7 @@ impl Sampler {
     /// Starts to read; the tasks run in `tasks` until that is dropped.
     pub fn start(sources: Sources, plan: Plan, clock: Clock, tasks: &mut JoinSet<()>) -> Self {
         let asks_database = plan.collectors.iter().any(|it| it.asks_database());
-        let can_follow = !live::followable(&plan.collectors).is_empty();
+        let can_follow = plan.collectors.iter().any(|it| live::can_follow(*it));
         let (publish, snapshots) = watch::channel(Arc::new(Snapshot {
             configured_version: plan.configured_version,
             up: asks_database.then_some(false),
@@ -193,7 +193,12 @@ async fn run(
         let mut waiting = Vec::new();
         tokio::select! {
             () = sleep_until(next) => {}
-            Ok(()) = handed_back.changed() => continue,
+            Ok(()) = handed_back.changed() => {
+                // What was followed until now was current until now, however long ago it was read.
+                let followed = schedule.iter_mut().filter(|it| live::can_follow(it.collector));
+                followed.for_each(|it| it.due = Instant::now());
+                continue;
+            }
             request = requests.recv() => {
                 let Some(request) = request else { return };
                 waiting.push(request);

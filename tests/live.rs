@@ -12,7 +12,10 @@ use mongodb::options::{Acknowledgment, ClientOptions, WriteConcern};
 use mongodb::{Client, Collection, Database};
 use xtask::mongod::{Mongod, Options, ReplicaSet};
 
-use crate::support::{Exporter, Filled, client, eventually, fresh_database, uri_of};
+use crate::support::{
+    Exporter, Filled, client, eventually, exporter_of_reader, fresh_database, uri_of,
+    with_reader_on,
+};
 
 /// Nothing is read again by itself during a test.
 const ONCE: [&str; 4] = [
@@ -166,6 +169,143 @@ async fn a_server_alone_tells_no_changes_and_that_is_said_once() {
     assert!(!log.contains("level=warn"), "{log}");
     assert_eq!(exporter.value(FOLLOWING), Some(0.0));
     assert!(followed(&exporter).len() > 30);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_was_frozen_is_followed_from_where_it_stopped() {
+    let mongod = replica_set().await;
+    let database = filled(&mongod.uri()).await;
+    let exporter = Exporter::on(
+        &mongod.uri(),
+        &[
+            &ONCE[..],
+            &[
+                "--mongodb.query-timeout=1s",
+                "--mongodb.connect-timeout=500ms",
+            ],
+        ]
+        .concat(),
+    );
+    follows(&exporter).await;
+    let online = "rocketchat_users{presence=\"online\"}";
+    let before = value(&exporter, online);
+    mongod.pause().expect("mongod can be stopped");
+    // It is left to the tiers, which find out that there is nothing to be read, long before their interval.
+    eventually("presence is absent", || {
+        exporter.value(online).is_none().then_some(())
+    })
+    .await;
+    becomes(&exporter, FOLLOWING, 0.0).await;
+    mongod.resume().expect("mongod can go on");
+    follows(&exporter).await;
+    assert_eq!(exporter.value(online), Some(before));
+    let user = doc! { "_id": "new", "status": "online" };
+    let users = database.collection::<Document>("users");
+    users.insert_one(user).await.expect("a user can be added");
+    becomes(&exporter, online, before + 1.0).await;
+    assert!(value(&exporter, "rocketchat_exporter_live_resumes_total") > 0.0);
+    let full_readings = "rocketchat_exporter_live_full_readings_total";
+    assert_eq!(exporter.value(full_readings), Some(1.0));
+    assert_eq!(
+        exporter.value("rocketchat_exporter_live_fallbacks_total"),
+        Some(0.0)
+    );
+    let log = exporter.log();
+    assert_eq!(
+        log.matches("changes can no longer be followed").count(),
+        1,
+        "{log}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn when_the_place_in_the_stream_is_lost_everything_is_read_again() {
+    let mongod = replica_set().await;
+    let database = filled(&mongod.uri()).await;
+    let arguments = [&ONCE[..], &["--collection.max-share=1"]].concat();
+    let exporter = Exporter::on(&mongod.uri(), &arguments);
+    follows(&exporter).await;
+    let fallbacks = "rocketchat_exporter_live_fallbacks_total";
+    // ChangeStreamHistoryLost, as after a long outage: the oldest change that is still known is newer.
+    let fail_point = doc! {
+        "configureFailPoint": "failCommand",
+        "mode": { "times": 1 },
+        "data": { "errorCode": 286, "failCommands": ["getMore"], "appName": "rocketchat-exporter" },
+    };
+    let admin = database.client().database("admin");
+    admin
+        .run_command(fail_point)
+        .await
+        .expect("the fail point can be set");
+    becomes(&exporter, fallbacks, 1.0).await;
+    follows(&exporter).await;
+    let uploads = database.collection::<Document>("rocketchat_uploads");
+    let before = value(&exporter, "rocketchat_uploads");
+    uploads
+        .insert_one(doc! { "size": 1 })
+        .await
+        .expect("a file can be recorded");
+    becomes(&exporter, "rocketchat_uploads", before + 1.0).await;
+    // A collection goes away as a whole, of which no document tells.
+    uploads.drop().await.expect("a collection can be dropped");
+    becomes(&exporter, fallbacks, 2.0).await;
+    becomes(&exporter, "rocketchat_uploads", 0.0).await;
+    follows(&exporter).await;
+    assert_eq!(exporter.value("rocketchat_uploads_size_bytes"), Some(0.0));
+    let full_readings = "rocketchat_exporter_live_full_readings_total";
+    assert_eq!(exporter.value(full_readings), Some(3.0));
+    assert_eq!(exporter.value(fallbacks), Some(2.0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_user_of_the_readme_may_follow_and_one_who_may_not_reads_as_ever() {
+    let mongod = with_reader_on(true).await;
+    let exporter = exporter_of_reader(&mongod, &["--mongodb.live=on"]);
+    follows(&exporter).await;
+    drop(exporter);
+    let admin = client(&mongod.uri()).await.database("admin");
+    let database = doc! { "db": "rocketchat", "collection": "" };
+    admin
+        .run_command(doc! {
+            "revokePrivilegesFromRole": "rocketchatExporter",
+            "privileges": [{ "resource": database, "actions": ["changeStream", "find"] }],
+        })
+        .await
+        .expect("privileges can be revoked");
+    let exporter = exporter_of_reader(&mongod, &["--mongodb.live=on"]);
+    let obstacle = "rocketchat_exporter_live_obstacle{reason=\"privileges\"}";
+    becomes(&exporter, obstacle, 1.0).await;
+    let log = exporter.log();
+    assert_eq!(
+        log.matches("changes cannot be followed").count(),
+        1,
+        "{log}"
+    );
+    assert!(value(&exporter, "rocketchat_users{presence=\"online\"}") > 0.0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refresh_shows_what_was_written_before_it() {
+    let mongod = replica_set().await;
+    let database = client(&mongod.uri()).await.database("rocketchat");
+    let filled = Filled::on(database).await;
+    let workspace = filled.start_on(&mongod.uri(), &["--mongodb.live=on"]).await;
+    follows(&workspace.exporter).await;
+    let admin = &workspace.credentials.admin;
+    let total = || {
+        let answer = workspace.get_as(admin, "/api/v1/statistics?refresh=true");
+        assert_eq!(answer.status, 200);
+        answer.json()["statistics"]["totalUsers"].as_u64()
+    };
+    let before = total().expect("users are counted");
+    for number in 1..=3 {
+        let users = workspace.database.collection::<Document>("users");
+        users
+            .insert_one(doc! {})
+            .await
+            .expect("a user can be added");
+        assert_eq!(total(), Some(before + number));
+    }
 }
 
 /// Somebody who writes anything at all into the followed collections.

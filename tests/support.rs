@@ -29,7 +29,7 @@ pub use formats::{complaint_of_promtool, complaint_of_strict_parser};
 pub use golden::assert_golden;
 pub use prometheus::Prometheus;
 pub use proxy::Proxy;
-pub use reader::{PASSWORD, READER, exporter_of_reader, with_reader};
+pub use reader::{PASSWORD, READER, exporter_of_reader, with_reader, with_reader_on};
 pub use workspace::{Filled, Workspace};
 
 /// How long a test waits for what has to come. It says only when to give up: a busy machine of two cores may take its time.

@@ -44,10 +44,9 @@ const SECTIONS: [(Collector, Followed); 4] = [
     (Collector::Uploads, Followed::Uploads),
 ];
 
-/// Those of these collectors that can be followed.
-pub fn followable(collectors: &BTreeSet<Collector>) -> BTreeSet<Collector> {
-    let all = SECTIONS.iter().map(|(collector, _)| *collector);
-    all.filter(|it| collectors.contains(it)).collect()
+/// Whether a collector's section can be followed.
+pub fn can_follow(collector: Collector) -> bool {
+    SECTIONS.iter().any(|(it, _)| *it == collector)
 }
 
 fn section(state: &State, collector: Collector) -> Option<Reading> {
@@ -70,8 +69,10 @@ pub struct Task {
     follower: Follower,
     requests: mpsc::Receiver<Request>,
     pulse: Arc<Pulse>,
-    /// No full reading begins before.
+    /// No full reading begins before, so that all of them take no more than their share of the time.
     may_read: Instant,
+    /// When what is followed is to be checked.
+    check: Instant,
     failures_in_a_row: u32,
     fallbacks: u64,
     spent: Duration,
@@ -85,7 +86,8 @@ impl Task {
         requests: mpsc::Receiver<Request>,
         pulse: Arc<Pulse>,
     ) -> Option<Self> {
-        let collectors = followable(&shared.plan.collectors);
+        let collectors = shared.plan.collectors.iter().copied();
+        let collectors: BTreeSet<Collector> = collectors.filter(|it| can_follow(*it)).collect();
         let collections = SECTIONS.iter().filter(|(it, _)| collectors.contains(it));
         let collections: BTreeSet<Followed> = collections.map(|(_, followed)| *followed).collect();
         if collections.is_empty() {
@@ -99,6 +101,7 @@ impl Task {
             requests,
             pulse,
             may_read: now,
+            check: now,
             failures_in_a_row: 0,
             fallbacks: 0,
             spent: Duration::ZERO,
@@ -174,7 +177,7 @@ impl Task {
             self.rest_until(self.may_read).await;
             self.note(LiveState::Reading);
             self.follower.begin().await?;
-            self.may_read = Instant::now();
+            self.check = Instant::now();
         }
         let mut reading: Option<(Instant, Running)> = None;
         let mut waiting: Vec<oneshot::Sender<()>> = Vec::new();
@@ -183,7 +186,7 @@ impl Task {
         loop {
             let now = Instant::now();
             self.pulse.expect_by(now + self.longest());
-            if reading.is_none() && !self.follower.compares() && now >= self.may_read {
+            if reading.is_none() && !self.follower.compares() && now >= self.check {
                 let full = self.follower.full_reading().await?;
                 reading = Some((now, Box::pin(full.read())));
             }
@@ -220,7 +223,8 @@ impl Task {
         let intervals = &self.shared.plan.intervals;
         let duration = begun.elapsed();
         let rest = duration.div_f64(intervals.max_share);
-        self.may_read = Instant::now() + rest.max(intervals.slow);
+        self.may_read = Instant::now() + rest;
+        self.check = Instant::now() + rest.max(intervals.slow);
         match state {
             Ok(state) => self.follower.take(state),
             Err(LiveError::Failed(reason)) if self.follower.state().is_some() => {
@@ -350,7 +354,9 @@ impl Task {
         live.followed_to = before.and_then(|it| it.followed_to);
         self.shared
             .change(|snapshot| snapshot.live = Some(Arc::new(live)));
-        self.shared.handed_back.send_modify(|times| *times += 1);
+        if was == LiveState::Following {
+            self.shared.handed_back.send_modify(|times| *times += 1);
+        }
     }
 }
 

@@ -13,8 +13,14 @@ pub const READER: &str = "rocketchat-exporter";
 
 /// A MongoDB with a workspace, and the user that the README tells to create.
 pub async fn with_reader() -> Mongod {
+    with_reader_on(false).await
+}
+
+/// The same, as a replica set or not.
+pub async fn with_reader_on(replica_set: bool) -> Mongod {
     let options = Options {
         auth: true,
+        replica_set,
         ..Options::default()
     };
     let mongod = Mongod::start(&options).await.expect("mongod starts");

@@ -80,7 +80,12 @@ impl Follower {
         self.leave();
         self.forget();
         let now = self.mongo.live_time().await?;
-        let beginning = Beginning::Time(now);
+        // What was written at this very time the full reading sees. Told as a change it may do harm: it may be the drop of
+        // a collection, after which everything is begun anew.
+        let beginning = Beginning::Time(Timestamp {
+            increment: now.increment.saturating_add(1),
+            ..now
+        });
         let stream = self
             .mongo
             .live_changes(&self.collections, beginning)
