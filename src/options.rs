@@ -149,8 +149,8 @@ pub struct MongodbOptions {
     #[serde(deserialize_with = "written_connections")]
     pub max_connections: Option<u32>,
 
-    /// Whether changes of users, rooms and uploads are followed as the database tells them, instead of counting them
-    /// again and again. That takes a replica set.
+    /// Whether changes of users, rooms, uploads and connections are followed as the database tells them, instead of
+    /// counting them again and again. That takes a replica set.
     ///
     /// [default: auto]
     #[arg(

@@ -65,7 +65,7 @@ impl Sampler {
     /// Starts to read; the tasks run in `tasks` until that is dropped.
     pub fn start(sources: Sources, plan: Plan, clock: Clock, tasks: &mut JoinSet<()>) -> Self {
         let asks_database = plan.collectors.iter().any(|it| it.asks_database());
-        let can_follow = plan.collectors.iter().any(|it| live::can_follow(*it));
+        let can_follow = !live::followable(&plan.collectors).is_empty();
         let (publish, snapshots) = watch::channel(Arc::new(Snapshot {
             configured_version: plan.configured_version,
             up: asks_database.then_some(false),
@@ -79,6 +79,7 @@ impl Sampler {
             publish,
             budget: Budget::default(),
             handed_back: watch::Sender::new(0),
+            instances_changed: watch::Sender::new(0),
         });
         let mut tiers = Vec::new();
         let mut pulses = Vec::new();
@@ -164,6 +165,8 @@ struct Shared {
     budget: Budget,
     /// How many times what was followed was left to the tiers again.
     handed_back: watch::Sender<u64>,
+    /// How many times changes told that the instances have to be read again.
+    instances_changed: watch::Sender<u64>,
 }
 
 /// A tier all of whose collectors are followed looks at this interval whether they still are.
@@ -185,6 +188,8 @@ async fn run(
     // Reading everything at its limit, and as much again for what a busy machine adds.
     let longest = shared.sources.limit() * u32::try_from(schedule.len() * 2).unwrap_or(u32::MAX);
     let mut handed_back = shared.handed_back.subscribe();
+    let mut instances_changed = shared.instances_changed.subscribe();
+    let followable = live::followable(&shared.plan.collectors);
     loop {
         let read = schedule.iter().filter(|it| !shared.follows(it.collector));
         let earliest = read.map(|it| it.due).min();
@@ -195,8 +200,13 @@ async fn run(
             () = sleep_until(next) => {}
             Ok(()) = handed_back.changed() => {
                 // What was followed until now was current until now, however long ago it was read.
-                let followed = schedule.iter_mut().filter(|it| live::can_follow(it.collector));
+                let followed = schedule.iter_mut().filter(|it| followable.contains(&it.collector));
                 followed.for_each(|it| it.due = Instant::now());
+                continue;
+            }
+            Ok(()) = instances_changed.changed() => {
+                let instances = schedule.iter_mut().filter(|it| it.collector == Collector::Instances);
+                instances.for_each(|it| it.due = Instant::now());
                 continue;
             }
             request = requests.recv() => {

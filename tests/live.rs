@@ -7,14 +7,14 @@ use std::time::Duration;
 
 use fastrand::Rng;
 use mongodb::bson::oid::ObjectId;
-use mongodb::bson::{Bson, Decimal128, Document, doc};
+use mongodb::bson::{Bson, DateTime, Decimal128, Document, doc};
 use mongodb::options::{Acknowledgment, ClientOptions, WriteConcern};
 use mongodb::{Client, Collection, Database};
 use xtask::mongod::{Mongod, Options, ReplicaSet};
 
 use crate::support::{
-    Exporter, Filled, client, eventually, exporter_of_reader, fresh_database, uri_of,
-    with_reader_on,
+    Exporter, Filled, client, connections_of_exporters, eventually, exporter_of_reader,
+    fresh_database, uri_of, with_reader_on,
 };
 
 /// Nothing is read again by itself during a test.
@@ -28,7 +28,7 @@ const ONCE: [&str; 4] = [
 const FOLLOWING: &str = "rocketchat_exporter_live_state{state=\"following\"}";
 
 /// Families that are followed.
-const FOLLOWED: [&str; 9] = [
+const FOLLOWED: [&str; 11] = [
     "rocketchat_users{",
     "rocketchat_users_connected{",
     "rocketchat_accounts{",
@@ -38,6 +38,8 @@ const FOLLOWED: [&str; 9] = [
     "rocketchat_room_messages{",
     "rocketchat_uploads ",
     "rocketchat_uploads_size_bytes ",
+    "rocketchat_people_connected ",
+    "rocketchat_user_connections ",
 ];
 
 /// Every series that is followed, and its value as it is written.
@@ -143,6 +145,74 @@ async fn presence_rooms_and_uploads_follow_what_is_written() {
     );
     let readings = "rocketchat_exporter_collector_readings_total{collector=\"users\"}";
     assert_eq!(exporter.value(readings), Some(1.0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn connections_follow_sessions_and_instances_as_they_come_and_go() {
+    let mongod = replica_set().await;
+    let database = filled(&mongod.uri()).await;
+    let exporter = Exporter::on(
+        &mongod.uri(),
+        &[&ONCE[..], &["--collection.max-share=1"]].concat(),
+    );
+    follows(&exporter).await;
+    let (people, connections, live) = (
+        "rocketchat_people_connected",
+        "rocketchat_user_connections",
+        "rocketchat_instances",
+    );
+    let before = [people, connections, live].map(|it| value(&exporter, it));
+    let instances = database.collection::<Document>("instances");
+    let instance = doc! { "_id": "new", "_updatedAt": DateTime::now() };
+    instances
+        .insert_one(instance)
+        .await
+        .expect("an instance can register");
+    becomes(&exporter, live, before[2] + 1.0).await;
+    let users = database.collection::<Document>("users");
+    let sessions = database.collection::<Document>("usersSessions");
+    let (person, bot) = (
+        doc! { "_id": "a person" },
+        doc! { "_id": "a bot", "type": "bot" },
+    );
+    users
+        .insert_many([&person, &bot])
+        .await
+        .expect("users can be added");
+    let to = |instance: &str| doc! { "instanceId": instance, "status": "online" };
+    for user in [&person, &bot] {
+        let connect = doc! { "$push": { "connections": { "$each": [to("new"), to("unknown")] } } };
+        let id = doc! { "_id": user.get("_id") };
+        sessions
+            .update_one(id, connect)
+            .upsert(true)
+            .await
+            .expect("somebody can connect");
+    }
+    becomes(&exporter, connections, before[1] + 2.0).await;
+    becomes(&exporter, people, before[0] + 1.0).await;
+    // The bot was a person after all.
+    let person = doc! { "$unset": { "type": 1 } };
+    users
+        .update_one(bot, person)
+        .await
+        .expect("a user can be changed");
+    becomes(&exporter, people, before[0] + 2.0).await;
+    let disconnect = doc! { "$pull": { "connections": { "instanceId": "new" } } };
+    let id = doc! { "_id": "a person" };
+    sessions
+        .update_one(id, disconnect)
+        .await
+        .expect("somebody can leave");
+    becomes(&exporter, people, before[0] + 1.0).await;
+    // What an instance leaves behind that is gone counts no more.
+    instances
+        .delete_one(doc! { "_id": "new" })
+        .await
+        .expect("an instance can end");
+    becomes(&exporter, live, before[2]).await;
+    becomes(&exporter, connections, before[1]).await;
+    becomes(&exporter, people, before[0]).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -344,8 +414,19 @@ fn some_amount(random: &mut Rng) -> Bson {
     }
 }
 
+/// A connection to one of three instances, of which two live.
+fn some_connection(random: &mut Rng) -> Document {
+    let instance = one_of(random, &["first", "second", "gone"]);
+    doc! { "id": random.u16(..).to_string(), "instanceId": instance, "status": "online" }
+}
+
 impl Writer {
-    const COLLECTIONS: [&str; 3] = ["users", "rocketchat_room", "rocketchat_uploads"];
+    const COLLECTIONS: [&str; 4] = [
+        "users",
+        "rocketchat_room",
+        "rocketchat_uploads",
+        "usersSessions",
+    ];
 
     /// Some fields with values, those that count and others.
     fn some_fields(&mut self, collection: &str) -> Document {
@@ -401,6 +482,12 @@ impl Writer {
                 let messages = some_amount(random);
                 put(random, "msgs", messages);
             }
+            "usersSessions" => {
+                let connections: Vec<Document> = (0..random.u8(..4))
+                    .map(|_| some_connection(random))
+                    .collect();
+                put(random, "connections", connections.into());
+            }
             _ => {
                 let size = some_amount(random);
                 put(random, "size", size);
@@ -423,8 +510,12 @@ impl Writer {
         };
         let random = &mut self.random;
         let update = match random.u8(..12) {
+            0..3 if collection == "usersSessions" => doc! { "$push": { "connections": some_connection(random) } },
+            3..5 if collection == "usersSessions" => doc! { "$pull": { "connections": { "instanceId": one_of(random, &["first", "second"]) } } },
+            5 if collection == "usersSessions" => doc! { "$set": { "connections.0": some_connection(random) } },
+            6 if collection == "usersSessions" => doc! { "$pop": { "connections": 1 } },
             0 if !names.is_empty() => doc! { "$unset": { one_of(random, &names): 1 } },
-            1 if collection != "users" => doc! { "$max": { amount: random.i32(..100_000) } },
+            1 if ["rocketchat_room", "rocketchat_uploads"].contains(&collection) => doc! { "$max": { amount: random.i32(..100_000) } },
             2 if collection == "users" => doc! { "$addToSet": { "roles": "guest" } },
             3 if collection == "users" => doc! { "$pull": { "roles": "user" } },
             4 if collection == "users" => doc! { "$set": { "roles.0": "guest" } },
@@ -508,11 +599,21 @@ impl Writer {
         }
     }
 
-    /// What the majority has once this has returned, a reader of any member sees soon.
+    /// What the majority has once this has returned, a reader of any member sees soon. Two instances live.
     async fn settle(&self) {
+        let heartbeats = ["first", "second"].map(|id| {
+            doc! {
+                "q": { "_id": id },
+                "u": { "$currentDate": { "_updatedAt": true }, "$set": { "pid": 7 } },
+                "upsert": true,
+            }
+        });
+        let instances = doc! { "update": "instances", "updates": heartbeats.to_vec() };
         let marks = self.database.collection::<Document>("marks");
         for _ in 0..100 {
-            if marks.insert_one(doc! {}).await.is_ok() {
+            if self.database.run_command(instances.clone()).await.is_ok()
+                && marks.insert_one(doc! {}).await.is_ok()
+            {
                 return;
             }
             tokio::time::sleep(Duration::from_millis(200)).await;
@@ -534,10 +635,17 @@ async fn impatient_client(uri: &str) -> Client {
 
 /// How many times collectors were read, of those that are followed elsewhere.
 fn readings(exporter: &Exporter) -> Vec<f64> {
-    ["presence", "users", "rooms", "uploads"]
-        .map(|name| format!("rocketchat_exporter_collector_readings_total{{collector=\"{name}\"}}"))
-        .map(|series| value(exporter, &series))
-        .to_vec()
+    [
+        "presence",
+        "users",
+        "rooms",
+        "uploads",
+        "instances",
+        "connections",
+    ]
+    .map(|name| format!("rocketchat_exporter_collector_readings_total{{collector=\"{name}\"}}"))
+    .map(|series| value(exporter, &series))
+    .to_vec()
 }
 
 /// Waits until one exporter shows what another one counted meanwhile.
@@ -588,6 +696,8 @@ async fn counters_never_drift_whatever_is_written_and_whoever_is_primary() {
         "--collector.users",
         "--collector.rooms",
         "--collector.uploads",
+        "--collector.instances",
+        "--collector.connections",
     ];
     let live = Exporter::on(&set.uri(), &[&soon[..], &["--mongodb.live=on"]].concat());
     let polling = Exporter::on(&set.uri(), &[&soon[..], &["--mongodb.live=off"]].concat());
@@ -624,13 +734,19 @@ async fn counters_never_drift_whatever_is_written_and_whoever_is_primary() {
             assert_eq!(live.value(&drift), Some(0.0), "seed {seed}: {}", live.log());
         }
     }
+    assert!(value(&live, "rocketchat_user_connections") > 0.0);
     assert!(value(&live, "rocketchat_exporter_live_events_total") > 500.0);
     assert!(value(&live, "rocketchat_exporter_live_lookups_total") > 0.0);
-    assert_eq!(
-        value(&live, "rocketchat_exporter_live_fallbacks_total"),
-        0.0,
-        "{}",
-        live.log()
-    );
+    let fallbacks = live.value("rocketchat_exporter_live_fallbacks_total");
+    assert_eq!(fallbacks, Some(0.0), "{}", live.log());
     assert!(!live.log().contains("defect"), "{}", live.log());
+    // Of each exporter those that ask and the one that watches.
+    for member in set.members() {
+        let uri = format!(
+            "mongodb://127.0.0.1:{}/?directConnection=true",
+            member.port()
+        );
+        let connections = connections_of_exporters(&client(&uri).await).await;
+        assert!(connections <= 6, "{connections} connections");
+    }
 }

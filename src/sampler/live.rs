@@ -13,7 +13,9 @@ use super::pulse::Pulse;
 use super::schedule::jittered;
 use super::{Request, Shared};
 use crate::sources::{Followed, Follower, LiveError, State};
-use crate::statistics::{Collector, Live, LiveCounts, LiveMode, LiveObstacle, LiveState, Reading};
+use crate::statistics::{
+    Collector, FailureKind, Live, LiveCounts, LiveMode, LiveObstacle, LiveState, Reading, Snapshot,
+};
 
 /// From one question for changes to the next.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -37,26 +39,49 @@ const LONGEST_RETRY: Duration = Duration::from_mins(1);
 const MEASURED: Duration = Duration::from_mins(5);
 
 /// Sections that can be followed, and the collections that they come of.
-const SECTIONS: [(Collector, Followed); 4] = [
-    (Collector::Presence, Followed::Users),
-    (Collector::Users, Followed::Users),
-    (Collector::Rooms, Followed::Rooms),
-    (Collector::Uploads, Followed::Uploads),
+const SECTIONS: [(Collector, &[Followed]); 5] = [
+    (Collector::Presence, &[Followed::Users]),
+    (Collector::Users, &[Followed::Users]),
+    (Collector::Rooms, &[Followed::Rooms]),
+    (Collector::Uploads, &[Followed::Uploads]),
+    (
+        Collector::Connections,
+        &[Followed::Users, Followed::Sessions],
+    ),
 ];
 
-/// Whether a collector's section can be followed.
-pub fn can_follow(collector: Collector) -> bool {
-    SECTIONS.iter().any(|(it, _)| *it == collector)
+/// Those of these collectors whose sections can be followed. Which connections are to live instances is told by the
+/// section of the instances, which is read.
+pub fn followable(collectors: &BTreeSet<Collector>) -> BTreeSet<Collector> {
+    let has_instances = collectors.contains(&Collector::Instances);
+    let all = SECTIONS.iter().map(|(collector, _)| *collector);
+    all.filter(|it| collectors.contains(it))
+        .filter(|it| *it != Collector::Connections || has_instances)
+        .collect()
 }
 
-fn section(state: &State, collector: Collector) -> Option<Reading> {
-    match collector {
-        Collector::Presence => state.presence().map(Reading::Presence),
-        Collector::Users => state.users().map(Reading::Users),
-        Collector::Rooms => state.rooms().map(Reading::Rooms),
-        Collector::Uploads => state.uploads().map(Reading::Uploads),
-        _ => None,
-    }
+/// A section as it is followed, or why there is none.
+fn section(
+    state: &State,
+    collector: Collector,
+    known: &Snapshot,
+) -> Option<Result<Reading, FailureKind>> {
+    let reading = match collector {
+        Collector::Presence => Reading::Presence(state.presence()?),
+        Collector::Users => Reading::Users(state.users()?),
+        Collector::Rooms => Reading::Rooms(state.rooms()?),
+        Collector::Uploads => Reading::Uploads(state.uploads()?),
+        Collector::Connections => {
+            let Some(instances) = &known.instances else {
+                let outcome = known.outcomes.get(&Collector::Instances);
+                let failure = outcome.and_then(|it| it.failure);
+                return Some(Err(failure.unwrap_or(FailureKind::Other)));
+            };
+            Reading::Connections(state.connections(instances)?)
+        }
+        _ => return None,
+    };
+    Some(Ok(reading))
 }
 
 /// A full reading that runs.
@@ -86,12 +111,17 @@ impl Task {
         requests: mpsc::Receiver<Request>,
         pulse: Arc<Pulse>,
     ) -> Option<Self> {
-        let collectors = shared.plan.collectors.iter().copied();
-        let collectors: BTreeSet<Collector> = collectors.filter(|it| can_follow(*it)).collect();
-        let collections = SECTIONS.iter().filter(|(it, _)| collectors.contains(it));
-        let collections: BTreeSet<Followed> = collections.map(|(_, followed)| *followed).collect();
-        if collections.is_empty() {
+        let collectors = followable(&shared.plan.collectors);
+        if collectors.is_empty() {
             return None;
+        }
+        let sections = SECTIONS.iter().filter(|(it, _)| collectors.contains(it));
+        let mut collections: BTreeSet<Followed> = sections
+            .flat_map(|(_, collections)| *collections)
+            .copied()
+            .collect();
+        if shared.plan.collectors.contains(&Collector::Instances) {
+            collections.insert(Followed::Instances);
         }
         let now = Instant::now();
         Some(Self {
@@ -202,6 +232,11 @@ impl Task {
             let asked = Instant::now();
             let changed = self.follower.catch_up().await?;
             self.spent += asked.elapsed();
+            if self.follower.take_instances_changed() {
+                self.shared
+                    .instances_changed
+                    .send_modify(|times| *times += 1);
+            }
             let compared = self.follower.compares();
             if compared && self.follower.compare(Instant::now() >= patience) {
                 self.tell_drift();
@@ -266,10 +301,11 @@ impl Task {
         let Some(state) = self.follower.state() else {
             return;
         };
-        let readings: Vec<(Collector, Reading)> = self
+        let known = Arc::clone(&self.shared.publish.borrow());
+        let readings: Vec<_> = self
             .collectors
             .iter()
-            .filter_map(|collector| Some((*collector, section(state, *collector)?)))
+            .filter_map(|collector| Some((*collector, section(state, *collector, &known)?)))
             .collect();
         let counts = self.follower.counts();
         if !follows {
@@ -287,11 +323,16 @@ impl Task {
         live.followed_to = Some(now);
         self.shared.change(|snapshot| {
             for (collector, reading) in readings {
-                snapshot.put(reading);
                 if let Some(outcome) = snapshot.outcomes.get_mut(&collector) {
-                    outcome.failure = None;
-                    outcome.last_success = Some(now);
+                    outcome.failure = reading.as_ref().err().copied();
                     outcome.interval = interval;
+                    if reading.is_ok() {
+                        outcome.last_success = Some(now);
+                    }
+                }
+                match reading {
+                    Ok(reading) => snapshot.put(reading),
+                    Err(_) => snapshot.clear(collector),
                 }
             }
             snapshot.read_at = Some(now);

@@ -4,10 +4,11 @@
 mod fields;
 mod follower;
 mod pipeline;
+mod sessions;
 mod state;
 mod table;
 
 pub use fields::Followed;
 pub use follower::Follower;
-pub use pipeline::{changes, projection};
-pub use state::{Keys, Readings, State, Unclear, invalidates};
+pub use pipeline::{changes, filter, projection};
+pub use state::{Keys, Readings, State, Unclear, invalidates, subject};

@@ -3,7 +3,7 @@
 use super::{Collector, Metric, Quantity, Read, Snapshot, Table, count};
 
 /// Connections that belong to live instances; those that a crashed one left behind do not count.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Connections {
     /// Different people with a connection: accounts that are neither bots nor apps.
     pub people: u64,

@@ -120,11 +120,15 @@ impl<'a> Shown<'a> {
         let failed: Vec<_> = of().filter(|(_, it)| it.failure.is_some()).collect();
         let oldest = of()
             .filter(|(_, it)| it.failure.is_none())
-            .filter_map(|(_, it)| Some((it.last_success?, it.interval)))
-            .min_by_key(|(at, _)| *at);
+            .filter_map(|(collector, it)| Some((it.last_success?, it.interval, *collector)))
+            .min_by_key(|(at, ..)| *at);
+        let live = self.page.snapshot.live.as_ref();
+        let follows = |collector| live.is_some_and(|it| it.follows.contains(&collector));
         html! {
             p.fresh {
-                @if let Some((at, interval)) = oldest {
+                @if let Some((at, _, _)) = oldest.filter(|(_, _, it)| follows(*it)) {
+                    span { "Followed to " (self.ago(at)) }
+                } @else if let Some((at, interval, _)) = oldest {
                     span { "Read " (self.ago(at)) ", every " (words::span(interval)) }
                 } @else if failed.is_empty() {
                     span { "Not read" }

@@ -25,6 +25,10 @@ pub enum Followed {
     Rooms,
     /// `rocketchat_uploads`
     Uploads,
+    /// `usersSessions`, of which those are kept that have connections.
+    Sessions,
+    /// `instances`, of which nothing is kept: the few there are can be read again.
+    Instances,
 }
 
 /// A field that counts.
@@ -48,7 +52,13 @@ pub struct Packed {
 
 impl Followed {
     /// Every one.
-    pub const ALL: [Self; 3] = [Self::Users, Self::Rooms, Self::Uploads];
+    pub const ALL: [Self; 5] = [
+        Self::Users,
+        Self::Rooms,
+        Self::Uploads,
+        Self::Sessions,
+        Self::Instances,
+    ];
 
     /// The collection's name.
     pub fn name(self) -> &'static str {
@@ -56,6 +66,8 @@ impl Followed {
             Self::Users => "users",
             Self::Rooms => "rocketchat_room",
             Self::Uploads => "rocketchat_uploads",
+            Self::Sessions => "usersSessions",
+            Self::Instances => "instances",
         }
     }
 
@@ -64,12 +76,24 @@ impl Followed {
         Self::ALL.into_iter().find(|it| it.name() == name)
     }
 
-    /// The fields that count.
+    /// The fields that count, at the top of a document. A heartbeat of an instance changes none of them.
+    pub fn names(self) -> Vec<&'static str> {
+        match self {
+            Self::Users | Self::Rooms | Self::Uploads => {
+                self.fields().iter().map(|it| it.name).collect()
+            }
+            Self::Sessions => vec!["connections"],
+            Self::Instances => vec!["pid", "extraInformation"],
+        }
+    }
+
+    /// The fields that make up a row, where rows are kept.
     pub fn fields(self) -> &'static [Field] {
         match self {
             Self::Users => USERS,
             Self::Rooms => ROOMS,
             Self::Uploads => UPLOADS,
+            Self::Sessions | Self::Instances => &[],
         }
     }
 }
@@ -89,6 +113,11 @@ pub mod user {
     pub const GUEST: Row = 1 << 8;
     pub const REMOTE: Row = 1 << 9;
     pub const FEDERATED: Row = 1 << 10;
+
+    /// Whether a row is one of a person: neither a bot nor an app.
+    pub const fn is_person(row: Row) -> bool {
+        row & KIND == 0
+    }
 
     /// Both states of presence, in the places that their masks say.
     pub const ONLINE: Row = 1;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use mongodb::bson::{RawDocumentBuf, Timestamp};
 use mongodb::change_stream::event::ResumeToken;
 
-use super::{Followed, Keys, State, invalidates};
+use super::{Followed, Keys, State, invalidates, subject};
 use crate::sources::mongo::{Beginning, Changes, LiveError, Mongo};
 use crate::statistics::LiveCounts;
 
@@ -28,6 +28,8 @@ pub struct Follower {
     fresh: Option<State>,
     /// The time of the newest change.
     newest: Timestamp,
+    /// Whether an instance came, went or changed.
+    instances_changed: bool,
     counts: LiveCounts,
 }
 
@@ -68,6 +70,7 @@ impl Follower {
                 time: 0,
                 increment: 0,
             },
+            instances_changed: false,
             counts: LiveCounts::default(),
         }
     }
@@ -200,6 +203,10 @@ impl Follower {
                         "the stream told of `{operation}`, which changes more than single documents"
                     )));
                 }
+                if subject(&event).is_some_and(|(it, _)| it == Followed::Instances) {
+                    self.instances_changed = true;
+                    continue;
+                }
                 for state in self.state.iter_mut().chain(&mut self.fresh) {
                     state.apply(&event);
                 }
@@ -221,6 +228,11 @@ impl Follower {
         }
         self.look_up().await?;
         Ok(changed)
+    }
+
+    /// Whether an instance came, went or changed since this was last asked.
+    pub fn take_instances_changed(&mut self) -> bool {
+        std::mem::take(&mut self.instances_changed)
     }
 
     /// Asks for documents of which the changes told too little.

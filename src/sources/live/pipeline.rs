@@ -6,12 +6,24 @@ use mongodb::bson::{Bson, Document, doc};
 
 use super::fields::Followed;
 
+/// The documents of a collection that are kept.
+pub fn filter(followed: Followed) -> Document {
+    match followed {
+        Followed::Sessions => doc! { "connections.instanceId": { "$exists": true } },
+        _ => Document::new(),
+    }
+}
+
 /// The fields of a document that count.
 pub fn projection(followed: Followed) -> Document {
-    let fields = followed.fields().iter();
-    fields
-        .map(|it| (it.name.to_owned(), Bson::Int32(1)))
-        .collect()
+    match followed {
+        Followed::Sessions => doc! { "connections.instanceId": 1 },
+        _ => followed
+            .names()
+            .into_iter()
+            .map(|it| (it.to_owned(), Bson::Int32(1)))
+            .collect(),
+    }
 }
 
 /// The stages after `$changeStream` that pass on changes of these collections, and of updates only those that touch a
@@ -21,14 +33,12 @@ pub fn projection(followed: Followed) -> Document {
 /// as a whole; what is touched and not set is gone. A path with a dot is a part of a field.
 pub fn changes(collections: &BTreeSet<Followed>) -> Vec<Document> {
     let names: Vec<&str> = collections.iter().map(|it| it.name()).collect();
-    let fields: BTreeSet<&str> = collections
-        .iter()
-        .flat_map(|it| it.fields())
-        .map(|it| it.name)
-        .collect();
+    let fields: BTreeSet<&str> = collections.iter().flat_map(|it| it.names()).collect();
     let fields: Vec<&str> = fields.into_iter().collect();
+    let of_rows = collections.iter().flat_map(|it| it.fields());
+    let of_rows: BTreeSet<&str> = of_rows.map(|it| it.name).collect();
     let values = |path: &str| -> Document {
-        let values = fields
+        let values = of_rows
             .iter()
             .map(|name| ((*name).to_owned(), format!("{path}.{name}").into()));
         values.collect()

@@ -10,10 +10,11 @@ use std::hash::{BuildHasher, Hash, Hasher, RandomState};
 use mongodb::bson::{RawBson, RawBsonRef, RawDocument};
 
 use super::fields::{CLASS, Followed, amount_of, room, user};
+use super::sessions::{Sessions, held};
 use super::table::{Key, Row, Table};
 use crate::statistics::{
-    AccountKind, AccountState, Accounts, Presence, Presences, RoomGroup, RoomKind, Rooms, Uploads,
-    Users,
+    AccountKind, AccountState, Accounts, Connections, Instances, Presence, Presences, RoomGroup,
+    RoomKind, Rooms, Uploads, Users,
 };
 
 /// Everything that is known of the followed collections.
@@ -21,6 +22,7 @@ use crate::statistics::{
 pub struct State {
     keys: Keys,
     collections: BTreeMap<Followed, Documents>,
+    sessions: Option<Sessions>,
     unclear: Unclear,
 }
 
@@ -80,7 +82,7 @@ pub fn invalidates(event: &RawDocument) -> bool {
 }
 
 /// The document that an event is about: its collection and its id.
-fn subject(event: &RawDocument) -> Option<(Followed, RawBsonRef<'_>)> {
+pub fn subject(event: &RawDocument) -> Option<(Followed, RawBsonRef<'_>)> {
     let collection = event.get_document("ns").ok()?.get_str("coll").ok()?;
     let id = value(event.get_document("documentKey").ok()?, "_id")?;
     Some((Followed::named(collection)?, id))
@@ -97,6 +99,7 @@ pub struct Readings {
     followed: Followed,
     rows: Vec<(Key, Row)>,
     odd: BTreeMap<Key, f64>,
+    sessions: Vec<(Key, BTreeMap<Key, u64>)>,
 }
 
 impl Readings {
@@ -107,12 +110,13 @@ impl Readings {
             followed,
             rows: Vec::with_capacity(expected),
             odd: BTreeMap::new(),
+            sessions: Vec::new(),
         }
     }
 
     /// How many there are.
     pub fn len(&self) -> usize {
-        self.rows.len()
+        self.rows.len() + self.sessions.len()
     }
 
     /// Takes a document.
@@ -121,6 +125,10 @@ impl Readings {
             return;
         };
         let key = self.keys.of(id);
+        if self.followed == Followed::Sessions {
+            self.sessions.push((key, held(&self.keys, document)));
+            return;
+        }
         let (row, odd) = row(self.followed, document);
         self.rows.push((key, row));
         if let Some(odd) = odd {
@@ -132,7 +140,18 @@ impl Readings {
 impl State {
     /// What full readings found.
     pub fn of(keys: Keys, readings: Vec<Readings>) -> Self {
-        let collections = readings.into_iter().map(|it| {
+        let mut state = Self {
+            keys,
+            collections: BTreeMap::new(),
+            sessions: None,
+            unclear: Unclear::new(),
+        };
+        let mut sessions = None;
+        for it in readings {
+            if it.followed == Followed::Sessions {
+                sessions = Some(it.sessions);
+                continue;
+            }
             let mut documents = Documents {
                 rows: Table::of(it.rows),
                 tallies: BTreeMap::new(),
@@ -141,13 +160,24 @@ impl State {
             for (_, row) in documents.rows.iter() {
                 count(&mut documents.tallies, row);
             }
-            (it.followed, documents)
-        });
-        Self {
-            keys,
-            collections: collections.collect(),
-            unclear: Unclear::new(),
+            state.collections.insert(it.followed, documents);
         }
+        // After the users, who tell whose they are.
+        state.sessions = sessions.map(|sessions| {
+            let mut all = Sessions::default();
+            for (key, held) in sessions {
+                all.set(key, held, state.is_person(key));
+            }
+            all
+        });
+        state
+    }
+
+    fn is_person(&self, key: Key) -> bool {
+        let users = self.collections.get(&Followed::Users);
+        users
+            .and_then(|users| users.rows.get(key))
+            .is_some_and(user::is_person)
     }
 
     /// Applies a change of a document, as [`super::changes`] has the server tell it.
@@ -155,31 +185,43 @@ impl State {
         let Some((followed, id)) = subject(event) else {
             return;
         };
-        let Some(documents) = self.collections.get_mut(&followed) else {
-            return;
-        };
         let key = self.keys.of(id);
-        let is_clear = match event.get_str("operationType") {
-            Ok("insert" | "replace") => event.get_document("fullDocument").is_ok_and(|document| {
-                let (row, odd) = row(followed, document);
-                documents.set(key, row, odd);
-                true
-            }),
-            Ok("delete") => {
-                documents.remove(key);
-                true
-            }
-            _ => {
-                if !documents.change(followed, key, event) {
-                    self.unclear.insert((followed, key), id.into());
+        let was_person = self.is_person(key);
+        let is_clear = match (followed, event.get_str("operationType")) {
+            // Connections are parts of a list, and hardly ever told as a whole.
+            (Followed::Sessions, Ok("delete")) => {
+                if let Some(sessions) = &mut self.sessions {
+                    sessions.remove(key, was_person);
                 }
-                return;
+                true
             }
+            (Followed::Sessions, _) => self.sessions.is_none(),
+            (_, operation) => match self.collections.get_mut(&followed) {
+                Some(documents) => {
+                    documents.apply(followed, key, operation.unwrap_or_default(), event)
+                }
+                None => return,
+            },
         };
-        if is_clear {
-            self.unclear.remove(&(followed, key));
-        } else {
+        if followed == Followed::Users {
+            self.follow_user(key, was_person);
+        }
+        // What was unclear stays so when only a part of the document was told.
+        let is_whole = !matches!(event.get_str("operationType"), Ok("update"));
+        if !is_clear {
             self.unclear.insert((followed, key), id.into());
+        } else if is_whole {
+            self.unclear.remove(&(followed, key));
+        }
+    }
+
+    /// Counts the session of a user anew who has become a person, or is none any more.
+    fn follow_user(&mut self, key: Key, was_person: bool) {
+        let is_person = self.is_person(key);
+        if let Some(sessions) = &mut self.sessions
+            && is_person != was_person
+        {
+            sessions.change_user(key, is_person);
         }
     }
 
@@ -201,33 +243,55 @@ impl State {
         asked: BTreeSet<Key>,
         found: &[impl AsRef<RawDocument>],
     ) {
-        let Some(documents) = self.collections.get_mut(&followed) else {
-            return;
-        };
         let mut gone = asked;
         for document in found.iter().map(AsRef::as_ref) {
-            if let Some(id) = value(document, "_id") {
-                let key = self.keys.of(id);
+            let Some(id) = value(document, "_id") else {
+                continue;
+            };
+            let key = self.keys.of(id);
+            gone.remove(&key);
+            let was_person = self.is_person(key);
+            if followed == Followed::Sessions {
+                let held = held(&self.keys, document);
+                if let Some(sessions) = &mut self.sessions {
+                    sessions.set(key, held, was_person);
+                }
+            } else if let Some(documents) = self.collections.get_mut(&followed) {
                 let (row, odd) = row(followed, document);
                 documents.set(key, row, odd);
-                gone.remove(&key);
+            }
+            if followed == Followed::Users {
+                self.follow_user(key, was_person);
             }
         }
         for key in gone {
-            documents.remove(key);
+            let was_person = self.is_person(key);
+            if followed == Followed::Sessions {
+                if let Some(sessions) = &mut self.sessions {
+                    sessions.remove(key, was_person);
+                }
+            } else if let Some(documents) = self.collections.get_mut(&followed) {
+                documents.remove(key);
+            }
+            if followed == Followed::Users {
+                self.follow_user(key, was_person);
+            }
         }
     }
 
     /// How many documents of each collection are tracked.
     pub fn documents(&self) -> impl Iterator<Item = (Followed, usize)> {
+        let sessions = self.sessions.iter();
         self.collections
             .iter()
             .map(|(followed, documents)| (*followed, documents.rows.len()))
+            .chain(sessions.map(|it| (Followed::Sessions, it.len())))
     }
 
     /// Memory that they take.
     pub fn bytes(&self) -> usize {
-        self.collections.values().map(|it| it.rows.bytes()).sum()
+        let rows: usize = self.collections.values().map(|it| it.rows.bytes()).sum();
+        rows + self.sessions.as_ref().map_or(0, Sessions::bytes)
     }
 
     /// How many documents of each collection another state knows otherwise, or not at all, or alone.
@@ -246,8 +310,13 @@ impl State {
             (documents.rows.len() + others.rows.len() - known_to_both - alike) as u64
         };
         let all = self.collections.iter();
-        all.map(|(followed, documents)| (*followed, differ(followed, documents)))
-            .collect()
+        let mut all: BTreeMap<_, _> = all
+            .map(|(followed, documents)| (*followed, differ(followed, documents)))
+            .collect();
+        if let (Some(sessions), Some(others)) = (&self.sessions, &other.sessions) {
+            all.insert(Followed::Sessions, sessions.differences(others));
+        }
+        all
     }
 
     /// Users by presence.
@@ -330,6 +399,13 @@ impl State {
         })
     }
 
+    /// Connections to the instances that live.
+    pub fn connections(&self, instances: &Instances) -> Option<Connections> {
+        let live = instances.live();
+        let live = live.map(|it| self.keys.of(RawBsonRef::String(&it.id)));
+        Some(self.sessions.as_ref()?.connections(&live.collect()))
+    }
+
     /// Files and their sizes.
     pub fn uploads(&self) -> Option<Uploads> {
         let uploads = self.collections.get(&Followed::Uploads)?;
@@ -347,6 +423,31 @@ fn count(tallies: &mut BTreeMap<Row, Tally>, row: Row) {
 }
 
 impl Documents {
+    /// Applies an event; false when it alone does not tell what the document is now.
+    fn apply(
+        &mut self,
+        followed: Followed,
+        key: Key,
+        operation: &str,
+        event: &RawDocument,
+    ) -> bool {
+        match operation {
+            "insert" | "replace" => {
+                let Ok(document) = event.get_document("fullDocument") else {
+                    return false;
+                };
+                let (row, odd) = row(followed, document);
+                self.set(key, row, odd);
+                true
+            }
+            "delete" => {
+                self.remove(key);
+                true
+            }
+            _ => self.change(followed, key, event),
+        }
+    }
+
     fn set(&mut self, key: Key, row: Row, odd: Option<f64>) {
         let before = self.rows.insert(key, row);
         self.uncount(key, before);
@@ -502,7 +603,7 @@ mod tests {
         let seed = fastrand::u64(..);
         eprintln!("seed {seed}");
         let mut random = fastrand::Rng::with_seed(seed);
-        for followed in Followed::ALL {
+        for followed in [Followed::Users, Followed::Rooms, Followed::Uploads] {
             let keys = Keys::default();
             let mut documents = BTreeMap::new();
             let mut state = read(&keys, followed, &documents);

@@ -17,7 +17,7 @@ use thiserror::Error;
 
 use super::{Mongo, convert};
 use crate::sources::SourceError;
-use crate::sources::live::{Followed, Keys, Readings, State, Unclear, changes, projection};
+use crate::sources::live::{Followed, Keys, Readings, State, Unclear, changes, filter, projection};
 use crate::statistics::{FailureKind, LiveObstacle};
 
 /// How long the server may wait for changes before it says that there are none.
@@ -208,7 +208,8 @@ impl Mongo {
         let (_, database) = self.connection.database().await?;
         let mut readings = Vec::with_capacity(collections.len());
         let mut left = MOST_DOCUMENTS;
-        for followed in collections {
+        let kept = collections.iter().filter(|it| **it != Followed::Instances);
+        for followed in kept {
             let reading = self
                 .read_collection(&database, *followed, keys, after, left)
                 .await?;
@@ -242,13 +243,17 @@ impl Mongo {
         };
         let count = self.ask_live(database, count).await?;
         let expected = convert::counted(&count, "n");
-        let expected = usize::try_from(expected).unwrap_or(usize::MAX);
+        let expected = match followed {
+            // Few of them have connections.
+            Followed::Sessions => 0,
+            _ => usize::try_from(expected).unwrap_or(usize::MAX),
+        };
         if expected > most {
             return Err(too_many());
         }
         let mut readings = Readings::new(keys.clone(), followed, expected);
         let mut cursor = self
-            .find_after(database, followed, Document::new(), after)
+            .find_after(database, followed, filter(followed), after)
             .await?;
         while self.live_within(cursor.advance()).await? {
             readings.add(cursor.current());
