@@ -11,6 +11,7 @@ use mongodb::bson::{Bson, DateTime, Decimal128, Document, doc};
 use mongodb::options::{Acknowledgment, ClientOptions, WriteConcern};
 use mongodb::{Client, Collection, Database};
 use xtask::mongod::{Mongod, Options, ReplicaSet};
+use xtask::tools::MongodVersion;
 
 use crate::support::{
     Exporter, Filled, client, connections_of_exporters, eventually, exporter_of_reader,
@@ -55,7 +56,12 @@ fn followed(exporter: &Exporter) -> BTreeMap<String, String> {
 }
 
 async fn replica_set() -> Mongod {
+    replica_set_of(MongodVersion::default()).await
+}
+
+async fn replica_set_of(version: MongodVersion) -> Mongod {
     let options = Options {
+        version,
         replica_set: true,
         ..Options::default()
     };
@@ -92,7 +98,15 @@ fn value(exporter: &Exporter, series: &str) -> f64 {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn presence_rooms_and_uploads_follow_what_is_written() {
-    let mongod = replica_set().await;
+    follow_what_is_written(replica_set().await).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn mongodb_4_4_tells_changes_too() {
+    follow_what_is_written(replica_set_of(MongodVersion::V4_4).await).await;
+}
+
+async fn follow_what_is_written(mongod: Mongod) {
     let database = filled(&mongod.uri()).await;
     let exporter = Exporter::on(&mongod.uri(), &ONCE);
     follows(&exporter).await;
@@ -117,6 +131,17 @@ async fn presence_rooms_and_uploads_follow_what_is_written() {
     becomes(&exporter, online, before[0] + changed).await;
     // Some have no presence at all.
     becomes(&exporter, offline, before[1] - changed).await;
+    // Of a list only an item is told, so the user is looked up.
+    let guests = "rocketchat_accounts{kind=\"guest\",state=\"activated\"}";
+    let before_guests = value(&exporter, guests);
+    let user = doc! { "_id": "somebody", "active": true, "roles": ["user"] };
+    users.insert_one(user).await.expect("a user can be added");
+    let guest = doc! { "$set": { "roles.0": "guest" } };
+    users
+        .update_one(doc! { "_id": "somebody" }, guest)
+        .await
+        .expect("a user can be changed");
+    becomes(&exporter, guests, before_guests + 1.0).await;
     let rooms: Collection<Document> = database.collection("rocketchat_room");
     rooms
         .update_one(doc! { "t": "c" }, doc! { "$inc": { "msgs": 1000 } })

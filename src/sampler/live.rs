@@ -35,6 +35,9 @@ const FIRST_RETRY: Duration = Duration::from_secs(1);
 /// The longest.
 const LONGEST_RETRY: Duration = Duration::from_mins(1);
 
+/// The longest time that the database takes for one change that it tells, or one document.
+const MOST_FOR_ONE: Duration = Duration::from_millis(1);
+
 /// Over this time it is measured what following costs.
 const MEASURED: Duration = Duration::from_mins(5);
 
@@ -212,7 +215,7 @@ impl Task {
         let mut reading: Option<(Instant, Running)> = None;
         let mut waiting: Vec<oneshot::Sender<()>> = Vec::new();
         let mut patience = Instant::now();
-        let mut measure = Measure::begin(self.spent);
+        let mut measure = Measure::begin();
         loop {
             let now = Instant::now();
             self.pulse.expect_by(now + self.longest());
@@ -230,8 +233,10 @@ impl Task {
                 Some(request) = self.requests.recv() => waiting.push(request),
             }
             let asked = Instant::now();
-            let changed = self.follower.catch_up().await?;
-            self.spent += asked.elapsed();
+            let told = self.follower.catch_up().await?;
+            let (changed, duration) = (told > 0, asked.elapsed());
+            self.spent += duration;
+            measure.note(duration, told);
             if self.follower.take_instances_changed() {
                 self.shared
                     .instances_changed
@@ -249,7 +254,9 @@ impl Task {
                 // A caller that no longer waits has gone away, and needs no answer.
                 request.send(()).ok();
             }
-            measure.check(self)?;
+            if let Some(share) = measure.share() {
+                self.weigh(share)?;
+            }
         }
     }
 
@@ -269,6 +276,30 @@ impl Task {
             Err(error) => return Err(error),
         }
         Ok(())
+    }
+
+    /// Whether following may go on, which takes this share of the time: automatically only as long as that is no more than
+    /// reading took, or than half of what all readings may.
+    fn weigh(&self, share: f64) -> Result<(), LiveError> {
+        let intervals = &self.shared.plan.intervals;
+        let snapshot = Arc::clone(&self.shared.publish.borrow());
+        let readings = self.collectors.iter().map(|collector| {
+            let duration = snapshot.outcomes.get(collector).map(|it| it.duration);
+            let interval = intervals.of(collector.tier());
+            duration.unwrap_or_default().div_duration_f64(interval)
+        });
+        let limit = readings.sum::<f64>().max(intervals.max_share / 2.0);
+        if share <= limit || self.shared.plan.live != LiveMode::Auto {
+            return Ok(());
+        }
+        Err(LiveError::Impossible(
+            LiveObstacle::Cost,
+            format!(
+                "following changes took {:.2} % of the database's time, and may take {:.2} %",
+                share * 100.0,
+                limit * 100.0
+            ),
+        ))
     }
 
     fn name(&self) -> Option<&str> {
@@ -409,48 +440,72 @@ async fn finished(reading: &mut Option<(Instant, Running)>) -> (Instant, Result<
     }
 }
 
-/// What following costs over a time.
+/// What following costs the database over a time.
 struct Measure {
     begun: Instant,
     spent: Duration,
+    /// The least time that an answer took so far: what it takes to ask, which costs next to nothing.
+    least: Duration,
 }
 
 impl Measure {
-    fn begin(spent: Duration) -> Self {
+    fn begin() -> Self {
         Self {
             begun: Instant::now(),
-            spent,
+            spent: Duration::ZERO,
+            least: Duration::MAX,
         }
     }
 
-    /// Whether following may go on: automatically only as long as it takes no more of the time than reading did, or than
-    /// half of what all readings may.
-    fn check(&mut self, task: &Task) -> Result<(), LiveError> {
+    /// Notes an answer that told so many changes and documents.
+    fn note(&mut self, duration: Duration, told: u64) {
+        self.least = self.least.min(duration);
+        let told = u32::try_from(told).unwrap_or(u32::MAX);
+        // What took longer has waited for something else, such as a connection.
+        let most = MOST_FOR_ONE.saturating_mul(told);
+        self.spent += duration.saturating_sub(self.least).min(most);
+    }
+
+    /// The share of the time that following took, once it was measured for long enough.
+    fn share(&mut self) -> Option<f64> {
         let time = self.begun.elapsed();
-        if time < MEASURED || task.shared.plan.live != LiveMode::Auto {
-            return Ok(());
+        if time < MEASURED {
+            return None;
         }
-        let spent = task.spent.saturating_sub(self.spent).div_duration_f64(time);
-        let snapshot = task.shared.publish.borrow().clone();
-        let readings = task.collectors.iter().map(|collector| {
-            let duration = snapshot.outcomes.get(collector).map(|it| it.duration);
-            let interval = task.shared.plan.intervals.of(collector.tier());
-            duration.unwrap_or_default().div_duration_f64(interval)
-        });
-        let limit = readings
-            .sum::<f64>()
-            .max(task.shared.plan.intervals.max_share / 2.0);
-        *self = Self::begin(task.spent);
-        if spent <= limit {
-            return Ok(());
+        let spent = self.spent.div_duration_f64(time);
+        (self.begun, self.spent) = (Instant::now(), Duration::ZERO);
+        Some(spent)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn what_it_takes_to_ask_and_to_wait_is_no_cost_of_changes() {
+        let mut measure = Measure::begin();
+        assert_eq!(measure.share(), None);
+        // A server far away, and once a connection that another question held.
+        for _ in 0..300 {
+            measure.note(Duration::from_millis(40), 0);
         }
-        Err(LiveError::Impossible(
-            LiveObstacle::Cost,
-            format!(
-                "asking for changes took {:.2} % of the time, and reading takes {:.2} %",
-                spent * 100.0,
-                limit * 100.0
-            ),
-        ))
+        measure.note(Duration::from_secs(30), 2);
+        tokio::time::advance(MEASURED).await;
+        let share = measure.share().expect("it was measured for long enough");
+        assert!(share < 0.000_01, "{share}");
+        assert_eq!(measure.share(), None);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn changes_cost_what_their_answers_take_longer_than_others() {
+        let mut measure = Measure::begin();
+        measure.note(Duration::from_millis(1), 0);
+        for _ in 0..300 {
+            measure.note(Duration::from_millis(101), 1000);
+        }
+        tokio::time::advance(MEASURED).await;
+        let share = measure.share().expect("it was measured for long enough");
+        assert!((share - 0.1).abs() < 0.001, "{share}");
     }
 }

@@ -181,15 +181,15 @@ impl Follower {
         agree || give_up
     }
 
-    /// Applies what happened since the last time; whether anything did.
+    /// Applies what happened since the last time, and returns how many changes were told and documents looked up for that.
     ///
     /// # Errors
     /// When the stream broke, or told that a collection is no longer what it was.
-    pub async fn catch_up(&mut self) -> Result<bool, LiveError> {
+    pub async fn catch_up(&mut self) -> Result<u64, LiveError> {
+        let before = self.counts.events + self.counts.lookups;
         let Some(stream) = &mut self.stream else {
-            return Ok(false);
+            return Ok(0);
         };
-        let mut changed = false;
         loop {
             let batch = self.mongo.live_batch(stream).await?;
             for event in batch.events {
@@ -218,7 +218,6 @@ impl Follower {
                     }
                     kept.push(event);
                 }
-                changed = true;
             }
             // Only now: what came before the token has been applied.
             self.token = stream.token();
@@ -227,7 +226,7 @@ impl Follower {
             }
         }
         self.look_up().await?;
-        Ok(changed)
+        Ok(self.counts.events + self.counts.lookups - before)
     }
 
     /// Whether an instance came, went or changed since this was last asked.
