@@ -216,6 +216,8 @@ impl Task {
         let mut waiting: Vec<oneshot::Sender<()>> = Vec::new();
         let mut patience = Instant::now();
         let mut measure = Measure::begin();
+        // Whether there are more changes, and whether there are some that were not published.
+        let (mut more, mut changed) = (false, false);
         loop {
             let now = Instant::now();
             self.pulse.expect_by(now + self.longest());
@@ -224,7 +226,7 @@ impl Task {
                 reading = Some((now, Box::pin(full.read())));
             }
             tokio::select! {
-                () = sleep_until(now + PAUSE) => {}
+                () = sleep_until(if more { now } else { now + PAUSE }) => {}
                 state = finished(&mut reading) => {
                     patience = Instant::now() + PATIENCE;
                     self.take(state.0, state.1)?;
@@ -233,26 +235,35 @@ impl Task {
                 Some(request) = self.requests.recv() => waiting.push(request),
             }
             let asked = Instant::now();
-            let told = self.follower.catch_up().await?;
-            let (changed, duration) = (told > 0, asked.elapsed());
+            let caught = self.follower.catch_up().await?;
+            let duration = asked.elapsed();
             self.spent += duration;
-            measure.note(duration, told);
+            measure.note(duration, caught.told);
+            more = caught.more;
+            changed |= caught.told > 0;
             if self.follower.take_instances_changed() {
                 self.shared
                     .instances_changed
                     .send_modify(|times| *times += 1);
             }
-            let compared = self.follower.compares();
-            if compared && self.follower.compare(Instant::now() >= patience) {
-                self.tell_drift();
+            if !more && self.follower.compares() {
+                changed = true;
+                if self.follower.compare(Instant::now() >= patience) {
+                    self.tell_drift();
+                }
             }
-            if self.follower.state().is_some() {
+            // What is behind is not followed yet; once it is, a flood of changes is shown as it is taken up.
+            let is_due = !more || self.follows() && self.published.elapsed() >= PAUSE;
+            if is_due && self.follower.state().is_some() {
                 self.failures_in_a_row = 0;
-                self.publish(changed || compared);
+                self.publish(changed);
+                changed = false;
             }
-            for request in waiting.drain(..) {
-                // A caller that no longer waits has gone away, and needs no answer.
-                request.send(()).ok();
+            if !more {
+                for request in waiting.drain(..) {
+                    // A caller that no longer waits has gone away, and needs no answer.
+                    request.send(()).ok();
+                }
             }
             if let Some(share) = measure.share() {
                 self.weigh(share)?;
@@ -317,15 +328,15 @@ impl Task {
         }
     }
 
+    fn follows(&self) -> bool {
+        let snapshot = self.shared.publish.borrow();
+        let live = snapshot.live.as_ref();
+        live.is_some_and(|it| it.state == LiveState::Following)
+    }
+
     /// Publishes what is known, where it is new or has not been said for a while.
     fn publish(&mut self, changed: bool) {
-        let follows = self
-            .shared
-            .publish
-            .borrow()
-            .live
-            .as_ref()
-            .is_some_and(|it| it.state == LiveState::Following);
+        let follows = self.follows();
         if follows && !changed && self.published.elapsed() < SIGN_OF_LIFE {
             return;
         }

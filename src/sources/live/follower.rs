@@ -11,7 +11,7 @@ use crate::sources::mongo::{Beginning, Changes, LiveError, Mongo};
 use crate::statistics::LiveCounts;
 
 /// Changes that are kept at the most while a full reading runs.
-const MOST_KEPT: usize = 200_000;
+const MOST_KEPT: usize = 50_000;
 
 /// What follows the changes of one workspace.
 #[derive(Debug)]
@@ -31,6 +31,15 @@ pub struct Follower {
     /// Whether an instance came, went or changed.
     instances_changed: bool,
     counts: LiveCounts,
+}
+
+/// How far changes were taken up.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Caught {
+    /// Changes that were told, and documents that were looked up for them.
+    pub told: u64,
+    /// Whether there may be more.
+    pub more: bool,
 }
 
 /// A full reading that can run while changes are followed.
@@ -181,52 +190,57 @@ impl Follower {
         agree || give_up
     }
 
-    /// Applies what happened since the last time, and returns how many changes were told and documents looked up for that.
+    /// Applies what happened since the last time, or as much of it as is taken up at once.
     ///
     /// # Errors
     /// When the stream broke, or told that a collection is no longer what it was.
-    pub async fn catch_up(&mut self) -> Result<u64, LiveError> {
-        let before = self.counts.events + self.counts.lookups;
-        let Some(stream) = &mut self.stream else {
-            return Ok(0);
+    pub async fn catch_up(&mut self) -> Result<Caught, LiveError> {
+        // It is of no use any more after an error.
+        let Some(mut stream) = self.stream.take() else {
+            return Ok(Caught::default());
         };
-        loop {
-            let batch = self.mongo.live_batch(stream).await?;
-            for event in batch.events {
-                self.counts.events += 1;
-                if let Ok(time) = event.get_timestamp("clusterTime") {
-                    self.newest = self.newest.max(time);
-                }
-                if invalidates(&event) {
-                    let operation = event.get_str("operationType").unwrap_or_default();
-                    return Err(LiveError::Lost(format!(
-                        "the stream told of `{operation}`, which changes more than single documents"
-                    )));
-                }
-                if subject(&event).is_some_and(|(it, _)| it == Followed::Instances) {
-                    self.instances_changed = true;
-                    continue;
-                }
-                for state in self.state.iter_mut().chain(&mut self.fresh) {
-                    state.apply(&event);
-                }
-                if let Some(kept) = &mut self.kept {
-                    if kept.len() >= MOST_KEPT {
-                        return Err(LiveError::Lost(format!(
-                            "more than {MOST_KEPT} changes came while everything was read"
-                        )));
-                    }
-                    kept.push(event);
-                }
-            }
-            // Only now: what came before the token has been applied.
-            self.token = stream.token();
-            if !batch.more {
-                break;
-            }
+        let before = self.counts.events + self.counts.lookups;
+        let batch = self.mongo.live_batch(&mut stream).await?;
+        for event in batch.events {
+            self.note(event)?;
         }
+        // Only now: what came before the token has been applied.
+        self.token = stream.token();
         self.look_up().await?;
-        Ok(self.counts.events + self.counts.lookups - before)
+        self.stream = Some(stream);
+        Ok(Caught {
+            told: self.counts.events + self.counts.lookups - before,
+            more: batch.more,
+        })
+    }
+
+    fn note(&mut self, event: RawDocumentBuf) -> Result<(), LiveError> {
+        self.counts.events += 1;
+        if let Ok(time) = event.get_timestamp("clusterTime") {
+            self.newest = self.newest.max(time);
+        }
+        if invalidates(&event) {
+            let operation = event.get_str("operationType").unwrap_or_default();
+            return Err(LiveError::Lost(format!(
+                "the stream told of `{operation}`, which changes more than single documents"
+            )));
+        }
+        if subject(&event).is_some_and(|(it, _)| it == Followed::Instances) {
+            self.instances_changed = true;
+            return Ok(());
+        }
+        for state in self.state.iter_mut().chain(&mut self.fresh) {
+            state.apply(&event);
+        }
+        if let Some(kept) = &mut self.kept {
+            if kept.len() >= MOST_KEPT {
+                return Err(LiveError::Lost(format!(
+                    "more than {MOST_KEPT} changes came while everything was read"
+                )));
+            }
+            kept.push(event);
+        }
+        Ok(())
     }
 
     /// Whether an instance came, went or changed since this was last asked.
