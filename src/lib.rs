@@ -15,7 +15,8 @@
 //!   what Rocket.Chat stored of the past; `health` asks one that runs.
 //! * `statistics`: the model and the catalogue of everything that is shown; pure data.
 //! * `sources`: MongoDB and the host; each section's questions in a file of its own.
-//! * `sampler`: when to ask; it publishes an immutable snapshot after each answer.
+//! * `sampler`: when to ask; it publishes an immutable snapshot after each answer. `sampler/live` follows changes instead,
+//!   with what `sources/live` keeps of each document.
 //! * `render`: a snapshot as OpenMetrics, classic text, JSON document, pages and reference.
 //! * `http`: connections, limits, negotiation, routes.
 //! * `rocketchat`: Rocket.Chat itself, which is only asked to take a license, and only when an administrator says so.

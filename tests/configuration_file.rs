@@ -24,6 +24,7 @@ fn a_valid_file_is_said_to_be_valid() {
         "",
         "# nothing but a comment\n",
         "mongodb: {uri: 'mongodb://db', query-timeout: 10s, max-connections: 3}\n",
+        "mongodb: {uri: 'mongodb://db', live: on}\n",
         "collection:\n  fast-interval: 30s\n  max-share: 0.02\ncompat-metrics: true\n",
         "collector: {disable-defaults: true, users: true}\n",
         "rocketchat: {version: 6.2.0, timezone: UTC, license-modules: [auditing]}\nstatistics: {shape: flat}\n",
@@ -45,6 +46,7 @@ fn what_is_wrong_with_a_file_is_said_with_its_place_and_ends_with_status_2() {
         ("mongodb:\n  query-timeout: soon\n", "invalid value `soon`"),
         ("mongodb:\n  query-timeout: soon\n", "line 2"),
         ("mongodb: {max-connections: 0}\n", "invalid value `0`"),
+        ("mongodb: {live: perhaps}\n", "perhaps"),
         (
             "mongodb: {uri: a}\n",
             "--mongodb.uri: not a MongoDB connection string",

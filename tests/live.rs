@@ -359,11 +359,11 @@ async fn the_user_of_the_readme_may_follow_and_one_who_may_not_reads_as_ever() {
     follows(&exporter).await;
     drop(exporter);
     let admin = client(&mongod.uri()).await.database("admin");
-    let database = doc! { "db": "rocketchat", "collection": "" };
+    let users = doc! { "db": "rocketchat", "collection": "users" };
     admin
         .run_command(doc! {
             "revokePrivilegesFromRole": "rocketchatExporter",
-            "privileges": [{ "resource": database, "actions": ["changeStream", "find"] }],
+            "privileges": [{ "resource": users, "actions": ["changeStream"] }],
         })
         .await
         .expect("privileges can be revoked");

@@ -50,6 +50,7 @@ fn line(shown: &Shown<'_>, collector: Collector, outcome: &Outcome) -> Markup {
             td.number { (words::span(outcome.interval)) }
             td.number { (words::percent(outcome.share())) }
             td { @match outcome.failure {
+                None if shown.follows(collector) => span.yes { "followed" },
                 None => span.yes { "ok" },
                 Some(kind) => span.no { (why(kind)) },
             } }

@@ -113,6 +113,12 @@ impl<'a> Shown<'a> {
         }
     }
 
+    /// Whether changes are followed instead of reading a section.
+    pub fn follows(&self, collector: Collector) -> bool {
+        let live = self.page.snapshot.live.as_ref();
+        live.is_some_and(|it| it.follows.contains(&collector))
+    }
+
     /// How old the oldest of some readings is, and which of them failed.
     fn freshness(&self, of: &[Collector]) -> Markup {
         let outcomes = &self.page.snapshot.outcomes;
@@ -122,11 +128,10 @@ impl<'a> Shown<'a> {
             .filter(|(_, it)| it.failure.is_none())
             .filter_map(|(collector, it)| Some((it.last_success?, it.interval, *collector)))
             .min_by_key(|(at, ..)| *at);
-        let live = self.page.snapshot.live.as_ref();
-        let follows = |collector| live.is_some_and(|it| it.follows.contains(&collector));
+
         html! {
             p.fresh {
-                @if let Some((at, _, _)) = oldest.filter(|(_, _, it)| follows(*it)) {
+                @if let Some((at, _, _)) = oldest.filter(|(_, _, it)| self.follows(*it)) {
                     span { "Followed to " (self.ago(at)) }
                 } @else if let Some((at, interval, _)) = oldest {
                     span { "Read " (self.ago(at)) ", every " (words::span(interval)) }

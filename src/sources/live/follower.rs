@@ -19,8 +19,8 @@ pub struct Follower {
     mongo: Arc<Mongo>,
     collections: BTreeSet<Followed>,
     keys: Keys,
-    stream: Option<Changes>,
-    token: Option<ResumeToken>,
+    streams: Option<Changes>,
+    tokens: BTreeMap<Followed, ResumeToken>,
     state: Option<State>,
     /// Changes since a full reading began that is not there yet.
     kept: Option<Vec<RawDocumentBuf>>,
@@ -70,8 +70,8 @@ impl Follower {
             mongo,
             collections,
             keys: Keys::default(),
-            stream: None,
-            token: None,
+            streams: None,
+            tokens: BTreeMap::new(),
             state: None,
             kept: None,
             fresh: None,
@@ -98,11 +98,11 @@ impl Follower {
             increment: now.increment.saturating_add(1),
             ..now
         });
-        let stream = self
+        let streams = self
             .mongo
-            .live_changes(&self.collections, beginning)
+            .live_changes(&self.collections, &beginning)
             .await?;
-        self.stream = Some(stream);
+        self.streams = Some(streams);
         self.newest = now;
         Ok(())
     }
@@ -113,27 +113,28 @@ impl Follower {
     /// When changes cannot be followed, or not from there.
     pub async fn resume(&mut self) -> Result<bool, LiveError> {
         self.leave();
-        let (Some(token), true) = (self.token.clone(), self.state.is_some()) else {
+        if self.state.is_none() {
             return Ok(false);
-        };
-        let beginning = Beginning::Token(token);
-        let stream = self
+        }
+        let beginning = Beginning::Tokens(self.tokens.clone());
+        let streams = self
             .mongo
-            .live_changes(&self.collections, beginning)
+            .live_changes(&self.collections, &beginning)
             .await?;
-        self.stream = Some(stream);
+        self.streams = Some(streams);
         self.counts.resumes += 1;
         Ok(true)
     }
 
     /// Ends the stream, and a full reading with it.
     pub fn leave(&mut self) {
-        (self.stream, self.kept, self.fresh) = (None, None, None);
+        (self.streams, self.kept, self.fresh) = (None, None, None);
     }
 
     /// Forgets everything that was followed; there is nothing to go on from.
     pub fn forget(&mut self) {
-        (self.token, self.state) = (None, None);
+        self.state = None;
+        self.tokens.clear();
     }
 
     /// Keeps no changes any more for a full reading that failed.
@@ -195,19 +196,19 @@ impl Follower {
     /// # Errors
     /// When the stream broke, or told that a collection is no longer what it was.
     pub async fn catch_up(&mut self) -> Result<Caught, LiveError> {
-        // It is of no use any more after an error.
-        let Some(mut stream) = self.stream.take() else {
+        // They are of no use any more after an error.
+        let Some(mut streams) = self.streams.take() else {
             return Ok(Caught::default());
         };
         let before = self.counts.events + self.counts.lookups;
-        let batch = self.mongo.live_batch(&mut stream).await?;
+        let batch = self.mongo.live_batch(&mut streams).await?;
         for event in batch.events {
             self.note(event)?;
         }
-        // Only now: what came before the token has been applied.
-        self.token = stream.token();
+        // Only now: what came before the tokens has been applied.
+        self.tokens = streams.tokens();
         self.look_up().await?;
-        self.stream = Some(stream);
+        self.streams = Some(streams);
         Ok(Caught {
             told: self.counts.events + self.counts.lookups - before,
             more: batch.more,

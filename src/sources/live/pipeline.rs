@@ -1,7 +1,5 @@
 //! What the server is asked to tell of documents and of changes: only what counts.
 
-use std::collections::BTreeSet;
-
 use mongodb::bson::{Bson, Document, doc};
 
 use super::fields::Followed;
@@ -26,22 +24,18 @@ pub fn projection(followed: Followed) -> Document {
     }
 }
 
-/// The stages after `$changeStream` that pass on changes of these collections, and of updates only those that touch a
-/// field that counts.
+/// The stages after `$changeStream` on a collection that pass on its changes, and of updates only those that touch a field
+/// that counts.
 ///
 /// An update tells `touched`, the paths of fields that were set or removed, and `set`, the values of those that were set
 /// as a whole; what is touched and not set is gone. A path with a dot is a part of a field.
-pub fn changes(collections: &BTreeSet<Followed>) -> Vec<Document> {
-    let names: Vec<&str> = collections.iter().map(|it| it.name()).collect();
-    let fields: BTreeSet<&str> = collections.iter().flat_map(|it| it.names()).collect();
-    let fields: Vec<&str> = fields.into_iter().collect();
-    let of_rows = collections.iter().flat_map(|it| it.fields());
-    let of_rows: BTreeSet<&str> = of_rows.map(|it| it.name).collect();
+pub fn changes(followed: Followed) -> Vec<Document> {
+    let names = followed.names();
     let values = |path: &str| -> Document {
-        let values = of_rows
-            .iter()
-            .map(|name| ((*name).to_owned(), format!("{path}.{name}").into()));
-        values.collect()
+        let values = followed.fields().iter();
+        values
+            .map(|it| (it.name.to_owned(), format!("{path}.{}", it.name).into()))
+            .collect()
     };
     let is_update = doc! { "$eq": ["$operationType", "update"] };
     let all = doc! { "$concatArrays": [
@@ -58,14 +52,9 @@ pub fn changes(collections: &BTreeSet<Followed>) -> Vec<Document> {
     ] };
     let touched = doc! { "$filter": {
         "input": all,
-        "cond": { "$in": [{ "$arrayElemAt": [{ "$split": ["$$this", "."] }, 0] }, &fields] },
+        "cond": { "$in": [{ "$arrayElemAt": [{ "$split": ["$$this", "."] }, 0] }, names] },
     } };
     vec![
-        doc! { "$match": { "$or": [
-            { "ns.coll": { "$in": &names } },
-            { "to.coll": { "$in": &names } },
-            { "operationType": { "$in": ["dropDatabase", "invalidate"] } },
-        ] } },
         doc! { "$project": {
             "operationType": 1,
             "ns": 1,

@@ -1,9 +1,10 @@
-//! Following changes: a change stream on the whole database, full readings that are no older than where it begins, and
+//! Following changes: a change stream on each collection, full readings that are no older than where it begins, and
 //! lookups of single documents that are no older than the change that asked for them.
 //!
-//! The stream is asked every so often and answers at once, so that it holds a connection no longer than any question:
-//! an awaiting one would take a connection of the budget for itself. Everything is read with read concern `majority`,
-//! because the stream tells of nothing else: what is read and then rolled back would never be corrected.
+//! The streams are asked every so often and answer at once, so that they hold a connection no longer than any question:
+//! one that awaits would take a connection of the budget for itself. A single stream on the whole database would be
+//! asked once instead of five times, but its user would have to be allowed to read everything in it. Everything is read with read concern `majority`,
+//! because a stream tells of nothing else: what is read and then rolled back would never be corrected.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -23,7 +24,7 @@ use crate::statistics::{FailureKind, LiveObstacle};
 /// How long the server may wait for changes before it says that there are none.
 const NO_WAIT: Duration = Duration::from_millis(1);
 
-/// Changes that are taken up at once; when there are more the rest is for the next time.
+/// Changes of a collection that are taken up at once; when there are more the rest is for the next time.
 const MOST_AT_ONCE: usize = 10_000;
 
 /// Documents that are followed at the most, over all collections; at 16 bytes each, and twice that while a full reading
@@ -77,25 +78,25 @@ impl From<Error> for LiveError {
     }
 }
 
-/// Where a stream begins.
+/// Where streams begin.
 #[derive(Debug, Clone)]
 pub enum Beginning {
     /// With the first change at or after a time of the server.
     Time(Timestamp),
-    /// Where an earlier one ended.
-    Token(ResumeToken),
+    /// Where earlier ones ended.
+    Tokens(BTreeMap<Followed, ResumeToken>),
 }
 
-/// An open change stream.
+/// Open change streams.
 #[derive(Debug)]
 pub struct Changes {
-    stream: ChangeStream<RawDocumentBuf>,
+    streams: BTreeMap<Followed, ChangeStream<RawDocumentBuf>>,
 }
 
-/// What a stream told.
+/// What streams told.
 #[derive(Debug, Default)]
 pub struct Batch {
-    /// Changes, in their order.
+    /// Changes, in the order of each collection.
     pub events: Vec<RawDocumentBuf>,
     /// Whether there may be more.
     pub more: bool,
@@ -150,48 +151,68 @@ impl Mongo {
         Ok(answer?)
     }
 
-    /// Opens a stream of what happens to these collections.
+    /// Opens streams of what happens to these collections.
     ///
     /// # Errors
     /// When the server refuses that, or does not answer.
     pub async fn live_changes(
         &self,
         collections: &BTreeSet<Followed>,
-        from: Beginning,
+        from: &Beginning,
     ) -> Result<Changes, LiveError> {
         let (_, database) = self.connection.database().await?;
-        let watch = database
-            .watch()
-            .pipeline(changes(collections))
-            .max_await_time(NO_WAIT)
-            .selection_criteria(self.connection.preference());
-        let watch = match from {
-            Beginning::Time(time) => watch.start_at_operation_time(time),
-            Beginning::Token(token) => watch.resume_after(token),
-        };
-        let stream = self.live_within(watch.into_future()).await?;
-        Ok(Changes {
-            stream: stream.with_type(),
-        })
+        let mut streams = BTreeMap::new();
+        for followed in collections {
+            let collection = database.collection::<Document>(followed.name());
+            let watch = collection
+                .watch()
+                .pipeline(changes(*followed))
+                .max_await_time(NO_WAIT)
+                .selection_criteria(self.connection.preference());
+            let watch = match from {
+                Beginning::Time(time) => watch.start_at_operation_time(*time),
+                Beginning::Tokens(tokens) => match tokens.get(followed) {
+                    Some(token) => watch.resume_after(token.clone()),
+                    None => {
+                        return Err(LiveError::Lost(format!(
+                            "nobody knows how far {} was followed",
+                            followed.name()
+                        )));
+                    }
+                },
+            };
+            let stream = self.live_within(watch.into_future()).await?;
+            streams.insert(*followed, stream.with_type());
+        }
+        Ok(Changes { streams })
     }
 
     /// What happened since the last time.
     ///
     /// # Errors
-    /// When the stream broke; it is of no use any more.
+    /// When a stream broke; none of them is of use any more.
     pub async fn live_batch(&self, changes: &mut Changes) -> Result<Batch, LiveError> {
         let mut batch = Batch::default();
-        while batch.events.len() < MOST_AT_ONCE {
-            let next = self
-                .live_within(Box::pin(changes.stream.next_if_any()))
-                .await?;
-            match next {
-                Some(event) => batch.events.push(event),
-                None if changes.stream.is_alive() => return Ok(batch),
-                None => return Err(LiveError::Lost("the change stream ended".to_owned())),
+        for (followed, stream) in &mut changes.streams {
+            let most = batch.events.len() + MOST_AT_ONCE;
+            loop {
+                if batch.events.len() == most {
+                    batch.more = true;
+                    break;
+                }
+                let next = self.live_within(Box::pin(stream.next_if_any())).await?;
+                match next {
+                    Some(event) => batch.events.push(event),
+                    None if stream.is_alive() => break,
+                    None => {
+                        return Err(LiveError::Lost(format!(
+                            "the change stream on {} ended",
+                            followed.name()
+                        )));
+                    }
+                }
             }
         }
-        batch.more = true;
         Ok(batch)
     }
 
@@ -320,8 +341,11 @@ impl Mongo {
 }
 
 impl Changes {
-    /// Where the stream has come to.
-    pub fn token(&self) -> Option<ResumeToken> {
-        self.stream.resume_token()
+    /// Where the streams have come to.
+    pub fn tokens(&self) -> BTreeMap<Followed, ResumeToken> {
+        let streams = self.streams.iter();
+        streams
+            .filter_map(|(followed, stream)| Some((*followed, stream.resume_token()?)))
+            .collect()
     }
 }

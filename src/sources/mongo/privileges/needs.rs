@@ -64,22 +64,19 @@ const fn sizes(collection: &'static str) -> Need {
     }
 }
 
-/// On the whole database, for which the empty name stands: it is watched by one stream instead of one for each collection,
-/// and MongoDB wants to see both of that.
-const fn watch(action: &'static str) -> Need {
+const fn watch(collection: &'static str) -> Need {
     Need {
         database: None,
-        collection: Some(""),
-        action,
+        collection: Some(collection),
+        action: "changeStream",
         purposes: &[Live],
     }
 }
 
 /// Everything, in the order of the collections' names.
 pub const NEEDS: &[Need] = &[
-    watch("changeStream"),
-    watch("find"),
     find("_raix_push_notifications", &[Early(Collector::Push)]),
+    watch("instances"),
     find(
         "instances",
         &[
@@ -212,6 +209,7 @@ pub const NEEDS: &[Need] = &[
     find("rocketchat_permissions", &[Api]),
     sizes("rocketchat_read_receipts"),
     find("rocketchat_roles", &[Reading(Collector::Administration)]),
+    watch("rocketchat_room"),
     sizes("rocketchat_room"),
     find(
         "rocketchat_room",
@@ -251,12 +249,14 @@ pub const NEEDS: &[Need] = &[
     find("rocketchat_subscription", &[Reading(Collector::Activity)]),
     list_indexes("rocketchat_subscription", &[Reading(Collector::Activity)]),
     find("rocketchat_team", &[Reading(Collector::Administration)]),
+    watch("rocketchat_uploads"),
     sizes("rocketchat_uploads"),
     find("rocketchat_uploads", &[Reading(Collector::Uploads)]),
     sizes("rocketchat_uploads.chunks"),
     sizes("rocketchat_userDataFiles.chunks"),
     find("rocketchat_video_conference", &[Reading(Collector::Calls)]),
     list_indexes("rocketchat_video_conference", &[Reading(Collector::Calls)]),
+    watch("users"),
     sizes("users"),
     find(
         "users",
@@ -282,6 +282,7 @@ pub const NEEDS: &[Need] = &[
             Reading(Collector::Hygiene),
         ],
     ),
+    watch("usersSessions"),
     sizes("usersSessions"),
     find("usersSessions", &[Reading(Collector::Connections)]),
     Need {
