@@ -531,6 +531,7 @@ mod tests {
     use mongodb::bson::{Bson, Document, RawDocumentBuf, doc, oid::ObjectId};
 
     use super::*;
+    use crate::statistics::{Instance, Timestamp};
 
     fn raw(document: &Document) -> RawDocumentBuf {
         RawDocumentBuf::try_from(document).expect("the document can be written")
@@ -666,6 +667,94 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn connections_are_those_of_people_whatever_happens_to_users_and_sessions() {
+        let seed = fastrand::u64(..);
+        eprintln!("seed {seed}");
+        let mut random = fastrand::Rng::with_seed(seed);
+        let keys = Keys::default();
+        let read = |users: &BTreeMap<String, Document>, sessions: &BTreeMap<String, Document>| {
+            let all = [(Followed::Sessions, sessions), (Followed::Users, users)];
+            let readings = all.map(|(followed, documents)| {
+                let mut readings = Readings::new(keys.clone(), followed, 0);
+                for (id, document) in documents {
+                    readings.add(&raw(&with_id(id, document)));
+                }
+                readings
+            });
+            State::of(keys.clone(), readings.into())
+        };
+        let instances = Instances {
+            now: Timestamp(0),
+            records: vec![Instance {
+                id: "lives".to_owned(),
+                pid: None,
+                created_at: None,
+                heartbeat: Some(Timestamp(0)),
+                address: String::new(),
+                node_version: None,
+                connections: None,
+            }],
+        };
+        let (mut users, mut sessions) = (BTreeMap::new(), BTreeMap::new());
+        let mut state = read(&users, &sessions);
+        let mut most = 0;
+        for _ in 0..3_000 {
+            let id = random.u32(..40).to_string();
+            match random.u8(..6) {
+                0 => {
+                    users.remove(&id);
+                    state.apply(&event("delete", Followed::Users, &id, Document::new()));
+                }
+                1 | 2 => {
+                    let user = doc! { "type": if random.bool() { "user" } else { "bot" } };
+                    let whole = doc! { "fullDocument": user.clone() };
+                    users.insert(id.clone(), user);
+                    state.apply(&event("insert", Followed::Users, &id, whole));
+                }
+                3 => {
+                    sessions.remove(&id);
+                    state.apply(&event("delete", Followed::Sessions, &id, Document::new()));
+                }
+                _ => {
+                    let connection =
+                        || doc! { "instanceId": if random.bool() { "lives" } else { "is gone" } };
+                    let connections: Vec<Document> =
+                        std::iter::repeat_with(connection).take(2).collect();
+                    let session = doc! { "connections": connections };
+                    let part = doc! { "touched": ["connections.0"], "set": {} };
+                    state.apply(&event("update", Followed::Sessions, &id, part));
+                    let asked = state.take_unclear().into_keys().map(|(_, key)| key);
+                    state.clear_up(
+                        Followed::Sessions,
+                        asked.collect(),
+                        &[raw(&with_id(&id, &session))],
+                    );
+                    sessions.insert(id.clone(), session);
+                }
+            }
+            let expected = read(&users, &sessions);
+            assert!(state.differences(&expected).values().all(|it| *it == 0));
+            assert_eq!(
+                state.connections(&instances),
+                expected.connections(&instances)
+            );
+            let connections = state
+                .connections(&instances)
+                .expect("sessions are followed");
+            let of_people = users.iter().filter(|(id, user)| {
+                let session = sessions
+                    .get(*id)
+                    .map(ToString::to_string)
+                    .unwrap_or_default();
+                user.get_str("type").is_ok_and(|it| it == "user") && session.contains("lives")
+            });
+            assert_eq!(connections.people, of_people.count() as u64);
+            most = most.max(connections.people);
+        }
+        assert!(most > 5);
     }
 
     #[test]
