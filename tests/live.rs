@@ -306,11 +306,7 @@ async fn a_server_that_was_frozen_is_followed_from_where_it_stopped() {
         Some(0.0)
     );
     let log = exporter.log();
-    assert_eq!(
-        log.matches("changes can no longer be followed").count(),
-        1,
-        "{log}"
-    );
+    assert!(log.contains("changes can no longer be followed"), "{log}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
