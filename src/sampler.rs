@@ -206,7 +206,7 @@ async fn run(
             }
             Ok(()) = instances_changed.changed() => {
                 let instances = schedule.iter_mut().filter(|it| it.collector == Collector::Instances);
-                instances.for_each(|it| it.due = Instant::now());
+                instances.for_each(Scheduled::hasten);
                 continue;
             }
             request = requests.recv() => {

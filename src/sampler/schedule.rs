@@ -115,6 +115,8 @@ pub struct Scheduled {
     pub due: Instant,
     /// From one successful reading to the next.
     pub interval: Duration,
+    /// Before this it is not read again, whatever changes: it would take more than its share of the time.
+    soonest: Instant,
     failures_in_a_row: u32,
 }
 
@@ -124,8 +126,14 @@ impl Scheduled {
             collector,
             due,
             interval: Duration::ZERO,
+            soonest: due,
             failures_in_a_row: 0,
         }
+    }
+
+    /// Makes it due as soon as its cost allows, because what it reads has changed.
+    pub fn hasten(&mut self) {
+        self.due = self.due.min(self.soonest.max(Instant::now()));
     }
 
     /// Plans the next reading after one that took `duration`.
@@ -153,6 +161,10 @@ impl Scheduled {
             self.interval
         };
         self.due = Instant::now() + wait;
+        self.soonest = match failure {
+            Some(_) => self.due,
+            None => Instant::now() + duration.div_f64(intervals.max_share),
+        };
     }
 }
 
@@ -303,6 +315,22 @@ mod tests {
         let fourth = after(&[failure; 4]);
         assert!(fourth >= Duration::from_secs(6) && fourth <= Duration::from_secs(10));
         assert!(after(&[failure; 40]) <= Duration::from_secs(75));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_has_changed_is_read_soon_but_takes_no_more_than_its_share_of_the_time() {
+        let mut scheduled = Scheduled::new(Collector::Instances, Instant::now());
+        let budget = Budget::default();
+        scheduled.finished(&INTERVALS, &budget, None, Duration::from_millis(5));
+        scheduled.hasten();
+        let wait = scheduled.due.duration_since(Instant::now());
+        assert_eq!(wait, Duration::from_millis(500));
+        // One that failed is tried again when it would be anyway.
+        let failure = Some(FailureKind::Unreachable);
+        scheduled.finished(&INTERVALS, &budget, failure, Duration::from_secs(5));
+        let due = scheduled.due;
+        scheduled.hasten();
+        assert_eq!(scheduled.due, due);
     }
 
     #[tokio::test(start_paused = true)]
