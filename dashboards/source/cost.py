@@ -13,7 +13,7 @@ def cost():
         "rocketchat-cost",
         "Rocket.Chat exporter and database cost",
         "What rocketchat-exporter asks of a workspace's database, what it could not read, and what it takes itself.",
-        {"Database": DATABASE, "Readings": READINGS, "What is missing": MISSING, "Scrapes": SCRAPES, "The process": PROCESS},
+        {"Database": DATABASE, "Readings": READINGS, "What is missing": MISSING, "Live mode": LIVE, "Scrapes": SCRAPES, "The process": PROCESS},
     )
 
 
@@ -77,6 +77,31 @@ MISSING = [
          "missing.",
          {"{{collection}}: {{action}}": "max by (collection, action) (rocketchat_exporter_missing_privilege{W})"}, "none",
          top=1, limits=steps(1), alerts=["MissingPrivilege"], none="none is missing"),
+]
+
+LIVE = [
+    text("State", "What live mode does: off, reading everything once, following changes, or resuming after the changes broke off.",
+         "max by (state) (rocketchat_exporter_live_state{W} == 1)", "{{state}}"),
+    text("Setting", "What --mongodb.live says.", "max by (mode) (rocketchat_exporter_live_mode{W} == 1)", "{{mode}}"),
+    number("Followed until", "Time since everything that had changed was counted. No data where changes are not followed.",
+           "time() - min(rocketchat_exporter_live_followed_timestamp_seconds{W})", "s", limits=steps(60, 300), none="not followed"),
+    number("Drift", "Documents that the newest full reading found otherwise than followed; anything but 0 is a defect of the exporter. "
+           "No data where changes are not followed.",
+           "sum(rocketchat_exporter_live_drift{W})", limits=steps(1), none="not followed"),
+    number("Documents", "That are tracked. No data where changes are not followed.",
+           "sum(rocketchat_exporter_live_documents{W})", none="not followed"),
+    number("Memory", "For the documents that are tracked.", "sum(rocketchat_exporter_live_memory_bytes{W})", "bytes"),
+    lines("Changes per minute", "What the database told, and documents that were looked up because a change told too little.",
+          {"changes": "sum(rate(rocketchat_exporter_live_events_total{W}[$__rate_interval])) * 60",
+           "looked up": "sum(rate(rocketchat_exporter_live_lookups_total{W}[$__rate_interval])) * 60"}),
+    lines("Time of the database", "Share of the time in which it was asked for changes; full readings are not in it.",
+          {"asked": "sum(rate(rocketchat_exporter_live_asked_seconds_total{W}[$__rate_interval]))"}, "percentunit"),
+    lines("Broken off and read again", "Within an hour: streams of changes that went on, that could not, and full readings.",
+          {"went on": "sum(increase(rocketchat_exporter_live_resumes_total{W}[1h]))",
+           "read anew": "sum(increase(rocketchat_exporter_live_fallbacks_total{W}[1h]))",
+           "full readings": "sum(increase(rocketchat_exporter_live_full_readings_total{W}[1h]))"}),
+    bars("Why changes are not followed", "What stands in the way. No data while nothing does.",
+         {"{{reason}}": "max by (reason) (rocketchat_exporter_live_obstacle{W})"}, "none", top=1, none="nothing"),
 ]
 
 SCRAPES = [

@@ -12,7 +12,7 @@ use super::{Query, boards, labels_of, list, queries, queries_of, text};
 use crate::support::{Exporter, Filled, Prometheus, eventually, uri_of};
 
 /// Queries without data on the made-up workspace: dashboard, panel, letter and why. The panel says so too.
-const EMPTY: [(&str, &str, &str, &str); 20] = [
+const EMPTY: [(&str, &str, &str, &str); 23] = [
     (
         "rocketchat-overview",
         "Until it becomes read-only",
@@ -72,6 +72,9 @@ const EMPTY: [(&str, &str, &str, &str); 20] = [
         "A",
         NOTHING_MISSING,
     ),
+    ("rocketchat-cost", "Followed until", "A", NO_REPLICA_SET),
+    ("rocketchat-cost", "Drift", "A", NO_REPLICA_SET),
+    ("rocketchat-cost", "Documents", "A", NO_REPLICA_SET),
     ("rocketchat-instances", "Background jobs", "D", NO_JOB_RUNS),
 ];
 
