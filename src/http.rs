@@ -42,7 +42,8 @@ use crate::render::document::Shape;
 use crate::render::{Exposition, Names};
 use crate::rocketchat::RocketChat;
 use crate::statistics::{
-    Collector, Grown, HeldLicense, History, OwnProcess, Reload, Snapshot, Timestamp, Value, Version,
+    Collector, Extent, Grown, HeldLicense, History, OwnProcess, Reload, Snapshot, Timestamp, Value,
+    Version,
 };
 
 /// A future whose type is not named.
@@ -67,8 +68,8 @@ pub trait Backend: Send + Sync {
     fn judge_license(&self, text: &str) -> Option<HeldLicense>;
     /// The time that readings are dated with.
     fn now(&self) -> Timestamp;
-    /// Everything, read once more.
-    fn refresh(&self) -> Answer<'_, Arc<Snapshot>>;
+    /// Everything of an extent, read once more.
+    fn refresh(&self, extent: Extent) -> Answer<'_, Arc<Snapshot>>;
 }
 
 /// What somebody proves who they are with.

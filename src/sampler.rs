@@ -22,14 +22,24 @@ use schedule::{Budget, Scheduled};
 use crate::clock::Clock;
 use crate::sources::{Read, SourceError, Sources};
 use crate::statistics::{
-    Collector, FailureKind, Live, LiveMode, Outcome, Refusal, Snapshot, Tier, Version,
+    Collector, Extent, FailureKind, Live, LiveMode, Outcome, Refusal, Snapshot, Tier, Version,
 };
 
 /// How many callers may wait for a fresh reading at once; further ones wait for a place.
 const WAITING_REFRESHES: usize = 64;
 
-/// A caller that waits until everything was read once more.
-type Request = oneshot::Sender<()>;
+/// A caller that waits until something was read once more.
+struct Request {
+    extent: Extent,
+    done: oneshot::Sender<()>,
+}
+
+impl Request {
+    /// Says that it was read. A caller that no longer waits has gone away, and needs no answer.
+    fn answer(self) {
+        self.done.send(()).ok();
+    }
+}
 
 /// The running sampler: where its snapshots appear, and how to ask for a fresh one.
 #[derive(Debug, Clone)]
@@ -136,20 +146,21 @@ impl Sampler {
         Arc::clone(&self.snapshots.borrow())
     }
 
-    /// Reads everything once more and returns when that is done.
+    /// Reads everything of an extent once more and returns when that is done.
     ///
     /// Callers that come while a reading runs share the next one, so however many ask, one reads.
     ///
     /// # Errors
     /// When the sampler was stopped.
-    pub async fn refresh(&self) -> Result<Arc<Snapshot>, Stopped> {
-        let mut done = Vec::with_capacity(self.tiers.len());
+    pub async fn refresh(&self, extent: Extent) -> Result<Arc<Snapshot>, Stopped> {
+        let mut answers = Vec::with_capacity(self.tiers.len());
         for tier in &self.tiers {
-            let (request, answer) = oneshot::channel();
+            let (done, answer) = oneshot::channel();
+            let request = Request { extent, done };
             tier.send(request).await.map_err(|_| Stopped)?;
-            done.push(answer);
+            answers.push(answer);
         }
-        for answer in done {
+        for answer in answers {
             answer.await.map_err(|_| Stopped)?;
         }
         Ok(self.newest())
@@ -217,12 +228,13 @@ async fn run(
                 }
             }
         }
-        let everything = !waiting.is_empty();
-        shared.read_due(&mut schedule, everything).await;
-        for request in waiting {
-            // A caller that no longer waits has gone away, and needs no answer.
-            request.send(()).ok();
-        }
+        let is_asked_for = |collector| {
+            waiting
+                .iter()
+                .any(|it: &Request| it.extent.contains(collector))
+        };
+        shared.read_due(&mut schedule, is_asked_for).await;
+        waiting.into_iter().for_each(Request::answer);
     }
 }
 
@@ -242,16 +254,16 @@ impl Shared {
         });
     }
 
-    /// Reads what is due, or everything that is not followed.
-    async fn read_due(&self, schedule: &mut [Scheduled], everything: bool) {
+    /// Reads what is due or asked for, unless it is followed.
+    async fn read_due(&self, schedule: &mut [Scheduled], is_asked_for: impl Fn(Collector) -> bool) {
         let now = Instant::now();
         // When the database is down, waiting for it once in a round is enough.
         let mut down: Option<SourceError> = None;
         for scheduled in schedule {
-            if self.follows(scheduled.collector) || !everything && scheduled.due > now {
+            let collector = scheduled.collector;
+            if self.follows(collector) || scheduled.due > now && !is_asked_for(collector) {
                 continue;
             }
-            let collector = scheduled.collector;
             let begun = Instant::now();
             let result = match &down {
                 Some(error) if collector.asks_database() => Err(error.clone()),

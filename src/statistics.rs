@@ -89,8 +89,8 @@ pub use sessions::{
 };
 pub use settings::{Setting, Settings, ids as setting_ids};
 pub use snapshot::{
-    COLLECTORS, Collector, FailureKind, IndexCheck, Outcome, PoolState, Reading, Refusal, Snapshot,
-    Tier,
+    COLLECTORS, Collector, Extent, FailureKind, IndexCheck, Outcome, PoolState, Reading, Refusal,
+    Snapshot, Tier,
 };
 pub use stored::Stored;
 pub use uploads::Uploads;

@@ -26,11 +26,11 @@ async fn the_nested_shape_is_the_default_and_spells_the_livechat_total_both_ways
     assert!(statistics["lastMessageSentAt"].as_str().is_some_and(is_iso));
 }
 
-fn readings(workspace: &Workspace) -> f64 {
-    workspace
-        .exporter
-        .value("rocketchat_exporter_collector_readings_total{collector=\"users\"}")
-        .expect("the users were read")
+fn readings(workspace: &Workspace, collector: &str) -> f64 {
+    let series =
+        format!("rocketchat_exporter_collector_readings_total{{collector=\"{collector}\"}}");
+    let readings = workspace.exporter.value(&series);
+    readings.expect("the collector has read")
 }
 
 fn is_iso(text: &str) -> bool {
@@ -93,9 +93,18 @@ async fn refresh_reads_again_only_for_exactly_true() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn refresh_leaves_out_what_the_document_does_not_need() {
+    let workspace = Workspace::start(&[]).await;
+    let (users, jobs) = (readings(&workspace, "users"), readings(&workspace, "jobs"));
+    assert_eq!(workspace.get(&format!("{PATH}?refresh=true")).status, 200);
+    assert_eq!(readings(&workspace, "users"), users + 1.0);
+    assert_eq!(readings(&workspace, "jobs"), jobs);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn many_who_ask_for_a_refresh_at_once_share_few_readings() {
     let workspace = Workspace::start(&[]).await;
-    let before = readings(&workspace);
+    let before = readings(&workspace, "users");
     std::thread::scope(|scope| {
         for _ in 0..20 {
             scope.spawn(|| {
@@ -104,7 +113,7 @@ async fn many_who_ask_for_a_refresh_at_once_share_few_readings() {
             });
         }
     });
-    let read = readings(&workspace) - before;
+    let read = readings(&workspace, "users") - before;
     // The one under way when the last of them came, the one that serves it, and at most a few for stragglers.
     assert!(
         (1.0..10.0).contains(&read),

@@ -14,7 +14,7 @@ use super::respond::{self, Response};
 use super::{Login, Unavailable, Workspace, info, listing, login, negotiate, refusals};
 use crate::render;
 use crate::render::document::{Asked, Shape};
-use crate::statistics::{Collector, SECTIONS, Snapshot};
+use crate::statistics::{Collector, Extent, SECTIONS, Snapshot};
 
 /// Names the collectors whose fields are missing in the document, because their newest reading failed.
 const MISSING: HeaderName = HeaderName::from_static("x-rocketchat-exporter-missing");
@@ -100,7 +100,10 @@ async fn statistics(
     };
     // Only the exact word counts, and only once.
     let (asked, snapshot) = if parameters.once("refresh") == Some("true") {
-        (Asked::ForRefresh, workspace.backend.refresh().await?)
+        (
+            Asked::ForRefresh,
+            workspace.backend.refresh(Extent::Document).await?,
+        )
     } else {
         (Asked::ForStored, workspace.snapshots.borrow().clone())
     };

@@ -16,7 +16,9 @@ use crate::render::{Exposition, Part};
 use crate::rocketchat::RocketChat;
 use crate::sampler::{Plan, Sampler};
 use crate::sources::{self, Mongo, SourceError, Sources};
-use crate::statistics::{FailureKind, Grown, HeldLicense, History, Snapshot, Timestamp, Value};
+use crate::statistics::{
+    Extent, FailureKind, Grown, HeldLicense, History, Snapshot, Timestamp, Value,
+};
 
 /// How long closing the connections to the database may take.
 const CLOSING: Duration = Duration::from_secs(2);
@@ -245,7 +247,7 @@ impl Backend for Database {
         self.clock.now()
     }
 
-    fn refresh(&self) -> Answer<'_, Arc<Snapshot>> {
-        Box::pin(async move { self.sampler.refresh().await.map_err(|_| Unavailable) })
+    fn refresh(&self, extent: Extent) -> Answer<'_, Arc<Snapshot>> {
+        Box::pin(async move { self.sampler.refresh(extent).await.map_err(|_| Unavailable) })
     }
 }

@@ -6,7 +6,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
 
 use super::pulse::Pulse;
@@ -190,9 +190,7 @@ impl Task {
         loop {
             tokio::select! {
                 () = sleep_until(instant) => return,
-                Some(request) = self.requests.recv() => {
-                    request.send(()).ok();
-                }
+                Some(request) = self.requests.recv() => request.answer(),
             }
         }
     }
@@ -213,7 +211,7 @@ impl Task {
             self.check = Instant::now();
         }
         let mut reading: Option<(Instant, Running)> = None;
-        let mut waiting: Vec<oneshot::Sender<()>> = Vec::new();
+        let mut waiting: Vec<Request> = Vec::new();
         let mut patience = Instant::now();
         let mut measure = Measure::begin();
         // Whether there are more changes, and whether there are some that were not published.
@@ -260,10 +258,7 @@ impl Task {
                 changed = false;
             }
             if !more {
-                for request in waiting.drain(..) {
-                    // A caller that no longer waits has gone away, and needs no answer.
-                    request.send(()).ok();
-                }
+                waiting.drain(..).for_each(Request::answer);
             }
             if let Some(share) = measure.share() {
                 self.weigh(share)?;

@@ -217,6 +217,30 @@ impl Collector {
     pub fn asks_database(self) -> bool {
         self != Self::Host
     }
+
+    /// Whether the statistics document needs it.
+    pub fn is_for_document(self) -> bool {
+        !matches!(
+            self,
+            Self::Connections | Self::Jobs | Self::Collections | Self::Hygiene
+        )
+    }
+}
+
+/// What is read once more when somebody asks for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Extent {
+    /// What the statistics document needs.
+    Document,
+    /// Everything.
+    Everything,
+}
+
+impl Extent {
+    /// Whether it has this collector.
+    pub fn contains(self, collector: Collector) -> bool {
+        self == Self::Everything || collector.is_for_document()
+    }
 }
 
 /// What one collector brought back; each variant is named after its section.

@@ -144,6 +144,18 @@ fn every_collector_has_one_section() {
 }
 
 #[test]
+fn what_the_document_does_not_need_has_no_fields() {
+    for section in SECTIONS {
+        let collector = section.collector();
+        let name = collector.name();
+        assert!(
+            collector.is_for_document() || section.fields().is_empty(),
+            "{name}"
+        );
+    }
+}
+
+#[test]
 fn an_absent_section_shows_nothing_and_leaves_its_fields_unknown() {
     let snapshot = Snapshot::default();
     for section in SECTIONS {

@@ -12,7 +12,7 @@ use super::pressed;
 use crate::http::respond::{self, Response};
 use crate::http::{Unavailable, Workspace};
 use crate::render::info::Refreshed;
-use crate::statistics::{Snapshot, Timestamp};
+use crate::statistics::{Extent, Snapshot, Timestamp};
 
 /// From the end of one reading to the begin of the next.
 const PAUSE: Duration = Duration::from_secs(10);
@@ -89,7 +89,7 @@ pub async fn answer(
 
 async fn refresh(workspace: Arc<Workspace>) {
     let begun = Instant::now();
-    let result = workspace.backend.refresh().await;
+    let result = workspace.backend.refresh(Extent::Everything).await;
     let succeeded = match result {
         Ok(snapshot) => snapshot.up != Some(false),
         Err(Unavailable) => false,
