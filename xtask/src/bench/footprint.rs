@@ -1,21 +1,25 @@
 //! What the exporter needs of its own machine: memory, disk, connections, and time to start.
 
+use std::fs;
+use std::net::SocketAddr;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use futures_util::TryStreamExt;
-use mongodb::bson::{Document, doc};
+use mongodb::bson::{DateTime, Document, doc};
 use serde::Serialize;
 
 use super::client;
-use super::data::Data;
+use super::data::{DATABASE, Data};
 use super::exporter::{self, Exporter, Pace, free_address};
 use super::machine::resident_bytes;
 use super::median::median;
 use super::table::{Table, bytes, say, seconds};
 use super::targets::{Limit, Target};
+use crate::mongod::{Mongod, Options};
+use crate::workspace;
 
 /// How often the exporter is started to see how long that takes.
 const STARTS: usize = 15;
@@ -23,11 +27,11 @@ const STARTS: usize = 15;
 /// Scrapes after which the memory is looked at again.
 const SCRAPES: usize = 10_000;
 
-/// The flag of an exporter that reads several workspaces.
-const CONFIG_FILE: &str = "--config.file";
-
-/// Workspaces that one such exporter is given.
+/// Workspaces that one exporter is given.
 const WORKSPACES: usize = 200;
+
+/// Scrapes of all of them.
+const SCRAPES_OF_MANY: usize = 20;
 
 #[derive(Debug, Serialize)]
 pub(super) struct Report {
@@ -36,8 +40,8 @@ pub(super) struct Report {
     idle_bytes: u64,
     after_scrapes_bytes: u64,
     after_refreshes_bytes: u64,
-    /// With 200 workspaces; `None` when the exporter reads one only.
-    workspaces_bytes: Option<u64>,
+    /// With 200 workspaces.
+    workspaces_bytes: u64,
     connections: u64,
 }
 
@@ -61,7 +65,7 @@ pub(super) async fn measure(data: &Data, program: &Path, directory: &Path) -> Re
         idle_bytes,
         after_scrapes_bytes,
         after_refreshes_bytes: resident_bytes(exporter.pid()),
-        workspaces_bytes: many_workspaces(program)?,
+        workspaces_bytes: many_workspaces(program, directory).await?,
         connections,
     })
 }
@@ -106,15 +110,52 @@ async fn connections(data: &Data) -> Result<u64> {
     Ok(u64::try_from(found.len())?)
 }
 
-/// The memory with two hundred workspaces: to be measured as soon as the exporter can be given more than one.
-fn many_workspaces(program: &Path) -> Result<Option<u64>> {
-    let help = Command::new(program).arg("--help").output()?;
-    if String::from_utf8_lossy(&help.stdout).contains(CONFIG_FILE) {
-        say(&format!(
-            "the exporter knows {CONFIG_FILE}, but the memory of {WORKSPACES} workspaces is not measured yet"
-        ));
+/// The memory with two hundred workspaces, after everything was read and scraped. They are one small workspace on a
+/// mongod of their own under two hundred names, each with a client and connections of its own.
+async fn many_workspaces(program: &Path, directory: &Path) -> Result<u64> {
+    let mongod = Mongod::start(&Options::default()).await?;
+    let client = mongodb::Client::with_uri_str(mongod.uri()).await?;
+    let database = client.database(DATABASE);
+    workspace::fill(&database, &workspace::Size::small(), DateTime::now()).await?;
+    fs::write(directory.join("uri"), mongod.uri())?;
+    let names = (0..WORKSPACES).map(|number| format!("  w{number}: {{}}\n"));
+    let text = format!(
+        "mongodb: {{uri-file: uri, database: {DATABASE}}}\nworkspaces:\n{}",
+        names.collect::<String>()
+    );
+    let file = directory.join("workspaces.yml");
+    fs::write(&file, text).with_context(|| format!("cannot write `{}`", file.display()))?;
+    let address = free_address()?;
+    let mut command = Command::new(program);
+    command
+        .arg(format!("--config.file={}", file.display()))
+        .arg(format!("--web.listen-address={address}"))
+        .arg("--log.level=warn")
+        .stderr(Stdio::null());
+    let exporter = Killed(command.spawn().context("cannot start the exporter")?);
+    let begun = Instant::now();
+    while !all_are_read(address).await {
+        ensure!(
+            begun.elapsed() < Duration::from_mins(10),
+            "{WORKSPACES} workspaces are not read within ten minutes"
+        );
+        tokio::time::sleep(Duration::from_secs(1)).await;
     }
-    Ok(None)
+    client::get_often(address, "/metrics", SCRAPES_OF_MANY).await?;
+    Ok(resident_bytes(exporter.0.id()))
+}
+
+/// Whether each workspace's slowest collector has read.
+async fn all_are_read(address: SocketAddr) -> bool {
+    let Ok(answer) = client::get(address, "/metrics", &[]).await else {
+        return false;
+    };
+    let text = String::from_utf8_lossy(&answer.body);
+    let is_read = |line: &&str| {
+        line.starts_with("rocketchat_exporter_collector_success{")
+            && line.ends_with("collector=\"sessions\"} 1")
+    };
+    text.lines().filter(is_read).count() == WORKSPACES
 }
 
 impl Report {
@@ -135,10 +176,9 @@ impl Report {
             "resident, after five refreshes",
             bytes(self.after_refreshes_bytes as f64),
         );
-        let workspaces = self.workspaces_bytes.map(|it| bytes(it as f64));
         row(
             "resident, 200 workspaces",
-            workspaces.unwrap_or_else(|| "-".to_owned()),
+            bytes(self.workspaces_bytes as f64),
         );
         row("connections to mongod", self.connections.to_string());
         table.print("Footprint");
@@ -158,7 +198,7 @@ impl Report {
             ),
             Target::new(
                 "resident memory with 200 workspaces, MiB",
-                self.workspaces_bytes.map(mebibytes),
+                Some(mebibytes(self.workspaces_bytes)),
                 Limit::Below(50.0),
             ),
             Target::new(
