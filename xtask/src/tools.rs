@@ -36,6 +36,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
+pub use debian::Program;
 pub use grafana_sdk::GrafanaSdk;
 pub use mongod::{MongodBinary, MongodVersion};
 pub use prometheus::PrometheusVersion;

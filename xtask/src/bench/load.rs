@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::machine::{seconds_between, thread_times};
 use super::median::median;
-use crate::tools::wrk::Wrk;
+use crate::tools::Program;
 
 /// What one run of wrk saw.
 #[derive(Clone, Copy, Debug, Default, Serialize)]
@@ -34,7 +34,7 @@ impl Load {
 
 /// Asks `/metrics` for so long over so many connections.
 pub(super) async fn run(
-    wrk: &Wrk,
+    wrk: &Program,
     address: SocketAddr,
     pid: u32,
     headers: &[(&str, &str)],

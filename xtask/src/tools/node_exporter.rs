@@ -2,33 +2,28 @@
 //! Debian's package, which needs not be installed for it.
 
 use std::path::PathBuf;
-use std::process::Command;
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 
-use super::{debian, directory, install, on_path, output_of};
+use super::debian::Package;
+use super::output_of;
 
-const NAME: &str = "prometheus-node-exporter";
-const PROGRAM: &str = "usr/bin/prometheus-node-exporter";
+const PACKAGE: Package = Package {
+    folder: "prometheus-node-exporter",
+    program: "usr/bin/prometheus-node-exporter",
+    on_path: Some("prometheus-node-exporter"),
+    suite: None,
+    packages: &["prometheus-node-exporter"],
+    command: "bench",
+};
 
 /// A node_exporter that is already here.
 pub fn find() -> Result<PathBuf> {
-    let downloaded = directory().join(NAME).join(PROGRAM);
-    match on_path(NAME) {
-        Some(path) => Ok(path),
-        None if downloaded.exists() => Ok(downloaded),
-        None => bail!("no {NAME} here; run `cargo xtask bench` once, or put it on PATH"),
-    }
+    Ok(PACKAGE.find()?.path().to_owned())
 }
 
 /// node_exporter, downloaded if need be.
 pub fn fetch() -> Result<PathBuf> {
-    if let Ok(path) = find() {
-        return Ok(path);
-    }
-    let folder = install(NAME, |staging| {
-        debian::unpack(&[NAME], staging)?;
-        output_of(Command::new(staging.join(PROGRAM)).arg("--version")).map(drop)
-    })?;
-    Ok(folder.join(PROGRAM))
+    let program = PACKAGE.fetch(|it| output_of(it.command().args(["--version"])).map(drop))?;
+    Ok(program.path().to_owned())
 }

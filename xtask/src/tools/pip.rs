@@ -7,7 +7,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
-use super::{apt_get, is_root, on_path, output_of};
+use super::{apt_get, directory, install, is_root, on_path, output_of};
 
 /// A wheel named so exactly that any Python 3 downloads the same file.
 pub(super) struct Wheel {
@@ -15,6 +15,70 @@ pub(super) struct Wheel {
     pub(super) requirement: &'static str,
     /// What narrows the choice to one file where pip would otherwise choose for the Python it runs under.
     pub(super) selection: &'static [&'static str],
+}
+
+impl Wheel {
+    /// The one for this machine's Python.
+    pub(super) const fn native(requirement: &'static str) -> Self {
+        Self {
+            requirement,
+            selection: &[],
+        }
+    }
+
+    /// One without compiled parts, so that any Python 3 can import it.
+    pub(super) const fn pure(requirement: &'static str) -> Self {
+        Self {
+            requirement,
+            selection: &["--platform=any", "--implementation=py", "--abi=none"],
+        }
+    }
+}
+
+/// A package that Python imports, with all that it needs.
+pub(super) struct Package {
+    /// Its name at PyPI.
+    pub(super) name: &'static str,
+    /// The folder below `target/tools`.
+    pub(super) folder: &'static str,
+    pub(super) wheels: &'static [Wheel],
+    /// A module that can be imported once everything is there.
+    pub(super) module: &'static str,
+    /// The command of `cargo xtask` that fetches it.
+    pub(super) command: &'static str,
+}
+
+impl Package {
+    /// The folder to name in PYTHONPATH, if it is already here.
+    pub(super) fn find(&self) -> Result<PathBuf> {
+        let folder = directory().join(self.folder);
+        if !folder.exists() {
+            bail!(
+                "the Python package {} is not in `{}`; run `cargo xtask {}` once",
+                self.name,
+                folder.display(),
+                self.command
+            );
+        }
+        Ok(folder)
+    }
+
+    /// The folder to name in PYTHONPATH, filled if need be.
+    pub(super) fn fetch(&self) -> Result<PathBuf> {
+        self.find().or_else(|_| {
+            install(self.folder, |staging| {
+                for wheel in self.wheels {
+                    unpack(wheel, staging)?;
+                }
+                output_of(
+                    Command::new("python3")
+                        .env("PYTHONPATH", staging)
+                        .args(["-c", &format!("import {}", self.module)]),
+                )
+                .map(drop)
+            })
+        })
+    }
 }
 
 /// Downloads a wheel and unpacks it into `destination`.

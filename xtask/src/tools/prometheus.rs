@@ -3,11 +3,11 @@
 
 use std::fmt;
 use std::path::PathBuf;
-use std::process::Command;
 
 use anyhow::{Result, bail, ensure};
 
-use super::{debian, directory, install, on_path, output_of};
+use super::debian::Package;
+use super::{on_path, output_of};
 
 /// Which Prometheus.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -26,32 +26,38 @@ impl PrometheusVersion {
     /// Every version that is used.
     pub const ALL: &'static [Self] = &[Self::V2, Self::V3];
 
-    fn name(self) -> &'static str {
+    fn package(self) -> &'static Package {
         match self {
-            Self::V2 => "prometheus",
-            Self::V3 => "prometheus-3",
+            Self::V2 => &V2,
+            Self::V3 => &V3,
         }
     }
 }
 
 impl fmt::Display for PrometheusVersion {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(self.name())
+        formatter.write_str(self.package().folder)
     }
 }
 
-const PROGRAM: &str = "usr/bin/prometheus";
+const V2: Package = Package {
+    folder: "prometheus",
+    program: "usr/bin/prometheus",
+    on_path: None,
+    suite: None,
+    packages: &["prometheus"],
+    command: "test",
+};
+
+const V3: Package = Package {
+    folder: "prometheus-3",
+    suite: Some(NEWER_SUITE),
+    ..V2
+};
 
 /// A Prometheus that is already here.
 pub fn find(version: PrometheusVersion) -> Result<PathBuf> {
-    let path = directory().join(version.name()).join(PROGRAM);
-    if !path.exists() {
-        bail!(
-            "no `{}`; run `cargo xtask test` once, on Debian",
-            path.display()
-        );
-    }
-    Ok(path)
+    Ok(version.package().find()?.path().to_owned())
 }
 
 /// Prometheus, downloaded if need be.
@@ -62,19 +68,13 @@ pub fn fetch(version: PrometheusVersion) -> Result<PathBuf> {
     if on_path("apt-get").is_none() {
         bail!("no {version} here, and no apt-get to download it; run this on Debian");
     }
-    let folder = install(version.name(), |staging| {
-        match version {
-            PrometheusVersion::V2 => debian::unpack(&["prometheus"], staging)?,
-            PrometheusVersion::V3 => {
-                debian::unpack_from_suite(NEWER_SUITE, &["prometheus"], staging)?;
-            }
-        }
-        let said = output_of(Command::new(staging.join(PROGRAM)).arg("--version"))?;
+    let prometheus = version.package().fetch(|it| {
+        let said = output_of(it.command().arg("--version"))?;
         ensure!(
             version == PrometheusVersion::V2 || said.contains("version 3."),
             "Debian's suite {NEWER_SUITE} has another Prometheus than 3.x: {said}"
         );
         Ok(())
     })?;
-    Ok(folder.join(PROGRAM))
+    Ok(prometheus.path().to_owned())
 }
