@@ -8,35 +8,18 @@ use std::time::{Duration, Instant};
 use mongodb::bson::{DateTime, Document, doc};
 use mongodb::{Collection, Database};
 use serde_json::{Value, json};
-use xtask::mongod::{Mongod, Options};
+use xtask::mongod::Options;
 use xtask::tools::PrometheusVersion;
-use xtask::workspace::{self, Size};
 
 use crate::rules::{RULES, parsed, rule_files};
-use crate::support::{Alertmanager, Exporter, Prometheus, Receiver, client, eventually};
-
-const SOON: [&str; 5] = [
-    "--collection.fast-interval=200ms",
-    "--collection.normal-interval=200ms",
-    "--collection.slow-interval=200ms",
-    "--collection.max-share=1",
-    "--mongodb.connect-timeout=500ms",
-];
+use crate::support::{Alertmanager, Exporter, Filled, Prometheus, Receiver, SOON, mongod};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn whoever_is_on_call_hears_that_the_workspace_is_down_and_that_it_is_back() {
-    let mut mongod = Mongod::start(&Options::default())
-        .await
-        .expect("mongod starts");
-    let database = client(&mongod.uri()).await.database("rocketchat");
-    workspace::fill(&database, &Size::small(), DateTime::now())
-        .await
-        .expect("the workspace can be made");
+    let mut mongod = mongod(Options::default()).await;
+    let database = Filled::at(&mongod.uri()).await.database;
     let exporter = Exporter::on(&mongod.uri(), &SOON);
-    eventually("all collectors succeed", || {
-        exporter.all_collectors_succeeded().then_some(())
-    })
-    .await;
+    exporter.whole().await;
     let receiver = Receiver::start().await;
     // First: what cannot be delivered is sent again only after a minute.
     let alertmanager = Alertmanager::start(&routes_to(&receiver)).await;

@@ -360,10 +360,7 @@ async fn apply_encrypted(rocketchat: &RocketChat, trusted: &Path) -> Answer {
         ))
         .arg("--web.enable-admin-api");
     let exporter = Exporter::spawn(&mut command);
-    eventually("it is read", || {
-        exporter.all_collectors_succeeded().then_some(())
-    })
-    .await;
+    exporter.whole().await;
     apply(&exporter, &v3(&content()), ADMINISTRATOR)
 }
 

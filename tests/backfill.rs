@@ -11,13 +11,13 @@ use mongodb::Database;
 use mongodb::bson::{Bson, DateTime, Document, doc};
 use serde_json::json;
 use tempfile::TempDir;
-use xtask::mongod::{Mongod, Options};
+use xtask::mongod::Options;
 use xtask::tools::{self, PrometheusVersion};
 
 use crate::document_definitions::workspace::licensed_answers;
 use crate::support::{
     Exporter, Filled, Prometheus, client, complaint_of_strict_parser, eventually, fresh_database,
-    uri_of,
+    mongod, uri_of,
 };
 
 /// Monday, 3 April 2023, 12:00 UTC.
@@ -451,9 +451,7 @@ async fn time_can_be_limited_thinned_and_filled() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_interrupted_run_is_continued_to_the_same_bytes() {
     // On a server of its own, because of what is done to it.
-    let mongod = Mongod::start(&Options::default())
-        .await
-        .expect("mongod starts");
+    let mongod = mongod(Options::default()).await;
     let client = client(&mongod.uri()).await;
     let documents = (0..5_000).map(|number| {
         let mut document = document("6.4.0", at(NOON + number * MINUTE), number);

@@ -9,9 +9,9 @@ use serde_json::Value as Json;
 use xtask::mongod::{Mongod, Options};
 use xtask::tools::MongodVersion;
 
-use crate::connecting::{fill, start};
+use crate::connecting::fill;
 use crate::support::{
-    Exporter, Filled, PASSWORD, READER, client, fresh_database, uri_of, with_reader,
+    Exporter, Filled, PASSWORD, READER, client, fresh_database, mongod, uri_of, with_reader,
 };
 
 fn run(uri: &str, arguments: &[&str]) -> Output {
@@ -462,7 +462,7 @@ async fn privileges_are_compared_with_what_collectors_need() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_printed_statements_make_the_user_that_is_missing() {
-    let mongod = start(Options {
+    let mongod = mongod(Options {
         auth: true,
         ..Options::default()
     })
@@ -571,7 +571,7 @@ fn asked(report: &Json) -> BTreeSet<Use> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_replica_set_is_shown_with_its_members() {
-    let mongod = start(Options {
+    let mongod = mongod(Options {
         replica_set: true,
         auth: true,
         ..Options::default()
@@ -589,7 +589,7 @@ async fn a_replica_set_is_shown_with_its_members() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn mongodb_4_4_explains_itself() {
-    let mongod = start(Options {
+    let mongod = mongod(Options {
         version: MongodVersion::V4_4,
         ..Options::default()
     })

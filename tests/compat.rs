@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::support::{
-    Exporter, complaint_of_promtool, complaint_of_strict_parser, dump, eventually,
-    exporter_on_a_workspace, fresh_database, uri_of,
+    Exporter, complaint_of_promtool, complaint_of_strict_parser, dump, exporter_on_a_workspace,
+    fresh_database, uri_of,
 };
 
 /// Names of the built-in exporter's numbers that are not re-emitted: only Rocket.Chat's process knows them.
@@ -130,10 +130,7 @@ async fn every_value_equals_what_the_exporter_of_rocket_chat_3_4_0_said() {
         &uri_of(&database),
         &["--debug.now=2026-11-21T00:16:51.225Z", "--compat-metrics"],
     );
-    eventually("all collectors succeed", || {
-        exporter.all_collectors_succeeded().then_some(())
-    })
-    .await;
+    exporter.whole().await;
     let metrics = exporter.metrics();
 
     let names = families(&metrics, Some("untyped"));

@@ -2,24 +2,17 @@
 
 use std::fs;
 
-use mongodb::bson::{DateTime, doc};
+use mongodb::bson::doc;
 use xtask::mongod::{Mongod, Options};
 use xtask::tools::MongodVersion;
-use xtask::workspace::{self, Size};
 
 use crate::support::{
-    Exporter, PASSWORD, READER, client, eventually, exporter_of_reader, with_reader,
+    Exporter, Filled, PASSWORD, READER, client, eventually, exporter_of_reader, mongod, with_reader,
 };
-
-pub async fn start(options: Options) -> Mongod {
-    Mongod::start(&options).await.expect("mongod starts")
-}
 
 pub async fn fill(mongod: &Mongod, database: &str) {
     let database = client(&mongod.uri()).await.database(database);
-    workspace::fill(&database, &Size::small(), DateTime::now())
-        .await
-        .expect("the workspace can be made");
+    Filled::on(database).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -39,10 +32,7 @@ async fn the_user_of_the_readme_suffices_for_every_collector() {
             "--rocketchat.license-modules=*",
         ],
     );
-    eventually("all collectors succeed", || {
-        exporter.all_collectors_succeeded().then_some(())
-    })
-    .await;
+    exporter.whole().await;
     let engine = exporter.metrics().contains("storage_engine=\"wiredTiger\"");
     assert!(engine, "serverStatus is permitted");
     let stranger = exporter.get("/api/v1/statistics?access_token=unknown");
@@ -136,7 +126,7 @@ async fn a_missing_privilege_costs_its_own_sections_only() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_database_is_found_by_its_collections() {
-    let mongod = start(Options::default()).await;
+    let mongod = mongod(Options::default()).await;
     fill(&mongod, "chat_of_the_company").await;
     let others = client(&mongod.uri()).await.database("something_else");
     others
@@ -154,7 +144,7 @@ async fn the_database_is_found_by_its_collections() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn several_databases_are_listed_until_one_is_chosen() {
-    let mongod = start(Options::default()).await;
+    let mongod = mongod(Options::default()).await;
     fill(&mongod, "chat_one").await;
     fill(&mongod, "chat_two").await;
     let exporter = Exporter::on(&mongod.uri(), &[]);
@@ -175,22 +165,19 @@ async fn several_databases_are_listed_until_one_is_chosen() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn mongodb_4_4_is_read_by_every_collector() {
-    let mongod = start(Options {
+    let mongod = mongod(Options {
         version: MongodVersion::V4_4,
         ..Options::default()
     })
     .await;
     fill(&mongod, "rocketchat").await;
     let exporter = Exporter::on(&mongod.uri(), &[]);
-    eventually("all collectors succeed", || {
-        exporter.all_collectors_succeeded().then_some(())
-    })
-    .await;
+    exporter.whole().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn mongodb_4_2_is_told_to_be_too_old() {
-    let mongod = start(Options {
+    let mongod = mongod(Options {
         version: MongodVersion::V4_2,
         ..Options::default()
     })
@@ -205,15 +192,12 @@ async fn mongodb_4_2_is_told_to_be_too_old() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_replica_set_is_read() {
-    let mongod = start(Options {
+    let mongod = mongod(Options {
         replica_set: true,
         ..Options::default()
     })
     .await;
     fill(&mongod, "rocketchat").await;
     let exporter = Exporter::on(&mongod.uri(), &[]);
-    eventually("all collectors succeed", || {
-        exporter.all_collectors_succeeded().then_some(())
-    })
-    .await;
+    exporter.whole().await;
 }

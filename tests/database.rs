@@ -2,27 +2,21 @@
 
 use futures_util::TryStreamExt;
 use mongodb::Database;
-use mongodb::bson::{DateTime, Document, doc};
+use mongodb::bson::{Document, doc};
 use xtask::mongod::{Mongod, Options};
-use xtask::workspace::{self, Size};
 
-use crate::support::{Exporter, client, connections_of_exporters, eventually};
+use crate::support::{Exporter, Filled, client, connections_of_exporters, mongod};
 
 /// Everything that the exporter asked of the database during its first readings and two full refreshes.
 async fn profiled() -> (Mongod, Vec<Document>) {
-    let mongod = Mongod::start(&Options::default())
-        .await
-        .expect("mongod starts");
-    let database = client(&mongod.uri()).await.database("rocketchat");
-    let credentials = workspace::fill(&database, &Size::small(), DateTime::now())
-        .await
-        .expect("the workspace can be made");
+    let mongod = mongod(Options::default()).await;
+    let Filled {
+        database,
+        credentials,
+    } = Filled::at(&mongod.uri()).await;
     profile(&database, 2).await;
     let exporter = Exporter::on(&mongod.uri(), &["--mongodb.database=rocketchat"]);
-    eventually("all collectors succeed", || {
-        exporter.all_collectors_succeeded().then_some(())
-    })
-    .await;
+    exporter.whole().await;
     for _ in 0..2 {
         let headers = [
             ("X-User-Id", credentials.admin.user_id.as_str()),
@@ -129,14 +123,9 @@ async fn only_collections_that_must_be_read_whole_are_scanned() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn it_never_has_more_connections_than_its_budget_and_the_one_that_watches() {
-    let mongod = Mongod::start(&Options::default())
-        .await
-        .expect("mongod starts");
+    let mongod = mongod(Options::default()).await;
     let admin = client(&mongod.uri()).await.database("admin");
-    let workspace = client(&mongod.uri()).await.database("rocketchat");
-    let credentials = workspace::fill(&workspace, &Size::small(), DateTime::now())
-        .await
-        .expect("the workspace can be made");
+    let credentials = Filled::at(&mongod.uri()).await.credentials;
     let exporter = Exporter::on(
         &mongod.uri(),
         &[
@@ -144,10 +133,7 @@ async fn it_never_has_more_connections_than_its_budget_and_the_one_that_watches(
             "--collection.normal-interval=10ms",
         ],
     );
-    eventually("all collectors succeed", || {
-        exporter.all_collectors_succeeded().then_some(())
-    })
-    .await;
+    exporter.whole().await;
     std::thread::scope(|scope| {
         for _ in 0..10 {
             scope.spawn(|| {

@@ -1,16 +1,13 @@
 //! What kills exporters, done to the database with real processes. After each fault: the exporter is up and answers at
 //! once, tells which collectors fail and why, keeps to its connections, logs each change once, and recovers by itself.
 
-use std::time::{Duration, Instant};
-
-use mongodb::bson::{DateTime, Document, doc};
-use mongodb::{Client, Database};
-use xtask::mongod::{Mongod, Options, ReplicaSet};
-use xtask::workspace::{self, Size};
+use mongodb::Client;
+use mongodb::bson::{Document, doc};
+use xtask::mongod::{Options, ReplicaSet};
 
 use crate::support::{
-    Exporter, PASSWORD, PATIENCE, Proxy, READER, client, connections_of_exporters, eventually,
-    exporter_of_reader, with_reader,
+    Exporter, Filled, PASSWORD, Proxy, READER, client, connections_of_exporters, eventually,
+    exporter_of_reader, mongod, with_reader,
 };
 
 /// Everything is read; what becomes of following changes is told in `live.rs`.
@@ -27,20 +24,6 @@ const SOON: [&str; 7] = [
 /// Connections that ask, and the one that watches.
 const BUDGET: usize = 3;
 
-async fn mongod() -> Mongod {
-    Mongod::start(&Options::default())
-        .await
-        .expect("mongod starts")
-}
-
-async fn filled(uri: &str) -> Database {
-    let database = client(uri).await.database("rocketchat");
-    workspace::fill(&database, &Size::small(), DateTime::now())
-        .await
-        .expect("the workspace can be made");
-    database
-}
-
 async fn exporter(uri: &str) -> Exporter {
     let exporter = Exporter::on(uri, &SOON);
     is_whole(&exporter).await;
@@ -48,11 +31,7 @@ async fn exporter(uri: &str) -> Exporter {
 }
 
 async fn is_whole(exporter: &Exporter) {
-    let begun = Instant::now();
-    while !exporter.all_collectors_succeeded() {
-        assert!(begun.elapsed() < PATIENCE, "{}", exporter.log());
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
+    exporter.whole().await;
     let metrics = exporter.metrics();
     assert!(!metrics.contains("rocketchat_exporter_collector_failing{"));
     assert!(metrics.contains("\nrocketchat_up 1\n"));
@@ -80,8 +59,8 @@ async fn assert_within_budget(client: &Client, budget: usize) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_that_is_frozen() {
-    let mongod = mongod().await;
-    let database = filled(&mongod.uri()).await;
+    let mongod = mongod(Options::default()).await;
+    let database = Filled::at(&mongod.uri()).await.database;
     let exporter = exporter(&mongod.uri()).await;
     mongod.pause().expect("mongod can be stopped");
     fails(&exporter, "presence", "unreachable").await;
@@ -101,8 +80,8 @@ async fn a_server_that_is_frozen() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn packets_that_are_lost() {
-    let mongod = mongod().await;
-    let database = filled(&mongod.uri()).await;
+    let mongod = mongod(Options::default()).await;
+    let database = Filled::at(&mongod.uri()).await.database;
     let proxy = Proxy::before(mongod.port()).await;
     let uri = format!(
         "mongodb://127.0.0.1:{}/?directConnection=true",
@@ -119,8 +98,8 @@ async fn packets_that_are_lost() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn queries_past_their_limit() {
-    let mongod = mongod().await;
-    let database = filled(&mongod.uri()).await;
+    let mongod = mongod(Options::default()).await;
+    let database = Filled::at(&mongod.uri()).await.database;
     let exporter = exporter(&mongod.uri()).await;
     let fail_point = |mode: &str| {
         doc! { "configureFailPoint": "maxTimeAlwaysTimeOut", "mode": mode }
@@ -141,7 +120,7 @@ async fn queries_past_their_limit() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_primary_that_steps_down() {
     let set = ReplicaSet::start(3).await.expect("the set starts");
-    let database = filled(&set.uri()).await;
+    let database = Filled::at(&set.uri()).await.database;
     let exporter = exporter(&set.uri()).await;
     let readings =
         || exporter.value("rocketchat_exporter_collector_readings_total{collector=\"presence\"}");
@@ -213,8 +192,8 @@ async fn a_login_that_is_refused() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_collection_that_is_lost() {
-    let mongod = mongod().await;
-    let database = filled(&mongod.uri()).await;
+    let mongod = mongod(Options::default()).await;
+    let database = Filled::at(&mongod.uri()).await.database;
     let exporter = exporter(&mongod.uri()).await;
     let uploads = || exporter.value("rocketchat_uploads");
     assert!(uploads() > Some(0.0));

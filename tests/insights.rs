@@ -2,10 +2,11 @@
 
 use mongodb::bson::{Bson, DateTime, Document, doc};
 
-use xtask::mongod::{Mongod, Options};
-use xtask::workspace::{self, Size};
+use xtask::mongod::Options;
 
-use crate::support::{Exporter, client, eventually, exporter_of_reader, exporter_on, with_reader};
+use crate::support::{
+    Exporter, Filled, client, eventually, exporter_of_reader, exporter_on, mongod, with_reader,
+};
 
 const MINUTE: i64 = 60_000;
 const DAY: i64 = 24 * 60 * MINUTE;
@@ -130,10 +131,7 @@ async fn connections_are_those_of_live_instances_and_a_license_lifts_their_limit
             &crate::support::uri_of(&database),
             &[&format!("--rocketchat.license-modules={modules}")],
         );
-        eventually("all collectors succeed", || {
-            exporter.all_collectors_succeeded().then_some(())
-        })
-        .await;
+        exporter.whole().await;
         assert_eq!(exporter.value("rocketchat_connections"), Some(165.0));
         assert_eq!(
             exporter.value("rocketchat_presence_connections_limit"),
@@ -238,10 +236,7 @@ async fn what_is_refused_is_left_out_and_said_once_and_nothing_else_is_lost() {
         "--collection.max-share=1",
     ];
     let exporter = exporter_of_reader(&mongod, &often);
-    eventually("all collectors succeed", || {
-        exporter.all_collectors_succeeded().then_some(())
-    })
-    .await;
+    exporter.whole().await;
     let readings = "rocketchat_exporter_collector_readings_total{collector=\"push\"}";
     eventually("it is read again", || {
         exporter.value(readings).filter(|number| *number > 2.0)
@@ -423,16 +418,10 @@ async fn a_replica_set_has_an_oplog_window_and_a_server_alone_has_none() {
         auth: true,
         ..Options::default()
     };
-    let mongod = Mongod::start(&options).await.expect("mongod starts");
-    let database = client(&mongod.uri()).await.database("rocketchat");
-    workspace::fill(&database, &Size::small(), DateTime::now())
-        .await
-        .expect("the workspace can be made");
+    let mongod = mongod(options).await;
+    let database = Filled::at(&mongod.uri()).await.database;
     let exporter = Exporter::on(&mongod.uri(), &["--mongodb.database=rocketchat"]);
-    eventually("all collectors succeed", || {
-        exporter.all_collectors_succeeded().then_some(())
-    })
-    .await;
+    exporter.whole().await;
     let seconds = exporter.value(window).expect("there is an oplog");
     assert!((0.0..600.0).contains(&seconds), "{seconds}");
 
@@ -448,10 +437,7 @@ async fn a_replica_set_has_an_oplog_window_and_a_server_alone_has_none() {
         mongod.port()
     );
     let exporter = Exporter::on(&uri, &[]);
-    eventually("all collectors succeed", || {
-        exporter.all_collectors_succeeded().then_some(())
-    })
-    .await;
+    exporter.whole().await;
     assert_eq!(exporter.value(window), None);
     let missing =
         "rocketchat_exporter_missing_privilege{collection=\"local.oplog.rs\",action=\"find\"}";

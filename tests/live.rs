@@ -15,7 +15,7 @@ use xtask::tools::MongodVersion;
 
 use crate::support::{
     Exporter, Filled, client, connections_of_exporters, eventually, exporter_of_reader,
-    fresh_database, uri_of, with_reader_on,
+    fresh_database, mongod, uri_of, with_reader_on,
 };
 
 /// Nothing is read again by itself during a test.
@@ -65,7 +65,7 @@ async fn replica_set_of(version: MongodVersion) -> Mongod {
         replica_set: true,
         ..Options::default()
     };
-    Mongod::start(&options).await.expect("mongod starts")
+    mongod(options).await
 }
 
 async fn filled(uri: &str) -> Database {

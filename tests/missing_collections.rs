@@ -3,7 +3,7 @@
 use mongodb::bson::{Document, doc};
 use serde_json::{Value, json};
 
-use crate::support::{Exporter, eventually, fresh_database, uri_of};
+use crate::support::{Exporter, fresh_database, uri_of};
 
 /// An account that may ask, its permission, and the setting that every workspace has.
 fn least() -> Vec<(&'static str, Document)> {
@@ -39,10 +39,7 @@ async fn least_document(version: &str, arguments: &[&str]) -> Value {
     let version = format!("--rocketchat.version={version}");
     let fixed = ["--debug.now=2026-11-21T12:00:00Z", &version];
     let exporter = Exporter::on(&uri_of(&database), &[&fixed, arguments].concat());
-    eventually("all collectors succeed", || {
-        exporter.all_collectors_succeeded().then_some(())
-    })
-    .await;
+    exporter.whole().await;
     let headers = [("X-User-Id", "admin"), ("X-Auth-Token", "token")];
     let answer = exporter.request("GET", "/api/v1/statistics?shape=flat", &headers);
     assert_eq!(answer.status, 200, "{}", answer.text());

@@ -385,10 +385,7 @@ async fn no_type_of_any_field_fails_a_collector_or_the_document() {
         let version = format!("--rocketchat.version={version}");
         let arguments = [version.as_str(), "--rocketchat.license-modules=*"];
         let exporter = Exporter::on(&uri_of(&database), &arguments);
-        eventually("all collectors succeed", || {
-            exporter.all_collectors_succeeded().then_some(())
-        })
-        .await;
+        exporter.whole().await;
         let headers = [("X-User-Id", "admin"), ("X-Auth-Token", "token")];
         for path in [
             "/api/v1/statistics?refresh=true",

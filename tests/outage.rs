@@ -2,22 +2,13 @@
 
 use std::time::{Duration, Instant};
 
-use mongodb::bson::{DateTime, doc};
-use xtask::mongod::{Mongod, Options};
-use xtask::workspace::{self, Size};
+use mongodb::bson::doc;
+use xtask::mongod::Options;
 
-use crate::support::{Exporter, client, eventually, fresh_database, uri_of};
+use crate::support::{Exporter, Filled, SOON, eventually, mongod, uri_of};
 
 /// Sooner than the database's time limit is over (--mongodb.query-timeout, 10 s): what takes less does not wait for it.
 const AT_ONCE: Duration = Duration::from_secs(5);
-
-const SOON: [&str; 5] = [
-    "--collection.fast-interval=200ms",
-    "--collection.normal-interval=200ms",
-    "--collection.slow-interval=200ms",
-    "--collection.max-share=1",
-    "--mongodb.connect-timeout=500ms",
-];
 
 #[test]
 fn without_a_database_it_serves_from_the_first_moment_and_says_so() {
@@ -40,18 +31,10 @@ async fn the_host_is_read_without_a_database() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_database_that_goes_away_takes_its_sections_along_and_brings_them_back() {
-    let mut mongod = Mongod::start(&Options::default())
-        .await
-        .expect("mongod starts");
-    let database = client(&mongod.uri()).await.database("rocketchat");
-    workspace::fill(&database, &Size::small(), DateTime::now())
-        .await
-        .expect("the workspace can be made");
+    let mut mongod = mongod(Options::default()).await;
+    let _database = Filled::at(&mongod.uri()).await.database;
     let exporter = Exporter::on(&mongod.uri(), &SOON);
-    eventually("all collectors succeed", || {
-        exporter.all_collectors_succeeded().then_some(())
-    })
-    .await;
+    exporter.whole().await;
     assert_eq!(exporter.get("/-/ready").status, 200);
 
     mongod.kill().expect("mongod can be killed");
@@ -80,10 +63,7 @@ async fn a_database_that_goes_away_takes_its_sections_along_and_brings_them_back
     assert!(begun.elapsed() < AT_ONCE);
 
     mongod.restart().await.expect("mongod starts again");
-    eventually("all collectors succeed again", || {
-        exporter.all_collectors_succeeded().then_some(())
-    })
-    .await;
+    exporter.whole().await;
     assert_eq!(exporter.value("rocketchat_up"), Some(1.0));
     let told = exporter
         .log()
@@ -94,18 +74,13 @@ async fn a_database_that_goes_away_takes_its_sections_along_and_brings_them_back
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_failing_section_leaves_the_others_whole_and_recovers() {
-    let database = fresh_database().await;
-    let admin = database.client().database("admin");
-    workspace::fill(&database, &Size::small(), DateTime::now())
-        .await
-        .expect("the workspace can be made");
+    let database = Filled::new().await.database;
     // A view that fails: the section's collection cannot be aggregated.
     let broken = doc! {
         "create": "rocketchat_apps",
         "viewOn": "users",
         "pipeline": [{ "$project": { "x": { "$divide": [1, 0] } } }],
     };
-    drop(admin);
     let apps = database.collection::<mongodb::bson::Document>("rocketchat_apps");
     apps.drop().await.expect("a collection can be dropped");
     database
@@ -140,18 +115,10 @@ async fn a_failing_section_leaves_the_others_whole_and_recovers() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_database_that_hangs_does_not_hold_up_a_scrape() {
-    let mongod = Mongod::start(&Options::default())
-        .await
-        .expect("mongod starts");
-    let database = client(&mongod.uri()).await.database("rocketchat");
-    workspace::fill(&database, &Size::small(), DateTime::now())
-        .await
-        .expect("the workspace can be made");
+    let mongod = mongod(Options::default()).await;
+    let _database = Filled::at(&mongod.uri()).await.database;
     let exporter = Exporter::on(&mongod.uri(), &SOON);
-    eventually("all collectors succeed", || {
-        exporter.all_collectors_succeeded().then_some(())
-    })
-    .await;
+    exporter.whole().await;
     mongod.pause().expect("mongod can be stopped");
     for _ in 0..20 {
         let begun = Instant::now();

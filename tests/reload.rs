@@ -28,10 +28,7 @@ async fn both_ways_read_the_file_again_and_a_broken_file_changes_nothing() {
         &uri_of(&filled.database),
         &[&format!("--config.file={}", file.display())],
     );
-    eventually("all collectors succeed", || {
-        exporter.all_collectors_succeeded().then_some(())
-    })
-    .await;
+    exporter.whole().await;
     assert_eq!(succeeded(&exporter), Some(1.0));
     let read_at =
         || exporter.value("rocketchat_exporter_config_last_reload_success_timestamp_seconds");

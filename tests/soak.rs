@@ -4,9 +4,9 @@
 use std::fs;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use xtask::mongod::{Mongod, Options};
+use xtask::mongod::Options;
 
-use crate::support::{Filled, Workspace, client, connections_of_exporters};
+use crate::support::{Filled, Workspace, client, connections_of_exporters, mongod};
 
 const SCRAPES: usize = 2_000;
 const REFRESHES: usize = 200;
@@ -69,9 +69,7 @@ fn run(workspace: &Workspace, scrapes: usize, refreshes: usize) {
 async fn nothing_grows_with_scrapes_and_refreshes() {
     let times = std::env::var("SOAK").map_or(1, |times| times.parse().expect("it is a number"));
     // A server of its own: the other tests' exporters have connections too.
-    let mongod = Mongod::start(&Options::default())
-        .await
-        .expect("mongod starts");
+    let mongod = mongod(Options::default()).await;
     let workspace = Filled::on(client(&mongod.uri()).await.database("rocketchat"))
         .await
         .start_on(&mongod.uri(), &[])

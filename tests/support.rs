@@ -35,6 +35,15 @@ pub use workspace::{Filled, Workspace};
 /// How long a test waits for what has to come. It says only when to give up: a busy machine of two cores may take its time.
 pub const PATIENCE: Duration = Duration::from_mins(2);
 
+/// Arguments with which everything is read all the time, and a database that is away is noticed at once.
+pub const SOON: [&str; 5] = [
+    "--collection.fast-interval=200ms",
+    "--collection.normal-interval=200ms",
+    "--collection.slow-interval=200ms",
+    "--collection.max-share=1",
+    "--mongodb.connect-timeout=500ms",
+];
+
 /// The MongoDB that the tests of one run share; each test has a database of its own.
 pub fn shared_mongod() -> &'static Mongod {
     static SHARED: OnceLock<Mongod> = OnceLock::new();
@@ -51,9 +60,7 @@ pub fn shared_mongod() -> &'static Mongod {
 }
 
 async fn start_shared_mongod() -> Mongod {
-    let mongod = Mongod::start(&Options::default())
-        .await
-        .expect("mongod starts");
+    let mongod = mongod(Options::default()).await;
     // Each collection and each index is a file. Those of tests that have ended would stay open for ten minutes, and all
     // together are more than a process may have.
     let admin = client(&mongod.uri()).await.database("admin");
@@ -63,6 +70,11 @@ async fn start_shared_mongod() -> Mongod {
         .await
         .expect("files can be closed sooner");
     mongod
+}
+
+/// A MongoDB of the test's own.
+pub async fn mongod(options: Options) -> Mongod {
+    Mongod::start(&options).await.expect("mongod starts")
 }
 
 /// An empty database on the shared MongoDB that no other test uses.
@@ -134,9 +146,6 @@ pub async fn exporter_on(documents: Vec<(&str, Vec<Document>)>) -> Exporter {
             .expect("the documents can be inserted");
     }
     let exporter = Exporter::on(&uri_of(&database), &[]);
-    eventually("all collectors succeed", || {
-        exporter.all_collectors_succeeded().then_some(())
-    })
-    .await;
+    exporter.whole().await;
     exporter
 }

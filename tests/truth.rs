@@ -7,7 +7,7 @@ use mongodb::Database;
 use mongodb::bson::{Document, doc};
 use serde_json::{Map, Value, json};
 
-use crate::support::{Exporter, dump, eventually, fresh_database, license, uri_of};
+use crate::support::{Exporter, dump, fresh_database, license, uri_of};
 
 /// Fields that cannot be equal: they describe another machine, another server version, or the second of the capture.
 const OF_ANOTHER_MACHINE: [&str; 3] = ["os", "process", "mongoVersion"];
@@ -64,10 +64,7 @@ impl Dump {
     /// An exporter that has read the whole workspace.
     async fn exporter(&self, arguments: &[&str]) -> Exporter {
         let exporter = Exporter::on(&uri_of(&self.database), arguments);
-        eventually("all collectors succeed", || {
-            exporter.all_collectors_succeeded().then_some(())
-        })
-        .await;
+        exporter.whole().await;
         exporter
     }
 

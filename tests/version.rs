@@ -2,7 +2,7 @@
 
 use mongodb::bson::{DateTime, Document, doc};
 
-use crate::support::{Exporter, eventually, fresh_database, uri_of};
+use crate::support::{Exporter, fresh_database, uri_of};
 
 fn stored(version: &str) -> Vec<Document> {
     vec![doc! { "version": version, "createdAt": DateTime::now() }]
@@ -23,10 +23,7 @@ async fn told(documents: Vec<(&str, Vec<Document>)>, arguments: &[&str]) -> Stri
             .expect("the documents can be inserted");
     }
     let exporter = Exporter::on(&uri_of(&database), arguments);
-    eventually("all collectors succeed", || {
-        exporter.all_collectors_succeeded().then_some(())
-    })
-    .await;
+    exporter.whole().await;
     let metrics = exporter.metrics();
     let info = metrics
         .lines()

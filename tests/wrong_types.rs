@@ -10,9 +10,7 @@ use mongodb::bson::{
 use mongodb::options::IndexOptions;
 use mongodb::{Collection, Database, IndexModel};
 
-use crate::support::{
-    Exporter, Filled, PATIENCE, complaint_of_promtool, complaint_of_strict_parser, uri_of,
-};
+use crate::support::{Exporter, Filled, complaint_of_promtool, complaint_of_strict_parser, uri_of};
 
 fn decimal(text: &str) -> Bson {
     Bson::Decimal128(text.parse::<Decimal128>().expect("it is a decimal"))
@@ -167,11 +165,7 @@ async fn spoil(database: &Database, name: &str) {
 }
 
 async fn is_whole(exporter: &Exporter) {
-    let begun = std::time::Instant::now();
-    while !exporter.all_collectors_succeeded() {
-        assert!(begun.elapsed() < PATIENCE, "{}", exporter.log());
-        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
-    }
+    exporter.whole().await;
     let log = exporter.log();
     assert!(
         !log.contains("panicked") && !log.contains("level=error"),

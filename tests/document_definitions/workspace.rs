@@ -10,7 +10,7 @@ use mongodb::options::IndexOptions;
 use mongodb::{Database, IndexModel};
 use serde_json::Value;
 
-use crate::support::{Exporter, fresh_database, uri_of};
+use crate::support::{Exporter, PATIENCE, fresh_database, uri_of};
 
 /// SHA-256 of the token, in base64.
 const HASHED_TOKEN: &str = "PEaenWxYddN6Q/NT1PiOYfz4EsZu7jRXRlpAsNpBU+A=";
@@ -80,11 +80,7 @@ fn ask_exporter(uri: &str, version: &str, license: &str) -> Answers {
     let exporter = Exporter::on(uri, &arguments);
     let begun = Instant::now();
     while !exporter.all_collectors_succeeded() {
-        assert!(
-            begun.elapsed() < Duration::from_secs(30),
-            "{version}: {}",
-            exporter.log()
-        );
+        assert!(begun.elapsed() < PATIENCE, "{version}: {}", exporter.log());
         std::thread::sleep(Duration::from_millis(20));
     }
     let headers = [("X-User-Id", "admin"), ("X-Auth-Token", TOKEN)];

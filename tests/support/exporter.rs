@@ -3,7 +3,7 @@
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use ureq::http::HeaderMap;
 
@@ -176,7 +176,7 @@ impl Exporter {
             .find_map(|line| line.strip_prefix(series)?.strip_prefix(' ')?.parse().ok())
     }
 
-    /// Whether every collector has succeeded; the first that has not, otherwise.
+    /// Whether every collector has succeeded.
     pub fn all_collectors_succeeded(&self) -> bool {
         let metrics = self.metrics();
         let mut outcomes = metrics
@@ -184,6 +184,15 @@ impl Exporter {
             .filter(|line| line.starts_with("rocketchat_exporter_collector_success{"));
         let all = outcomes.clone().count() == rocketchat_exporter::COLLECTORS;
         all && outcomes.all(|line| line.ends_with(" 1"))
+    }
+
+    /// Waits until every collector has succeeded.
+    pub async fn whole(&self) {
+        let begun = Instant::now();
+        while !self.all_collectors_succeeded() {
+            assert!(begun.elapsed() < PATIENCE, "{}", self.log());
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
     }
 }
 

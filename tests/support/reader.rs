@@ -1,10 +1,9 @@
 //! The user that the README tells to create: it may only read what is needed.
 
-use mongodb::bson::{DateTime, Document, doc};
+use mongodb::bson::{Document, doc};
 use xtask::mongod::{Mongod, Options};
-use xtask::workspace::{self, Size};
 
-use super::{Exporter, client};
+use super::{Exporter, Filled, mongod};
 
 /// With special characters of every kind that a connection string cares about.
 pub const PASSWORD: &str = "p@ss/w:rd%41#?";
@@ -23,13 +22,9 @@ pub async fn with_reader_on(replica_set: bool) -> Mongod {
         replica_set,
         ..Options::default()
     };
-    let mongod = Mongod::start(&options).await.expect("mongod starts");
-    let client = client(&mongod.uri()).await;
-    let database = client.database("rocketchat");
-    workspace::fill(&database, &Size::small(), DateTime::now())
-        .await
-        .expect("the workspace can be made");
-    let admin = client.database("admin");
+    let mongod = mongod(options).await;
+    let database = Filled::at(&mongod.uri()).await.database;
+    let admin = database.client().database("admin");
     let (role, user) = readme_statements();
     for mut statement in [role, user] {
         if statement.contains_key("pwd") {

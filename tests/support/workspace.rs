@@ -4,7 +4,7 @@ use mongodb::bson::{DateTime, Document};
 use mongodb::{Collection, Database};
 use xtask::workspace::{self, Account, Credentials, Size};
 
-use super::{Answer, Exporter, eventually, fresh_database, uri_of};
+use super::{Answer, Exporter, client, fresh_database, uri_of};
 
 /// A workspace's database, small unless it says otherwise, before anything looks at it.
 pub struct Filled {
@@ -27,6 +27,11 @@ impl Filled {
     /// As large as that of the demo.
     pub async fn as_in_the_demo() -> Self {
         Self::of_size(fresh_database().await, &Size::default()).await
+    }
+
+    /// In the database that has the usual name, on a MongoDB of the test's own.
+    pub async fn at(uri: &str) -> Self {
+        Self::on(client(uri).await.database("rocketchat")).await
     }
 
     /// In a database that nobody else uses.
@@ -74,10 +79,7 @@ impl Filled {
         ];
         all.extend(arguments);
         let exporter = Exporter::on(uri, &all);
-        eventually("all collectors succeed", || {
-            exporter.all_collectors_succeeded().then_some(())
-        })
-        .await;
+        exporter.whole().await;
         Workspace {
             database: self.database,
             exporter,
