@@ -167,10 +167,10 @@ fn negotiated(request: &Request<Incoming>, body: impl FnOnce(Format, bool) -> By
 impl Metrics {
     fn body(&self, app: &App, served: &Arc<Served>, format: Format, gzip: bool) -> Bytes {
         let mut newest = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let current = newest
-            .take()
-            .filter(|it| it.made_at.elapsed() < OLDEST && it.shows(served));
-        let newest = newest.insert(current.unwrap_or_else(|| Newest::of(app, served)));
+        let newest = match &mut *newest {
+            Some(it) if it.made_at.elapsed() < OLDEST && it.shows(served) => it,
+            older => older.insert(Newest::of(app, served)),
+        };
         let place = usize::from(format == Format::Classic) * 2 + usize::from(gzip);
         let Newest {
             exposition,

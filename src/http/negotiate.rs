@@ -14,65 +14,119 @@ pub struct Negotiated {
     pub content_type: HeaderValue,
 }
 
-/// One element of a header with preferences: its name, its parameters, and how much it is wanted.
-struct Choice {
-    name: String,
-    parameters: Vec<(String, String)>,
+/// One element of a header with preferences. It is taken apart where it stands, for every scrape comes by here.
+#[derive(Clone, Copy)]
+struct Choice<'a> {
+    name: &'a [u8],
+    /// What follows the name.
+    rest: &'a [u8],
+    /// How much it is wanted.
     quality: f32,
 }
 
-impl Choice {
-    fn parameter(&self, name: &str) -> Option<&str> {
-        self.parameters
-            .iter()
-            .find_map(|(key, value)| (key == name).then_some(value.as_str()))
+impl<'a> Choice<'a> {
+    fn of(text: &'a [u8]) -> Option<Self> {
+        let (name, rest) = split_once(text, b';').unwrap_or((text, &[]));
+        let name = name.trim_ascii();
+        let choice = Self {
+            name,
+            rest,
+            quality: 1.0,
+        };
+        let quality = choice.parameter("q").map_or(1.0, |text| {
+            // A weight that cannot be read is none at all.
+            let number = str::from_utf8(text).ok().and_then(|text| text.parse().ok());
+            number.unwrap_or(0.0_f32).clamp(0.0, 1.0)
+        });
+        (!name.is_empty()).then_some(Self { quality, ..choice })
     }
+
+    fn is(&self, name: &str) -> bool {
+        self.name.eq_ignore_ascii_case(name.as_bytes())
+    }
+
+    /// The value of a parameter, without quotation marks.
+    fn parameter(&self, name: &str) -> Option<&'a [u8]> {
+        self.rest.split(|byte| *byte == b';').find_map(|part| {
+            let (key, value) = split_once(part, b'=')?;
+            let is_it = key.trim_ascii().eq_ignore_ascii_case(name.as_bytes());
+            is_it.then(|| without_quotation_marks(value.trim_ascii()))
+        })
+    }
+}
+
+fn split_once(text: &[u8], at: u8) -> Option<(&[u8], &[u8])> {
+    let place = text.iter().position(|byte| *byte == at)?;
+    Some((&text[..place], &text[place + 1..]))
+}
+
+fn without_quotation_marks(text: &[u8]) -> &[u8] {
+    let text = text.strip_prefix(b"\"").unwrap_or(text);
+    text.strip_suffix(b"\"").unwrap_or(text)
+}
+
+fn choices<'a>(headers: &'a HeaderMap, name: &HeaderName) -> impl Iterator<Item = Choice<'a>> {
+    let values = headers.get_all(name).into_iter().map(HeaderValue::as_bytes);
+    values
+        .flat_map(|value| value.split(|byte| *byte == b','))
+        .filter_map(Choice::of)
 }
 
 /// The format that the client wants most, of those that there are; text 0.0.4 when it wants nothing in particular.
 pub fn format(headers: &HeaderMap) -> Negotiated {
-    let mut choices = choices(headers, &header::ACCEPT);
-    // A stable sort: of equals the first one named wins.
-    choices.sort_by(|one, other| other.quality.total_cmp(&one.quality));
-    let refused = |name: &str| {
-        choices
-            .iter()
-            .any(|choice| choice.name == name && choice.quality == 0.0)
-    };
-    choices
-        .iter()
+    let choices = || choices(headers, &header::ACCEPT);
+    let refused = |name: &str| choices().any(|choice| choice.is(name) && choice.quality == 0.0);
+    let there_are = choices()
         .filter(|choice| choice.quality > 0.0)
-        .find_map(|choice| match choice.name.as_str() {
-            "application/openmetrics-text" => openmetrics(choice),
-            "text/plain" => classic(choice),
-            "text/*" | "*/*" if !refused("text/plain") => classic(choice),
-            "application/*" | "*/*" if !refused("application/openmetrics-text") => {
-                openmetrics(choice)
-            }
-            _ => None,
-        })
-        .unwrap_or_else(|| Negotiated {
+        .filter_map(|choice| Some((choice.quality, offer(&choice, refused)?)));
+    // Of equals the first one named wins.
+    let best = there_are.reduce(|best, next| if next.0 > best.0 { next } else { best });
+    best.map_or_else(
+        || Negotiated {
             format: Format::Classic,
             content_type: HeaderValue::from_static(CLASSIC),
-        })
+        },
+        |(_, negotiated)| negotiated,
+    )
 }
 
+/// What there is that a choice accepts.
+fn offer(choice: &Choice<'_>, refused: impl Fn(&str) -> bool) -> Option<Negotiated> {
+    if choice.is(OPENMETRICS_TYPE) {
+        return openmetrics(choice);
+    }
+    if choice.is(CLASSIC_TYPE) {
+        return classic(choice);
+    }
+    let is_any = choice.is("*/*");
+    if (is_any || choice.is("text/*")) && !refused(CLASSIC_TYPE) {
+        return classic(choice);
+    }
+    if (is_any || choice.is("application/*")) && !refused(OPENMETRICS_TYPE) {
+        return openmetrics(choice);
+    }
+    None
+}
+
+const OPENMETRICS_TYPE: &str = "application/openmetrics-text";
+const CLASSIC_TYPE: &str = "text/plain";
 const CLASSIC: &str = "text/plain; version=0.0.4; charset=utf-8";
 
-fn openmetrics(choice: &Choice) -> Option<Negotiated> {
-    let content_type = match (choice.parameter("version"), choice.parameter("escaping")) {
-        (Some("0.0.1"), _) => "application/openmetrics-text; version=0.0.1; charset=utf-8",
-        (None | Some("1.0.0"), None) => {
-            "application/openmetrics-text; version=1.0.0; charset=utf-8"
-        }
-        (None | Some("1.0.0"), Some("allow-utf-8")) => {
-            "application/openmetrics-text; version=1.0.0; charset=utf-8; escaping=allow-utf-8"
-        }
-        // No name here needs escaping, so it is true of every scheme but those that also rewrite legal names.
-        (None | Some("1.0.0"), Some(_)) => {
-            "application/openmetrics-text; version=1.0.0; charset=utf-8; escaping=underscores"
-        }
-        (Some(_), _) => return None,
+fn openmetrics(choice: &Choice<'_>) -> Option<Negotiated> {
+    let escaping = choice.parameter("escaping");
+    let content_type = match choice.parameter("version") {
+        Some(b"0.0.1") => "application/openmetrics-text; version=0.0.1; charset=utf-8",
+        None | Some(b"1.0.0") => match escaping {
+            None => "application/openmetrics-text; version=1.0.0; charset=utf-8",
+            Some(escaping) if allows_utf_8(escaping) => {
+                "application/openmetrics-text; version=1.0.0; charset=utf-8; escaping=allow-utf-8"
+            }
+            // No name here needs escaping, so it is true of every scheme but those that also rewrite legal names.
+            Some(_) => {
+                "application/openmetrics-text; version=1.0.0; charset=utf-8; escaping=underscores"
+            }
+        },
+        Some(_) => return None,
     };
     Some(Negotiated {
         format: Format::OpenMetrics,
@@ -80,14 +134,15 @@ fn openmetrics(choice: &Choice) -> Option<Negotiated> {
     })
 }
 
-fn classic(choice: &Choice) -> Option<Negotiated> {
-    let content_type = match (choice.parameter("version"), choice.parameter("escaping")) {
-        (None | Some("0.0.4"), _) => CLASSIC,
-        (Some("1.0.0"), Some("allow-utf-8")) => {
+fn classic(choice: &Choice<'_>) -> Option<Negotiated> {
+    let escaping = choice.parameter("escaping");
+    let content_type = match choice.parameter("version") {
+        None | Some(b"0.0.4") => CLASSIC,
+        Some(b"1.0.0") if escaping.is_some_and(allows_utf_8) => {
             "text/plain; version=1.0.0; charset=utf-8; escaping=allow-utf-8"
         }
-        (Some("1.0.0"), _) => "text/plain; version=1.0.0; charset=utf-8; escaping=underscores",
-        (Some(_), _) => return None,
+        Some(b"1.0.0") => "text/plain; version=1.0.0; charset=utf-8; escaping=underscores",
+        Some(_) => return None,
     };
     Some(Negotiated {
         format: Format::Classic,
@@ -95,51 +150,19 @@ fn classic(choice: &Choice) -> Option<Negotiated> {
     })
 }
 
+fn allows_utf_8(escaping: &[u8]) -> bool {
+    escaping.eq_ignore_ascii_case(b"allow-utf-8")
+}
+
 /// Whether the client takes gzip, and does not prefer the text as it is.
 pub fn wants_gzip(headers: &HeaderMap) -> bool {
-    let choices = choices(headers, &header::ACCEPT_ENCODING);
     let quality = |name: &str| {
-        choices
-            .iter()
-            .find(|choice| choice.name == name)
-            .map(|choice| choice.quality)
+        let mut choices = choices(headers, &header::ACCEPT_ENCODING);
+        let choice = choices.find(|choice| choice.is(name));
+        choice.map(|choice| choice.quality)
     };
     let gzip = quality("gzip").or_else(|| quality("*")).unwrap_or(0.0);
     gzip > 0.0 && gzip >= quality("identity").unwrap_or(0.0)
-}
-
-fn choices(headers: &HeaderMap, name: &HeaderName) -> Vec<Choice> {
-    headers
-        .get_all(name)
-        .iter()
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(','))
-        .filter_map(choice)
-        .collect()
-}
-
-fn choice(text: &str) -> Option<Choice> {
-    let mut parts = text.split(';').map(str::trim);
-    let name = parts.next().filter(|name| !name.is_empty())?;
-    let mut choice = Choice {
-        name: name.to_ascii_lowercase(),
-        parameters: Vec::new(),
-        quality: 1.0,
-    };
-    for part in parts {
-        let Some((key, value)) = part.split_once('=') else {
-            continue;
-        };
-        let key = key.trim().to_ascii_lowercase();
-        let value = value.trim().trim_matches('"');
-        if key == "q" {
-            // A weight that cannot be read is none at all.
-            choice.quality = value.parse().unwrap_or(0.0_f32).clamp(0.0, 1.0);
-        } else {
-            choice.parameters.push((key, value.to_ascii_lowercase()));
-        }
-    }
-    Some(choice)
 }
 
 #[cfg(test)]

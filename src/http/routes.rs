@@ -38,7 +38,8 @@ const READING: &str = "GET, HEAD";
 /// Answers from what is in memory.
 type Reader = fn(&App, &Request<Incoming>) -> Response;
 
-/// Answers one request, and says what it was for.
+/// Answers one request, and says what it was for. What is asked for seldom is apart, so that scrapes need not make room
+/// for it.
 pub async fn answer(app: &App, request: &Request<Incoming>, caller: IpAddr) -> (Handler, Response) {
     let path = request.uri().path();
     let reads = request.method() == Method::GET || request.method() == Method::HEAD;
@@ -56,7 +57,7 @@ pub async fn answer(app: &App, request: &Request<Incoming>, caller: IpAddr) -> (
         }),
         "/info.svg" => (Handler::Page, |_, _| respond::file("image/svg+xml", ICON)),
         _ if path == "/info" || path.starts_with("/info/") => {
-            return info_page::answer(app, request).await;
+            return Box::pin(info_page::answer(app, request)).await;
         }
         "/sd" => (Handler::Discovery, discovery::answer),
         "/-/healthy" => (Handler::Management, |_, _| {
@@ -64,7 +65,7 @@ pub async fn answer(app: &App, request: &Request<Incoming>, caller: IpAddr) -> (
         }),
         "/-/ready" => (Handler::Management, |app, _| ready(app)),
         "/-/reload" => return (Handler::Management, reload(app, request.method()).await),
-        _ => return of_workspace(app, request, caller, reads).await,
+        _ => return Box::pin(of_workspace(app, request, caller, reads)).await,
     };
     if reads {
         (handler, answer(app, request))

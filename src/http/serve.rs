@@ -5,6 +5,7 @@ use std::future::poll_fn;
 use std::io;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
+use std::task::{Poll, ready};
 use std::time::Duration;
 
 use hyper::body::Incoming;
@@ -241,15 +242,22 @@ async fn until_too_late<C: Future<Output = hyper::Result<()>>>(
 ) -> hyper::Result<()> {
     let mut conversation = pin!(conversation);
     let mut timer = pin!(sleep_until(Instant::now() + limits.idle));
-    // Polled after the conversation, whose progress moves the deadline.
+    // Polled after the conversation, whose progress moves the deadline: the timer follows only when it has to go off
+    // sooner, or has gone off, for each request makes it later.
     let mut deadline = pin!(poll_fn(|context| {
-        let Some(deadline) = connection.deadline(limits) else {
-            return std::task::Poll::Pending;
-        };
-        if timer.deadline() != deadline {
+        loop {
+            let Some(deadline) = connection.deadline(limits) else {
+                return Poll::Pending;
+            };
+            if deadline < timer.deadline() {
+                timer.as_mut().reset(deadline);
+            }
+            ready!(timer.as_mut().poll(context));
+            if deadline <= Instant::now() {
+                return Poll::Ready(());
+            }
             timer.as_mut().reset(deadline);
         }
-        timer.as_mut().poll(context)
     }));
     tokio::select! {
         biased;
