@@ -228,10 +228,11 @@ async fn run(
                 }
             }
         }
+        let version = shared.publish.borrow().version();
         let is_asked_for = |collector| {
             waiting
                 .iter()
-                .any(|it: &Request| it.extent.contains(collector))
+                .any(|it: &Request| it.extent.contains(collector, version))
         };
         shared.read_due(&mut schedule, is_asked_for).await;
         waiting.into_iter().for_each(Request::answer);

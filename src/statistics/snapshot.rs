@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::{
     Activity, Administration, Apps, Calls, Collections, Connections, Contacts, Federation, Host,
     Hygiene, Instances, Integrations, Jobs, License, Live, Marks, Messages, Omnichannel, Presence,
-    Push, RoomFeatures, Rooms, Server, Sessions, Settings, Stored, Timestamp, Uploads,
+    Push, RoomFeatures, Rooms, SECTIONS, Server, Sessions, Settings, Stored, Timestamp, Uploads,
     UserFeatures, Users, Version, Workspace, running_version,
 };
 
@@ -218,12 +218,12 @@ impl Collector {
         self != Self::Host
     }
 
-    /// Whether the statistics document needs it.
-    pub fn is_for_document(self) -> bool {
-        !matches!(
-            self,
-            Self::Connections | Self::Jobs | Self::Collections | Self::Hygiene
-        )
+    /// Whether the statistics document of a version has a field of it; where the version is not known, whether that of any
+    /// version has.
+    pub fn is_for_document(self, version: Option<Version>) -> bool {
+        let own = SECTIONS.iter().filter(|it| it.collector() == self);
+        let mut fields = own.flat_map(|section| section.fields());
+        fields.any(|it| version.is_none_or(|version| it.versions.contains(version)))
     }
 }
 
@@ -237,9 +237,9 @@ pub enum Extent {
 }
 
 impl Extent {
-    /// Whether it has this collector.
-    pub fn contains(self, collector: Collector) -> bool {
-        self == Self::Everything || collector.is_for_document()
+    /// Whether it has this collector, where the workspace is of this version.
+    pub fn contains(self, collector: Collector, version: Option<Version>) -> bool {
+        self == Self::Everything || collector.is_for_document(version)
     }
 }
 

@@ -144,15 +144,13 @@ fn every_collector_has_one_section() {
 }
 
 #[test]
-fn what_the_document_does_not_need_has_no_fields() {
-    for section in SECTIONS {
-        let collector = section.collector();
-        let name = collector.name();
-        assert!(
-            collector.is_for_document() || section.fields().is_empty(),
-            "{name}"
-        );
-    }
+fn a_document_needs_what_its_version_has_fields_of() {
+    let (old, new) = (Some(Version::new(3, 4, 0)), Some(Version::NEWEST));
+    let [uploads, services, jobs] = [Collector::Uploads, Collector::UserFeatures, Collector::Jobs]
+        .map(|it| [old, new, None].map(|version| it.is_for_document(version)));
+    assert_eq!(uploads, [true, true, true]);
+    assert_eq!(services, [false, true, true]);
+    assert_eq!(jobs, [false, false, false]);
 }
 
 #[test]
