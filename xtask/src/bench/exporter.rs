@@ -39,14 +39,28 @@ impl Exporter {
         pace: Pace,
         directory: &Path,
     ) -> Result<Self> {
+        Self::start_for(None, program, data, pace, directory).await
+    }
+
+    /// The same for a workspace of another version than its data are of.
+    pub(super) async fn start_for(
+        version: Option<&str>,
+        program: &Path,
+        data: &Data,
+        pace: Pace,
+        directory: &Path,
+    ) -> Result<Self> {
         let address = free_address()?;
         let mut command = command(program, &data.mongod.uri(), data, address)?;
+        if let Some(version) = version {
+            command.arg(format!("--rocketchat.version={version}"));
+        }
         if pace == Pace::OnRequest {
             for tier in ["fast", "normal", "slow"] {
                 command.arg(format!("--collection.{tier}-interval=24h"));
             }
         }
-        let log = directory.join("exporter.log");
+        let log = directory.join(format!("exporter{}.log", version.unwrap_or_default()));
         let mut exporter = Self {
             process: Guarded::start(&mut command, None, Output::File(&log))?,
             address,

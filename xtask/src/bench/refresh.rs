@@ -20,6 +20,8 @@ use super::targets::{Limit, Target};
 
 /// Who is measured.
 const EXPORTER: &str = "rocketchat-exporter";
+const FOR_V3_4: &str = "rocketchat-exporter, document of 3.4.0";
+const FOR_V6_2: &str = "rocketchat-exporter, document of 6.2";
 const FLOOR: &str = "floor";
 const V3_4: &str = "Rocket.Chat 3.4.0";
 const V6_2: &str = "Rocket.Chat 6.2";
@@ -78,8 +80,16 @@ pub(super) async fn measure(
     exporter.ensure_healthy().await?;
     let steps = floor::steps(data.now);
     let mut contenders = vec![EXPORTER, FLOOR];
+    let mut others = BTreeMap::new();
     if field == Field::Everybody {
-        contenders.extend([V3_4, V6_2]);
+        contenders.extend([V3_4, V6_2, FOR_V3_4, FOR_V6_2]);
+        for (name, version) in [(FOR_V3_4, "3.4.0"), (FOR_V6_2, "6.2.0")] {
+            let version = Some(version);
+            let exporter =
+                Exporter::start_for(version, program, data, Pace::OnRequest, directory).await?;
+            exporter.ensure_healthy().await?;
+            others.insert(name, exporter);
+        }
     }
     let ways = BTreeMap::from([(V3_4, Way::of_3_4(data.now)), (V6_2, Way::of_6_2(data.now))]);
     let mut costs: BTreeMap<&str, Vec<Cost>> = BTreeMap::new();
@@ -118,7 +128,10 @@ pub(super) async fn measure(
                     }
                     cost
                 }
-                _ => meter.measure(ways[contender].run(&data.database)).await?.0,
+                _ => match others.get(contender) {
+                    Some(exporter) => meter.measure(exporter.refresh(data)).await?.0,
+                    None => meter.measure(ways[contender].run(&data.database)).await?.0,
+                },
             };
             if counts {
                 costs.entry(contender).or_default().push(cost);
@@ -302,6 +315,26 @@ impl Report {
             Target::new(
                 "6.2's way against ours, mongod CPU",
                 self.ratio(V6_2, EXPORTER, processor),
+                Limit::AtLeast(15.0),
+            ),
+            Target::new(
+                "3.4.0's way against ours for its document, wall",
+                self.ratio(V3_4, FOR_V3_4, wall),
+                Limit::AtLeast(6.0),
+            ),
+            Target::new(
+                "3.4.0's way against ours for its document, mongod CPU",
+                self.ratio(V3_4, FOR_V3_4, processor),
+                Limit::AtLeast(6.0),
+            ),
+            Target::new(
+                "6.2's way against ours for its document, wall",
+                self.ratio(V6_2, FOR_V6_2, wall),
+                Limit::AtLeast(15.0),
+            ),
+            Target::new(
+                "6.2's way against ours for its document, mongod CPU",
+                self.ratio(V6_2, FOR_V6_2, processor),
                 Limit::AtLeast(15.0),
             ),
             Target::new("scans of messages", Some(scans as f64), Limit::AtMost(0.0)),
