@@ -260,7 +260,7 @@ impl Shared {
         let now = Instant::now();
         // When the database is down, waiting for it once in a round is enough.
         let mut down: Option<SourceError> = None;
-        for scheduled in schedule {
+        for scheduled in &mut *schedule {
             let collector = scheduled.collector;
             if self.follows(collector) || scheduled.due > now && !is_asked_for(collector) {
                 continue;
@@ -283,6 +283,23 @@ impl Shared {
                 duration,
             );
             self.record(scheduled, result, duration);
+        }
+        let stretched: Vec<_> = schedule
+            .iter_mut()
+            .filter(|it| !self.follows(it.collector))
+            .filter_map(|it| {
+                let is_longer = it.stretch(&self.plan.intervals, &self.budget);
+                is_longer.then_some((it.collector, it.interval))
+            })
+            .collect();
+        if !stretched.is_empty() {
+            self.change(|snapshot| {
+                for (collector, interval) in stretched {
+                    if let Some(outcome) = snapshot.outcomes.get_mut(&collector) {
+                        outcome.interval = interval;
+                    }
+                }
+            });
         }
     }
 

@@ -2,7 +2,7 @@
 //! failure.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -43,15 +43,15 @@ impl Intervals {
     }
 }
 
-/// How long each collector of the database took when it last succeeded, and what follows for the intervals.
+/// How long each collector took when it last succeeded, and what follows for the intervals.
 ///
 /// A collector that takes its duration every interval has a share of the time. Where the sum of all shares is above the
 /// greatest one, the dearest are cut to an even share, and the cheap ones stay as they are. The fast tier and the others
 /// each have half, and what the other half leaves; so neither starves the other, and the fast tier, which is cheap, is
 /// not slowed down by full scans.
 ///
-/// An interval holds until the next reading of its collector. So at the start, while durations are still unknown, those
-/// that are read first count on more than is theirs, and all together may exceed the share until each was read twice.
+/// At the start, while durations are still unknown, those that are read first count on more than is theirs: so an interval
+/// is made longer as soon as the others turn out to be dearer ([`Scheduled::stretch`]), and shorter with the next reading.
 #[derive(Debug, Default)]
 pub struct Budget(
     // A std mutex: it is never held while something is read.
@@ -59,22 +59,23 @@ pub struct Budget(
 );
 
 impl Budget {
-    /// The time from one reading to the next, after one that took `duration`.
-    fn interval(
-        &self,
-        intervals: &Intervals,
-        collector: Collector,
-        duration: Duration,
-    ) -> Duration {
+    /// Notes how long a reading took that succeeded.
+    fn note(&self, collector: Collector, duration: Duration) {
+        self.durations().insert(collector, duration);
+    }
+
+    /// The time from one reading to the next, by how long each took.
+    fn interval(&self, intervals: &Intervals, collector: Collector) -> Duration {
         let tier = collector.tier();
         let regular = intervals.of(tier);
+        let durations = self.durations();
+        let duration = durations.get(&collector).copied().unwrap_or_default();
         if !collector.asks_database() {
             return regular.max(duration.div_f64(intervals.max_share));
         }
-        let mut durations = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        durations.insert(collector, duration);
         let (mut own, mut others) = (Vec::new(), Vec::new());
-        for (other, duration) in &*durations {
+        let asking = durations.iter().filter(|(it, _)| it.asks_database());
+        for (other, duration) in asking {
             let half = if (other.tier() == Tier::Fast) == (tier == Tier::Fast) {
                 &mut own
             } else {
@@ -89,6 +90,10 @@ impl Budget {
             Some(share) => regular.max(duration.div_f64(share)),
             None => regular,
         }
+    }
+
+    fn durations(&self) -> MutexGuard<'_, BTreeMap<Collector, Duration>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -136,6 +141,18 @@ impl Scheduled {
         self.due = self.due.min(self.soonest.max(Instant::now()));
     }
 
+    /// Puts the next reading off where others have turned out to be dear since the last one; true when it was.
+    pub fn stretch(&mut self, intervals: &Intervals, budget: &Budget) -> bool {
+        if self.failures_in_a_row > 0 || self.interval.is_zero() {
+            return false;
+        }
+        let interval = budget.interval(intervals, self.collector);
+        let longer = interval.saturating_sub(self.interval);
+        self.interval += longer;
+        self.due += longer;
+        !longer.is_zero()
+    }
+
     /// Plans the next reading after one that took `duration`.
     pub fn finished(
         &mut self,
@@ -157,7 +174,8 @@ impl Scheduled {
             jittered(retry.max(rest))
         } else {
             self.failures_in_a_row = 0;
-            self.interval = budget.interval(intervals, self.collector, duration);
+            budget.note(self.collector, duration);
+            self.interval = budget.interval(intervals, self.collector);
             self.interval
         };
         self.due = Instant::now() + wait;
@@ -222,6 +240,30 @@ mod tests {
         };
         read_all();
         read_all()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_cheap_start_is_made_up_for_as_soon_as_the_others_turn_out_to_be_dear() {
+        let budget = Budget::default();
+        let mut rooms = Scheduled::new(Collector::Rooms, Instant::now());
+        rooms.finished(&INTERVALS, &budget, None, Duration::from_millis(600));
+        assert_eq!(rooms.interval, INTERVALS.normal);
+        assert!(!rooms.stretch(&INTERVALS, &budget));
+        let mut sessions = Scheduled::new(Collector::Sessions, Instant::now());
+        sessions.finished(&INTERVALS, &budget, None, Duration::from_mins(1));
+        assert!(rooms.stretch(&INTERVALS, &budget));
+        assert_eq!(rooms.due.duration_since(Instant::now()), rooms.interval);
+        let durations = [
+            (Collector::Rooms, Duration::from_millis(600)),
+            (Collector::Sessions, Duration::from_mins(1)),
+        ];
+        let share = share(&durations, &[rooms.interval, sessions.interval]);
+        assert!((share - 0.01).abs() < 1e-6, "{share}");
+        // One that fails is tried again when it is.
+        let failure = Some(FailureKind::Unreachable);
+        rooms.finished(&INTERVALS, &budget, failure, Duration::ZERO);
+        sessions.finished(&INTERVALS, &budget, None, Duration::from_mins(10));
+        assert!(!rooms.stretch(&INTERVALS, &budget));
     }
 
     fn share(durations: &[(Collector, Duration)], intervals: &[Duration]) -> f64 {
