@@ -5,10 +5,11 @@
 //!
 //! # Layout
 //! ```text
-//! main -> cli -> config -> run -+-> sampler -> sources --> statistics
-//!                               +-> http -+-> render ----> statistics
-//!                                         +-> rocketchat
+//! program -> cli -> config -> run -+-> sampler -> sources --> statistics
+//!                                  +-> http -+-> render ----> statistics
+//!                                            +-> rocketchat
 //! ```
+//! * `program`: parse, check, bind, run, and turn what went wrong into an exit status; `main` only calls it.
 //! * `cli`, `options`, `config`: flags, variables and the configuration file; once a `Config` exists it is valid.
 //! * `run`: starts workspaces and web, reads the configuration again, and ends everything in order. `once` reads a
 //!   single time, for the command line; `check` does that too, and tells how each question is answered; `backfill` writes
@@ -47,6 +48,7 @@ mod listen;
 mod once;
 mod options;
 mod password;
+mod program;
 mod render;
 mod rocketchat;
 mod run;
@@ -58,18 +60,8 @@ mod statistics;
 mod web_config;
 mod yaml;
 
-pub use backfill::{BackfillError, backfill};
-pub use check::check;
-pub use cli::{
-    BackfillOptions, CheckFormat, Cli, Format, LogFormat, LogLevel, Task, configuration_reference,
-};
-pub use config::{ChoiceError, Config, ConfigError, Workspaces};
-pub use health::{HealthError, health};
-pub use listen::{ListenError, Listener, Passed};
-pub use once::{OnceError, statistics};
-pub use password::{PasswordError, hash_password};
+pub use cli::configuration_reference;
+pub use program::program;
 pub use render::reference::{markdown as statistics_reference, summary as statistics_summary};
-pub use run::{configure, run};
-pub use signals::Signals;
 pub use sources::role_reference;
 pub use statistics::COLLECTORS;

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Modules of the crate, and the other modules that each may import.
-const MAY_IMPORT: [(&str, &[&str]); 23] = [
+const MAY_IMPORT: [(&str, &[&str]); 24] = [
     ("statistics", &[]),
     ("secret", &[]),
     ("signals", &[]),
@@ -74,6 +74,13 @@ const MAY_IMPORT: [(&str, &[&str]); 23] = [
     ),
     ("health", &["cli", "listen", "web_config"]),
     ("fuzzing", &["config", "http", "sources", "web_config"]),
+    (
+        "program",
+        &[
+            "backfill", "check", "cli", "config", "health", "listen", "once", "password", "render",
+            "run", "signals",
+        ],
+    ),
     ("main", &[]),
 ];
 
