@@ -7,7 +7,7 @@ use tokio::time::Duration;
 use crate::cli::Format;
 use crate::config::{ChoiceError, Config};
 use crate::render::document::{self, Asked};
-use crate::render::{Exposition, Format as Text, Part};
+use crate::render::{self, Format as Text, Part};
 use crate::run::Running;
 use crate::statistics::{LiveMode, Own};
 
@@ -51,7 +51,7 @@ pub async fn statistics(
                 snapshot: snapshot.clone(),
                 names: config.names,
             };
-            Exposition::of(&[part]).body(Text::OpenMetrics, false, &Own::default())
+            render::body(&[part], Text::OpenMetrics, false, &Own::default())
         }
         Format::Json => {
             let mut text = document(config.shape);

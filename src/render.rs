@@ -9,6 +9,7 @@ mod openmetrics;
 pub mod page;
 pub mod reference;
 
+use std::io::{self, Write};
 use std::sync::{Arc, OnceLock};
 
 use compression::Compressed;
@@ -45,7 +46,7 @@ pub struct Part {
     pub names: Names,
 }
 
-/// Metrics of one moment; what takes time is done once for each format and encoding.
+/// Metrics of one workspace at one moment; what takes time is done once for each format and encoding.
 #[derive(Debug)]
 pub struct Exposition {
     openmetrics: Text,
@@ -60,10 +61,17 @@ struct Text {
 }
 
 impl Exposition {
-    /// Renders some workspaces together.
-    pub fn of(parts: &[Part]) -> Self {
+    /// Renders one workspace.
+    pub fn of(part: Part) -> Self {
+        let mut plain = String::new();
+        openmetrics::render(&[part], |piece| {
+            plain.push_str(piece);
+            Ok(())
+        })
+        .expect("writing into memory cannot fail");
+        plain.shrink_to_fit();
         Self {
-            openmetrics: Text::new(openmetrics::render(parts)),
+            openmetrics: Text::new(plain),
             classic: OnceLock::new(),
         }
     }
@@ -77,10 +85,7 @@ impl Exposition {
 
     /// The whole body of an answer.
     pub fn body(&self, format: Format, gzip: bool, own: &Own) -> Vec<u8> {
-        let own = match format {
-            Format::OpenMetrics => openmetrics::render_own(own),
-            Format::Classic => classic::from_openmetrics(&openmetrics::render_own(own)),
-        };
+        let own = render_own(format, own);
         let text = self.text(format);
         if gzip {
             text.compressed().completed_by(own.as_bytes())
@@ -96,6 +101,35 @@ impl Exposition {
                 .classic
                 .get_or_init(|| Text::new(classic::from_openmetrics(&self.openmetrics.plain))),
         }
+    }
+}
+
+/// The whole body of an answer about some workspaces. Nothing is kept for another one, and beside the body there is
+/// never more than a piece of it.
+pub fn body(parts: &[Part], format: Format, gzip: bool, own: &Own) -> Vec<u8> {
+    let written = if gzip {
+        compression::gzip_of(|encoder| write(parts, format, own, encoder))
+    } else {
+        let mut plain = Vec::new();
+        write(parts, format, own, &mut plain).map(|()| plain)
+    };
+    let mut body = written.expect("writing into memory cannot fail");
+    body.shrink_to_fit();
+    body
+}
+
+fn write(parts: &[Part], format: Format, own: &Own, to: &mut impl Write) -> io::Result<()> {
+    openmetrics::render(parts, |piece| match format {
+        Format::OpenMetrics => to.write_all(piece.as_bytes()),
+        Format::Classic => to.write_all(classic::from_openmetrics(piece).as_bytes()),
+    })?;
+    to.write_all(render_own(format, own).as_bytes())
+}
+
+fn render_own(format: Format, own: &Own) -> String {
+    match format {
+        Format::OpenMetrics => openmetrics::render_own(own),
+        Format::Classic => classic::from_openmetrics(&openmetrics::render_own(own)),
     }
 }
 

@@ -1,7 +1,8 @@
 //! `/metrics` and `/probe`: of all workspaces or of one, whole or of chosen collectors, in the format that is asked for.
 //!
-//! What was read is rendered when it changes; what the exporter knows about itself is put behind it at most once a
-//! second, so that most requests only take bytes that are there.
+//! What was read of a single workspace is rendered when it changes; what the exporter knows about itself is put behind it
+//! at most once a second, so that most requests only take bytes that are there. Several workspaces are rendered when
+//! they are asked for, at most once a second in each format and encoding, and nothing but these bodies is kept of them.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -15,7 +16,7 @@ use tokio::task::block_in_place;
 use super::parameters::Parameters;
 use super::respond::{self, Response};
 use super::{App, Served, Workspaces, negotiate};
-use crate::render::{Exposition, Format, Names, Part};
+use crate::render::{self, Exposition, Format, Names, Part};
 use crate::statistics::{Collector, Own, Snapshot};
 
 /// How old a body may become.
@@ -25,11 +26,12 @@ const OLDEST: Duration = Duration::from_secs(1);
 #[derive(Default)]
 pub struct Metrics(Mutex<Option<Newest>>);
 
-/// Bodies made of one exposition.
+/// Bodies of one second.
 struct Newest {
     made_at: Instant,
     served: Arc<Served>,
-    exposition: Arc<Exposition>,
+    /// What was rendered beforehand, where there is a single workspace.
+    exposition: Option<Arc<Exposition>>,
     own: Own,
     /// By format and encoding.
     bodies: [Option<Bytes>; 4],
@@ -50,7 +52,7 @@ pub fn all(app: &App, request: &Request<Incoming>) -> Response {
                 block_in_place(|| {
                     let parts = parts(&served).map(|part| only(part, &collectors));
                     let parts: Vec<_> = parts.collect();
-                    Exposition::of(&parts).body(format, gzip, &own).into()
+                    render::body(&parts, format, gzip, &own).into()
                 })
             })
         }
@@ -87,7 +89,7 @@ pub fn one(app: &App, request: &Request<Incoming>) -> Response {
     }
     negotiated(request, |format, gzip| {
         let nothing = Own::default();
-        block_in_place(|| Exposition::of(&[part]).body(format, gzip, &nothing).into())
+        block_in_place(|| render::body(&[part], format, gzip, &nothing).into())
     })
 }
 
@@ -169,6 +171,7 @@ impl Metrics {
         let mut newest = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let newest = match &mut *newest {
             Some(it) if it.made_at.elapsed() < OLDEST && it.shows(served) => it,
+            // The older bodies are gone before a new one is made.
             older => older.insert(Newest::of(app, served)),
         };
         let place = usize::from(format == Format::Classic) * 2 + usize::from(gzip);
@@ -178,8 +181,12 @@ impl Metrics {
             bodies,
             ..
         } = newest;
+        let make = || match &*exposition {
+            Some(exposition) => exposition.body(format, gzip, own),
+            None => render::body(&parts(served).collect::<Vec<_>>(), format, gzip, own),
+        };
         bodies[place]
-            .get_or_insert_with(|| block_in_place(|| exposition.body(format, gzip, own).into()))
+            .get_or_insert_with(|| block_in_place(|| make().into()))
             .clone()
     }
 }
@@ -187,11 +194,8 @@ impl Metrics {
 impl Newest {
     fn of(app: &App, served: &Arc<Served>) -> Self {
         let exposition = match &served.workspaces {
-            Workspaces::One(_, rendered) => Arc::clone(&rendered.borrow()),
-            Workspaces::Named(_) => block_in_place(|| {
-                let parts: Vec<_> = parts(served).collect();
-                Arc::new(Exposition::of(&parts))
-            }),
+            Workspaces::One(_, rendered) => Some(Arc::clone(&rendered.borrow())),
+            Workspaces::Named(_) => None,
         };
         Self {
             made_at: Instant::now(),
@@ -207,7 +211,9 @@ impl Newest {
         let same = Arc::ptr_eq(&self.served, served);
         match &served.workspaces {
             Workspaces::One(_, rendered) => {
-                same && Arc::ptr_eq(&self.exposition, &rendered.borrow())
+                let rendered = rendered.borrow();
+                let mut exposition = self.exposition.iter();
+                same && exposition.any(|it| Arc::ptr_eq(it, &rendered))
             }
             Workspaces::Named(_) => same,
         }

@@ -1,7 +1,7 @@
 //! gzip, also of a body whose long beginning stays the same and whose short end changes: the beginning is compressed
 //! once, and one valid member is made of it and each end.
 
-use std::io::Write;
+use std::io::{self, Write};
 
 use flate2::write::{DeflateEncoder, GzEncoder};
 use flate2::{Compression, Crc};
@@ -11,11 +11,16 @@ const HEADER: [u8; 10] = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255];
 
 /// Compresses a whole body.
 pub fn gzip(plain: &[u8]) -> Vec<u8> {
-    let mut encoder = GzEncoder::new(Vec::with_capacity(plain.len() / 4), Compression::default());
-    encoder
-        .write_all(plain)
-        .and_then(|()| encoder.finish())
-        .expect("writing into memory cannot fail")
+    gzip_of(|encoder| encoder.write_all(plain)).expect("writing into memory cannot fail")
+}
+
+/// Compresses a body while it is written.
+pub fn gzip_of(
+    write: impl FnOnce(&mut GzEncoder<Vec<u8>>) -> io::Result<()>,
+) -> io::Result<Vec<u8>> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
+    write(&mut encoder)?;
+    encoder.finish()
 }
 
 /// The beginning of a body.

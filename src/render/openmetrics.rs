@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fmt;
+use std::io;
 use std::sync::{Arc, Mutex};
 
 use prometheus_client::collector::Collector as RegistryCollector;
@@ -21,17 +22,22 @@ pub const END: &str = "# EOF\n";
 /// The label that tells several workspaces apart.
 const WORKSPACE: &str = "workspace";
 
-/// What was read of some workspaces, family by family in the order of the catalogue; without the last line.
-pub fn render(parts: &[Part]) -> String {
-    let mut families = Families::default();
+/// What was read of some workspaces, family by family in the order of the catalogue; without the last line. Each part of
+/// the catalogue is written by itself, so that of many workspaces no more than one part's samples are held at a time.
+///
+/// # Errors
+/// Those of `write`, which is given piece after piece.
+pub fn render(parts: &[Part], mut write: impl FnMut(&str) -> io::Result<()>) -> io::Result<()> {
+    let mut readings = Families::default();
     for metric in READINGS.iter().chain(LIVE) {
-        families.announce(metric.row());
         for part in parts {
             let samples = metric.samples(&part.snapshot);
-            families.add(metric.row(), part.workspace.as_ref(), samples);
+            readings.add(metric.row(), part.workspace.as_ref(), samples);
         }
     }
+    write(&readings.write())?;
     for section in SECTIONS {
+        let mut families = Families::default();
         for row in section.metrics() {
             families.announce(row);
         }
@@ -40,15 +46,15 @@ pub fn render(parts: &[Part]) -> String {
                 families.add(row, part.workspace.as_ref(), samples);
             });
         }
+        write(&families.write())?;
     }
+    let mut built_in = Families::default();
     for part in parts.iter().filter(|it| it.names == Names::WithBuiltIn) {
         visit_compat_samples(&part.snapshot, &mut |row, samples| {
-            families.add(row, part.workspace.as_ref(), samples);
+            built_in.add(row, part.workspace.as_ref(), samples);
         });
     }
-    let mut text = families.write();
-    text.truncate(text.len() - END.len());
-    text
+    write(&built_in.write())
 }
 
 /// What the exporter knows about itself; with the last line.
@@ -57,7 +63,7 @@ pub fn render_own(own: &Own) -> String {
     for metric in OWN {
         families.add(metric.row(), None, metric.samples(own));
     }
-    families.write()
+    families.write() + END
 }
 
 /// A family with one series: the lines before its samples, and the series itself as a sample begins.
@@ -69,8 +75,7 @@ pub fn announcement(
     let mut families = Families::default();
     let sample = Sample { labels, value: 1.0 };
     families.add(row, workspace, vec![sample]);
-    let text = families.write();
-    let lines = text.strip_suffix(END).unwrap_or(&text);
+    let lines = families.write();
     let sample = lines.lines().last().unwrap_or_default();
     let head = &lines[..lines.len() - sample.len() - "\n".len()];
     let series = sample.strip_suffix(" 1").unwrap_or(sample);
@@ -104,12 +109,13 @@ impl Families {
         self.families[place].1.extend(series);
     }
 
+    /// The text of all of them; without the last line.
     fn write(self) -> String {
         let mut registry = Registry::default();
         registry.register_collector(Box::new(Registered(Mutex::new(self.families))));
-        let mut exposition = String::with_capacity(32 * 1024);
+        let mut exposition = String::new();
         text::encode(&mut exposition, &registry).expect("writing into a string cannot fail");
-        with_help_last(&exposition)
+        with_help_last(exposition.strip_suffix(END).unwrap_or(&exposition))
     }
 }
 
@@ -261,7 +267,7 @@ mod tests {
         assert_eq!(
             families.write(),
             "# TYPE x gauge\n# HELP x Help.\nx{workspace=\"a\",kind=\"k\"} 2\n\
-             # TYPE y gauge\n# HELP y Help.\ny{workspace=\"b\"} 1\ny{workspace=\"a\"} 3\n# EOF\n"
+             # TYPE y gauge\n# HELP y Help.\ny{workspace=\"b\"} 1\ny{workspace=\"a\"} 3\n"
         );
     }
 
@@ -272,7 +278,7 @@ mod tests {
                 row("x", Quantity::Count, &["name"]),
                 vec![Sample::of("a\"b\\c\nd", 1.0)],
             )]),
-            "# TYPE x gauge\n# HELP x Help.\nx{name=\"a\\\"b\\\\c\\nd\"} 1\n# EOF\n"
+            "# TYPE x gauge\n# HELP x Help.\nx{name=\"a\\\"b\\\\c\\nd\"} 1\n"
         );
     }
 
@@ -297,7 +303,7 @@ mod tests {
              # TYPE b counter\n# HELP b Help.\nb_total 3\n\
              # TYPE c info\n# HELP c Help.\nc_info{v=\"x\"} 1\n\
              # TYPE d_bytes gauge\n# UNIT d_bytes bytes\n# HELP d_bytes Help.\nd_bytes -7\n\
-             # TYPE e_total unknown\n# HELP e_total Help.\ne_total 2\n# EOF\n"
+             # TYPE e_total unknown\n# HELP e_total Help.\ne_total 2\n"
         );
     }
 

@@ -99,11 +99,11 @@ impl Running {
         let mut snapshots = self.sampler.snapshots();
         let names = self.config.names;
         let render = move |snapshot: &Arc<Snapshot>| {
-            let exposition = Exposition::of(&[Part {
+            let exposition = Exposition::of(Part {
                 workspace: None,
                 snapshot: Arc::clone(snapshot),
                 names,
-            }]);
+            });
             exposition.prepare();
             Arc::new(exposition)
         };
