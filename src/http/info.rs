@@ -5,7 +5,7 @@ use serde_json::{Map, Value as Json, json};
 
 use super::respond::{self, Response};
 use super::{Login, Unavailable};
-use crate::statistics::{Snapshot, Value, Version};
+use crate::statistics::{Snapshot, Version};
 
 /// From this version on strangers are told the release line only.
 const HIDES_PATCH: Version = Version::new(4, 0, 0);
@@ -24,12 +24,7 @@ pub fn details(snapshot: &Snapshot, login: Option<Login>) -> Result<Response, Un
     if login.is_some_and(|login| login.may_view_statistics) {
         let stored = snapshot.stored.as_ref();
         let document = stored.and_then(|stored| stored.document.as_ref());
-        let text = |path: &[&str]| {
-            let value = path
-                .iter()
-                .try_fold(document?, |value: &Value, key| value.get(key))?;
-            Some(Json::from(value.as_text()?))
-        };
+        let text = |path: &[&str]| Some(Json::from(document?.text_at(path)?));
         let mut commit = Map::new();
         for key in ["tag", "branch"] {
             if let Some(text) = text(&[key]) {

@@ -5,7 +5,9 @@ use std::borrow::Cow;
 use jiff::tz::TimeZone;
 use serde_json::{Map, Number};
 
-use crate::statistics::{Answer, SECTIONS, Snapshot, TOP_LEVEL_ORDER, Timestamp, Value, Version};
+use crate::statistics::{
+    Answer, PackedValue, SECTIONS, Snapshot, TOP_LEVEL_ORDER, Timestamp, Value, Version,
+};
 
 /// How the document is wrapped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -95,7 +97,12 @@ type Entries = Vec<(Cow<'static, str>, Value)>;
 /// The stored document with each field that the exporter reads replaced; a field that could not be read is left out,
 /// because the stored value would be up to a day old and look fresh.
 fn overlay(snapshot: &Snapshot, version: Version, asked: Asked) -> Entries {
-    let mut document = match snapshot.stored.as_ref().and_then(|it| it.document.clone()) {
+    let mut document = match snapshot
+        .stored
+        .as_ref()
+        .and_then(|it| it.document.as_ref())
+        .map(PackedValue::unpack)
+    {
         Some(Value::Object(entries)) => entries,
         _ => Entries::new(),
     };
@@ -318,7 +325,7 @@ mod tests {
                 created_at: None,
                 reported_at: None,
                 peak_connections: None,
-                document: Some(stored),
+                document: Some(PackedValue::of(&stored)),
             })),
             presence: Some(Arc::new(Presence {
                 accounts: 9,

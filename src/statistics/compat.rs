@@ -64,7 +64,7 @@ pub const COMPAT: &[CompatMetric] = &[
             "rocketchat_statistics oplogEnabled",
             Read::By(&["enabled"], |snapshot| {
                 let document = snapshot.stored.as_ref().and_then(|it| it.document.as_ref());
-                match document.and_then(|it| it.get("oplogEnabled")) {
+                match document.and_then(|it| it.at(&["oplogEnabled"])) {
                     Some(Value::Bool(enabled)) => vec![Sample::of(enabled.to_string(), 1.0)],
                     _ => Vec::new(),
                 }
@@ -291,7 +291,8 @@ mod tests {
     use std::sync::Arc;
 
     use super::super::{
-        Instance, Instances, LIVE, Metric, OWN, Presence, Presences, READINGS, Stored, Timestamp,
+        Instance, Instances, LIVE, Metric, OWN, PackedValue, Presence, Presences, READINGS, Stored,
+        Timestamp,
     };
     use super::*;
 
@@ -372,11 +373,11 @@ mod tests {
                 },
             })),
             stored: Some(Arc::new(Stored {
-                document: Some(Value::Object(vec![
+                document: Some(PackedValue::of(&Value::Object(vec![
                     ("version".into(), Value::text(version)),
                     ("oplogEnabled".into(), Value::Bool(true)),
                     ("totalRooms".into(), Value::Integer(5)),
-                ])),
+                ]))),
                 ..Stored::default()
             })),
             ..Snapshot::default()

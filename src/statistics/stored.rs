@@ -1,8 +1,8 @@
 //! The newest statistics document that Rocket.Chat stored: the base of the JSON document, and how old it is.
 
 use super::{
-    Collector, Field, Metric, Origin, Quantity, Read, Snapshot, Table, Timestamp, Value, Versions,
-    instant,
+    Collector, Field, Metric, Origin, PackedValue, Quantity, Read, Snapshot, Table, Timestamp,
+    Value, Versions, instant,
 };
 
 /// The newest document of `rocketchat_statistics`, without secrets and personal data.
@@ -11,7 +11,7 @@ pub struct Stored {
     /// When it was written; `None` when there is none.
     pub created_at: Option<Timestamp>,
     /// Its content; `None` when Rocket.Chat never stored one.
-    pub document: Option<Value>,
+    pub document: Option<PackedValue>,
     /// When the newest of the last 30 days was written that Rocket.Chat's cloud accepted.
     pub reported_at: Option<Timestamp>,
     /// The most connections that a document of the last 30 days tells of (6.5 and later).
@@ -21,7 +21,7 @@ pub struct Stored {
 impl Stored {
     /// The version that wrote it.
     pub fn version(&self) -> Option<&str> {
-        self.document.as_ref()?.get("version")?.as_text()
+        self.document.as_ref()?.text_at(&["version"])
     }
 }
 

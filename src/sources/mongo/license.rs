@@ -73,7 +73,7 @@ fn granted(held: Option<&HeldLicense>, known: &Snapshot) -> Grants {
 
 fn named_by_statistics(known: &Snapshot) -> Option<Vec<String>> {
     let document = known.stored.as_ref()?.document.as_ref()?;
-    let Value::List(modules) = document.get("enterprise")?.get("modules")? else {
+    let Value::List(modules) = document.at(&["enterprise", "modules"])? else {
         return None;
     };
     let names = modules.iter().filter_map(Value::as_text);

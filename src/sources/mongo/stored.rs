@@ -7,7 +7,7 @@ use mongodb::options::Hint;
 use super::indexes::Access;
 use super::{Question, convert, out_of_range};
 use crate::sources::SourceError;
-use crate::statistics::{FailureKind, Stored, Timestamp};
+use crate::statistics::{FailureKind, PackedValue, Stored, Timestamp};
 
 /// What is never shown: the token for Rocket.Chat's cloud, mail settings, and the contact person of old versions.
 const SECRETS: [&[&str]; 5] = [
@@ -51,7 +51,7 @@ pub async fn read(question: &mut Question<'_>) -> Result<Stored, SourceError> {
         peak_connections: peak_connections(question, hint).await?,
         reported_at,
         created_at,
-        document: Some(convert::object(&document)),
+        document: Some(PackedValue::of(&convert::object(&document))),
     })
 }
 
