@@ -32,17 +32,38 @@ pub enum Access {
     Refused,
 }
 
-/// Names of a collection's indexes.
-#[derive(Debug, Default)]
-struct Names {
-    /// By the key that each begins with.
-    by_key: BTreeMap<String, String>,
-    /// By the two keys that each begins with.
-    by_pair: BTreeMap<(String, String), String>,
+/// A collection's indexes that can serve any query on their first key: of each the first key, the second or nothing, and
+/// the name, each followed by a null character. Every workspace has dozens of them, and looks at them rarely.
+#[derive(Debug, Clone)]
+struct Names(Arc<str>);
+
+impl Names {
+    fn of(indexes: Vec<IndexModel>) -> Self {
+        let mut names = String::new();
+        for (key, second, name) in indexes.into_iter().filter_map(usable) {
+            for text in [key, second.unwrap_or_default(), name] {
+                names.push_str(&text);
+                names.push('\0');
+            }
+        }
+        Self(names.into())
+    }
+
+    /// The first name of which the two keys are wanted.
+    fn find(&self, is_wanted: impl Fn(&str, &str) -> bool) -> Option<String> {
+        let mut texts = self.0.split_terminator('\0');
+        while let (Some(key), Some(second), Some(name)) = (texts.next(), texts.next(), texts.next())
+        {
+            if is_wanted(key, second) {
+                return Some(name.to_owned());
+            }
+        }
+        None
+    }
 }
 
 /// When each collection's indexes were listed, and their names.
-type Listed = BTreeMap<&'static str, (Instant, Arc<Names>)>;
+type Listed = BTreeMap<&'static str, (Instant, Names)>;
 
 /// The indexes of each collection, as they were last listed.
 #[derive(Debug, Default)]
@@ -58,13 +79,13 @@ impl KnownIndexes {
     }
 
     /// The indexes of a collection, unless they are to be listed anew.
-    fn get(&self, collection: &str) -> Option<Arc<Names>> {
+    fn get(&self, collection: &str) -> Option<Names> {
         let listed = self.lock();
         let (listed_at, names) = listed.get(collection)?;
-        (listed_at.elapsed() < BELIEVED_FOR).then(|| Arc::clone(names))
+        (listed_at.elapsed() < BELIEVED_FOR).then(|| names.clone())
     }
 
-    fn put(&self, collection: &'static str, names: Arc<Names>) {
+    fn put(&self, collection: &'static str, names: Names) {
         self.lock().insert(collection, (Instant::now(), names));
     }
 
@@ -99,7 +120,7 @@ impl Question<'_> {
         key: &str,
     ) -> Result<Option<String>, SourceError> {
         let names = self.names(collection).await?;
-        Ok(names.by_key.get(key).cloned())
+        Ok(names.find(|known, _| known == key))
     }
 
     /// The name of an index that begins with two keys, for a query that has another way.
@@ -110,16 +131,15 @@ impl Question<'_> {
         second: &str,
     ) -> Result<Option<String>, SourceError> {
         let names = self.names(collection).await?;
-        let pair = (first.to_owned(), second.to_owned());
-        Ok(names.by_pair.get(&pair).cloned())
+        Ok(names.find(|key, next| key == first && next == second))
     }
 
-    async fn names(&self, collection: &'static str) -> Result<Arc<Names>, SourceError> {
+    async fn names(&self, collection: &'static str) -> Result<Names, SourceError> {
         if let Some(names) = self.mongo.indexes.get(collection) {
             return Ok(names);
         }
-        let names = Arc::new(self.list(collection).await?);
-        self.mongo.indexes.put(collection, Arc::clone(&names));
+        let names = self.list(collection).await?;
+        self.mongo.indexes.put(collection, names.clone());
         Ok(names)
     }
 
@@ -133,17 +153,7 @@ impl Question<'_> {
                 Err(error) => Err(error),
             }
         };
-        let mut names = Names::default();
-        for index in self.mongo.within(ask).await? {
-            if let Some((key, second, name)) = usable(index) {
-                if let Some(second) = second {
-                    let pair = (key.clone(), second);
-                    names.by_pair.entry(pair).or_insert(name.clone());
-                }
-                names.by_key.entry(key).or_insert(name);
-            }
-        }
-        Ok(names)
+        Ok(Names::of(self.mongo.within(ask).await?))
     }
 }
 
@@ -157,7 +167,9 @@ fn usable(index: IndexModel) -> Option<(String, Option<String>, String)> {
     let (key, kind) = keys.next()?;
     let second = keys.next().filter(|(_, kind)| has_direction(kind));
     let second = second.map(|(key, _)| key);
-    (is_whole && has_direction(&kind)).then_some((key, second, options.name?))
+    // A key cannot have one, and no server takes such a name.
+    let name = options.name.filter(|name| !name.contains('\0'))?;
+    (is_whole && has_direction(&kind)).then_some((key, second, name))
 }
 
 /// Directions only: a text, hashed or geographic index cannot serve a range.
@@ -180,5 +192,40 @@ pub fn is_namespace_not_found(error: &mongodb::error::Error) -> bool {
             _ => false,
         },
         _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use mongodb::bson::{Document, doc};
+    use mongodb::options::IndexOptions;
+
+    use super::*;
+
+    fn index(name: &str, keys: Document) -> IndexModel {
+        let options = IndexOptions::builder().name(name.to_owned()).build();
+        IndexModel::builder().keys(keys).options(options).build()
+    }
+
+    #[test]
+    fn the_first_index_that_begins_with_the_keys_is_named() {
+        let mut partial = index("partial", doc! { "b": 1 });
+        let options = partial.options.get_or_insert_default();
+        options.partial_filter_expression = Some(doc! { "b": { "$gt": 1 } });
+        let names = Names::of(vec![
+            index("words", doc! { "a": "text" }),
+            index("one", doc! { "a": 1 }),
+            index("two and words", doc! { "a": 1, "b": "text" }),
+            index("two", doc! { "a": -1, "b": 1_i64, "c": 1 }),
+            index("other two", doc! { "a": 1.0, "b": 1 }),
+            partial,
+        ]);
+        let key = |key: &str| names.find(|first, _| first == key);
+        assert_eq!(key("a").as_deref(), Some("one"));
+        assert_eq!(key("b"), None);
+        let pair = |one: &str, two: &str| names.find(|key, next| key == one && next == two);
+        assert_eq!(pair("a", "b").as_deref(), Some("two"));
+        assert_eq!(pair("b", "c"), None);
+        assert_eq!(Names::of(Vec::new()).find(|_, _| true), None);
     }
 }
