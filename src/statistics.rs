@@ -91,7 +91,7 @@ pub use server::Server;
 pub use sessions::{
     Day, DeviceSessions, EarlySessions, OsSessions, PeriodSessions, Sessions, UserSessions,
 };
-pub use settings::{Setting, Settings, ids as setting_ids};
+pub use settings::{NeedsLicense, Setting, Settings, ids as setting_ids};
 pub use snapshot::{
     COLLECTORS, Collector, Extent, FailureKind, IndexCheck, Outcome, PoolState, Reading, Refusal,
     Snapshot, Tier,

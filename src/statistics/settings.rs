@@ -5,8 +5,6 @@
 
 mod fields;
 
-use std::collections::BTreeMap;
-
 use super::{
     Collector, Grants, Metric, Origin::Keyed, Quantity, Read, Snapshot, Table, Value, count, state,
 };
@@ -14,8 +12,8 @@ use super::{
 /// The settings that the catalogue names, as `rocketchat_settings` holds them.
 #[derive(Debug, Clone, Default)]
 pub struct Settings {
-    /// By id.
-    pub by_id: BTreeMap<String, Setting>,
+    /// In the order of their ids.
+    by_id: Box<[(&'static str, Setting)]>,
     /// The modules that count as licensed.
     pub grants: Grants,
     /// How many settings define an OAuth service of the workspace's own.
@@ -27,27 +25,52 @@ pub struct Settings {
 pub struct Setting {
     /// The value that was chosen.
     pub value: Option<Value>,
-    /// The value that Rocket.Chat came with.
-    pub package_value: Option<Value>,
-    /// The value that counts without the license that the setting needs.
+    /// Whether that is another one than Rocket.Chat came with.
+    pub changed: bool,
+    /// What counts instead, where it needs a license; few settings do.
+    pub needs_license: Option<Box<NeedsLicense>>,
+}
+
+/// What a setting is without its license.
+#[derive(Debug, Clone, Default)]
+pub struct NeedsLicense {
+    /// The value that counts without the license.
     pub invalid_value: Option<Value>,
-    /// Whether it needs a license.
-    pub enterprise: bool,
     /// The modules that the license must grant.
     pub modules: Vec<String>,
 }
 
 impl Settings {
+    /// The settings that were found, each once.
+    pub fn new(
+        mut found: Vec<(&'static str, Setting)>,
+        grants: Grants,
+        custom_oauth: usize,
+    ) -> Self {
+        found.sort_unstable_by_key(|(id, _)| *id);
+        Self {
+            by_id: found.into_boxed_slice(),
+            grants,
+            custom_oauth,
+        }
+    }
+
     /// The value that counts; `None` when there is no such setting.
     pub fn value(&self, id: &str) -> Option<&Value> {
-        let setting = self.by_id.get(id)?;
-        let licensed =
-            self.grants != Grants::None && setting.modules.iter().all(|it| self.grants.grants(it));
-        if setting.enterprise && !licensed {
-            setting.invalid_value.as_ref()
-        } else {
-            setting.value.as_ref()
+        let setting = self.setting(id)?;
+        match &setting.needs_license {
+            Some(needs) if !self.is_licensed(needs) => needs.invalid_value.as_ref(),
+            _ => setting.value.as_ref(),
         }
+    }
+
+    fn setting(&self, id: &str) -> Option<&Setting> {
+        let place = self.by_id.binary_search_by_key(&id, |(known, _)| *known);
+        Some(&self.by_id[place.ok()?].1)
+    }
+
+    fn is_licensed(&self, needs: &NeedsLicense) -> bool {
+        self.grants != Grants::None && needs.modules.iter().all(|it| self.grants.grants(it))
     }
 
     fn is_on(&self, id: &str) -> bool {
@@ -55,9 +78,7 @@ impl Settings {
     }
 
     fn is_changed(&self, id: &str) -> bool {
-        self.by_id
-            .get(id)
-            .is_some_and(|setting| setting.value != setting.package_value)
+        self.setting(id).is_some_and(|setting| setting.changed)
     }
 
     fn state(&self, id: &str) -> Option<f64> {
@@ -79,7 +100,7 @@ impl Settings {
 
     /// The connections above which presence is switched off; `None` where there is no limit.
     fn most_connections(&self) -> Option<u64> {
-        let is_known = self.by_id.contains_key(BROADCAST_DISABLED);
+        let is_known = self.setting(BROADCAST_DISABLED).is_some();
         let is_unlimited = UNLIMITED_PRESENCE.iter().any(|it| self.grants.grants(it));
         (is_known && !is_unlimited).then_some(MOST_CONNECTIONS)
     }
@@ -123,7 +144,7 @@ const MOST_CONNECTIONS: u64 = 200;
 
 const SECONDS_OF_A_DAY: f64 = 86_400.0;
 
-/// Ids of the settings that are looked at.
+/// Ids of the settings that are looked at, in order.
 pub fn ids() -> Vec<&'static str> {
     let keyed = SECTION
         .fields

@@ -4,48 +4,46 @@ use mongodb::bson::{Bson, Document, doc};
 
 use super::{Question, convert};
 use crate::sources::SourceError;
-use crate::statistics::{Setting, Settings, setting_ids};
+use crate::statistics::{NeedsLicense, Setting, Settings, setting_ids};
 
 /// Settings that define an OAuth service of the workspace's own.
 const CUSTOM_OAUTH: &str = "^Accounts_OAuth_Custom-[^-]+$";
 
 pub async fn read(question: &Question<'_>) -> Result<Settings, SourceError> {
+    let ids = setting_ids();
     let filter = doc! { "$or": [
-        { "_id": { "$in": setting_ids() } },
+        { "_id": { "$in": &ids } },
         { "_id": { "$regex": CUSTOM_OAUTH } },
     ] };
     let fields =
         doc! { "value": 1, "packageValue": 1, "invalidValue": 1, "enterprise": 1, "modules": 1 };
-    let mut settings = Settings {
-        grants: question.grants.clone(),
-        ..Settings::default()
-    };
+    let mut found = Vec::new();
+    let mut custom_oauth = 0;
     for document in question.find("rocketchat_settings", filter, fields).await? {
-        let Some(id) = convert::text(document.get("_id")) else {
+        let Some(Bson::String(id)) = document.get("_id") else {
             continue;
         };
         if id.starts_with("Accounts_OAuth_Custom-") {
-            settings.custom_oauth += 1;
-        } else {
-            settings.by_id.insert(id, setting(&document));
+            custom_oauth += 1;
+        } else if let Ok(place) = ids.binary_search(&id.as_str()) {
+            found.push((ids[place], setting(&document)));
         }
     }
-    Ok(settings)
+    Ok(Settings::new(found, question.grants.clone(), custom_oauth))
 }
 
 fn setting(document: &Document) -> Setting {
     let value = |key: &str| convert::value(document.get(key)?);
+    let needs_license = document.get("enterprise") == Some(&Bson::Boolean(true));
+    let chosen = value("value");
     Setting {
-        value: value("value"),
-        package_value: value("packageValue"),
-        invalid_value: value("invalidValue"),
-        enterprise: document.get("enterprise") == Some(&Bson::Boolean(true)),
-        modules: match document.get("modules") {
-            Some(Bson::Array(modules)) => modules
-                .iter()
-                .filter_map(|module| convert::text(Some(module)))
-                .collect(),
-            _ => Vec::new(),
-        },
+        changed: chosen != value("packageValue"),
+        value: chosen,
+        needs_license: needs_license.then(|| {
+            Box::new(NeedsLicense {
+                invalid_value: value("invalidValue"),
+                modules: convert::texts(document.get("modules")),
+            })
+        }),
     }
 }

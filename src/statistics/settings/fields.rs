@@ -16,7 +16,7 @@ fn shown_if_set(settings: &Settings, id: &str) -> Option<Value> {
 }
 
 fn chosen(settings: &Settings, id: &str) -> Option<Value> {
-    settings.by_id.get(id)?.value.clone()
+    settings.setting(id)?.value.clone()
 }
 
 fn is_changed(settings: &Settings, id: &str) -> Option<Value> {
