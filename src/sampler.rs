@@ -306,8 +306,10 @@ impl Shared {
     async fn read(&self, collector: Collector) -> Result<Read, SourceError> {
         let known = Arc::clone(&self.publish.borrow());
         let limit = self.sources.limit();
+        // Tiers mostly wait, so that what a reading needs is only there while it runs.
+        let reading = Box::pin(self.sources.read(collector, &known));
         // A defect in one collector is a failed reading of that one, and not the end of its tier.
-        let reading = AssertUnwindSafe(self.sources.read(collector, &known)).catch_unwind();
+        let reading = AssertUnwindSafe(reading).catch_unwind();
         match timeout(limit, reading).await {
             Ok(Ok(result)) => result,
             Ok(Err(_)) => Err(SourceError::new(
