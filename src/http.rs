@@ -15,6 +15,7 @@ mod metrics;
 mod negotiate;
 mod parameters;
 mod paths;
+mod pieces;
 mod rate;
 mod refusals;
 mod respond;

@@ -51,7 +51,7 @@ pub async fn statistics(
                 snapshot: snapshot.clone(),
                 names: config.names,
             };
-            render::body(&[part], Text::OpenMetrics, false, &Own::default())
+            render::body(&[part], Text::OpenMetrics, false, &Own::default()).concat()
         }
         Format::Json => {
             let mut text = document(config.shape);

@@ -1,6 +1,7 @@
 //! How a snapshot is shown. Each renderer is a walk over the catalogue; none knows how the numbers were read.
 
 pub mod backfill;
+mod chunks;
 mod classic;
 mod compression;
 pub mod document;
@@ -12,6 +13,7 @@ pub mod reference;
 use std::io::{self, Write};
 use std::sync::{Arc, OnceLock};
 
+use chunks::Chunks;
 use compression::Compressed;
 pub use compression::gzip;
 
@@ -104,18 +106,17 @@ impl Exposition {
     }
 }
 
-/// The whole body of an answer about some workspaces. Nothing is kept for another one, and beside the body there is
-/// never more than a piece of it.
-pub fn body(parts: &[Part], format: Format, gzip: bool, own: &Own) -> Vec<u8> {
+/// The whole body of an answer about some workspaces, in pieces. Nothing is kept for another one, and beside the body
+/// there is never more than one family's or section's part of it.
+pub fn body(parts: &[Part], format: Format, gzip: bool, own: &Own) -> Vec<Vec<u8>> {
+    let mut body = Chunks::default();
     let written = if gzip {
-        compression::gzip_of(|encoder| write(parts, format, own, encoder))
+        compression::gzip_to(&mut body, |encoder| write(parts, format, own, encoder))
     } else {
-        let mut plain = Vec::new();
-        write(parts, format, own, &mut plain).map(|()| plain)
+        write(parts, format, own, &mut body)
     };
-    let mut body = written.expect("writing into memory cannot fail");
-    body.shrink_to_fit();
-    body
+    written.expect("writing into memory cannot fail");
+    body.into_pieces()
 }
 
 fn write(parts: &[Part], format: Format, own: &Own, to: &mut impl Write) -> io::Result<()> {

@@ -14,6 +14,7 @@ use hyper::body::Incoming;
 use tokio::task::block_in_place;
 
 use super::parameters::Parameters;
+use super::pieces::Pieces;
 use super::respond::{self, Response};
 use super::{App, Served, Workspaces, negotiate};
 use crate::render::{self, Exposition, Format, Names, Part};
@@ -34,7 +35,7 @@ struct Newest {
     exposition: Option<Arc<Exposition>>,
     own: Own,
     /// By format and encoding.
-    bodies: [Option<Bytes>; 4],
+    bodies: [Option<Pieces>; 4],
 }
 
 /// Answers `/metrics`.
@@ -52,7 +53,7 @@ pub fn all(app: &App, request: &Request<Incoming>) -> Response {
                 block_in_place(|| {
                     let parts = parts(&served).map(|part| only(part, &collectors));
                     let parts: Vec<_> = parts.collect();
-                    render::body(&parts, format, gzip, &own).into()
+                    pieces(render::body(&parts, format, gzip, &own))
                 })
             })
         }
@@ -89,7 +90,7 @@ pub fn one(app: &App, request: &Request<Incoming>) -> Response {
     }
     negotiated(request, |format, gzip| {
         let nothing = Own::default();
-        block_in_place(|| render::body(&[part], format, gzip, &nothing).into())
+        block_in_place(|| pieces(render::body(&[part], format, gzip, &nothing)))
     })
 }
 
@@ -160,14 +161,18 @@ fn own(app: &App) -> Own {
     }
 }
 
-fn negotiated(request: &Request<Incoming>, body: impl FnOnce(Format, bool) -> Bytes) -> Response {
+fn pieces(body: Vec<Vec<u8>>) -> Pieces {
+    body.into_iter().map(Bytes::from).collect()
+}
+
+fn negotiated(request: &Request<Incoming>, body: impl FnOnce(Format, bool) -> Pieces) -> Response {
     let asked = negotiate::format(request.headers());
     let gzip = negotiate::wants_gzip(request.headers());
     respond::negotiated(body(asked.format, gzip), &asked.content_type, gzip)
 }
 
 impl Metrics {
-    fn body(&self, app: &App, served: &Arc<Served>, format: Format, gzip: bool) -> Bytes {
+    fn body(&self, app: &App, served: &Arc<Served>, format: Format, gzip: bool) -> Pieces {
         let mut newest = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let newest = match &mut *newest {
             Some(it) if it.made_at.elapsed() < OLDEST && it.shows(served) => it,
@@ -182,11 +187,14 @@ impl Metrics {
             ..
         } = newest;
         let make = || match &*exposition {
-            Some(exposition) => exposition.body(format, gzip, own),
-            None => render::body(&parts(served).collect::<Vec<_>>(), format, gzip, own),
+            Some(exposition) => exposition.body(format, gzip, own).into(),
+            None => {
+                let parts: Vec<_> = parts(served).collect();
+                pieces(render::body(&parts, format, gzip, own))
+            }
         };
         bodies[place]
-            .get_or_insert_with(|| block_in_place(|| make().into()))
+            .get_or_insert_with(|| block_in_place(make))
             .clone()
     }
 }

@@ -6,8 +6,10 @@ use hyper::StatusCode;
 use hyper::body::Body as _;
 use hyper::header::{self, HeaderName, HeaderValue};
 
+use super::pieces::Pieces;
+
 /// A response whose body is complete before it is sent.
-pub type Response = hyper::Response<Full<Bytes>>;
+pub type Response = hyper::Response<Full<Pieces>>;
 
 /// Plain text.
 pub fn text(status: StatusCode, body: &'static str) -> Response {
@@ -104,7 +106,7 @@ pub fn json(status: StatusCode, body: impl Into<Bytes>) -> Response {
 }
 
 /// A body in the format and encoding that the client takes.
-pub fn negotiated(body: Bytes, content_type: &HeaderValue, gzip: bool) -> Response {
+pub fn negotiated(body: Pieces, content_type: &HeaderValue, gzip: bool) -> Response {
     let mut response = hyper::Response::new(Full::new(body));
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, content_type.clone());
@@ -153,7 +155,7 @@ pub fn set(response: &mut Response, name: HeaderName, value: &'static str) {
 }
 
 fn with_type(status: StatusCode, content_type: &'static str, body: Bytes) -> Response {
-    let mut response = hyper::Response::new(Full::new(body));
+    let mut response = hyper::Response::new(Full::new(body.into()));
     *response.status_mut() = status;
     set(&mut response, header::CONTENT_TYPE, content_type);
     set(&mut response, header::X_CONTENT_TYPE_OPTIONS, "nosniff");

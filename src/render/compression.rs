@@ -11,16 +11,20 @@ const HEADER: [u8; 10] = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255];
 
 /// Compresses a whole body.
 pub fn gzip(plain: &[u8]) -> Vec<u8> {
-    gzip_of(|encoder| encoder.write_all(plain)).expect("writing into memory cannot fail")
+    let mut compressed = Vec::with_capacity(plain.len() / 4);
+    gzip_to(&mut compressed, |encoder| encoder.write_all(plain))
+        .expect("writing into memory cannot fail");
+    compressed
 }
 
 /// Compresses a body while it is written.
-pub fn gzip_of(
-    write: impl FnOnce(&mut GzEncoder<Vec<u8>>) -> io::Result<()>,
-) -> io::Result<Vec<u8>> {
-    let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
+pub fn gzip_to<W: Write>(
+    to: W,
+    write: impl FnOnce(&mut GzEncoder<W>) -> io::Result<()>,
+) -> io::Result<()> {
+    let mut encoder = GzEncoder::new(to, Compression::default());
     write(&mut encoder)?;
-    encoder.finish()
+    encoder.finish().map(drop)
 }
 
 /// The beginning of a body.

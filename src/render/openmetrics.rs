@@ -28,14 +28,14 @@ const WORKSPACE: &str = "workspace";
 /// # Errors
 /// Those of `write`, which is given piece after piece.
 pub fn render(parts: &[Part], mut write: impl FnMut(&str) -> io::Result<()>) -> io::Result<()> {
-    let mut readings = Families::default();
     for metric in READINGS.iter().chain(LIVE) {
+        let mut family = Families::default();
         for part in parts {
             let samples = metric.samples(&part.snapshot);
-            readings.add(metric.row(), part.workspace.as_ref(), samples);
+            family.add(metric.row(), part.workspace.as_ref(), samples);
         }
+        write(&family.write())?;
     }
-    write(&readings.write())?;
     for section in SECTIONS {
         let mut families = Families::default();
         for row in section.metrics() {
