@@ -186,12 +186,12 @@ impl Metrics {
             bodies,
             ..
         } = newest;
-        let make = || match &*exposition {
-            Some(exposition) => exposition.body(format, gzip, own).into(),
-            None => {
-                let parts: Vec<_> = parts(served).collect();
-                pieces(render::body(&parts, format, gzip, own))
+        let make = || {
+            if let Some(exposition) = exposition {
+                return exposition.body(format, gzip, own).into();
             }
+            let parts: Vec<_> = parts(served).collect();
+            pieces(render::body(&parts, format, gzip, own))
         };
         bodies[place]
             .get_or_insert_with(|| block_in_place(make))

@@ -82,7 +82,9 @@ fn pack(value: &Value, bytes: &mut Vec<u8>) {
         Value::List(items) => {
             bytes.push(LIST);
             pack_length(items.len(), bytes);
-            items.iter().for_each(|item| pack(item, bytes));
+            for item in items {
+                pack(item, bytes);
+            }
         }
         Value::Object(entries) => {
             bytes.push(OBJECT);

@@ -288,11 +288,10 @@ fn each<T>(answer: &Document, name: &str, read: impl Fn(&Document) -> T) -> Vec<
     let Ok(groups) = answer.get_array(name) else {
         return Vec::new();
     };
-    groups
-        .iter()
-        .filter_map(Bson::as_document)
-        .map(read)
-        .collect()
+    // As many as there are: these are kept for hours, and what a filter leaves cannot be foreseen by a list that grows.
+    let mut all = Vec::with_capacity(groups.len());
+    all.extend(groups.iter().filter_map(Bson::as_document).map(read));
+    all
 }
 
 fn user_sessions(group: &Document) -> UserSessions {
