@@ -5,19 +5,24 @@ use std::collections::VecDeque;
 
 use bytes::{Buf, Bytes};
 
-/// A body in pieces, none of which is empty.
+/// A body in pieces, none of which is empty. Most bodies are one, which is at hand without a list.
 #[derive(Debug, Clone, Default)]
 pub struct Pieces {
-    pieces: VecDeque<Bytes>,
+    first: Bytes,
+    rest: VecDeque<Bytes>,
     remaining: usize,
 }
 
 impl FromIterator<Bytes> for Pieces {
     fn from_iter<I: IntoIterator<Item = Bytes>>(pieces: I) -> Self {
-        let pieces: VecDeque<_> = pieces.into_iter().filter(|it| !it.is_empty()).collect();
+        let mut pieces = pieces.into_iter().filter(|it| !it.is_empty());
+        let first = pieces.next().unwrap_or_default();
+        let rest: VecDeque<_> = pieces.collect();
+        let remaining = first.len() + rest.iter().map(Bytes::len).sum::<usize>();
         Self {
-            remaining: pieces.iter().map(Bytes::len).sum(),
-            pieces,
+            first,
+            rest,
+            remaining,
         }
     }
 }
@@ -34,20 +39,20 @@ impl Buf for Pieces {
     }
 
     fn chunk(&self) -> &[u8] {
-        self.pieces.front().map_or(&[], |first| first)
+        &self.first
     }
 
     fn advance(&mut self, mut count: usize) {
         assert!(count <= self.remaining, "nothing is left to advance over");
         self.remaining -= count;
-        while let Some(first) = self.pieces.front_mut() {
-            if count < first.len() {
-                first.advance(count);
-                return;
+        while count >= self.first.len() {
+            count -= self.first.len();
+            match self.rest.pop_front() {
+                Some(next) => self.first = next,
+                None => return self.first.clear(),
             }
-            count -= first.len();
-            self.pieces.pop_front();
         }
+        self.first.advance(count);
     }
 }
 
