@@ -28,10 +28,10 @@
 //!    `sources`. A test reads the imports.
 //! 2. No write of any kind reaches the database. A license goes to Rocket.Chat, which writes it itself.
 //! 3. A source that failed is absent, never zero; its outcome, duration and age are metrics.
-//! 4. A scrape does no input or output: it hands out bytes that were rendered when the snapshot changed, and those about
-//!    the exporter itself at most a second ago. Several workspaces are rendered together when they are scraped, at most
-//!    once a second in each format and encoding. Only where there is a web configuration the system is asked whether
-//!    its files have changed.
+//! 4. A scrape does no input or output: it hands out bytes that were rendered when the snapshot changed, in each format
+//!    that was ever asked for, and those about the exporter itself at most a second ago. Several workspaces are rendered
+//!    together when they are scraped, at most once a second in each format and encoding. Only where there is a web
+//!    configuration the system is asked whether its files have changed.
 //! 5. No query without a server-side time limit, no scan of `rocketchat_message`, never more connections than the
 //!    budget, one collection per tier at a time.
 //! 6. No unwrap, no global mutable state, no secret in a log, an error, the metrics, the arguments or a page.

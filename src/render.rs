@@ -11,6 +11,7 @@ pub mod page;
 pub mod reference;
 
 use std::io::{self, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use chunks::Chunks;
@@ -53,6 +54,17 @@ pub struct Part {
 pub struct Exposition {
     openmetrics: Text,
     classic: OnceLock<Text>,
+    wanted: Arc<Wanted>,
+}
+
+/// Formats that somebody has asked for, plain and compressed: of the next moment they are made before they are asked for.
+#[derive(Debug, Default)]
+pub struct Wanted([[AtomicBool; 2]; 2]);
+
+impl Wanted {
+    fn each(&self, format: Format, gzip: bool) -> &AtomicBool {
+        &self.0[usize::from(format == Format::Classic)][usize::from(gzip)]
+    }
 }
 
 /// The beginning of an exposition, which what the exporter knows about itself completes.
@@ -63,8 +75,8 @@ struct Text {
 }
 
 impl Exposition {
-    /// Renders one workspace.
-    pub fn of(part: Part) -> Self {
+    /// Renders one workspace, in every format that is wanted.
+    pub fn of(part: Part, wanted: Arc<Wanted>) -> Self {
         let mut plain = String::new();
         openmetrics::render(&[part], |piece| {
             plain.push_str(piece);
@@ -72,21 +84,27 @@ impl Exposition {
         })
         .expect("writing into memory cannot fail");
         plain.shrink_to_fit();
-        Self {
+        let exposition = Self {
             openmetrics: Text::new(plain),
             classic: OnceLock::new(),
-        }
-    }
-
-    /// Does now what would otherwise be done when it is first asked for.
-    pub fn prepare(&self) {
+            wanted,
+        };
         for format in [Format::OpenMetrics, Format::Classic] {
-            self.text(format).compressed();
+            let is_wanted = |gzip| exposition.wanted.each(format, gzip).load(Ordering::Relaxed);
+            if is_wanted(true) {
+                exposition.text(format).compressed();
+            } else if is_wanted(false) {
+                exposition.text(format);
+            }
         }
+        exposition
     }
 
     /// The whole body of an answer.
     pub fn body(&self, format: Format, gzip: bool, own: &Own) -> Vec<u8> {
+        self.wanted
+            .each(format, gzip)
+            .store(true, Ordering::Relaxed);
         let own = render_own(format, own);
         let text = self.text(format);
         if gzip {

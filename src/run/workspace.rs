@@ -12,7 +12,7 @@ use crate::config::WorkspaceConfig;
 use crate::http::{
     self, Answer, Backend, Credentials, Desk, Limits, Login, RateLimit, Rates, Refused, Unavailable,
 };
-use crate::render::{Exposition, Part};
+use crate::render::{Exposition, Part, Wanted};
 use crate::rocketchat::RocketChat;
 use crate::sampler::{Plan, Sampler};
 use crate::sources::{self, Mongo, SourceError, Sources};
@@ -98,14 +98,14 @@ impl Running {
         }
         let mut snapshots = self.sampler.snapshots();
         let names = self.config.names;
+        let wanted = Arc::new(Wanted::default());
         let render = move |snapshot: &Arc<Snapshot>| {
-            let exposition = Exposition::of(Part {
+            let part = Part {
                 workspace: None,
                 snapshot: Arc::clone(snapshot),
                 names,
-            });
-            exposition.prepare();
-            Arc::new(exposition)
+            };
+            Arc::new(Exposition::of(part, Arc::clone(&wanted)))
         };
         let first = render(&snapshots.borrow_and_update());
         let (publish, expositions) = watch::channel(first);

@@ -14,7 +14,7 @@ use serde::Serialize;
 use super::client;
 use super::data::{DATABASE, Data};
 use super::exporter::{self, Exporter, Pace, free_address};
-use super::machine::resident_bytes;
+use super::machine::{own_bytes, resident_bytes};
 use super::median::median;
 use super::table::{Table, bytes, say, seconds};
 use super::targets::{Limit, Target};
@@ -40,6 +40,8 @@ pub(super) struct Report {
     idle_bytes: u64,
     after_scrapes_bytes: u64,
     after_refreshes_bytes: u64,
+    /// Of that, what is no page of a file.
+    own_bytes: u64,
     /// With 200 workspaces.
     workspaces_bytes: u64,
     connections: u64,
@@ -65,6 +67,7 @@ pub(super) async fn measure(data: &Data, program: &Path, directory: &Path) -> Re
         idle_bytes,
         after_scrapes_bytes,
         after_refreshes_bytes: resident_bytes(exporter.pid()),
+        own_bytes: own_bytes(exporter.pid()),
         workspaces_bytes: many_workspaces(program, directory).await?,
         connections,
     })
@@ -176,6 +179,7 @@ impl Report {
             "resident, after five refreshes",
             bytes(self.after_refreshes_bytes as f64),
         );
+        row("of that, its own", bytes(self.own_bytes as f64));
         row(
             "resident, 200 workspaces",
             bytes(self.workspaces_bytes as f64),

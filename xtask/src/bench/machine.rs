@@ -106,7 +106,16 @@ pub(super) fn seconds_between(
 
 /// Bytes of a process that are in memory.
 pub(super) fn resident_bytes(pid: u32) -> u64 {
-    let text = field(&format!("/proc/{pid}/status"), "VmRSS").unwrap_or_default();
+    bytes_of(pid, "VmRSS")
+}
+
+/// Those of them that are its own, and no pages of files: of the program itself and of libraries.
+pub(super) fn own_bytes(pid: u32) -> u64 {
+    bytes_of(pid, "RssAnon")
+}
+
+fn bytes_of(pid: u32, name: &str) -> u64 {
+    let text = field(&format!("/proc/{pid}/status"), name).unwrap_or_default();
     let kilobytes = text.split(' ').next().and_then(|it| it.parse::<u64>().ok());
     kilobytes.unwrap_or_default() * 1024
 }
