@@ -76,11 +76,16 @@ fn choices<'a>(headers: &'a HeaderMap, name: &HeaderName) -> impl Iterator<Item 
 pub fn format(headers: &HeaderMap) -> Negotiated {
     let choices = || choices(headers, &header::ACCEPT);
     let refused = |name: &str| choices().any(|choice| choice.is(name) && choice.quality == 0.0);
-    let there_are = choices()
-        .filter(|choice| choice.quality > 0.0)
-        .filter_map(|choice| Some((choice.quality, offer(&choice, refused)?)));
-    // Of equals the first one named wins.
-    let best = there_are.reduce(|best, next| if next.0 > best.0 { next } else { best });
+    let mut best = None;
+    for choice in choices() {
+        // Of equals the first one named wins.
+        let least = best.as_ref().map_or(0.0, |(quality, _)| *quality);
+        if choice.quality > least
+            && let Some(offer) = offer(&choice, refused)
+        {
+            best = Some((choice.quality, offer));
+        }
+    }
     best.map_or_else(
         || Negotiated {
             format: Format::Classic,
