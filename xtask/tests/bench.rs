@@ -62,7 +62,9 @@ fn a_tiny_bench_measures_everybody_and_keeps_its_data() -> Result<()> {
             "Rocket.Chat 3.4.0",
             "Rocket.Chat 6.2",
             "floor",
-            "rocketchat-exporter"
+            "rocketchat-exporter",
+            "rocketchat-exporter, document of 3.4.0",
+            "rocketchat-exporter, document of 6.2"
         ]
     );
     for (name, contender) in contenders {
