@@ -1,23 +1,24 @@
 //! When to ask: each tier reads its collectors one after the other, at its interval, and publishes a new snapshot
-//! after each. One failing collector leaves the others whole, and is tried again sooner than its interval.
+//! after each; only what somebody waits for is read faster where it can be. One failing collector leaves the others whole, and is tried again sooner than its interval.
 
 mod live;
 mod pulse;
 mod schedule;
 
+use std::cmp::Reverse;
 use std::collections::BTreeSet;
 use std::panic::AssertUnwindSafe;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use futures_util::FutureExt;
+use futures_util::{FutureExt, StreamExt, stream};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until, timeout};
 
 use pulse::Pulse;
 pub use schedule::Intervals;
-use schedule::{Budget, Scheduled};
+use schedule::{Budget, Pace, Scheduled};
 
 use crate::clock::Clock;
 use crate::sources::{Read, SourceError, Sources};
@@ -27,6 +28,10 @@ use crate::statistics::{
 
 /// How many callers may wait for a fresh reading at once; further ones wait for a place.
 const WAITING_REFRESHES: usize = 64;
+
+/// How many collectors of the slow tier are read at once while somebody waits for them: as many as there are connections.
+/// Those of the other tiers are short, and some of them build on what those before them found.
+const AT_ONCE: usize = 2;
 
 /// A caller that waits until something was read once more.
 struct Request {
@@ -234,7 +239,12 @@ async fn run(
                 .iter()
                 .any(|it: &Request| it.extent.contains(collector, version))
         };
-        shared.read_due(&mut schedule, is_asked_for).await;
+        let pace = match tier {
+            _ if waiting.is_empty() => Pace::Gentle,
+            Tier::Slow => Pace::Fast(AT_ONCE),
+            Tier::Fast | Tier::Normal => Pace::Fast(1),
+        };
+        shared.read_due(&mut schedule, is_asked_for, pace).await;
         waiting.into_iter().for_each(Request::answer);
     }
 }
@@ -256,34 +266,27 @@ impl Shared {
     }
 
     /// Reads what is due or asked for, unless it is followed.
-    async fn read_due(&self, schedule: &mut [Scheduled], is_asked_for: impl Fn(Collector) -> bool) {
+    async fn read_due(
+        &self,
+        schedule: &mut [Scheduled],
+        is_asked_for: impl Fn(Collector) -> bool,
+        pace: Pace,
+    ) {
         let now = Instant::now();
-        // When the database is down, waiting for it once in a round is enough.
-        let mut down: Option<SourceError> = None;
-        for scheduled in &mut *schedule {
-            let collector = scheduled.collector;
-            if self.follows(collector) || scheduled.due > now && !is_asked_for(collector) {
-                continue;
-            }
-            let begun = Instant::now();
-            let result = match &down {
-                Some(error) if collector.asks_database() => Err(error.clone()),
-                _ => self.read(collector).await,
-            };
-            let duration = begun.elapsed();
-            if let Err(error) = &result
-                && error.kind.is_database_down()
-            {
-                down = Some(error.clone());
-            }
-            scheduled.finished(
-                &self.plan.intervals,
-                &self.budget,
-                result.as_ref().err().map(|error| error.kind),
-                duration,
-            );
-            self.record(scheduled, result, duration);
+        let mut due: Vec<_> = schedule
+            .iter_mut()
+            .filter(|it| it.due <= now || is_asked_for(it.collector))
+            .filter(|it| !self.follows(it.collector))
+            .collect();
+        if pace.at_once() > 1 {
+            // The dearest first, so that it is not what everybody waits for in the end.
+            due.sort_by_key(|it| Reverse(self.budget.duration(it.collector)));
         }
+        // When the database is down, waiting for it once in a round is enough.
+        let down = OnceLock::new();
+        stream::iter(due)
+            .for_each_concurrent(pace.at_once(), |it| self.read_one(it, &down, pace))
+            .await;
         let stretched: Vec<_> = schedule
             .iter_mut()
             .filter(|it| !self.follows(it.collector))
@@ -301,6 +304,36 @@ impl Shared {
                 }
             });
         }
+    }
+
+    /// Reads a collector and publishes what comes of it; nothing is asked of a database of which this round knows that it
+    /// is down.
+    async fn read_one(&self, scheduled: &mut Scheduled, down: &OnceLock<SourceError>, pace: Pace) {
+        let collector = scheduled.collector;
+        // May have begun to be followed since the round began.
+        if self.follows(collector) {
+            return;
+        }
+        let begun = Instant::now();
+        let result = match down.get() {
+            Some(error) if collector.asks_database() => Err(error.clone()),
+            _ => self.read(collector).await,
+        };
+        let duration = begun.elapsed();
+        if let Err(error) = &result
+            && error.kind.is_database_down()
+        {
+            // Of two that found out at once the first is as good.
+            down.set(error.clone()).ok();
+        }
+        scheduled.finished(
+            &self.plan.intervals,
+            &self.budget,
+            result.as_ref().err().map(|error| error.kind),
+            duration,
+            pace,
+        );
+        self.record(scheduled, result, duration);
     }
 
     async fn read(&self, collector: Collector) -> Result<Read, SourceError> {

@@ -1,5 +1,7 @@
 //! What the exporter does to the database, seen by the database's own profiler.
 
+use std::collections::BTreeSet;
+
 use futures_util::TryStreamExt;
 use mongodb::Database;
 use mongodb::bson::{Document, doc};
@@ -147,4 +149,75 @@ async fn it_never_has_more_connections_than_its_budget_and_the_one_that_watches(
     });
     let connections = connections_of_exporters(admin.client()).await;
     assert!((2..=3).contains(&connections), "{connections} connections");
+}
+
+/// Collectors of the slow tier whose questions a server is answering.
+async fn slow_collectors_at_work(admin: &Database) -> BTreeSet<String> {
+    let operations = admin
+        .aggregate([
+            doc! { "$currentOp": {} },
+            doc! { "$match": { "appName": "rocketchat-exporter", "active": true } },
+        ])
+        .await
+        .expect("operations can be listed");
+    let operations: Vec<Document> = operations.try_collect().await.expect("they are listed");
+    const SLOW: [&str; 5] = [
+        "contacts",
+        "room_features",
+        "sessions",
+        "uploads",
+        "user_features",
+    ];
+    operations
+        .iter()
+        .filter_map(|it| {
+            text(it.get_document("command").ok()?, "comment")
+                .split(' ')
+                .nth(1)
+        })
+        .filter(|it| SLOW.contains(it))
+        .map(str::to_owned)
+        .collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn while_somebody_waits_two_dear_collectors_are_read_at_once() {
+    let mongod = mongod(Options::default()).await;
+    let Filled {
+        database,
+        credentials,
+    } = Filled::at(&mongod.uri()).await;
+    let exporter = Exporter::on(&mongod.uri(), &[]);
+    exporter.whole().await;
+    let admin = database.client().database("admin");
+    let slowly = doc! {
+        "configureFailPoint": "failCommand",
+        "mode": "alwaysOn",
+        "data": {
+            "failCommands": ["aggregate"],
+            "appName": "rocketchat-exporter",
+            "blockConnection": true,
+            "blockTimeMS": 100,
+        },
+    };
+    admin
+        .run_command(slowly)
+        .await
+        .expect("a delay can be arranged");
+    let refresh = tokio::task::spawn_blocking(move || {
+        let headers = [
+            ("X-User-Id", credentials.admin.user_id.as_str()),
+            ("X-Auth-Token", credentials.admin.token.as_str()),
+        ];
+        exporter.request("GET", "/api/v1/statistics?refresh=true", &headers)
+    });
+    let mut most = BTreeSet::new();
+    while !refresh.is_finished() {
+        let now = slow_collectors_at_work(&admin).await;
+        if now.len() > most.len() {
+            most = now;
+        }
+    }
+    assert_eq!(refresh.await.expect("it is answered").status, 200);
+    assert_eq!(most.len(), 2, "{most:?}");
 }

@@ -43,6 +43,25 @@ impl Intervals {
     }
 }
 
+/// How hard a round of readings may press the database.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pace {
+    /// One after the other: nobody waits.
+    Gentle,
+    /// So many at once, beside those of the other tiers: somebody waits.
+    Fast(usize),
+}
+
+impl Pace {
+    /// How many collectors of the round are read at once.
+    pub fn at_once(self) -> usize {
+        match self {
+            Self::Gentle => 1,
+            Self::Fast(at_once) => at_once,
+        }
+    }
+}
+
 /// How long each collector took when it last succeeded, and what follows for the intervals.
 ///
 /// A collector that takes its duration every interval has a share of the time. Where the sum of all shares is above the
@@ -59,9 +78,21 @@ pub struct Budget(
 );
 
 impl Budget {
-    /// Notes how long a reading took that succeeded.
-    fn note(&self, collector: Collector, duration: Duration) {
-        self.durations().insert(collector, duration);
+    /// Notes how long a reading took that succeeded. In a round for which somebody waits all collectors wait for the
+    /// connections and processors that the others have, so that one only counts when it took no longer than it did alone.
+    fn note(&self, collector: Collector, duration: Duration, pace: Pace) {
+        let mut durations = self.durations();
+        let known = durations.entry(collector).or_insert(duration);
+        *known = match pace {
+            Pace::Gentle => duration,
+            Pace::Fast(_) => duration.min(*known),
+        };
+    }
+
+    /// How long a collector took; zero when it was never read.
+    pub fn duration(&self, collector: Collector) -> Duration {
+        let durations = self.durations();
+        durations.get(&collector).copied().unwrap_or_default()
     }
 
     /// The time from one reading to the next, by how long each took.
@@ -160,6 +191,7 @@ impl Scheduled {
         budget: &Budget,
         failure: Option<FailureKind>,
         duration: Duration,
+        pace: Pace,
     ) {
         let regular = intervals.of(self.collector.tier());
         let wait = if let Some(kind) = failure {
@@ -174,7 +206,7 @@ impl Scheduled {
             jittered(retry.max(rest))
         } else {
             self.failures_in_a_row = 0;
-            budget.note(self.collector, duration);
+            budget.note(self.collector, duration, pace);
             self.interval = budget.interval(intervals, self.collector);
             self.interval
         };
@@ -206,7 +238,7 @@ mod tests {
         let budget = Budget::default();
         let mut scheduled = Scheduled::new(Collector::Rooms, Instant::now());
         for (failure, duration) in readings {
-            scheduled.finished(&INTERVALS, &budget, *failure, *duration);
+            scheduled.finished(&INTERVALS, &budget, *failure, *duration, Pace::Gentle);
         }
         scheduled.due.duration_since(Instant::now())
     }
@@ -229,7 +261,7 @@ mod tests {
         let read_all = || {
             let read = durations.iter().map(|(collector, duration)| {
                 let mut scheduled = Scheduled::new(*collector, Instant::now());
-                scheduled.finished(&INTERVALS, &budget, None, *duration);
+                scheduled.finished(&INTERVALS, &budget, None, *duration, Pace::Gentle);
                 assert_eq!(
                     scheduled.due.duration_since(Instant::now()),
                     scheduled.interval
@@ -246,11 +278,23 @@ mod tests {
     async fn a_cheap_start_is_made_up_for_as_soon_as_the_others_turn_out_to_be_dear() {
         let budget = Budget::default();
         let mut rooms = Scheduled::new(Collector::Rooms, Instant::now());
-        rooms.finished(&INTERVALS, &budget, None, Duration::from_millis(600));
+        rooms.finished(
+            &INTERVALS,
+            &budget,
+            None,
+            Duration::from_millis(600),
+            Pace::Gentle,
+        );
         assert_eq!(rooms.interval, INTERVALS.normal);
         assert!(!rooms.stretch(&INTERVALS, &budget));
         let mut sessions = Scheduled::new(Collector::Sessions, Instant::now());
-        sessions.finished(&INTERVALS, &budget, None, Duration::from_mins(1));
+        sessions.finished(
+            &INTERVALS,
+            &budget,
+            None,
+            Duration::from_mins(1),
+            Pace::Gentle,
+        );
         assert!(rooms.stretch(&INTERVALS, &budget));
         assert_eq!(rooms.due.duration_since(Instant::now()), rooms.interval);
         let durations = [
@@ -261,8 +305,14 @@ mod tests {
         assert!((share - 0.01).abs() < 1e-6, "{share}");
         // One that fails is tried again when it is.
         let failure = Some(FailureKind::Unreachable);
-        rooms.finished(&INTERVALS, &budget, failure, Duration::ZERO);
-        sessions.finished(&INTERVALS, &budget, None, Duration::from_mins(10));
+        rooms.finished(&INTERVALS, &budget, failure, Duration::ZERO, Pace::Gentle);
+        sessions.finished(
+            &INTERVALS,
+            &budget,
+            None,
+            Duration::from_mins(10),
+            Pace::Gentle,
+        );
         assert!(!rooms.stretch(&INTERVALS, &budget));
     }
 
@@ -341,6 +391,26 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
+    async fn what_a_reading_takes_beside_all_others_makes_no_interval_longer() {
+        let budget = Budget::default();
+        let mut presence = Scheduled::new(Collector::Presence, Instant::now());
+        let mut read = |duration, pace| {
+            presence.finished(&INTERVALS, &budget, None, duration, pace);
+            presence.interval
+        };
+        assert_eq!(
+            read(Duration::from_millis(10), Pace::Gentle),
+            INTERVALS.fast
+        );
+        assert_eq!(read(Duration::from_secs(2), Pace::Fast(2)), INTERVALS.fast);
+        assert!(read(Duration::from_secs(2), Pace::Gentle) > INTERVALS.fast);
+        assert_eq!(
+            read(Duration::from_millis(10), Pace::Fast(2)),
+            INTERVALS.fast
+        );
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn the_host_takes_nothing_from_the_database() {
         let durations = [
             (Collector::Host, Duration::from_secs(3)),
@@ -363,13 +433,25 @@ mod tests {
     async fn what_has_changed_is_read_soon_but_takes_no_more_than_its_share_of_the_time() {
         let mut scheduled = Scheduled::new(Collector::Instances, Instant::now());
         let budget = Budget::default();
-        scheduled.finished(&INTERVALS, &budget, None, Duration::from_millis(5));
+        scheduled.finished(
+            &INTERVALS,
+            &budget,
+            None,
+            Duration::from_millis(5),
+            Pace::Gentle,
+        );
         scheduled.hasten();
         let wait = scheduled.due.duration_since(Instant::now());
         assert_eq!(wait, Duration::from_millis(500));
         // One that failed is tried again when it would be anyway.
         let failure = Some(FailureKind::Unreachable);
-        scheduled.finished(&INTERVALS, &budget, failure, Duration::from_secs(5));
+        scheduled.finished(
+            &INTERVALS,
+            &budget,
+            failure,
+            Duration::from_secs(5),
+            Pace::Gentle,
+        );
         let due = scheduled.due;
         scheduled.hasten();
         assert_eq!(scheduled.due, due);

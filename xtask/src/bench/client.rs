@@ -50,10 +50,15 @@ pub(super) async fn get(
 }
 
 /// Asks so many times over one connection, and forgets the answers.
-pub(super) async fn get_often(address: SocketAddr, path: &str, times: usize) -> Result<()> {
+pub(super) async fn get_often(
+    address: SocketAddr,
+    path: &str,
+    headers: &[(&str, &str)],
+    times: usize,
+) -> Result<()> {
     let mut stream = TcpStream::connect(address).await?;
     stream.set_nodelay(true)?;
-    let request = request(path, &[], "keep-alive");
+    let request = request(path, headers, "keep-alive");
     let mut buffer = Vec::new();
     for _ in 0..times {
         stream.write_all(request.as_bytes()).await?;

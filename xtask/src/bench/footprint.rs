@@ -33,6 +33,15 @@ const WORKSPACES: usize = 200;
 /// Scrapes of all of them.
 const SCRAPES_OF_MANY: usize = 20;
 
+/// What Prometheus says that it accepts.
+const AS_PROMETHEUS: &[(&str, &str)] = &[
+    (
+        "Accept",
+        "application/openmetrics-text;version=1.0.0,text/plain;version=0.0.4;q=0.5,*/*;q=0.1",
+    ),
+    ("Accept-Encoding", "gzip"),
+];
+
 #[derive(Debug, Serialize)]
 pub(super) struct Report {
     binary_bytes: u64,
@@ -55,7 +64,7 @@ pub(super) async fn measure(data: &Data, program: &Path, directory: &Path) -> Re
     }
     let exporter = Exporter::start(program, data, Pace::Usual, directory).await?;
     let idle_bytes = resident_bytes(exporter.pid());
-    client::get_often(exporter.address, "/metrics", SCRAPES).await?;
+    client::get_often(exporter.address, "/metrics", AS_PROMETHEUS, SCRAPES).await?;
     let after_scrapes_bytes = resident_bytes(exporter.pid());
     let connections = connections(data).await?;
     for _ in 0..5 {
@@ -144,13 +153,15 @@ async fn many_workspaces(program: &Path, directory: &Path) -> Result<u64> {
         );
         tokio::time::sleep(Duration::from_secs(1)).await;
     }
-    client::get_often(address, "/metrics", SCRAPES_OF_MANY).await?;
+    client::get_often(address, "/metrics", AS_PROMETHEUS, SCRAPES_OF_MANY).await?;
     Ok(resident_bytes(exporter.0.id()))
 }
 
 /// Whether each workspace's slowest collector has read.
 async fn all_are_read(address: SocketAddr) -> bool {
-    let Ok(answer) = client::get(address, "/metrics", &[]).await else {
+    // Only as much as is needed to know: an answer with everything would be kept for the next who asks.
+    let path = "/metrics?collect[]=sessions";
+    let Ok(answer) = client::get(address, path, &[]).await else {
         return false;
     };
     let text = String::from_utf8_lossy(&answer.body);
