@@ -151,8 +151,17 @@ async fn it_never_has_more_connections_than_its_budget_and_the_one_that_watches(
     assert!((2..=3).contains(&connections), "{connections} connections");
 }
 
-/// Collectors of the slow tier whose questions a server is answering.
-async fn slow_collectors_at_work(admin: &Database) -> BTreeSet<String> {
+/// Dear collectors, which are of the slow tier.
+const DEAR: [&str; 5] = [
+    "contacts",
+    "room_features",
+    "sessions",
+    "uploads",
+    "user_features",
+];
+
+/// Which of [`DEAR`] the questions are of that a server is answering.
+async fn dear_collectors_at_work(admin: &Database) -> BTreeSet<String> {
     let operations = admin
         .aggregate([
             doc! { "$currentOp": {} },
@@ -161,13 +170,6 @@ async fn slow_collectors_at_work(admin: &Database) -> BTreeSet<String> {
         .await
         .expect("operations can be listed");
     let operations: Vec<Document> = operations.try_collect().await.expect("they are listed");
-    const SLOW: [&str; 5] = [
-        "contacts",
-        "room_features",
-        "sessions",
-        "uploads",
-        "user_features",
-    ];
     operations
         .iter()
         .filter_map(|it| {
@@ -175,7 +177,7 @@ async fn slow_collectors_at_work(admin: &Database) -> BTreeSet<String> {
                 .split(' ')
                 .nth(1)
         })
-        .filter(|it| SLOW.contains(it))
+        .filter(|it| DEAR.contains(it))
         .map(str::to_owned)
         .collect()
 }
@@ -213,7 +215,7 @@ async fn while_somebody_waits_two_dear_collectors_are_read_at_once() {
     });
     let mut most = BTreeSet::new();
     while !refresh.is_finished() {
-        let now = slow_collectors_at_work(&admin).await;
+        let now = dear_collectors_at_work(&admin).await;
         if now.len() > most.len() {
             most = now;
         }

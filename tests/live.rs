@@ -29,12 +29,17 @@ const ONCE: [&str; 4] = [
 const FOLLOWING: &str = "rocketchat_exporter_live_state{state=\"following\"}";
 
 /// Families that are followed.
-const FOLLOWED: [&str; 11] = [
+const FOLLOWED: [&str; 16] = [
     "rocketchat_users{",
     "rocketchat_users_connected{",
     "rocketchat_accounts{",
     "rocketchat_seats_used ",
+    "rocketchat_users_by_login_service{",
+    "rocketchat_users_with_second_factor{",
     "rocketchat_rooms{",
+    "rocketchat_rooms_with_feature{",
+    "rocketchat_rooms_without_msgs ",
+    "rocketchat_rooms_orphaned ",
     "rocketchat_discussions ",
     "rocketchat_room_messages{",
     "rocketchat_uploads ",
@@ -148,6 +153,11 @@ async fn follow_what_is_written(mongod: Mongod) {
         .await
         .expect("a room can be changed");
     becomes(&exporter, messages, before[2] + 1000.0).await;
+    let broadcast = "rocketchat_rooms_with_feature{feature=\"broadcast\"}";
+    let before_broadcast = value(&exporter, broadcast);
+    let room = doc! { "_id": "new", "t": "c", "msgs": 0, "broadcast": true };
+    rooms.insert_one(room).await.expect("a room can be added");
+    becomes(&exporter, broadcast, before_broadcast + 1.0).await;
     let uploads: Collection<Document> = database.collection("rocketchat_uploads");
     uploads
         .insert_many([
@@ -435,6 +445,28 @@ fn some_amount(random: &mut Rng) -> Bson {
     }
 }
 
+/// Ways to log in, and what else there is beside them.
+fn some_services(random: &mut Rng) -> Bson {
+    if random.u8(..6) == 0 {
+        return one_of(random, &[Bson::Null, "ldap".into(), vec!["ldap"].into()]);
+    }
+    let mut services = doc! { "password": { "bcrypt": "secret" } };
+    for name in ["ldap", "google", "totp", "email2fa", "unknown"] {
+        let value = one_of(
+            random,
+            &[
+                Bson::Null,
+                doc! { "enabled": true }.into(),
+                doc! { "enabled": false, "id": 7 }.into(),
+            ],
+        );
+        if random.bool() {
+            services.insert(name, value);
+        }
+    }
+    services.into()
+}
+
 /// A connection to one of three instances, of which two live.
 fn some_connection(random: &mut Rng) -> Document {
     let instance = one_of(random, &["first", "second", "gone"]);
@@ -482,6 +514,8 @@ impl Writer {
                 put(random, "isRemote", remote);
                 let federated = odd(random);
                 put(random, "federated", federated);
+                let services = some_services(random);
+                put(random, "services", services);
             }
             "rocketchat_room" => {
                 let kind = one_of(random, &["c", "p", "d", "l", "v", "z"]).into();
@@ -502,6 +536,14 @@ impl Writer {
                 }
                 let messages = some_amount(random);
                 put(random, "msgs", messages);
+                let members = one_of(random, &[0.into(), 0.0.into(), 3.into(), Bson::Null]);
+                put(random, "usersCount", members);
+                for name in ["broadcast", "archived", "teamId", "teamMain", "teamDefault"] {
+                    let value = odd(random);
+                    put(random, name, value);
+                }
+                let kind = one_of(random, &["livestream", "call"]);
+                put(random, "streamingOptions", doc! { "type": kind }.into());
             }
             "usersSessions" => {
                 let connections: Vec<Document> = (0..random.u8(..4))
@@ -540,6 +582,22 @@ impl Writer {
             2 if collection == "users" => doc! { "$addToSet": { "roles": "guest" } },
             3 if collection == "users" => doc! { "$pull": { "roles": "user" } },
             4 if collection == "users" => doc! { "$set": { "roles.0": "guest" } },
+            5 if collection == "users" && random.bool() => {
+                let name = one_of(random, &["ldap", "saml", "totp", "email2fa"]);
+                let (part, deeper) = (format!("services.{name}"), format!("services.{name}.enabled"));
+                one_of(random, &[
+                    doc! { "$set": { &deeper: true } },
+                    doc! { "$unset": { &deeper: true } },
+                    doc! { "$set": { &part: {} } },
+                    doc! { "$unset": { &part: true } },
+                ])
+            }
+            6 if collection == "users" => {
+                doc! { "$push": { "services.resume.loginTokens": { "when": DateTime::now() } } }
+            }
+            6 if collection == "rocketchat_room" && random.bool() => {
+                doc! { "$set": { "streamingOptions.type": one_of(random, &["livestream", "call"]) } }
+            }
             5 if collection == "users" => doc! { "$push": { "roles": { "$each": ["guest"], "$slice": -1 } } },
             6 if collection == "rocketchat_room" => doc! { "$rename": { "prid": "former" } },
             7 => doc! { "$currentDate": { "_updatedAt": true } },
@@ -659,7 +717,9 @@ fn readings(exporter: &Exporter) -> Vec<f64> {
     [
         "presence",
         "users",
+        "user_features",
         "rooms",
+        "room_features",
         "uploads",
         "instances",
         "connections",
@@ -715,7 +775,10 @@ async fn counters_never_drift_whatever_is_written_and_whoever_is_primary() {
         "--collector.disable-defaults",
         "--collector.presence",
         "--collector.users",
+        "--collector.user_features",
         "--collector.rooms",
+        "--collector.room_features",
+        "--collector.settings",
         "--collector.uploads",
         "--collector.instances",
         "--collector.connections",
@@ -769,5 +832,78 @@ async fn counters_never_drift_whatever_is_written_and_whoever_is_primary() {
         );
         let connections = connections_of_exporters(&client(&uri).await).await;
         assert!(connections <= 6, "{connections} connections");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn logins_change_nothing_that_is_followed_and_a_new_way_to_log_in_does() {
+    let mongod = replica_set().await;
+    let database = filled(&mongod.uri()).await;
+    let exporter = Exporter::on(&mongod.uri(), &ONCE);
+    follows(&exporter).await;
+    let users: Collection<Document> = database.collection("users");
+    let somebody = doc! { "_id": "somebody", "active": true, "services": { "resume": {} } };
+    users
+        .insert_one(somebody)
+        .await
+        .expect("a user can be added");
+    let saml = "rocketchat_users_by_login_service{login_service=\"saml\"}";
+    let events = "rocketchat_exporter_live_events_total";
+    eventually("the user is noticed", || {
+        exporter.value(events).filter(|it| *it > 0.0)
+    })
+    .await;
+    let before = [saml, events].map(|it| value(&exporter, it));
+    let change = |change: Document| {
+        let users = users.clone();
+        async move {
+            let changed = users.update_one(doc! { "_id": "somebody" }, change).await;
+            assert_eq!(changed.expect("a user can be changed").modified_count, 1);
+        }
+    };
+    for _ in 0..5 {
+        let token = doc! { "hashedToken": "secret", "when": DateTime::now() };
+        change(doc! { "$push": { "services.resume.loginTokens": token } }).await;
+    }
+    change(doc! { "$set": { "services.saml": { "idpSession": "x" } } }).await;
+    becomes(&exporter, saml, before[0] + 1.0).await;
+    let told = value(&exporter, events) - before[1];
+    assert!(told < 1.5, "{told} changes");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_followed_shows_the_same_document_as_what_is_read() {
+    let mongod = replica_set().await;
+    let credentials = Filled::at(&mongod.uri()).await.credentials;
+    let documents = ["--mongodb.live=off", "--mongodb.live=on"].map(async |live| {
+        let exporter = Exporter::on(&mongod.uri(), &[live]);
+        exporter.whole().await;
+        if live.ends_with("on") {
+            follows(&exporter).await;
+        }
+        let headers = [
+            ("X-User-Id", credentials.admin.user_id.as_str()),
+            ("X-Auth-Token", credentials.admin.token.as_str()),
+        ];
+        let readings = "rocketchat_exporter_collector_readings_total{collector=\"user_features\"}";
+        let before = value(&exporter, readings);
+        let answer = exporter.request("GET", "/api/v1/statistics?refresh=true", &headers);
+        assert_eq!(answer.status, 200);
+        let was_read = value(&exporter, readings) > before;
+        assert_eq!(was_read, live.ends_with("off"));
+        answer.json()["statistics"].clone()
+    });
+    let [read, live] = documents;
+    let (read, live) = (read.await, live.await);
+    let paths = [
+        "userLanguages",
+        "services",
+        "teams",
+        "totalUserTOTP",
+        "totalBroadcastRooms",
+    ];
+    for path in paths {
+        assert!(!read[path].is_null(), "{path}");
+        assert_eq!(live[path], read[path], "{path}");
     }
 }

@@ -19,6 +19,7 @@ use super::{Request, Shared};
 use crate::sources::{Followed, Follower, LiveError, State};
 use crate::statistics::{
     Collector, FailureKind, Live, LiveCounts, LiveMode, LiveObstacle, LiveState, Reading, Snapshot,
+    UserFeatures,
 };
 
 /// From one question for changes to the next.
@@ -40,10 +41,12 @@ const FIRST_RETRY: Duration = Duration::from_secs(1);
 const LONGEST_RETRY: Duration = Duration::from_mins(1);
 
 /// Sections that can be followed, and the collections that they come of.
-const SECTIONS: [(Collector, &[Followed]); 5] = [
+const SECTIONS: [(Collector, &[Followed]); 7] = [
     (Collector::Presence, &[Followed::Users]),
     (Collector::Users, &[Followed::Users]),
+    (Collector::UserFeatures, &[Followed::Users]),
     (Collector::Rooms, &[Followed::Rooms]),
+    (Collector::RoomFeatures, &[Followed::Rooms]),
     (Collector::Uploads, &[Followed::Uploads]),
     (
         Collector::Connections,
@@ -61,7 +64,7 @@ pub fn followable(collectors: &BTreeSet<Collector>) -> BTreeSet<Collector> {
         .collect()
 }
 
-/// A section as it is followed, or why there is none.
+/// A section as it is followed, or why it has failed; `None` where it has to be read.
 fn section(
     state: &State,
     collector: Collector,
@@ -70,7 +73,19 @@ fn section(
     let reading = match collector {
         Collector::Presence => Reading::Presence(state.presence()?),
         Collector::Users => Reading::Users(state.users()?),
+        Collector::UserFeatures => {
+            // Services of the workspace's own are told apart by settings.
+            let version = known.version();
+            if version.is_some_and(UserFeatures::names_custom_oauth) {
+                return None;
+            }
+            Reading::UserFeatures(state.user_features()?)
+        }
         Collector::Rooms => Reading::Rooms(state.rooms()?),
+        Collector::RoomFeatures => {
+            let settings = known.settings.as_ref()?;
+            Reading::RoomFeatures(state.room_features(&settings.grants)?)
+        }
         Collector::Uploads => Reading::Uploads(state.uploads()?),
         Collector::Connections => {
             let Some(instances) = &known.instances else {
@@ -354,7 +369,7 @@ impl Task {
         let now = self.shared.clock.now();
         let interval = self.shared.plan.intervals.slow;
         let mut live = self.live(LiveState::Following, counts);
-        live.follows.clone_from(&self.collectors);
+        live.follows = readings.iter().map(|(collector, _)| *collector).collect();
         live.followed_to = Some(now);
         self.shared.change(|snapshot| {
             for (collector, reading) in readings {

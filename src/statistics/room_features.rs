@@ -9,7 +9,7 @@ use super::{
 };
 
 /// What is counted of all rooms.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct RoomFeatures {
     /// Rooms that have each of [`ROOM_FEATURES`].
     pub features: BTreeMap<&'static str, u64>,

@@ -6,11 +6,11 @@ use std::collections::BTreeMap;
 use super::{
     Collector, Field, Metric,
     Origin::{Fresh, Keyed},
-    Quantity, Read, Sample, Snapshot, Table, Value, Versions,
+    Quantity, Read, Sample, Snapshot, Table, Value, Version, Versions,
 };
 
 /// What is counted of all accounts.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct UserFeatures {
     /// Activated accounts, without apps and pure guests, that have each of [`LOGIN_SERVICES`].
     pub by_login_service: BTreeMap<&'static str, u64>,
@@ -28,8 +28,16 @@ pub struct UserFeatures {
     pub accounts: u64,
 }
 
+impl UserFeatures {
+    /// Whether a version shows OAuth services of the workspace's own by their names: earlier ones show none of them, and
+    /// later ones numbers.
+    pub fn names_custom_oauth(version: Version) -> bool {
+        (Version::new(3, 17, 0)..Version::new(4, 1, 0)).contains(&version)
+    }
+}
+
 /// An OAuth service of the workspace's own.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct CustomOauth {
     /// Its name.
     pub name: String,

@@ -12,30 +12,33 @@ pub fn filter(followed: Followed) -> Document {
     }
 }
 
-/// The fields of a document that count.
+/// What is told of a document.
 pub fn projection(followed: Followed) -> Document {
-    match followed {
-        Followed::Sessions => doc! { "connections.instanceId": 1 },
-        _ => followed
-            .names()
-            .into_iter()
-            .map(|it| (it.to_owned(), Bson::Int32(1)))
-            .collect(),
+    if followed == Followed::Sessions {
+        return doc! { "connections.instanceId": 1 };
     }
+    let told = followed.fields().iter().map(|it| {
+        let told = it.told.map(|told| told(&format!("${}", it.path)));
+        (it.name.to_owned(), told.unwrap_or(Bson::Int32(1)))
+    });
+    told.collect()
 }
 
 /// The stages after `$changeStream` on a collection that pass on its changes, and of updates only those that touch a field
 /// that counts.
 ///
 /// An update tells `touched`, the paths of fields that were set or removed, and `set`, the values of those that were set
-/// as a whole; what is touched and not set is gone. A path with a dot is a part of a field.
+/// as a whole; what is touched and not set is gone. A path with a dot is a part of a field: of most all parts count.
 pub fn changes(followed: Followed) -> Vec<Document> {
-    let names = followed.names();
-    let values = |path: &str| -> Document {
-        let values = followed.fields().iter();
-        values
-            .map(|it| (it.name.to_owned(), format!("{path}.{}", it.name).into()))
-            .collect()
+    let values = |within: &str| -> Document {
+        let values = followed.fields().iter().map(|it| {
+            let path = format!("{within}.{}", it.path);
+            let value = it
+                .told
+                .map_or_else(|| path.as_str().into(), |told| told(&path));
+            (it.name.to_owned(), value)
+        });
+        values.collect()
     };
     let is_update = doc! { "$eq": ["$operationType", "update"] };
     let all = doc! { "$concatArrays": [
@@ -50,10 +53,14 @@ pub fn changes(followed: Followed) -> Vec<Document> {
             "in": { "$concat": ["$$this.field", ".length"] },
         } },
     ] };
-    let touched = doc! { "$filter": {
-        "input": all,
-        "cond": { "$in": [{ "$arrayElemAt": [{ "$split": ["$$this", "."] }, 0] }, names] },
-    } };
+    let name = |place: i32| doc! { "$arrayElemAt": [{ "$split": ["$$this", "."] }, place] };
+    let mut counts = vec![doc! { "$in": [name(0), followed.roots()] }];
+    if let Some((root, parts)) = followed.parts() {
+        let part = doc! { "$concat": [name(0), ".", { "$ifNull": [name(1), ""] }] };
+        counts.push(doc! { "$eq": ["$$this", root] });
+        counts.push(doc! { "$in": [part, parts] });
+    }
+    let touched = doc! { "$filter": { "input": all, "cond": { "$or": counts } } };
     vec![
         doc! { "$project": {
             "operationType": 1,

@@ -127,7 +127,7 @@ impl State {
                 sessions = Some(it.sessions);
                 continue;
             }
-            let documents = Documents::of(it.rows, it.odd);
+            let documents = Documents::of(it.followed, it.rows, it.odd);
             state.collections.insert(it.followed, documents);
         }
         // After the users, who tell whose they are.
@@ -165,9 +165,7 @@ impl State {
             }
             (Followed::Sessions, _) => self.sessions.is_none(),
             (_, operation) => match self.collections.get_mut(&followed) {
-                Some(documents) => {
-                    documents.apply(followed, key, operation.unwrap_or_default(), event)
-                }
+                Some(documents) => documents.apply(key, operation.unwrap_or_default(), event),
                 None => return,
             },
         };
@@ -262,12 +260,13 @@ impl State {
 
     /// How many documents of each collection another state knows otherwise, or not at all, or alone.
     pub fn differences(&self, other: &Self) -> BTreeMap<Followed, u64> {
-        let none = Documents::default();
         let all = self.collections.iter();
         let mut all: BTreeMap<_, _> = all
             .map(|(followed, documents)| {
-                let others = other.collections.get(followed).unwrap_or(&none);
-                (*followed, documents.differences(others))
+                let others = other.collections.get(followed);
+                let all = documents.rows.len() as u64;
+                let differences = others.map_or(all, |others| documents.differences(others));
+                (*followed, differences)
             })
             .collect();
         if let (Some(sessions), Some(others)) = (&self.sessions, &other.sessions) {

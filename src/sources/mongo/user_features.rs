@@ -8,18 +8,12 @@ use mongodb::options::Hint;
 use super::indexes::Access;
 use super::{Question, convert};
 use crate::sources::SourceError;
-use crate::statistics::{CustomOauth, LOGIN_SERVICES, Snapshot, UserFeatures, Version};
+use crate::statistics::{CustomOauth, LOGIN_SERVICES, Snapshot, UserFeatures};
 
 const COLLECTION: &str = "users";
 
 /// More languages than this are grouped, and not counted one by one: Rocket.Chat is translated into fewer.
 const MOST_LANGUAGES: usize = 80;
-
-/// From this version on OAuth services of the workspace's own are shown by their names ...
-const NAMES_CUSTOM_OAUTH: Version = Version::new(3, 17, 0);
-
-/// ... and from this one on by numbers.
-const NUMBERS_CUSTOM_OAUTH: Version = Version::new(4, 1, 0);
 
 pub async fn read(
     question: &mut Question<'_>,
@@ -32,10 +26,10 @@ pub async fn read(
         let sum = |groups: Vec<&Group>| groups.iter().map(|group| group.count).sum::<u64>();
         sum(all).saturating_sub(sum(left_out))
     };
-    let names_services = known
+    let names_custom_oauth = known
         .version()
-        .is_some_and(|it| (NAMES_CUSTOM_OAUTH..NUMBERS_CUSTOM_OAUTH).contains(&it));
-    let mut custom_oauth = if names_services {
+        .is_some_and(UserFeatures::names_custom_oauth);
+    let mut custom_oauth = if names_custom_oauth {
         custom_oauth(question).await?
     } else {
         Vec::new()

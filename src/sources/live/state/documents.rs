@@ -5,12 +5,13 @@ use std::collections::BTreeMap;
 use mongodb::bson::{RawBsonRef, RawDocument};
 
 use super::value;
-use crate::sources::live::fields::{CLASS, Followed, amount_of};
+use crate::sources::live::fields::Followed;
 use crate::sources::live::table::{Key, Row, Table};
 
 /// The documents of a collection.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct Documents {
+    followed: Followed,
     /// A row of each document.
     pub rows: Table,
     tallies: BTreeMap<Row, Tally>,
@@ -29,28 +30,35 @@ struct Tally {
 pub fn row(followed: Followed, document: &RawDocument) -> (Row, Option<f64>) {
     let (mut row, mut odd) = (0, None);
     for field in followed.fields() {
-        let packed = (field.pack)(value(document, field.name));
+        let packed = (field.pack)(field.mask, value(document, field.name));
         row |= packed.bits;
         odd = odd.or(packed.odd);
     }
     (row, odd)
 }
 
-fn count(tallies: &mut BTreeMap<Row, Tally>, row: Row) {
-    let tally = tallies.entry(row & CLASS).or_default();
-    tally.documents += 1;
-    tally.amount += i128::from(amount_of(row).unwrap_or_default());
-}
-
 impl Documents {
     /// Those of a full reading, and the amounts that do not fit into a row.
-    pub fn of(rows: Vec<(Key, Row)>, odd: BTreeMap<Key, f64>) -> Self {
+    pub fn of(followed: Followed, rows: Vec<(Key, Row)>, odd: BTreeMap<Key, f64>) -> Self {
+        let mut documents = Self {
+            followed,
+            rows: Table::default(),
+            tallies: BTreeMap::new(),
+            odd,
+        };
         let rows = Table::of(rows);
-        let mut tallies = BTreeMap::new();
         for (_, row) in rows.iter() {
-            count(&mut tallies, row);
+            documents.tally(row);
         }
-        Self { rows, tallies, odd }
+        documents.rows = rows;
+        documents
+    }
+
+    fn tally(&mut self, row: Row) {
+        let class = row & self.followed.class();
+        let tally = self.tallies.entry(class).or_default();
+        tally.documents += 1;
+        tally.amount += i128::from(self.followed.amount_of(row).unwrap_or_default());
     }
 
     /// How many of them others know otherwise, or not at all, or alone.
@@ -67,19 +75,13 @@ impl Documents {
     }
 
     /// Applies an event; false when it alone does not tell what the document is now.
-    pub fn apply(
-        &mut self,
-        followed: Followed,
-        key: Key,
-        operation: &str,
-        event: &RawDocument,
-    ) -> bool {
+    pub fn apply(&mut self, key: Key, operation: &str, event: &RawDocument) -> bool {
         match operation {
             "insert" | "replace" => {
                 let Ok(document) = event.get_document("fullDocument") else {
                     return false;
                 };
-                let (row, odd) = row(followed, document);
+                let (row, odd) = row(self.followed, document);
                 self.set(key, row, odd);
                 true
             }
@@ -87,7 +89,7 @@ impl Documents {
                 self.remove(key);
                 true
             }
-            _ => self.change(followed, key, event),
+            _ => self.change(key, event),
         }
     }
 
@@ -95,7 +97,7 @@ impl Documents {
     pub fn set(&mut self, key: Key, row: Row, odd: Option<f64>) {
         let before = self.rows.insert(key, row);
         self.uncount(key, before);
-        count(&mut self.tallies, row);
+        self.tally(row);
         if let Some(odd) = odd {
             self.odd.insert(key, odd);
         }
@@ -111,20 +113,22 @@ impl Documents {
         let Some(row) = before else {
             return;
         };
-        if amount_of(row).is_none() {
+        let amount = self.followed.amount_of(row);
+        if amount.is_none() {
             self.odd.remove(&key);
         }
-        if let Some(tally) = self.tallies.get_mut(&(row & CLASS)) {
+        let class = row & self.followed.class();
+        if let Some(tally) = self.tallies.get_mut(&class) {
             tally.documents -= 1;
-            tally.amount -= i128::from(amount_of(row).unwrap_or_default());
+            tally.amount -= i128::from(amount.unwrap_or_default());
             if tally.documents == 0 {
-                self.tallies.remove(&(row & CLASS));
+                self.tallies.remove(&class);
             }
         }
     }
 
     /// Applies an update; false when the event alone does not tell what the document is now.
-    fn change(&mut self, followed: Followed, key: Key, event: &RawDocument) -> bool {
+    fn change(&mut self, key: Key, event: &RawDocument) -> bool {
         let (Some(before), Ok(touched)) = (self.rows.get(key), event.get_array("touched")) else {
             return false;
         };
@@ -136,17 +140,17 @@ impl Documents {
                 return false;
             };
             let root = path.split('.').next().unwrap_or(path);
-            let Some(field) = followed.fields().iter().find(|it| it.name == root) else {
-                continue;
-            };
-            if root != path {
-                // Of a list only some items are told.
-                return false;
-            }
-            let packed = (field.pack)(set.and_then(|it| value(it, root)));
-            row = row & !field.mask | packed.bits;
-            if field.mask & !CLASS != 0 {
-                odd = packed.odd;
+            let fields = self.followed.fields().iter();
+            for field in fields.filter(|it| it.root() == root) {
+                if root != path {
+                    // Only a part of it is told.
+                    return false;
+                }
+                let packed = (field.pack)(field.mask, set.and_then(|it| value(it, field.name)));
+                row = row & !field.mask | packed.bits;
+                if field.mask & !self.followed.class() != 0 {
+                    odd = packed.odd;
+                }
             }
         }
         self.set(key, row, odd);
@@ -171,7 +175,7 @@ impl Documents {
         let whole: i128 = tallies.map(|(_, tally)| tally.amount).sum();
         let odd = self.odd.iter().filter(|(key, _)| {
             let row = self.rows.get(**key);
-            row.is_some_and(|row| belongs(row & CLASS))
+            row.is_some_and(|row| belongs(row & self.followed.class()))
         });
         whole as f64 + odd.map(|(_, amount)| amount).sum::<f64>()
     }

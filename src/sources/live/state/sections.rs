@@ -8,8 +8,9 @@ use super::State;
 use crate::sources::live::fields::{Followed, room, user};
 use crate::sources::live::table::Row;
 use crate::statistics::{
-    AccountKind, AccountState, Accounts, Connections, Instances, Presence, Presences, RoomGroup,
-    RoomKind, Rooms, Uploads, Users,
+    AccountKind, AccountState, Accounts, Connections, Grants, Instances, LOGIN_SERVICES, Presence,
+    Presences, ROOM_FEATURES, RoomFeatures, RoomGroup, RoomKind, Rooms, Uploads, UserFeatures,
+    Users,
 };
 
 impl State {
@@ -34,11 +35,10 @@ impl State {
     /// Users by kind and state.
     pub fn users(&self) -> Option<Users> {
         let users = self.collections.get(&Followed::Users)?;
+        let of_accounts = user::KIND | user::STATE | user::GUEST | user::REMOTE | user::FEDERATED;
         let mut counts: BTreeMap<Row, u64> = BTreeMap::new();
         for (class, documents) in users.classes() {
-            *counts
-                .entry(class & !(user::STATUS | user::CONNECTION))
-                .or_default() += documents;
+            *counts.entry(class & of_accounts).or_default() += documents;
         }
         let accounts = counts.into_iter().map(|(class, count)| Accounts {
             kind: match class & user::KIND {
@@ -58,6 +58,63 @@ impl State {
         });
         Some(Users {
             accounts: accounts.collect(),
+        })
+    }
+
+    /// What users have; `None` when somebody has a language that rows do not tell. OAuth services of the workspace's own
+    /// are not among it.
+    pub fn user_features(&self) -> Option<UserFeatures> {
+        let users = self.collections.get(&Followed::Users)?;
+        let with = |bits: Row| users.count(|class| class & bits == bits);
+        if with(user::ODD_LANGUAGE) > 0 {
+            return None;
+        }
+        let mut by_language: BTreeMap<String, u64> = BTreeMap::new();
+        for (class, count) in users.classes() {
+            if let Some(language) = user::language(class) {
+                *by_language.entry(language).or_default() += count;
+            }
+        }
+        let by_service = |(place, name)| {
+            let may_log_in = users.count(|class| {
+                let is_left_out = class & user::KIND == user::APP || class & user::GUEST != 0;
+                class & user::STATE == user::ACTIVATED
+                    && class & user::service(place) != 0
+                    && !is_left_out
+            });
+            (name, may_log_in)
+        };
+        Some(UserFeatures {
+            by_login_service: LOGIN_SERVICES
+                .into_iter()
+                .enumerate()
+                .map(by_service)
+                .collect(),
+            with_totp: with(user::ACTIVATED | user::TOTP),
+            with_email_2fa: with(user::ACTIVATED | user::EMAIL_2FA),
+            custom_oauth: Vec::new(),
+            with_extension: with(user::EXTENSION),
+            by_language: Some(by_language.into_iter().collect()),
+            accounts: users.rows.len() as u64,
+        })
+    }
+
+    /// What rooms have.
+    pub fn room_features(&self, grants: &Grants) -> Option<RoomFeatures> {
+        let rooms = self.collections.get(&Followed::Rooms)?;
+        let features = ROOM_FEATURES.into_iter().map(|(name, feature)| {
+            let (has, has_not) = room::signs_of(feature)?;
+            let count = rooms.count(|class| class & (has | has_not) == has);
+            Some((name, count))
+        });
+        let may_be_left = [room::DIRECT, room::LIVECHAT, room::VOIP];
+        Some(RoomFeatures {
+            features: features.collect::<Option<_>>()?,
+            without_counter: rooms.count(|class| class & room::WITHOUT_COUNTER != 0),
+            orphaned: rooms.count(|class| {
+                class & room::EMPTY != 0 && !may_be_left.contains(&(class & room::KIND))
+            }),
+            grants: grants.clone(),
         })
     }
 

@@ -3,7 +3,7 @@
 use mongodb::bson::{Bson, Document, RawDocumentBuf, doc, oid::ObjectId};
 
 use super::*;
-use crate::statistics::{Instance, Instances, Timestamp};
+use crate::statistics::{Grants, Instance, Instances, Timestamp};
 
 fn raw(document: &Document) -> RawDocumentBuf {
     RawDocumentBuf::try_from(document).expect("the document can be written")
@@ -46,6 +46,11 @@ fn values(field: &str) -> Vec<Option<Bson>> {
         "type" => texts(&["user", "bot", "app"]),
         "t" => texts(&["c", "p", "d", "l", "v", "x"]),
         "prid" => texts(&["", "GENERAL"]),
+        "language" => texts(&["", "de", "pt-BR"]),
+        "streaming" => texts(&["livestream", "call"]),
+        "loginServices" => [&["google", "password"][..], &["ldap"], &[]]
+            .map(|names| Some(names.to_vec().into()))
+            .into(),
         "roles" => vec![
             Some(vec!["guest"].into()),
             Some(vec!["user", "guest"].into()),
@@ -95,21 +100,19 @@ fn whatever_happens_to_documents_the_counters_are_those_of_a_full_reading() {
             let event = match (random.u8(..10), documents.get_mut(&id)) {
                 (0..5, Some(document)) => {
                     let fields = followed.fields();
-                    let field = fields[random.usize(..fields.len())].name;
-                    let values = values(field);
-                    let value = values[random.usize(..values.len())].clone();
+                    let root = fields[random.usize(..fields.len())].root();
                     let mut set = Document::new();
-                    document.remove(field);
-                    if let Some(value) = value {
-                        document.insert(field, value.clone());
-                        set.insert(field, value);
+                    // All that is told of a field comes at once.
+                    for field in fields.iter().filter(|it| it.root() == root) {
+                        let values = values(field.name);
+                        document.remove(field.name);
+                        if let Some(value) = values[random.usize(..values.len())].clone() {
+                            document.insert(field.name, value.clone());
+                            set.insert(field.name, value);
+                        }
                     }
-                    event(
-                        "update",
-                        followed,
-                        &id,
-                        doc! { "touched": [field], "set": set },
-                    )
+                    let touched = doc! { "touched": [root], "set": set };
+                    event("update", followed, &id, touched)
                 }
                 (5..7, Some(_)) => {
                     documents.remove(&id);
@@ -134,7 +137,10 @@ fn whatever_happens_to_documents_the_counters_are_those_of_a_full_reading() {
                 assert_eq!(state.differences(&expected), [(followed, 0)].into());
                 assert_eq!(state.presence(), expected.presence());
                 assert_eq!(state.users(), expected.users());
+                assert_eq!(state.user_features(), expected.user_features());
                 assert_eq!(state.rooms(), expected.rooms());
+                let features = |state: &State| state.room_features(&Grants::None);
+                assert_eq!(features(&state), features(&expected));
                 assert_eq!(state.uploads(), expected.uploads());
             }
         }
@@ -254,6 +260,18 @@ fn a_part_of_a_field_and_an_unknown_document_are_looked_up() {
     state.clear_up(Followed::Users, asked, &found);
     let users = state.users().expect("users are followed").accounts;
     assert!(users.len() == 1 && users[0].guest && users[0].count == 1);
+}
+
+#[test]
+fn a_language_that_rows_do_not_tell_leaves_it_to_a_reading() {
+    let keys = Keys::default();
+    let users = [("a".to_owned(), doc! { "language": "zh-Hant" })];
+    let mut state = read(&keys, Followed::Users, &users.into());
+    assert_eq!(state.user_features(), None);
+    let other = doc! { "touched": ["language"], "set": { "language": "zh-TW" } };
+    state.apply(&event("update", Followed::Users, "a", other));
+    let features = state.user_features().expect("it can be told now");
+    assert_eq!(features.by_language, Some(vec![("zh-TW".to_owned(), 1)]));
 }
 
 #[test]
