@@ -89,7 +89,8 @@ pub use room_features::{ROOM_FEATURES, RoomFeature, RoomFeatures};
 pub use rooms::{RoomGroup, RoomKind, Rooms};
 pub use server::Server;
 pub use sessions::{
-    Day, DeviceSessions, EarlySessions, OsSessions, PeriodSessions, Sessions, UserSessions,
+    Day, DeviceSessions, EarlySessions, OsSessions, PeriodSessions, Sessions, Summaries,
+    UserSessions,
 };
 pub use settings::{NeedsLicense, Setting, Settings, ids as setting_ids};
 pub use snapshot::{

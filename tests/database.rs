@@ -2,12 +2,15 @@
 
 use std::collections::BTreeSet;
 
+use std::time::{Duration, SystemTime};
+
 use futures_util::TryStreamExt;
+use jiff::{Timestamp, ToSpan, Zoned, tz::TimeZone};
 use mongodb::Database;
-use mongodb::bson::{Document, doc};
+use mongodb::bson::{Bson, DateTime, Document, doc};
 use xtask::mongod::{Mongod, Options};
 
-use crate::support::{Exporter, Filled, client, connections_of_exporters, mongod};
+use crate::support::{Exporter, Filled, Workspace, client, connections_of_exporters, mongod};
 
 /// Everything that the exporter asked of the database during its first readings and two full refreshes.
 async fn profiled() -> (Mongod, Vec<Document>) {
@@ -222,4 +225,115 @@ async fn while_somebody_waits_two_dear_collectors_are_read_at_once() {
     }
     assert_eq!(refresh.await.expect("it is answered").status, 200);
     assert_eq!(most.len(), 2, "{most:?}");
+}
+
+/// Rows of sessions that a refresh looked at.
+async fn rows_of_sessions_in_a_refresh(workspace: &Workspace) -> i64 {
+    let profiles = workspace.database.collection::<Document>("system.profile");
+    profiles.drop().await.expect("the profile can be dropped");
+    profile(&workspace.database, 2).await;
+    let admin = &workspace.credentials.admin;
+    let answer = workspace.get_as(admin, "/api/v1/statistics?refresh=true");
+    assert_eq!(answer.status, 200);
+    profile(&workspace.database, 0).await;
+    let operations = profiles
+        .find(doc! { "command.comment": "rocketchat-exporter sessions" })
+        .await
+        .expect("the profile can be read");
+    let operations: Vec<Document> = operations.try_collect().await.expect("it can be read");
+    assert!(!operations.is_empty());
+    let examined = operations.iter().map(|it| {
+        let examined = it.get("docsExamined").and_then(Bson::as_i32);
+        i64::from(examined.unwrap_or_default())
+    });
+    examined.sum()
+}
+
+/// Users and sessions of yesterday, as the document tells them.
+fn of_yesterday(workspace: &Workspace) -> (u64, f64) {
+    let document = workspace.get("/api/v1/statistics").json();
+    let users = &document["statistics"]["uniqueUsersOfYesterday"]["data"][0];
+    (
+        users["count"].as_u64().unwrap_or_default(),
+        users["sessions"].as_f64().unwrap_or_default(),
+    )
+}
+
+/// A summary of the day before `now`.
+fn summary_of_yesterday(now: &Zoned, user: &str, sessions: i32, computed: DateTime) -> Document {
+    let day = now.date().yesterday().expect("there is a day before");
+    doc! {
+        "_id": user,
+        "type": "user_daily",
+        "userId": user,
+        "year": i32::from(day.year()),
+        "month": i32::from(day.month()),
+        "day": i32::from(day.day()),
+        "sessions": sessions,
+        "time": 60,
+        "devices": [],
+        "_computedAt": computed,
+    }
+}
+
+/// A workspace at which the exporter looks some hours after it was made, and that moment.
+async fn workspace_hours_later() -> (Workspace, Zoned) {
+    let now = Timestamp::now()
+        .checked_add(3.hours())
+        .expect("it is not the end of time");
+    let arguments = [
+        &*format!("--debug.now={now}"),
+        "--rocketchat.timezone=UTC",
+        "--mongodb.live=off",
+    ];
+    (
+        Workspace::start(&arguments).await,
+        now.to_zoned(TimeZone::UTC),
+    )
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nightly_summaries_are_read_again_only_when_there_are_other_ones() {
+    let (workspace, now) = workspace_hours_later().await;
+    assert_eq!(rows_of_sessions_in_a_refresh(&workspace).await, 0);
+    let (users, sessions) = of_yesterday(&workspace);
+    let summaries = workspace
+        .database
+        .collection::<Document>("rocketchat_sessions");
+    // One more, computed before others were.
+    let earlier = DateTime::from_system_time(SystemTime::now() - Duration::from_hours(2));
+    let summary = summary_of_yesterday(&now, "somebody", 5, earlier);
+    summaries
+        .insert_one(summary)
+        .await
+        .expect("it can be added");
+    assert!(rows_of_sessions_in_a_refresh(&workspace).await > 0);
+    assert_eq!(of_yesterday(&workspace), (users + 1, sessions + 5.0));
+    assert_eq!(rows_of_sessions_in_a_refresh(&workspace).await, 0);
+    // As many, of which one was computed anew.
+    let summary = summary_of_yesterday(&now, "somebody", 9, DateTime::now());
+    summaries
+        .replace_one(doc! { "_id": "somebody" }, summary)
+        .await
+        .expect("it can be replaced");
+    assert!(rows_of_sessions_in_a_refresh(&workspace).await > 0);
+    assert_eq!(of_yesterday(&workspace), (users + 1, sessions + 9.0));
+    assert_eq!(rows_of_sessions_in_a_refresh(&workspace).await, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn while_summaries_may_still_be_written_they_are_read_every_time() {
+    let (workspace, now) = workspace_hours_later().await;
+    let summaries = workspace
+        .database
+        .collection::<Document>("rocketchat_sessions");
+    let computed = now.timestamp().as_millisecond() - 600_000;
+    let summary = summary_of_yesterday(&now, "somebody", 5, DateTime::from_millis(computed));
+    summaries
+        .insert_one(summary)
+        .await
+        .expect("it can be added");
+    for _ in 0..2 {
+        assert!(rows_of_sessions_in_a_refresh(&workspace).await > 0);
+    }
 }

@@ -1,8 +1,8 @@
 //! Who used the workspace on past days, and with what: the nightly summaries of `rocketchat_sessions`.
 
 use super::{
-    Collector, Field, Metric, Origin::Fresh, Quantity, Read, Snapshot, Table, Value, Versions,
-    count,
+    Collector, Field, Metric, Origin::Fresh, Quantity, Read, Snapshot, Table, Timestamp, Value,
+    Versions, count,
 };
 
 /// A calendar day in the workspace's time zone.
@@ -14,6 +14,17 @@ pub struct Day {
     pub month: i8,
     /// Day of the month, from 1.
     pub day: i8,
+}
+
+/// What tells the nightly summaries of some days apart from those that were there before or come later.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Summaries {
+    /// The first day and the last.
+    pub days: (Day, Day),
+    /// How many there are.
+    pub rows: u64,
+    /// When the newest of all summaries was computed.
+    pub computed: Timestamp,
 }
 
 /// Users of a period with the same most important role.
@@ -71,6 +82,8 @@ pub struct PeriodSessions {
 /// Yesterday, the seven days and the month that end with it.
 #[derive(Debug, Clone)]
 pub struct Sessions {
+    /// The summaries that all of it is made of; `None` when it cannot be told whether others follow.
+    pub summaries: Option<Summaries>,
     /// The last day of all three periods.
     pub yesterday: Day,
     /// Yesterday alone.

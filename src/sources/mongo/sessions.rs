@@ -1,5 +1,8 @@
 //! Sessions: the nightly summaries of the last month. Devices and systems come from one pass that groups them by day,
 //! from which the server then makes the periods; users are grouped for each period, because they differ from day to day.
+//! While the summaries are those of the last reading nothing of that is asked again.
+
+mod summaries;
 
 use std::ops::RangeInclusive;
 
@@ -22,11 +25,36 @@ const MONTH_MENDED: Version = Version::new(3, 10, 0);
 /// From this version on the summaries have the form that they have today.
 const SUMMARIES_MENDED: Version = Version::new(1, 0, 3);
 
-pub async fn read(question: &Question<'_>, known: &Snapshot) -> Result<Sessions, SourceError> {
+pub async fn read(question: &mut Question<'_>, known: &Snapshot) -> Result<Sessions, SourceError> {
     let today = question.mongo.now().map_err(out_of_range)?.date();
     let yesterday = today.yesterday().map_err(out_of_range)?;
     let month = month_that_ends(yesterday).map_err(out_of_range)?;
     let week = yesterday.saturating_sub(6.days());
+    let month_ago = same_day_of_last_month(today).map_err(out_of_range)?;
+    let version = known.version();
+    // An unknown version may be an old one: the first reading of this tier can be over before the version is known.
+    let has_month_before = version.is_none_or(|it| it < MONTH_MENDED);
+    let is_early = version.is_some_and(|it| it < SUMMARIES_MENDED);
+
+    let first = if is_early {
+        month_ago
+            .first_of_month()
+            .min(month_that_ends(month_ago).map_err(out_of_range)?)
+    } else if has_month_before {
+        month_that_ends(month_ago).map_err(out_of_range)?
+    } else {
+        month
+    };
+    // Before they are read: what comes while they are is then seen to be new.
+    let summaries = summaries::of(question, first, yesterday).await?;
+    if let Some(read) = &known.sessions
+        && summaries.is_some()
+        && read.summaries == summaries
+        && read.of_month_before.is_some() == has_month_before
+        && read.early.is_some() == is_early
+    {
+        return Ok(Sessions::clone(read));
+    }
 
     let periods = [("yesterday", yesterday), ("week", week), ("month", month)];
     let mut facets = Document::new();
@@ -40,21 +68,18 @@ pub async fn read(question: &Question<'_>, known: &Snapshot) -> Result<Sessions,
     let answer = question.aggregate(COLLECTION, pipeline, None).await?;
     let answer = answer.into_iter().next().unwrap_or_default();
     Ok(Sessions {
+        summaries,
         yesterday: day(yesterday),
         of_yesterday: period(question, &answer, "yesterday", yesterday..=yesterday).await?,
         of_last_week: period(question, &answer, "week", week..=yesterday).await?,
         of_last_month: period(question, &answer, "month", month..=yesterday).await?,
-        // An unknown version may be an old one: the first reading of this tier can be over before the version is known.
-        of_month_before: if known.version().is_none_or(|version| version < MONTH_MENDED) {
-            Some(month_before(question, today).await?)
+        of_month_before: if has_month_before {
+            Some(month_before(question, month_ago).await?)
         } else {
             None
         },
-        early: if known
-            .version()
-            .is_some_and(|version| version < SUMMARIES_MENDED)
-        {
-            Some(early(question, today, yesterday).await?)
+        early: if is_early {
+            Some(early(question, month_ago, yesterday).await?)
         } else {
             None
         },
@@ -64,10 +89,9 @@ pub async fn read(question: &Question<'_>, known: &Snapshot) -> Result<Sessions,
 /// Sums over the summaries of 0.74.1 to 1.0.2.
 async fn early(
     question: &Question<'_>,
-    today: Date,
+    month: Date,
     yesterday: Date,
 ) -> Result<EarlySessions, SourceError> {
-    let month = same_day_of_last_month(today).map_err(out_of_range)?;
     let in_month = within(month.first_of_month(), month.last_of_month());
     let of_yesterday = within(yesterday, yesterday);
     let users = |days: &Document| {
@@ -143,9 +167,8 @@ async fn period(
 /// The users of the month that ended on this day of the last month.
 async fn month_before(
     question: &Question<'_>,
-    today: Date,
+    last: Date,
 ) -> Result<(Day, Vec<UserSessions>), SourceError> {
-    let last = same_day_of_last_month(today).map_err(out_of_range)?;
     let first = month_that_ends(last).map_err(out_of_range)?;
     Ok((day(last), users(question, first, last).await?))
 }

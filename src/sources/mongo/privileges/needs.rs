@@ -232,6 +232,7 @@ pub const NEEDS: &[Need] = &[
     ),
     sizes("rocketchat_sessions"),
     find("rocketchat_sessions", &[Reading(Collector::Sessions)]),
+    list_indexes("rocketchat_sessions", &[Detail(Collector::Sessions)]),
     find(
         "rocketchat_settings",
         &[
