@@ -1,5 +1,6 @@
 //! When to ask: each tier reads its collectors one after the other, at its interval, and publishes a new snapshot
-//! after each; only what somebody waits for is read faster where it can be. One failing collector leaves the others whole, and is tried again sooner than its interval.
+//! after each; while somebody waits the slow tier reads two at once. One failing collector leaves the others whole, and is
+//! tried again sooner than its interval.
 
 mod live;
 mod pulse;
