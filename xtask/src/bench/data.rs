@@ -95,6 +95,8 @@ async fn start(data: &Path, kind: Kind) -> Result<Mongod> {
         // The workspace stays as old as it is, so nothing in it may expire; and nothing else may run meanwhile.
         ("ttlMonitorEnabled", "false"),
         ("diagnosticDataCollectionEnabled", "false"),
+        // The profiler tells the processor time of each query.
+        ("profileOperationResourceConsumptionMetrics", "true"),
         // There is no other member that could take over.
         ("shutdownTimeoutMillisForSignaledShutdown", "0"),
     ];
