@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail, ensure};
 use mongodb::Client;
 use mongodb::bson::{Document, doc};
+use mongodb::error::ErrorKind;
 use mongodb::options::ClientOptions;
 use tokio::net::TcpStream;
 use tokio::time::sleep;
@@ -38,7 +39,8 @@ pub struct Options {
     pub parameters: Vec<(String, String)>,
     /// Whether it waits to be taken into a set of several; [`ReplicaSet`] does that.
     pub in_larger_set: bool,
-    /// A directory of data that outlives the server; without one the data are temporary.
+    /// A directory of data that outlives the server; without one the data are temporary. With `replica_set` a server that
+    /// stood alone may have made them, or the member of such a set on another port.
     pub data: Option<PathBuf>,
     /// The size of the cache; a quarter of a gigabyte when it is not said.
     pub cache_megabytes: Option<u32>,
@@ -57,6 +59,8 @@ pub struct Mongod {
 
 /// mongod's exit code for a port that is taken.
 const ADDRESS_IN_USE: i32 = 48;
+/// mongod's error when data belong to a set already.
+const ALREADY_INITIALIZED: i32 = 23;
 const ATTEMPTS: u32 = 20;
 const START_LIMIT: Duration = Duration::from_mins(1);
 const STOP_LIMIT: Duration = Duration::from_secs(30);
@@ -117,6 +121,10 @@ impl Mongod {
     #[must_use]
     pub fn port(&self) -> u16 {
         self.port
+    }
+
+    fn host(&self) -> String {
+        format!("127.0.0.1:{}", self.port)
     }
 
     /// Its process id, unless it is killed.
@@ -265,7 +273,7 @@ impl Mongod {
         command
     }
 
-    /// What a fresh server needs once: its replica set and its user.
+    /// What a server needs after its first start: its replica set and its user.
     async fn prepare(&self) -> Result<()> {
         if self.options.version == MongodVersion::V4_2 {
             ensure!(
@@ -278,9 +286,7 @@ impl Mongod {
             return Ok(());
         }
         if self.options.replica_set {
-            let member = doc! { "_id": 0, "host": format!("127.0.0.1:{}", self.port) };
-            self.admin(doc! { "replSetInitiate": { "_id": "rs0", "members": [member] } })
-                .await?;
+            self.become_a_set().await?;
         }
         self.wait_until_writable().await?;
         if self.options.auth {
@@ -288,6 +294,30 @@ impl Mongod {
             self.admin(doc! { "createUser": "admin", "pwd": "admin", "roles": ["root"] })
                 .await?;
         }
+        Ok(())
+    }
+
+    /// Makes it the only member of a set, whose data may be of an earlier start on another port.
+    async fn become_a_set(&self) -> Result<()> {
+        let members = vec![doc! { "_id": 0, "host": self.host() }];
+        let initiate = doc! { "replSetInitiate": { "_id": "rs0", "members": members.clone() } };
+        let Err(error) = self.admin(initiate).await else {
+            return Ok(());
+        };
+        let is_initialized = error
+            .downcast_ref::<mongodb::error::Error>()
+            .is_some_and(|error| {
+                matches!(error.kind.as_ref(), ErrorKind::Command(it) if it.code == ALREADY_INITIALIZED)
+            });
+        if !is_initialized {
+            return Err(error);
+        }
+        let answer = self.admin(doc! { "replSetGetConfig": 1 }).await?;
+        let mut config = answer.get_document("config")?.clone();
+        config.insert("members", members);
+        // Its only member is where nobody listens any more, so that there is no primary who could take this.
+        self.admin(doc! { "replSetReconfig": config, "force": true })
+            .await?;
         Ok(())
     }
 

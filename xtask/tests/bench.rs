@@ -64,7 +64,10 @@ fn a_tiny_bench_measures_everybody_and_keeps_its_data() -> Result<()> {
             "floor",
             "rocketchat-exporter",
             "rocketchat-exporter, document of 3.4.0",
-            "rocketchat-exporter, document of 6.2"
+            "rocketchat-exporter, document of 6.2",
+            "rocketchat-exporter, live",
+            "rocketchat-exporter, live, document of 3.4.0",
+            "rocketchat-exporter, live, document of 6.2"
         ]
     );
     for (name, contender) in contenders {

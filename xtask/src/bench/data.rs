@@ -1,8 +1,9 @@
 //! The filled database of the bench: made once for each size, kept below `target/bench`, and served by a mongod of its
-//! own while something is measured.
+//! own while something is measured. That is a replica set of one member, because Rocket.Chat demands a set; only the
+//! workspace is made by a mongod that stands alone, which keeps no log of what it writes.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
@@ -37,7 +38,7 @@ pub(super) struct Data {
 }
 
 impl Data {
-    /// Starts a mongod on the data of this size, and fills it first if it is not there yet.
+    /// Starts a mongod on the data of this size, which are made first if they are not there yet.
     pub(super) async fn open(directory: &Path, size: &Size) -> Result<Self> {
         let directory = directory.join(format!("data-{REVISION}-{}", size.name()));
         let manifest = directory.join("workspace.json");
@@ -50,17 +51,17 @@ impl Data {
             fs::create_dir_all(directory.join("mongod"))
                 .with_context(|| format!("cannot create `{}`", directory.display()))?;
         }
-        let mongod = start(directory.join("mongod")).await?;
-        let database = connect(&mongod).await?;
         let (known, seconds_to_fill) = if let Some(known) = known {
             (known, None)
         } else {
             let begun = Instant::now();
-            let known = fill(&database, size).await?;
+            let known = make(&directory.join("mongod"), size).await?;
             fs::write(&manifest, known.to_string())
                 .with_context(|| format!("cannot write `{}`", manifest.display()))?;
             (known, Some(begun.elapsed().as_secs_f64()))
         };
+        let mongod = start(&directory.join("mongod"), Kind::Set).await?;
+        let database = connect(&mongod).await?;
         let text = |name: &str| {
             let text = known.get(name).and_then(Value::as_str).map(str::to_owned);
             text.with_context(|| format!("`{}` lacks {name}", manifest.display()))
@@ -77,32 +78,43 @@ impl Data {
     }
 
     /// Stops the mongod cleanly, so that the data can be used again at once.
-    pub(super) async fn close(mut self) -> Result<()> {
-        self.database
-            .client()
-            .clone()
-            .shutdown()
-            .immediate(true)
-            .await;
-        self.mongod.shut_down().await
+    pub(super) async fn close(self) -> Result<()> {
+        stop(self.mongod, self.database).await
     }
 }
 
-async fn start(data: PathBuf) -> Result<Mongod> {
-    let options = mongod::Options {
-        data: Some(data),
-        cache_megabytes: Some(CACHE_MEGABYTES),
+/// What a mongod is started as.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Alone,
+    Set,
+}
+
+async fn start(data: &Path, kind: Kind) -> Result<Mongod> {
+    let parameters = [
         // The workspace stays as old as it is, so nothing in it may expire; and nothing else may run meanwhile.
-        parameters: vec![
-            ("ttlMonitorEnabled".to_owned(), "false".to_owned()),
-            (
-                "diagnosticDataCollectionEnabled".to_owned(),
-                "false".to_owned(),
-            ),
-        ],
+        ("ttlMonitorEnabled", "false"),
+        ("diagnosticDataCollectionEnabled", "false"),
+        // The profiler tells the processor time of each query.
+        ("profileOperationResourceConsumptionMetrics", "true"),
+        // There is no other member that could take over.
+        ("shutdownTimeoutMillisForSignaledShutdown", "0"),
+    ];
+    let options = mongod::Options {
+        replica_set: kind == Kind::Set,
+        data: Some(data.to_owned()),
+        cache_megabytes: Some(CACHE_MEGABYTES),
+        parameters: parameters
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .into(),
         ..mongod::Options::default()
     };
     Mongod::start(&options).await
+}
+
+async fn stop(mut mongod: Mongod, database: Database) -> Result<()> {
+    database.client().clone().shutdown().immediate(true).await;
+    mongod.shut_down().await
 }
 
 async fn connect(mongod: &Mongod) -> Result<Database> {
@@ -112,6 +124,15 @@ async fn connect(mongod: &Mongod) -> Result<Database> {
     Ok(Client::with_options(options)?.database(DATABASE))
 }
 
+/// Makes a workspace in an empty directory.
+async fn make(data: &Path, size: &Size) -> Result<Value> {
+    let mongod = start(data, Kind::Alone).await?;
+    let database = connect(&mongod).await?;
+    let known = fill(&database, size).await?;
+    stop(mongod, database).await?;
+    Ok(known)
+}
+
 async fn fill(database: &Database, size: &Size) -> Result<Value> {
     say(&format!(
         "making a workspace of {} users, {} rooms, {} messages, {} uploads and {} rows of sessions",
@@ -119,7 +140,7 @@ async fn fill(database: &Database, size: &Size) -> Result<Value> {
     ));
     let now = DateTime::now();
     let credentials = workspace::fill_large(database, &size.workspace(), now).await?;
-    // Everything on disk, so that no contender runs while the first checkpoint is written.
+    // Everything on disk, which may take longer than the server is given to stop.
     let admin = database.client().database("admin");
     admin.run_command(doc! { "fsync": 1 }).await?;
     Ok(json!({

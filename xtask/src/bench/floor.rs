@@ -4,12 +4,9 @@
 //!
 //! Like the exporter's tiers, the three lists run beside each other, one question at a time in each.
 
-use std::time::Instant;
-
 use anyhow::Result;
 use mongodb::Database;
 use mongodb::bson::{DateTime, Document, doc};
-use serde::Serialize;
 
 use super::operation::{Operation, count, find, first};
 use super::rocketchat::last_month;
@@ -25,19 +22,13 @@ const TYPES_OF_MESSAGES: [&str; 5] = [
     "omnichannel_placed_chat_on_hold",
 ];
 
+/// Every question's comment begins with this; the name of the exporter's collector that has to ask at least that follows.
+pub(super) const COMMENT: &str = "floor ";
+
 /// One question of the floor.
 pub(super) struct Step {
     tier: &'static str,
-    /// The exporter's collector that has to ask at least this.
-    pub(super) collector: &'static str,
     operation: Operation,
-}
-
-/// How long one question took.
-#[derive(Clone, Debug, Serialize)]
-pub(super) struct Timing {
-    pub(super) collector: &'static str,
-    pub(super) seconds: f64,
 }
 
 /// A filter that only the document itself can answer: it has to be walked to its end.
@@ -54,8 +45,7 @@ pub(super) fn steps(now: DateTime) -> Vec<Step> {
             .into_iter()
             .map(move |(collector, operation)| Step {
                 tier,
-                collector,
-                operation,
+                operation: operation.commented(format!("{COMMENT}{collector}")),
             })
     });
     steps.collect()
@@ -115,28 +105,19 @@ fn slow(now: DateTime) -> Vec<(&'static str, Operation)> {
     operations
 }
 
-/// Asks everything, and tells how long each question took.
-pub(super) async fn run(steps: &[Step], database: &Database) -> Result<Vec<Timing>> {
+/// Asks everything.
+pub(super) async fn run(steps: &[Step], database: &Database) -> Result<()> {
     let (fast, normal, slow) = tokio::join!(
         run_tier(steps, "fast", database),
         run_tier(steps, "normal", database),
         run_tier(steps, "slow", database),
     );
-    let mut timings = fast?;
-    timings.extend(normal?);
-    timings.extend(slow?);
-    Ok(timings)
+    fast.and(normal).and(slow)
 }
 
-async fn run_tier(steps: &[Step], tier: &str, database: &Database) -> Result<Vec<Timing>> {
-    let mut timings = Vec::new();
+async fn run_tier(steps: &[Step], tier: &str, database: &Database) -> Result<()> {
     for step in steps.iter().filter(|step| step.tier == tier) {
-        let begun = Instant::now();
         step.operation.run(database).await?;
-        timings.push(Timing {
-            collector: step.collector,
-            seconds: begun.elapsed().as_secs_f64(),
-        });
     }
-    Ok(timings)
+    Ok(())
 }

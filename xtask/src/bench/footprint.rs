@@ -3,7 +3,7 @@
 use std::fs;
 use std::net::SocketAddr;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
@@ -13,7 +13,7 @@ use serde::Serialize;
 
 use super::client;
 use super::data::{DATABASE, Data};
-use super::exporter::{self, Exporter, Pace, free_address};
+use super::exporter::{self, Exporter, Mode, Pace, Setup, free_address};
 use super::machine::{own_bytes, resident_bytes};
 use super::median::median;
 use super::table::{Table, bytes, say, seconds};
@@ -51,6 +51,8 @@ pub(super) struct Report {
     after_refreshes_bytes: u64,
     /// Of that, what is no page of a file.
     own_bytes: u64,
+    /// Of one that follows changes, and tracks the documents of the workspace.
+    live_bytes: u64,
     /// With 200 workspaces.
     workspaces_bytes: u64,
     connections: u64,
@@ -62,7 +64,8 @@ pub(super) async fn measure(data: &Data, program: &Path, directory: &Path) -> Re
     for _ in 0..STARTS {
         starts.push(start_to_first_byte(program, data).await?);
     }
-    let exporter = Exporter::start(program, data, Pace::Usual, directory).await?;
+    let reading = Setup::new(Pace::Usual, Mode::Reading);
+    let exporter = Exporter::start(reading, program, data, directory).await?;
     let idle_bytes = resident_bytes(exporter.pid());
     client::get_often(exporter.address, "/metrics", AS_PROMETHEUS, SCRAPES).await?;
     let after_scrapes_bytes = resident_bytes(exporter.pid());
@@ -70,13 +73,19 @@ pub(super) async fn measure(data: &Data, program: &Path, directory: &Path) -> Re
     for _ in 0..5 {
         exporter.refresh(data).await?;
     }
+    let after_refreshes_bytes = resident_bytes(exporter.pid());
+    let own_bytes = own_bytes(exporter.pid());
+    drop(exporter);
+    let live = Setup::new(Pace::Usual, Mode::Live);
+    let live = Exporter::start(live, program, data, directory).await?;
     Ok(Report {
         binary_bytes: std::fs::metadata(program)?.len(),
         start_seconds: median(starts),
         idle_bytes,
         after_scrapes_bytes,
-        after_refreshes_bytes: resident_bytes(exporter.pid()),
-        own_bytes: own_bytes(exporter.pid()),
+        after_refreshes_bytes,
+        own_bytes,
+        live_bytes: resident_bytes(live.pid()),
         workspaces_bytes: many_workspaces(program, directory).await?,
         connections,
     })
@@ -138,7 +147,7 @@ async fn many_workspaces(program: &Path, directory: &Path) -> Result<u64> {
     let file = directory.join("workspaces.yml");
     fs::write(&file, text).with_context(|| format!("cannot write `{}`", file.display()))?;
     let address = free_address()?;
-    let mut command = Command::new(program);
+    let mut command = exporter::as_service(program)?;
     command
         .arg(format!("--config.file={}", file.display()))
         .arg(format!("--web.listen-address={address}"))
@@ -191,6 +200,10 @@ impl Report {
             bytes(self.after_refreshes_bytes as f64),
         );
         row("of that, its own", bytes(self.own_bytes as f64));
+        row(
+            "resident, live, once it follows",
+            bytes(self.live_bytes as f64),
+        );
         row(
             "resident, 200 workspaces",
             bytes(self.workspaces_bytes as f64),

@@ -11,6 +11,8 @@ use mongodb::options::Hint;
 pub(super) struct Operation {
     pub(super) collection: &'static str,
     ask: Ask,
+    /// By which the server's profiler knows it.
+    comment: String,
 }
 
 #[derive(Clone, Debug)]
@@ -25,11 +27,16 @@ enum Ask {
     First(Document, Document),
 }
 
-pub(super) fn count(collection: &'static str, filter: Document) -> Operation {
+fn asking(collection: &'static str, ask: Ask) -> Operation {
     Operation {
         collection,
-        ask: Ask::Count(filter),
+        ask,
+        comment: "bench".to_owned(),
     }
+}
+
+pub(super) fn count(collection: &'static str, filter: Document) -> Operation {
+    asking(collection, Ask::Count(filter))
 }
 
 /// What drivers make of `countDocuments`.
@@ -39,31 +46,22 @@ pub(super) fn count_documents(collection: &'static str, filter: Document) -> Ope
 
 /// The same where the version that is imitated had no index for it.
 pub(super) fn pipeline_without_index(collection: &'static str, stages: Vec<Document>) -> Operation {
-    Operation {
+    asking(
         collection,
-        ask: Ask::Pipeline(stages, Some(Hint::Keys(doc! { "$natural": 1 }))),
-    }
+        Ask::Pipeline(stages, Some(Hint::Keys(doc! { "$natural": 1 }))),
+    )
 }
 
 pub(super) fn pipeline(collection: &'static str, stages: Vec<Document>) -> Operation {
-    Operation {
-        collection,
-        ask: Ask::Pipeline(stages, None),
-    }
+    asking(collection, Ask::Pipeline(stages, None))
 }
 
 pub(super) fn find(collection: &'static str, filter: Document, projection: Document) -> Operation {
-    Operation {
-        collection,
-        ask: Ask::Find(filter, projection),
-    }
+    asking(collection, Ask::Find(filter, projection))
 }
 
 pub(super) fn first(collection: &'static str, filter: Document, sort: Document) -> Operation {
-    Operation {
-        collection,
-        ask: Ask::First(filter, sort),
-    }
+    asking(collection, Ask::First(filter, sort))
 }
 
 pub(super) fn counting(filter: Document) -> Vec<Document> {
@@ -74,6 +72,11 @@ pub(super) fn counting(filter: Document) -> Vec<Document> {
 }
 
 impl Operation {
+    /// The same with another comment.
+    pub(super) fn commented(self, comment: String) -> Self {
+        Self { comment, ..self }
+    }
+
     pub(super) async fn run(&self, database: &Database) -> Result<()> {
         self.ask(database)
             .await
@@ -82,9 +85,11 @@ impl Operation {
 
     async fn ask(&self, database: &Database) -> mongodb::error::Result<()> {
         let collection = database.collection::<Document>(self.collection);
+        let comment = self.comment.as_str();
         match &self.ask {
             Ask::Count(filter) => {
-                let command = doc! { "count": self.collection, "query": filter.clone() };
+                let query = filter.clone();
+                let command = doc! { "count": self.collection, "query": query, "comment": comment };
                 database.run_command(command).await?;
             }
             Ask::Pipeline(stages, hint) => {
@@ -92,18 +97,22 @@ impl Operation {
                 if let Some(hint) = hint {
                     aggregate = aggregate.hint(hint.clone());
                 }
-                aggregate.await?.try_collect::<Vec<_>>().await?;
+                aggregate
+                    .comment(comment)
+                    .await?
+                    .try_collect::<Vec<_>>()
+                    .await?;
             }
             Ask::Find(filter, projection) => {
                 let find = collection
                     .find(filter.clone())
                     .projection(projection.clone());
-                find.await?.try_collect::<Vec<_>>().await?;
+                find.comment(comment).await?.try_collect::<Vec<_>>().await?;
             }
             Ask::First(filter, sort) => {
                 let field: Document = sort.keys().map(|key| (key.clone(), 1.into())).collect();
                 let find = collection.find_one(filter.clone()).projection(field);
-                find.sort(sort.clone()).await?;
+                find.sort(sort.clone()).comment(comment).await?;
             }
         }
         Ok(())

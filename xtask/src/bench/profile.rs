@@ -1,9 +1,9 @@
-//! What the exporter asks, seen from the server's side: mongod's profiler notes every query of one refresh. This happens
-//! apart from the measuring of time, because noting costs time.
+//! What the exporter and the floor ask, seen from the server's side: mongod's profiler notes every query of one refresh.
+//! This happens apart from the measuring of time, because noting costs time.
 
 use std::collections::BTreeMap;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use futures_util::TryStreamExt;
 use mongodb::Database;
 use mongodb::bson::{Document, doc};
@@ -12,7 +12,7 @@ use serde::Serialize;
 use super::meter::number;
 
 /// Every query of the exporter begins its comment with this; the collector's name follows.
-const COMMENT: &str = "rocketchat-exporter ";
+pub(super) const COMMENT: &str = "rocketchat-exporter ";
 
 /// Room for all that one refresh asks; the usual megabyte would forget the first half.
 const PROFILE_BYTES: i64 = 64 << 20;
@@ -25,6 +25,8 @@ pub(super) struct Query {
     pub(super) command: String,
     pub(super) plan: String,
     pub(super) milliseconds: f64,
+    /// Of the thread that answered it, from the command's begin to its end.
+    pub(super) cpu_seconds: f64,
     pub(super) documents_examined: f64,
     pub(super) keys_examined: f64,
     pub(super) bytes: f64,
@@ -34,14 +36,16 @@ pub(super) struct Query {
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Sums {
     pub(super) queries: usize,
+    pub(super) cpu_seconds: f64,
     pub(super) documents_examined: f64,
     pub(super) keys_examined: f64,
     pub(super) bytes: f64,
 }
 
-/// All queries that a piece of work makes the exporter ask.
+/// All queries of a piece of work whose comments begin so, and go on with the name of a collector.
 pub(super) async fn during(
     database: &Database,
+    comment: &str,
     work: impl Future<Output = Result<()>>,
 ) -> Result<Vec<Query>> {
     let profile = "system.profile";
@@ -54,7 +58,7 @@ pub(super) async fn during(
     let outcome = work.await;
     database.run_command(doc! { "profile": 0 }).await?;
     outcome?;
-    let filter = doc! { "command.comment": { "$regex": format!("^{COMMENT}") } };
+    let filter = doc! { "command.comment": { "$regex": format!("^{comment}") } };
     let entries: Vec<Document> = database
         .collection(profile)
         .find(filter)
@@ -63,34 +67,40 @@ pub(super) async fn during(
         .try_collect()
         .await?;
     database.collection::<Document>(profile).drop().await?;
-    Ok(entries.iter().filter_map(query).collect())
+    let queries = entries.iter().map(|entry| query(entry, comment));
+    queries.collect()
 }
 
-fn query(entry: &Document) -> Option<Query> {
-    let command = entry.get_document("command").ok()?;
-    let comment = command.get_str("comment").ok()?;
+fn query(entry: &Document, beginning: &str) -> Result<Query> {
+    let command = entry.get_document("command")?;
+    let comment = command.get_str("comment")?;
+    let metrics = entry
+        .get_document("operationMetrics")
+        .context("mongod's profiler does not tell the processor time of a query")?;
     let text = |key: &str| entry.get_str(key).unwrap_or_default().to_owned();
     let namespace = text("ns");
-    Some(Query {
-        collector: comment.strip_prefix(COMMENT)?.to_owned(),
+    Ok(Query {
+        collector: comment.trim_start_matches(beginning).to_owned(),
         collection: namespace
             .split_once('.')
             .map_or(namespace.as_str(), |(_, collection)| collection)
             .to_owned(),
-        command: command.keys().next()?.clone(),
+        command: command.keys().next().cloned().unwrap_or_default(),
         plan: text("planSummary"),
         milliseconds: number(entry, &["millis"]),
+        cpu_seconds: number(metrics, &["cpuNanos"]) / 1e9,
         documents_examined: number(entry, &["docsExamined"]),
         keys_examined: number(entry, &["keysExamined"]),
         bytes: number(entry, &["responseLength"]),
     })
 }
 
-pub(super) fn by_collector(queries: &[Query]) -> BTreeMap<&str, Sums> {
-    let mut collectors: BTreeMap<&str, Sums> = BTreeMap::new();
+pub(super) fn by_collector(queries: &[Query]) -> BTreeMap<String, Sums> {
+    let mut collectors: BTreeMap<String, Sums> = BTreeMap::new();
     for query in queries {
-        let sums = collectors.entry(query.collector.as_str()).or_default();
+        let sums = collectors.entry(query.collector.clone()).or_default();
         sums.queries += 1;
+        sums.cpu_seconds += query.cpu_seconds;
         sums.documents_examined += query.documents_examined;
         sums.keys_examined += query.keys_examined;
         sums.bytes += query.bytes;

@@ -1,18 +1,18 @@
 //! One refresh of everything: Rocket.Chat's own way twice, the exporter's, and the floor, in turn, so that whatever else
 //! the machine does disturbs all of them alike.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use anyhow::{Context, Result};
 use serde::Serialize;
 
 use super::data::{self, Data};
-use super::exporter::{Exporter, Pace};
+use super::exporter::{Exporter, Mode, Pace, Setup};
 use super::floor;
 use super::median::{median, median_ratio};
 use super::meter::{Cost, Meter};
-use super::profile::{self, Query};
+use super::profile::{self, Query, Sums};
 use super::rocketchat::Way;
 use super::size::Size;
 use super::table::{Table, bytes, ratio, say, seconds};
@@ -22,9 +22,25 @@ use super::targets::{Limit, Target};
 const EXPORTER: &str = "rocketchat-exporter";
 const FOR_V3_4: &str = "rocketchat-exporter, document of 3.4.0";
 const FOR_V6_2: &str = "rocketchat-exporter, document of 6.2";
+const LIVE: &str = "rocketchat-exporter, live";
+const LIVE_FOR_V3_4: &str = "rocketchat-exporter, live, document of 3.4.0";
+const LIVE_FOR_V6_2: &str = "rocketchat-exporter, live, document of 6.2";
 const FLOOR: &str = "floor";
 const V3_4: &str = "Rocket.Chat 3.4.0";
 const V6_2: &str = "Rocket.Chat 6.2";
+
+/// The collectors of the exporter's fast tier.
+const FAST: [&str; 2] = ["instances", "presence"];
+
+/// Each exporter, how it knows what changed, and the version its workspace passes for.
+const EXPORTERS: [(&str, Mode, Option<&str>); 6] = [
+    (EXPORTER, Mode::Reading, None),
+    (FOR_V3_4, Mode::Reading, Some("3.4.0")),
+    (FOR_V6_2, Mode::Reading, Some("6.2.0")),
+    (LIVE, Mode::Live, None),
+    (LIVE_FOR_V3_4, Mode::Live, Some("3.4.0")),
+    (LIVE_FOR_V6_2, Mode::Live, Some("6.2.0")),
+];
 
 /// What was measured at one size.
 #[derive(Debug, Serialize)]
@@ -46,13 +62,16 @@ struct Contender {
     rounds: Vec<Cost>,
 }
 
-/// One collector of the exporter.
+/// One collector of the exporter that reads everything.
 #[derive(Debug, Serialize)]
 pub(super) struct Section {
     pub(super) collector: String,
-    pub(super) seconds: f64,
-    /// What the floor took for the same.
-    pub(super) floor_seconds: Option<f64>,
+    /// By the exporter's clock, with the wait for a connection and for others that are read beside it.
+    pub(super) wall_seconds: f64,
+    /// What mongod's threads used for its queries, as its profiler noted it.
+    pub(super) mongod_cpu_seconds: f64,
+    /// What they used for the floor's queries for the same.
+    pub(super) floor_cpu_seconds: Option<f64>,
     pub(super) queries: usize,
     pub(super) documents_examined: f64,
     pub(super) keys_examined: f64,
@@ -76,25 +95,28 @@ pub(super) async fn measure(
 ) -> Result<Report> {
     let pid = data.mongod.pid().context("mongod is not running")?;
     let meter = Meter::new(&data.database, pid);
-    let exporter = Exporter::start(program, data, Pace::OnRequest, directory).await?;
-    exporter.ensure_healthy().await?;
     let steps = floor::steps(data.now);
-    let mut contenders = vec![EXPORTER, FLOOR];
-    let mut others = BTreeMap::new();
-    if field == Field::Everybody {
-        contenders.extend([V3_4, V6_2, FOR_V3_4, FOR_V6_2]);
-        for (name, version) in [(FOR_V3_4, "3.4.0"), (FOR_V6_2, "6.2.0")] {
-            let version = Some(version);
-            let exporter =
-                Exporter::start_for(version, program, data, Pace::OnRequest, directory).await?;
+    let mut contenders = vec![FLOOR];
+    let mut exporters = BTreeMap::new();
+    for (name, mode, version) in EXPORTERS {
+        if field == Field::Everybody || name == EXPORTER {
+            let setup = Setup {
+                pace: Pace::OnRequest,
+                mode,
+                version,
+            };
+            let exporter = Exporter::start(setup, program, data, directory).await?;
             exporter.ensure_healthy().await?;
-            others.insert(name, exporter);
+            contenders.push(name);
+            exporters.insert(name, exporter);
         }
+    }
+    if field == Field::Everybody {
+        contenders.extend([V3_4, V6_2]);
     }
     let ways = BTreeMap::from([(V3_4, Way::of_3_4(data.now)), (V6_2, Way::of_6_2(data.now))]);
     let mut costs: BTreeMap<&str, Vec<Cost>> = BTreeMap::new();
     let mut durations: BTreeMap<String, Vec<f64>> = BTreeMap::new();
-    let mut floors: BTreeMap<&str, Vec<f64>> = BTreeMap::new();
     for round in 0..=rounds {
         // The first round fills the caches and does not count; each round begins with another contender.
         let counts = round > 0;
@@ -105,40 +127,41 @@ pub(super) async fn measure(
         });
         for turn in 0..contenders.len() {
             let contender = contenders[(round + turn) % contenders.len()];
-            let cost = match contender {
-                EXPORTER => {
-                    let (cost, ()) = meter.measure(exporter.refresh(data)).await?;
-                    if counts {
+            let cost = match exporters.get(contender) {
+                Some(exporter) => {
+                    let cost = meter.measure(exporter.refresh(data)).await?.0;
+                    if counts && contender == EXPORTER {
                         for (collector, seconds) in exporter.durations().await? {
                             durations.entry(collector).or_default().push(seconds);
                         }
                     }
                     cost
                 }
-                FLOOR => {
-                    let (cost, timings) = meter.measure(floor::run(&steps, &data.database)).await?;
-                    if counts {
-                        let mut sums: BTreeMap<&str, f64> = BTreeMap::new();
-                        for timing in timings {
-                            *sums.entry(timing.collector).or_default() += timing.seconds;
-                        }
-                        for (collector, seconds) in sums {
-                            floors.entry(collector).or_default().push(seconds);
-                        }
-                    }
-                    cost
+                None if contender == FLOOR => {
+                    meter.measure(floor::run(&steps, &data.database)).await?.0
                 }
-                _ => match others.get(contender) {
-                    Some(exporter) => meter.measure(exporter.refresh(data)).await?.0,
-                    None => meter.measure(ways[contender].run(&data.database)).await?.0,
-                },
+                None => meter.measure(ways[contender].run(&data.database)).await?.0,
             };
             if counts {
                 costs.entry(contender).or_default().push(cost);
             }
         }
     }
-    let queries = profile::during(&data.database, exporter.refresh(data)).await?;
+    for exporter in exporters.values() {
+        exporter.ensure_healthy().await?;
+    }
+    // Those that follow would be noted too.
+    exporters.retain(|name, _| *name == EXPORTER);
+    let exporter = &exporters[EXPORTER];
+    let (mut queries, mut of_exporter, mut of_floor) = (Vec::new(), Vec::new(), Vec::new());
+    for _ in 0..rounds {
+        let refresh = exporter.refresh(data);
+        queries = profile::during(&data.database, profile::COMMENT, refresh).await?;
+        of_exporter.push(profile::by_collector(&queries));
+        let run = floor::run(&steps, &data.database);
+        let asked = profile::during(&data.database, floor::COMMENT, run).await?;
+        of_floor.push(profile::by_collector(&asked));
+    }
     exporter.ensure_healthy().await?;
     Ok(Report {
         size: size.clone(),
@@ -153,30 +176,33 @@ pub(super) async fn measure(
                 (name, Contender { median, rounds })
             })
             .collect(),
-        sections: sections(&durations, &floors, &queries),
+        sections: sections(&durations, &of_exporter, &of_floor),
         queries,
     })
 }
 
+/// The collectors that a refresh reads, from the profiler's notes of each round.
 fn sections(
     durations: &BTreeMap<String, Vec<f64>>,
-    floors: &BTreeMap<&str, Vec<f64>>,
-    queries: &[Query],
+    of_exporter: &[BTreeMap<String, Sums>],
+    of_floor: &[BTreeMap<String, Sums>],
 ) -> Vec<Section> {
-    let server = profile::by_collector(queries);
-    let collectors: BTreeSet<&String> = durations.keys().collect();
-    let mut sections: Vec<Section> = collectors
-        .into_iter()
-        // The host asks the database nothing.
-        .filter(|collector| *collector != "host")
-        .map(|collector| {
-            let sums = server.get(collector.as_str()).copied().unwrap_or_default();
+    let Some(last) = of_exporter.last() else {
+        return Vec::new();
+    };
+    let processor = |rounds: &[BTreeMap<String, Sums>], collector: &str| {
+        let sums: Vec<_> = rounds.iter().filter_map(|it| it.get(collector)).collect();
+        (!sums.is_empty()).then(|| median(sums.iter().map(|it| it.cpu_seconds)))
+    };
+    let mut sections: Vec<Section> = last
+        .iter()
+        .map(|(collector, sums)| {
+            let walls = durations.get(collector).into_iter().flatten();
             Section {
                 collector: collector.clone(),
-                seconds: median(durations[collector].iter().copied()),
-                floor_seconds: floors
-                    .get(collector.as_str())
-                    .map(|times| median(times.iter().copied())),
+                wall_seconds: median(walls.copied()),
+                mongod_cpu_seconds: processor(of_exporter, collector).unwrap_or_default(),
+                floor_cpu_seconds: processor(of_floor, collector),
                 queries: sums.queries,
                 documents_examined: sums.documents_examined,
                 keys_examined: sums.keys_examined,
@@ -184,7 +210,7 @@ fn sections(
             }
         })
         .collect();
-    sections.sort_by(|left, right| right.seconds.total_cmp(&left.seconds));
+    sections.sort_by(|left, right| right.mongod_cpu_seconds.total_cmp(&left.mongod_cpu_seconds));
     sections
 }
 
@@ -254,7 +280,8 @@ impl Report {
         let mut table = Table::new(&[
             "collector",
             "wall",
-            "floor",
+            "mongod CPU",
+            "floor's",
             "x floor",
             "queries",
             "documents",
@@ -262,80 +289,174 @@ impl Report {
             "sent",
         ]);
         for section in &self.sections {
-            let floor = section.floor_seconds;
+            let floor = section.floor_cpu_seconds;
+            let processor = section.mongod_cpu_seconds;
             table.row(vec![
                 section.collector.clone(),
-                seconds(section.seconds),
+                seconds(section.wall_seconds),
+                seconds(processor),
                 floor.map_or_else(|| "-".to_owned(), seconds),
-                floor.map_or_else(|| "-".to_owned(), |floor| ratio(section.seconds, floor)),
+                floor.map_or_else(|| "-".to_owned(), |floor| ratio(processor, floor)),
                 section.queries.to_string(),
                 format!("{:.0}", section.documents_examined),
                 format!("{:.0}", section.keys_examined),
                 bytes(section.bytes),
             ]);
         }
-        table.print("The exporter's collectors in that refresh, beside one another as they run");
+        table.print(
+            "The reading exporter's collectors in that refresh; wall with waiting for the others",
+        );
     }
 
     pub(super) fn targets(&self) -> Vec<Target> {
         let wall: fn(&Cost) -> f64 = |it| it.wall_seconds;
         let processor: fn(&Cost) -> f64 = |it| it.mongod_cpu_seconds;
-        let fast =
-            |section: &&Section| ["instances", "presence"].contains(&section.collector.as_str());
-        let sum = |sections: Vec<&Section>| sections.iter().map(|it| it.seconds).sum::<f64>();
-        let all = sum(self.sections.iter().collect());
-        let of_fast = sum(self.sections.iter().filter(fast).collect());
+        let fast = |section: &&Section| FAST.contains(&section.collector.as_str());
+        let sum = |sections: &mut dyn Iterator<Item = &Section>| {
+            sections.map(|it| it.mongod_cpu_seconds).sum::<f64>()
+        };
+        let all = sum(&mut self.sections.iter());
+        let of_fast = sum(&mut self.sections.iter().filter(fast));
         let scans = profile::scans_of_messages(&self.queries);
+        let against =
+            |name, of, to, number, limit| Target::new(name, self.ratio(of, to, number), limit);
+        let floor = Limit::AtMost(1.3);
+        let of_3_4 = Limit::AtLeast(6.0);
+        let of_6_2 = Limit::AtLeast(15.0);
         vec![
-            Target::new(
+            against(
                 "full refresh, wall, against the floor",
-                self.ratio(EXPORTER, FLOOR, wall),
-                Limit::AtMost(1.3),
+                EXPORTER,
+                FLOOR,
+                wall,
+                floor,
             ),
-            Target::new(
+            against(
                 "full refresh, mongod CPU, against the floor",
-                self.ratio(EXPORTER, FLOOR, processor),
-                Limit::AtMost(1.3),
+                EXPORTER,
+                FLOOR,
+                processor,
+                floor,
             ),
-            Target::new(
+            against(
                 "3.4.0's way against ours, wall",
-                self.ratio(V3_4, EXPORTER, wall),
-                Limit::AtLeast(6.0),
+                V3_4,
+                EXPORTER,
+                wall,
+                of_3_4,
             ),
-            Target::new(
+            against(
                 "3.4.0's way against ours, mongod CPU",
-                self.ratio(V3_4, EXPORTER, processor),
-                Limit::AtLeast(6.0),
+                V3_4,
+                EXPORTER,
+                processor,
+                of_3_4,
             ),
-            Target::new(
-                "6.2's way against ours, wall",
-                self.ratio(V6_2, EXPORTER, wall),
-                Limit::AtLeast(15.0),
-            ),
-            Target::new(
+            against("6.2's way against ours, wall", V6_2, EXPORTER, wall, of_6_2),
+            against(
                 "6.2's way against ours, mongod CPU",
-                self.ratio(V6_2, EXPORTER, processor),
-                Limit::AtLeast(15.0),
+                V6_2,
+                EXPORTER,
+                processor,
+                of_6_2,
             ),
-            Target::new(
+            against(
                 "3.4.0's way against ours for its document, wall",
-                self.ratio(V3_4, FOR_V3_4, wall),
-                Limit::AtLeast(6.0),
+                V3_4,
+                FOR_V3_4,
+                wall,
+                of_3_4,
             ),
-            Target::new(
+            against(
                 "3.4.0's way against ours for its document, mongod CPU",
-                self.ratio(V3_4, FOR_V3_4, processor),
-                Limit::AtLeast(6.0),
+                V3_4,
+                FOR_V3_4,
+                processor,
+                of_3_4,
             ),
-            Target::new(
+            against(
                 "6.2's way against ours for its document, wall",
-                self.ratio(V6_2, FOR_V6_2, wall),
-                Limit::AtLeast(15.0),
+                V6_2,
+                FOR_V6_2,
+                wall,
+                of_6_2,
             ),
-            Target::new(
+            against(
                 "6.2's way against ours for its document, mongod CPU",
-                self.ratio(V6_2, FOR_V6_2, processor),
-                Limit::AtLeast(15.0),
+                V6_2,
+                FOR_V6_2,
+                processor,
+                of_6_2,
+            ),
+            against(
+                "live, full refresh, wall, against the floor",
+                LIVE,
+                FLOOR,
+                wall,
+                floor,
+            ),
+            against(
+                "live, full refresh, mongod CPU, against the floor",
+                LIVE,
+                FLOOR,
+                processor,
+                floor,
+            ),
+            against(
+                "live, 3.4.0's way against ours, wall",
+                V3_4,
+                LIVE,
+                wall,
+                of_3_4,
+            ),
+            against(
+                "live, 3.4.0's way against ours, mongod CPU",
+                V3_4,
+                LIVE,
+                processor,
+                of_3_4,
+            ),
+            against(
+                "live, 6.2's way against ours, wall",
+                V6_2,
+                LIVE,
+                wall,
+                of_6_2,
+            ),
+            against(
+                "live, 6.2's way against ours, mongod CPU",
+                V6_2,
+                LIVE,
+                processor,
+                of_6_2,
+            ),
+            against(
+                "live, 3.4.0's way against ours for its document, wall",
+                V3_4,
+                LIVE_FOR_V3_4,
+                wall,
+                of_3_4,
+            ),
+            against(
+                "live, 3.4.0's way against ours for its document, mongod CPU",
+                V3_4,
+                LIVE_FOR_V3_4,
+                processor,
+                of_3_4,
+            ),
+            against(
+                "live, 6.2's way against ours for its document, wall",
+                V6_2,
+                LIVE_FOR_V6_2,
+                wall,
+                of_6_2,
+            ),
+            against(
+                "live, 6.2's way against ours for its document, mongod CPU",
+                V6_2,
+                LIVE_FOR_V6_2,
+                processor,
+                of_6_2,
             ),
             Target::new("scans of messages", Some(scans as f64), Limit::AtMost(0.0)),
             Target::new(

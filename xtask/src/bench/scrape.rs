@@ -14,7 +14,7 @@ use serde::Serialize;
 use tokio::time::sleep;
 
 use super::data::Data;
-use super::exporter::{Exporter, Pace, free_address};
+use super::exporter::{Exporter, Mode, Pace, Setup, free_address};
 use super::load::{self, Load};
 use super::median::median_ratio;
 use super::table::{Table, say, seconds};
@@ -74,7 +74,8 @@ pub(super) async fn measure(
 ) -> Result<Report> {
     let wrk = tools::wrk::fetch()?;
     let node_exporter = tools::node_exporter::fetch()?;
-    let exporter = Exporter::start(program, data, Pace::OnRequest, directory).await?;
+    let setup = Setup::new(Pace::OnRequest, Mode::Reading);
+    let exporter = Exporter::start(setup, program, data, directory).await?;
     let servers = servers(&exporter, &node_exporter, directory).await?;
     let mut body_bytes = BTreeMap::new();
     for server in &servers {

@@ -99,9 +99,3 @@ impl ReplicaSet {
         }
     }
 }
-
-impl Mongod {
-    fn host(&self) -> String {
-        format!("127.0.0.1:{}", self.port)
-    }
-}
