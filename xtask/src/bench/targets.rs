@@ -7,7 +7,7 @@ use super::table::Table;
 /// A promise about one measured number.
 #[derive(Debug, Serialize)]
 pub(super) struct Target {
-    name: &'static str,
+    name: String,
     measured: Option<f64>,
     limit: Limit,
     /// `None` when it was not measured.
@@ -41,9 +41,9 @@ impl Limit {
 }
 
 impl Target {
-    pub(super) fn new(name: &'static str, measured: Option<f64>, limit: Limit) -> Self {
+    pub(super) fn new(name: impl Into<String>, measured: Option<f64>, limit: Limit) -> Self {
         Self {
-            name,
+            name: name.into(),
             measured,
             limit,
             met: measured.map(|value| limit.admits(value)),
@@ -60,7 +60,7 @@ pub(super) fn print(targets: &[Target]) {
     for target in targets {
         let measured = target.measured.map(|value| format!("{value:.2}"));
         table.row(vec![
-            target.name.to_owned(),
+            target.name.clone(),
             target.limit.describe(),
             measured.unwrap_or_else(|| "-".to_owned()),
             match target.met {
