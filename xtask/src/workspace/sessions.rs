@@ -100,7 +100,7 @@ fn daily_row(builder: &mut Builder<'_>, person: &Person, days_ago: i64, computed
     }
 }
 
-/// A row of today is still a session; one of yesterday has been counted.
+/// A row of today is still a session; one of yesterday was counted at two in the morning.
 fn raw_row(
     builder: &mut Builder<'_>,
     person: &Person,
@@ -118,7 +118,7 @@ fn raw_row(
     let device_position = builder.random.below(DEVICES.len());
     let mut row = doc! {
         "_id": builder.random.id(),
-        "type": if days_ago == 0 { "session" } else { "computed-session" },
+        "type": "session",
         "userId": &person.id,
         "sessionId": builder.random.id(),
         "instanceId": builder.random.pick(instances),
@@ -138,7 +138,12 @@ fn raw_row(
         "_updatedAt": login,
     };
     if days_ago > 0 {
-        row.extend(doc! { "closedAt": login, "_computedAt": builder.clock.now() });
+        row.insert("closedAt", login);
+        let counted = builder.clock.time_of_day() - 2 * HOUR;
+        if counted >= 0 {
+            row.insert("type", "computed-session");
+            row.insert("_computedAt", builder.clock.ago(counted));
+        }
     }
     row
 }
