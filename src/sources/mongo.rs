@@ -32,6 +32,7 @@ mod messages;
 mod pool;
 mod presence;
 mod privileges;
+mod question;
 mod recorder;
 mod room_features;
 mod rooms;
@@ -46,12 +47,8 @@ mod workspace;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::TryStreamExt;
 use jiff::Zoned;
 use jiff::tz::TimeZone;
-use mongodb::Collection;
-use mongodb::bson::{Bson, Document, doc};
-use mongodb::options::Hint;
 use tokio::time::timeout;
 
 pub use accounts::Account;
@@ -59,29 +56,26 @@ pub use api_settings::ApiSettings;
 use api_settings::KnownApiSettings;
 use backfill::Page;
 pub use backfill::{Stretch, date_of};
+use connection::Connection;
 pub use connection::MongoSettings;
-use connection::{ClientNumber, Connection};
 pub use explain::Plan;
 pub use filter::from_json as parse_query;
 pub use history::Part;
-use indexes::{Access, KnownIndexes};
+use indexes::KnownIndexes;
 pub use inspect::{Connected, Index, Query, Target, Topology};
 pub use live::{Beginning, Changes, LiveError};
 pub use privileges::{NEEDS, Need, Purpose, role_reference};
+use question::Question;
 use recorder::Recorder;
 
 use super::{LicenseSource, Read, SourceError};
 use crate::clock::Clock;
 use crate::statistics::{
-    Collector, FailureKind, Grants, Grown, IndexCheck, PoolState, Reading, Refusal, Snapshot,
-    Timestamp, Value,
+    Collector, FailureKind, Grants, Grown, PoolState, Reading, Snapshot, Timestamp, Value,
 };
 
 /// How much longer than the server's limit the client waits for an answer before it gives up the connection.
 const GRACE: Duration = Duration::from_secs(5);
-
-/// Documents in one reply: more than any question is answered with, because what is fetched later has no time limit.
-const ONE_REPLY: u32 = 10_000;
 
 /// A Rocket.Chat workspace's database.
 #[derive(Debug)]
@@ -93,17 +87,6 @@ pub struct Mongo {
     clock: Clock,
     timezone: TimeZone,
     license: LicenseSource,
-}
-
-/// One reading of one section: it asks, knows what is licensed, and notes which indexes it looked for.
-struct Question<'a> {
-    mongo: &'a Mongo,
-    client: ClientNumber,
-    database: mongodb::Database,
-    checks: Vec<IndexCheck>,
-    refusals: Vec<Refusal>,
-    collector: Collector,
-    grants: Grants,
 }
 
 impl Mongo {
@@ -364,244 +347,4 @@ fn out_of_range(error: jiff::Error) -> SourceError {
         FailureKind::Other,
         format!("the clock of this machine is off: {error}"),
     )
-}
-
-impl Question<'_> {
-    fn collection(&self, name: &str) -> Collection<Document> {
-        self.database.collection(name)
-    }
-
-    /// The answer to a question that its collector can do without: `None` where the user may not ask it, which is noted
-    /// so that it is told.
-    fn detail<T>(
-        &mut self,
-        collection: &'static str,
-        action: &'static str,
-        answer: Result<T, SourceError>,
-    ) -> Result<Option<T>, SourceError> {
-        match answer {
-            Ok(answer) => Ok(Some(answer)),
-            Err(error) if error.kind == FailureKind::Unauthorized => {
-                let refusal = Refusal { collection, action };
-                if !self.refusals.contains(&refusal) {
-                    self.refusals.push(refusal);
-                }
-                Ok(None)
-            }
-            Err(error) => Err(error),
-        }
-    }
-
-    /// What profilers and logs of the server show beside a query.
-    fn comment(&self) -> String {
-        format!("rocketchat-exporter {}", self.collector.name())
-    }
-
-    /// All documents that a pipeline makes.
-    async fn aggregate(
-        &self,
-        collection: &str,
-        pipeline: Vec<Document>,
-        hint: Option<Hint>,
-    ) -> Result<Vec<Document>, SourceError> {
-        let collection = self.collection(collection);
-        let ask = async {
-            let mut aggregate = collection
-                .aggregate(pipeline)
-                .allow_disk_use(true)
-                .batch_size(ONE_REPLY)
-                .comment(self.comment())
-                .max_time(self.mongo.query_timeout);
-            if let Some(hint) = hint {
-                aggregate = aggregate.hint(hint);
-            }
-            aggregate.await?.try_collect().await
-        };
-        self.mongo.within(ask).await
-    }
-
-    /// Groups with sums of a field's finite numbers: `pipeline` is given how to write such a sum.
-    ///
-    /// To look at each number costs up to three times as much as to add it up, and hardly ever is there one that spoils
-    /// a sum. So this is done only after a plain sum came out as no finite number.
-    async fn finite_sums<const N: usize>(
-        &self,
-        collection: &str,
-        sums: [&str; N],
-        pipeline: impl Fn(fn(&str) -> Bson) -> Vec<Document>,
-    ) -> Result<Vec<Document>, SourceError> {
-        let plain = pipeline(|path| path.into());
-        let groups = self.aggregate(collection, plain, None).await?;
-        let is_finite = |group: &Document| {
-            let mut sums = sums.iter();
-            sums.all(|name| convert::summed(group, name).is_finite())
-        };
-        if groups.iter().all(is_finite) {
-            return Ok(groups);
-        }
-        let guarded = pipeline(|path| convert::finite(path).into());
-        self.aggregate(collection, guarded, None).await
-    }
-
-    /// Sums over a whole collection that is small by nature: each name with the expression that is added up.
-    async fn tally<const N: usize>(
-        &self,
-        collection: &str,
-        sums: [(&str, Bson); N],
-    ) -> Result<Document, SourceError> {
-        let mut group = doc! { "_id": Bson::Null };
-        for (name, expression) in sums {
-            group.insert(name, doc! { "$sum": expression });
-        }
-        let pipeline = vec![doc! { "$group": group }];
-        let groups = self.aggregate(collection, pipeline, None).await?;
-        Ok(groups.into_iter().next().unwrap_or_default())
-    }
-
-    /// The first document that matches.
-    async fn find_one(
-        &self,
-        collection: &str,
-        filter: Document,
-        projection: Document,
-    ) -> Result<Option<Document>, SourceError> {
-        let collection = self.collection(collection);
-        let ask = collection
-            .find_one(filter)
-            .projection(projection)
-            .comment(self.comment())
-            .max_time(self.mongo.query_timeout);
-        self.mongo.within(ask.into_future()).await
-    }
-
-    /// All documents that match.
-    async fn find(
-        &self,
-        collection: &str,
-        filter: Document,
-        projection: Document,
-    ) -> Result<Vec<Document>, SourceError> {
-        let collection = self.collection(collection);
-        let ask = async {
-            collection
-                .find(filter)
-                .projection(projection)
-                .batch_size(ONE_REPLY)
-                .comment(self.comment())
-                .max_time(self.mongo.query_timeout)
-                .await?
-                .try_collect()
-                .await
-        };
-        self.mongo.within(ask).await
-    }
-
-    /// The number of documents as the collection's metadata tells it, without looking at one.
-    async fn estimated_count(&self, collection: &str) -> Result<u64, SourceError> {
-        let collection = self.collection(collection);
-        let ask = collection
-            .estimated_document_count()
-            .comment(self.comment())
-            .max_time(self.mongo.query_timeout);
-        self.mongo.within(ask.into_future()).await
-    }
-
-    /// How a query that needs an index on `key` may run; see [`Access`].
-    async fn access(
-        &mut self,
-        collection: &'static str,
-        key: &'static str,
-    ) -> Result<Access, SourceError> {
-        if let Some(name) = self.index(collection, key).await? {
-            return Ok(Access::Index(Hint::Name(name)));
-        }
-        let small = if collection == indexes::NEVER_SCANNED {
-            0
-        } else {
-            indexes::SMALL
-        };
-        if self.estimated_count(collection).await? <= small {
-            return Ok(Access::SmallScan);
-        }
-        Ok(Access::Refused)
-    }
-
-    /// The same for a query that its collector can do without: an index is used where there is one, and nobody need
-    /// miss it, nor the privilege to look for it.
-    async fn detail_access(
-        &mut self,
-        collection: &'static str,
-        key: &'static str,
-    ) -> Result<Access, SourceError> {
-        let name = self.known_index(collection, key).await;
-        Ok(match self.detail(collection, "listIndexes", name)? {
-            Some(Some(name)) => Access::Index(Hint::Name(name)),
-            Some(None) if self.estimated_count(collection).await? <= indexes::SMALL => {
-                Access::SmallScan
-            }
-            _ => Access::Refused,
-        })
-    }
-
-    /// The number of documents that match, for a collector that can do without it.
-    async fn detail_count(
-        &mut self,
-        collection: &'static str,
-        key: &'static str,
-        filter: Document,
-    ) -> Result<Option<u64>, SourceError> {
-        let hint = match self.detail_access(collection, key).await? {
-            Access::Index(hint) => Some(hint),
-            Access::SmallScan => None,
-            Access::Refused => return Ok(None),
-        };
-        let count = self.count(collection, filter, hint).await;
-        Ok(self.detail(collection, "find", count)?.flatten())
-    }
-
-    /// The number of documents that match, by an index alone; `None` when there is no such index.
-    async fn indexed_count(
-        &mut self,
-        collection: &'static str,
-        key: &'static str,
-        filter: Document,
-    ) -> Result<Option<u64>, SourceError> {
-        let hint = match self.access(collection, key).await? {
-            Access::Index(hint) => Some(hint),
-            Access::SmallScan => None,
-            Access::Refused => return Ok(None),
-        };
-        self.count(collection, filter, hint).await
-    }
-
-    /// The number of documents that match, by the index that is named.
-    ///
-    /// The server's `count` command is used because it alone counts an index's entries without fetching documents.
-    async fn count(
-        &self,
-        collection: &str,
-        filter: Document,
-        hint: Option<Hint>,
-    ) -> Result<Option<u64>, SourceError> {
-        let mut command = doc! {
-            "count": collection,
-            "query": filter,
-            "maxTimeMS": convert::milliseconds(self.mongo.query_timeout),
-            "comment": self.comment(),
-        };
-        if let Some(Hint::Name(name)) = hint {
-            command.insert("hint", name);
-        }
-        let database = &self.database;
-        let answer = self
-            .mongo
-            .within(
-                database
-                    .run_command(command)
-                    .selection_criteria(self.mongo.connection.preference())
-                    .into_future(),
-            )
-            .await?;
-        Ok(convert::count(answer.get("n")))
-    }
 }

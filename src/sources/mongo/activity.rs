@@ -1,9 +1,7 @@
 //! Activity: the last entry of one index in each of three collections.
 
-use mongodb::bson::{DateTime, doc};
-
+use super::Question;
 use super::indexes::Access;
-use super::{Question, convert};
 use crate::sources::SourceError;
 use crate::statistics::{Activity, Newest};
 
@@ -26,16 +24,6 @@ async fn newest(
         Access::SmallScan => None,
         Access::Refused => return Ok(Newest::Unknown),
     };
-    let pipeline = vec![
-        // The range holds dates only, so that a stray text or number is never taken for the newest.
-        doc! { "$match": { field: { "$lte": DateTime::MAX } } },
-        doc! { "$sort": { field: -1 } },
-        doc! { "$limit": 1 },
-        doc! { "$project": { "_id": 0, field: 1 } },
-    ];
-    let newest = question.aggregate(collection, pipeline, hint).await?;
-    Ok(newest
-        .first()
-        .and_then(|document| convert::timestamp(document.get(field)))
-        .map_or(Newest::Never, Newest::At))
+    let newest = question.newest_date(collection, field, hint).await?;
+    Ok(newest.map_or(Newest::Never, Newest::At))
 }

@@ -6,7 +6,8 @@
 use mongodb::bson::{Bson, Document, doc};
 use mongodb::options::Hint;
 
-use super::{ONE_REPLY, Question, convert, instances};
+use super::question::ONE_REPLY;
+use super::{Question, convert, instances};
 use crate::sources::SourceError;
 use crate::statistics::Connections;
 

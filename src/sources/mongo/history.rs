@@ -6,7 +6,8 @@ use serde_json::Value as Json;
 
 use futures_util::TryStreamExt;
 
-use super::{ONE_REPLY, Question, convert, filter, stored};
+use super::question::ONE_REPLY;
+use super::{Question, convert, filter, stored};
 use crate::sources::SourceError;
 use crate::statistics::Value;
 

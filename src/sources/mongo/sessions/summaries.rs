@@ -4,12 +4,11 @@
 use std::time::Duration;
 
 use jiff::civil::Date;
-use mongodb::bson::{DateTime, doc};
 use mongodb::options::Hint;
 
 use super::{COLLECTION, day, months};
 use crate::sources::SourceError;
-use crate::sources::mongo::{Question, convert};
+use crate::sources::mongo::Question;
 use crate::statistics::Summaries;
 
 /// When something was computed more lately than that the night's work may not be over, and members of a replica set may
@@ -28,18 +27,10 @@ pub async fn of(
     let Some(index) = index.flatten() else {
         return Ok(None);
     };
-    let newest = vec![
-        doc! { "$match": { "_computedAt": { "$lte": DateTime::MAX } } },
-        doc! { "$sort": { "_computedAt": -1 } },
-        doc! { "$limit": 1 },
-        doc! { "$project": { "_id": 0, "_computedAt": 1 } },
-    ];
+    let index = Some(Hint::Name(index));
     let newest = question
-        .aggregate(COLLECTION, newest, Some(Hint::Name(index)))
+        .newest_date(COLLECTION, "_computedAt", index)
         .await?;
-    let newest = newest
-        .first()
-        .and_then(|it| convert::timestamp(it.get("_computedAt")));
     let now = question.mongo.clock.now();
     let Some(computed) = newest.filter(|it| now.since(*it).is_some_and(|age| age >= QUIET)) else {
         return Ok(None);
