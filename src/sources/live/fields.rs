@@ -148,6 +148,20 @@ const fn field(
     }
 }
 
+/// Something within a field, told as it is under a name of its own.
+const fn within(
+    path: &'static str,
+    name: &'static str,
+    mask: Row,
+    pack: fn(Row, Option<RawBsonRef<'_>>) -> Packed,
+) -> Field {
+    Field {
+        path,
+        told: Some(|path| path.into()),
+        ..field(name, mask, pack)
+    }
+}
+
 const UPLOADS: &[Field] = &[field("size", !((1 << AMOUNT) - 1), |_, size| amount(size))];
 
 fn bits(bits: Row) -> Packed {

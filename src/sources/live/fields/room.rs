@@ -2,7 +2,7 @@
 
 use mongodb::bson::RawBsonRef;
 
-use super::{AMOUNT, Field, Packed, amount, bits, existence, field, flag, number, truth};
+use super::{AMOUNT, Field, Packed, amount, bits, existence, field, flag, number, truth, within};
 use crate::sources::live::table::Row;
 use crate::statistics::RoomFeature;
 
@@ -127,13 +127,12 @@ pub const FIELDS: &[Field] = &[
     field("departmentId", HAS_DEPARTMENT, existence),
     field("encrypted", ENCRYPTED, truth),
     field("federated", FEDERATED, truth),
-    Field {
-        name: "streaming",
-        path: "streamingOptions.type",
-        told: Some(|path| path.into()),
-        mask: LIVESTREAM,
-        pack: |bit, value| flag(bit, matches!(value, Some(RawBsonRef::String("livestream")))),
-    },
+    within(
+        "streamingOptions.type",
+        "streaming",
+        LIVESTREAM,
+        |bit, value| flag(bit, matches!(value, Some(RawBsonRef::String("livestream")))),
+    ),
     field("createdOTR", OFF_THE_RECORD, truth),
     field("pdfTranscriptFileId", HAS_TRANSCRIPT, existence),
     field("pdfTranscriptRequested", WANTS_TRANSCRIPT, truth),
@@ -168,6 +167,22 @@ fn names_nothing(value: RawBsonRef<'_>) -> bool {
 mod tests {
     use super::*;
     use crate::statistics::ROOM_FEATURES;
+
+    #[test]
+    fn every_sign_is_the_bit_that_its_field_packs() {
+        for (path, sign, bit) in SIGNS {
+            let field = FIELDS.iter().find(|it| it.path == path);
+            let field = field.unwrap_or_else(|| panic!("{path} is no field"));
+            let packed = |value| (field.pack)(field.mask, value).bits & bit;
+            let (there, not_quite) = match sign {
+                Sign::Exists => (RawBsonRef::Null, None),
+                Sign::True => (RawBsonRef::Boolean(true), Some(RawBsonRef::Boolean(false))),
+                Sign::Is(text) => (RawBsonRef::String(text), Some(RawBsonRef::String("x"))),
+            };
+            assert_eq!(packed(Some(there)), bit, "{path}");
+            assert_eq!(packed(not_quite), 0, "{path}");
+        }
+    }
 
     #[test]
     fn a_row_tells_of_every_feature_and_no_two_fields_share_a_bit() {

@@ -2,7 +2,7 @@
 
 use mongodb::bson::{Bson, RawBsonRef, doc};
 
-use super::{Field, Packed, bits, existence, field, flag, truth};
+use super::{Field, Packed, bits, existence, field, flag, truth, within};
 use crate::sources::live::table::Row;
 use crate::statistics::LOGIN_SERVICES;
 
@@ -108,20 +108,13 @@ pub const FIELDS: &[Field] = &[
         mask: ALL_SERVICES,
         pack: |_, names| bits(services(names)),
     },
-    Field {
-        name: "totp",
-        path: "services.totp.enabled",
-        told: Some(|path| path.into()),
-        mask: TOTP,
-        pack: |bit, value| flag(bit, holds_true(value)),
-    },
-    Field {
-        name: "email2fa",
-        path: "services.email2fa.enabled",
-        told: Some(|path| path.into()),
-        mask: EMAIL_2FA,
-        pack: |bit, value| flag(bit, holds_true(value)),
-    },
+    within("services.totp.enabled", "totp", TOTP, switched_on),
+    within(
+        "services.email2fa.enabled",
+        "email2fa",
+        EMAIL_2FA,
+        switched_on,
+    ),
 ];
 
 /// The names of the fields of an object; nothing of anything else.
@@ -162,6 +155,10 @@ fn is_guest_alone(value: Option<RawBsonRef<'_>>) -> bool {
     let mut roles = roles.into_iter();
     let first = roles.next();
     matches!(first, Some(Ok(RawBsonRef::String("guest")))) && roles.next().is_none()
+}
+
+fn switched_on(bit: Row, value: Option<RawBsonRef<'_>>) -> Packed {
+    flag(bit, holds_true(value))
 }
 
 /// Whether MongoDB finds true: it looks into lists.
