@@ -234,11 +234,21 @@ mod tests {
         max_share: 0.01,
     };
 
+    /// A reading for which nobody waits.
+    fn gently(
+        scheduled: &mut Scheduled,
+        budget: &Budget,
+        failure: Option<FailureKind>,
+        duration: Duration,
+    ) {
+        scheduled.finished(&INTERVALS, budget, failure, duration, Pace::Gentle);
+    }
+
     fn after(readings: &[(Option<FailureKind>, Duration)]) -> Duration {
         let budget = Budget::default();
         let mut scheduled = Scheduled::new(Collector::Rooms, Instant::now());
         for (failure, duration) in readings {
-            scheduled.finished(&INTERVALS, &budget, *failure, *duration, Pace::Gentle);
+            gently(&mut scheduled, &budget, *failure, *duration);
         }
         scheduled.due.duration_since(Instant::now())
     }
@@ -261,7 +271,7 @@ mod tests {
         let read_all = || {
             let read = durations.iter().map(|(collector, duration)| {
                 let mut scheduled = Scheduled::new(*collector, Instant::now());
-                scheduled.finished(&INTERVALS, &budget, None, *duration, Pace::Gentle);
+                gently(&mut scheduled, &budget, None, *duration);
                 assert_eq!(
                     scheduled.due.duration_since(Instant::now()),
                     scheduled.interval
@@ -278,23 +288,11 @@ mod tests {
     async fn a_cheap_start_is_made_up_for_as_soon_as_the_others_turn_out_to_be_dear() {
         let budget = Budget::default();
         let mut rooms = Scheduled::new(Collector::Rooms, Instant::now());
-        rooms.finished(
-            &INTERVALS,
-            &budget,
-            None,
-            Duration::from_millis(600),
-            Pace::Gentle,
-        );
+        gently(&mut rooms, &budget, None, Duration::from_millis(600));
         assert_eq!(rooms.interval, INTERVALS.normal);
         assert!(!rooms.stretch(&INTERVALS, &budget));
         let mut sessions = Scheduled::new(Collector::Sessions, Instant::now());
-        sessions.finished(
-            &INTERVALS,
-            &budget,
-            None,
-            Duration::from_mins(1),
-            Pace::Gentle,
-        );
+        gently(&mut sessions, &budget, None, Duration::from_mins(1));
         assert!(rooms.stretch(&INTERVALS, &budget));
         assert_eq!(rooms.due.duration_since(Instant::now()), rooms.interval);
         let durations = [
@@ -305,14 +303,8 @@ mod tests {
         assert!((share - 0.01).abs() < 1e-6, "{share}");
         // One that fails is tried again when it is.
         let failure = Some(FailureKind::Unreachable);
-        rooms.finished(&INTERVALS, &budget, failure, Duration::ZERO, Pace::Gentle);
-        sessions.finished(
-            &INTERVALS,
-            &budget,
-            None,
-            Duration::from_mins(10),
-            Pace::Gentle,
-        );
+        gently(&mut rooms, &budget, failure, Duration::ZERO);
+        gently(&mut sessions, &budget, None, Duration::from_mins(10));
         assert!(!rooms.stretch(&INTERVALS, &budget));
     }
 
@@ -433,25 +425,13 @@ mod tests {
     async fn what_has_changed_is_read_soon_but_takes_no_more_than_its_share_of_the_time() {
         let mut scheduled = Scheduled::new(Collector::Instances, Instant::now());
         let budget = Budget::default();
-        scheduled.finished(
-            &INTERVALS,
-            &budget,
-            None,
-            Duration::from_millis(5),
-            Pace::Gentle,
-        );
+        gently(&mut scheduled, &budget, None, Duration::from_millis(5));
         scheduled.hasten();
         let wait = scheduled.due.duration_since(Instant::now());
         assert_eq!(wait, Duration::from_millis(500));
         // One that failed is tried again when it would be anyway.
         let failure = Some(FailureKind::Unreachable);
-        scheduled.finished(
-            &INTERVALS,
-            &budget,
-            failure,
-            Duration::from_secs(5),
-            Pace::Gentle,
-        );
+        gently(&mut scheduled, &budget, failure, Duration::from_secs(5));
         let due = scheduled.due;
         scheduled.hasten();
         assert_eq!(scheduled.due, due);

@@ -30,18 +30,18 @@ pub async fn read(question: &mut Question<'_>, known: &Snapshot) -> Result<Sessi
     let yesterday = today.yesterday().map_err(out_of_range)?;
     let month = month_that_ends(yesterday).map_err(out_of_range)?;
     let week = yesterday.saturating_sub(6.days());
+    // Before 3.10 the users of the last month were those of the month that ended on this day.
     let month_ago = same_day_of_last_month(today).map_err(out_of_range)?;
     let version = known.version();
     // An unknown version may be an old one: the first reading of this tier can be over before the version is known.
     let has_month_before = version.is_none_or(|it| it < MONTH_MENDED);
     let is_early = version.is_some_and(|it| it < SUMMARIES_MENDED);
 
+    let month_before = month_that_ends(month_ago).map_err(out_of_range)?;
     let first = if is_early {
-        month_ago
-            .first_of_month()
-            .min(month_that_ends(month_ago).map_err(out_of_range)?)
+        month_before.min(month_ago.first_of_month())
     } else if has_month_before {
-        month_that_ends(month_ago).map_err(out_of_range)?
+        month_before
     } else {
         month
     };
@@ -74,7 +74,8 @@ pub async fn read(question: &mut Question<'_>, known: &Snapshot) -> Result<Sessi
         of_last_week: period(question, &answer, "week", week..=yesterday).await?,
         of_last_month: period(question, &answer, "month", month..=yesterday).await?,
         of_month_before: if has_month_before {
-            Some(month_before(question, month_ago).await?)
+            let users = users(question, month_before, month_ago).await?;
+            Some((day(month_ago), users))
         } else {
             None
         },
@@ -162,15 +163,6 @@ async fn period(
         devices: each(found, &format!("{name}Devices"), device_sessions),
         systems: each(found, &format!("{name}Systems"), os_sessions),
     })
-}
-
-/// The users of the month that ended on this day of the last month.
-async fn month_before(
-    question: &Question<'_>,
-    last: Date,
-) -> Result<(Day, Vec<UserSessions>), SourceError> {
-    let first = month_that_ends(last).map_err(out_of_range)?;
-    Ok((day(last), users(question, first, last).await?))
 }
 
 /// The first day of the calendar month that ends on `last`: the 1st when that is the end of its month, else the day
