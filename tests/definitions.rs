@@ -65,6 +65,21 @@ async fn connected_people_are_no_bots_and_hang_on_live_instances() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn everybody_counts_however_many_replies_name_them() {
+    let names: Vec<String> = (0..4_001).map(|number| format!("user{number}")).collect();
+    let users = names.iter().map(|name| doc! { "_id": name });
+    let sessions = names.iter().map(|name| session(name, &["live", "live"]));
+    let exporter = exporter_on(vec![
+        ("instances", vec![instance("live", DateTime::now(), "v20")]),
+        ("users", users.collect()),
+        ("usersSessions", sessions.collect()),
+    ])
+    .await;
+    assert_eq!(exporter.value("rocketchat_people_connected"), Some(4_001.0));
+    assert_eq!(exporter.value("rocketchat_user_connections"), Some(8_002.0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn agents_are_available_and_conversations_wait_as_operators_mean_it() {
     let agent = |id: &str, livechat: &str, status: &str, active: bool| {
         doc! {

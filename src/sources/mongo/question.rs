@@ -2,9 +2,9 @@
 //! says who asks, and by an index where a collection is large.
 
 use futures_util::TryStreamExt;
-use mongodb::Collection;
 use mongodb::bson::{Bson, DateTime, Document, doc};
 use mongodb::options::Hint;
+use mongodb::{Collection, Cursor};
 
 use super::connection::ClientNumber;
 use super::indexes::{self, Access};
@@ -12,7 +12,7 @@ use super::{Mongo, convert};
 use crate::sources::SourceError;
 use crate::statistics::{Collector, FailureKind, Grants, IndexCheck, Refusal, Timestamp};
 
-/// Documents in one reply: more than any question is answered with, because what is fetched later has no time limit.
+/// Documents in one reply: more than any question is answered with whose answer is taken as a whole.
 pub(super) const ONE_REPLY: u32 = 10_000;
 
 /// One reading of one section: it asks, knows what is licensed, and notes which indexes it looked for.
@@ -24,6 +24,18 @@ pub(super) struct Question<'a> {
     pub(super) refusals: Vec<Refusal>,
     pub(super) collector: Collector,
     pub(super) grants: Grants,
+}
+
+/// Documents that come one after the other.
+pub(super) struct Documents<'a> {
+    mongo: &'a Mongo,
+    cursor: Cursor<Document>,
+}
+
+impl Documents<'_> {
+    pub(super) async fn next(&mut self) -> Result<Option<Document>, SourceError> {
+        self.mongo.within(self.cursor.try_next()).await
+    }
 }
 
 impl Question<'_> {
@@ -64,20 +76,47 @@ impl Question<'_> {
         pipeline: Vec<Document>,
         hint: Option<Hint>,
     ) -> Result<Vec<Document>, SourceError> {
-        let collection = self.collection(collection);
         let ask = async {
-            let mut aggregate = collection
-                .aggregate(pipeline)
-                .allow_disk_use(true)
-                .batch_size(ONE_REPLY)
-                .comment(self.comment())
-                .max_time(self.mongo.query_timeout);
-            if let Some(hint) = hint {
-                aggregate = aggregate.hint(hint);
-            }
-            aggregate.await?.try_collect().await
+            let cursor = self.cursor(collection, pipeline, hint, ONE_REPLY);
+            cursor.await?.try_collect().await
         };
         self.mongo.within(ask).await
+    }
+
+    /// What a pipeline makes, one document after the other and `batch` of them in a reply: for answers that take too much
+    /// memory as a whole. The server's time limit is one for all replies, without what is done in between.
+    pub(super) async fn stream(
+        &self,
+        collection: &str,
+        pipeline: Vec<Document>,
+        batch: u32,
+    ) -> Result<Documents<'_>, SourceError> {
+        let cursor = self.cursor(collection, pipeline, None, batch);
+        let cursor = self.mongo.within(cursor).await?;
+        Ok(Documents {
+            mongo: self.mongo,
+            cursor,
+        })
+    }
+
+    async fn cursor(
+        &self,
+        collection: &str,
+        pipeline: Vec<Document>,
+        hint: Option<Hint>,
+        batch: u32,
+    ) -> Result<Cursor<Document>, mongodb::error::Error> {
+        let collection = self.collection(collection);
+        let mut aggregate = collection
+            .aggregate(pipeline)
+            .allow_disk_use(true)
+            .batch_size(batch)
+            .comment(self.comment())
+            .max_time(self.mongo.query_timeout);
+        if let Some(hint) = hint {
+            aggregate = aggregate.hint(hint);
+        }
+        aggregate.await
     }
 
     /// Groups with sums of a field's finite numbers: `pipeline` is given how to write such a sum.
