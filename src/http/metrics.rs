@@ -23,9 +23,12 @@ use crate::statistics::{Collector, Own, Snapshot};
 /// How old a body may become.
 const OLDEST: Duration = Duration::from_secs(1);
 
-/// The newest bodies.
+/// What is kept between two requests.
 #[derive(Default)]
-pub struct Metrics(Mutex<Option<Newest>>);
+pub struct Metrics {
+    newest: Mutex<Option<Newest>>,
+    asked: negotiate::Memory,
+}
 
 /// Bodies of one second.
 struct Newest {
@@ -44,12 +47,12 @@ pub fn all(app: &App, request: &Request<Incoming>) -> Response {
     let parameters = Parameters::of(request);
     match chosen(&served, &parameters) {
         Err(reason) => respond::bad_request(reason),
-        Ok(None) => negotiated(request, |format, gzip| {
+        Ok(None) => negotiated(app, request, |format, gzip| {
             app.metrics.body(app, &served, format, gzip)
         }),
         Ok(Some(collectors)) => {
             let own = own(app);
-            negotiated(request, |format, gzip| {
+            negotiated(app, request, |format, gzip| {
                 block_in_place(|| {
                     let parts = parts(&served).map(|part| only(part, &collectors));
                     let parts: Vec<_> = parts.collect();
@@ -88,7 +91,7 @@ pub fn one(app: &App, request: &Request<Incoming>) -> Response {
     if let Some(collectors) = collectors {
         part = only(part, &collectors);
     }
-    negotiated(request, |format, gzip| {
+    negotiated(app, request, |format, gzip| {
         let nothing = Own::default();
         block_in_place(|| pieces(render::body(&[part], format, gzip, &nothing)))
     })
@@ -165,15 +168,19 @@ fn pieces(body: Vec<Vec<u8>>) -> Pieces {
     body.into_iter().map(Bytes::from).collect()
 }
 
-fn negotiated(request: &Request<Incoming>, body: impl FnOnce(Format, bool) -> Pieces) -> Response {
-    let asked = negotiate::format(request.headers());
-    let gzip = negotiate::wants_gzip(request.headers());
-    respond::negotiated(body(asked.format, gzip), &asked.content_type, gzip)
+fn negotiated(
+    app: &App,
+    request: &Request<Incoming>,
+    body: impl FnOnce(Format, bool) -> Pieces,
+) -> Response {
+    let wanted = app.metrics.asked.wanted(request.headers());
+    let body = body(wanted.negotiated.format, wanted.gzip);
+    respond::negotiated(body, wanted.negotiated.content_type, wanted.gzip)
 }
 
 impl Metrics {
     fn body(&self, app: &App, served: &Arc<Served>, format: Format, gzip: bool) -> Pieces {
-        let mut newest = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut newest = self.newest.lock().unwrap_or_else(PoisonError::into_inner);
         let newest = match &mut *newest {
             Some(it) if it.made_at.elapsed() < OLDEST && it.shows(served) => it,
             // The older bodies are gone before a new one is made.

@@ -1,5 +1,7 @@
 //! Which format and encoding a scrape gets, by its `Accept` and `Accept-Encoding`.
 
+use std::sync::{Mutex, PoisonError};
+
 use hyper::HeaderMap;
 use hyper::header::{self, HeaderName, HeaderValue};
 
@@ -12,6 +14,75 @@ pub struct Negotiated {
     pub format: Format,
     /// How it is called.
     pub content_type: HeaderValue,
+}
+
+/// What a scrape gets.
+#[derive(Debug, Clone)]
+pub struct Wanted {
+    /// In which format.
+    pub negotiated: Negotiated,
+    /// Whether it is compressed.
+    pub gzip: bool,
+}
+
+/// What the last scrape wanted: scrapers ask in the same words each time.
+#[derive(Debug, Default)]
+pub struct Memory(Mutex<Option<(Asked<HeaderValue>, Wanted)>>);
+
+/// The headers by which a scrape says what it wants.
+#[derive(Debug, PartialEq)]
+struct Asked<Value> {
+    accept: Option<Value>,
+    accept_encoding: Option<Value>,
+}
+
+impl Memory {
+    /// What a request wants.
+    pub fn wanted(&self, headers: &HeaderMap) -> Wanted {
+        let wanted = || Wanted {
+            negotiated: format(headers),
+            gzip: wants_gzip(headers),
+        };
+        let Some(asked) = Asked::of(headers) else {
+            return wanted();
+        };
+        let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        match &*last {
+            Some((known, wanted)) if known.as_ref() == asked => wanted.clone(),
+            _ => last.insert((asked.cloned(), wanted())).1.clone(),
+        }
+    }
+}
+
+impl<'a> Asked<&'a HeaderValue> {
+    /// `None` where a header stands there several times.
+    fn of(headers: &'a HeaderMap) -> Option<Self> {
+        let once = |name: &HeaderName| {
+            let mut values = headers.get_all(name).into_iter();
+            let value = values.next();
+            values.next().is_none().then_some(value)
+        };
+        Some(Self {
+            accept: once(&header::ACCEPT)?,
+            accept_encoding: once(&header::ACCEPT_ENCODING)?,
+        })
+    }
+
+    fn cloned(&self) -> Asked<HeaderValue> {
+        Asked {
+            accept: self.accept.cloned(),
+            accept_encoding: self.accept_encoding.cloned(),
+        }
+    }
+}
+
+impl Asked<HeaderValue> {
+    fn as_ref(&self) -> Asked<&HeaderValue> {
+        Asked {
+            accept: self.accept.as_ref(),
+            accept_encoding: self.accept_encoding.as_ref(),
+        }
+    }
 }
 
 /// One element of a header with preferences. It is taken apart where it stands, for every scrape comes by here.
@@ -213,6 +284,31 @@ mod tests {
             assert_eq!(content_type(accept), CLASSIC, "{accept}");
         }
         assert_eq!(format(&HeaderMap::new()).content_type, CLASSIC);
+    }
+
+    #[test]
+    fn what_is_remembered_is_what_the_same_words_mean() {
+        let memory = Memory::default();
+        let ask = |accept: &[&'static str], encoding: Option<&'static str>| {
+            let mut headers = HeaderMap::new();
+            for accept in accept {
+                headers.append(header::ACCEPT, HeaderValue::from_static(accept));
+            }
+            if let Some(encoding) = encoding {
+                headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static(encoding));
+            }
+            let wanted = memory.wanted(&headers);
+            (wanted.negotiated.format, wanted.gzip)
+        };
+        let openmetrics = &["application/openmetrics-text"];
+        for _ in 0..2 {
+            assert_eq!(ask(&[], None), (Format::Classic, false));
+            assert_eq!(ask(openmetrics, None), (Format::OpenMetrics, false));
+            assert_eq!(ask(openmetrics, Some("gzip")), (Format::OpenMetrics, true));
+            assert_eq!(ask(&["*/*"], Some("gzip")), (Format::Classic, true));
+            let twice = &["*/*;q=0.1", "application/openmetrics-text"];
+            assert_eq!(ask(twice, Some("gzip")), (Format::OpenMetrics, true));
+        }
     }
 
     #[test]

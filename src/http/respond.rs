@@ -106,10 +106,10 @@ pub fn json(status: StatusCode, body: impl Into<Bytes>) -> Response {
 }
 
 /// A body in the format and encoding that the client takes.
-pub fn negotiated(body: Pieces, content_type: &HeaderValue, gzip: bool) -> Response {
+pub fn negotiated(body: Pieces, content_type: HeaderValue, gzip: bool) -> Response {
     let mut response = hyper::Response::new(Full::new(body));
     let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, content_type.clone());
+    headers.insert(header::CONTENT_TYPE, content_type);
     headers.insert(
         header::VARY,
         HeaderValue::from_static("Accept, Accept-Encoding"),
