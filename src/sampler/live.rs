@@ -236,8 +236,9 @@ impl Task {
                 let full = self.follower.full_reading().await?;
                 reading = Some((now, Box::pin(full.read())));
             }
+            let at_once = more || measure.asks_at_once();
             tokio::select! {
-                () = sleep_until(if more { now } else { now + PAUSE }) => {}
+                () = sleep_until(if at_once { now } else { now + PAUSE }) => {}
                 state = finished(&mut reading) => {
                     patience = Instant::now() + PATIENCE;
                     self.take(state.0, state.1)?;
@@ -314,7 +315,7 @@ impl Task {
         Err(LiveError::Impossible(
             LiveObstacle::Cost,
             format!(
-                "following changes took {:.2} % of the database's time, and may take {:.2} %",
+                "following changes, or passing over those that do not count, took {:.2} % of the database's time, and may take {:.2} %",
                 share * 100.0,
                 limit * 100.0
             ),
