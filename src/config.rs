@@ -234,6 +234,13 @@ impl Workspaces {
         cli: &Cli,
         variable: impl Fn(&str) -> Option<OsString>,
     ) -> Result<Self, ConfigError> {
+        let workspaces = Self::read(cli, variable);
+        // It holds the names of all time zones there are, of which none is looked up again.
+        jiff::tz::db().reset();
+        workspaces
+    }
+
+    fn read(cli: &Cli, variable: impl Fn(&str) -> Option<OsString>) -> Result<Self, ConfigError> {
         let file = match &cli.config_file {
             Some(path) => file::read(path)?,
             None => file::File::default(),
