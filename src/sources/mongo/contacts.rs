@@ -1,10 +1,10 @@
 //! Contacts: omnichannel rooms by their source and period, and one pass over the contacts.
 
-use mongodb::bson::{Bson, DateTime, Document, doc};
+use mongodb::bson::{DateTime, Document, doc};
 
 use super::{Question, convert};
 use crate::sources::SourceError;
-use crate::statistics::{Contacts, Source, SourceContacts, Verification};
+use crate::statistics::{Contacts, Source, SourceContacts, Value, Verification};
 
 const ROOMS: &str = "rocketchat_room";
 
@@ -16,71 +16,85 @@ pub async fn read(question: &Question<'_>) -> Result<Contacts, SourceError> {
     ];
     let sources = question.aggregate(ROOMS, sources, None).await?;
     let periods = periods(question).await?;
-    let period = |name: &str| match periods.get_array(name) {
-        Ok(sources) => sources
+    let period = |name| {
+        periods
             .iter()
-            .filter_map(Bson::as_document)
-            .map(source_contacts)
-            .collect(),
-        Err(_) => Vec::new(),
+            .filter_map(|it| source_contacts(it, name))
+            .collect()
     };
     Ok(Contacts {
         sources: sources.iter().map(source).collect(),
-        this_month: period("thisMonth"),
-        last_day: period("lastDay"),
-        last_week: period("lastWeek"),
-        last_month: period("lastMonth"),
+        this_month: period(THIS_MONTH),
+        last_day: period(LAST_DAY),
+        last_week: period(LAST_WEEK),
+        last_month: period(LAST_MONTH),
         verification: verification(question).await?,
     })
 }
 
-/// All periods in one pass over the rooms that any of them may hold.
-async fn periods(question: &Question<'_>) -> Result<Document, SourceError> {
+const THIS_MONTH: &str = "thisMonth";
+const LAST_DAY: &str = "lastDay";
+const LAST_WEEK: &str = "lastWeek";
+const LAST_MONTH: &str = "lastMonth";
+
+/// Conversations and contacts of every source in every period, in one pass over the rooms that any of them may hold. Each
+/// contact's conversations are grouped once, and counted for each period.
+async fn periods(question: &Question<'_>) -> Result<Vec<Document>, SourceError> {
     let now = question.mongo.clock.now().0;
     let this_month = jiff::Timestamp::from_millisecond(now)
         .map(|now| now.strftime("%Y-%m").to_string())
         .unwrap_or_default();
-    let within = |days: i64| {
-        doc! { "ts": {
-            "$gte": DateTime::from_millis(now - days * convert::DAY),
-            "$lt": DateTime::from_millis(now),
-        } }
+    let date = |days: i64| DateTime::from_millis(now - days * convert::DAY);
+    let within = |days| {
+        doc! { "$and": [{ "$gte": ["$ts", date(days)] }, { "$lt": ["$ts", date(0)] }] }
     };
+    let active = doc! { "$or": [
+        { "$eq": ["$v.activity", &this_month] },
+        { "$and": [{ "$isArray": "$v.activity" }, { "$in": [&this_month, "$v.activity"] }] },
+    ] };
+    let periods = [
+        (THIS_MONTH, active),
+        (LAST_DAY, within(1)),
+        (LAST_WEEK, within(7)),
+        (LAST_MONTH, within(30)),
+    ];
+    let mut by_contact = doc! { "_id": {
+        "source": { "$ifNull": ["$source.alias", "$source.type"] },
+        "contact": "$v._id",
+    } };
+    let mut by_source = doc! { "_id": "$_id.source" };
+    for (period, holds) in periods {
+        by_contact.insert(period, doc! { "$sum": convert::one_where(holds) });
+        let conversations = format!("${period}");
+        // A room without a visitor's id counts as a conversation, but not as a contact.
+        let is_contact = doc! { "$and": [
+            { "$gt": [&conversations, 0] },
+            convert::exists("$_id.contact"),
+        ] };
+        by_source.insert(period, doc! { "$sum": conversations });
+        by_source.insert(
+            contacts_of(period),
+            doc! { "$sum": convert::one_where(is_contact) },
+        );
+    }
     let pipeline = vec![
         doc! { "$match": {
             "t": "l",
             "v.activity": { "$exists": true },
-            "$or": [{ "v.activity": &this_month }, within(30)],
+            "$or": [
+                { "v.activity": &this_month },
+                { "ts": { "$gte": date(30), "$lt": date(0) } },
+            ],
         } },
-        doc! { "$facet": {
-            "thisMonth": by_source(doc! { "v.activity": &this_month }),
-            "lastDay": by_source(within(1)),
-            "lastWeek": by_source(within(7)),
-            "lastMonth": by_source(within(30)),
-        } },
+        doc! { "$group": by_contact },
+        doc! { "$group": by_source },
+        doc! { "$sort": { "_id": 1 } },
     ];
-    let answer = question.aggregate(ROOMS, pipeline, None).await?;
-    Ok(answer.into_iter().next().unwrap_or_default())
+    question.aggregate(ROOMS, pipeline, None).await
 }
 
-fn by_source(period: Document) -> Vec<Document> {
-    vec![
-        doc! { "$match": period },
-        doc! { "$group": {
-            "_id": {
-                "source": { "$ifNull": ["$source.alias", "$source.type"] },
-                "contact": "$v._id",
-            },
-            "conversations": { "$sum": 1 },
-        } },
-        doc! { "$group": {
-            "_id": "$_id.source",
-            // A room without a visitor's id counts as a conversation, but not as a contact.
-            "contacts": { "$sum": convert::one_where(convert::exists("$_id.contact")) },
-            "conversations": { "$sum": "$conversations" },
-        } },
-        doc! { "$sort": { "_id": 1 } },
-    ]
+fn contacts_of(period: &str) -> String {
+    format!("{period}Contacts")
 }
 
 fn source(group: &Document) -> Source {
@@ -94,15 +108,15 @@ fn source(group: &Document) -> Source {
     }
 }
 
-fn source_contacts(group: &Document) -> SourceContacts {
-    SourceContacts {
-        source: group
-            .get("_id")
-            .and_then(convert::value)
-            .unwrap_or(crate::statistics::Value::Null),
-        contacts: convert::counted(group, "contacts"),
-        conversations: convert::counted(group, "conversations"),
-    }
+/// What a source had in a period; `None` where it had nothing.
+fn source_contacts(group: &Document, period: &str) -> Option<SourceContacts> {
+    let conversations = convert::counted(group, period);
+    let source = group.get("_id").and_then(convert::value);
+    (conversations > 0).then(|| SourceContacts {
+        source: source.unwrap_or(Value::Null),
+        contacts: convert::counted(group, &contacts_of(period)),
+        conversations,
+    })
 }
 
 async fn verification(question: &Question<'_>) -> Result<Verification, SourceError> {
