@@ -5,7 +5,7 @@
 //! they are asked for, at most once a second in each format and encoding, and nothing but these bodies is kept of them.
 
 use std::collections::BTreeSet;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -34,8 +34,8 @@ pub struct Metrics {
 struct Newest {
     made_at: Instant,
     served: Arc<Served>,
-    /// What was rendered beforehand, where there is a single workspace.
-    exposition: Option<Arc<Exposition>>,
+    /// What was rendered beforehand, where there is a single workspace: only to know it again.
+    exposition: Weak<Exposition>,
     own: Own,
     /// By format and encoding.
     bodies: [Option<Pieces>; 4],
@@ -180,21 +180,19 @@ fn negotiated(
 
 impl Metrics {
     fn body(&self, app: &App, served: &Arc<Served>, format: Format, gzip: bool) -> Pieces {
+        let exposition = served.exposition();
         let mut newest = self.newest.lock().unwrap_or_else(PoisonError::into_inner);
         let newest = match &mut *newest {
-            Some(it) if it.made_at.elapsed() < OLDEST && it.shows(served) => it,
+            Some(it) if it.made_at.elapsed() < OLDEST && it.shows(served, exposition.as_ref()) => {
+                it
+            }
             // The older bodies are gone before a new one is made.
-            older => older.insert(Newest::of(app, served)),
+            older => older.insert(Newest::of(app, served, exposition.as_ref())),
         };
         let place = usize::from(format == Format::Classic) * 2 + usize::from(gzip);
-        let Newest {
-            exposition,
-            own,
-            bodies,
-            ..
-        } = newest;
+        let Newest { own, bodies, .. } = newest;
         let make = || {
-            if let Some(exposition) = exposition {
+            if let Some(exposition) = &exposition {
                 return exposition.body(format, gzip, own).into();
             }
             let parts: Vec<_> = parts(served).collect();
@@ -207,30 +205,29 @@ impl Metrics {
 }
 
 impl Newest {
-    fn of(app: &App, served: &Arc<Served>) -> Self {
-        let exposition = match &served.workspaces {
-            Workspaces::One(_, rendered) => Some(Arc::clone(&rendered.borrow())),
-            Workspaces::Named(_) => None,
-        };
+    fn of(app: &App, served: &Arc<Served>, exposition: Option<&Arc<Exposition>>) -> Self {
         Self {
             made_at: Instant::now(),
             served: Arc::clone(served),
-            exposition,
+            exposition: exposition.map(Arc::downgrade).unwrap_or_default(),
             own: own(app),
             bodies: [const { None }; 4],
         }
     }
 
     /// Whether these are bodies of what is served now.
-    fn shows(&self, served: &Arc<Served>) -> bool {
-        let same = Arc::ptr_eq(&self.served, served);
-        match &served.workspaces {
-            Workspaces::One(_, rendered) => {
-                let rendered = rendered.borrow();
-                let mut exposition = self.exposition.iter();
-                same && exposition.any(|it| Arc::ptr_eq(it, &rendered))
-            }
-            Workspaces::Named(_) => same,
+    fn shows(&self, served: &Arc<Served>, exposition: Option<&Arc<Exposition>>) -> bool {
+        let is_it = |it| Weak::as_ptr(&self.exposition) == Arc::as_ptr(it);
+        Arc::ptr_eq(&self.served, served) && exposition.is_none_or(is_it)
+    }
+}
+
+impl Served {
+    /// What was rendered beforehand, where there is a single workspace.
+    fn exposition(&self) -> Option<Arc<Exposition>> {
+        match &self.workspaces {
+            Workspaces::One(_, rendered) => Some(Arc::clone(&rendered.borrow())),
+            Workspaces::Named(_) => None,
         }
     }
 }
