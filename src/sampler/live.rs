@@ -315,7 +315,7 @@ impl Task {
         Err(LiveError::Impossible(
             LiveObstacle::Cost,
             format!(
-                "following changes, or passing over those that do not count, took {:.2} % of the database's time, and may take {:.2} %",
+                "following changes, or passing over those that do not count, took {:.2} % of the time, and may take {:.2} %",
                 share * 100.0,
                 limit * 100.0
             ),
