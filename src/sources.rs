@@ -15,7 +15,7 @@ pub use error::SourceError;
 use host::HostSource;
 pub use host::OwnSource;
 pub use license::{BadKey, LicenseSource, PublicKey, parse as parse_license};
-pub use live::{Followed, Follower, State};
+pub use live::{Caught, Followed, Follower, State};
 pub use mongo::{
     Connected, Index, LiveError, Mongo, MongoSettings, NEEDS, Need, Part, Plan, Purpose, Query,
     Stretch, Target, Topology, date_of, parse_query, role_reference,

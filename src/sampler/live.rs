@@ -250,7 +250,7 @@ impl Task {
             let caught = self.follower.catch_up().await?;
             let duration = asked.elapsed();
             self.spent += duration;
-            measure.note(duration, caught.told);
+            measure.note(duration, caught);
             more = caught.more;
             changed |= caught.told > 0;
             if self.follower.take_instances_changed() {

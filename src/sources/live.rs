@@ -9,6 +9,6 @@ mod state;
 mod table;
 
 pub use fields::Followed;
-pub use follower::Follower;
+pub use follower::{Caught, Follower};
 pub use pipeline::{changes, filter, projection};
 pub use state::{Keys, Readings, State, Unclear, invalidates, subject};

@@ -4,49 +4,64 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use crate::sources::Caught;
+
 /// The longest time that the database takes for one change that it tells, or one document.
 const MOST_FOR_ONE: Duration = Duration::from_millis(1);
 
 /// Over this time it is measured what following costs.
 const MEASURED: Duration = Duration::from_mins(5);
 
-/// So many questions at the beginning follow each other at once: next to nothing has happened between them.
-const AT_ONCE: usize = 4;
+/// After so many questions one is asked at once: next to nothing has happened since the one before.
+const COMPARED: u32 = 10;
 
 /// What following costs the database over a time.
+#[derive(Debug)]
 pub struct Measure {
     begun: Instant,
+    /// Questions, but for those that were asked at once.
+    asked: u32,
     /// What the answers took longer than the quickest one, each no more than for what it told.
     told: Duration,
-    /// How long each answer took.
-    answers: Vec<Duration>,
     /// The least time that an answer took so far: what it takes to ask, which costs next to nothing.
     least: Duration,
+    /// The answer that the next one is compared with.
+    compares: Option<Duration>,
+    /// How much longer an answer took than the one that was asked for at once.
+    longer: Vec<Duration>,
 }
 
 impl Measure {
     pub fn begin() -> Self {
         Self {
             begun: Instant::now(),
+            asked: 0,
             told: Duration::ZERO,
-            answers: Vec::new(),
             least: Duration::MAX,
+            compares: None,
+            longer: Vec::new(),
         }
     }
 
-    /// Whether the next question is to be asked at once, to know what it takes to ask.
+    /// Whether the next question is to be asked at once.
     pub fn asks_at_once(&self) -> bool {
-        self.answers.len() < AT_ONCE
+        self.compares.is_some()
     }
 
-    /// Notes an answer that told so many changes and documents.
-    pub fn note(&mut self, duration: Duration, told: u64) {
+    /// Notes an answer.
+    pub fn note(&mut self, duration: Duration, caught: Caught) {
         self.least = self.least.min(duration);
-        self.answers.push(duration);
-        let told = u32::try_from(told).unwrap_or(u32::MAX);
+        let told = u32::try_from(caught.told).unwrap_or(u32::MAX);
         // What took longer has waited for something else, such as a connection.
         let most = MOST_FOR_ONE.saturating_mul(told);
         self.told += duration.saturating_sub(self.least).min(most);
+        if let Some(before) = self.compares.take() {
+            self.longer.push(before.saturating_sub(duration));
+            return;
+        }
+        self.asked += 1;
+        // With more to tell the next answer would be no shorter.
+        self.compares = (self.asked.is_multiple_of(COMPARED) && !caught.more).then_some(duration);
     }
 
     /// The share of the time that following took, once it was measured for long enough.
@@ -64,15 +79,15 @@ impl Measure {
     }
 
     /// What the answers took, whatever they told: the database also looks at each change that it does not tell, of these
-    /// collections and of all others. It is the middle one that counts, for a few have waited for something else.
+    /// collections and of all others. A busy machine makes all answers longer, and some have waited for a connection; so
+    /// two that follow each other are compared, and the middle one of these differences counts.
     fn passed_over(&mut self) -> Duration {
-        let number = self.answers.len();
+        let number = self.longer.len();
         if number == 0 {
             return Duration::ZERO;
         }
-        let (_, middle, _) = self.answers.select_nth_unstable(number / 2);
-        let number = u32::try_from(number).unwrap_or(u32::MAX);
-        middle.saturating_sub(self.least).saturating_mul(number)
+        let (_, middle, _) = self.longer.select_nth_unstable(number / 2);
+        middle.saturating_mul(self.asked)
     }
 }
 
@@ -80,15 +95,19 @@ impl Measure {
 mod tests {
     use super::*;
 
+    fn told(told: u64) -> Caught {
+        Caught { told, more: false }
+    }
+
     #[tokio::test(start_paused = true)]
     async fn what_it_takes_to_ask_and_to_wait_is_no_cost_of_changes() {
         let mut measure = Measure::begin();
         assert_eq!(measure.share(), None);
         // A server far away, and once a connection that another question held.
         for _ in 0..300 {
-            measure.note(Duration::from_millis(40), 0);
+            measure.note(Duration::from_millis(40), told(0));
         }
-        measure.note(Duration::from_secs(30), 2);
+        measure.note(Duration::from_secs(30), told(2));
         tokio::time::advance(MEASURED).await;
         let share = measure.share().expect("it was measured for long enough");
         assert!(share < 0.000_01, "{share}");
@@ -96,26 +115,35 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn changes_that_are_not_told_cost_what_answers_take_longer_than_those_asked_for_at_once()
-    {
+    async fn a_machine_that_grows_busy_is_no_cost_of_changes() {
         let mut measure = Measure::begin();
-        while measure.asks_at_once() {
-            measure.note(Duration::from_millis(5), 0);
-        }
-        for _ in 0..290 {
-            measure.note(Duration::from_millis(35), 0);
+        for number in 0..300 {
+            measure.note(Duration::from_millis(5 + number % 7 + number / 10), told(0));
         }
         tokio::time::advance(MEASURED).await;
         let share = measure.share().expect("it was measured for long enough");
-        assert!((share - 0.03).abs() < 0.001, "{share}");
+        assert!(share < 0.001, "{share}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn changes_that_are_not_told_cost_what_answers_take_longer_than_those_asked_for_at_once()
+    {
+        let mut measure = Measure::begin();
+        for _ in 0..300 {
+            let answer = if measure.asks_at_once() { 5 } else { 35 };
+            measure.note(Duration::from_millis(answer), told(0));
+        }
+        tokio::time::advance(MEASURED).await;
+        let share = measure.share().expect("it was measured for long enough");
+        assert!((share - 0.027).abs() < 0.001, "{share}");
     }
 
     #[tokio::test(start_paused = true)]
     async fn changes_cost_what_their_answers_take_longer_than_others() {
         let mut measure = Measure::begin();
-        measure.note(Duration::from_millis(1), 0);
+        measure.note(Duration::from_millis(1), told(0));
         for _ in 0..300 {
-            measure.note(Duration::from_millis(101), 1000);
+            measure.note(Duration::from_millis(101), told(1000));
         }
         tokio::time::advance(MEASURED).await;
         let share = measure.share().expect("it was measured for long enough");
