@@ -33,7 +33,7 @@
 //!    together when they are scraped, at most once a second in each format and encoding. Only where there is a web
 //!    configuration the system is asked whether its files have changed.
 //! 5. No query without a server-side time limit, no scan of `rocketchat_message`, never more connections than the
-//!    budget, one collector per tier at a time, and two of the slow one only while somebody waits for them.
+//!    budget, one collector per tier at a time, and two of the longer ones only while somebody waits for them.
 //! 6. No unwrap, no global mutable state, no secret in a log, an error, the metrics, the arguments or a page.
 
 mod backfill;

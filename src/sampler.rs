@@ -1,5 +1,5 @@
 //! When to ask: each tier reads its collectors one after the other, at its interval, and publishes a new snapshot
-//! after each; while somebody waits the slow tier reads two at once. One failing collector leaves the others whole, and is
+//! after each; while somebody waits the longer tiers read two at once. One failing collector leaves the others whole, and is
 //! tried again sooner than its interval.
 
 mod live;
@@ -30,8 +30,8 @@ use crate::statistics::{
 /// How many callers may wait for a fresh reading at once; further ones wait for a place.
 const WAITING_REFRESHES: usize = 64;
 
-/// How many collectors of the slow tier are read at once while somebody waits for them: as many as there are connections.
-/// Those of the other tiers are short, and some of them build on what those before them found.
+/// How many collectors of a tier are read at once while somebody waits for them: as many as there are connections. Those of
+/// the fast tier are short.
 const AT_ONCE: usize = 2;
 
 /// A caller that waits until something was read once more.
@@ -242,8 +242,8 @@ async fn run(
         };
         let pace = match tier {
             _ if waiting.is_empty() => Pace::Gentle,
-            Tier::Slow => Pace::Fast(AT_ONCE),
-            Tier::Fast | Tier::Normal => Pace::Fast(1),
+            Tier::Normal | Tier::Slow => Pace::Fast(AT_ONCE),
+            Tier::Fast => Pace::Fast(1),
         };
         shared.read_due(&mut schedule, is_asked_for, pace).await;
         waiting.into_iter().for_each(Request::answer);
@@ -285,7 +285,12 @@ impl Shared {
         }
         // When the database is down, waiting for it once in a round is enough.
         let down = OnceLock::new();
-        stream::iter(due)
+        let (first, others): (Vec<_>, Vec<_>) =
+            due.into_iter().partition(|it| it.collector.is_built_on());
+        for scheduled in first {
+            self.read_one(scheduled, &down, pace).await;
+        }
+        stream::iter(others)
             .for_each_concurrent(pace.at_once(), |it| self.read_one(it, &down, pace))
             .await;
         let stretched: Vec<_> = schedule

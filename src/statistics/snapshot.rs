@@ -213,6 +213,11 @@ impl Collector {
         }
     }
 
+    /// Whether others of its tier are read by what it says: the version, the workspace's address, the stored document.
+    pub fn is_built_on(self) -> bool {
+        matches!(self, Self::Workspace | Self::Stored)
+    }
+
     /// Whether it asks the database, and not the host.
     pub fn asks_database(self) -> bool {
         self != Self::Host
