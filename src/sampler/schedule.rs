@@ -41,7 +41,15 @@ impl Intervals {
             Tier::Slow => self.slow,
         }
     }
+
+    /// The share of the time that is planned for readings.
+    fn planned_share(&self) -> f64 {
+        self.max_share * PLANNED
+    }
 }
+
+/// The part of the greatest share that is planned: the next readings may take longer than the last ones.
+const PLANNED: f64 = 0.9;
 
 /// How hard a round of readings may press the database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -102,7 +110,7 @@ impl Budget {
         let durations = self.durations();
         let duration = durations.get(&collector).copied().unwrap_or_default();
         if !collector.asks_database() {
-            return regular.max(duration.div_f64(intervals.max_share));
+            return regular.max(duration.div_f64(intervals.planned_share()));
         }
         let (mut own, mut others) = (Vec::new(), Vec::new());
         let asking = durations.iter().filter(|(it, _)| it.asks_database());
@@ -115,8 +123,9 @@ impl Budget {
             let interval = intervals.of(other.tier()).max(Duration::from_millis(1));
             half.push(duration.div_duration_f64(interval));
         }
-        let left = intervals.max_share - others.iter().sum::<f64>();
-        let part = left.max(intervals.max_share / 2.0);
+        let planned = intervals.planned_share();
+        let left = planned - others.iter().sum::<f64>();
+        let part = left.max(planned / 2.0);
         match even_share(own, part) {
             Some(share) => regular.max(duration.div_f64(share)),
             None => regular,
@@ -213,7 +222,7 @@ impl Scheduled {
         self.due = Instant::now() + wait;
         self.soonest = match failure {
             Some(_) => self.due,
-            None => Instant::now() + duration.div_f64(intervals.max_share),
+            None => Instant::now() + duration.div_f64(intervals.planned_share()),
         };
     }
 }
@@ -227,11 +236,12 @@ pub fn jittered(wait: Duration) -> Duration {
 mod tests {
     use super::*;
 
+    /// Of which a hundredth of the time is planned.
     const INTERVALS: Intervals = Intervals {
         fast: Duration::from_secs(15),
         normal: Duration::from_mins(1),
         slow: Duration::from_mins(15),
-        max_share: 0.01,
+        max_share: 0.01 / PLANNED,
     };
 
     /// A reading for which nobody waits.
