@@ -229,6 +229,14 @@ impl Served {
         }
     }
 
+    /// What was rendered beforehand, where there is a single workspace.
+    fn exposition(&self) -> Option<Arc<Exposition>> {
+        match &self.workspaces {
+            Workspaces::One(_, rendered) => Some(Arc::clone(&rendered.borrow())),
+            Workspaces::Named(_) => None,
+        }
+    }
+
     /// Whether the database was read: of several workspaces, each was asked once and one was read at least.
     fn is_ready(&self) -> bool {
         match &self.workspaces {

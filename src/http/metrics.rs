@@ -221,13 +221,3 @@ impl Newest {
         Arc::ptr_eq(&self.served, served) && exposition.is_none_or(is_it)
     }
 }
-
-impl Served {
-    /// What was rendered beforehand, where there is a single workspace.
-    fn exposition(&self) -> Option<Arc<Exposition>> {
-        match &self.workspaces {
-            Workspaces::One(_, rendered) => Some(Arc::clone(&rendered.borrow())),
-            Workspaces::Named(_) => None,
-        }
-    }
-}
