@@ -19,10 +19,8 @@ async fn newest(
     collection: &'static str,
     field: &'static str,
 ) -> Result<Newest, SourceError> {
-    let hint = match question.access(collection, field).await? {
-        Access::Index(hint) => Some(hint),
-        Access::SmallScan => None,
-        Access::Refused => return Ok(Newest::Unknown),
+    let Access::Granted(hint) = question.access(collection, field).await? else {
+        return Ok(Newest::Unknown);
     };
     let newest = question.newest_date(collection, field, hint).await?;
     Ok(newest.map_or(Newest::Never, Newest::At))

@@ -142,8 +142,7 @@ async fn ask<T>(
 
 async fn hint(question: &mut Question<'_>) -> Result<Option<Hint>, SourceError> {
     match question.access(COLLECTION, "createdAt").await? {
-        Access::Index(hint) => Ok(Some(hint)),
-        Access::SmallScan => Ok(None),
+        Access::Granted(hint) => Ok(hint),
         Access::Refused => Err(SourceError::new(
             FailureKind::MissingIndex,
             "the stored statistics documents cannot be read in their order because an index is missing; create it with db.rocketchat_statistics.createIndex({createdAt: -1})",

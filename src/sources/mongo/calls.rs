@@ -29,10 +29,8 @@ pub async fn read(question: &mut Question<'_>) -> Result<Calls, SourceError> {
 async fn conferences(
     question: &mut Question<'_>,
 ) -> Result<BTreeMap<&'static str, u64>, SourceError> {
-    let hint = match question.access(CONFERENCE, "type").await? {
-        Access::Index(hint) => Some(hint),
-        Access::SmallScan => None,
-        Access::Refused => return Ok(BTreeMap::new()),
+    let Access::Granted(hint) = question.access(CONFERENCE, "type").await? else {
+        return Ok(BTreeMap::new());
     };
     let kinds: Vec<&str> = CONFERENCES.iter().map(|(_, kind, _)| *kind).collect();
     let pipeline = vec![

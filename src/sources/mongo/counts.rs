@@ -84,10 +84,8 @@ async fn agents_available(question: &mut Question<'_>) -> Result<Option<u64>, So
 
 /// Open conversations: how many, and since when, by fetching them alone.
 async fn open(question: &mut Question<'_>) -> Result<Option<Document>, SourceError> {
-    let hint = match question.access("rocketchat_room", "open").await? {
-        Access::Index(hint) => Some(hint),
-        Access::SmallScan => None,
-        Access::Refused => return Ok(None),
+    let Access::Granted(hint) = question.access("rocketchat_room", "open").await? else {
+        return Ok(None);
     };
     let pipeline = vec![
         doc! { "$match": { "open": true, "t": "l" } },
@@ -196,10 +194,8 @@ pub async fn push(question: &mut Question<'_>, known: &Snapshot) -> Result<Push,
 async fn oldest_notification(
     question: &mut Question<'_>,
 ) -> Result<Option<Timestamp>, SourceError> {
-    let hint = match question.detail_access(QUEUE, "ts").await? {
-        Access::Index(hint) => Some(hint),
-        Access::SmallScan => None,
-        Access::Refused => return Ok(None),
+    let Access::Granted(hint) = question.detail_access(QUEUE, "ts").await? else {
+        return Ok(None);
     };
     let pipeline = vec![
         doc! { "$match": { "ts": { "$gte": DateTime::MIN }, "error": { "$exists": false } } },

@@ -83,10 +83,8 @@ async fn extreme(
     question: &mut Question<'_>,
     order: i32,
 ) -> Result<Option<FederatedRoom>, SourceError> {
-    let hint = match question.access(ROOMS, "federated").await? {
-        Access::Index(hint) => Some(hint),
-        Access::SmallScan => None,
-        Access::Refused => return Ok(None),
+    let Access::Granted(hint) = question.access(ROOMS, "federated").await? else {
+        return Ok(None);
     };
     let pipeline = vec![
         doc! { "$match": { "federated": true } },

@@ -16,15 +16,11 @@ const MOST: i64 = 200;
 
 /// The documents, oldest first.
 pub async fn read(question: &mut Question<'_>) -> Result<Vec<Grown>, SourceError> {
-    let hint = match question.access(COLLECTION, "createdAt").await? {
-        Access::Index(hint) => Some(hint),
-        Access::SmallScan => None,
-        Access::Refused => {
-            return Err(SourceError::new(
-                FailureKind::MissingIndex,
-                "how the workspace grew cannot be told because an index is missing; create it with db.rocketchat_statistics.createIndex({createdAt: -1})",
-            ));
-        }
+    let Access::Granted(hint) = question.access(COLLECTION, "createdAt").await? else {
+        return Err(SourceError::new(
+            FailureKind::MissingIndex,
+            "how the workspace grew cannot be told because an index is missing; create it with db.rocketchat_statistics.createIndex({createdAt: -1})",
+        ));
     };
     let is_date = doc! { "$match": { "createdAt": { "$gte": DateTime::from_millis(0) } } };
     let date_alone = doc! { "$project": { "_id": 0, "createdAt": 1 } };

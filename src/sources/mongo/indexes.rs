@@ -24,10 +24,9 @@ const BELIEVED_FOR: Duration = Duration::from_mins(10);
 
 /// How a query may run.
 pub enum Access {
-    /// By this index; naming it in the query makes sure that the server cannot choose a scan.
-    Index(Hint),
-    /// By a scan, because the index is missing but the collection is small, or has nothing to be scanned.
-    SmallScan,
+    /// By this index, which is named in the query so that the server cannot choose a scan. Without one as the server likes:
+    /// the index is missing, but the collection is small, or has nothing to be scanned.
+    Granted(Option<Hint>),
     /// Not at all: the index is missing and the collection is not small.
     Refused,
 }

@@ -58,10 +58,8 @@ async fn history(
     question: &mut Question<'_>,
     now: Timestamp,
 ) -> Result<Vec<Document>, SourceError> {
-    let hint = match question.detail_access(HISTORY, "intendedAt").await? {
-        Access::Index(hint) => Some(hint),
-        Access::SmallScan => None,
-        Access::Refused => return Ok(Vec::new()),
+    let Access::Granted(hint) = question.detail_access(HISTORY, "intendedAt").await? else {
+        return Ok(Vec::new());
     };
     let since = DateTime::from_millis(now.0.saturating_sub(2 * convert::DAY));
     let ended = |condition: Document| {

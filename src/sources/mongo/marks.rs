@@ -44,10 +44,8 @@ async fn marked(
     filter: Document,
     counts: Document,
 ) -> Result<Option<Marked>, SourceError> {
-    let hint = match question.access(COLLECTION, key).await? {
-        Access::Index(hint) => Some(hint),
-        Access::SmallScan => None,
-        Access::Refused => return Ok(None),
+    let Access::Granted(hint) = question.access(COLLECTION, key).await? else {
+        return Ok(None);
     };
     let pipeline = vec![
         doc! { "$match": filter },

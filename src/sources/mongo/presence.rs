@@ -16,17 +16,13 @@ pub async fn read(question: &mut Question<'_>) -> Result<Presence, SourceError> 
 }
 
 async fn by(question: &mut Question<'_>, field: &'static str) -> Result<Presences, SourceError> {
-    let hint = match question.access("users", field).await? {
-        Access::Index(hint) => Some(hint),
-        Access::SmallScan => None,
-        Access::Refused => {
-            return Err(SourceError::new(
-                FailureKind::MissingIndex,
-                format!(
-                    "counting users by {field} would read every user because the index is missing; create it with db.users.createIndex({{{field}: 1}})"
-                ),
-            ));
-        }
+    let Access::Granted(hint) = question.access("users", field).await? else {
+        return Err(SourceError::new(
+            FailureKind::MissingIndex,
+            format!(
+                "counting users by {field} would read every user because the index is missing; create it with db.users.createIndex({{{field}: 1}})"
+            ),
+        ));
     };
     let pipeline = vec![
         doc! { "$match": { field: { "$in": ["online", "away", "busy"] } } },

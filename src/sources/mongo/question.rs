@@ -231,7 +231,7 @@ impl Question<'_> {
         key: &'static str,
     ) -> Result<Access, SourceError> {
         if let Some(name) = self.index(collection, key).await? {
-            return Ok(Access::Index(Hint::Name(name)));
+            return Ok(Access::Granted(Some(Hint::Name(name))));
         }
         let small = if collection == indexes::NEVER_SCANNED {
             0
@@ -239,7 +239,7 @@ impl Question<'_> {
             indexes::SMALL
         };
         if self.estimated_count(collection).await? <= small {
-            return Ok(Access::SmallScan);
+            return Ok(Access::Granted(None));
         }
         Ok(Access::Refused)
     }
@@ -253,9 +253,9 @@ impl Question<'_> {
     ) -> Result<Access, SourceError> {
         let name = self.known_index(collection, key).await;
         Ok(match self.detail(collection, "listIndexes", name)? {
-            Some(Some(name)) => Access::Index(Hint::Name(name)),
+            Some(Some(name)) => Access::Granted(Some(Hint::Name(name))),
             Some(None) if self.estimated_count(collection).await? <= indexes::SMALL => {
-                Access::SmallScan
+                Access::Granted(None)
             }
             _ => Access::Refused,
         })
@@ -268,10 +268,8 @@ impl Question<'_> {
         key: &'static str,
         filter: Document,
     ) -> Result<Option<u64>, SourceError> {
-        let hint = match self.detail_access(collection, key).await? {
-            Access::Index(hint) => Some(hint),
-            Access::SmallScan => None,
-            Access::Refused => return Ok(None),
+        let Access::Granted(hint) = self.detail_access(collection, key).await? else {
+            return Ok(None);
         };
         let count = self.count(collection, filter, hint).await;
         Ok(self.detail(collection, "find", count)?.flatten())
@@ -284,10 +282,8 @@ impl Question<'_> {
         key: &'static str,
         filter: Document,
     ) -> Result<Option<u64>, SourceError> {
-        let hint = match self.access(collection, key).await? {
-            Access::Index(hint) => Some(hint),
-            Access::SmallScan => None,
-            Access::Refused => return Ok(None),
+        let Access::Granted(hint) = self.access(collection, key).await? else {
+            return Ok(None);
         };
         self.count(collection, filter, hint).await
     }

@@ -21,15 +21,11 @@ const SECRETS: [&[&str]; 5] = [
 const COLLECTION: &str = "rocketchat_statistics";
 
 pub async fn read(question: &mut Question<'_>) -> Result<Stored, SourceError> {
-    let hint = match question.access(COLLECTION, "createdAt").await? {
-        Access::Index(hint) => Some(hint),
-        Access::SmallScan => None,
-        Access::Refused => {
-            return Err(SourceError::new(
-                FailureKind::MissingIndex,
-                "finding the newest statistics document would read all of them because the index is missing; create it with db.rocketchat_statistics.createIndex({createdAt: -1})",
-            ));
-        }
+    let Access::Granted(hint) = question.access(COLLECTION, "createdAt").await? else {
+        return Err(SourceError::new(
+            FailureKind::MissingIndex,
+            "finding the newest statistics document would read all of them because the index is missing; create it with db.rocketchat_statistics.createIndex({createdAt: -1})",
+        ));
     };
     let pipeline = vec![doc! { "$sort": { "createdAt": -1 } }, doc! { "$limit": 1 }];
     let mut newest = question

@@ -177,10 +177,8 @@ async fn with_second_factor(
 async fn by_language(
     question: &mut Question<'_>,
 ) -> Result<Option<Vec<(String, u64)>>, SourceError> {
-    let hint = match question.access(COLLECTION, "language").await? {
-        Access::Index(hint) => Some(hint),
-        Access::SmallScan => None,
-        Access::Refused => return Ok(None),
+    let Access::Granted(hint) = question.access(COLLECTION, "language").await? else {
+        return Ok(None);
     };
     if hint.is_some() {
         let names = vec![
