@@ -123,6 +123,21 @@ fn hadolint_accepts_the_dockerfile() {
 }
 
 /// What docker compose makes of files.
+#[test]
+fn the_image_keeps_memory_as_the_service_does() {
+    let variables = |file: &str| -> BTreeSet<String> {
+        let text = text(file);
+        let words = text
+            .split([' ', '\n'])
+            .map(|it| it.trim_start_matches("Environment="));
+        let kept = words.filter(|it| it.starts_with("MALLOC_"));
+        kept.map(str::to_owned).collect()
+    };
+    let of_service = variables("systemd/rocketchat-exporter.service");
+    assert!(of_service.contains("MALLOC_ARENA_MAX=2"), "{of_service:?}");
+    assert_eq!(variables(DOCKERFILE), of_service);
+}
+
 fn composed(files: &[&str]) -> Value {
     let mut command = Command::new(tools::compose::find().expect("docker compose is there"));
     for file in files {
