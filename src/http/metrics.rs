@@ -173,9 +173,9 @@ fn negotiated(
     request: &Request<Incoming>,
     body: impl FnOnce(Format, bool) -> Pieces,
 ) -> Response {
-    let wanted = app.metrics.asked.wanted(request.headers());
-    let body = body(wanted.negotiated.format, wanted.gzip);
-    respond::negotiated(body, wanted.negotiated.content_type, wanted.gzip)
+    let (negotiated, gzip) = app.metrics.asked.wanted(request.headers());
+    let body = body(negotiated.format, gzip);
+    respond::negotiated(body, negotiated.content_type, gzip)
 }
 
 impl Metrics {

@@ -16,73 +16,42 @@ pub struct Negotiated {
     pub content_type: HeaderValue,
 }
 
-/// What a scrape gets.
-#[derive(Debug, Clone)]
-pub struct Wanted {
-    /// In which format.
-    pub negotiated: Negotiated,
-    /// Whether it is compressed.
-    pub gzip: bool,
-}
-
 /// What the last scrape wanted: scrapers ask in the same words each time.
 #[derive(Debug, Default)]
-pub struct Memory(Mutex<Option<(Asked<HeaderValue>, Wanted)>>);
+pub struct Memory(Mutex<Option<Last>>);
 
-/// The headers by which a scrape says what it wants.
-#[derive(Debug, PartialEq)]
-struct Asked<Value> {
-    accept: Option<Value>,
-    accept_encoding: Option<Value>,
+#[derive(Debug)]
+struct Last {
+    asked: [Option<HeaderValue>; 2],
+    wanted: (Negotiated, bool),
 }
 
 impl Memory {
-    /// What a request wants.
-    pub fn wanted(&self, headers: &HeaderMap) -> Wanted {
-        let wanted = || Wanted {
-            negotiated: format(headers),
-            gzip: wants_gzip(headers),
-        };
-        let Some(asked) = Asked::of(headers) else {
+    /// The format that a request wants, and whether it takes gzip.
+    pub fn wanted(&self, headers: &HeaderMap) -> (Negotiated, bool) {
+        let wanted = || (format(headers), wants_gzip(headers));
+        let Some(asked) = asked(headers) else {
             return wanted();
         };
         let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         match &*last {
-            Some((known, wanted)) if known.as_ref() == asked => wanted.clone(),
-            _ => last.insert((asked.cloned(), wanted())).1.clone(),
+            Some(it) if it.asked.each_ref().map(Option::as_ref) == asked => it.wanted.clone(),
+            _ => {
+                let asked = asked.map(Option::<&_>::cloned);
+                let wanted = wanted();
+                last.insert(Last { asked, wanted }).wanted.clone()
+            }
         }
     }
 }
 
-impl<'a> Asked<&'a HeaderValue> {
-    /// `None` where a header stands there several times.
-    fn of(headers: &'a HeaderMap) -> Option<Self> {
-        let once = |name: &HeaderName| {
-            let mut values = headers.get_all(name).into_iter();
-            let value = values.next();
-            values.next().is_none().then_some(value)
-        };
-        Some(Self {
-            accept: once(&header::ACCEPT)?,
-            accept_encoding: once(&header::ACCEPT_ENCODING)?,
-        })
-    }
-
-    fn cloned(&self) -> Asked<HeaderValue> {
-        Asked {
-            accept: self.accept.cloned(),
-            accept_encoding: self.accept_encoding.cloned(),
-        }
-    }
-}
-
-impl Asked<HeaderValue> {
-    fn as_ref(&self) -> Asked<&HeaderValue> {
-        Asked {
-            accept: self.accept.as_ref(),
-            accept_encoding: self.accept_encoding.as_ref(),
-        }
-    }
+/// `Accept` and `Accept-Encoding`; `None` where one of them stands there several times.
+fn asked(headers: &HeaderMap) -> Option<[Option<&HeaderValue>; 2]> {
+    let mut values =
+        [header::ACCEPT, header::ACCEPT_ENCODING].map(|name| headers.get_all(name).into_iter());
+    let asked = values.each_mut().map(Iterator::next);
+    let are_all = values.iter_mut().all(|it| it.next().is_none());
+    are_all.then_some(asked)
 }
 
 /// One element of a header with preferences. It is taken apart where it stands, for every scrape comes by here.
@@ -297,8 +266,8 @@ mod tests {
             if let Some(encoding) = encoding {
                 headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static(encoding));
             }
-            let wanted = memory.wanted(&headers);
-            (wanted.negotiated.format, wanted.gzip)
+            let (negotiated, gzip) = memory.wanted(&headers);
+            (negotiated.format, gzip)
         };
         let openmetrics = &["application/openmetrics-text"];
         for _ in 0..2 {
