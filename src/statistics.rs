@@ -14,6 +14,7 @@ mod backfill;
 mod backfill_series;
 mod calls;
 mod collections;
+mod collector;
 mod compat;
 mod connections;
 mod contacts;
@@ -60,6 +61,7 @@ pub use backfill::{Said, Told, Where, told_by, told_paths};
 pub use backfill_series::TOLD;
 pub use calls::{CONFERENCES, Calls, VoiceCalls};
 pub use collections::{CollectionSize, Collections, WATCHED_COLLECTIONS};
+pub use collector::{COLLECTORS, Collector, Extent, Tier};
 pub use compat::{COMPAT, visit_compat_samples};
 pub use connections::Connections;
 pub use contacts::{Contacts, Source, SourceContacts, Verification};
@@ -93,10 +95,7 @@ pub use sessions::{
     UserSessions,
 };
 pub use settings::{NeedsLicense, Setting, Settings, ids as setting_ids};
-pub use snapshot::{
-    COLLECTORS, Collector, Extent, FailureKind, IndexCheck, Outcome, PoolState, Reading, Refusal,
-    Snapshot, Tier,
-};
+pub use snapshot::{FailureKind, IndexCheck, Outcome, PoolState, Reading, Refusal, Snapshot};
 pub use stored::Stored;
 pub use uploads::Uploads;
 pub use user_features::{CustomOauth, LOGIN_SERVICES, UserFeatures};
