@@ -22,6 +22,7 @@
 //! * `http`: connections, limits, negotiation, routes.
 //! * `rocketchat`: Rocket.Chat itself, which is only asked to take a license, and only when an administrator says so.
 //! * `listen`: addresses and sockets; `web_config`: encryption and users, from their own file.
+//! * `small_file`: how every file is read that an operator names.
 //!
 //! # Invariants
 //! 1. `statistics` imports `std` only; `render` never sees a source, `sources` never a renderer, `http` never
@@ -56,6 +57,7 @@ mod run;
 mod sampler;
 mod secret;
 mod signals;
+mod small_file;
 mod sources;
 mod statistics;
 mod web_config;

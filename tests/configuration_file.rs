@@ -1,7 +1,8 @@
 //! `--config.file`: what it may say, what it may not, and what counts when several places speak.
 
-use std::fs;
-use std::process::Output;
+use std::fs::{self, File};
+use std::path::Path;
+use std::process::{Command, Output};
 
 use crate::support::{Exporter, eventually, shared_mongod};
 
@@ -104,6 +105,61 @@ fn what_is_wrong_with_a_file_is_said_with_its_place_and_ends_with_status_2() {
         // The name of an unknown key is told, and no value.
         let hidden = text.contains("topsecret:") || !message.contains("topsecret");
         assert!(hidden, "{message}");
+    }
+}
+
+#[test]
+fn a_path_that_leads_to_no_small_regular_file_is_refused_with_its_setting() {
+    let folder = tempfile::tempdir().expect("a folder can be made");
+    let path = |name: &str| folder.path().join(name);
+    let fifo = Command::new("mkfifo").arg(path("fifo")).status();
+    assert!(fifo.expect("mkfifo runs").success());
+    let large = File::create(path("large")).expect("the file can be written");
+    large.set_len(1 << 40).expect("the file can be written");
+    let names = [
+        (path("fifo"), "a FIFO"),
+        (Path::new("/dev/zero").to_owned(), "a device"),
+        (folder.path().to_owned(), "a directory"),
+        (path("large"), "larger than 1 MiB"),
+    ];
+    let refused = |command: &mut Command, setting: &str, said: &str| {
+        let output = command.arg("--config.check").output();
+        let output = output.expect("the exporter runs");
+        let message = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{setting}: {message}");
+        assert!(
+            message.contains(setting) && message.contains(said),
+            "{setting}: {message}"
+        );
+    };
+    for (file, said) in &names {
+        for setting in [
+            "config.file",
+            "web.config.file",
+            "mongodb.uri-file",
+            "mongodb.password-file",
+            "rocketchat.license-public-key-file",
+        ] {
+            let argument = format!("--{setting}={}", file.display());
+            refused(Exporter::command().arg(argument), setting, said);
+        }
+        for key in ["cert_file", "key_file", "client_ca_file"] {
+            let web = path("web.yml");
+            let text = ["cert_file", "key_file", "client_ca_file"].map(|it| {
+                let file = if it == key { file } else { &web };
+                format!("{it}: '{}'", file.display())
+            });
+            let text = format!("tls_server_config: {{{}}}\n", text.join(", "));
+            fs::write(&web, text).expect("the file can be written");
+            let argument = format!("--web.config.file={}", web.display());
+            refused(Exporter::command().arg(argument), key, said);
+        }
+        let credentials = tempfile::tempdir().expect("a folder can be made");
+        let credential = credentials.path().join("mongodb.uri");
+        std::os::unix::fs::symlink(file, credential).expect("a link can be made");
+        let mut command = Exporter::command();
+        command.env("CREDENTIALS_DIRECTORY", credentials.path());
+        refused(&mut command, "mongodb.uri", said);
     }
 }
 

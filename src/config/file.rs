@@ -1,7 +1,6 @@
 //! The configuration file: YAML with the same names as the flags, for one workspace or for several.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::path::Path;
 
 use serde::Deserialize;
@@ -11,7 +10,7 @@ use crate::options::{
     CollectionOptions, CollectorOptions, MongodbOptions, RocketchatOptions, StatisticsOptions,
     WebOptions, WorkspaceOptions,
 };
-use crate::yaml;
+use crate::{small_file, yaml};
 
 /// What the file says.
 #[derive(Debug, Default)]
@@ -38,7 +37,7 @@ struct Written {
 
 /// Reads the file; paths in it start at its folder.
 pub fn read(path: &Path) -> Result<File, ConfigError> {
-    let text = fs::read(path).map_err(|reason| ConfigError::Unreadable {
+    let text = small_file::read(path).map_err(|reason| ConfigError::Unreadable {
         setting: "--config.file",
         path: path.to_owned(),
         reason,

@@ -1,7 +1,6 @@
 //! Connection strings and passwords: where they may stand, and which place counts.
 
 use std::ffi::OsString;
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use mongodb::options::ConnectionString;
@@ -10,6 +9,7 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use super::ConfigError;
 use crate::options::MongodbOptions;
 use crate::secret::Secret;
+use crate::small_file;
 
 /// The variable that may hold the password; it has no flag, because others on the machine can see flags.
 const PASSWORD_VARIABLE: &str = "ROCKETCHAT_EXPORTER_MONGODB_PASSWORD";
@@ -97,7 +97,7 @@ fn credential(directory: Option<&Path>, name: &'static str) -> Result<Option<Fou
 
 /// A file's content without the line break at its end.
 pub fn read(setting: &'static str, path: &Path) -> Result<Found, ConfigError> {
-    let text = fs::read_to_string(path).map_err(|reason| ConfigError::Unreadable {
+    let text = small_file::read_to_string(path).map_err(|reason| ConfigError::Unreadable {
         setting,
         path: path.to_owned(),
         reason,

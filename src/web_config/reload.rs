@@ -16,7 +16,7 @@ use tokio_rustls::rustls::ServerConfig;
 
 use super::users::Checks;
 use super::{WebConfig, WebConfigError, file};
-use crate::yaml;
+use crate::{small_file, yaml};
 
 /// A file that was written so recently may be written once more without a change of its times, so it is read again.
 const SETTLING: Duration = Duration::from_secs(2);
@@ -187,7 +187,7 @@ impl Reader {
     pub fn read(&mut self, path: &Path) -> io::Result<Vec<u8>> {
         // The stamp is taken first: what changes while the file is read is then read again.
         let stamp = Stamp::of(path, SystemTime::now());
-        let content = fs::read(path);
+        let content = small_file::read(path);
         if self.files.is_empty() {
             self.is_empty = content.as_ref().is_ok_and(|it| yaml::is_empty(it));
         }

@@ -5,9 +5,11 @@
 //! registered.
 
 use std::fs;
+use std::path::Path;
 use std::time::Duration;
 
 use super::proc;
+use crate::small_file::read_to_string;
 use crate::statistics::{Instance, Instances, Timestamp};
 
 /// How long Rocket.Chat may take from its process's start to its registration: migrations run in between.
@@ -67,7 +69,7 @@ fn processes() -> Vec<Process> {
 }
 
 fn process(pid: u32, booted_at: f64) -> Option<Process> {
-    let read = |name: &str| fs::read_to_string(format!("/proc/{pid}/{name}")).ok();
+    let read = |name: &str| read_to_string(Path::new(&format!("/proc/{pid}/{name}"))).ok();
     if read("comm")?.trim_end() != "node" {
         return None;
     }

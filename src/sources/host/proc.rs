@@ -1,18 +1,19 @@
 //! What only `/proc` tells: where each processor's time went, and process ids as another name space sees them.
 
-use std::fs;
+use std::path::Path;
 
+use crate::small_file::read_to_string;
 use crate::statistics::{CpuTimes, Timestamp};
 
 /// Seconds since the machine started, with their fraction.
 pub fn uptime() -> Option<f64> {
-    let text = fs::read_to_string("/proc/uptime").ok()?;
+    let text = read_to_string(Path::new("/proc/uptime")).ok()?;
     text.split_whitespace().next()?.parse().ok()
 }
 
 /// Times of every processor, in their order.
 pub fn cpu_times() -> Option<Vec<CpuTimes>> {
-    let text = fs::read_to_string("/proc/stat").ok()?;
+    let text = read_to_string(Path::new("/proc/stat")).ok()?;
     let ticks = rustix::param::clock_ticks_per_second();
     Some(parse_cpu_times(&text, ticks as f64))
 }
@@ -42,7 +43,7 @@ fn parse_cpu_times(stat: &str, ticks_per_second: f64) -> Vec<CpuTimes> {
 
 /// When the machine started, in seconds since 1970.
 pub fn booted_at() -> Option<f64> {
-    let stat = fs::read_to_string("/proc/stat").ok()?;
+    let stat = read_to_string(Path::new("/proc/stat")).ok()?;
     field(&stat, "btime ")?.trim().parse().ok()
 }
 
@@ -61,7 +62,7 @@ pub fn started_at(stat: &str, booted_at: f64) -> Option<Timestamp> {
 
 /// Threads of this process.
 pub fn threads() -> Option<u64> {
-    let status = fs::read_to_string("/proc/self/status").ok()?;
+    let status = read_to_string(Path::new("/proc/self/status")).ok()?;
     field(&status, "Threads:")?.trim().parse().ok()
 }
 
