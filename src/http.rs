@@ -3,6 +3,7 @@
 //! Knows the renderers, and the database only through [`Backend`].
 
 mod api;
+mod body;
 mod connections;
 mod counters;
 mod discovery;

@@ -1,11 +1,11 @@
 //! What was answered: how many requests of each kind, with which status, how fast and how large.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use hyper::StatusCode;
-use hyper::body::Body;
 
 use super::respond::Response;
 use crate::statistics::Requests;
@@ -57,17 +57,18 @@ pub struct Counters(Mutex<BTreeMap<Handler, Counted>>);
 struct Counted {
     by_code: BTreeMap<StatusCode, u64>,
     duration: Duration,
-    bytes: u64,
+    /// Shared with the bodies that are still being sent.
+    bytes: Arc<AtomicU64>,
 }
 
 impl Counters {
     /// Counts an answer.
-    pub fn count(&self, handler: Handler, response: &Response, duration: Duration) {
+    pub fn count(&self, handler: Handler, response: &mut Response, duration: Duration) {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let counted = all.entry(handler).or_default();
         *counted.by_code.entry(response.status()).or_default() += 1;
         counted.duration += duration;
-        counted.bytes += response.body().size_hint().lower();
+        response.body_mut().count_to(&counted.bytes);
     }
 
     /// What was counted so far.
@@ -82,7 +83,7 @@ impl Counters {
                     .map(|(code, number)| (code.as_u16(), *number))
                     .collect(),
                 seconds: counted.duration.as_secs_f64(),
-                bytes: counted.bytes,
+                bytes: counted.bytes.load(Ordering::Relaxed),
             })
             .collect()
     }

@@ -70,8 +70,8 @@ impl Gate {
         caller: &Caller,
     ) -> Response {
         let begun = Instant::now();
-        let (handler, response) = self.look_at(app, request, caller).await;
-        app.counters.count(handler, &response, begun.elapsed());
+        let (handler, mut response) = self.look_at(app, request, caller).await;
+        app.counters.count(handler, &mut response, begun.elapsed());
         response
     }
 

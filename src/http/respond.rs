@@ -1,15 +1,15 @@
 //! The few kinds of response.
 
 use bytes::Bytes;
-use http_body_util::Full;
 use hyper::StatusCode;
 use hyper::body::Body as _;
 use hyper::header::{self, HeaderName, HeaderValue};
 
+use super::body::Body;
 use super::pieces::Pieces;
 
-/// A response whose body is complete before it is sent.
-pub type Response = hyper::Response<Full<Pieces>>;
+/// A response.
+pub type Response = hyper::Response<Body>;
 
 /// Plain text.
 pub fn text(status: StatusCode, body: &'static str) -> Response {
@@ -107,7 +107,7 @@ pub fn json(status: StatusCode, body: impl Into<Bytes>) -> Response {
 
 /// A body in the format and encoding that the client takes.
 pub fn negotiated(body: Pieces, content_type: HeaderValue, gzip: bool) -> Response {
-    let mut response = hyper::Response::new(Full::new(body));
+    let mut response = hyper::Response::new(Body::whole(body));
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, content_type);
     headers.insert(
@@ -139,12 +139,13 @@ pub fn wrong_method(allowed: &'static str) -> Response {
     response
 }
 
-/// Says how long the body is, and leaves it out.
+/// Says how long the body is, where that is known, and leaves it out.
 pub fn leave_out_body(response: &mut Response) {
-    let length = response.body().size_hint().exact().unwrap_or_default();
-    let headers = response.headers_mut();
-    headers.insert(header::CONTENT_LENGTH, length.into());
-    *response.body_mut() = Full::default();
+    if let Some(length) = response.body().size_hint().exact() {
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_LENGTH, length.into());
+    }
+    *response.body_mut() = Body::default();
 }
 
 /// Sets a header to a value that is known beforehand.
@@ -155,7 +156,7 @@ pub fn set(response: &mut Response, name: HeaderName, value: &'static str) {
 }
 
 fn with_type(status: StatusCode, content_type: &'static str, body: Bytes) -> Response {
-    let mut response = hyper::Response::new(Full::new(body.into()));
+    let mut response = hyper::Response::new(Body::whole(body));
     *response.status_mut() = status;
     set(&mut response, header::CONTENT_TYPE, content_type);
     set(&mut response, header::X_CONTENT_TYPE_OPTIONS, "nosniff");
