@@ -197,7 +197,7 @@ pub struct BackfillOptions {
     #[arg(long, value_name = "FILE")]
     pub output: PathBuf,
 
-    /// A label that Prometheus adds when it scrapes this exporter, such as `job=rocketchat`; may be given several times.
+    /// A label that Prometheus adds when it scrapes this exporter, such as `job=rocketchat-exporter`; may be given several times.
     ///
     /// `job` and `instance` are needed, and whatever else the target has on Prometheus' page of targets: only then do the
     /// series of the past and the ones that are scraped continue each other.
@@ -390,7 +390,7 @@ fn telemetry_path(text: &str) -> Result<String, String> {
 
 /// A label that may be put on a series.
 fn label(text: &str) -> Result<(String, String), String> {
-    let advice = "expected NAME=VALUE, such as `job=rocketchat`";
+    let advice = "expected NAME=VALUE, such as `job=rocketchat-exporter`";
     let (name, value) = text.split_once('=').ok_or(advice)?;
     let is_letter = |it: char| it.is_ascii_alphabetic() || it == '_';
     let is_name = name.starts_with(is_letter)

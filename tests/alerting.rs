@@ -51,7 +51,7 @@ async fn whoever_is_on_call_hears_that_the_workspace_is_down_and_that_it_is_back
 
     mongod.kill().expect("mongod can be killed");
     let alert = told(&receiver, "firing", "DatabaseUnreachable").await;
-    assert_eq!(alert["labels"]["job"], "rocketchat");
+    assert_eq!(alert["labels"]["job"], "rocketchat-exporter");
     mongod.restart().await.expect("mongod starts again");
     told(&receiver, "resolved", "DatabaseUnreachable").await;
 }

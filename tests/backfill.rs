@@ -25,10 +25,13 @@ const NOON: i64 = 1_680_523_200_000;
 const MINUTE: i64 = 60_000;
 const HOUR: i64 = 60 * MINUTE;
 
-const TARGET: [&str; 2] = ["--label=job=rocketchat", "--label=instance=chat:9459"];
+const TARGET: [&str; 2] = [
+    "--label=job=rocketchat-exporter",
+    "--label=instance=chat:9459",
+];
 
 /// What the two labels look like at the end of a series.
-const WRITTEN_TARGET: &str = r#"job="rocketchat",instance="chat:9459"}"#;
+const WRITTEN_TARGET: &str = r#"job="rocketchat-exporter",instance="chat:9459"}"#;
 
 /// A folder for the file, and the command that writes it.
 struct Past {
@@ -187,7 +190,7 @@ async fn the_past_continues_into_what_is_scraped() {
     let past = Past::of(uri_of(&database));
     let instance = format!("--label=instance={}", workspace.exporter.address());
     let written = past
-        .command(&["--label=job=rocketchat", &instance, "--fill=1m"])
+        .command(&["--label=job=rocketchat-exporter", &instance, "--fill=1m"])
         .output()
         .expect("the exporter runs");
     assert_eq!(written.status.code(), Some(0), "{written:?}");
@@ -198,7 +201,7 @@ async fn the_past_continues_into_what_is_scraped() {
     let configuration = json!({
         "global": { "scrape_interval": "1s" },
         "scrape_configs": [{
-            "job_name": "rocketchat",
+            "job_name": "rocketchat-exporter",
             "static_configs": [{ "targets": [workspace.exporter.address()] }],
         }],
     });
@@ -213,7 +216,7 @@ async fn the_past_continues_into_what_is_scraped() {
 
     // Every sample, whoever made it.
     let all = prometheus
-        .query("{job='rocketchat',__name__=~'rocketchat_.+'}[3h]")
+        .query("{job='rocketchat-exporter',__name__=~'rocketchat_.+'}[3h]")
         .expect("it is a query");
     let mut continued = 0;
     for series in &all {

@@ -113,6 +113,37 @@ fn every_label_of_a_selector_or_legend_is_one_of_the_metrics() {
     }
 }
 
+/// Rocket.Chat's own exporter serves the workspace's identity under the same name, and any program `process_...`.
+#[test]
+fn a_dashboard_of_many_exporters_shows_nothing_that_other_programs_serve() {
+    let mut checked = 0;
+    for board in boards() {
+        let instance = board.variables().iter().find(|it| it["name"] == "instance");
+        if instance.is_none_or(|it| it["includeAll"] != true) {
+            continue;
+        }
+        for query in queries_of(&board) {
+            let names = selectors(&query.parsed())
+                .into_iter()
+                .filter_map(|selector| selector.name);
+            let names: BTreeSet<String> = names.collect();
+            let is_shared =
+                |name: &String| name == "rocketchat_info" || name.starts_with("process_");
+            if names.iter().any(is_shared) {
+                assert!(
+                    names.contains("rocketchat_exporter_build_info"),
+                    "{query:?}"
+                );
+                checked += 1;
+            }
+        }
+    }
+    assert!(
+        checked >= 2,
+        "the fleet's versions, and the mark of a new one"
+    );
+}
+
 #[test]
 fn provisioning_brings_a_prometheus_and_reads_the_folder_that_the_readme_fills() {
     let read = |file: &str| {

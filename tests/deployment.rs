@@ -323,7 +323,7 @@ fn every_selector_of_the_manifests_finds_the_pod() {
     assert_eq!(&of("NetworkPolicy")["podSelector"]["matchLabels"], labels);
     let service = &manifest(OPERATOR, "Service")["metadata"]["labels"];
     assert_eq!(&of("ServiceMonitor")["selector"]["matchLabels"], service);
-    // The job, which the rules look for by the beginning of its name.
+    // The job, which ExporterDown knows by the beginning of its name.
     let label = of("ServiceMonitor")["jobLabel"].clone();
     let job = &service[label.as_str().expect("it has a label")];
     assert_eq!(job, "rocketchat-exporter");

@@ -15,7 +15,7 @@ async fn both_lines_of_prometheus_take_every_metric_of_a_scrape() {
         let configuration = json!({
             "global": { "scrape_interval": "1s" },
             "scrape_configs": [{
-                "job_name": "rocketchat",
+                "job_name": "rocketchat-exporter",
                 "static_configs": [{ "targets": [workspace.exporter.address()] }],
             }],
         });
@@ -25,7 +25,10 @@ async fn both_lines_of_prometheus_take_every_metric_of_a_scrape() {
             series.into_iter().next()
         })
         .await;
-        assert_eq!((&*up.labels["job"], up.points[0].1), ("rocketchat", 1.0));
+        assert_eq!(
+            (&*up.labels["job"], up.points[0].1),
+            ("rocketchat-exporter", 1.0)
+        );
         let targets = prometheus.ask("targets", &[]).expect("targets are told");
         let target = &targets["activeTargets"][0];
         assert_eq!(

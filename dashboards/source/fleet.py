@@ -1,6 +1,6 @@
 """Fleet: many workspaces, one row each, that leads to the overview of that workspace."""
 
-from kit import GREEN, RED, Column, dashboard, lines, number, rows, states, steps
+from kit import GREEN, INFO, RED, Column, dashboard, lines, number, rows, states, steps
 
 # A workspace is known by the label `workspace`, or where its exporter has only one, by that exporter's address. What the
 # overview's variable is set to is "All" then.
@@ -58,7 +58,7 @@ WORKSPACES = [
             Column("Statistics stored", each(f"time() - max {BY} (rocketchat_statistics_document_timestamp_seconds{{W}})"), unit="s",
                    limits=steps(93600, 180000)),
             Column("License valid", each(f"max {BY} (rocketchat_license_valid{{W}})"), words=states(_0=("no", "#808080"), _1=("yes", GREEN))),
-            Column("Information", f'max by (name, version) ({named("rocketchat_info{W}")})', shown=False),
+            Column("Information", f'max by (name, version) ({named(INFO)})', shown=False),
             Column("Version", label="version", unit="string"),
         ],
         height=14, hidden=("instance", "chosen"),

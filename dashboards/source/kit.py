@@ -252,11 +252,18 @@ def _variables(of_one):
     )
 
 
+# What the exporter says of a workspace. Rocket.Chat's own exporter serves `rocketchat_info` too.
+INFO = "(rocketchat_info{W} and on (job, instance) rocketchat_exporter_build_info{M})"
+INFO_BEFORE = (
+    "(rocketchat_info{W} offset $__interval"
+    " and on (job, instance) rocketchat_exporter_build_info{M} offset $__interval)"
+)
+
 # A version that is there now and was not there before, although another was: so neither the first scrape nor one after
 # a gap is taken for a change.
-NEW_VERSION = """
-    max by (version) (rocketchat_info{W}) unless max by (version) (rocketchat_info{W} offset $__interval)
-    and on () max(rocketchat_info{W} offset $__interval)
+NEW_VERSION = f"""
+    max by (version) {INFO} unless max by (version) {INFO_BEFORE}
+    and on () max{INFO_BEFORE}
 """
 
 

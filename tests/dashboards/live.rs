@@ -152,11 +152,11 @@ async fn scraped(
 ) -> Prometheus {
     let own = json!([{ "targets": [exporter.address()] }]);
     let jobs = match list {
-        None => json!([{ "job_name": "rocketchat", "static_configs": own }]),
+        None => json!([{ "job_name": "rocketchat-exporter", "static_configs": own }]),
         Some(list) => json!([
-            { "job_name": "rocketchat", "http_sd_configs": [{ "url": list }] },
+            { "job_name": "rocketchat-exporter", "http_sd_configs": [{ "url": list }] },
             {
-                "job_name": "rocketchat-exporter",
+                "job_name": "rocketchat-exporter-host",
                 "params": { "collect[]": ["host"] },
                 "static_configs": own,
             },
@@ -193,6 +193,7 @@ fn a_new_version_is_marked_once_and_neither_a_first_scrape_nor_a_gap_is() {
     let series = |version: &str| {
         format!("rocketchat_info{{job=\"rocketchat\",instance=\"x:1\",version=\"{version}\"}}")
     };
+    let exporter = "rocketchat_exporter_build_info{job=\"rocketchat\",instance=\"x:1\"}";
     let at = |time: &str, marked: bool| {
         let sample = json!({ "labels": "{version=\"8.0.0\"}", "value": 1 });
         let samples = if marked { vec![sample] } else { Vec::new() };
@@ -207,6 +208,7 @@ fn a_new_version_is_marked_once_and_neither_a_first_scrape_nor_a_gap_is() {
                 { "series": series("7.7.1"), "values": "1x9 stale" },
                 // The exporter is away from minute 15 to minute 30.
                 { "series": series("8.0.0"), "values": "_x10 1x4 stale _x14 1x20" },
+                { "series": exporter, "values": "1x14 stale _x14 1x20" },
             ],
             "promql_expr_test": [
                 at("0m", false), at("5m", false), at("10m", true), at("11m", false), at("14m", false),
