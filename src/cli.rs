@@ -8,7 +8,8 @@ use clap::{Arg, Args, Command, CommandFactory, FromArgMatches, Parser, Subcomman
 use clap_complete::Shell;
 
 use crate::listen::Address;
-use crate::options::{WorkspaceOptions, duration};
+use crate::options::WorkspaceOptions;
+use crate::options::bounds::{COST, DATE, HEADER_TIMEOUT, IDLE_TIMEOUT, MAX_REQUESTS, NOW, STEP};
 use crate::statistics::Timestamp;
 
 /// The program's name.
@@ -66,33 +67,33 @@ pub struct Cli {
     )]
     pub web_config_file: Option<PathBuf>,
 
-    /// Scrapes that may be under way at once; further ones are answered 503. 0 means any number.
+    /// Scrapes that may be under way at once, from 0 to 1000000; further ones are answered 503. 0 means any number.
     #[arg(
         long = "web.max-requests",
         env = "ROCKETCHAT_EXPORTER_WEB_MAX_REQUESTS",
         value_name = "NUMBER",
         default_value_t = 40,
-        value_parser = max_requests
+        value_parser = |text: &str| MAX_REQUESTS.parse(text)
     )]
     pub max_requests: usize,
 
-    /// How long the headers of a request may take.
+    /// How long the headers of a request may take, from 10ms to 10m.
     #[arg(
         long = "web.header-timeout",
         env = "ROCKETCHAT_EXPORTER_WEB_HEADER_TIMEOUT",
         value_name = "DURATION",
         default_value = "10s",
-        value_parser = duration
+        value_parser = |text: &str| HEADER_TIMEOUT.parse(text)
     )]
     pub header_timeout: Duration,
 
-    /// How long a connection may stay open without a request.
+    /// How long a connection may stay open without a request, from 10ms to 24h.
     #[arg(
         long = "web.idle-timeout",
         env = "ROCKETCHAT_EXPORTER_WEB_IDLE_TIMEOUT",
         value_name = "DURATION",
         default_value = "2m",
-        value_parser = duration
+        value_parser = |text: &str| IDLE_TIMEOUT.parse(text)
     )]
     pub idle_timeout: Duration,
 
@@ -106,12 +107,13 @@ pub struct Cli {
     )]
     pub telemetry_path: String,
 
-    /// Instant that counts as now, such as `2026-11-21T00:16:51Z`: for looking at a database dump of a past day.
+    /// Instant that counts as now, such as `2026-11-21T00:16:51Z`, from 2000-01-01 to 2100-01-01: for looking at a database
+    /// dump of a past day.
     #[arg(
         long = "debug.now",
         env = "ROCKETCHAT_EXPORTER_DEBUG_NOW",
         value_name = "INSTANT",
-        value_parser = instant
+        value_parser = |text: &str| NOW.parse(text)
     )]
     pub now: Option<Timestamp>,
 
@@ -174,8 +176,8 @@ pub enum Task {
     Health,
     /// Print the bcrypt hash of a password, for the web configuration; it is read from standard input
     HashPassword {
-        /// How much work a guess is; each step doubles it.
-        #[arg(long, value_name = "COST", default_value_t = 10, value_parser = clap::value_parser!(u32).range(4..=31))]
+        /// How much work a guess is, from 4 to 16; each step doubles it.
+        #[arg(long, value_name = "NUMBER", default_value_t = 10, value_parser = |text: &str| COST.parse(text))]
         cost: u32,
     },
     /// Print a script that completes commands in a shell
@@ -209,19 +211,21 @@ pub struct BackfillOptions {
     )]
     pub labels: Vec<(String, String)>,
 
-    /// Leave out documents from before this date or instant, such as `2024-01-31` (in UTC) or `2024-01-31T09:00:00Z`.
-    #[arg(long, value_name = "DATE", value_parser = date)]
+    /// Leave out documents from before this date or instant, such as `2024-01-31` (in UTC) or `2024-01-31T09:00:00Z`,
+    /// from 1970-01-01 to 9999-01-01.
+    #[arg(long, value_name = "DATE", value_parser = |text: &str| DATE.parse(text))]
     pub from: Option<Timestamp>,
 
-    /// Leave out documents from this date or instant on [default: now].
-    #[arg(long, value_name = "DATE", value_parser = date)]
+    /// Leave out documents from this date or instant on, from 1970-01-01 to 9999-01-01 [default: now].
+    #[arg(long, value_name = "DATE", value_parser = |text: &str| DATE.parse(text))]
     pub until: Option<Timestamp>,
 
-    /// Keep the first document of each such stretch of time only, such as `1h` [default: keep all].
+    /// Keep the first document of each such stretch of time only, from 1s to 8784h, such as `1h` [default: keep all].
     #[arg(long, value_name = "DURATION", value_parser = whole_seconds)]
     pub step: Option<Duration>,
 
-    /// Repeat each value every so often until the next document, for 26 hours at most, such as `4m` [default: do not].
+    /// Repeat each value every so often until the next document, for 26 hours at most; from 1s to 8784h, such as `4m`
+    /// [default: do not].
     ///
     /// Prometheus shows a value for five minutes. A document a day is a dot a day, unless queries look further back, as
     /// `last_over_time(rocketchat_users[1d])` does; repeated more often than every five minutes it is a line, in hundreds
@@ -366,13 +370,6 @@ fn row(argument: &Arg) -> Option<String> {
     ))
 }
 
-fn max_requests(text: &str) -> Result<usize, String> {
-    text.parse()
-        .ok()
-        .filter(|number| *number <= 1_000_000)
-        .ok_or_else(|| "expected a number between 0 and 1000000".to_owned())
-}
-
 fn telemetry_path(text: &str) -> Result<String, String> {
     let plain = |it: char| it.is_ascii_alphanumeric() || "/-_.~".contains(it);
     let taken = ["/", "/probe", "/sd", "/statistics.json"];
@@ -407,36 +404,8 @@ fn label(text: &str) -> Result<(String, String), String> {
     Ok((name.to_owned(), value.to_owned()))
 }
 
-/// An instant, or the beginning of a day in UTC; from 1970 on, because Prometheus does not go further back.
-fn date(text: &str) -> Result<Timestamp, String> {
-    let day = |text: &str| {
-        let day: jiff::civil::Date = text.parse().ok()?;
-        Some(day.to_zoned(jiff::tz::TimeZone::UTC).ok()?.timestamp())
-    };
-    let is_day = text.len() == "2024-01-31".len();
-    let instant = if is_day { day(text) } else { text.parse().ok() };
-    instant
-        .map(|it: jiff::Timestamp| Timestamp(it.as_millisecond()))
-        .filter(|it| it.0 >= 0)
-        .ok_or_else(|| {
-            "expected a date such as `2024-01-31`, or an instant such as `2024-01-31T09:00:00Z`"
-                .to_owned()
-        })
-}
-
 /// A duration that steps can be made of.
 fn whole_seconds(text: &str) -> Result<Duration, String> {
-    let duration = duration(text)?;
-    if duration.subsec_nanos() == 0 && duration < Duration::from_hours(24 * 366) {
-        Ok(duration)
-    } else {
-        Err("expected whole seconds, and a year at most, such as `1h`".to_owned())
-    }
-}
-
-fn instant(text: &str) -> Result<Timestamp, String> {
-    let instant: jiff::Timestamp = text
-        .parse()
-        .map_err(|_| "expected an instant such as `2026-11-21T00:16:51Z`".to_owned())?;
-    Ok(Timestamp(instant.as_millisecond()))
+    let duration = STEP.parse(text)?;
+    STEP.check((duration.subsec_nanos() == 0).then_some(duration))
 }

@@ -5,6 +5,8 @@
 
 mod file;
 mod secrets;
+#[cfg(test)]
+mod tests;
 mod web;
 
 use std::collections::{BTreeMap, BTreeSet};

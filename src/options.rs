@@ -3,6 +3,7 @@
 //!
 //! In the file a flag's dots nest: `--mongodb.query-timeout=10s` is `mongodb: {query-timeout: 10s}`.
 
+pub mod bounds;
 mod collectors;
 
 use std::path::PathBuf;
@@ -10,9 +11,9 @@ use std::time::Duration;
 
 use clap::builder::BoolishValueParser;
 use clap::{Args, ValueEnum};
-use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 
+use bounds::{CONNECT_TIMEOUT, INTERVAL, MAX_CONNECTIONS, MAX_SHARE, QUERY_TIMEOUT, written};
 pub use collectors::CollectorOptions;
 
 use crate::render::document::Shape;
@@ -106,44 +107,46 @@ pub struct MongodbOptions {
         long = "mongodb.database",
         env = "ROCKETCHAT_EXPORTER_MONGODB_DATABASE",
         value_name = "NAME",
+        value_parser = database_name,
         id = "mongodb_database"
     )]
+    #[serde(deserialize_with = "written_database")]
     pub database: Option<String>,
 
-    /// How long one query may run on the server.
+    /// How long one query may run on the server, from 1ms to 1h.
     ///
     /// [default: 30s]
     #[arg(
         long = "mongodb.query-timeout",
         env = "ROCKETCHAT_EXPORTER_MONGODB_QUERY_TIMEOUT",
         value_name = "DURATION",
-        value_parser = duration,
+        value_parser = |text: &str| QUERY_TIMEOUT.parse(text),
         id = "mongodb_query_timeout"
     )]
-    #[serde(deserialize_with = "written_duration")]
+    #[serde(deserialize_with = "written_query_timeout")]
     pub query_timeout: Option<Duration>,
 
-    /// How long to wait for a server that can be asked.
+    /// How long to wait for a server that can be asked, from 1ms to 1h.
     ///
     /// [default: 5s]
     #[arg(
         long = "mongodb.connect-timeout",
         env = "ROCKETCHAT_EXPORTER_MONGODB_CONNECT_TIMEOUT",
         value_name = "DURATION",
-        value_parser = duration,
+        value_parser = |text: &str| CONNECT_TIMEOUT.parse(text),
         id = "mongodb_connect_timeout"
     )]
-    #[serde(deserialize_with = "written_duration")]
+    #[serde(deserialize_with = "written_connect_timeout")]
     pub connect_timeout: Option<Duration>,
 
-    /// Connections for queries, to each server; one more watches the server's state.
+    /// Connections for queries, to each server, from 1 to 100; one more watches the server's state.
     ///
     /// [default: 2]
     #[arg(
         long = "mongodb.max-connections",
         env = "ROCKETCHAT_EXPORTER_MONGODB_MAX_CONNECTIONS",
         value_name = "NUMBER",
-        value_parser = connections,
+        value_parser = |text: &str| MAX_CONNECTIONS.parse(text),
         id = "mongodb_max_connections"
     )]
     #[serde(deserialize_with = "written_connections")]
@@ -189,51 +192,51 @@ impl From<LiveArgument> for LiveMode {
 #[derive(Debug, Clone, Default, Args, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
 pub struct CollectionOptions {
-    /// How often the fast tier is read: presence, instances, the host.
+    /// How often the fast tier is read (presence, instances, the host), from 10ms to 168h.
     ///
     /// [default: 15s]
     #[arg(
         long = "collection.fast-interval",
         env = "ROCKETCHAT_EXPORTER_COLLECTION_FAST_INTERVAL",
         value_name = "DURATION",
-        value_parser = duration
+        value_parser = |text: &str| INTERVAL.parse(text)
     )]
-    #[serde(deserialize_with = "written_duration")]
+    #[serde(deserialize_with = "written_interval")]
     pub fast_interval: Option<Duration>,
 
-    /// How often the normal tier is read: users, rooms, messages, settings.
+    /// How often the normal tier is read (users, rooms, messages, settings), from 10ms to 168h.
     ///
     /// [default: 1m]
     #[arg(
         long = "collection.normal-interval",
         env = "ROCKETCHAT_EXPORTER_COLLECTION_NORMAL_INTERVAL",
         value_name = "DURATION",
-        value_parser = duration
+        value_parser = |text: &str| INTERVAL.parse(text)
     )]
-    #[serde(deserialize_with = "written_duration")]
+    #[serde(deserialize_with = "written_interval")]
     pub normal_interval: Option<Duration>,
 
-    /// How often the slow tier is read: sizes of uploads, sessions of past days.
+    /// How often the slow tier is read (sizes of uploads, sessions of past days), from 10ms to 168h.
     ///
     /// [default: 15m]
     #[arg(
         long = "collection.slow-interval",
         env = "ROCKETCHAT_EXPORTER_COLLECTION_SLOW_INTERVAL",
         value_name = "DURATION",
-        value_parser = duration
+        value_parser = |text: &str| INTERVAL.parse(text)
     )]
-    #[serde(deserialize_with = "written_duration")]
+    #[serde(deserialize_with = "written_interval")]
     pub slow_interval: Option<Duration>,
 
-    /// Greatest part of the time that all collectors of a workspace together may spend reading its database; where they
-    /// would take more, the intervals of the dearest are stretched, and those of the fast tier last.
+    /// Greatest part of the time that all collectors of a workspace together may spend reading its database, from 0.0001
+    /// to 1; where they would take more, the intervals of the dearest are stretched, and those of the fast tier last.
     ///
     /// [default: 0.01]
     #[arg(
         long = "collection.max-share",
         env = "ROCKETCHAT_EXPORTER_COLLECTION_MAX_SHARE",
         value_name = "RATIO",
-        value_parser = share
+        value_parser = |text: &str| MAX_SHARE.parse(text)
     )]
     #[serde(deserialize_with = "written_share")]
     pub max_share: Option<f64>,
@@ -457,51 +460,40 @@ impl RocketchatOptions {
     }
 }
 
-/// A length of time above zero.
-pub fn duration(text: &str) -> Result<Duration, String> {
-    let advice = "expected a duration above zero such as `15s`, `1m` or `500ms`";
-    let duration: jiff::SignedDuration = text.parse().map_err(|_| advice.to_owned())?;
-    Duration::try_from(duration)
-        .ok()
-        .filter(|duration| !duration.is_zero())
-        .ok_or_else(|| advice.to_owned())
+/// The name of a database, as MongoDB allows it.
+fn database_name(text: &str) -> Result<String, String> {
+    if (1..=63).contains(&text.len()) && !text.contains(['/', '\\', '.', ' ', '"', '$', '\0']) {
+        Ok(text.to_owned())
+    } else {
+        Err(
+            "expected the name of a database: from 1 to 63 bytes, without spaces and `/\\.\"$`"
+                .to_owned(),
+        )
+    }
 }
 
-fn share(text: &str) -> Result<f64, String> {
-    text.parse()
-        .ok()
-        .filter(|share| *share > 0.0 && *share <= 1.0)
-        .ok_or_else(|| "expected a number above 0, and 1 at the most".to_owned())
+fn written_query_timeout<'de, D: Deserializer<'de>>(it: D) -> Result<Option<Duration>, D::Error> {
+    QUERY_TIMEOUT.written(it)
 }
 
-fn connections(text: &str) -> Result<u32, String> {
-    text.parse()
-        .ok()
-        .filter(|number| (1..=100).contains(number))
-        .ok_or_else(|| "expected a number from 1 to 100".to_owned())
+fn written_connect_timeout<'de, D: Deserializer<'de>>(it: D) -> Result<Option<Duration>, D::Error> {
+    CONNECT_TIMEOUT.written(it)
 }
 
-/// A scalar of the file, read by the same parser as the flag.
-fn written<'de, D: Deserializer<'de>, T>(
-    deserializer: D,
-    parse: impl Fn(&str) -> Result<T, String>,
-) -> Result<Option<T>, D::Error> {
-    let text = String::deserialize(deserializer)?;
-    parse(&text)
-        .map(Some)
-        .map_err(|advice| D::Error::custom(format!("invalid value `{text}`: {advice}")))
-}
-
-fn written_duration<'de, D: Deserializer<'de>>(it: D) -> Result<Option<Duration>, D::Error> {
-    written(it, duration)
+fn written_interval<'de, D: Deserializer<'de>>(it: D) -> Result<Option<Duration>, D::Error> {
+    INTERVAL.written(it)
 }
 
 fn written_share<'de, D: Deserializer<'de>>(it: D) -> Result<Option<f64>, D::Error> {
-    written(it, share)
+    MAX_SHARE.written(it)
 }
 
 fn written_connections<'de, D: Deserializer<'de>>(it: D) -> Result<Option<u32>, D::Error> {
-    written(it, connections)
+    MAX_CONNECTIONS.written(it)
+}
+
+fn written_database<'de, D: Deserializer<'de>>(it: D) -> Result<Option<String>, D::Error> {
+    written(it, database_name)
 }
 
 fn written_version<'de, D: Deserializer<'de>>(it: D) -> Result<Option<Version>, D::Error> {

@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::path::Path;
 use std::process::{Command, Output};
 
-use crate::support::{Exporter, eventually, shared_mongod};
+use crate::support::{Exporter, Filled, eventually, shared_mongod, uri_of};
 
 /// Checks a file and gives back what was said.
 fn check(text: &str, arguments: &[&str]) -> Output {
@@ -75,6 +75,8 @@ fn what_is_wrong_with_a_file_is_said_with_its_place_and_ends_with_status_2() {
             "compat-metrics",
         ),
         ("statistics: {shape: round}\n", "round"),
+        ("mongodb: {database: ''}\n", "invalid value ``"),
+        ("mongodb: {database: a.b}\n", "the name of a database"),
         ("- a\n- b\n", "line 1"),
         ("mongodb: {\n", "exporter.yml"),
         (
@@ -106,6 +108,22 @@ fn what_is_wrong_with_a_file_is_said_with_its_place_and_ends_with_status_2() {
         let hidden = text.contains("topsecret:") || !message.contains("topsecret");
         assert!(hidden, "{message}");
     }
+}
+
+#[test]
+fn more_workspaces_than_one_exporter_can_read_are_refused() {
+    let workspaces = |number| {
+        let names = (0..number).map(|it| format!("  w{it}: {{}}\n"));
+        format!(
+            "mongodb: {{uri: 'mongodb://db'}}\nworkspaces:\n{}",
+            names.collect::<String>()
+        )
+    };
+    assert_eq!(check(&workspaces(1000), &[]).status.code(), Some(0));
+    let output = check(&workspaces(1001), &[]);
+    let message = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{message}");
+    assert!(message.contains("1001 workspaces"), "{message}");
 }
 
 #[test]
@@ -160,6 +178,51 @@ fn a_path_that_leads_to_no_small_regular_file_is_refused_with_its_setting() {
         let mut command = Exporter::command();
         command.env("CREDENTIALS_DIRECTORY", credentials.path());
         refused(&mut command, "mongodb.uri", said);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn it_reads_and_serves_with_the_least_and_with_the_greatest_of_every_setting() {
+    let filled = Filled::new().await;
+    for arguments in [
+        [
+            "--mongodb.query-timeout=1ms",
+            "--mongodb.connect-timeout=1ms",
+            "--mongodb.max-connections=1",
+            "--collection.fast-interval=10ms",
+            "--collection.normal-interval=10ms",
+            "--collection.slow-interval=10ms",
+            "--collection.max-share=0.0001",
+            "--web.max-requests=0",
+            "--web.idle-timeout=10ms",
+            "--debug.now=2000-01-01T00:00:00Z",
+        ],
+        [
+            "--mongodb.query-timeout=1h",
+            "--mongodb.connect-timeout=1h",
+            "--mongodb.max-connections=100",
+            "--collection.fast-interval=168h",
+            "--collection.normal-interval=168h",
+            "--collection.slow-interval=168h",
+            "--collection.max-share=1",
+            "--web.max-requests=1000000",
+            "--web.idle-timeout=24h",
+            "--debug.now=2100-01-01T00:00:00Z",
+        ],
+    ] {
+        let exporter = Exporter::on(&uri_of(&filled.database), &arguments);
+        eventually("every collector was tried", || {
+            let metrics = exporter.metrics();
+            let series = "rocketchat_exporter_collector_readings_total{";
+            let tried = metrics.lines().filter(|it| it.starts_with(series)).count();
+            (tried == rocketchat_exporter::COLLECTORS).then_some(())
+        })
+        .await;
+        let log = exporter.log();
+        assert!(
+            !log.contains("panicked") && !log.contains("defect"),
+            "{log}"
+        );
     }
 }
 

@@ -77,7 +77,7 @@ fn basic(name: &str, password: &str) -> String {
 }
 
 /// Files that cannot be used, and what is said about them.
-const UNUSABLE: [(&str, &str); 21] = [
+const UNUSABLE: [(&str, &str); 22] = [
     ("some junk\nmore junk", "line 1"),
     ("no_such_key: 1", "`no_such_key`"),
     (
@@ -88,6 +88,10 @@ const UNUSABLE: [(&str, &str); 21] = [
     ("rate_limit: {interval: soon}", "interval"),
     ("basic_auth_users: {a: b, a: c}", "duplicate"),
     ("basic_auth_users: {john: doe}", "basic_auth_users.john"),
+    (
+        "basic_auth_users: {john: $2b$17$R0E8cZkhBcd7UyOMWUdJg.Yj.jU.NqnaroEi0XW/KgcJZZpwD/sfy}",
+        "its cost is 17; expected a cost from 4 to 16",
+    ),
     (
         "http_server_config: {headers: {Content-Type: foo}}",
         "`Content-Type`",

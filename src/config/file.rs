@@ -12,6 +12,9 @@ use crate::options::{
 };
 use crate::{small_file, yaml};
 
+/// Workspaces of one exporter: each has tasks and connections of its own.
+const MOST_WORKSPACES: usize = 1000;
+
 /// What the file says.
 #[derive(Debug, Default)]
 pub struct File {
@@ -64,6 +67,12 @@ pub fn parse(text: &[u8], path: &Path) -> Result<File, ConfigError> {
     let folder = path.parent().unwrap_or(Path::new("."));
     find_files(&mut common, folder)?;
     let mut workspaces = written.workspaces;
+    let number = workspaces.as_ref().map_or(0, BTreeMap::len);
+    if number > MOST_WORKSPACES {
+        return Err(wrong(format!(
+            "it has {number} workspaces; expected {MOST_WORKSPACES} at most"
+        )));
+    }
     for (name, options) in workspaces.iter_mut().flatten() {
         if !is_name(name) {
             return Err(ConfigError::WorkspaceName { name: name.clone() });

@@ -14,7 +14,7 @@ use tokio::time::{Instant, sleep_until};
 use measure::Measure;
 
 use super::pulse::Pulse;
-use super::schedule::jittered;
+use super::schedule::{at_share, jittered};
 use super::{Request, Shared};
 use crate::sources::{Followed, Follower, LiveError, State};
 use crate::statistics::{
@@ -284,7 +284,7 @@ impl Task {
     fn take(&mut self, begun: Instant, state: Result<State, LiveError>) -> Result<(), LiveError> {
         let intervals = &self.shared.plan.intervals;
         let duration = begun.elapsed();
-        let rest = duration.div_f64(intervals.max_share);
+        let rest = at_share(duration, intervals.max_share);
         self.may_read = Instant::now() + rest;
         self.check = Instant::now() + rest.max(intervals.slow);
         match state {

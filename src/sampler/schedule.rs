@@ -51,6 +51,8 @@ impl Intervals {
 /// The part of the greatest share that is planned: the next readings may take longer than the last ones.
 const PLANNED: f64 = 0.9;
 
+const CENTURY: Duration = Duration::from_hours(100 * 365 * 24);
+
 /// How hard a round of readings may press the database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Pace {
@@ -110,7 +112,7 @@ impl Budget {
         let durations = self.durations();
         let duration = durations.get(&collector).copied().unwrap_or_default();
         if !collector.asks_database() {
-            return regular.max(duration.div_f64(intervals.planned_share()));
+            return regular.max(at_share(duration, intervals.planned_share()));
         }
         let (mut own, mut others) = (Vec::new(), Vec::new());
         let asking = durations.iter().filter(|(it, _)| it.asks_database());
@@ -127,7 +129,7 @@ impl Budget {
         let left = planned - others.iter().sum::<f64>();
         let part = left.max(planned / 2.0);
         match even_share(own, part) {
-            Some(share) => regular.max(duration.div_f64(share)),
+            Some(share) => regular.max(at_share(duration, share)),
             None => regular,
         }
     }
@@ -222,9 +224,15 @@ impl Scheduled {
         self.due = Instant::now() + wait;
         self.soonest = match failure {
             Some(_) => self.due,
-            None => Instant::now() + duration.div_f64(intervals.planned_share()),
+            None => Instant::now() + at_share(duration, intervals.planned_share()),
         };
     }
+}
+
+/// A time of which `duration` is a share; a century at the most, so that it can be added to an instant.
+pub fn at_share(duration: Duration, share: f64) -> Duration {
+    let time = Duration::try_from_secs_f64(duration.as_secs_f64() / share);
+    time.unwrap_or(CENTURY).min(CENTURY)
 }
 
 /// A wait between three and five quarters of the given one, so that many exporters do not return all at once.
@@ -316,6 +324,18 @@ mod tests {
         gently(&mut rooms, &budget, failure, Duration::ZERO);
         gently(&mut sessions, &budget, None, Duration::from_mins(10));
         assert!(!rooms.stretch(&INTERVALS, &budget));
+    }
+
+    #[test]
+    fn no_share_is_too_small_to_wait_for_it() {
+        for share in [0.0, f64::MIN_POSITIVE, f64::NAN, -1.0, 1e-12] {
+            assert_eq!(at_share(Duration::from_hours(16), share), CENTURY);
+        }
+        assert_eq!(at_share(Duration::ZERO, 0.0), CENTURY);
+        assert_eq!(
+            at_share(Duration::from_secs(2), 0.5),
+            Duration::from_secs(4)
+        );
     }
 
     fn share(durations: &[(Collector, Duration)], intervals: &[Duration]) -> f64 {

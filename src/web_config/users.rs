@@ -6,6 +6,7 @@
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::fmt;
+use std::ops::RangeInclusive;
 use std::str::FromStr;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -15,6 +16,9 @@ use tokio::sync::Semaphore;
 
 /// Outcomes of each kind that are remembered.
 const MOST_REMEMBERED: usize = 100;
+
+/// Costs of a hash. Each step doubles the time: a comparison takes seconds at 16 and a day at 31, and others wait for it.
+const COSTS: RangeInclusive<u32> = 4..=16;
 
 /// Compares a password with a hash. Tests count the calls.
 type Compare = dyn Fn(&str, &str) -> bool + Send + Sync;
@@ -43,8 +47,11 @@ impl Users {
             };
             let parts = HashParts::from_str(hash).map_err(|reason| problem(&reason))?;
             let cost = parts.get_cost();
-            if !(4..=31).contains(&cost) {
-                return Err(problem(&"its cost is not between 4 and 31"));
+            if !COSTS.contains(&cost) {
+                let (least, most) = (COSTS.start(), COSTS.end());
+                return Err(problem(&format!(
+                    "its cost is {cost}; expected a cost from {least} to {most}"
+                )));
             }
             if cost > slowest.0 {
                 slowest = (cost, hash.clone());

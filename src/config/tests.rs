@@ -1,0 +1,204 @@
+//! Every setting that is a quantity has bounds: all flags are walked, with the file's keys of the same names.
+
+use clap::error::ErrorKind;
+use clap::{Arg, Args, Command};
+
+use super::parse_file;
+use crate::cli::Cli;
+use crate::options::WorkspaceOptions;
+
+/// Quantities, by the name of their values, and values that none of them takes.
+const QUANTITIES: [(&str, &[&str]); 5] = [
+    (
+        "DURATION",
+        &[
+            "",
+            "soon",
+            "1",
+            "0s",
+            "1ns",
+            "-1s",
+            "NaN",
+            "inf",
+            "9000000000000000000s",
+            "9223372036854775807h",
+        ],
+    ),
+    (
+        "NUMBER",
+        &[
+            "",
+            "many",
+            "-1",
+            "1.5",
+            "1e3",
+            "NaN",
+            "inf",
+            "4294967295",
+            "4294967296",
+            "18446744073709551616",
+        ],
+    ),
+    (
+        "RATIO",
+        &[
+            "", "0", "-0.5", "5e-324", "1e-300", "1.0001", "1e308", "NaN", "inf", "-inf",
+        ],
+    ),
+    (
+        "INSTANT",
+        &[
+            "",
+            "now",
+            "-009999-01-02T01:59:59Z",
+            "1999-12-31T23:59:59.999Z",
+            "2100-01-01T00:00:00.001Z",
+            "9999-12-30T22:00:00.999Z",
+        ],
+    ),
+    (
+        "DATE",
+        &[
+            "",
+            "today",
+            "-009999-01-02",
+            "1969-12-31",
+            "9999-12-30",
+            "9999-12-31T23:59:59Z",
+        ],
+    ),
+];
+
+/// The other values: texts, paths and words, of which none is a quantity.
+const OTHERS: [&str; 16] = [
+    "ADDRESS",
+    "BOOL",
+    "FILE",
+    "FORMAT",
+    "LEVEL",
+    "MODE",
+    "MODULES",
+    "NAME",
+    "NAME=VALUE",
+    "PATH",
+    "SHAPE",
+    "SHELL",
+    "URI",
+    "URL",
+    "VERSION",
+    "ZONE",
+];
+
+/// The name of a flag's value; `None` when it has none.
+fn value_name(argument: &Arg) -> Option<&str> {
+    let takes_value = argument.get_action().takes_values();
+    let names = argument.get_value_names().unwrap_or_default();
+    takes_value.then(|| names.first().map_or("", |name| name.as_str()))
+}
+
+/// What is said of a value on the command line; `None` when it is taken.
+fn refusal(task: Option<&str>, flag: &str, value: &str) -> Option<String> {
+    let value = format!("--{flag}={value}");
+    let arguments = ["rocketchat-exporter"].into_iter().chain(task);
+    let parsed = Cli::whole().try_get_matches_from(arguments.chain([&*value]));
+    // Other flags may be missing.
+    let error = parsed.err()?;
+    (error.kind() == ErrorKind::ValueValidation).then(|| error.to_string())
+}
+
+/// `from A to B` in a message, and A and B.
+fn bounds(message: &str) -> Option<(&str, &str, &str)> {
+    let (_, expected) = message.split_once("expected ")?;
+    let start = expected.find("from ")?;
+    let (said, _) = expected[start..].split_once(", such as ")?;
+    let (least, greatest) = said.strip_prefix("from ")?.split_once(" to ")?;
+    Some((said, least, greatest))
+}
+
+fn check(task: Option<&str>, argument: &Arg) {
+    let flag = argument.get_long().unwrap_or_default();
+    let Some(name) = value_name(argument) else {
+        return;
+    };
+    let Some((_, hostile)) = QUANTITIES.iter().find(|(quantity, _)| *quantity == name) else {
+        assert!(
+            OTHERS.contains(&name),
+            "--{flag} takes {name}, which has neither bounds nor a place among the others"
+        );
+        return;
+    };
+    for value in *hostile {
+        let said = refusal(task, flag, value);
+        let said = said.unwrap_or_else(|| panic!("--{flag} takes `{value}`"));
+        assert!(said.contains(&format!("'{value}'")), "{said}");
+        let (range, least, greatest) =
+            bounds(&said).unwrap_or_else(|| panic!("no bounds are told: {said}"));
+        for end in [least, greatest] {
+            let suffix = if name == "INSTANT" { "T00:00:00Z" } else { "" };
+            assert_eq!(refusal(task, flag, &format!("{end}{suffix}")), None);
+        }
+        let help = argument.get_long_help().or(argument.get_help());
+        let help = help.map(ToString::to_string).unwrap_or_default();
+        let help: Vec<_> = help.split_whitespace().collect();
+        assert!(
+            help.join(" ").contains(range),
+            "the help of --{flag} does not say `{range}`"
+        );
+    }
+}
+
+#[test]
+fn every_quantity_on_the_command_line_has_bounds_that_help_and_errors_tell() {
+    let command = Cli::whole();
+    for argument in command.get_arguments() {
+        check(None, argument);
+    }
+    for task in command.get_subcommands() {
+        for argument in task.get_arguments() {
+            check(Some(task.get_name()), argument);
+        }
+    }
+}
+
+#[test]
+fn every_quantity_in_the_file_has_the_bounds_of_its_flag() {
+    let command = WorkspaceOptions::augment_args(Command::new("x"));
+    let mut checked = 0;
+    for argument in command.get_arguments() {
+        let (flag, name) = (
+            argument.get_long().unwrap_or_default(),
+            value_name(argument),
+        );
+        let Some((_, hostile)) = QUANTITIES.iter().find(|(it, _)| Some(*it) == name) else {
+            continue;
+        };
+        let (section, key) = flag
+            .split_once('.')
+            .expect("a quantity stands in a section");
+        for value in *hostile {
+            let said = refusal(None, flag, value).expect("the flag has bounds");
+            let (range, ..) = bounds(&said).expect("the bounds are told");
+            let setting = format!("{section}: {{{key}: '{value}'}}");
+            for text in [
+                setting.clone(),
+                setting.replace('\'', ""),
+                format!("workspaces: {{a: {{{setting}}}}}"),
+            ] {
+                let said = parse_file(text.as_bytes()).map_err(|error| error.to_string());
+                let said = said.expect_err("the value is refused");
+                let is_told = said.contains(range) && said.contains(&format!("`{value}`"));
+                // A value left out is null, which no key takes.
+                assert!(is_told || value.is_empty(), "{text}: {said}");
+            }
+            checked += 1;
+        }
+    }
+    assert!(checked >= 7 * 10, "{checked}");
+}
+
+#[test]
+fn a_message_quotes_no_more_than_the_beginning_of_a_long_value() {
+    let text = format!("mongodb: {{query-timeout: {}}}", "9".repeat(100_000));
+    let said = parse_file(text.as_bytes()).map_err(|error| error.to_string());
+    assert!(said.expect_err("it is refused").len() < 500);
+}
