@@ -18,6 +18,7 @@ mod parameters;
 mod paths;
 mod pieces;
 mod rate;
+mod ready;
 mod refusals;
 mod respond;
 mod routes;
@@ -44,8 +45,8 @@ use crate::render::document::Shape;
 use crate::render::{Exposition, Names};
 use crate::rocketchat::RocketChat;
 use crate::statistics::{
-    Collector, Extent, Grown, HeldLicense, History, OwnProcess, Reload, Snapshot, Timestamp, Value,
-    Version,
+    Availability, Collector, Extent, Grown, HeldLicense, History, OwnProcess, Reload, Snapshot,
+    Timestamp, Value, Version,
 };
 
 /// A future whose type is not named.
@@ -237,24 +238,17 @@ impl Served {
             Workspaces::Named(_) => None,
         }
     }
-
-    /// Whether the database was read: of several workspaces, each was asked once and one was read at least.
-    fn is_ready(&self) -> bool {
-        match &self.workspaces {
-            Workspaces::One(workspace, _) => workspace.snapshots.borrow().read_at.is_some(),
-            Workspaces::Named(workspaces) => {
-                let tried = |it: &Workspace| !it.snapshots.borrow().outcomes.is_empty();
-                let read = |it: &Workspace| it.snapshots.borrow().read_at.is_some();
-                workspaces.values().all(|it| tried(it)) && workspaces.values().any(|it| read(it))
-            }
-        }
-    }
 }
 
 impl Workspace {
-    /// Whether the newest question to its database was answered.
+    /// Whether something of its database is read.
     pub fn is_up(&self) -> bool {
-        self.snapshots.borrow().up == Some(true)
+        self.snapshots.borrow().up() == Some(true)
+    }
+
+    /// How much of its database is read; `None` where none is asked.
+    pub fn availability(&self) -> Option<Availability> {
+        self.snapshots.borrow().availability
     }
 
     /// The version whose answers are imitated.

@@ -40,7 +40,7 @@ pub async fn statistics(
     let config = running.config.clone();
     running.stop().await;
     let snapshot = snapshot.map_err(|_| OnceError::Unreadable)?;
-    if snapshot.up != Some(true) {
+    if snapshot.up() != Some(true) {
         return Err(OnceError::Unreadable);
     }
     let document = |shape| document::render(&snapshot, shape, Asked::ForRefresh, &config.timezone);

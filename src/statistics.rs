@@ -10,6 +10,7 @@
 mod activity;
 mod administration;
 mod apps;
+mod availability;
 mod backfill;
 mod backfill_series;
 mod calls;
@@ -57,6 +58,7 @@ use std::borrow::Cow;
 pub use activity::{Activity, Newest};
 pub use administration::Administration;
 pub use apps::Apps;
+pub use availability::{Availability, ReadState};
 pub use backfill::{Said, Told, Where, told_by, told_paths};
 pub use backfill_series::TOLD;
 pub use calls::{CONFERENCES, Calls, VoiceCalls};

@@ -3,6 +3,7 @@
 mod alerting;
 mod applying_licenses;
 mod architecture;
+mod availability;
 mod backfill;
 mod checking;
 mod collectors;

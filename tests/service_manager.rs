@@ -48,7 +48,10 @@ fn it_says_when_it_is_ready_reloads_and_stops() {
     let manager = Manager::new();
     let exporter = manager.start("60000000");
     manager.hear("READY=1");
-    assert_eq!(manager.hear("STATUS="), "STATUS=No database can be read\n");
+    assert_eq!(
+        manager.hear("STATUS="),
+        "STATUS=No database has been read yet\n"
+    );
     exporter.signal("HUP");
     let reloading = manager.hear("RELOADING=1");
     assert!(reloading.contains("MONOTONIC_USEC="), "{reloading}");

@@ -107,7 +107,7 @@ async fn statistics(
     } else {
         (Asked::ForStored, workspace.snapshots.borrow().clone())
     };
-    if snapshot.read_at.is_none() {
+    if snapshot.up() != Some(true) {
         return Err(Unavailable);
     }
     Ok(document(workspace, request, &snapshot, shape, asked))

@@ -128,10 +128,10 @@ pub fn takes_license(app: &App, path: &str) -> bool {
 /// The statistics document as the API answers it, for whoever may see the page.
 fn download(request: &Request<Incoming>, workspace: &Workspace) -> Response {
     let snapshot = workspace.snapshots.borrow().clone();
-    if snapshot.read_at.is_none() {
+    if snapshot.up() != Some(true) {
         return respond::text(
             StatusCode::SERVICE_UNAVAILABLE,
-            "The workspace's database was not read yet.\n",
+            "Nothing of the workspace's database is read.\n",
         );
     }
     let document = api::document(

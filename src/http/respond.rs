@@ -12,9 +12,8 @@ use super::pieces::Pieces;
 pub type Response = hyper::Response<Body>;
 
 /// Plain text.
-pub fn text(status: StatusCode, body: &'static str) -> Response {
-    let body = Bytes::from_static(body.as_bytes());
-    with_type(status, "text/plain; charset=utf-8", body)
+pub fn text(status: StatusCode, body: impl Into<Bytes>) -> Response {
+    with_type(status, "text/plain; charset=utf-8", body.into())
 }
 
 /// A request that cannot be answered as it is, and what is wrong with it.

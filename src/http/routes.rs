@@ -17,7 +17,7 @@
 //! | `/statistics.json` | the statistics document as a download |
 //! | `/workspaces/NAME/...` | the three above of one of several workspaces |
 //! | `/-/healthy` | the process answers |
-//! | `/-/ready` | the database was read at least once |
+//! | `/-/ready` | something of the database is read |
 //! | `POST /-/reload` | the configuration is read again |
 
 use std::net::IpAddr;
@@ -28,7 +28,7 @@ use hyper::{Method, Request, StatusCode};
 use super::counters::Handler;
 use super::paths::{self, Endpoint, Place};
 use super::respond::{self, Response};
-use super::{App, api, discovery, info_page, metrics, refusals};
+use super::{App, api, discovery, info_page, metrics, ready, refusals};
 use crate::render;
 use crate::render::info::{ICON, SCRIPT, STYLE};
 
@@ -63,7 +63,7 @@ pub async fn answer(app: &App, request: &Request<Incoming>, caller: IpAddr) -> (
         "/-/healthy" => (Handler::Management, |_, _| {
             respond::text(StatusCode::OK, "Healthy.\n")
         }),
-        "/-/ready" => (Handler::Management, |app, _| ready(app)),
+        "/-/ready" => (Handler::Management, |app, _| ready::answer(&app.served())),
         "/-/reload" => return (Handler::Management, reload(app, request.method()).await),
         _ => return Box::pin(of_workspace(app, request, caller, reads)).await,
     };
@@ -125,17 +125,6 @@ fn unknown_workspace() -> Response {
         StatusCode::NOT_FOUND,
         "No workspace of this name is served here; where there are several, their paths begin with /workspaces/NAME.\n",
     )
-}
-
-fn ready(app: &App) -> Response {
-    if app.served().is_ready() {
-        respond::text(StatusCode::OK, "Ready.\n")
-    } else {
-        respond::text(
-            StatusCode::SERVICE_UNAVAILABLE,
-            "Not ready: the workspace's database was not read yet.\n",
-        )
-    }
 }
 
 async fn reload(app: &App, method: &Method) -> Response {

@@ -24,6 +24,7 @@ use maud::{DOCTYPE, Markup, html};
 
 use crate::statistics::{Grown, History, OwnProcess, Snapshot, Timestamp};
 pub use apply::{Pasted, Step as ApplyStep, page as apply_page};
+pub use exporter::why;
 pub use overview::{Listed, Overview};
 use rows::Shown;
 

@@ -18,7 +18,7 @@ use crate::config::Workspaces;
 use crate::http::{self, Control, Served};
 use crate::sampler::{Intervals, Plan, Sampler};
 use crate::sources::Sources;
-use crate::statistics::{Collector, LiveMode, Reload};
+use crate::statistics::{Collector, LiveMode, ReadState, Reload};
 
 /// The name of a workspace; `None` is the only one.
 type Name = Option<Arc<str>>;
@@ -116,12 +116,16 @@ impl Supervisor {
     pub fn status(&self) -> String {
         let served = Arc::clone(&self.publish.borrow());
         match &served.workspaces {
-            http::Workspaces::One(workspace, _) => if workspace.is_up() {
-                "The database is read"
-            } else {
-                "No database can be read"
+            http::Workspaces::One(workspace, _) => {
+                match workspace.availability().map(|it| it.state) {
+                    None => "The host is read",
+                    Some(ReadState::Untried) => "No database has been read yet",
+                    Some(ReadState::Down) => "No database can be read",
+                    Some(ReadState::Partly) => "The database is read in part: some collectors fail",
+                    Some(ReadState::Up) => "The database is read",
+                }
+                .to_owned()
             }
-            .to_owned(),
             http::Workspaces::Named(workspaces) => {
                 let up = workspaces.values().filter(|it| it.is_up()).count();
                 format!("{up} of {} databases are read", workspaces.len())

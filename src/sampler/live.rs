@@ -13,9 +13,10 @@ use tokio::time::{Instant, sleep_until};
 
 use measure::Measure;
 
+use super::Request;
 use super::pulse::Pulse;
 use super::schedule::{at_share, jittered};
-use super::{Request, Shared};
+use super::shared::Shared;
 use crate::sources::{Followed, Follower, LiveError, State};
 use crate::statistics::{
     Collector, FailureKind, Live, LiveCounts, LiveMode, LiveObstacle, LiveState, Reading, Snapshot,
@@ -248,6 +249,7 @@ impl Task {
             }
             let asked = Instant::now();
             let caught = self.follower.catch_up().await?;
+            self.shared.contact.answered();
             let duration = asked.elapsed();
             self.spent += duration;
             measure.note(duration, caught);
@@ -377,6 +379,7 @@ impl Task {
                 if let Some(outcome) = snapshot.outcomes.get_mut(&collector) {
                     outcome.failure = reading.as_ref().err().copied();
                     outcome.interval = interval;
+                    outcome.was_followed = false;
                     if reading.is_ok() {
                         outcome.last_success = Some(now);
                     }
@@ -443,9 +446,15 @@ impl Task {
         }
         let mut live = self.live(state, self.follower.counts());
         live.obstacle = obstacle;
-        live.followed_to = before.and_then(|it| it.followed_to);
-        self.shared
-            .change(|snapshot| snapshot.live = Some(Arc::new(live)));
+        live.followed_to = before.as_ref().and_then(|it| it.followed_to);
+        self.shared.change(|snapshot| {
+            for collector in before.iter().flat_map(|it| &it.follows) {
+                if let Some(outcome) = snapshot.outcomes.get_mut(collector) {
+                    outcome.was_followed = true;
+                }
+            }
+            snapshot.live = Some(Arc::new(live));
+        });
         if was == LiveState::Following {
             self.shared.handed_back.send_modify(|times| *times += 1);
         }

@@ -15,8 +15,8 @@ const FIRST_RETRY: Duration = Duration::from_secs(1);
 /// The longest wait after a failure, unless the interval is shorter.
 const LONGEST_RETRY: Duration = Duration::from_mins(1);
 
-/// How many times its own duration a reading that ran into its limit is left alone.
-const REST_AFTER_TIME_OUT: u32 = 10;
+/// How many times its own duration a reading is left alone that ran into its limit, or that an outage made necessary again.
+const REST: u32 = 10;
 
 /// The tiers' intervals, and how much of the time may be spent reading.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -84,46 +84,84 @@ impl Pace {
 #[derive(Debug, Default)]
 pub struct Budget(
     // A std mutex: it is never held while something is read.
-    Mutex<BTreeMap<Collector, Duration>>,
+    Mutex<BTreeMap<Collector, Cost>>,
 );
+
+/// What the newest successful reading of a collector took.
+#[derive(Debug, Clone, Copy)]
+struct Cost {
+    duration: Duration,
+    /// When it was read before its time, only to see whether it can be.
+    confirmed: Option<Instant>,
+}
 
 impl Budget {
     /// Notes how long a reading took that succeeded. In a round for which somebody waits all collectors wait for the
     /// connections and processors that the others have, so that one only counts when it took no longer than it did alone.
     fn note(&self, collector: Collector, duration: Duration, pace: Pace) {
-        let mut durations = self.durations();
-        let known = durations.entry(collector).or_insert(duration);
-        *known = match pace {
-            Pace::Gentle => duration,
-            Pace::Fast(_) => duration.min(*known),
+        let mut costs = self.costs();
+        let known = costs.get(&collector).map(|cost| cost.duration);
+        let duration = match (pace, known) {
+            (Pace::Fast(_), Some(known)) => duration.min(known),
+            _ => duration,
         };
+        let confirmed = None;
+        costs.insert(
+            collector,
+            Cost {
+                duration,
+                confirmed,
+            },
+        );
+    }
+
+    /// Notes that a collector was read before its time, only to see whether it can be.
+    pub fn confirm(&self, collector: Collector) {
+        if let Some(cost) = self.costs().get_mut(&collector) {
+            cost.confirmed = Some(Instant::now());
+        }
+    }
+
+    /// Whether a collector was read before its time so lately that doing so again would take more than the share of the
+    /// time.
+    pub fn was_confirmed(&self, intervals: &Intervals, collector: Collector) -> bool {
+        let costs = self.costs();
+        let Some(cost) = costs.get(&collector) else {
+            return false;
+        };
+        let rest = at_share(cost.duration, intervals.planned_share());
+        cost.confirmed
+            .is_some_and(|instant| instant.elapsed() < rest)
     }
 
     /// How long a collector took; zero when it was never read.
     pub fn duration(&self, collector: Collector) -> Duration {
-        let durations = self.durations();
-        durations.get(&collector).copied().unwrap_or_default()
+        self.costs()
+            .get(&collector)
+            .map_or(Duration::ZERO, |cost| cost.duration)
     }
 
     /// The time from one reading to the next, by how long each took.
     fn interval(&self, intervals: &Intervals, collector: Collector) -> Duration {
         let tier = collector.tier();
         let regular = intervals.of(tier);
-        let durations = self.durations();
-        let duration = durations.get(&collector).copied().unwrap_or_default();
+        let costs = self.costs();
+        let duration = costs
+            .get(&collector)
+            .map_or(Duration::ZERO, |cost| cost.duration);
         if !collector.asks_database() {
             return regular.max(at_share(duration, intervals.planned_share()));
         }
         let (mut own, mut others) = (Vec::new(), Vec::new());
-        let asking = durations.iter().filter(|(it, _)| it.asks_database());
-        for (other, duration) in asking {
+        let asking = costs.iter().filter(|(it, _)| it.asks_database());
+        for (other, cost) in asking {
             let half = if (other.tier() == Tier::Fast) == (tier == Tier::Fast) {
                 &mut own
             } else {
                 &mut others
             };
             let interval = intervals.of(other.tier()).max(Duration::from_millis(1));
-            half.push(duration.div_duration_f64(interval));
+            half.push(cost.duration.div_duration_f64(interval));
         }
         let planned = intervals.planned_share();
         let left = planned - others.iter().sum::<f64>();
@@ -134,7 +172,7 @@ impl Budget {
         }
     }
 
-    fn durations(&self) -> MutexGuard<'_, BTreeMap<Collector, Duration>> {
+    fn costs(&self) -> MutexGuard<'_, BTreeMap<Collector, Cost>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -164,6 +202,8 @@ pub struct Scheduled {
     pub interval: Duration,
     /// Before this it is not read again, whatever changes: it would take more than its share of the time.
     soonest: Instant,
+    /// Before this it is not read again because of an outage either.
+    rested: Instant,
     failures_in_a_row: u32,
 }
 
@@ -174,6 +214,7 @@ impl Scheduled {
             due,
             interval: Duration::ZERO,
             soonest: due,
+            rested: due,
             failures_in_a_row: 0,
         }
     }
@@ -181,6 +222,12 @@ impl Scheduled {
     /// Makes it due as soon as its cost allows, because what it reads has changed.
     pub fn hasten(&mut self) {
         self.due = self.due.min(self.soonest.max(Instant::now()));
+    }
+
+    /// Makes one that failed due at once, because another one succeeded again. One that is dear rests first.
+    pub fn retry(&mut self) {
+        self.failures_in_a_row = 0;
+        self.due = self.due.min(self.rested.max(Instant::now()));
     }
 
     /// Puts the next reading off where others have turned out to be dear since the last one; true when it was.
@@ -211,12 +258,16 @@ impl Scheduled {
             self.failures_in_a_row = self.failures_in_a_row.saturating_add(1);
             let retry = doubled.min(LONGEST_RETRY).min(regular);
             let rest = match kind {
-                FailureKind::TimedOut => duration.saturating_mul(REST_AFTER_TIME_OUT),
+                FailureKind::TimedOut => duration.saturating_mul(REST),
                 _ => Duration::ZERO,
             };
+            if !rest.is_zero() {
+                self.rested = Instant::now() + rest;
+            }
             jittered(retry.max(rest))
         } else {
             self.failures_in_a_row = 0;
+            self.rested = Instant::now() + duration.saturating_mul(REST);
             budget.note(self.collector, duration, pace);
             self.interval = budget.interval(intervals, self.collector);
             self.interval

@@ -15,6 +15,8 @@ pub struct SourceError {
     pub kind: FailureKind,
     /// What failed, with which value, and what to do.
     pub message: Arc<str>,
+    /// Whether no other question would be answered either: there is no server that can be asked, or it lets nobody in.
+    pub is_outage: bool,
 }
 
 /// Codes of the server's errors: <https://github.com/mongodb/mongo/blob/master/src/mongo/base/error_codes.yml>.
@@ -32,12 +34,29 @@ impl SourceError {
         Self {
             kind,
             message: message.into(),
+            is_outage: matches!(
+                kind,
+                FailureKind::Unauthenticated | FailureKind::TooOld | FailureKind::NoDatabase
+            ),
+        }
+    }
+
+    /// The same failure, of which it is known that it would be that of every other question.
+    #[must_use]
+    pub fn of_everything(self) -> Self {
+        Self {
+            is_outage: true,
+            ..self
         }
     }
 }
 
 impl From<mongodb::error::Error> for SourceError {
     fn from(error: mongodb::error::Error) -> Self {
+        let is_outage = matches!(
+            &*error.kind,
+            ErrorKind::ServerSelection { .. } | ErrorKind::DnsResolve { .. }
+        );
         let (kind, message) = match &*error.kind {
             ErrorKind::IncompatibleServer { message, .. } => (
                 FailureKind::TooOld,
@@ -100,6 +119,11 @@ impl From<mongodb::error::Error> for SourceError {
             ),
             _ => (FailureKind::Other, error.to_string()),
         };
-        Self::new(kind, message)
+        let error = Self::new(kind, message);
+        if is_outage {
+            error.of_everything()
+        } else {
+            error
+        }
     }
 }

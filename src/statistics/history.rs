@@ -200,14 +200,11 @@ mod tests {
             ..Presences::default()
         };
         let outcome = Outcome {
-            failure: None,
             duration: Duration::from_millis(60),
             last_success: Some(Timestamp(minute * MINUTE)),
             interval: Duration::from_mins(1),
             readings: 1,
-            failures: 0,
-            indexes: Vec::new(),
-            refusals: Vec::new(),
+            ..Outcome::default()
         };
         Snapshot {
             presence: Some(Arc::new(Presence {

@@ -18,10 +18,10 @@ fn of_each(snapshot: &Snapshot, read: impl Fn(&super::Outcome) -> Option<f64>) -
 pub const READINGS: &[Metric<Snapshot>] = &[
     Metric {
         name: "rocketchat_up",
-        help: "Whether the newest question to the workspace's database was answered.",
+        help: "Whether something of the workspace's database is read: 1 while the newest reading of at least one collector that asks the database succeeded, 0 while that of none did.",
         source: "the exporter",
         quantity: Quantity::State,
-        read: Read::One(|snapshot| snapshot.up.map(state)),
+        read: Read::One(|snapshot| snapshot.up().map(state)),
     },
     Metric {
         name: "rocketchat_exporter_collector_success",

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{
-    Activity, Administration, Apps, Calls, Collections, Collector, Connections, Contacts,
-    Federation, Host, Hygiene, Instances, Integrations, Jobs, License, Live, Marks, Messages,
-    Omnichannel, Presence, Push, RoomFeatures, Rooms, Server, Sessions, Settings, Stored,
+    Activity, Administration, Apps, Availability, Calls, Collections, Collector, Connections,
+    Contacts, Federation, Host, Hygiene, Instances, Integrations, Jobs, License, Live, Marks,
+    Messages, Omnichannel, Presence, Push, RoomFeatures, Rooms, Server, Sessions, Settings, Stored,
     Timestamp, Uploads, UserFeatures, Users, Version, Workspace, running_version,
 };
 
@@ -91,7 +91,7 @@ impl FailureKind {
 }
 
 /// How the newest reading of a section went, and how all of them did.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Outcome {
     /// `None` when the newest reading succeeded.
     pub failure: Option<FailureKind>,
@@ -105,6 +105,8 @@ pub struct Outcome {
     pub readings: u64,
     /// Those of them that failed.
     pub failures: u64,
+    /// Whether live mode kept the section, no longer does, and nothing was read since.
+    pub was_followed: bool,
     /// Indexes that its queries rely on, as the newest successful reading found them.
     pub indexes: Vec<IndexCheck>,
     /// Privileges without which the newest successful reading had less to tell.
@@ -112,10 +114,12 @@ pub struct Outcome {
 }
 
 impl Outcome {
-    /// The share of the time that is spent on reading.
+    /// The share of the time that the source spends on the readings. One that failed waited for an answer, which costs the
+    /// source nothing, unless the server worked until the time limit.
     pub fn share(&self) -> f64 {
         let interval = self.interval.as_secs_f64();
-        if interval > 0.0 {
+        let worked = matches!(self.failure, None | Some(FailureKind::TimedOut));
+        if worked && interval > 0.0 {
             self.duration.as_secs_f64() / interval
         } else {
             0.0
@@ -188,8 +192,8 @@ pub struct Snapshot {
     pub jobs: Option<Arc<Jobs>>,
     /// How the newest reading of each collector went.
     pub outcomes: BTreeMap<Collector, Outcome>,
-    /// Whether the newest question to the database was answered; `None` where none is asked, as of the host alone.
-    pub up: Option<bool>,
+    /// How much of the database is read; `None` where none is asked, as of the host alone.
+    pub availability: Option<Availability>,
     /// Connections to the database, after the newest reading.
     pub pool: Option<PoolState>,
     /// Whether changes are followed; `None` where nothing could be.

@@ -120,7 +120,7 @@ impl NotOffered {
             ),
             Self::NotRead => respond::text(
                 StatusCode::SERVICE_UNAVAILABLE,
-                "The workspace's database was not read yet, and a license is compared with it.\n",
+                "Nothing of the workspace's database is read, and a license is compared with it.\n",
             ),
         }
     }
@@ -130,8 +130,8 @@ impl NotOffered {
 fn offered(workspace: &Workspace) -> Result<&RocketChat, NotOffered> {
     let rocketchat = workspace.rocketchat.as_ref();
     let rocketchat = rocketchat.ok_or(NotOffered::SwitchedOff)?;
-    let was_read = workspace.snapshots.borrow().read_at.is_some();
-    was_read.then_some(rocketchat).ok_or(NotOffered::NotRead)
+    let is_up = workspace.is_up();
+    is_up.then_some(rocketchat).ok_or(NotOffered::NotRead)
 }
 
 /// The license that a request carries, in one line: mail programs break it into several.

@@ -91,7 +91,7 @@ async fn refresh(workspace: Arc<Workspace>) {
     let begun = Instant::now();
     let result = workspace.backend.refresh(Extent::Everything).await;
     let succeeded = match result {
-        Ok(snapshot) => snapshot.up != Some(false),
+        Ok(snapshot) => snapshot.up() != Some(false),
         Err(Unavailable) => false,
     };
     let now = workspace.backend.now();

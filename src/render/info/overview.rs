@@ -4,7 +4,7 @@ use maud::{Markup, html};
 
 use super::rows::{Shown, unknown, wide};
 use super::{Behavior, Page, document, host, warnings, words};
-use crate::statistics::Snapshot;
+use crate::statistics::{ReadState, Snapshot};
 
 /// Several workspaces.
 pub struct Overview<'a> {
@@ -33,10 +33,12 @@ impl Listed {
         let shown = Shown::of(page);
         let snapshot = page.snapshot;
         let missing = snapshot.outcomes.values().any(|it| it.failure.is_some());
-        let (state, is_well) = match (snapshot.up, snapshot.outcomes.is_empty(), missing) {
-            (_, true, _) => ("not read yet", false),
-            (Some(false), ..) => ("database down", false),
-            (_, _, true) => ("read in part", false),
+        let state = snapshot.availability.map(|it| it.state);
+        let (state, is_well) = match state {
+            Some(ReadState::Untried) => ("not read yet", false),
+            Some(ReadState::Down) => ("database down", false),
+            Some(ReadState::Partly) => ("read in part", false),
+            _ if missing => ("read in part", false),
             _ => ("read", true),
         };
         let version = shown.field("version").and_then(|it| it.as_str());

@@ -7,7 +7,7 @@ use serde_json::Value as Json;
 
 use super::rows::Shown;
 use super::{exporter, license, words};
-use crate::statistics::{Collector, Grants, Instances, LimitKind, Value};
+use crate::statistics::{Collector, Grants, Instances, LimitKind, ReadState, Value};
 
 /// A migration that holds its lock for longer is taken for stuck.
 const LONGEST_MIGRATION: Duration = Duration::from_mins(10);
@@ -45,10 +45,12 @@ pub fn list(shown: &Shown<'_>) -> Markup {
 /// Every warning; what matters most first.
 pub fn of(shown: &Shown<'_>) -> Vec<String> {
     let snapshot = shown.page.snapshot;
-    if snapshot.up == Some(false) && !snapshot.outcomes.is_empty() {
-        let mut reasons = snapshot.outcomes.values().filter_map(|it| it.failure);
-        let reason = reasons.find(|it| it.is_database_down());
-        let why = reason.map_or("the database is not read", exporter::why);
+    if let Some(availability) = snapshot.availability
+        && availability.state == ReadState::Down
+    {
+        let why = availability
+            .reason
+            .map_or("every reading of its database fails", exporter::why);
         return vec![format!("No numbers of the workspace are known: {why}.")];
     }
     let mut warnings = Vec::new();

@@ -71,7 +71,7 @@ impl Connection {
         if let Some(database) = &known.database {
             return Ok((known.number, database.clone()));
         }
-        let client = self.client().await?;
+        let client = self.client().await.map_err(SourceError::of_everything)?;
         match self.find(&client).await {
             Ok(database) => {
                 known.number += 1;
@@ -81,7 +81,7 @@ impl Connection {
             Err(error) => {
                 // A client that is only dropped goes on watching its servers for a while.
                 client.shutdown().immediate(true).await;
-                Err(error)
+                Err(error.of_everything())
             }
         }
     }
@@ -98,7 +98,10 @@ impl Connection {
 
     /// A failure whose message quotes no part of the user's name and password.
     pub fn without_secrets(&self, error: &SourceError) -> SourceError {
-        SourceError::new(error.kind, self.settings.uri.redact(&error.message))
+        SourceError {
+            message: self.settings.uri.redact(&error.message).into(),
+            ..error.clone()
+        }
     }
 
     /// Where a command is sent that is not sent by a collection's own method.

@@ -1,0 +1,106 @@
+//! Whether the database is up and the exporter ready: something is read at this moment, whatever goes wrong elsewhere.
+
+use mongodb::Database;
+use mongodb::bson::{Bson, doc};
+use xtask::mongod::{Mongod, Options};
+
+use crate::support::{Exporter, Filled, SOON, client, eventually, mongod};
+
+/// Every command that the exporter reads with.
+const READING: [&str; 9] = [
+    "aggregate",
+    "buildInfo",
+    "collStats",
+    "count",
+    "find",
+    "getMore",
+    "listCollections",
+    "listIndexes",
+    "serverStatus",
+];
+
+/// Codes that servers, routers and hosted MongoDB answer with, of every kind: of the network, of privileges, of elections,
+/// of time limits, of storage, and of what is not supported.
+const CODES: [i32; 32] = [
+    1, 2, 6, 7, 8, 11, 13, 18, 20, 26, 43, 50, 59, 72, 89, 91, 96, 115, 133, 134, 136, 175, 189,
+    202, 262, 292, 317, 8000, 10107, 11600, 13388, 13436,
+];
+
+/// What becomes of everything that the exporter asks.
+async fn answer(admin: &Database, code: Option<i32>) {
+    let mut fail_point = doc! { "configureFailPoint": "failCommand", "mode": "off" };
+    if let Some(code) = code {
+        fail_point.insert("mode", "alwaysOn");
+        let commands = READING.map(Bson::from).to_vec();
+        let data =
+            doc! { "failCommands": commands, "errorCode": code, "appName": "rocketchat-exporter" };
+        fail_point.insert("data", data);
+    }
+    let set = admin.run_command(fail_point).await;
+    set.expect("the fail point can be set");
+}
+
+async fn workspace() -> (Mongod, Database) {
+    let mongod = mongod(Options::default()).await;
+    Filled::at(&mongod.uri()).await;
+    let admin = client(&mongod.uri()).await.database("admin");
+    (mongod, admin)
+}
+
+fn is_up(exporter: &Exporter) -> bool {
+    exporter.value("rocketchat_up") == Some(1.0)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_database_is_down_while_every_command_fails_with_whatever_code() {
+    let (mongod, admin) = workspace().await;
+    let exporter = Exporter::on(&mongod.uri(), &SOON);
+    exporter.whole().await;
+    for code in CODES {
+        answer(&admin, Some(code)).await;
+        eventually(&format!("{code}: nothing is read"), || {
+            (!is_up(&exporter)).then_some(())
+        })
+        .await;
+        let ready = exporter.get("/-/ready");
+        assert_eq!(ready.status, 503, "{code}");
+        let text = ready.text();
+        assert!(text.contains("since 20"), "{code}: {text}");
+        assert!(
+            !exporter
+                .metrics()
+                .contains("collector_success{collector=\"users\"} 1")
+        );
+        answer(&admin, None).await;
+        eventually(&format!("{code}: something is read"), || {
+            is_up(&exporter).then_some(())
+        })
+        .await;
+        assert_eq!(exporter.get("/-/ready").status, 200, "{code}");
+    }
+    let log = exporter.log();
+    let told = |what: &str| log.matches(what).count();
+    assert_eq!(
+        told("no database of a workspace can be read"),
+        CODES.len(),
+        "{log}"
+    );
+    assert_eq!(told("the database is read"), CODES.len() + 1, "{log}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn collectors_of_long_intervals_fail_and_recover_with_the_others() {
+    let (mongod, admin) = workspace().await;
+    let exporter = Exporter::on(&mongod.uri(), &["--collection.fast-interval=200ms"]);
+    exporter.whole().await;
+    answer(&admin, Some(8000)).await;
+    eventually("nothing is read", || (!is_up(&exporter)).then_some(())).await;
+    // Read every quarter of an hour.
+    let uploads = "rocketchat_exporter_collector_success{collector=\"uploads\"}";
+    assert_eq!(exporter.value(uploads), Some(0.0));
+    answer(&admin, None).await;
+    eventually("something is read", || is_up(&exporter).then_some(())).await;
+    let begun = std::time::Instant::now();
+    exporter.whole().await;
+    assert!(begun.elapsed().as_secs() < 10, "{:?}", begun.elapsed());
+}
