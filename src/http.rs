@@ -8,6 +8,7 @@ mod connections;
 mod counters;
 mod discovery;
 mod gate;
+mod host;
 mod info;
 mod info_page;
 mod listing;
@@ -20,6 +21,7 @@ mod pieces;
 mod rate;
 mod ready;
 mod refusals;
+mod reload;
 mod respond;
 mod routes;
 mod serve;
@@ -39,6 +41,8 @@ pub use info_page::Desk;
 pub use metrics::Metrics;
 pub use negotiate::{format, wants_gzip};
 pub use rate::{RateLimit, Rates};
+pub use reload::Reloads;
+pub use routes::is_served;
 pub use serve::serve;
 
 use crate::render::document::Shape;
@@ -146,7 +150,9 @@ pub struct App {
     /// The exporter's own process, as it was last looked at.
     pub process: watch::Receiver<OwnProcess>,
     /// Who can read the configuration again.
-    pub control: Box<dyn Control>,
+    pub control: Arc<dyn Control>,
+    /// The readings of the configuration that were asked for over HTTP.
+    pub reloads: Reloads,
     /// Where the metrics are.
     pub telemetry_path: String,
     /// What was answered.

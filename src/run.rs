@@ -13,11 +13,11 @@ use tokio::time::{MissedTickBehavior, interval};
 
 use crate::cli::Cli;
 use crate::config::{Config, ConfigError};
-use crate::http::{self, App, ConnectionLimits, Control, Counters, Gate, Metrics};
+use crate::http::{self, App, ConnectionLimits, Counters, Gate, Metrics, Reloads};
 use crate::listen::Listener;
 use crate::signals::Signals;
 use crate::sources::OwnSource;
-use crate::statistics::{OwnProcess, Reload};
+use crate::statistics::OwnProcess;
 use supervisor::{Supervisor, variable};
 pub use workspace::Running;
 
@@ -39,7 +39,8 @@ pub async fn run(cli: Cli, config: Config, listeners: Vec<Listener>, signals: Si
     let app = Arc::new(App {
         served: supervisor.served(),
         process: watch_own_process(&mut tasks),
-        control: Box::new(Arc::clone(&supervisor)),
+        control: Arc::<Supervisor>::clone(&supervisor),
+        reloads: Reloads::default(),
         telemetry_path: config.web.telemetry_path,
         counters: Counters::default(),
         metrics: Metrics::default(),
@@ -95,14 +96,4 @@ fn watch_own_process(tasks: &mut JoinSet<()>) -> watch::Receiver<OwnProcess> {
         }
     });
     process
-}
-
-impl Control for Arc<Supervisor> {
-    fn reload(&self) -> std::pin::Pin<Box<dyn Future<Output = Result<(), String>> + Send + '_>> {
-        self.as_ref().reload()
-    }
-
-    fn last_reload(&self) -> Reload {
-        self.as_ref().last_reload()
-    }
 }

@@ -54,5 +54,6 @@ mod truth;
 mod version;
 mod web_config;
 mod web_limits;
+mod web_requests;
 mod web_tls;
 mod wrong_types;

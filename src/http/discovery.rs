@@ -1,21 +1,17 @@
 //! `/sd`: the workspaces in the form of Prometheus' HTTP service discovery, so that each becomes a target of its own.
 
 use hyper::body::Incoming;
-use hyper::{Request, StatusCode, header};
+use hyper::{Request, StatusCode};
 use serde_json::{Value, json};
 
 use super::respond::{self, Response};
-use super::{App, Workspaces};
+use super::{App, Workspaces, host};
 
 /// One target for each workspace: this exporter's `/probe`, at the address under which the list was asked for.
 pub fn answer(app: &App, request: &Request<Incoming>) -> Response {
-    let host = request.headers().get(header::HOST);
-    let Some(host) = host
-        .and_then(|host| host.to_str().ok())
-        .filter(|host| is_address(host))
-    else {
+    let Some(host) = host::of(request) else {
         return respond::bad_request(
-            "The request does not say under which address the exporter is reached: it has no valid Host\n".to_owned(),
+            "The request does not say under which address the exporter is reached: it has no Host\n".to_owned(),
         );
     };
     let groups: Vec<Value> = match &app.served().workspaces {
@@ -38,11 +34,4 @@ pub fn answer(app: &App, request: &Request<Incoming>) -> Response {
             .collect(),
     };
     respond::json(StatusCode::OK, Value::from(groups).to_string())
-}
-
-fn is_address(host: &str) -> bool {
-    !host.is_empty()
-        && host
-            .chars()
-            .all(|it| it.is_ascii_alphanumeric() || "-._:[]".contains(it))
 }

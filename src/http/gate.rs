@@ -15,7 +15,7 @@ use tokio::time::timeout;
 use super::connections::Connection;
 use super::counters::Handler;
 use super::respond::{self, Response};
-use super::{App, info_page, paths, routes};
+use super::{App, host, info_page, paths, routes};
 use crate::web_config::{Live, WebConfig};
 
 /// The longest body of a request, and the longest form.
@@ -70,7 +70,13 @@ impl Gate {
         caller: &Caller,
     ) -> Response {
         let begun = Instant::now();
-        let (handler, mut response) = self.look_at(app, request, caller).await;
+        let (handler, mut response) = match host::check(request) {
+            Ok(()) => self.look_at(app, request, caller).await,
+            Err(problem) => {
+                let refusal = respond::text(StatusCode::BAD_REQUEST, problem);
+                (Handler::Refused, refusal)
+            }
+        };
         app.counters.count(handler, &mut response, begun.elapsed());
         response
     }
@@ -116,7 +122,7 @@ impl Gate {
             };
             match read_body(request.body_mut(), longest).await {
                 Ok(form) => request.extensions_mut().insert(form),
-                Err(refused) => return (Handler::Refused, refused),
+                Err((status, text)) => return (Handler::Refused, respond::text(status, text)),
             };
         }
         if let Some(scrapes) = &self.scrapes
@@ -173,17 +179,25 @@ fn unauthorized() -> Response {
     response
 }
 
-/// Reads a body, so that the connection can be used again, and keeps it where it is a form of at most so
-/// many bytes. An error is the answer where it is long or takes long.
-async fn read_body(body: &mut Incoming, longest_form: usize) -> Result<Form, Response> {
+/// Why a body is not taken: the status and the text of the answer.
+type Refusal = (StatusCode, &'static str);
+
+/// Reads a body whole, and keeps it where it is a form of at most so many bytes. It is refused where it is long, takes long,
+/// or is not whole: nothing is done then.
+async fn read_body(body: &mut Incoming, longest_form: usize) -> Result<Form, Refusal> {
     let reading = async {
         let mut form = Vec::new();
         let mut length = 0;
-        while let Some(Ok(frame)) = body.frame().await {
-            let data = frame.data_ref().map_or(&[][..], |it| it);
+        while let Some(frame) = body.frame().await {
+            let frame = frame.map_err(|_| {
+                let text = "The body of the request is malformed or ends too early.\n";
+                (StatusCode::BAD_REQUEST, text)
+            })?;
+            let data = frame.data_ref().map_or(&[][..], |data| data);
             length += data.len();
             if length > LONGEST_BODY {
-                return None;
+                let text = "The body of the request is too long.\n";
+                return Err((StatusCode::PAYLOAD_TOO_LARGE, text));
             }
             if length <= longest_form {
                 form.extend_from_slice(data);
@@ -191,17 +205,11 @@ async fn read_body(body: &mut Incoming, longest_form: usize) -> Result<Form, Res
                 form.clear();
             }
         }
-        Some(Form(form))
+        Ok(Form(form))
     };
-    match timeout(BODY, reading).await {
-        Ok(Some(form)) => Ok(form),
-        Ok(None) => Err(respond::text(
-            StatusCode::PAYLOAD_TOO_LARGE,
-            "The body of the request is too long.\n",
-        )),
-        Err(_) => Err(respond::text(
-            StatusCode::REQUEST_TIMEOUT,
-            "The body of the request took too long.\n",
-        )),
-    }
+    let late = |_| {
+        let text = "The body of the request took too long.\n";
+        (StatusCode::REQUEST_TIMEOUT, text)
+    };
+    timeout(BODY, reading).await.map_err(late)?
 }

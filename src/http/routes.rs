@@ -28,7 +28,7 @@ use hyper::{Method, Request, StatusCode};
 use super::counters::Handler;
 use super::paths::{self, Endpoint, Place};
 use super::respond::{self, Response};
-use super::{App, api, discovery, info_page, metrics, ready, refusals};
+use super::{App, api, discovery, info_page, metrics, ready, refusals, reload};
 use crate::render;
 use crate::render::info::{ICON, SCRIPT, STYLE};
 
@@ -38,39 +38,115 @@ const READING: &str = "GET, HEAD";
 /// Answers from what is in memory.
 type Reader = fn(&App, &Request<Incoming>) -> Response;
 
+/// What is served at a path.
+struct Route {
+    path: Path,
+    answer: Answer,
+}
+
+/// The paths of a route.
+enum Path {
+    /// One path.
+    Exact(&'static str),
+    /// Everything that begins so.
+    Below(&'static str),
+}
+
+/// Who answers.
+#[derive(Clone, Copy)]
+enum Answer {
+    Read(Handler, Reader),
+    InfoPage,
+    Reload,
+    OfWorkspace,
+    NotFound(Handler),
+}
+
+/// Every path that is served but that of the metrics, which is a setting. The first one that fits counts. Endpoints of
+/// Rocket.Chat have further spellings, which `paths` knows.
+const ROUTES: [Route; 14] = [
+    Route::reads("/probe", Handler::Probe, metrics::one),
+    Route::reads("/", Handler::Page, |app, _| {
+        respond::html(render::page::landing(&app.telemetry_path))
+    }),
+    Route::reads("/info.css", Handler::Page, |_, _| {
+        respond::file("text/css; charset=utf-8", STYLE)
+    }),
+    Route::reads("/info.js", Handler::Page, |_, _| {
+        respond::file("text/javascript; charset=utf-8", SCRIPT)
+    }),
+    Route::reads("/info.svg", Handler::Page, |_, _| {
+        respond::file("image/svg+xml", ICON)
+    }),
+    Route::new(Path::Exact("/info"), Answer::InfoPage),
+    Route::new(Path::Below("/info/"), Answer::InfoPage),
+    Route::reads("/sd", Handler::Discovery, discovery::answer),
+    Route::reads("/-/healthy", Handler::Management, |_, _| {
+        respond::text(StatusCode::OK, "Healthy.\n")
+    }),
+    Route::reads("/-/ready", Handler::Management, |app, _| {
+        ready::answer(&app.served())
+    }),
+    Route::new(Path::Exact("/-/reload"), Answer::Reload),
+    // Kept for what controls the exporter.
+    Route::new(Path::Below("/-/"), Answer::NotFound(Handler::Unknown)),
+    Route::new(Path::Exact("/statistics.json"), Answer::OfWorkspace),
+    Route::new(Path::Below("/workspaces/"), Answer::OfWorkspace),
+];
+
+impl Route {
+    const fn new(path: Path, answer: Answer) -> Self {
+        Self { path, answer }
+    }
+
+    const fn reads(path: &'static str, handler: Handler, reader: Reader) -> Self {
+        Self::new(Path::Exact(path), Answer::Read(handler, reader))
+    }
+
+    fn is_at(&self, path: &str) -> bool {
+        match self.path {
+            Path::Exact(own) => path == own,
+            Path::Below(beginning) => path.starts_with(beginning),
+        }
+    }
+}
+
+/// What is served at a path other than that of the metrics; `None` where nothing is.
+fn find(path: &str) -> Option<Answer> {
+    let route = ROUTES.iter().find(|route| route.is_at(path));
+    match route {
+        Some(route) => Some(route.answer),
+        None if paths::place(path) == Place::Elsewhere => None,
+        None => Some(Answer::OfWorkspace),
+    }
+}
+
+/// Whether something other than the metrics is served at a path, so that the metrics cannot be.
+#[must_use]
+pub fn is_served(path: &str) -> bool {
+    find(path).is_some()
+}
+
 /// Answers one request, and says what it was for. What is asked for seldom is apart, so that scrapes need not make room
 /// for it.
 pub async fn answer(app: &App, request: &Request<Incoming>, caller: IpAddr) -> (Handler, Response) {
     let path = request.uri().path();
     let reads = request.method() == Method::GET || request.method() == Method::HEAD;
-    let (handler, answer): (Handler, Reader) = match path {
-        _ if path == app.telemetry_path => (Handler::Metrics, metrics::all),
-        "/probe" => (Handler::Probe, metrics::one),
-        "/" => (Handler::Page, |app, _| {
-            respond::html(render::page::landing(&app.telemetry_path))
-        }),
-        "/info.css" => (Handler::Page, |_, _| {
-            respond::file("text/css; charset=utf-8", STYLE)
-        }),
-        "/info.js" => (Handler::Page, |_, _| {
-            respond::file("text/javascript; charset=utf-8", SCRIPT)
-        }),
-        "/info.svg" => (Handler::Page, |_, _| respond::file("image/svg+xml", ICON)),
-        _ if path == "/info" || path.starts_with("/info/") => {
-            return Box::pin(info_page::answer(app, request)).await;
-        }
-        "/sd" => (Handler::Discovery, discovery::answer),
-        "/-/healthy" => (Handler::Management, |_, _| {
-            respond::text(StatusCode::OK, "Healthy.\n")
-        }),
-        "/-/ready" => (Handler::Management, |app, _| ready::answer(&app.served())),
-        "/-/reload" => return (Handler::Management, reload(app, request.method()).await),
-        _ => return Box::pin(of_workspace(app, request, caller, reads)).await,
-    };
-    if reads {
-        (handler, answer(app, request))
+    let answer = if path == app.telemetry_path {
+        Answer::Read(Handler::Metrics, metrics::all)
     } else {
-        (handler, respond::wrong_method(READING))
+        find(path).unwrap_or(Answer::NotFound(Handler::Unknown))
+    };
+    match answer {
+        Answer::Read(handler, read) if reads => (handler, read(app, request)),
+        Answer::Read(handler, _) => (handler, respond::wrong_method(READING)),
+        Answer::InfoPage => Box::pin(info_page::answer(app, request)).await,
+        Answer::Reload => {
+            let answer = Box::pin(reload::answer(app, request)).await;
+            (Handler::Management, answer)
+        }
+        Answer::OfWorkspace => Box::pin(of_workspace(app, request, caller, reads)).await,
+        Answer::NotFound(handler) => (handler, not_found()),
     }
 }
 
@@ -110,12 +186,7 @@ async fn of_workspace(
         Place::Endpoint(_) => refusals::wrong_method(),
         Place::NoEndpoint => refusals::not_found(&paths::served()),
         Place::Malformed => refusals::malformed_path(),
-        Place::Elsewhere => {
-            return (
-                Handler::Unknown,
-                respond::text(StatusCode::NOT_FOUND, "Not found.\n"),
-            );
-        }
+        Place::Elsewhere => return (Handler::Unknown, not_found()),
     };
     (Handler::Api, answer)
 }
@@ -127,14 +198,48 @@ fn unknown_workspace() -> Response {
     )
 }
 
-async fn reload(app: &App, method: &Method) -> Response {
-    if !matches!(*method, Method::POST | Method::PUT) {
-        return respond::wrong_method("POST, PUT");
-    }
-    match app.control.reload().await {
-        Ok(()) => respond::text(StatusCode::OK, "The configuration was read again.\n"),
-        Err(reason) => respond::failed(format!(
-            "The configuration cannot be used, so the one before stays: {reason}\n"
-        )),
+fn not_found() -> Response {
+    respond::text(StatusCode::NOT_FOUND, "Not found.\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_is_served_or_free_for_the_metrics() {
+        for path in [
+            "/",
+            "/probe",
+            "/sd",
+            "/info",
+            "/info/",
+            "/info/license/apply",
+            "/info.css",
+            "/info.js",
+            "/info.svg",
+            "/-/healthy",
+            "/-/ready",
+            "/-/reload",
+            "/-/other",
+            "/statistics.json",
+            "/workspaces/acme/metrics",
+            "/api/v1/statistics",
+            "/api/info",
+            "/api/other",
+            "//api/v1/statistics.list/",
+        ] {
+            assert!(is_served(path), "{path}");
+        }
+        for path in [
+            "/metrics",
+            "/metrics/",
+            "/information",
+            "/probes",
+            "/sd/",
+            "/apis",
+        ] {
+            assert!(!is_served(path), "{path}");
+        }
     }
 }

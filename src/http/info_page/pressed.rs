@@ -3,10 +3,12 @@
 use std::borrow::Cow;
 
 use hyper::body::Incoming;
-use hyper::{Request, StatusCode, header};
+use hyper::{Request, StatusCode};
 use ring::rand::SystemRandom;
+use subtle::ConstantTimeEq;
 
 use crate::http::gate::Form;
+use crate::http::host::is_same_origin;
 use crate::http::respond::{self, Response};
 
 /// What the page must send along, so that no other page can press its button.
@@ -29,8 +31,13 @@ impl Token {
     }
 
     fn is_sent_by(&self, request: &Request<Incoming>) -> bool {
-        let sent = field(request, "token");
-        sent.is_some_and(|sent| self.0.as_deref() == Some(&*sent))
+        field(request, "token").is_some_and(|sent| self.is(&sent))
+    }
+
+    /// Whether a text is the token. The time that this takes does not tell where the two begin to differ.
+    fn is(&self, text: &str) -> bool {
+        let token = self.0.as_deref();
+        token.is_some_and(|token| token.as_bytes().ct_eq(text.as_bytes()).into())
     }
 }
 
@@ -52,17 +59,25 @@ pub fn field<'a>(request: &'a Request<Incoming>, name: &str) -> Option<Cow<'a, s
     fields.find_map(|(it, value)| (it == name).then_some(value))
 }
 
-/// Whether a browser says that a page of this server sent the request; what is no browser says nothing.
-fn is_same_origin(request: &Request<Incoming>) -> bool {
-    let text = |name: &str| request.headers().get(name).map(|it| it.to_str());
-    match (text("sec-fetch-site"), text(header::ORIGIN.as_str())) {
-        (Some(site), _) => site.is_ok_and(|it| it == "same-origin"),
-        (None, Some(origin)) => {
-            let host = text(header::HOST.as_str()).and_then(Result::ok);
-            let host = host.or_else(|| Some(request.uri().authority()?.as_str()));
-            let origin = origin.ok().and_then(|it| it.split_once("://"));
-            origin.is_some_and(|(_, it)| Some(it) == host)
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_whole_token_is_the_token() {
+        let token = Token::default();
+        let text = token.as_str().to_owned();
+        assert_eq!(text.len(), 32);
+        assert!(token.is(&text));
+        for other in [
+            String::new(),
+            text[..31].to_owned(),
+            format!("{text}0"),
+            text.to_uppercase() + "x",
+            "0".repeat(32),
+        ] {
+            assert!(!token.is(&other), "{other}");
         }
-        (None, None) => true,
+        assert!(!Token(None).is(""), "without random numbers nothing passes");
     }
 }
