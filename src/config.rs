@@ -88,6 +88,14 @@ pub enum ConfigError {
     /// The web configuration cannot be used.
     #[error(transparent)]
     Web(#[from] WebConfigError),
+    /// The metrics cannot be where something else is.
+    #[error(
+        "--web.telemetry-path: something else is served at `{path}`; choose another path, such as `/metrics`"
+    )]
+    TelemetryPath {
+        /// The path.
+        path: String,
+    },
     /// A file with a secret cannot be read.
     #[error("{setting}: cannot read `{}`: {reason}", path.display())]
     Unreadable {

@@ -29,6 +29,7 @@ const MAY_IMPORT: [(&str, &[&str]); 25] = [
         &[
             "cli",
             "clock",
+            "http",
             "listen",
             "options",
             "render",

@@ -66,6 +66,11 @@ fn a_bad_setting_ends_with_status_2_and_a_message_that_names_it() {
         (&["--collection.max-share=2"], "--collection.max-share"),
         (&["--web.listen-address=localhost"], "--web.listen-address"),
         (&["--web.telemetry-path=/api/x"], "--web.telemetry-path"),
+        (&["--web.telemetry-path=/info.css"], "--web.telemetry-path"),
+        (
+            &["--web.telemetry-path=//api/info/"],
+            "--web.telemetry-path",
+        ),
         (&["--statistics.shape=round"], "--statistics.shape"),
         (&["--rocketchat.version=new"], "--rocketchat.version"),
         (

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::ConfigError;
 use crate::cli::Cli;
+use crate::http;
 use crate::listen::Origin;
 use crate::web_config::Live;
 
@@ -27,6 +28,11 @@ pub struct Web {
 impl Web {
     /// Checks the flags, and reads the web configuration, which from then on is read again by itself.
     pub fn open(cli: &Cli) -> Result<Self, ConfigError> {
+        if http::is_served(&cli.telemetry_path) {
+            return Err(ConfigError::TelemetryPath {
+                path: cli.telemetry_path.clone(),
+            });
+        }
         Ok(Self {
             telemetry_path: cli.telemetry_path.clone(),
             origin: if cli.systemd_socket {
