@@ -3,6 +3,7 @@
 //! Documents come in the order of their dates, OpenMetrics wants series after series. So the documents are read once,
 //! each series into a file of its own, and the files are put together at the end.
 
+mod files;
 mod join;
 mod parts;
 mod progress;
@@ -118,7 +119,8 @@ pub async fn backfill(
         labels: labels(options, is_one_of_several)?,
     };
     let output = &options.output;
-    if output.exists() {
+    // A link that leads nowhere is something, too.
+    if output.symlink_metadata().is_ok() {
         return Err(BackfillError::Exists {
             path: output.clone(),
         });

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::net::TcpListener;
+use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -598,6 +599,37 @@ async fn what_cannot_be_done_is_said_and_leaves_no_file() {
         .expect("the documents can be inserted");
     let said = complaint(&Past::of(uri_of(&many)), &TARGET, 1);
     assert!(said.contains("createIndex({createdAt: -1})"), "{said}");
+}
+
+#[test]
+fn nothing_is_written_through_a_link_or_into_a_directory_that_is_not_there() {
+    let past = Past::of("mongodb://127.0.0.1:9/?serverSelectionTimeoutMS=100".to_owned());
+    let elsewhere = tempfile::tempdir().expect("a folder can be made");
+    let precious = elsewhere.path().join("precious");
+    fs::write(&precious, "kept").expect("it can be written");
+    let complaint = |past: &Past, told: &str| {
+        let output = past.run(&["--mongodb.connect-timeout=100ms"]);
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "{said}");
+        assert!(said.contains(told), "{told}: {said}");
+        let content = fs::read_to_string(&precious).expect("it can be read");
+        assert_eq!(content, "kept", "{told}");
+    };
+    let parts = past.folder.path().join("past.om.parts");
+    for planted in ["lock", "state.json"] {
+        fs::create_dir(&parts).expect("a folder can be made");
+        symlink(&precious, parts.join(planted)).expect("a link can be made");
+        complaint(&past, "it is a symbolic link");
+        fs::remove_dir_all(&parts).expect("it can be removed");
+    }
+    symlink(elsewhere.path(), &parts).expect("a link can be made");
+    complaint(&past, "is a symbolic link, so it is not written to");
+    fs::remove_file(&parts).expect("it can be removed");
+    symlink(elsewhere.path().join("nowhere"), past.file()).expect("a link can be made");
+    complaint(&past, "exists");
+    fs::remove_dir_all(past.folder.path()).expect("it can be removed");
+    complaint(&past, "does not exist; make it");
+    assert!(!past.folder.path().exists());
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,11 +1,12 @@
 //! The file itself: family by family and series by series, as OpenMetrics demands it, from what was read.
 
-use std::fs::{self, File};
+use std::fs;
 use std::io::{self, BufWriter, Write};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use super::files;
 use super::parts::Parts;
 use crate::render::backfill::{END, Series, Target};
 use crate::statistics::{SECTIONS, Timestamp};
@@ -34,7 +35,7 @@ pub fn join(
 ) -> io::Result<Option<Written>> {
     let unfinished = parts.beside("unfinished");
     let mut written = Written::default();
-    let mut writer = BufWriter::with_capacity(256 * 1024, File::create(&unfinished)?);
+    let mut writer = BufWriter::with_capacity(256 * 1024, files::create(&unfinished)?);
     for row in SECTIONS.iter().flat_map(|section| section.metrics()) {
         let mut is_first = true;
         for (labels, samples) in parts.of(row.name) {

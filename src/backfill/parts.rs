@@ -8,11 +8,13 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, BufReader, Read, Write};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use super::files;
 use crate::statistics::{Said, TOLD, Timestamp, Where};
 
 /// What decides about the content of the file; a run goes on only with what another one of the same settings began.
@@ -100,6 +102,22 @@ pub enum PartsError {
         /// What the system says.
         reason: io::Error,
     },
+    /// The file is to be where nothing is.
+    #[error("--output: the directory `{}` does not exist; make it, or choose another", path.display())]
+    NoDirectory {
+        /// The directory.
+        path: PathBuf,
+    },
+    /// What is there was put there by another user, or is no directory.
+    #[error(
+        "`{}` is {what}, so it is not written to; remove it, or choose another --output", path.display()
+    )]
+    Foreign {
+        /// The path.
+        path: PathBuf,
+        /// What it is.
+        what: &'static str,
+    },
     /// Another run works there.
     #[error("another process is writing `{}`", path.display())]
     Busy {
@@ -130,6 +148,33 @@ const SAMPLE: usize = 16;
 /// Different values of labels that are read from documents, such as versions: more are not believed.
 const MOST_LABELLED: usize = 1000;
 
+/// Makes the directory of the parts, for this user alone, unless it is there.
+fn make_folder(folder: &Path) -> Result<(), PartsError> {
+    let path = folder.to_path_buf();
+    let made = fs::DirBuilder::new().mode(0o700).create(folder);
+    let reason = match made {
+        Ok(()) => return Ok(()),
+        Err(reason) => reason,
+    };
+    if reason.kind() == io::ErrorKind::NotFound {
+        let parent = folder.parent().unwrap_or(folder).to_path_buf();
+        return Err(PartsError::NoDirectory { path: parent });
+    }
+    if reason.kind() != io::ErrorKind::AlreadyExists {
+        return Err(PartsError::Unwritable { path, reason });
+    }
+    let what = match fs::symlink_metadata(folder) {
+        Err(reason) => return Err(PartsError::Unwritable { path, reason }),
+        Ok(metadata) if metadata.is_symlink() => "a symbolic link",
+        Ok(metadata) if !metadata.is_dir() => "not a directory",
+        Ok(metadata) if metadata.uid() != rustix::process::geteuid().as_raw() => {
+            "a directory of another user"
+        }
+        Ok(_) => return Ok(()),
+    };
+    Err(PartsError::Foreign { path, what })
+}
+
 impl Parts {
     /// What an earlier run of the same settings left, or an empty directory that will end at `until`.
     pub fn open(folder: &Path, settings: Settings, until: Timestamp) -> Result<Self, PartsError> {
@@ -137,9 +182,10 @@ impl Parts {
             let path = path.to_path_buf();
             move |reason| PartsError::Unwritable { path, reason }
         };
-        fs::create_dir_all(folder).map_err(at(folder))?;
+        make_folder(folder)?;
         let lock = folder.join("lock");
-        let lock_file = File::create(&lock).map_err(at(&lock))?;
+        let lock_file = files::open(&lock, OpenOptions::new().write(true).create(true));
+        let lock_file = lock_file.map_err(at(&lock))?;
         match lock_file.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
@@ -154,7 +200,7 @@ impl Parts {
             reason,
         };
         let state = folder.join("state.json");
-        let state = match fs::read(&state) {
+        let state = match files::read(&state) {
             Ok(text) => {
                 let state: State =
                     serde_json::from_slice(&text).map_err(|error| damaged(error.to_string()))?;
@@ -190,7 +236,7 @@ impl Parts {
             let path = self.path(place);
             let length = series.samples * SAMPLE as u64;
             let cut = || {
-                let file = OpenOptions::new().write(true).open(&path)?;
+                let file = files::open(&path, OpenOptions::new().write(true))?;
                 if file.metadata()?.len() < length {
                     return Err(io::ErrorKind::UnexpectedEof.into());
                 }
@@ -278,9 +324,7 @@ impl Parts {
             } else {
                 options.append(true);
             }
-            options
-                .create(true)
-                .open(&path)
+            files::open(&path, options.create(true))
                 .and_then(|mut file| file.write_all(&self.pending[place]))
                 .map_err(|reason| PartsError::Unwritable { path, reason })?;
             self.pending[place].clear();
@@ -293,14 +337,14 @@ impl Parts {
         self.flush()?;
         for place in 0..self.state.series.len() {
             let path = self.path(place);
-            File::open(&path)
+            files::open(&path, OpenOptions::new().read(true))
                 .and_then(|file| file.sync_data())
                 .map_err(|reason| PartsError::Unwritable { path, reason })?;
         }
         let path = self.folder.join("state.json");
         let write = || {
             let new = self.folder.join("state.json.new");
-            let mut file = File::create(&new)?;
+            let mut file = files::create(&new)?;
             file.write_all(&serde_json::to_vec(&self.state)?)?;
             file.sync_data()?;
             fs::rename(new, &path)?;
@@ -322,7 +366,8 @@ impl Parts {
             .filter(move |(_, series)| series.metric == metric && series.samples > 0)
             .map(|(place, series)| {
                 let labels = series.labels.iter().cloned().map(Cow::Owned).collect();
-                let file = File::open(self.path(place)).map(|file| Samples {
+                let file = files::open(&self.path(place), OpenOptions::new().read(true));
+                let file = file.map(|file| Samples {
                     file: BufReader::with_capacity(64 * 1024, file),
                     left: series.samples,
                 });
