@@ -8,6 +8,7 @@ mod secrets;
 #[cfg(test)]
 mod tests;
 mod web;
+mod zones;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
@@ -39,6 +40,20 @@ pub struct Config {
     pub clock: Clock,
     /// What is read.
     pub workspaces: Workspaces,
+    /// Where that comes from.
+    pub basis: Basis,
+}
+
+/// What a configuration rests on. A file that was emptied, or is cut off while it is written, takes it away; that is not
+/// done by a reload.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Basis {
+    /// Whether the configuration file sets anything.
+    file_says_something: bool,
+    /// Whether a server or a list of workspaces is given; else a server on this machine is read.
+    names_servers: bool,
+    /// Whether there is a workspace.
+    has_workspaces: bool,
 }
 
 /// The workspaces that are read.
@@ -167,6 +182,19 @@ pub enum ConfigError {
     /// One of several workspaces has no database.
     #[error("it names no MongoDB; give mongodb.uri-file or mongodb.uri")]
     NoServer,
+    /// The configuration file was emptied.
+    #[error(
+        "--config.file: `{}` sets nothing any more; if that is meant, restart the exporter", path.display()
+    )]
+    Emptied {
+        /// The file.
+        path: PathBuf,
+    },
+    /// There is no MongoDB or workspace any more.
+    #[error(
+        "no MongoDB and no workspace is named any more; if that is meant, restart the exporter"
+    )]
+    NothingLeft,
     /// The connection string is given twice in the same place.
     #[error("mongodb.uri and mongodb.uri-file are both given; keep one of them")]
     TwoServers,
@@ -227,10 +255,13 @@ impl Config {
         cli: &Cli,
         variable: impl Fn(&str) -> Option<OsString>,
     ) -> Result<Self, ConfigError> {
+        let web = Web::open(cli)?;
+        let (workspaces, basis) = Workspaces::load(cli, variable)?;
         Ok(Self {
-            web: Web::open(cli)?,
+            web,
             clock: cli.now.map_or(Clock::System, Clock::Fixed),
-            workspaces: Workspaces::load(cli, variable)?,
+            workspaces,
+            basis,
         })
     }
 }
@@ -243,25 +274,64 @@ impl Workspaces {
     pub fn load(
         cli: &Cli,
         variable: impl Fn(&str) -> Option<OsString>,
-    ) -> Result<Self, ConfigError> {
-        let workspaces = Self::read(cli, variable);
+    ) -> Result<(Self, Basis), ConfigError> {
+        zones::check(&variable)?;
+        let loaded = Self::read(cli, variable);
         // It holds the names of all time zones there are, of which none is looked up again.
         jiff::tz::db().reset();
-        workspaces
+        loaded
     }
 
-    fn read(cli: &Cli, variable: impl Fn(&str) -> Option<OsString>) -> Result<Self, ConfigError> {
+    /// The same once more, while what rests on `basis` is in use.
+    ///
+    /// # Errors
+    /// As [`Workspaces::load`], and when the file was emptied or no server is left.
+    pub fn reload(
+        cli: &Cli,
+        variable: impl Fn(&str) -> Option<OsString>,
+        basis: Basis,
+    ) -> Result<(Self, Basis), ConfigError> {
+        let (workspaces, new) = Self::load(cli, variable)?;
+        if let Some(path) = &cli.config_file
+            && basis.file_says_something
+            && !new.file_says_something
+        {
+            return Err(ConfigError::Emptied { path: path.clone() });
+        }
+        if (basis.names_servers && !new.names_servers)
+            || (basis.has_workspaces && !new.has_workspaces)
+        {
+            return Err(ConfigError::NothingLeft);
+        }
+        Ok((workspaces, new))
+    }
+
+    fn read(
+        cli: &Cli,
+        variable: impl Fn(&str) -> Option<OsString>,
+    ) -> Result<(Self, Basis), ConfigError> {
         let file = match &cli.config_file {
             Some(path) => file::read(path)?,
             None => file::File::default(),
         };
+        let mut basis = Basis {
+            file_says_something: file.says_something,
+            names_servers: true,
+            has_workspaces: true,
+        };
         let common = cli.workspace.clone().over(file.common);
         let Some(named) = file.workspaces else {
             let only = workspace(common, |options| {
+                let given = secrets::connection_string(options, &variable, secrets::Default::None);
+                if !matches!(given, Err(ConfigError::NoServer)) {
+                    return given;
+                }
+                basis.names_servers = false;
                 secrets::connection_string(options, &variable, secrets::Default::LocalServer)
             })?;
-            return Ok(Self::One(Box::new(only)));
+            return Ok((Self::One(Box::new(only)), basis));
         };
+        basis.has_workspaces = !named.is_empty();
         let reads_host = common.collector.enabled().contains(&Collector::Host);
         let mut workspaces = BTreeMap::new();
         for (name, own) in named {
@@ -272,10 +342,11 @@ impl Workspaces {
             })?;
             workspaces.insert(name, config);
         }
-        Ok(Self::Named {
+        let named = Self::Named {
             host: reads_host.then(|| intervals(&common)),
             workspaces,
-        })
+        };
+        Ok((named, basis))
     }
 
     /// What is read, for the log: each connection string without user name and password, or how many there are.

@@ -21,7 +21,7 @@ use crate::secret::Secret;
 use crate::statistics::{LiveMode, Version};
 
 /// Settings of one workspace, as one place gives them.
-#[derive(Debug, Clone, Default, Args, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Args, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
 pub struct WorkspaceOptions {
     /// How its database is reached.
@@ -63,7 +63,7 @@ pub struct WorkspaceOptions {
 }
 
 /// `mongodb.*`
-#[derive(Debug, Clone, Default, Args, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Args, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
 pub struct MongodbOptions {
     /// Connection string of the workspace's MongoDB.
@@ -167,7 +167,7 @@ pub struct MongodbOptions {
 }
 
 /// Whether changes are followed.
-#[derive(Debug, Clone, Copy, ValueEnum, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, ValueEnum, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum LiveArgument {
     /// Where the database allows it, and as long as it costs no more of its time than counting.
@@ -189,7 +189,7 @@ impl From<LiveArgument> for LiveMode {
 }
 
 /// `collection.*`
-#[derive(Debug, Clone, Default, Args, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Args, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
 pub struct CollectionOptions {
     /// How often the fast tier is read (presence, instances, the host), from 10ms to 168h.
@@ -243,7 +243,7 @@ pub struct CollectionOptions {
 }
 
 /// `rocketchat.*`
-#[derive(Debug, Clone, Default, Args, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Args, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
 pub struct RocketchatOptions {
     /// Version of Rocket.Chat that the statistics document imitates.
@@ -327,7 +327,7 @@ pub struct RocketchatOptions {
 }
 
 /// `statistics.*`
-#[derive(Debug, Clone, Default, Args, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Args, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
 pub struct StatisticsOptions {
     /// How the statistics document is wrapped, unless a request says `?shape=`.
@@ -344,7 +344,7 @@ pub struct StatisticsOptions {
 }
 
 /// `web.*`, as far as it belongs to a workspace
-#[derive(Debug, Clone, Default, Args, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Args, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
 pub struct WebOptions {
     /// Let the Info page hand a license to Rocket.Chat, at `--rocketchat.url` and with the login that an administrator
@@ -366,7 +366,7 @@ pub struct WebOptions {
 }
 
 /// How the statistics document is wrapped.
-#[derive(Debug, Clone, Copy, ValueEnum, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, ValueEnum, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ShapeArgument {
     /// `{"statistics": {...}, "success": true}`, as before 3.0.

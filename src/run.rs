@@ -34,7 +34,8 @@ pub fn configure(cli: &Cli) -> Result<Config, ConfigError> {
 
 /// Runs the exporter on its listeners until a signal asks for its end.
 pub async fn run(cli: Cli, config: Config, listeners: Vec<Listener>, signals: Signals) {
-    let supervisor = Arc::new(Supervisor::start(cli, config.clock, config.workspaces));
+    let supervisor = Supervisor::start(cli, config.clock, config.workspaces, config.basis);
+    let supervisor = Arc::new(supervisor);
     let mut tasks = JoinSet::new();
     let app = Arc::new(App {
         served: supervisor.served(),

@@ -30,13 +30,13 @@ enum Unfit {
 /// When the file cannot be opened or read, is not a regular file, or has more than [`LARGEST`] bytes.
 pub fn read(path: &Path) -> io::Result<Vec<u8>> {
     // Before it is opened, too: opening a device may already do something.
-    check(&fs::metadata(path)?)?;
+    check(path)?;
     let file = OpenOptions::new()
         .read(true)
         // A FIFO that took the file's place in the meantime is opened without a writer.
         .custom_flags((OFlags::NONBLOCK | OFlags::NOCTTY).bits().cast_signed())
         .open(path)?;
-    check(&file.metadata()?)?;
+    check_metadata(&file.metadata()?)?;
     let mut content = Vec::new();
     // Files below /proc have no size, and others may grow while they are read.
     file.take(LARGEST + 1).read_to_end(&mut content)?;
@@ -55,7 +55,15 @@ pub fn read_to_string(path: &Path) -> io::Result<String> {
         .map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "it is not UTF-8"))
 }
 
-fn check(metadata: &Metadata) -> io::Result<()> {
+/// Whether there is a file that [`read`] takes, for files that a library reads by itself.
+///
+/// # Errors
+/// When there is none, or it is not a small regular file.
+pub fn check(path: &Path) -> io::Result<()> {
+    check_metadata(&fs::metadata(path)?)
+}
+
+fn check_metadata(metadata: &Metadata) -> io::Result<()> {
     let kind = metadata.file_type();
     if kind.is_file() {
         return if metadata.len() > LARGEST {

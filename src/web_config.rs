@@ -26,6 +26,7 @@ use thiserror::Error;
 use tokio_rustls::rustls::ServerConfig;
 
 pub use bucket::Bucket;
+pub use client::Demand;
 pub use file::parse;
 pub use reload::Live;
 pub use users::Users;
@@ -41,6 +42,30 @@ pub struct WebConfig {
     pub users: Users,
     /// How many requests are answered; `None` means all.
     pub bucket: Option<Arc<Bucket>>,
+    /// What clients have to show.
+    pub certificates: Demand,
+    /// Whether the file sets anything at all.
+    pub says_something: bool,
+}
+
+impl WebConfig {
+    /// Whether it may take the place of another one without a restart. A file that is cut off while it is written, or
+    /// emptied by mistake, must not open what was closed.
+    fn check_after(&self, before: &Self) -> Result<(), String> {
+        let is_emptied = before.says_something && !self.says_something;
+        let problem = if is_emptied {
+            "is empty"
+        } else if self.tls.is_some() != before.tls.is_some() {
+            "encryption can be switched on and off only by a restart"
+        } else if self.users.is_empty() && !before.users.is_empty() {
+            "the last user can be taken out only by a restart, for everybody would be let in"
+        } else if self.certificates < before.certificates {
+            "less can be asked of clients' certificates only by a restart"
+        } else {
+            return Ok(());
+        };
+        Err(problem.to_owned())
+    }
 }
 
 /// The file, or one that it names, cannot be used.

@@ -1,27 +1,144 @@
-//! YAML, read so that a mistake is told with its place and without the lines around it, which may hold secrets.
+//! YAML, read so that a mistake is told with its place and without the lines around it, which may hold secrets, and so that
+//! no text takes long or much memory.
 
 use serde::de::DeserializeOwned;
-use serde_saphyr::options;
+use serde_saphyr::{alias_limits, budget, options};
 
 /// What a text says; nothing but spaces and comments says nothing.
 ///
 /// # Errors
-/// When it is not UTF-8, no YAML, or not what is expected; the message names line and column.
+/// When it is not UTF-8, no YAML, not what is expected, or when it is nested, repeated by aliases, or long beyond what a
+/// configuration has; the message names line and column.
 pub fn parse<T: Default + DeserializeOwned>(text: &[u8]) -> Result<T, String> {
     if is_empty(text) {
         return Ok(T::default());
     }
     let text = std::str::from_utf8(text).map_err(|_| "is not UTF-8".to_owned())?;
-    let options = options! { with_snippet: false };
+    let options = options! {
+        with_snippet: false,
+        // A text has 1 MiB at most, so these limits are reached by aliases and by nesting.
+        budget: budget! {
+            max_depth: 16,
+            max_documents: 1,
+            max_events: 200_000,
+            max_nodes: 100_000,
+            max_recorded_anchor_bytes: 1024 * 1024,
+            max_total_scalar_bytes: 4 * 1024 * 1024,
+            // A thousand workspaces may share what one of them has.
+            enforce_alias_anchor_ratio: false,
+        },
+        alias_limits: alias_limits! {
+            max_total_replayed_events: 20_000,
+            max_replay_stack_depth: 8,
+        },
+    };
     serde_saphyr::from_str_with_options::<Option<T>>(text, options)
         .map(Option::unwrap_or_default)
         .map_err(|error| format!("is not as it should be: {}", error.without_snippet()))
 }
 
-/// Whether a text has anything in it but spaces and comments.
-pub fn is_empty(text: &[u8]) -> bool {
+/// Whether a text has nothing in it but spaces and comments.
+fn is_empty(text: &[u8]) -> bool {
     text.split(|byte| *byte == b'\n').all(|line| {
         let line = line.trim_ascii();
         line.is_empty() || line.starts_with(b"#")
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, Instant};
+
+    use serde_json::Value;
+
+    use super::*;
+
+    /// Bytes of the longest text; longer files are not read.
+    const LONGEST: usize = 1024 * 1024;
+
+    /// A document to a type that takes everything.
+    fn read(text: &str) -> Result<Value, String> {
+        parse(text.as_bytes())
+    }
+
+    /// A list whose lines each name the one before ten times.
+    fn laughs() -> String {
+        let lines = (0..10).map(|number| {
+            let before = match number {
+                0 => "lol, ".to_owned(),
+                _ => format!("*a{}, ", number - 1),
+            };
+            format!("a{number}: &a{number} [{}]", before.repeat(10))
+        });
+        lines.collect::<Vec<_>>().join("\n")
+    }
+
+    #[test]
+    fn no_text_takes_long_to_read_or_to_refuse() {
+        let repeated = |part: &str| part.repeat(LONGEST / part.len());
+        let aliases = "*a, ".repeat(50_000);
+        let keys = |name: fn(usize) -> String| (0..20_000).map(name).collect::<String>();
+        for (name, text) in [
+            ("aliases of aliases", laughs()),
+            (
+                "aliases of a long scalar",
+                format!("a: &a {}\nb: [{aliases}]\n", "x".repeat(500_000)),
+            ),
+            ("aliases of nothing", format!("a: &a\nb: [{aliases}]\n")),
+            ("an alias of itself", "a: &a [*a]\n".to_owned()),
+            (
+                "merged keys",
+                format!("a: &a {{b: c}}\nd: {{<<: [{aliases}]}}\n"),
+            ),
+            ("lists in lists", repeated("[")),
+            ("maps in maps", repeated("{a: ")),
+            ("lists in lists by dashes", repeated("- ")),
+            ("keys in keys", repeated("? ")),
+            ("a long scalar", repeated("x")),
+            ("a long key", format!("{}: x\n", repeated("x"))),
+            ("a long quoted scalar", format!("\"{}", repeated("\\n"))),
+            ("a long block", format!("a: |\n{}", repeated(" x\n"))),
+            ("a long list", format!("[{}]", "a, ".repeat(150_000))),
+            ("many keys", keys(|it| format!("k{it}: v\n"))),
+            ("the same key", keys(|_| "k: v\n".to_owned())),
+            ("many documents", repeated("--- a\n")),
+            ("many anchors", keys(|it| format!("- &a{it} b\n"))),
+            ("many tags", keys(|it| format!("- !t{it} b\n"))),
+            ("many directives", repeated("%TAG ! x\n")),
+            ("many colons", repeated(":")),
+            ("many question marks", repeated("?\n")),
+            ("many comments", repeated("#\n")),
+            ("many quotes", repeated("'")),
+        ] {
+            let begun = Instant::now();
+            let length = read(&text).map_or_else(|it| it.len(), |it| it.to_string().len());
+            let took = begun.elapsed();
+            // Without limits some of these take hours; the clock of a busy machine is no fine measure.
+            assert!(took < Duration::from_secs(30), "{name}: {took:?}");
+            assert!(length < 8 * LONGEST, "{name}: {length}");
+        }
+    }
+
+    #[test]
+    fn what_is_nested_or_repeated_too_often_or_written_twice_is_refused() {
+        let nested = |depth: usize| format!("{}{}", "[".repeat(depth), "]".repeat(depth));
+        assert!(read(&nested(10)).is_ok());
+        for text in [
+            &*nested(17),
+            &laughs(),
+            "a: 1\na: 2\n",
+            "a: &a [*a]\n",
+            "a: 1\n---\nb: 2\n",
+        ] {
+            assert!(read(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_thousand_parts_may_share_one() {
+        let parts = (0..1000).map(|it| format!("p{it}: *all"));
+        let parts = parts.collect::<Vec<_>>().join(", ");
+        let read = read(&format!("all: &all {{a: 1, b: 2}}\nparts: {{{parts}}}\n"));
+        assert!(read.is_ok(), "{read:?}");
+    }
 }

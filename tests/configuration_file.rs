@@ -172,6 +172,17 @@ fn a_path_that_leads_to_no_small_regular_file_is_refused_with_its_setting() {
             let argument = format!("--web.config.file={}", web.display());
             refused(Exporter::command().arg(argument), key, said);
         }
+        let mut command = Exporter::command();
+        command.env("TZ", file);
+        refused(&mut command, "--rocketchat.timezone", said);
+        let zones = tempfile::tempdir().expect("a folder can be made");
+        if !file.is_dir() {
+            let link = zones.path().join("zone");
+            std::os::unix::fs::symlink(file, link).expect("a link can be made");
+            let mut command = Exporter::command();
+            command.env("TZDIR", zones.path());
+            refused(&mut command, "--rocketchat.timezone", said);
+        }
         let credentials = tempfile::tempdir().expect("a folder can be made");
         let credential = credentials.path().join("mongodb.uri");
         std::os::unix::fs::symlink(file, credential).expect("a link can be made");

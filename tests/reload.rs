@@ -1,6 +1,9 @@
 //! Reading the configuration again.
 
 use std::fs;
+use std::path::Path;
+use std::process::Command;
+use std::time::{Duration, Instant};
 
 use mongodb::bson::doc;
 
@@ -81,4 +84,82 @@ async fn a_connection_string_that_changed_in_its_file_counts_after_a_reload() {
     fs::write(&file, uri_of(&other.database)).expect("the file can be written");
     exporter.signal("HUP");
     eventually("the other is read", || rooms().filter(|now| *now > before)).await;
+}
+
+/// Texts that say nothing, as a file does that was emptied or is just being written.
+const NOTHING: [&str; 7] = [
+    "",
+    "---\n",
+    "null\n",
+    "{}\n",
+    "# a comment\n",
+    "---\n...\n",
+    "mongodb: {}\n",
+];
+
+/// Writes each text into the file, and waits until a reload says something about it.
+async fn reload_each(exporter: &Exporter, file: &Path, texts: &[&str], said: &str) {
+    for text in texts {
+        let before = exporter.log().matches(said).count();
+        fs::write(file, text).expect("the file can be written");
+        exporter.signal("HUP");
+        let says = || (exporter.log().matches(said).count() > before).then_some(());
+        eventually(&format!("`{said}` is said of `{text}`"), says).await;
+    }
+}
+
+#[tokio::test]
+async fn a_file_that_was_emptied_takes_no_workspace_away() {
+    let folder = tempfile::tempdir().expect("a folder can be made");
+    let file = folder.path().join("exporter.yml");
+    let workspaces = "mongodb: {uri: 'mongodb://127.0.0.1:9', connect-timeout: 200ms}\nworkspaces: {a: {}, b: {}}\n";
+    fs::write(&file, workspaces).expect("the file can be written");
+    let exporter = Exporter::start(&[&format!("--config.file={}", file.display())]);
+    let refused = "restart the exporter";
+    let cut_off = [
+        "mongodb: {connect-timeout: 200ms}\n",
+        "mongodb: {uri: 'mongodb://127.0.0.1:9'}\nworkspaces: {}\n",
+        "workspaces:\n",
+    ];
+    reload_each(&exporter, &file, &NOTHING, refused).await;
+    reload_each(&exporter, &file, &cut_off, refused).await;
+    assert_eq!(succeeded(&exporter), Some(0.0));
+    let listed = exporter.get("/sd").text();
+    let named = |name: &str| listed.contains(&format!("\"workspace\":\"{name}\""));
+    assert!(named("a") && named("b"), "{listed}");
+    let server_alone = "mongodb: {uri: 'mongodb://127.0.0.1:9'}\n";
+    let taken = [workspaces, server_alone];
+    reload_each(&exporter, &file, &taken, "was read again").await;
+}
+
+#[tokio::test]
+async fn a_file_that_never_said_anything_is_read_again_as_it_is() {
+    let folder = tempfile::tempdir().expect("a folder can be made");
+    let file = folder.path().join("exporter.yml");
+    fs::write(&file, "# nothing yet\n").expect("the file can be written");
+    let exporter = Exporter::start(&[
+        &format!("--config.file={}", file.display()),
+        "--mongodb.connect-timeout=200ms",
+    ]);
+    reload_each(&exporter, &file, &NOTHING, "was read again").await;
+}
+
+#[test]
+fn a_fifo_in_the_place_of_a_file_holds_up_neither_scrapes_nor_the_end() {
+    let folder = tempfile::tempdir().expect("a folder can be made");
+    let file = folder.path().join("exporter.yml");
+    fs::write(&file, "mongodb: {uri: 'mongodb://127.0.0.1:9'}\n").expect("it can be written");
+    let exporter = Exporter::start(&[&format!("--config.file={}", file.display())]);
+    fs::remove_file(&file).expect("it can be removed");
+    let made = Command::new("mkfifo").arg(&file).status();
+    assert!(made.expect("mkfifo runs").success());
+    let begun = Instant::now();
+    let answer = exporter.request("POST", "/-/reload", &[]);
+    assert_eq!(answer.status, 500);
+    assert!(answer.text().contains("a FIFO"), "{}", answer.text());
+    exporter.signal("HUP");
+    assert_eq!(exporter.get("/metrics").status, 200);
+    exporter.signal("TERM");
+    assert_eq!(exporter.wait().code(), Some(0));
+    assert!(begun.elapsed() < Duration::from_secs(9));
 }

@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::{Duration, Instant};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -77,7 +78,7 @@ fn basic(name: &str, password: &str) -> String {
 }
 
 /// Files that cannot be used, and what is said about them.
-const UNUSABLE: [(&str, &str); 22] = [
+const UNUSABLE: [(&str, &str); 29] = [
     ("some junk\nmore junk", "line 1"),
     ("no_such_key: 1", "`no_such_key`"),
     (
@@ -91,6 +92,22 @@ const UNUSABLE: [(&str, &str); 22] = [
     (
         "basic_auth_users: {john: $2b$17$R0E8cZkhBcd7UyOMWUdJg.Yj.jU.NqnaroEi0XW/KgcJZZpwD/sfy}",
         "its cost is 17; expected a cost from 4 to 16",
+    ),
+    (
+        "basic_auth_users: {john: $2b$04$R0E8cZkhBcd7UyOMWUdJg}",
+        "basic_auth_users.john",
+    ),
+    (
+        "basic_auth_users: {john: $2b$04$R0E8cZkhBcd7UyOMWUdJg.Yj.jU.NqnaroEi0XW/KgcJZZpwD/sfyy}",
+        "basic_auth_users.john",
+    ),
+    ("rate_limit: {interval: -1s, burst: 1}", "interval"),
+    ("rate_limit: {interval: 1s, burst: -1}", "line 1"),
+    ("rate_limit: {interval: 1s, burst: 1.5}", "line 1"),
+    ("{}\n---\n{}\n", "is not as it should be"),
+    (
+        "tls_server_config: {cert_file: weak.pem, key_file: weak.pem}",
+        "tls_server_config.cert_file",
     ),
     (
         "http_server_config: {headers: {Content-Type: foo}}",
@@ -221,6 +238,9 @@ const UNUSABLE_BESIDE: [(&[&str], &str); 18] = [
 fn a_file_that_cannot_be_used_ends_with_status_2_and_a_message_that_names_it() {
     let setup = Setup::new("");
     Authority::new().server().write(setup.path(), "other");
+    // An RSA key of 1024 bits, and its certificate.
+    let weak = include_str!("web_config/weak.pem");
+    fs::write(setup.path().join("weak.pem"), weak).expect("it can be written");
     let fails = |config: &str, named: &str| {
         let output = Exporter::command()
             .args([NOBODY, &setup.argument()])
@@ -280,6 +300,7 @@ fn a_file_without_encryption_may_say_little_or_nothing() {
         "tls_server_config: {min_version: TLS13}",
         "tls_server_config: {cert_file: '', key_file: ''}",
         "http_server_config: {http2: yes}",
+        "http_server_config: {http2: \"false\"}",
         "http_server_config: {headers: {X-XSS-Protection: 1, Content-Security-Policy: ''}}",
         "rate_limit: {interval: 0, burst: 0}",
         "rate_limit: {interval: 1h30m, burst: 5}",
@@ -445,4 +466,80 @@ async fn a_new_certificate_is_shown_without_a_restart_and_a_broken_one_is_not_ta
         "{}",
         exporter.log()
     );
+}
+
+#[tokio::test]
+async fn a_file_that_was_emptied_opens_nothing() {
+    let users = format!(
+        "basic_auth_users: {{alice: {HASH}}}\nrate_limit: {{interval: 1ms, burst: 1000}}\n"
+    );
+    let setup = Setup::new(&users);
+    let exporter = setup.start();
+    for config in [
+        "",
+        "---\n",
+        "null\n",
+        "{}\n",
+        "# a comment\n",
+        "basic_auth_users:\n",
+        "basic_auth_users: {}\n",
+        "rate_limit: {interval: 1ms, burst: 1000}\n",
+    ] {
+        setup.configure(config);
+        assert_eq!(exporter.get("/metrics").status, 401, "{config}");
+    }
+    setup.configure(&users.replace("alice", "bob"));
+    let credentials = basic("bob", "password");
+    let answer = exporter.request("GET", "/metrics", &[("Authorization", &credentials)]);
+    assert_eq!(answer.status, 200);
+    assert!(
+        exporter.log().contains("only by a restart"),
+        "{}",
+        exporter.log()
+    );
+}
+
+#[tokio::test]
+async fn less_is_asked_of_clients_certificates_only_after_a_restart() {
+    let verified = [
+        "client_auth_type: RequireAndVerifyClientCert",
+        "client_ca_file: ca.crt",
+    ];
+    let setup = Setup::new(&encrypted(&verified));
+    let exporter = setup.start();
+    let stranger = Client::new(&setup.authority);
+    for lines in [
+        &[][..],
+        &["client_auth_type: RequestClientCert"],
+        &["client_auth_type: RequireAnyClientCert"],
+        &[
+            "client_auth_type: VerifyClientCertIfGiven",
+            "client_ca_file: ca.crt",
+        ],
+    ] {
+        setup.configure(&encrypted(lines));
+        let answer = stranger.get(exporter.address(), "/metrics").await;
+        assert!(answer.is_err(), "{lines:?}");
+    }
+    let refused = exporter
+        .log()
+        .matches("certificates only by a restart")
+        .count();
+    assert_eq!(refused, 4, "{}", exporter.log());
+}
+
+#[test]
+fn a_fifo_in_the_place_of_the_file_holds_up_neither_requests_nor_the_end() {
+    let setup = Setup::new(&format!("basic_auth_users: {{alice: {HASH}}}"));
+    let exporter = setup.start();
+    fs::remove_file(setup.file()).expect("it can be removed");
+    let made = Command::new("mkfifo").arg(setup.file()).status();
+    assert!(made.expect("mkfifo runs").success());
+    let begun = Instant::now();
+    for _ in 0..3 {
+        assert_eq!(exporter.get("/metrics").status, 401);
+    }
+    exporter.signal("TERM");
+    assert_eq!(exporter.wait().code(), Some(0));
+    assert!(begun.elapsed() < Duration::from_secs(5));
 }

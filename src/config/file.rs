@@ -22,10 +22,12 @@ pub struct File {
     pub common: WorkspaceOptions,
     /// For each of several workspaces; `None` when the file does not speak of several.
     pub workspaces: Option<BTreeMap<String, WorkspaceOptions>>,
+    /// Whether it sets anything.
+    pub says_something: bool,
 }
 
 /// The file as it is written: the settings of a workspace, and the list of workspaces beside them.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
 struct Written {
     mongodb: MongodbOptions,
@@ -55,6 +57,7 @@ pub fn parse(text: &[u8], path: &Path) -> Result<File, ConfigError> {
         reason,
     };
     let written: Written = yaml::parse(text).map_err(wrong)?;
+    let says_something = written != Written::default();
     let mut common = WorkspaceOptions {
         mongodb: written.mongodb,
         collection: written.collection,
@@ -82,7 +85,11 @@ pub fn parse(text: &[u8], path: &Path) -> Result<File, ConfigError> {
             reason: Box::new(reason),
         })?;
     }
-    Ok(File { common, workspaces })
+    Ok(File {
+        common,
+        workspaces,
+        says_something,
+    })
 }
 
 fn find_files(options: &mut WorkspaceOptions, folder: &Path) -> Result<(), ConfigError> {

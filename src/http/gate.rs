@@ -90,7 +90,7 @@ impl Gate {
         let Some(live) = &self.web_config else {
             return self.let_through(app, request, caller).await;
         };
-        let config = live.current();
+        let config = live.current().await;
         if let Some(bucket) = &config.bucket
             && !bucket.take(Instant::now())
         {

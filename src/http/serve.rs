@@ -27,7 +27,6 @@ use super::gate::{Caller, Gate};
 use super::respond::{self, Response};
 use super::watched::Watched;
 use crate::listen::{Listener, Stream};
-use crate::web_config::Live;
 
 /// Connections served at once; for a further one the connection that is idle longest ends.
 const MOST_CONNECTIONS: u32 = 512;
@@ -123,7 +122,11 @@ fn concerns_one_connection(error: &io::Error) -> bool {
 
 /// A connection from its beginning to its end.
 async fn converse(stream: Stream, caller: Caller, server: Arc<Server>, _place: Place) {
-    let ended = match server.gate.web_config().and_then(Live::tls) {
+    let tls = match server.gate.web_config() {
+        Some(live) => live.tls().await,
+        None => None,
+    };
+    let ended = match tls {
         None => speak_http1(Either::Left(stream), caller, &server).await,
         Some(tls) => {
             let connection = Arc::clone(&caller.connection);

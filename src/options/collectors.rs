@@ -15,7 +15,7 @@ use crate::statistics::Collector;
 const DISABLE_DEFAULTS: &str = "disable-defaults";
 
 /// Switches as one place gives them.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct CollectorOptions {
     /// Whether a collector without a switch of its own is off.
     disable_defaults: Option<bool>,

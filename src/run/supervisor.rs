@@ -7,18 +7,22 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::{Mutex as AsyncMutex, watch};
+use tokio::sync::{Mutex as AsyncMutex, oneshot, watch};
 use tokio::task::JoinSet;
+use tokio::time::timeout;
 
 use super::service;
 use super::workspace::Running;
 use crate::cli::Cli;
 use crate::clock::Clock;
-use crate::config::Workspaces;
+use crate::config::{Basis, ConfigError, Workspaces};
 use crate::http::{self, Control, Served};
 use crate::sampler::{Intervals, Plan, Sampler};
 use crate::sources::Sources;
 use crate::statistics::{Collector, LiveMode, ReadState, Reload};
+
+/// How long it may take to read the configuration: less than requests may take when the exporter ends.
+const LOADING: Duration = Duration::from_secs(5);
 
 /// The name of a workspace; `None` is the only one.
 type Name = Option<Arc<str>>;
@@ -27,7 +31,11 @@ type Name = Option<Arc<str>>;
 pub struct Supervisor {
     cli: Cli,
     clock: Clock,
-    /// Held while the configuration is applied, so that this happens once at a time.
+    /// Held while the configuration is read and applied, so that this happens once at a time.
+    reloading: AsyncMutex<Basis>,
+    /// Held by the thread that reads the configuration's files, also when it hangs.
+    files: Arc<AsyncMutex<()>>,
+    /// Held while the configuration is applied.
     running: AsyncMutex<Everything>,
     publish: watch::Sender<Arc<Served>>,
     last_reload: Mutex<Reload>,
@@ -49,12 +57,14 @@ struct Host {
 
 impl Supervisor {
     /// Starts to read what a configuration says. `cli` is what the configuration is read by again.
-    pub fn start(cli: Cli, clock: Clock, workspaces: Workspaces) -> Self {
+    pub fn start(cli: Cli, clock: Clock, workspaces: Workspaces, basis: Basis) -> Self {
         let mut running = Everything::default();
         let served = running.start(clock, workspaces);
         Self {
             cli,
             clock,
+            reloading: AsyncMutex::new(basis),
+            files: Arc::default(),
             running: AsyncMutex::new(running),
             publish: watch::Sender::new(Arc::new(served)),
             last_reload: Mutex::new(Reload {
@@ -71,17 +81,19 @@ impl Supervisor {
 
     /// Reads the configuration again, and does what it says; when it cannot be used nothing changes.
     pub async fn reload_configuration(&self) -> Result<(), String> {
-        let mut running = self.running.lock().await;
+        let mut basis = self.reloading.lock().await;
         service::reloading();
-        let workspaces = Workspaces::load(&self.cli, variable);
+        let loaded = self.load(*basis).await;
         let mut last = *self
             .last_reload
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
-        last.succeeded = workspaces.is_ok();
-        let result = match workspaces {
-            Ok(workspaces) => {
+        last.succeeded = loaded.is_ok();
+        let result = match loaded {
+            Ok((workspaces, new)) => {
+                *basis = new;
                 last.last_success = self.clock.now();
+                let mut running = self.running.lock().await;
                 running.stop_other_than(&workspaces).await;
                 let served = running.start(self.clock, workspaces);
                 self.publish.send_replace(Arc::new(served));
@@ -92,8 +104,11 @@ impl Supervisor {
                 Ok(())
             }
             Err(error) => {
-                tracing::error!(reason = %error, "the configuration cannot be used, so the one before stays");
-                Err(error.to_string())
+                tracing::error!(
+                    reason = error,
+                    "the configuration cannot be used, so the one before stays"
+                );
+                Err(error)
             }
         };
         *self
@@ -102,6 +117,20 @@ impl Supervisor {
             .unwrap_or_else(PoisonError::into_inner) = last;
         service::ready();
         result
+    }
+
+    /// Reads the configuration on a thread of its own. Its files may lie where the system waits for them for ever; then the
+    /// thread stays behind, also at the end of the process.
+    async fn load(&self, basis: Basis) -> Result<(Workspaces, Basis), String> {
+        let cli = self.cli.clone();
+        let turn = Arc::clone(&self.files).try_lock_owned();
+        let turn = turn.map_err(|_| "an earlier reload still waits for its files".to_owned())?;
+        let load = move || {
+            let _turn = turn;
+            Workspaces::reload(&cli, variable, basis)
+        };
+        let loaded = within(LOADING, load).await?;
+        loaded.map_err(|error: ConfigError| error.to_string())
     }
 
     /// Whether everything that should read does so, or waits for its time.
@@ -140,6 +169,27 @@ impl Supervisor {
         if let Some(mut host) = running.host.take() {
             host.tasks.shutdown().await;
         }
+    }
+}
+
+/// What `work` answers on a thread of its own, when it does so in time.
+async fn within<T: Send + 'static>(
+    limit: Duration,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, String> {
+    let (done, answer) = oneshot::channel();
+    let thread = std::thread::Builder::new().name("reload".to_owned());
+    thread
+        // Whoever waited may be gone.
+        .spawn(move || drop(done.send(work())))
+        .map_err(|error| format!("cannot start a thread that reads the files: {error}"))?;
+    match timeout(limit, answer).await {
+        Ok(Ok(result)) => Ok(result),
+        Ok(Err(_)) => Err("reading the files broke off by a defect of the exporter".to_owned()),
+        Err(_) => Err(format!(
+            "the files cannot be read within {} s; look at the file systems that they are on",
+            limit.as_secs()
+        )),
     }
 }
 
@@ -267,4 +317,18 @@ impl Host {
 /// The beginning of one of several equal parts of a time.
 fn part(whole: Duration, place: usize, parts: usize) -> Duration {
     whole.mul_f64(place as f64 / parts.max(1) as f64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_file_system_that_does_not_answer_is_not_waited_for() {
+        let (_never, stuck) = std::sync::mpsc::channel::<()>();
+        let limit = Duration::from_millis(50);
+        let read = within(limit, move || stuck.recv().is_ok()).await;
+        assert!(read.is_err_and(|it| it.contains("cannot be read within")));
+        assert_eq!(within(LOADING, || 1).await, Ok(1));
+    }
 }

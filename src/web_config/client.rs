@@ -60,6 +60,18 @@ impl Policy {
     }
 }
 
+/// What clients have to show, the least first.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Demand {
+    /// Nothing.
+    #[default]
+    Nothing,
+    /// A certificate of any kind.
+    Any,
+    /// A certificate of a known authority.
+    Verified,
+}
+
 /// Looks at the certificates of clients.
 #[derive(Debug)]
 pub struct Verifier {
@@ -105,6 +117,15 @@ impl Verifier {
             names,
             algorithms: provider.signature_verification_algorithms,
         })
+    }
+
+    /// What it demands.
+    pub fn demand(&self) -> Demand {
+        match (self.is_mandatory, &self.chain) {
+            (false, _) => Demand::Nothing,
+            (true, None) => Demand::Any,
+            (true, Some(_)) => Demand::Verified,
+        }
     }
 
     fn verify_names(&self, certificate: &Certificate) -> Result<(), Error> {

@@ -12,7 +12,7 @@ use super::users::Users;
 use super::{Bucket, WebConfig, headers, tls};
 use crate::yaml;
 
-#[derive(Default, Deserialize)]
+#[derive(Default, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 struct File {
     tls_server_config: Option<Tls>,
@@ -22,7 +22,7 @@ struct File {
 }
 
 /// `tls_server_config`.
-#[derive(Default, Deserialize)]
+#[derive(Default, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Tls {
     pub cert: Option<String>,
@@ -40,14 +40,14 @@ pub struct Tls {
     pub client_allowed_sans: Option<Vec<String>>,
 }
 
-#[derive(Default, Deserialize)]
+#[derive(Default, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 struct Http {
     http2: Option<bool>,
     headers: Option<BTreeMap<String, String>>,
 }
 
-#[derive(Default, Deserialize)]
+#[derive(Default, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 struct RateLimit {
     #[serde(deserialize_with = "interval")]
@@ -61,6 +61,7 @@ pub fn load(path: &Path, reader: &mut Reader) -> Result<WebConfig, String> {
         .read(path)
         .map_err(|reason| format!("cannot be read: {reason}"))?;
     let file: File = yaml::parse(&text)?;
+    let says_something = file != File::default();
     let http = file.http_server_config.unwrap_or_default();
     let headers = headers::parse(&http.headers.unwrap_or_default())?;
     let users = Users::new(file.basic_auth_users.unwrap_or_default())?;
@@ -69,11 +70,14 @@ pub fn load(path: &Path, reader: &mut Reader) -> Result<WebConfig, String> {
         Some(tls) => tls::build(&tls, http.http2.unwrap_or(true), folder, reader)?,
         None => None,
     };
+    let (tls, certificates) = tls.unzip();
     Ok(WebConfig {
         tls,
         headers,
         users,
         bucket: bucket(&file.rate_limit.unwrap_or_default()),
+        certificates: certificates.unwrap_or_default(),
+        says_something,
     })
 }
 

@@ -1,35 +1,47 @@
 //! The file in use: looked at again whenever a connection or a request comes, so that certificates and users change
 //! without a restart.
 //!
-//! A look costs a few questions to the system; files are read only when one of them has changed. One that cannot be
-//! used is logged once, and what was in use stays in use.
+//! A look costs a few questions to the system; files are read only when one of them has changed. Both happen on a
+//! blocking thread, one look at a time, and nobody waits long for it: a file system may not answer. A file that cannot
+//! be used is logged once, and what was in use stays in use.
 
 use std::fs;
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, SystemTime};
 
 use sha2::{Digest, Sha256};
+use tokio::sync::Mutex as AsyncMutex;
+use tokio::task::spawn_blocking;
+use tokio::time::timeout;
 use tokio_rustls::rustls::ServerConfig;
 
 use super::users::Checks;
 use super::{WebConfig, WebConfigError, file};
-use crate::{small_file, yaml};
+use crate::small_file;
 
 /// A file that was written so recently may be written once more without a change of its times, so it is read again.
 const SETTLING: Duration = Duration::from_secs(2);
 
+/// How long a request or connection waits for a look. It goes on with what is in use then.
+const PATIENCE: Duration = Duration::from_secs(2);
+
 /// The file, and what it said when it could last be used.
 #[derive(Debug)]
 pub struct Live {
+    in_use: Arc<InUse>,
+    checks: Checks,
+    /// Held while somebody looks, also by a look that hangs.
+    seen: Arc<AsyncMutex<Seen>>,
+}
+
+#[derive(Debug)]
+struct InUse {
     path: PathBuf,
     is_encrypted: bool,
-    checks: Checks,
     current: RwLock<Arc<WebConfig>>,
-    // A std mutex: nothing is awaited while it is held.
-    seen: Mutex<Seen>,
 }
 
 /// What was looked at last.
@@ -48,32 +60,42 @@ impl Live {
         let mut reader = Reader::default();
         match file::load(&path, &mut reader) {
             Ok(config) => Ok(Self {
-                path,
-                is_encrypted: config.tls.is_some(),
+                in_use: Arc::new(InUse {
+                    path,
+                    is_encrypted: config.tls.is_some(),
+                    current: RwLock::new(Arc::new(config)),
+                }),
                 checks: Checks::default(),
-                current: RwLock::new(Arc::new(config)),
-                seen: Mutex::new(reader.seen()),
+                seen: Arc::new(AsyncMutex::new(reader.seen())),
             }),
             Err(problem) => Err(WebConfigError { path, problem }),
         }
     }
 
     /// What the file says now.
-    pub fn current(&self) -> Arc<WebConfig> {
-        // Whoever comes while somebody else looks takes what is there.
-        if let Ok(mut seen) = self.seen.try_lock()
-            && seen.is_outdated()
-        {
-            self.reload(&mut seen);
+    pub async fn current(&self) -> Arc<WebConfig> {
+        // A request that comes while another one looks takes what is there.
+        if let Ok(mut seen) = Arc::clone(&self.seen).try_lock_owned() {
+            let in_use = Arc::clone(&self.in_use);
+            let look = spawn_blocking(move || {
+                if seen.is_outdated() {
+                    in_use.reload(&mut seen);
+                }
+            });
+            if timeout(PATIENCE, look).await.is_err() {
+                tracing::error!(
+                    path = %self.in_use.path.display(),
+                    "the file system does not say whether the web configuration has changed; the one in use stays until it does"
+                );
+            }
         }
-        let current = self.current.read();
-        Arc::clone(&current.unwrap_or_else(PoisonError::into_inner))
+        self.in_use.current()
     }
 
     /// How connections are encrypted now.
-    pub fn tls(&self) -> Option<Arc<ServerConfig>> {
-        if self.is_encrypted {
-            self.current().tls.clone()
+    pub async fn tls(&self) -> Option<Arc<ServerConfig>> {
+        if self.is_encrypted() {
+            self.current().await.tls.clone()
         } else {
             None
         }
@@ -81,19 +103,25 @@ impl Live {
 
     /// Whether connections are encrypted, which stays as it was at the start.
     pub fn is_encrypted(&self) -> bool {
-        self.is_encrypted
+        self.in_use.is_encrypted
     }
 
     /// Whether somebody is one of the users.
     pub async fn admits(&self, config: &WebConfig, name: &str, password: &str) -> bool {
         self.checks.admit(&config.users, name, password).await
     }
+}
 
-    /// Reads the file and those that it names: together they are a few kilobytes, so it is done at once.
+impl InUse {
+    fn current(&self) -> Arc<WebConfig> {
+        let current = self.current.read();
+        Arc::clone(&current.unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Reads the file and those that it names.
     fn reload(&self, seen: &mut Seen) {
         let mut reader = Reader::default();
         let loaded = file::load(&self.path, &mut reader);
-        let is_empty = reader.is_empty;
         let now = reader.seen();
         let is_same = now.digest == seen.digest;
         *seen = now;
@@ -101,13 +129,7 @@ impl Live {
             return;
         }
         let loaded = loaded.and_then(|config| {
-            if is_empty {
-                // As a file is that is just being written; it would let everybody in.
-                return Err("is empty".to_owned());
-            }
-            if config.tls.is_some() != self.is_encrypted {
-                return Err("encryption can be switched on and off only by a restart".to_owned());
-            }
+            config.check_after(&self.current())?;
             Ok(config)
         });
         let path = self.path.display();
@@ -178,8 +200,6 @@ impl Stamp {
 pub struct Reader {
     files: Vec<(PathBuf, Stamp)>,
     digest: Sha256,
-    /// Whether the first file has nothing in it.
-    is_empty: bool,
 }
 
 impl Reader {
@@ -188,9 +208,6 @@ impl Reader {
         // The stamp is taken first: what changes while the file is read is then read again.
         let stamp = Stamp::of(path, SystemTime::now());
         let content = small_file::read(path);
-        if self.files.is_empty() {
-            self.is_empty = content.as_ref().is_ok_and(|it| yaml::is_empty(it));
-        }
         self.files.push((path.to_owned(), stamp));
         match &content {
             Ok(content) => {

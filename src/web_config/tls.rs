@@ -8,10 +8,11 @@ use tokio_rustls::rustls::pki_types::pem::PemObject;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_rustls::rustls::{RootCertStore, ServerConfig};
 
-use super::client::{Policy, Verifier};
+use super::client::{Demand, Policy, Verifier};
 use super::file::Tls;
 use super::names::{self, Cipher, TlsVersion};
 use super::reload::Reader;
+use crate::small_file;
 
 /// Ciphers of which HTTP/2 needs one, where TLS 1.2 is possible.
 const HTTP2_CIPHERS: [&str; 2] = [
@@ -46,13 +47,13 @@ impl Tls {
     }
 }
 
-/// The settings for encrypted connections; `None` when they are not to be encrypted.
+/// The settings for encrypted connections, and what they demand of clients; `None` when they are not to be encrypted.
 pub fn build(
     tls: &Tls,
     http2: bool,
     folder: &Path,
     reader: &mut Reader,
-) -> Result<Option<Arc<ServerConfig>>, String> {
+) -> Result<Option<(Arc<ServerConfig>, Demand)>, String> {
     let (versions, provider) = (versions(tls)?, Arc::new(provider(tls)?));
     if !tls.is_enabled() {
         return Ok(None);
@@ -86,6 +87,7 @@ pub fn build(
         )
     })?;
     let verifier = verifier(tls, authorities.as_deref(), &provider)?;
+    let demand = verifier.as_ref().map(Verifier::demand).unwrap_or_default();
     let supported: Vec<_> = versions.iter().map(|it| it.supported()).collect();
     let builder = ServerConfig::builder_with_provider(provider)
         .with_protocol_versions(&supported)
@@ -103,7 +105,7 @@ pub fn build(
     } else {
         vec![b"http/1.1".to_vec()]
     };
-    Ok(Some(Arc::new(config)))
+    Ok(Some((Arc::new(config), demand)))
 }
 
 /// The versions between the lowest and the highest one.
@@ -207,7 +209,7 @@ fn verifier(
     }
     let authorities = match authorities {
         Some(pem) => certificates_of(pem).map_err(|it| about("client_ca_file", it))?,
-        None if policy.verifies() => known_authorities(),
+        None if policy.verifies() => known_authorities()?,
         None => Vec::new(),
     };
     Verifier::new(
@@ -221,10 +223,21 @@ fn verifier(
 }
 
 /// The authorities that the machine knows, which count where none is configured. Some may be too old for the library.
-fn known_authorities() -> Vec<CertificateDer<'static>> {
+fn known_authorities() -> Result<Vec<CertificateDer<'static>>, String> {
+    // The library reads this file by itself.
+    if let Some(path) = std::env::var_os("SSL_CERT_FILE") {
+        let problem = |reason| {
+            let path = path.display();
+            about(
+                "client_auth_type",
+                format!("SSL_CERT_FILE: cannot read `{path}`: {reason}"),
+            )
+        };
+        small_file::check(Path::new(&path)).map_err(problem)?;
+    }
     let mut authorities = rustls_native_certs::load_native_certs().certs;
     authorities.retain(|it| RootCertStore::empty().add(it.clone()).is_ok());
-    authorities
+    Ok(authorities)
 }
 
 fn certificates_of(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, String> {
