@@ -155,6 +155,8 @@ pub struct App {
     pub reloads: Reloads,
     /// Where the metrics are.
     pub telemetry_path: String,
+    /// How many lines of the log were lost.
+    pub lost_lines: Box<dyn Fn() -> u64 + Send + Sync>,
     /// What was answered.
     pub counters: Counters,
     /// The newest bodies of the metrics.

@@ -22,6 +22,7 @@
 //! * `http`: connections, limits, negotiation, routes.
 //! * `rocketchat`: Rocket.Chat itself, which is only asked to take a license, and only when an administrator says so.
 //! * `listen`: addresses and sockets; `web_config`: encryption and users, from their own file.
+//! * `logging`: the log, which nothing waits for.
 //! * `small_file`: how every file is read that an operator names.
 //!
 //! # Invariants
@@ -47,6 +48,7 @@ pub mod fuzzing;
 mod health;
 mod http;
 mod listen;
+mod logging;
 mod once;
 mod options;
 mod password;

@@ -4,10 +4,8 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use anyhow::Context;
+use tokio::runtime::Runtime;
 use tracing::level_filters::LevelFilter;
-use tracing_subscriber::Layer;
-use tracing_subscriber::layer::SubscriberExt;
-use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::backfill::backfill;
 use crate::check::check;
@@ -15,6 +13,7 @@ use crate::cli::{BackfillOptions, CheckFormat, Cli, Format, LogFormat, LogLevel,
 use crate::config::Config;
 use crate::health::health;
 use crate::listen::{Listener, Passed};
+use crate::logging::{self, Log, LostLines};
 use crate::once::statistics;
 use crate::password::hash_password;
 use crate::render::reference::markdown as statistics_reference;
@@ -31,7 +30,7 @@ const USAGE: u8 = 2;
 pub fn program() -> ExitCode {
     // To read the settings takes half a megabyte for a moment. What a thread that has ended gave back is what the next one
     // takes, which is the first of the runtime; the main thread has no more use for it.
-    let (cli, config) = match std::thread::spawn(prepare).join() {
+    let (cli, config, log) = match std::thread::spawn(prepare).join() {
         Ok(Ok(prepared)) => prepared,
         Ok(Err(status)) => return status,
         Err(panic) => std::panic::resume_unwind(panic),
@@ -44,7 +43,7 @@ pub fn program() -> ExitCode {
             print_check(config, *format, workspace.as_deref())
         }
         Some(Task::Backfill(options)) => write_past(config, options),
-        _ => serve(cli, config),
+        _ => serve(cli, config, log.lost_lines()),
     };
     match result {
         Ok(status) => status,
@@ -56,7 +55,7 @@ pub fn program() -> ExitCode {
 }
 
 /// Reads the command line and the settings; the error is how the program ends without going on, be it well or not.
-fn prepare() -> Result<(Cli, Config), ExitCode> {
+fn prepare() -> Result<(Cli, Config, Log), ExitCode> {
     let cli = Cli::read();
     if cli.print_statistics {
         return Err(print(statistics_reference().as_bytes()));
@@ -68,7 +67,10 @@ fn prepare() -> Result<(Cli, Config), ExitCode> {
         Some(Task::Health) => return Err(print_health(&cli)),
         _ => {}
     }
-    start_logging(cli.log_level, cli.log_format);
+    let log = start_logging(cli.log_level, cli.log_format).map_err(|error| {
+        drop(writeln!(std::io::stderr(), "error: {error:#}"));
+        ExitCode::FAILURE
+    })?;
     let config = configure(&cli).map_err(|error| {
         tracing::error!("{error}");
         ExitCode::from(USAGE)
@@ -76,7 +78,7 @@ fn prepare() -> Result<(Cli, Config), ExitCode> {
     if cli.config_check {
         return Err(print(b"All settings can be used.\n"));
     }
-    Ok((cli, config))
+    Ok((cli, config, log))
 }
 
 fn print_hash(cost: u32) -> ExitCode {
@@ -90,7 +92,7 @@ fn print_hash(cost: u32) -> ExitCode {
 }
 
 fn print_health(cli: &Cli) -> ExitCode {
-    let answer = runtime().and_then(|it| Ok(it.block_on(health(cli))?));
+    let answer = run_to_end(health(cli));
     match answer {
         Ok(()) => print(b"Healthy.\n"),
         Err(error) => {
@@ -105,7 +107,7 @@ fn print_statistics(
     format: Format,
     workspace: Option<&str>,
 ) -> anyhow::Result<ExitCode> {
-    let text = runtime()?.block_on(statistics(config, format, workspace))?;
+    let text = run_to_end(statistics(config, format, workspace))?;
     Ok(print(&text))
 }
 
@@ -114,22 +116,22 @@ fn print_check(
     format: CheckFormat,
     workspace: Option<&str>,
 ) -> anyhow::Result<ExitCode> {
-    let (report, is_well) = runtime()?.block_on(check(config, format, workspace))?;
+    let (report, is_well) = run_to_end(check(config, format, workspace))?;
     let printed = print(&report);
     Ok(if is_well { printed } else { ExitCode::FAILURE })
 }
 
 fn write_past(config: Config, options: &BackfillOptions) -> anyhow::Result<ExitCode> {
-    let report = runtime()?.block_on(async {
+    let report = run_to_end(async {
         let signals = Signals::listen().context("cannot listen for signals")?;
         Ok::<_, anyhow::Error>(backfill(config, options, signals).await?)
     })?;
     Ok(print(report.as_bytes()))
 }
 
-fn serve(cli: Cli, config: Config) -> anyhow::Result<ExitCode> {
+fn serve(cli: Cli, config: Config, lost_lines: LostLines) -> anyhow::Result<ExitCode> {
     let passed = Passed::take();
-    runtime()?.block_on(async {
+    run_to_end(async {
         let signals = Signals::listen().context("cannot listen for signals")?;
         let listeners = Listener::all(&config.web.origin, passed).await?;
         for listener in &listeners {
@@ -141,12 +143,23 @@ fn serve(cli: Cli, config: Config) -> anyhow::Result<ExitCode> {
                 "listening"
             );
         }
-        run(cli, config, listeners, signals).await;
-        Ok(ExitCode::SUCCESS)
+        run(cli, config, listeners, signals, lost_lines).await;
+        Ok::<_, anyhow::Error>(ExitCode::SUCCESS)
     })
 }
 
-fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
+/// Runs a future on a runtime of its own. What still runs on a blocking thread then, such as a look at a file system that
+/// does not answer, does not hold up the end of the process.
+fn run_to_end<T, E: Into<anyhow::Error>>(
+    future: impl Future<Output = Result<T, E>>,
+) -> anyhow::Result<T> {
+    let runtime = runtime()?;
+    let result = runtime.block_on(future);
+    runtime.shutdown_background();
+    result.map_err(Into::into)
+}
+
+fn runtime() -> anyhow::Result<Runtime> {
     // Two workers serve and read; more would only cost memory. Reading the host takes one blocking thread.
     tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
@@ -163,29 +176,16 @@ fn print(text: &[u8]) -> ExitCode {
     }
 }
 
-fn start_logging(level: LogLevel, format: LogFormat) {
+fn start_logging(level: LogLevel, format: LogFormat) -> anyhow::Result<Log> {
     let level = match level {
         LogLevel::Debug => LevelFilter::DEBUG,
         LogLevel::Info => LevelFilter::INFO,
         LogLevel::Warn => LevelFilter::WARN,
         LogLevel::Error => LevelFilter::ERROR,
     };
-    let layer = match format {
-        LogFormat::Logfmt => tracing_logfmt::builder()
-            .with_target(false)
-            .layer()
-            .with_writer(std::io::stderr)
-            .boxed(),
-        LogFormat::Json => tracing_subscriber::fmt::layer()
-            .json()
-            .flatten_event(true)
-            .with_target(false)
-            .with_current_span(false)
-            .with_span_list(false)
-            .with_writer(std::io::stderr)
-            .boxed(),
+    let format = match format {
+        LogFormat::Logfmt => logging::Format::Logfmt,
+        LogFormat::Json => logging::Format::Json,
     };
-    tracing_subscriber::registry()
-        .with(layer.with_filter(level))
-        .init();
+    Log::start(level, format).context("cannot start the thread that writes the log")
 }

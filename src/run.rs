@@ -15,6 +15,7 @@ use crate::cli::Cli;
 use crate::config::{Config, ConfigError};
 use crate::http::{self, App, ConnectionLimits, Counters, Gate, Metrics, Reloads};
 use crate::listen::Listener;
+use crate::logging::LostLines;
 use crate::signals::Signals;
 use crate::sources::OwnSource;
 use crate::statistics::OwnProcess;
@@ -33,7 +34,13 @@ pub fn configure(cli: &Cli) -> Result<Config, ConfigError> {
 }
 
 /// Runs the exporter on its listeners until a signal asks for its end.
-pub async fn run(cli: Cli, config: Config, listeners: Vec<Listener>, signals: Signals) {
+pub async fn run(
+    cli: Cli,
+    config: Config,
+    listeners: Vec<Listener>,
+    signals: Signals,
+    lost_lines: LostLines,
+) {
     let supervisor = Supervisor::start(cli, config.clock, config.workspaces, config.basis);
     let supervisor = Arc::new(supervisor);
     let mut tasks = JoinSet::new();
@@ -43,6 +50,7 @@ pub async fn run(cli: Cli, config: Config, listeners: Vec<Listener>, signals: Si
         control: Arc::<Supervisor>::clone(&supervisor),
         reloads: Reloads::default(),
         telemetry_path: config.web.telemetry_path,
+        lost_lines: Box::new(move || lost_lines.count()),
         counters: Counters::default(),
         metrics: Metrics::default(),
     });

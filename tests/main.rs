@@ -26,6 +26,7 @@ mod insights;
 mod license;
 mod listeners;
 mod live;
+mod logging;
 mod metrics;
 mod missing_collections;
 mod odd_documents;

@@ -161,6 +161,7 @@ fn own(app: &App) -> Own {
         process: app.process.borrow().clone(),
         requests: app.counters.read(),
         reload: Some(app.control.last_reload()),
+        lost_lines: Some((app.lost_lines)()),
     }
 }
 

@@ -52,6 +52,8 @@ pub struct Own {
     pub requests: Vec<Requests>,
     /// The configuration; `None` before it was read.
     pub reload: Option<Reload>,
+    /// Lines of the log that were lost; `None` where nothing is served.
+    pub lost_lines: Option<u64>,
 }
 
 fn of_each_handler(own: &Own, read: impl Fn(&Requests) -> f64) -> Vec<Sample> {
@@ -109,6 +111,13 @@ pub const OWN: &[Metric<Own>] = &[
         read: Read::By(&["handler"], |own| {
             of_each_handler(own, |it| it.bytes as f64)
         }),
+    },
+    Metric {
+        name: "rocketchat_exporter_log_lines_lost_total",
+        help: "Lines of the log that were lost because standard error did not take them in time.",
+        source: "the exporter",
+        quantity: Quantity::CountTotal,
+        read: Read::One(|own| own.lost_lines.and_then(count)),
     },
     Metric {
         name: "rocketchat_exporter_build_info",
