@@ -142,7 +142,7 @@ mod tests {
 
     #[test]
     fn it_is_down_when_every_collector_that_asks_the_database_fails_for_whatever_reason() {
-        use Collector::{Host, Presence, Users};
+        use super::Collector::{Host, Presence, Users};
         let unauthorized = Some(FailureKind::Unauthorized);
         assert_eq!(availability(&[]), (ReadState::Untried, 0, None));
         assert_eq!(
@@ -157,7 +157,7 @@ mod tests {
 
     #[test]
     fn it_is_up_while_one_collector_succeeds() {
-        use Collector::{Presence, Users};
+        use super::Collector::{Presence, Users};
         assert_eq!(
             availability(&[(Presence, None), (Users, None)]),
             (ReadState::Up, 1, None)
