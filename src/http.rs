@@ -75,6 +75,8 @@ pub trait Backend: Send + Sync {
     fn judge_license(&self, text: &str) -> Option<HeldLicense>;
     /// The time that readings are dated with.
     fn now(&self) -> Timestamp;
+    /// The time at the database, which dates in it are judged by.
+    fn database_now(&self) -> Timestamp;
     /// Everything of an extent, read once more.
     fn refresh(&self, extent: Extent) -> Answer<'_, Arc<Snapshot>>;
 }

@@ -6,6 +6,7 @@ mod architecture;
 mod availability;
 mod backfill;
 mod checking;
+mod clocks;
 mod collectors;
 mod command_line;
 mod compat;

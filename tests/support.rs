@@ -11,6 +11,7 @@ mod prometheus;
 mod proxy;
 mod reader;
 pub mod rocketchat;
+mod shifted_clock;
 pub mod tls;
 mod workspace;
 
@@ -30,6 +31,7 @@ pub use golden::assert_golden;
 pub use prometheus::Prometheus;
 pub use proxy::Proxy;
 pub use reader::{PASSWORD, READER, exporter_of_reader, with_reader, with_reader_on};
+pub use shifted_clock::shift_clock;
 pub use workspace::{Filled, Workspace};
 
 /// How long a test waits for what has to come. It says only when to give up: a busy machine of two cores may take its time.

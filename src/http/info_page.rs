@@ -197,6 +197,7 @@ fn show<T>(
         process: &process,
         token: workspace.desk.token.as_str(),
         now: workspace.backend.now(),
+        database_now: workspace.backend.database_now(),
         timezone: &workspace.timezone,
     })
 }

@@ -59,8 +59,10 @@ pub struct Page<'a> {
     pub process: &'a OwnProcess,
     /// What the button must send along.
     pub token: &'a str,
-    /// The time that ages are counted from.
+    /// The time that the ages of readings are counted from.
     pub now: Timestamp,
+    /// The time at the database: what it and Rocket.Chat dated is judged by it.
+    pub database_now: Timestamp,
     /// The workspace's time zone.
     pub timezone: &'a TimeZone,
 }
@@ -282,6 +284,7 @@ mod tests {
             process: &OwnProcess::default(),
             token: "token",
             now: Timestamp(0),
+            database_now: Timestamp(0),
             timezone: &TimeZone::UTC,
         })
     }

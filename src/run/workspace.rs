@@ -247,6 +247,10 @@ impl Backend for Database {
         self.clock.now()
     }
 
+    fn database_now(&self) -> Timestamp {
+        self.mongo.now()
+    }
+
     fn refresh(&self, extent: Extent) -> Answer<'_, Arc<Snapshot>> {
         Box::pin(async move { self.sampler.refresh(extent).await.map_err(|_| Unavailable) })
     }

@@ -9,6 +9,7 @@ mod administration;
 mod api_settings;
 mod backfill;
 mod calls;
+mod clock;
 mod collections;
 mod connection;
 mod connections;
@@ -47,7 +48,6 @@ mod workspace;
 use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::Zoned;
 use jiff::tz::TimeZone;
 use tokio::time::timeout;
 
@@ -56,6 +56,7 @@ pub use api_settings::ApiSettings;
 use api_settings::KnownApiSettings;
 use backfill::Page;
 pub use backfill::{Stretch, date_of};
+use clock::DatabaseClock;
 use connection::Connection;
 pub use connection::MongoSettings;
 pub use explain::Plan;
@@ -84,7 +85,7 @@ pub struct Mongo {
     indexes: KnownIndexes,
     api_settings: KnownApiSettings,
     query_timeout: Duration,
-    clock: Clock,
+    clock: DatabaseClock,
     timezone: TimeZone,
     license: LicenseSource,
 }
@@ -112,7 +113,7 @@ impl Mongo {
             connection: Connection::new(settings, recorder),
             indexes: KnownIndexes::default(),
             api_settings: KnownApiSettings::default(),
-            clock,
+            clock: DatabaseClock::new(clock),
             timezone,
             license,
         }
@@ -224,10 +225,9 @@ impl Mongo {
         accounts::by_access_token(&mut question, access_token).await
     }
 
-    /// The time in the workspace's time zone.
-    fn now(&self) -> Result<Zoned, jiff::Error> {
-        let now = jiff::Timestamp::from_millisecond(self.clock.now().0)?;
-        Ok(now.to_zoned(self.timezone.clone()))
+    /// The time at the database, by what it last told; by this machine's clock before that.
+    pub fn now(&self) -> Timestamp {
+        self.clock.last_known()
     }
 
     /// The settings of the REST API, at most a minute old.

@@ -406,6 +406,7 @@ mod tests {
             let snapshot = Snapshot {
                 instances: Some(Arc::new(Instances {
                     now: Timestamp(1_000_000),
+                    here: Timestamp(1_000_000),
                     records,
                 })),
                 ..Snapshot::default()

@@ -36,11 +36,19 @@ pub struct Instance {
 pub struct Instances {
     /// The time at the database when they were read.
     pub now: Timestamp,
+    /// The same moment by this machine's clock.
+    pub here: Timestamp,
     /// Every record, live or not.
     pub records: Vec<Instance>,
 }
 
 impl Instances {
+    /// An instant that the database dated, by this machine's clock.
+    pub fn by_own_clock(&self, at: Timestamp) -> Timestamp {
+        let ahead = self.here.0.saturating_sub(self.now.0);
+        Timestamp(at.0.saturating_add(ahead))
+    }
+
     /// Records whose heartbeat is at most [`LIVE_FOR`] away from the server's clock, to either side.
     pub fn live(&self) -> impl Iterator<Item = &Instance> {
         self.records.iter().filter(|instance| {

@@ -33,7 +33,7 @@ pub const OTHER_JOB: &str = "other";
 /// What is known of every job that ran or is planned.
 #[derive(Debug, Clone)]
 pub struct Jobs {
-    /// When this was read.
+    /// The time at the database when this was read.
     pub now: Timestamp,
     /// In the order of their names.
     pub jobs: Vec<Job>,
@@ -116,7 +116,7 @@ pub(super) const SECTION: Table<Jobs> = Table {
         },
         Metric {
             name: "rocketchat_job_overdue_seconds",
-            help: "How long ago a background job should have run; 0 while it is in time. Rocket.Chat looks every minute (6.3 and later).",
+            help: "How long ago a background job should have run, by the database's clock; 0 while it is in time. Rocket.Chat looks every minute (6.3 and later).",
             source: "rocketchat_cron: earliest nextRunAt that is not disabled",
             quantity: Quantity::Seconds,
             read: Read::By(&["name"], |it| it.of_each(|job| job.overdue(it.now))),

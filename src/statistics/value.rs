@@ -18,6 +18,12 @@ impl Timestamp {
         let milliseconds = self.0.checked_sub(earlier.0)?;
         u64::try_from(milliseconds).ok().map(Duration::from_millis)
     }
+
+    /// The instant that comes some time after this one.
+    pub fn after(self, time: Duration) -> Self {
+        let milliseconds = i64::try_from(time.as_millis()).unwrap_or(i64::MAX);
+        Self(self.0.saturating_add(milliseconds))
+    }
 }
 
 impl From<SystemTime> for Timestamp {

@@ -85,7 +85,7 @@ fn panel(shown: &Shown<'_>, instances: &Instances) -> Markup {
                         td { (instance.heartbeat.map_or_else(unknown, |at| html! { (words::ago(at, instances.now)) })) }
                         td.number { (instance.connections.map_or_else(unknown, |it| html! { (words::number(it as f64)) })) }
                         td { (instance.node_version.as_deref().map_or_else(unknown, |it| html! { (it) })) }
-                        td { (instance.created_at.and_then(|at| shown.page.now.since(at)).map_or_else(unknown, |it| html! { (words::span(it)) })) }
+                        td { (instance.created_at.and_then(|at| shown.page.database_now.since(at)).map_or_else(unknown, |it| html! { (words::span(it)) })) }
                         td.number { (instance.pid.map_or_else(unknown, |it| html! { (it) })) }
                     } } }
                 }

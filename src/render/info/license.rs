@@ -122,7 +122,7 @@ pub fn expiry(shown: &Shown<'_>, content: &LicenseContent) -> Markup {
             Some(at) => {
                 (row("Expires", &html! {
                     (shown.time(at))
-                    @if let Some(left) = at.since(shown.page.now) { " (in " (words::span(left)) ")" }
+                    @if let Some(left) = at.since(shown.page.database_now) { " (in " (words::span(left)) ")" }
                     @else { span.no { " (over)" } }
                 }))
             }

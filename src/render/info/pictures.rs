@@ -86,7 +86,7 @@ fn charts(shown: &Shown<'_>, grown: &[Grown]) -> Markup {
     html! {
         p.note {
             "From " (grown.len()) " of the statistics documents that Rocket.Chat stored, the newest of them "
-            (times.last().map_or_else(String::new, |at| shown.ago(*at))) "."
+            (times.last().map_or_else(String::new, |at| words::ago(*at, shown.page.database_now))) "."
         }
         div.grid {
             (chart("users-growth", "Users", vec![

@@ -90,7 +90,7 @@ fn migration(shown: &Shown<'_>, warnings: &mut Vec<String>) {
     if !migration.locked {
         return;
     }
-    match migration.locked_at.and_then(|at| shown.page.now.since(at)) {
+    match migration.locked_at.and_then(|at| shown.page.database_now.since(at)) {
         Some(time) if time < LONGEST_MIGRATION => warnings.push(format!(
             "A database migration has been running for {}.",
             words::span(time)
@@ -169,7 +169,7 @@ fn of_license(shown: &Shown<'_>, warnings: &mut Vec<String>) {
         .into_iter()
         .chain(content.expires)
         .min();
-    if let Some(left) = end.and_then(|it| it.since(shown.page.now))
+    if let Some(left) = end.and_then(|it| it.since(shown.page.database_now))
         && left < EXPIRY_AHEAD
     {
         warnings.push(format!("The license expires in {}.", words::span(left)));
@@ -193,7 +193,9 @@ fn statistics_run(shown: &Shown<'_>, warnings: &mut Vec<String>) {
     } else {
         HOURLY_RUN
     };
-    let age = stored.created_at.and_then(|at| shown.page.now.since(at));
+    let age = stored
+        .created_at
+        .and_then(|at| shown.page.database_now.since(at));
     match age {
         Some(age) if age > longest => warnings.push(format!(
             "Rocket.Chat has not stored its own statistics for {}; its job for that does not run.",

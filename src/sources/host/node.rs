@@ -10,12 +10,13 @@ use std::time::Duration;
 
 use super::proc;
 use crate::small_file::read_to_string;
-use crate::statistics::{Instance, Instances, Timestamp};
+use crate::statistics::{Instances, Timestamp};
 
 /// How long Rocket.Chat may take from its process's start to its registration: migrations run in between.
 const LONGEST_START: Duration = Duration::from_mins(15);
 
-/// How far the clock of the database, which dates the registration, may be behind this machine's, in milliseconds.
+/// By how much the registration, which the database dates, may seem to come too early, in milliseconds: the difference
+/// of its clock from this machine's is known to about the time that an answer takes.
 const CLOCK_DIFFERENCE: i64 = 5_000;
 
 /// A process named `node`.
@@ -34,13 +35,16 @@ pub fn find(instances: &Instances) -> Vec<(String, u32)> {
         return Vec::new();
     }
     let processes = processes();
-    live.filter_map(|instance| Some((instance.id.clone(), process_of(instance, &processes)?)))
-        .collect()
+    live.filter_map(|instance| {
+        let created_at = instances.by_own_clock(instance.created_at?);
+        let pid = process_of(instance.pid?, created_at, &processes)?;
+        Some((instance.id.clone(), pid))
+    })
+    .collect()
 }
 
-fn process_of(instance: &Instance, processes: &[Process]) -> Option<u32> {
-    let wanted = instance.pid?;
-    let created_at = instance.created_at?;
+/// The process of the instance that registered as `wanted`, at an instant of this machine's clock.
+fn process_of(wanted: u64, created_at: Timestamp, processes: &[Process]) -> Option<u32> {
     // In an instance's own name space its number is often 1, so several containers may claim the same one:
     // the process that started last before the registration is the one that registered.
     processes

@@ -51,12 +51,10 @@ pub async fn by_access_token(
     let grant = question
         .find_one(COLLECTION, doc! { "accessToken": token }, projection)
         .await?;
+    let now = question.now().await?;
     let is_valid = |grant: &Document| match grant.get("expires") {
         None | Some(Bson::Null | Bson::Undefined) => true,
-        expires => {
-            let now = question.mongo.clock.now();
-            convert::timestamp(expires).is_some_and(|expires| now < expires)
-        }
+        expires => convert::timestamp(expires).is_some_and(|expires| now < expires),
     };
     match grant
         .filter(is_valid)

@@ -61,7 +61,7 @@ async fn conferences(
 
 /// Voice calls of all time, and of the last 30 days, 7 days and one day.
 async fn voice(question: &Question<'_>) -> Result<[VoiceCalls; 4], SourceError> {
-    let now = question.mongo.clock.now().0;
+    let now = question.now().await?.0;
     let mut facets = Document::new();
     for (name, days) in [
         ("all", None),

@@ -40,7 +40,7 @@ const LAST_MONTH: &str = "lastMonth";
 /// Conversations and contacts of every source in every period, in one pass over the rooms that any of them may hold. Each
 /// contact's conversations are grouped once, and counted for each period.
 async fn periods(question: &Question<'_>) -> Result<Vec<Document>, SourceError> {
-    let now = question.mongo.clock.now().0;
+    let now = question.now().await?.0;
     let this_month = jiff::Timestamp::from_millisecond(now)
         .map(|now| now.strftime("%Y-%m").to_string())
         .unwrap_or_default();

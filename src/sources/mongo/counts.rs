@@ -115,7 +115,7 @@ async fn active_contacts(
         Some(version) if version < Version::new(7, 0, 0) => "rocketchat_livechat_visitor",
         _ => "rocketchat_livechat_contact",
     };
-    let Ok(now) = jiff::Timestamp::from_millisecond(question.mongo.clock.now().0) else {
+    let Ok(now) = jiff::Timestamp::from_millisecond(question.now().await?.0) else {
         return Ok(None);
     };
     let month = now.strftime("%Y-%m").to_string();
@@ -175,7 +175,7 @@ pub async fn push(question: &mut Question<'_>, known: &Snapshot) -> Result<Push,
             ..Push::default()
         });
     }
-    let expired = DateTime::from_millis(question.mongo.clock.now().0.saturating_sub(SENT_WITHIN));
+    let expired = DateTime::from_millis(question.now().await?.0.saturating_sub(SENT_WITHIN));
     let mut count = async |key: &'static str, condition: Document| {
         question
             .detail_count(QUEUE, key, doc! { key: condition })

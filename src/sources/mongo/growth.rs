@@ -34,7 +34,7 @@ pub async fn read(question: &mut Question<'_>) -> Result<Vec<Grown>, SourceError
     let Some(oldest) = oldest.first().and_then(created_at) else {
         return Ok(Vec::new());
     };
-    let now = question.mongo.clock.now().0;
+    let now = question.now().await?.0;
     let step = ((now - oldest.timestamp_millis()) / MOST + 1).max(1);
     let number = doc! { "$floor": { "$divide": [{ "$subtract": ["$createdAt", oldest] }, step] } };
     let spread = vec![

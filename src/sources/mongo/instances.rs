@@ -27,15 +27,17 @@ pub async fn read(question: &Question<'_>) -> Result<Instances, SourceError> {
     ];
     let records = question.aggregate("instances", pipeline, None).await?;
     // Heartbeats are written with the database's clock, so they are judged by it and not by this machine's.
-    let now = match question.mongo.clock {
-        Clock::Fixed(now) => now,
-        Clock::System => records
-            .first()
-            .and_then(|record| convert::timestamp(record.get("now")))
-            .unwrap_or_else(|| question.mongo.clock.now()),
+    let own = question.mongo.clock.own();
+    let told = records
+        .first()
+        .and_then(|it| convert::timestamp(it.get("now")));
+    let now = match (own, told) {
+        (Clock::System, Some(told)) => told,
+        _ => question.now().await?,
     };
     Ok(Instances {
         now,
+        here: own.now(),
         records: records.iter().map(instance).collect(),
     })
 }

@@ -13,7 +13,7 @@ const PLAN: &str = "rocketchat_cron";
 const HISTORY: &str = "rocketchat_cron_history";
 
 pub async fn read(question: &mut Question<'_>) -> Result<Jobs, SourceError> {
-    let now = question.mongo.clock.now();
+    let now = question.now().await?;
     let mut jobs: BTreeMap<String, Job> = BTreeMap::new();
     let groups = [plan(question).await?, history(question, now).await?];
     for group in groups.into_iter().flatten() {

@@ -7,7 +7,9 @@ use mongodb::bson::{Bson, Document, doc};
 use super::{Mongo, Question, convert};
 use crate::sources::SourceError;
 use crate::sources::license::{Circumstances, LONGEST, LicenseSettings, TooLong, judge};
-use crate::statistics::{Collector, Grants, HeldLicense, License, LimitKind, Snapshot, Value};
+use crate::statistics::{
+    Collector, Grants, HeldLicense, License, LimitKind, Snapshot, Timestamp, Value,
+};
 
 /// The license that counts, and the one that came from Rocket.Chat's cloud: early versions noted it only there.
 const TEXTS: [&str; 2] = ["Enterprise_License", "Cloud_Workspace_License"];
@@ -56,7 +58,8 @@ pub async fn is_valid(question: &Question<'_>) -> Result<bool, SourceError> {
         return Ok(true);
     }
     let settings = settings(question).await?;
-    let held = judged(question.mongo, &settings, &Snapshot::default());
+    let now = question.now().await?;
+    let held = judged(question.mongo, &settings, &Snapshot::default(), now);
     Ok(settings.status == "Valid" || held.is_some_and(|it| it.is_valid()))
 }
 
@@ -85,7 +88,8 @@ async fn held(
     known: &Snapshot,
 ) -> Result<Option<HeldLicense>, SourceError> {
     let settings = settings(question).await?;
-    Ok(judged(question.mongo, &settings, known))
+    let now = question.now().await?;
+    Ok(judged(question.mongo, &settings, known, now))
 }
 
 impl Mongo {
@@ -99,14 +103,19 @@ impl Mongo {
             status: String::new(),
             site_url: site_url.to_owned(),
         };
-        judged(self, &settings, known)
+        judged(self, &settings, known, self.now())
     }
 }
 
-fn judged(mongo: &Mongo, settings: &LicenseSettings, known: &Snapshot) -> Option<HeldLicense> {
+fn judged(
+    mongo: &Mongo,
+    settings: &LicenseSettings,
+    known: &Snapshot,
+    now: Timestamp,
+) -> Option<HeldLicense> {
     let circumstances = Circumstances {
         key: mongo.license.key.as_ref(),
-        now: mongo.clock.now(),
+        now,
         version: known.version(),
         timezone: &mongo.timezone,
         used: &|kind| used(kind, known),

@@ -17,7 +17,7 @@ pub async fn read(question: &mut Question<'_>) -> Result<Server, SourceError> {
     let status = doc! {
         "serverStatus": 1, "metrics": 0, "wiredTiger": 0, "locks": 0, "repl": 0, "tcmalloc": 0, "opLatencies": 0,
     };
-    match run(question, status).await {
+    match question.run_on_admin(status).await {
         Ok(status) => Ok(Server {
             version: convert::text(status.get("version")).unwrap_or_default(),
             storage_engine: status
@@ -28,7 +28,7 @@ pub async fn read(question: &mut Question<'_>) -> Result<Server, SourceError> {
             oplog_window,
         }),
         Err(error) if error.kind == FailureKind::Unauthorized => {
-            let build = run(question, doc! { "buildInfo": 1 }).await?;
+            let build = question.run_on_admin(doc! { "buildInfo": 1 }).await?;
             Ok(Server {
                 version: convert::text(build.get("version")).unwrap_or_default(),
                 storage_engine: unknown(),
@@ -42,7 +42,7 @@ pub async fn read(question: &mut Question<'_>) -> Result<Server, SourceError> {
 /// The time between the oldest and the newest operation that the member which is asked still has; `None` where there is
 /// no replica set, or it may not be looked at.
 async fn oplog_window(question: &mut Question<'_>) -> Result<Option<Duration>, SourceError> {
-    let hello = run(question, doc! { "hello": 1 }).await;
+    let hello = question.run_on_admin(doc! { "hello": 1 }).await;
     if !hello.is_ok_and(|it| it.contains_key("setName")) {
         return Ok(None);
     }
@@ -74,16 +74,4 @@ async fn end_of_oplog(question: &Question<'_>, direction: i32) -> Result<Option<
 
 fn unknown() -> String {
     "unknown".to_owned()
-}
-
-async fn run(question: &Question<'_>, mut command: Document) -> Result<Document, SourceError> {
-    command.insert(
-        "maxTimeMS",
-        convert::milliseconds(question.mongo.query_timeout),
-    );
-    let admin = question.database.client().database("admin");
-    let ask = admin
-        .run_command(command)
-        .selection_criteria(question.mongo.connection.preference());
-    question.mongo.within(ask.into_future()).await
 }

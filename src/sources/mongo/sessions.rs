@@ -26,7 +26,7 @@ const MONTH_MENDED: Version = Version::new(3, 10, 0);
 const SUMMARIES_MENDED: Version = Version::new(1, 0, 3);
 
 pub async fn read(question: &mut Question<'_>, known: &Snapshot) -> Result<Sessions, SourceError> {
-    let today = question.mongo.now().map_err(out_of_range)?.date();
+    let today = question.local_time().await?.date();
     let yesterday = today.yesterday().map_err(out_of_range)?;
     let month = month_that_ends(yesterday).map_err(out_of_range)?;
     let week = yesterday.saturating_sub(6.days());

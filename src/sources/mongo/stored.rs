@@ -56,7 +56,7 @@ async fn peak_connections(
     question: &Question<'_>,
     hint: Option<Hint>,
 ) -> Result<Option<f64>, SourceError> {
-    let since = a_month_ago(question)?;
+    let since = a_month_ago(question).await?;
     let pipeline = vec![
         doc! { "$match": {
             "createdAt": { "$gte": since },
@@ -78,7 +78,7 @@ async fn reported_at(
 ) -> Result<Option<Timestamp>, SourceError> {
     let pipeline = vec![
         doc! { "$match": {
-            "createdAt": { "$gte": a_month_ago(question)? },
+            "createdAt": { "$gte": a_month_ago(question).await? },
             "statsToken": { "$gt": "" },
         } },
         doc! { "$sort": { "createdAt": -1 } },
@@ -92,11 +92,10 @@ async fn reported_at(
 }
 
 /// The midnight 30 days ago, in the workspace's time zone.
-fn a_month_ago(question: &Question<'_>) -> Result<DateTime, SourceError> {
-    let midnight = question
-        .mongo
-        .now()
-        .and_then(|now| now.start_of_day())
+async fn a_month_ago(question: &Question<'_>) -> Result<DateTime, SourceError> {
+    let now = question.local_time().await?;
+    let midnight = now
+        .start_of_day()
         .and_then(|midnight| midnight.checked_sub(30.days()))
         .map_err(out_of_range)?;
     Ok(DateTime::from_millis(midnight.timestamp().as_millisecond()))

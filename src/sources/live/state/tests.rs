@@ -166,6 +166,7 @@ fn connections_are_those_of_people_whatever_happens_to_users_and_sessions() {
     };
     let instances = Instances {
         now: Timestamp(0),
+        here: Timestamp(0),
         records: vec![Instance {
             id: "lives".to_owned(),
             pid: None,

@@ -31,7 +31,7 @@ pub async fn of(
     let newest = question
         .newest_date(COLLECTION, "_computedAt", index)
         .await?;
-    let now = question.mongo.clock.now();
+    let now = question.now().await?;
     let Some(computed) = newest.filter(|it| now.since(*it).is_some_and(|age| age >= QUIET)) else {
         return Ok(None);
     };
