@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use crate::sources::{Scope, SourceError};
 use crate::statistics::{Collector, FailureKind, Tier};
 
 /// The first wait after a failure; it doubles with each further one.
@@ -14,6 +15,9 @@ const FIRST_RETRY: Duration = Duration::from_secs(1);
 
 /// The longest wait after a failure, unless the interval is shorter.
 const LONGEST_RETRY: Duration = Duration::from_mins(1);
+
+/// The longest wait while no question is answered: how often that is looked at is limited for all collectors together.
+const LONGEST_RETRY_OF_OUTAGE: Duration = Duration::from_secs(4);
 
 /// How many times its own duration a reading is left alone that ran into its limit, or that an outage made necessary again.
 const REST: u32 = 10;
@@ -247,17 +251,21 @@ impl Scheduled {
         &mut self,
         intervals: &Intervals,
         budget: &Budget,
-        failure: Option<FailureKind>,
+        failure: Option<&SourceError>,
         duration: Duration,
         pace: Pace,
     ) {
         let regular = intervals.of(self.collector.tier());
-        let wait = if let Some(kind) = failure {
+        let wait = if let Some(error) = failure {
             self.interval = self.interval.max(regular);
             let doubled = FIRST_RETRY.saturating_mul(2_u32.saturating_pow(self.failures_in_a_row));
             self.failures_in_a_row = self.failures_in_a_row.saturating_add(1);
-            let retry = doubled.min(LONGEST_RETRY).min(regular);
-            let rest = match kind {
+            let longest = match error.scope {
+                Scope::Everything | Scope::Unasked => LONGEST_RETRY_OF_OUTAGE,
+                Scope::Question | Scope::Silence => LONGEST_RETRY,
+            };
+            let retry = doubled.min(longest).min(regular);
+            let rest = match error.kind {
                 FailureKind::TimedOut => duration.saturating_mul(REST),
                 _ => Duration::ZERO,
             };
@@ -310,7 +318,8 @@ mod tests {
         failure: Option<FailureKind>,
         duration: Duration,
     ) {
-        scheduled.finished(&INTERVALS, budget, failure, duration, Pace::Gentle);
+        let failure = failure.map(|kind| SourceError::new(kind, "it failed"));
+        scheduled.finished(&INTERVALS, budget, failure.as_ref(), duration, Pace::Gentle);
     }
 
     fn after(readings: &[(Option<FailureKind>, Duration)]) -> Duration {

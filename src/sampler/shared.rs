@@ -156,7 +156,10 @@ impl Shared {
             snapshot.outcomes.insert(collector, outcome);
             true
         });
-        if let Some(error) = error.as_ref().filter(|error| error.is_outage) {
+        if let Some(error) = &error
+            && collector.asks_database()
+            && self.contact.failed(error, begun)
+        {
             self.fail_all(error, begun);
         }
         self.journal.note_state(&self.publish, error.as_ref());
@@ -172,9 +175,6 @@ impl Shared {
     /// Lets every collector fail that asks the database, because nothing can be asked: what was read before is not kept
     /// until each of them finds out by itself. What is followed is left to live mode, which finds out as well.
     fn fail_all(&self, error: &SourceError, begun: Instant) {
-        if !self.contact.broke(error, begun) {
-            return;
-        }
         let intervals = &self.plan.intervals;
         self.change_if(|snapshot| {
             // Of the collectors that a reading has succeeded of meanwhile nothing is taken away.

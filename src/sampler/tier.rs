@@ -7,6 +7,7 @@ use futures_util::{StreamExt, stream};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
 
+use super::contact::Permission;
 use super::journal::Asked;
 use super::pulse::Pulse;
 use super::schedule::{Pace, Scheduled};
@@ -152,8 +153,8 @@ impl Shared {
         }
     }
 
-    /// Reads a collector and publishes what comes of it. Where it was found out since the round began that no server can
-    /// be asked, waiting for one once is enough: the reading fails without a question.
+    /// Reads a collector and publishes what comes of it. Where it is known that nothing can be asked, and nobody is to look
+    /// whether that has changed, it fails without a question.
     async fn read_one(&self, scheduled: &mut Scheduled, round: &Round) {
         let collector = scheduled.collector;
         // May have begun to be followed since the round began.
@@ -161,22 +162,26 @@ impl Shared {
             return;
         }
         let begun = Instant::now();
-        let outage = self
-            .contact
-            .outage_since(round.begun)
-            .filter(|_| collector.asks_database());
-        let result = match outage {
-            Some(error) => Err(error),
-            None => self.read(collector).await,
+        let permission = if collector.asks_database() {
+            let is_awaited = round.pace != Pace::Gentle;
+            self.contact.permission(round.begun, is_awaited)
+        } else {
+            Permission::Ask
+        };
+        let result = match &permission {
+            Permission::Fail(error) => Err(error.clone()),
+            Permission::Ask | Permission::Look { .. } => self.read(collector).await,
         };
         scheduled.finished(
             &self.plan.intervals,
             &self.budget,
-            result.as_ref().err().map(|error| error.kind),
+            result.as_ref().err(),
             begun.elapsed(),
             round.pace,
         );
         let error = self.record(collector, scheduled.interval, begun, result);
+        // Whoever looked has told what there is to see.
+        drop(permission);
         round
             .asked
             .lock()

@@ -15,8 +15,21 @@ pub struct SourceError {
     pub kind: FailureKind,
     /// What failed, with which value, and what to do.
     pub message: Arc<str>,
-    /// Whether no other question would be answered either: there is no server that can be asked, or it lets nobody in.
-    pub is_outage: bool,
+    /// What it tells of other questions.
+    pub scope: Scope,
+}
+
+/// What a failure tells of other questions to the same database.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scope {
+    /// Nothing: it was answered, or its connection broke.
+    Question,
+    /// No answer came, and the question was given up; whether others get one is not known.
+    Silence,
+    /// Every other question would fail as well: there is no server that can be asked, or it lets nobody in.
+    Everything,
+    /// It was not asked, because every question failed that was.
+    Unasked,
 }
 
 /// Codes of the server's errors: <https://github.com/mongodb/mongo/blob/master/src/mongo/base/error_codes.yml>.
@@ -34,26 +47,25 @@ impl SourceError {
         Self {
             kind,
             message: message.into(),
-            is_outage: matches!(
-                kind,
-                FailureKind::Unauthenticated | FailureKind::TooOld | FailureKind::NoDatabase
-            ),
+            scope: match kind {
+                FailureKind::Unauthenticated | FailureKind::TooOld | FailureKind::NoDatabase => {
+                    Scope::Everything
+                }
+                _ => Scope::Question,
+            },
         }
     }
 
-    /// The same failure, of which it is known that it would be that of every other question.
+    /// The same failure with another scope.
     #[must_use]
-    pub fn of_everything(self) -> Self {
-        Self {
-            is_outage: true,
-            ..self
-        }
+    pub fn of(self, scope: Scope) -> Self {
+        Self { scope, ..self }
     }
 }
 
 impl From<mongodb::error::Error> for SourceError {
     fn from(error: mongodb::error::Error) -> Self {
-        let is_outage = matches!(
+        let is_of_everything = matches!(
             &*error.kind,
             ErrorKind::ServerSelection { .. } | ErrorKind::DnsResolve { .. }
         );
@@ -120,8 +132,8 @@ impl From<mongodb::error::Error> for SourceError {
             _ => (FailureKind::Other, error.to_string()),
         };
         let error = Self::new(kind, message);
-        if is_outage {
-            error.of_everything()
+        if is_of_everything {
+            error.of(Scope::Everything)
         } else {
             error
         }

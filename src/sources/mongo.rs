@@ -69,7 +69,7 @@ pub use privileges::{NEEDS, Need, Purpose, role_reference};
 use question::Question;
 use recorder::Recorder;
 
-use super::{LicenseSource, Read, SourceError};
+use super::{LicenseSource, Read, Scope, SourceError};
 use crate::clock::Clock;
 use crate::statistics::{
     Collector, FailureKind, Grants, Grown, PoolState, Reading, Snapshot, Timestamp, Value,
@@ -135,8 +135,9 @@ impl Mongo {
         let result = self.ask(&mut question, known).await;
         if let Err(error) = &result {
             self.indexes.forget();
-            if error.kind == FailureKind::Unauthenticated {
-                // Only a new connection logs in.
+            // Only a new connection logs in. After a silence the driver may wait for ever for connections that it was
+            // making: their handshakes have no time limit, and each takes a place in its pool.
+            if error.kind == FailureKind::Unauthenticated || error.scope == Scope::Silence {
                 self.connection.forget(question.client).await;
             }
         }
@@ -333,7 +334,8 @@ impl Mongo {
             Err(_) => Err(SourceError::new(
                 FailureKind::Unreachable,
                 format!("MongoDB did not answer within {} s", limit.as_secs()),
-            )),
+            )
+            .of(Scope::Silence)),
         }
     }
 }

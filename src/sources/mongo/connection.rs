@@ -8,12 +8,16 @@ use mongodb::event::EventHandler;
 use mongodb::options::{ClientOptions, ReadPreference, SelectionCriteria, ServerMonitoringMode};
 use mongodb::{Client, Database};
 use tokio::sync::Mutex;
+use tokio::time::timeout;
 
 use super::pool::Pool;
 use super::recorder::Recorder;
 use crate::secret::Secret;
-use crate::sources::SourceError;
+use crate::sources::{Scope, SourceError};
 use crate::statistics::{FailureKind, PoolState};
+
+/// How long ending the connections of a client may take.
+const FAREWELL: Duration = Duration::from_secs(2);
 
 /// Collections that every Rocket.Chat database has.
 pub const TELLING_COLLECTIONS: [&str; 3] = ["rocketchat_settings", "rocketchat_room", "users"];
@@ -71,17 +75,28 @@ impl Connection {
         if let Some(database) = &known.database {
             return Ok((known.number, database.clone()));
         }
-        let client = self.client().await.map_err(SourceError::of_everything)?;
-        match self.find(&client).await {
+        let client = self.client().await;
+        let client = client.map_err(|error| error.of(Scope::Everything))?;
+        let limit = self.settings.connect_timeout + self.settings.query_timeout;
+        let found = timeout(limit, self.find(&client)).await;
+        let found = found.unwrap_or_else(|_| {
+            Err(SourceError::new(
+                FailureKind::Unreachable,
+                format!(
+                    "MongoDB did not list its databases within {} s",
+                    limit.as_secs()
+                ),
+            ))
+        });
+        match found {
             Ok(database) => {
                 known.number += 1;
                 known.database = Some(database.clone());
                 Ok((known.number, database))
             }
             Err(error) => {
-                // A client that is only dropped goes on watching its servers for a while.
-                client.shutdown().immediate(true).await;
-                Err(error.of_everything())
+                end(client);
+                Err(error.of(Scope::Everything))
             }
         }
     }
@@ -116,14 +131,18 @@ impl Connection {
     /// Ends the connections of a client, unless another one has taken its place: the next question makes a new one.
     pub async fn forget(&self, number: ClientNumber) {
         let mut known = self.known.lock().await;
-        if known.number == number {
-            known.end().await;
+        if known.number == number
+            && let Some(database) = known.database.take()
+        {
+            end(database.client().clone());
         }
     }
 
     /// Ends the connections.
     pub async fn close(&self) {
-        self.known.lock().await.end().await;
+        if let Some(database) = self.known.lock().await.database.take() {
+            database.client().clone().shutdown().immediate(true).await;
+        }
     }
 
     async fn client(&self) -> Result<Client, SourceError> {
@@ -184,12 +203,12 @@ impl Connection {
     }
 }
 
-impl Known {
-    async fn end(&mut self) {
-        if let Some(database) = self.database.take() {
-            database.client().clone().shutdown().immediate(true).await;
-        }
-    }
+/// Ends the connections of a client, beside everything else: it says goodbye to its servers, and one that no longer speaks is
+/// not waited for. One that is only dropped goes on watching them for a while.
+fn end(client: Client) {
+    tokio::spawn(timeout(FAREWELL, async {
+        client.shutdown().immediate(true).await;
+    }));
 }
 
 async fn is_rocket_chat(database: &Database) -> Result<bool, SourceError> {
