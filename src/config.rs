@@ -4,11 +4,11 @@
 //! variable, then what the file says for all workspaces, then the default.
 
 mod file;
+mod implied;
 mod secrets;
 #[cfg(test)]
 mod tests;
 mod web;
-mod zones;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
@@ -275,7 +275,7 @@ impl Workspaces {
         cli: &Cli,
         variable: impl Fn(&str) -> Option<OsString>,
     ) -> Result<(Self, Basis), ConfigError> {
-        zones::check(&variable)?;
+        implied::check(&variable)?;
         let loaded = Self::read(cli, variable);
         // It holds the names of all time zones there are, of which none is looked up again.
         jiff::tz::db().reset();

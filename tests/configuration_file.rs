@@ -179,9 +179,14 @@ fn a_path_that_leads_to_no_small_regular_file_is_refused_with_its_setting() {
         if !file.is_dir() {
             let link = zones.path().join("zone");
             std::os::unix::fs::symlink(file, link).expect("a link can be made");
+            for name in ["TZDIR", "SSL_CERT_DIR"] {
+                let mut command = Exporter::command();
+                command.env(name, zones.path());
+                refused(&mut command, name, said);
+            }
             let mut command = Exporter::command();
-            command.env("TZDIR", zones.path());
-            refused(&mut command, "--rocketchat.timezone", said);
+            command.env("SSL_CERT_FILE", file);
+            refused(&mut command, "SSL_CERT_FILE", said);
         }
         let credentials = tempfile::tempdir().expect("a folder can be made");
         let credential = credentials.path().join("mongodb.uri");
