@@ -55,6 +55,7 @@ mod tasks;
 mod truth;
 mod version;
 mod web_config;
+mod web_config_reload;
 mod web_limits;
 mod web_requests;
 mod web_tls;

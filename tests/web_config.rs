@@ -1,21 +1,20 @@
-//! The file of `--web.config.file`: what it may say, users, headers, the limit of requests, and its change.
+//! The file of `--web.config.file`: what it may say, users, headers, and the limit of requests.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::{Duration, Instant};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use tempfile::TempDir;
 
-use crate::support::tls::{Authority, Client, Identity};
-use crate::support::{Exporter, eventually};
+use crate::support::Exporter;
+use crate::support::tls::Authority;
 
 const NOBODY: &str = "--mongodb.uri=mongodb://127.0.0.1:9";
 
 /// `password`, hashed as cheaply as possible.
-const HASH: &str = "$2b$04$R0E8cZkhBcd7UyOMWUdJg.Yj.jU.NqnaroEi0XW/KgcJZZpwD/sfy";
+pub const HASH: &str = "$2b$04$R0E8cZkhBcd7UyOMWUdJg.Yj.jU.NqnaroEi0XW/KgcJZZpwD/sfy";
 
 /// A folder with a certificate `server`, an authority `ca.crt` and a web configuration.
 pub struct Setup {
@@ -52,7 +51,7 @@ impl Setup {
         command
     }
 
-    fn file(&self) -> PathBuf {
+    pub fn file(&self) -> PathBuf {
         self.path().join("web.yml")
     }
 
@@ -73,12 +72,13 @@ pub fn encrypted(lines: &[&str]) -> String {
     config
 }
 
-fn basic(name: &str, password: &str) -> String {
+/// The header of a user with a password.
+pub fn basic(name: &str, password: &str) -> String {
     format!("Basic {}", STANDARD.encode(format!("{name}:{password}")))
 }
 
 /// Files that cannot be used, and what is said about them.
-const UNUSABLE: [(&str, &str); 29] = [
+const UNUSABLE: [(&str, &str); 34] = [
     ("some junk\nmore junk", "line 1"),
     ("no_such_key: 1", "`no_such_key`"),
     (
@@ -101,9 +101,32 @@ const UNUSABLE: [(&str, &str); 29] = [
         "basic_auth_users: {john: $2b$04$R0E8cZkhBcd7UyOMWUdJg.Yj.jU.NqnaroEi0XW/KgcJZZpwD/sfyy}",
         "basic_auth_users.john",
     ),
-    ("rate_limit: {interval: -1s, burst: 1}", "interval"),
-    ("rate_limit: {interval: 1s, burst: -1}", "line 1"),
-    ("rate_limit: {interval: 1s, burst: 1.5}", "line 1"),
+    (
+        "rate_limit: {interval: -1s, burst: 1}",
+        "invalid value `-1s`: expected a duration from 0s to 8784h",
+    ),
+    ("rate_limit: {interval: 8785h}", "invalid value `8785h`"),
+    (
+        "rate_limit: {interval: 9000000000000000000s}",
+        "invalid value `9000000000000000000s`",
+    ),
+    (
+        "rate_limit: {interval: 18446744073709551615}",
+        "invalid value `18446744073709551615`",
+    ),
+    ("rate_limit: {interval: .inf}", "invalid value `.inf`"),
+    (
+        "rate_limit: {interval: 1s, burst: -1}",
+        "invalid value `-1`: expected a number from 0 to 1000000",
+    ),
+    (
+        "rate_limit: {interval: 1s, burst: 1.5}",
+        "invalid value `1.5`",
+    ),
+    (
+        "rate_limit: {interval: 1s, burst: 4294967296}",
+        "invalid value `4294967296`",
+    ),
     ("{}\n---\n{}\n", "is not as it should be"),
     (
         "tls_server_config: {cert_file: weak.pem, key_file: weak.pem}",
@@ -397,149 +420,4 @@ fn configured_headers_are_part_of_every_answer_and_go_before_its_own() {
             }
         }
     }
-}
-
-#[tokio::test]
-async fn changed_users_are_asked_for_without_a_restart_and_a_broken_file_changes_nothing() {
-    let users = |name: &str| format!("basic_auth_users: {{{name}: {HASH}}}\n");
-    let setup = Setup::new(&users("alice"));
-    let exporter = setup.start();
-    let status = |name: &str| {
-        let credentials = basic(name, "password");
-        let answer = exporter.request("GET", "/metrics", &[("Authorization", &credentials)]);
-        answer.status
-    };
-    assert_eq!((status("alice"), status("bob")), (200, 401));
-    setup.configure(&users("bob"));
-    assert_eq!((status("alice"), status("bob")), (401, 200));
-    let broken = "the changed web configuration cannot be used";
-    for (number, config) in ["basic_auth_users: [", "", &encrypted(&[])]
-        .iter()
-        .enumerate()
-    {
-        setup.configure(config);
-        for _ in 0..3 {
-            assert_eq!((status("alice"), status("bob")), (401, 200), "{config}");
-        }
-        let logged = exporter.log().matches(broken).count();
-        assert_eq!(logged, number + 1, "{}", exporter.log());
-    }
-    fs::remove_file(setup.file()).expect("it can be removed");
-    assert_eq!((status("alice"), status("bob")), (401, 200));
-    setup.configure(&users("alice"));
-    assert_eq!((status("alice"), status("bob")), (200, 401));
-    eventually("the change is logged", || {
-        exporter.log().contains("was read again").then_some(())
-    })
-    .await;
-}
-
-#[tokio::test]
-async fn a_new_certificate_is_shown_without_a_restart_and_a_broken_one_is_not_taken() {
-    let setup = Setup::new(&encrypted(&[]));
-    let exporter = setup.start();
-    let client = Client::new(&setup.authority);
-    let shown = || async {
-        let secured = client.get(exporter.address(), "/-/healthy").await;
-        secured.expect("it is encrypted").certificate
-    };
-    let first = shown().await;
-    assert_eq!(first, shown().await);
-    let server: Identity = setup.authority.server();
-    // Only half of it: they do not belong together.
-    fs::write(setup.path().join("server.crt"), &server.certificate).expect("it can be written");
-    assert_eq!(first, shown().await);
-    fs::write(setup.path().join("server.key"), &server.key).expect("it can be written");
-    let second = shown().await;
-    assert_ne!(first, second);
-    // As tools do that put a finished file in the place of the old one.
-    setup.authority.server().write(setup.path(), "new");
-    for ending in ["crt", "key"] {
-        let (new, old) = (format!("new.{ending}"), format!("server.{ending}"));
-        fs::rename(setup.path().join(new), setup.path().join(old)).expect("it can be renamed");
-    }
-    assert_ne!(second, shown().await);
-    setup.configure("basic_auth_users: {}\n");
-    shown().await;
-    assert!(
-        exporter.log().contains("only by a restart"),
-        "{}",
-        exporter.log()
-    );
-}
-
-#[tokio::test]
-async fn a_file_that_was_emptied_opens_nothing() {
-    let users = format!(
-        "basic_auth_users: {{alice: {HASH}}}\nrate_limit: {{interval: 1ms, burst: 1000}}\n"
-    );
-    let setup = Setup::new(&users);
-    let exporter = setup.start();
-    for config in [
-        "",
-        "---\n",
-        "null\n",
-        "{}\n",
-        "# a comment\n",
-        "basic_auth_users:\n",
-        "basic_auth_users: {}\n",
-        "rate_limit: {interval: 1ms, burst: 1000}\n",
-    ] {
-        setup.configure(config);
-        assert_eq!(exporter.get("/metrics").status, 401, "{config}");
-    }
-    setup.configure(&users.replace("alice", "bob"));
-    let credentials = basic("bob", "password");
-    let answer = exporter.request("GET", "/metrics", &[("Authorization", &credentials)]);
-    assert_eq!(answer.status, 200);
-    assert!(
-        exporter.log().contains("only by a restart"),
-        "{}",
-        exporter.log()
-    );
-}
-
-#[tokio::test]
-async fn less_is_asked_of_clients_certificates_only_after_a_restart() {
-    let verified = [
-        "client_auth_type: RequireAndVerifyClientCert",
-        "client_ca_file: ca.crt",
-    ];
-    let setup = Setup::new(&encrypted(&verified));
-    let exporter = setup.start();
-    let stranger = Client::new(&setup.authority);
-    for lines in [
-        &[][..],
-        &["client_auth_type: RequestClientCert"],
-        &["client_auth_type: RequireAnyClientCert"],
-        &[
-            "client_auth_type: VerifyClientCertIfGiven",
-            "client_ca_file: ca.crt",
-        ],
-    ] {
-        setup.configure(&encrypted(lines));
-        let answer = stranger.get(exporter.address(), "/metrics").await;
-        assert!(answer.is_err(), "{lines:?}");
-    }
-    let refused = exporter
-        .log()
-        .matches("certificates only by a restart")
-        .count();
-    assert_eq!(refused, 4, "{}", exporter.log());
-}
-
-#[test]
-fn a_fifo_in_the_place_of_the_file_holds_up_neither_requests_nor_the_end() {
-    let setup = Setup::new(&format!("basic_auth_users: {{alice: {HASH}}}"));
-    let exporter = setup.start();
-    fs::remove_file(setup.file()).expect("it can be removed");
-    let made = Command::new("mkfifo").arg(setup.file()).status();
-    assert!(made.expect("mkfifo runs").success());
-    let begun = Instant::now();
-    for _ in 0..3 {
-        assert_eq!(exporter.get("/metrics").status, 401);
-    }
-    exporter.signal("TERM");
-    assert_eq!(exporter.wait().code(), Some(0));
-    assert!(begun.elapsed() < Duration::from_secs(5));
 }

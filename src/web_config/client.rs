@@ -70,6 +70,8 @@ pub enum Demand {
     Any,
     /// A certificate of a known authority.
     Verified,
+    /// The same, with one of some names.
+    Named,
 }
 
 /// Looks at the certificates of clients.
@@ -121,10 +123,11 @@ impl Verifier {
 
     /// What it demands.
     pub fn demand(&self) -> Demand {
-        match (self.is_mandatory, &self.chain) {
-            (false, _) => Demand::Nothing,
-            (true, None) => Demand::Any,
-            (true, Some(_)) => Demand::Verified,
+        match (self.is_mandatory, &self.chain, &self.names) {
+            (false, ..) => Demand::Nothing,
+            (true, None, _) => Demand::Any,
+            (true, Some(_), None) => Demand::Verified,
+            (true, Some(_), Some(_)) => Demand::Named,
         }
     }
 

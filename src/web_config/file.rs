@@ -52,6 +52,7 @@ struct Http {
 struct RateLimit {
     #[serde(deserialize_with = "interval")]
     interval: Duration,
+    #[serde(deserialize_with = "burst")]
     burst: Option<u32>,
 }
 
@@ -101,15 +102,48 @@ fn bucket(limit: &RateLimit) -> Option<Arc<Bucket>> {
     Some(Arc::new(Bucket::new(limit.interval, burst, Instant::now())))
 }
 
+/// The longest interval: a leap year.
+const LONGEST_INTERVAL: Duration = Duration::from_hours(366 * 24);
+
+/// The most requests at once.
+const LARGEST_BURST: u32 = 1_000_000;
+
 /// A duration such as `1s`; a number counts nanoseconds.
 fn interval<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
     let Some(text) = Option::<String>::deserialize(deserializer)? else {
         return Ok(Duration::ZERO);
     };
-    if let Ok(nanoseconds) = text.parse() {
-        return Ok(Duration::from_nanos(nanoseconds));
-    }
-    let problem = || serde::de::Error::custom("interval is not a duration such as 1s or 100ms");
-    let duration: jiff::SignedDuration = text.parse().map_err(|_| problem())?;
-    Duration::try_from(duration).map_err(|_| problem())
+    let duration = if let Ok(nanoseconds) = text.parse() {
+        Some(Duration::from_nanos(nanoseconds))
+    } else {
+        let duration = text.parse::<jiff::SignedDuration>().ok();
+        duration.and_then(|duration| Duration::try_from(duration).ok())
+    };
+    duration
+        .filter(|duration| *duration <= LONGEST_INTERVAL)
+        .ok_or_else(|| {
+            refused(
+                "interval",
+                &text,
+                "a duration from 0s to 8784h, such as `1s`",
+            )
+        })
+}
+
+fn burst<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u32>, D::Error> {
+    let Some(text) = Option::<String>::deserialize(deserializer)? else {
+        return Ok(None);
+    };
+    let number = text.parse().ok().filter(|number| *number <= LARGEST_BURST);
+    number
+        .map(Some)
+        .ok_or_else(|| refused("burst", &text, "a number from 0 to 1000000"))
+}
+
+/// A message that quotes the beginning of a value.
+fn refused<E: serde::de::Error>(key: &str, text: &str, expected: &str) -> E {
+    let text: String = text.chars().take(100).collect();
+    E::custom(format!(
+        "rate_limit.{key}: invalid value `{text}`: expected {expected}"
+    ))
 }
