@@ -7,7 +7,7 @@ mod license;
 mod live;
 mod mongo;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -37,6 +37,8 @@ pub struct Read {
     pub indexes: Vec<IndexCheck>,
     /// Privileges that it did without.
     pub refusals: Vec<Refusal>,
+    /// How many of what are not told one by one.
+    pub left_out: BTreeMap<&'static str, u64>,
 }
 
 /// What one sampler asks.
@@ -67,6 +69,7 @@ impl Sources {
                 reading,
                 indexes: Vec::new(),
                 refusals: Vec::new(),
+                left_out: BTreeMap::new(),
             });
         }
         match &self.mongo {

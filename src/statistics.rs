@@ -28,6 +28,7 @@ mod hygiene;
 mod instances;
 mod integrations;
 mod jobs;
+mod labels;
 mod license;
 mod live;
 mod marks;
@@ -73,9 +74,10 @@ pub use growth::Grown;
 pub use history::{Curve, History};
 pub use host::{Cpu, CpuTimes, Host, NodeProcess};
 pub use hygiene::Hygiene;
-pub use instances::{Instance, Instances};
+pub use instances::{Instance, Instances, LIVE_FOR, OtherInstances};
 pub use integrations::Integrations;
 pub use jobs::{JOBS, Job, Jobs, OTHER_JOB};
+pub use labels::{OTHER, bound as bound_labels};
 pub use license::{
     Grants, HeldLicense, LICENSE_MODULES, License, LicenseContent, LicenseFlaw, LicenseFormat,
     LicenseLimit, LicenseTag, LicenseVoucher, LimitKind,

@@ -5,6 +5,7 @@ mod applying_licenses;
 mod architecture;
 mod availability;
 mod backfill;
+mod bounds;
 mod checking;
 mod clocks;
 mod collectors;

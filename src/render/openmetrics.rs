@@ -13,7 +13,8 @@ use prometheus_client::registry::{Registry, Unit};
 
 use super::{Names, Part};
 use crate::statistics::{
-    LIVE, MetricRow, OWN, Own, Quantity, READINGS, SECTIONS, Sample, visit_compat_samples,
+    LIVE, MetricRow, OWN, Own, Quantity, READINGS, SECTIONS, Sample, bound_labels,
+    visit_compat_samples,
 };
 
 /// The last line of an exposition.
@@ -101,7 +102,8 @@ impl Families {
         })
     }
 
-    fn add(&mut self, row: MetricRow, workspace: Option<&Arc<str>>, samples: Vec<Sample>) {
+    fn add(&mut self, row: MetricRow, workspace: Option<&Arc<str>>, mut samples: Vec<Sample>) {
+        bound_labels(row.quantity, &mut samples);
         let place = self.announce(row);
         let series = samples
             .into_iter()

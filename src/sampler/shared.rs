@@ -145,6 +145,7 @@ impl Shared {
                     outcome.last_success = Some(now);
                     outcome.indexes = read.indexes;
                     outcome.refusals = read.refusals;
+                    outcome.left_out = read.left_out;
                     if collector.asks_database() {
                         snapshot.read_at = Some(now);
                     }

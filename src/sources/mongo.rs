@@ -19,6 +19,7 @@ mod counts;
 mod explain;
 mod federation;
 mod filter;
+mod groups;
 mod growth;
 mod history;
 mod hygiene;
@@ -45,7 +46,7 @@ mod user_features;
 mod users;
 mod workspace;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use jiff::tz::TimeZone;
@@ -145,6 +146,10 @@ impl Mongo {
             reading: result?,
             indexes: question.checks,
             refusals: question.refusals,
+            left_out: question
+                .left_out
+                .into_inner()
+                .unwrap_or_else(PoisonError::into_inner),
         })
     }
 
@@ -313,6 +318,7 @@ impl Mongo {
             database,
             checks: Vec::new(),
             refusals: Vec::new(),
+            left_out: Mutex::default(),
             collector,
             grants: Grants::None,
         })

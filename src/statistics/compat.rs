@@ -190,7 +190,7 @@ pub const COMPAT: &[CompatMetric] = &[
                 let instances = snapshot.instances.as_ref()?;
                 instances.live().next()?;
                 let sum: Option<u64> = instances.live().map(|it| it.connections).sum();
-                sum.and_then(count)
+                sum.and_then(|sum| count(sum.saturating_add(instances.others.live_connections)))
             }),
         ),
     },
@@ -408,6 +408,7 @@ mod tests {
                     now: Timestamp(1_000_000),
                     here: Timestamp(1_000_000),
                     records,
+                    others: crate::statistics::OtherInstances::default(),
                 })),
                 ..Snapshot::default()
             };

@@ -14,6 +14,8 @@ pub struct Federation {
     pub active_servers: Option<u64>,
     /// Servers of bridged rooms, without the workspace's own: Matrix.
     pub matrix_servers: Vec<String>,
+    /// How many there are, also those that are too many to be named.
+    pub matrix_server_count: u64,
     /// The federated room with the most users; `None` when there is none.
     pub biggest_room: Option<FederatedRoom>,
     /// The federated room with the fewest users.
@@ -41,10 +43,10 @@ fn room(room: Option<&FederatedRoom>) -> Option<Value> {
     }))
 }
 
-fn servers(servers: &[String]) -> Option<Value> {
+fn servers(servers: &[String], count: u64) -> Option<Value> {
     let list = servers.iter().map(Value::text).collect();
     Some(Value::object([
-        ("quantity", Some(Value::count(servers.len() as u64))),
+        ("quantity", Some(Value::count(count))),
         ("servers", Some(Value::List(list))),
     ]))
 }
@@ -68,7 +70,7 @@ pub(super) const SECTION: Table<Federation> = Table {
             help: "Other servers that share rooms by Matrix (6.3 to 7.x).",
             source: "rocketchat_matrix_bridged_rooms: fromServer",
             quantity: Quantity::Count,
-            read: Read::One(|federation| count(federation.matrix_servers.len() as u64)),
+            read: Read::One(|federation| count(federation.matrix_server_count)),
         },
     ],
     fields: &[
@@ -100,13 +102,15 @@ pub(super) const SECTION: Table<Federation> = Table {
             path: "matrixFederation.externalConnectedServers",
             versions: MATRIX.until(8, 0, 0),
             meaning: "servers of bridged rooms, without the workspace's own",
-            origin: Fresh(|federation| servers(&federation.matrix_servers)),
+            origin: Fresh(|federation| {
+                servers(&federation.matrix_servers, federation.matrix_server_count)
+            }),
         },
         Field {
             path: "matrixFederation.externalConnectedServers",
             versions: Versions::since(8, 0, 0),
             meaning: "always none: these versions do not look",
-            origin: Fresh(|_| servers(&[])),
+            origin: Fresh(|_| servers(&[], 0)),
         },
     ],
 };

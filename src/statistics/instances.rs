@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::{
-    Collector, Field, Metric,
+    Collector, Field, Metric, OTHER,
     Origin::{Fresh, FreshElseStored},
     Quantity, Read, Sample, Snapshot, Table, Timestamp, Value, Versions, count,
 };
@@ -38,8 +38,25 @@ pub struct Instances {
     pub now: Timestamp,
     /// The same moment by this machine's clock.
     pub here: Timestamp,
-    /// Every record, live or not.
+    /// Records, live or not; the 1,000 with the newest heartbeats.
     pub records: Vec<Instance>,
+    /// The sums of all other records.
+    pub others: OtherInstances,
+}
+
+/// Records that are too many to be told one by one.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct OtherInstances {
+    /// All of them.
+    pub records: u64,
+    /// Those that are live.
+    pub live: u64,
+    /// Those whose heartbeat lies too far ahead.
+    pub in_future: u64,
+    /// Open sessions of all of them.
+    pub connections: u64,
+    /// Open sessions of those that are live.
+    pub live_connections: u64,
 }
 
 impl Instances {
@@ -49,16 +66,26 @@ impl Instances {
         Timestamp(at.0.saturating_add(ahead))
     }
 
-    /// Records whose heartbeat is at most [`LIVE_FOR`] away from the server's clock, to either side.
+    /// How many instances are live, whether they are told one by one or not.
+    pub fn live_count(&self) -> u64 {
+        self.live().count() as u64 + self.others.live
+    }
+
+    /// Records that are told one by one and whose heartbeat is at most [`LIVE_FOR`] away from the server's clock, to either side.
     pub fn live(&self) -> impl Iterator<Item = &Instance> {
-        self.records.iter().filter(|instance| {
-            let away = instance.heartbeat.and_then(|heartbeat| {
-                self.now
-                    .since(heartbeat)
-                    .or_else(|| heartbeat.since(self.now))
-            });
-            away.is_some_and(|away| away <= LIVE_FOR)
-        })
+        self.records
+            .iter()
+            .filter(|instance| self.is_live(instance))
+    }
+
+    /// Whether a record's heartbeat is that near.
+    pub fn is_live(&self, instance: &Instance) -> bool {
+        let away = instance.heartbeat.and_then(|heartbeat| {
+            self.now
+                .since(heartbeat)
+                .or_else(|| heartbeat.since(self.now))
+        });
+        away.is_some_and(|away| away <= LIVE_FOR)
     }
 
     /// Records whose heartbeat lies further ahead of the server's clock than a live one may.
@@ -67,7 +94,7 @@ impl Instances {
             let ahead = instance.heartbeat.and_then(|it| it.since(self.now));
             ahead.is_some_and(|ahead| ahead > LIVE_FOR)
         };
-        self.records.iter().filter(is_ahead).count() as u64
+        self.records.iter().filter(is_ahead).count() as u64 + self.others.in_future
     }
 
     /// Different versions of Node among live instances; `None` when none tells its version.
@@ -82,7 +109,8 @@ impl Instances {
     /// Sessions of all live instances; `None` when none tells its own.
     pub fn connections(&self) -> Option<u64> {
         let told: Vec<u64> = self.live().filter_map(|it| it.connections).collect();
-        let sum = told.iter().fold(0, |sum: u64, it| sum.saturating_add(*it));
+        let others = self.others.live_connections;
+        let sum = told.iter().fold(others, |sum, it| sum.saturating_add(*it));
         (!told.is_empty()).then_some(sum)
     }
 
@@ -111,7 +139,7 @@ pub(super) const SECTION: Table<Instances> = Table {
             help: "Application instances with a heartbeat within the last 60 seconds of the database's clock.",
             source: "instances: _updatedAt",
             quantity: Quantity::Count,
-            read: Read::One(|instances| count(instances.live().count() as u64)),
+            read: Read::One(|instances| count(instances.live_count())),
         },
         Metric {
             name: "rocketchat_instances_in_future",
@@ -164,7 +192,7 @@ pub(super) const SECTION: Table<Instances> = Table {
         },
         Metric {
             name: "rocketchat_instance_heartbeat_timestamp_seconds",
-            help: "Newest heartbeat of each recorded instance.",
+            help: "Newest heartbeat of each recorded instance, of the 1,000 newest at most.",
             source: "instances: _updatedAt",
             quantity: Quantity::Instant,
             read: Read::By(&["instance_id"], |instances| {
@@ -182,11 +210,15 @@ pub(super) const SECTION: Table<Instances> = Table {
         },
         Metric {
             name: "rocketchat_instance_connections",
-            help: "Open client sessions of each recorded instance, with or without a user (6.0 and later).",
+            help: "Open client sessions of each recorded instance, with or without a user (6.0 and later); those beyond the 1,000 newest count as other.",
             source: "instances: extraInformation.conns",
             quantity: Quantity::Count,
             read: Read::By(&["instance_id"], |instances| {
-                of_each(instances, |it| it.connections.and_then(count))
+                let mut samples = of_each(instances, |it| it.connections.and_then(count));
+                if instances.others.records > 0 {
+                    samples.push(Sample::of(OTHER, instances.others.connections as f64));
+                }
+                samples
             }),
         },
     ],
@@ -195,7 +227,7 @@ pub(super) const SECTION: Table<Instances> = Table {
             path: "instanceCount",
             versions: Versions::since(0, 16, 0),
             meaning: "instances with a heartbeat within the last 60 seconds",
-            origin: Fresh(|instances| Some(Value::count(instances.live().count() as u64))),
+            origin: Fresh(|instances| Some(Value::count(instances.live_count()))),
         },
         Field {
             path: "process.nodeVersion",

@@ -138,6 +138,27 @@ pub const READINGS: &[Metric<Snapshot>] = &[
         }),
     },
     Metric {
+        name: "rocketchat_exporter_left_out",
+        help: "How many of something a collector does not tell one by one, because there are more than its limit or they cannot be read; what can be added up counts as other. Absent while nothing is left out.",
+        source: "the exporter",
+        quantity: Quantity::Count,
+        read: Read::By(&["collector", "what"], |snapshot| {
+            let outcomes = Collector::ALL.into_iter().filter_map(|collector| {
+                let outcome = snapshot.outcomes.get(&collector)?;
+                Some((collector, outcome))
+            });
+            outcomes
+                .flat_map(|(collector, outcome)| {
+                    outcome.left_out.iter().map(move |(what, count)| Sample {
+                        labels: vec![collector.name().into(), (*what).into()],
+                        value: *count as f64,
+                    })
+                })
+                .collect()
+        }),
+    },
+    super::labels::CHANGED,
+    Metric {
         name: "rocketchat_exporter_mongodb_connections",
         help: "Open connections for queries to the workspace's database, by whether a query uses them; the driver has one more to each server, which watches it.",
         source: "the exporter, by the driver's events",

@@ -111,6 +111,8 @@ pub struct Outcome {
     pub indexes: Vec<IndexCheck>,
     /// Privileges without which the newest successful reading had less to tell.
     pub refusals: Vec<Refusal>,
+    /// How many of what the newest successful reading does not tell one by one.
+    pub left_out: BTreeMap<&'static str, u64>,
 }
 
 impl Outcome {

@@ -5,7 +5,10 @@ use serde_json::Value as Json;
 
 use super::rows::{Shown, row, rows, unknown, wide};
 use super::words;
-use crate::statistics::{Collector, Instance, Instances, Value};
+use crate::statistics::{Collector, Instances, Value};
+
+/// Instances in the table; of more the page tells how many.
+const MOST_SHOWN: usize = 100;
 
 pub fn card(shown: &Shown<'_>) -> Markup {
     let content = html! {
@@ -67,8 +70,8 @@ fn mongodb(shown: &Shown<'_>) -> Markup {
 }
 
 fn panel(shown: &Shown<'_>, instances: &Instances) -> Markup {
-    let live: Vec<&Instance> = instances.live().collect();
-    let is_live = |instance: &Instance| live.iter().any(|it| it.id == instance.id);
+    let shown_here = instances.records.iter().take(MOST_SHOWN);
+    let more = instances.records.len().saturating_sub(MOST_SHOWN) as u64 + instances.others.records;
     html! {
         details #instances-panel {
             summary { "Instances" }
@@ -79,9 +82,9 @@ fn panel(shown: &Shown<'_>, instances: &Instances) -> Markup {
                         th.number scope="col" { "Connections" } th scope="col" { "Node" } th scope="col" { "Uptime" }
                         th.number scope="col" { "PID" }
                     } }
-                    tbody { @for instance in &instances.records { tr {
+                    tbody { @for instance in shown_here { tr {
                         th scope="row" title=(instance.id) { (instance.address) }
-                        td { @if is_live(instance) { "live" } @else { span.failed { "not live" } } }
+                        td { @if instances.is_live(instance) { "live" } @else { span.failed { "not live" } } }
                         td { (instance.heartbeat.map_or_else(unknown, |at| html! { (words::ago(at, instances.now)) })) }
                         td.number { (instance.connections.map_or_else(unknown, |it| html! { (words::number(it as f64)) })) }
                         td { (instance.node_version.as_deref().map_or_else(unknown, |it| html! { (it) })) }
@@ -89,6 +92,7 @@ fn panel(shown: &Shown<'_>, instances: &Instances) -> Markup {
                         td.number { (instance.pid.map_or_else(unknown, |it| html! { (it) })) }
                     } } }
                 }
+                @if more > 0 { p.note { "and " (words::number(more as f64)) " more" } }
             }))
         }
     }

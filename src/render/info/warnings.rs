@@ -104,7 +104,7 @@ fn migration(shown: &Shown<'_>, warnings: &mut Vec<String>) {
 }
 
 fn of_instances(shown: &Shown<'_>, instances: &Instances, warnings: &mut Vec<String>) {
-    let live = instances.live().count();
+    let live = instances.live_count();
     let is = |path: &str| shown.field(path).and_then(Json::as_bool);
     let micro_services = is("msEnabled") == Some(true);
     let license = shown.page.snapshot.license.as_ref();
@@ -219,6 +219,16 @@ fn readings(shown: &Shown<'_>, warnings: &mut Vec<String>) {
                 "The collector {} fails: {}.",
                 collector.name(),
                 exporter::why(kind)
+            ));
+        }
+    }
+    for (collector, outcome) in outcomes {
+        for (what, count) in &outcome.left_out {
+            warnings.push(format!(
+                "The collector {} does not tell {} {} one by one: there are too many, or they cannot be read. What can be added up counts as other.",
+                collector.name(),
+                words::number(*count as f64),
+                what.replace('_', " ")
             ));
         }
     }

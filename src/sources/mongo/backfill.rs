@@ -3,7 +3,6 @@
 //! They are asked for in pages, in the order of the index on their dates: so each question has a time limit of its own,
 //! the next one begins where the last one ended, and it does not matter how long somebody takes with a page.
 
-use futures_util::TryStreamExt;
 use mongodb::bson::{Bson, DateTime, doc};
 use mongodb::options::Hint;
 
@@ -130,9 +129,13 @@ async fn ask<T>(
         }
         let mut cursor = find.await?;
         let mut documents = Vec::new();
-        while let Some(document) = cursor.try_next().await? {
-            if let Some(created_at) = convert::timestamp(document.get("createdAt")) {
-                documents.push((created_at, read(&convert::object(&document))));
+        while cursor.advance().await? {
+            let document = cursor.current();
+            if let Ok(created_at) = document.get_datetime("createdAt") {
+                // One that cannot be read tells nothing, but has its place in the page.
+                let told = convert::document(document).unwrap_or_default();
+                let created_at = Timestamp(created_at.timestamp_millis());
+                documents.push((created_at, read(&convert::object(&told))));
             }
         }
         Ok(documents)

@@ -48,7 +48,7 @@ fn sessions(live: &[Bson]) -> Vec<Document> {
     let connections = doc! { "$cond": [{ "$isArray": "$connections" }, "$connections", []] };
     vec![
         doc! { "$match": { "connections.instanceId": { "$in": live } } },
-        doc! { "$project": { "connections": { "$size": { "$filter": {
+        doc! { "$project": { "_id": convert::bounded("$_id"), "connections": { "$size": { "$filter": {
             "input": connections,
             "cond": { "$in": ["$$this.instanceId", live] },
         } } } } },

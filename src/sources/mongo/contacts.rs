@@ -2,9 +2,10 @@
 
 use mongodb::bson::{DateTime, Document, doc};
 
+use super::groups::{Groups, Members};
 use super::{Question, convert};
 use crate::sources::SourceError;
-use crate::statistics::{Contacts, Source, SourceContacts, Value, Verification};
+use crate::statistics::{Contacts, OTHER, Source, SourceContacts, Value, Verification};
 
 const ROOMS: &str = "rocketchat_room";
 
@@ -14,16 +15,31 @@ pub async fn read(question: &Question<'_>) -> Result<Contacts, SourceError> {
         doc! { "$group": { "_id": "$source", "rooms": { "$sum": 1 } } },
         doc! { "$sort": { "_id": 1 } },
     ];
-    let sources = question.aggregate(ROOMS, sources, None).await?;
+    let members = Members {
+        what: "sources",
+        keys: &["id", "alias", "type"],
+        sums: &["rooms"],
+    };
+    let sources = question.groups(ROOMS, sources, None, &members).await?;
     let periods = periods(question).await?;
     let period = |name| {
-        periods
-            .iter()
-            .filter_map(|it| source_contacts(it, name))
-            .collect()
+        let first = periods.first.iter();
+        let mut sources: Vec<_> = first.filter_map(|it| source_contacts(it, name)).collect();
+        sources.extend(periods.others.as_ref().and_then(|others| {
+            let contacts = source_contacts(others, name)?;
+            Some(SourceContacts {
+                source: Value::text(OTHER),
+                ..contacts
+            })
+        }));
+        sources
     };
+    let others = sources.others.iter().map(|others| Source {
+        alias: Some(Value::text(OTHER)),
+        ..source(others)
+    });
     Ok(Contacts {
-        sources: sources.iter().map(source).collect(),
+        sources: sources.first.iter().map(source).chain(others).collect(),
         this_month: period(THIS_MONTH),
         last_day: period(LAST_DAY),
         last_week: period(LAST_WEEK),
@@ -37,9 +53,21 @@ const LAST_DAY: &str = "lastDay";
 const LAST_WEEK: &str = "lastWeek";
 const LAST_MONTH: &str = "lastMonth";
 
+/// What is added up for each source.
+const SUMS: [&str; 8] = [
+    THIS_MONTH,
+    LAST_DAY,
+    LAST_WEEK,
+    LAST_MONTH,
+    "thisMonthContacts",
+    "lastDayContacts",
+    "lastWeekContacts",
+    "lastMonthContacts",
+];
+
 /// Conversations and contacts of every source in every period, in one pass over the rooms that any of them may hold. Each
 /// contact's conversations are grouped once, and counted for each period.
-async fn periods(question: &Question<'_>) -> Result<Vec<Document>, SourceError> {
+async fn periods(question: &Question<'_>) -> Result<Groups, SourceError> {
     let now = question.now().await?.0;
     let this_month = jiff::Timestamp::from_millisecond(now)
         .map(|now| now.strftime("%Y-%m").to_string())
@@ -90,7 +118,12 @@ async fn periods(question: &Question<'_>) -> Result<Vec<Document>, SourceError> 
         doc! { "$group": by_source },
         doc! { "$sort": { "_id": 1 } },
     ];
-    question.aggregate(ROOMS, pipeline, None).await
+    let members = Members {
+        what: "sources_of_contacts",
+        keys: &[],
+        sums: &SUMS,
+    };
+    question.groups(ROOMS, pipeline, None, &members).await
 }
 
 fn contacts_of(period: &str) -> String {

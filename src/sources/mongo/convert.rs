@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
-use mongodb::bson::{Bson, Document, doc};
+use mongodb::bson::{Bson, Document, RawDocument, Utf8Lossy, doc};
 
 use crate::statistics::{Timestamp, Value};
 
@@ -21,6 +21,13 @@ pub fn milliseconds(duration: Duration) -> i64 {
     i64::try_from(duration.as_millis())
         .unwrap_or(i64::MAX)
         .max(1)
+}
+
+/// A document as it came from the server, which checks no text: what is not UTF-8 in one becomes U+FFFD. `None` when it is
+/// broken otherwise.
+pub fn document(raw: &RawDocument) -> Option<Document> {
+    let Utf8Lossy(document) = raw.try_into().ok()?;
+    Some(document)
 }
 
 /// Any number as a floating one; `None` for everything else.
@@ -96,6 +103,39 @@ pub fn is_finite(path: &str) -> Document {
         { "$gt": [path, f64::NEG_INFINITY] },
         { "$lt": [path, f64::INFINITY] },
     ] }
+}
+
+/// Bytes of the longest name or other value that is fetched where only short ones make sense.
+const LONGEST: i32 = 300;
+
+/// An expression that is `path`, or where that takes too many bytes, a text that tells how many.
+pub fn bounded(path: &str) -> Document {
+    at_most(path, LONGEST)
+}
+
+/// The same with a limit of its own, in bytes of BSON.
+pub fn at_most(path: &str, bytes: i32) -> Document {
+    let size = size(path);
+    let told = doc! { "$concat": ["(", { "$toString": size.clone() }, " bytes)"] };
+    doc! { "$cond": [{ "$lte": [size, bytes] }, path, told] }
+}
+
+/// An expression that is the size of `path` in bytes of BSON, whatever its type.
+pub fn size(path: &str) -> Document {
+    doc! { "$bsonSize": { "v": path } }
+}
+
+/// An expression that tells whether [`bounded`] would shorten any of `paths`.
+pub fn is_any_long(paths: &[&str]) -> Document {
+    let are_long = paths
+        .iter()
+        .map(|path| Bson::from(doc! { "$gt": [size(path), LONGEST] }));
+    doc! { "$or": are_long.collect::<Vec<_>>() }
+}
+
+/// An expression that is `path` where it is a number.
+pub fn if_number(path: &str) -> Document {
+    doc! { "$cond": [{ "$isNumber": path }, path, Bson::Null] }
 }
 
 /// An expression that tells whether a document has `path`, whatever it holds.

@@ -210,8 +210,10 @@ async fn oldest_notification(
 }
 
 pub async fn integrations(question: &Question<'_>) -> Result<Integrations, SourceError> {
+    let is_known = doc! { "$in": ["$type", ["webhook-incoming", "webhook-outgoing"]] };
+    let kind = doc! { "$cond": [is_known, "$type", Bson::Null] };
     let pipeline = vec![doc! { "$group": {
-        "_id": { "type": "$type", "enabled": { "$eq": ["$enabled", true] } },
+        "_id": { "type": kind, "enabled": { "$eq": ["$enabled", true] } },
         "count": { "$sum": 1 },
         "withScript": { "$sum": { "$cond": [{ "$eq": ["$scriptEnabled", true] }, 1, 0] } },
     } }];
@@ -247,8 +249,10 @@ pub async fn integrations(question: &Question<'_>) -> Result<Integrations, Sourc
 }
 
 pub async fn apps(question: &Question<'_>) -> Result<Apps, SourceError> {
+    let known = ["auto_enabled", "manually_enabled", "manually_disabled"];
+    let is_known = doc! { "$in": ["$status", known.as_slice()] };
     let pipeline = vec![doc! { "$group": {
-        "_id": "$status",
+        "_id": { "$cond": [is_known, "$status", Bson::Null] },
         "count": { "$sum": 1 },
         "private": { "$sum": convert::is("$installationSource", "private") },
     } }];

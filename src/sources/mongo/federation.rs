@@ -2,6 +2,7 @@
 
 use mongodb::bson::{Bson, Document, doc};
 
+use super::groups::Members;
 use super::indexes::Access;
 use super::{Question, convert};
 use crate::sources::SourceError;
@@ -23,10 +24,12 @@ pub async fn read(
         let (servers, active) = peers(question).await?;
         (servers, Some(active))
     };
+    let (matrix_servers, matrix_server_count) = matrix_servers(question).await?;
     Ok(Federation {
         servers,
         active_servers,
-        matrix_servers: matrix_servers(question).await?,
+        matrix_servers,
+        matrix_server_count,
         biggest_room: extreme(question, -1).await?,
         smallest_room: extreme(question, 1).await?,
     })
@@ -55,27 +58,38 @@ async fn peers(question: &Question<'_>) -> Result<(u64, u64), SourceError> {
     ))
 }
 
-async fn matrix_servers(question: &Question<'_>) -> Result<Vec<String>, SourceError> {
+/// The names of the first other servers, and how many there are.
+async fn matrix_servers(question: &Question<'_>) -> Result<(Vec<String>, u64), SourceError> {
     let own = question
         .find_one(
             "rocketchat_settings",
             doc! { "_id": "Federation_Matrix_homeserver_domain" },
-            doc! { "value": 1 },
+            doc! { "value": convert::bounded("$value") },
         )
         .await?
         .and_then(|setting| convert::text(setting.get("value")));
     let pipeline = vec![
+        doc! { "$match": { "fromServer": { "$type": "string", "$ne": own } } },
         doc! { "$group": { "_id": "$fromServer" } },
         doc! { "$sort": { "_id": 1 } },
     ];
+    let servers = Members {
+        what: "servers",
+        keys: &[],
+        sums: &[],
+    };
     let groups = question
-        .aggregate("rocketchat_matrix_bridged_rooms", pipeline, None)
+        .groups("rocketchat_matrix_bridged_rooms", pipeline, None, &servers)
         .await?;
-    Ok(groups
-        .iter()
-        .filter_map(|group| convert::text(group.get("_id")))
-        .filter(|server| Some(server) != own.as_ref())
-        .collect())
+    let names = groups.first.iter();
+    let names: Vec<String> = names
+        .filter_map(|it| convert::text(it.get("_id")))
+        .collect();
+    let others = groups
+        .others
+        .map_or(0, |it| convert::counted(&it, "groups"));
+    let count = names.len() as u64 + others;
+    Ok((names, count))
 }
 
 /// The federated room that stands first in an order of users.
@@ -90,7 +104,12 @@ async fn extreme(
         doc! { "$match": { "federated": true } },
         doc! { "$sort": { "usersCount": order } },
         doc! { "$limit": 1 },
-        doc! { "$project": { "fname": 1, "name": 1, "usersCount": 1 } },
+        doc! { "$project": {
+            "_id": convert::bounded("$_id"),
+            "fname": convert::bounded("$fname"),
+            "name": convert::bounded("$name"),
+            "usersCount": convert::bounded("$usersCount"),
+        } },
     ];
     let rooms = question.aggregate(ROOMS, pipeline, hint).await?;
     Ok(rooms.first().map(room))

@@ -14,6 +14,16 @@ const COLLECTION: &str = "rocketchat_statistics";
 /// Documents that are fetched at most.
 const MOST: i64 = 200;
 
+/// What of a document is fetched besides its date.
+const NUMBERS: [&str; 6] = [
+    "totalUsers",
+    "activeUsers",
+    "totalRooms",
+    "totalMessages",
+    "uploadsTotal",
+    "uploadsTotalSize",
+];
+
 /// The documents, oldest first.
 pub async fn read(question: &mut Question<'_>) -> Result<Vec<Grown>, SourceError> {
     let Access::Granted(hint) = question.access(COLLECTION, "createdAt").await? else {
@@ -51,14 +61,15 @@ pub async fn read(question: &mut Question<'_>) -> Result<Vec<Grown>, SourceError
         .filter_map(created_at)
         .map(Bson::from)
         .collect();
+    let mut shown = doc! { "_id": 0, "createdAt": 1 };
+    for number in NUMBERS {
+        shown.insert(number, convert::if_number(&format!("${number}")));
+    }
     let fetch = vec![
         doc! { "$match": { "createdAt": { "$in": dates } } },
         doc! { "$sort": { "createdAt": 1 } },
         doc! { "$limit": 2 * MOST },
-        doc! { "$project": {
-            "_id": 0, "createdAt": 1, "totalUsers": 1, "activeUsers": 1, "totalRooms": 1,
-            "totalMessages": 1, "uploadsTotal": 1, "uploadsTotalSize": 1,
-        } },
+        doc! { "$project": shown },
     ];
     let documents = question.aggregate(COLLECTION, fetch, hint).await?;
     let mut grown: Vec<Grown> = documents.iter().filter_map(grown).collect();

@@ -1,8 +1,11 @@
 //! One reading of one section, and the ways in which it asks the database: each within the time limit, with a comment that
 //! says who asks, and by an index where a collection is large.
 
-use futures_util::TryStreamExt;
-use mongodb::bson::{Bson, DateTime, Document, doc};
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
+
+use mongodb::bson::{Bson, DateTime, Document, RawDocument, RawDocumentBuf, doc};
+use mongodb::error::Error;
 use mongodb::options::Hint;
 use mongodb::{Collection, Cursor};
 
@@ -22,19 +25,26 @@ pub(super) struct Question<'a> {
     pub(super) database: mongodb::Database,
     pub(super) checks: Vec<IndexCheck>,
     pub(super) refusals: Vec<Refusal>,
+    /// How many of what are not told one by one.
+    pub(super) left_out: Mutex<BTreeMap<&'static str, u64>>,
     pub(super) collector: Collector,
     pub(super) grants: Grants,
 }
 
 /// Documents that come one after the other.
 pub(super) struct Documents<'a> {
-    mongo: &'a Mongo,
+    question: &'a Question<'a>,
     cursor: Cursor<Document>,
 }
 
 impl Documents<'_> {
     pub(super) async fn next(&mut self) -> Result<Option<Document>, SourceError> {
-        self.mongo.within(self.cursor.try_next()).await
+        while self.question.mongo.within(self.cursor.advance()).await? {
+            if let Some(document) = self.question.document(self.cursor.current()) {
+                return Ok(Some(document));
+            }
+        }
+        Ok(None)
     }
 }
 
@@ -78,9 +88,45 @@ impl Question<'_> {
     ) -> Result<Vec<Document>, SourceError> {
         let ask = async {
             let cursor = self.cursor(collection, pipeline, hint, ONE_REPLY);
-            cursor.await?.try_collect().await
+            self.all(cursor.await?).await
         };
         self.mongo.within(ask).await
+    }
+
+    /// All documents of a cursor.
+    async fn all(&self, mut cursor: Cursor<Document>) -> Result<Vec<Document>, Error> {
+        let mut documents = Vec::new();
+        while cursor.advance().await? {
+            documents.extend(self.document(cursor.current()));
+        }
+        Ok(documents)
+    }
+
+    /// A document of an answer: texts that are not UTF-8 have U+FFFD where they are broken. `None` when it cannot be read
+    /// at all, such as for the name of a field: one broken document must not cost all others.
+    fn document(&self, raw: &RawDocument) -> Option<Document> {
+        let document = convert::document(raw);
+        if document.is_none() {
+            self.left_out("unreadable_documents", 1);
+        }
+        document
+    }
+
+    /// Notes that something is not told one by one, because there is too much of it or it cannot be read.
+    pub(super) fn left_out(&self, what: &'static str, count: u64) {
+        if count > 0 {
+            let mut left_out = self.left_out.lock().unwrap_or_else(PoisonError::into_inner);
+            *left_out.entry(what).or_default() += count;
+        }
+    }
+
+    /// Notes the same of lists that tell of the same things: those of a day are among those of a month.
+    pub(super) fn left_out_at_least(&self, what: &'static str, count: u64) {
+        if count > 0 {
+            let mut left_out = self.left_out.lock().unwrap_or_else(PoisonError::into_inner);
+            let known = left_out.entry(what).or_default();
+            *known = count.max(*known);
+        }
     }
 
     /// What a pipeline makes, one document after the other and `batch` of them in a reply: for answers that take too much
@@ -94,7 +140,7 @@ impl Question<'_> {
         let cursor = self.cursor(collection, pipeline, None, batch);
         let cursor = self.mongo.within(cursor).await?;
         Ok(Documents {
-            mongo: self.mongo,
+            question: self,
             cursor,
         })
     }
@@ -105,7 +151,7 @@ impl Question<'_> {
         pipeline: Vec<Document>,
         hint: Option<Hint>,
         batch: u32,
-    ) -> Result<Cursor<Document>, mongodb::error::Error> {
+    ) -> Result<Cursor<Document>, Error> {
         let collection = self.collection(collection);
         let mut aggregate = collection
             .aggregate(pipeline)
@@ -164,13 +210,14 @@ impl Question<'_> {
         filter: Document,
         projection: Document,
     ) -> Result<Option<Document>, SourceError> {
-        let collection = self.collection(collection);
+        let collection = self.database.collection::<RawDocumentBuf>(collection);
         let ask = collection
             .find_one(filter)
             .projection(projection)
             .comment(self.comment())
             .max_time(self.mongo.query_timeout);
-        self.mongo.within(ask.into_future()).await
+        let found = self.mongo.within(ask.into_future()).await?;
+        Ok(found.and_then(|document| self.document(&document)))
     }
 
     /// All documents that match.
@@ -182,15 +229,13 @@ impl Question<'_> {
     ) -> Result<Vec<Document>, SourceError> {
         let collection = self.collection(collection);
         let ask = async {
-            collection
+            let cursor = collection
                 .find(filter)
                 .projection(projection)
                 .batch_size(ONE_REPLY)
                 .comment(self.comment())
-                .max_time(self.mongo.query_timeout)
-                .await?
-                .try_collect()
-                .await
+                .max_time(self.mongo.query_timeout);
+            self.all(cursor.await?).await
         };
         self.mongo.within(ask).await
     }

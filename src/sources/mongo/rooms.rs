@@ -50,7 +50,7 @@ async fn by_kind(
             "rooms": { "$sum": 1 },
             "messages": { "$sum": sum("$msgs") },
         } };
-        filter.chain([group]).collect()
+        filter.chain([group, of_known_kinds()]).collect()
     };
     let found = question
         .finite_sums(COLLECTION, ["messages"], pipeline)
@@ -73,6 +73,16 @@ async fn by_kind(
         }
     }
     Ok(groups)
+}
+
+/// The stage that makes one group of all kinds that Rocket.Chat does not have: a field may hold anything.
+fn of_known_kinds() -> Document {
+    let is_known = doc! { "$in": ["$_id", ["c", "p", "d", "l", "v"]] };
+    doc! { "$group": {
+        "_id": { "$cond": [is_known, "$_id", Bson::Null] },
+        "rooms": { "$sum": "$rooms" },
+        "messages": { "$sum": "$messages" },
+    } }
 }
 
 fn kind(group: &Document) -> RoomKind {

@@ -2,6 +2,7 @@
 //! from which the server then makes the periods; users are grouped for each period, because they differ from day to day.
 //! While the summaries are those of the last reading nothing of that is asked again.
 
+mod lists;
 mod summaries;
 
 use std::ops::RangeInclusive;
@@ -10,14 +11,45 @@ use jiff::civil::Date;
 use jiff::{Span, ToSpan};
 use mongodb::bson::{Bson, Document, doc};
 
+use lists::Lists;
+
+use super::groups::Members;
 use super::{Question, convert, out_of_range};
 use crate::sources::SourceError;
 use crate::statistics::{
-    Day, DeviceSessions, EarlySessions, OsSessions, PeriodSessions, Sessions, Snapshot,
+    Day, DeviceSessions, EarlySessions, OTHER, OsSessions, PeriodSessions, Sessions, Snapshot,
     UserSessions, Value, Version,
 };
 
 const COLLECTION: &str = "rocketchat_sessions";
+
+const USERS: Members<'_> = Members {
+    what: "roles",
+    keys: &[],
+    sums: &["count", "sessions", "time"],
+};
+
+const DEVICES: Members<'_> = Members {
+    what: "devices",
+    keys: &["type", "name", "version"],
+    sums: &["count", "time"],
+};
+
+const SYSTEMS: Members<'_> = Members {
+    what: "systems",
+    keys: &["name", "version"],
+    sums: &["count", "time"],
+};
+
+const EARLY_DEVICES: Members<'_> = Members {
+    sums: &["count"],
+    ..DEVICES
+};
+
+const EARLY_SYSTEMS: Members<'_> = Members {
+    sums: &["count"],
+    ..SYSTEMS
+};
 
 /// From this version on the users of the last month are those of the month that ends yesterday.
 const MONTH_MENDED: Version = Version::new(3, 10, 0);
@@ -57,16 +89,13 @@ pub async fn read(question: &mut Question<'_>, known: &Snapshot) -> Result<Sessi
     }
 
     let periods = [("yesterday", yesterday), ("week", week), ("month", month)];
-    let mut facets = Document::new();
+    let mut lists = Vec::new();
     for (name, first) in periods {
         let days = groups_of(first, yesterday);
-        facets.insert(format!("{name}Devices"), devices(&days));
-        facets.insert(format!("{name}Systems"), systems(&days));
+        lists.push((format!("{name}Devices"), devices(&days), &DEVICES));
+        lists.push((format!("{name}Systems"), systems(&days), &SYSTEMS));
     }
-    let mut pipeline = by_day_and_device(month, yesterday);
-    pipeline.push(doc! { "$facet": facets });
-    let answer = question.aggregate(COLLECTION, pipeline, None).await?;
-    let answer = answer.into_iter().next().unwrap_or_default();
+    let answer = lists::read(question, by_day_and_device(month, yesterday), lists).await?;
     Ok(Sessions {
         summaries,
         yesterday: day(yesterday),
@@ -114,21 +143,27 @@ async fn early(
             doc! { "$sort": { "count": -1, "_id": 1 } },
         ]
     };
+    let sum = Members {
+        what: "users",
+        keys: &[],
+        sums: &["count", "time"],
+    };
     let device =
         doc! { "type": "$devices.type", "name": "$devices.name", "version": "$devices.version" };
     let system = doc! { "name": "$devices.os.name", "version": "$devices.os.version" };
     let has_system = doc! { "devices.os.name": { "$exists": true } };
-    let pipeline = vec![
-        doc! { "$match": { "$or": [in_month.clone(), of_yesterday.clone()] } },
-        doc! { "$facet": {
-            "yesterday": users(&of_yesterday),
-            "month": users(&in_month),
-            "devices": by(Document::new(), device),
-            "systems": by(has_system, system),
-        } },
+    let rows = vec![doc! { "$match": { "$or": [in_month.clone(), of_yesterday.clone()] } }];
+    let lists = vec![
+        ("yesterday".to_owned(), users(&of_yesterday), &sum),
+        ("month".to_owned(), users(&in_month), &sum),
+        (
+            "devices".to_owned(),
+            by(Document::new(), device),
+            &EARLY_DEVICES,
+        ),
+        ("systems".to_owned(), by(has_system, system), &EARLY_SYSTEMS),
     ];
-    let answer = question.aggregate(COLLECTION, pipeline, None).await?;
-    let answer = answer.into_iter().next().unwrap_or_default();
+    let answer = lists::read(question, rows, lists).await?;
     let sums = |name: &str| {
         let sums = each(&answer, name, |sums| {
             (
@@ -154,7 +189,7 @@ fn within(first: Date, last: Date) -> Document {
 /// One period: its users, and what the pass over the devices found for it.
 async fn period(
     question: &Question<'_>,
-    found: &Document,
+    found: &Lists,
     name: &str,
     days: RangeInclusive<Date>,
 ) -> Result<PeriodSessions, SourceError> {
@@ -231,9 +266,18 @@ async fn users(
             doc! { "$sort": { "time": -1, "_id": 1 } },
         ]
     };
-    let sums = ["sessions", "time"];
-    let groups = question.finite_sums(COLLECTION, sums, pipeline).await?;
-    Ok(groups.iter().map(user_sessions).collect())
+    let groups = question.finite_groups(COLLECTION, pipeline, &USERS).await?;
+    let others = groups.others.iter().map(|others| UserSessions {
+        role: Some(Value::text(OTHER)),
+        users: convert::counted(others, "count"),
+        ..user_sessions(others)
+    });
+    Ok(groups
+        .first
+        .iter()
+        .map(user_sessions)
+        .chain(others)
+        .collect())
 }
 
 /// The sums of each device on each day, apart for rows in which any system is known.
@@ -299,13 +343,13 @@ fn sums(filter: Document, key: Document) -> Vec<Document> {
     ]
 }
 
-fn each<T>(answer: &Document, name: &str, read: impl Fn(&Document) -> T) -> Vec<T> {
-    let Ok(groups) = answer.get_array(name) else {
+fn each<T>(answer: &Lists, name: &str, read: impl Fn(&Document) -> T) -> Vec<T> {
+    let Some(groups) = answer.get(name) else {
         return Vec::new();
     };
-    // As many as there are: these are kept for hours, and what a filter leaves cannot be foreseen by a list that grows.
-    let mut all = Vec::with_capacity(groups.len());
-    all.extend(groups.iter().filter_map(Bson::as_document).map(read));
+    // As many as there are: these are kept for hours.
+    let mut all = Vec::with_capacity(groups.first.len() + 1);
+    all.extend(groups.first.iter().chain(&groups.others).map(read));
     all
 }
 
@@ -324,7 +368,7 @@ fn user_sessions(group: &Document) -> UserSessions {
 fn device_sessions(group: &Document) -> DeviceSessions {
     DeviceSessions {
         kind: key(group, "type"),
-        name: key(group, "name"),
+        name: key_or_other(group, "name"),
         version: key(group, "version"),
         sessions: convert::summed(group, "count"),
         seconds: convert::summed(group, "time"),
@@ -333,10 +377,18 @@ fn device_sessions(group: &Document) -> DeviceSessions {
 
 fn os_sessions(group: &Document) -> OsSessions {
     OsSessions {
-        name: key(group, "name"),
+        name: key_or_other(group, "name"),
         version: key(group, "version"),
         sessions: convert::summed(group, "count"),
         seconds: convert::summed(group, "time"),
+    }
+}
+
+/// The same for the name, which the sums of all groups that are not told one by one have too.
+fn key_or_other(group: &Document, name: &str) -> Option<Value> {
+    match group.get("_id") {
+        Some(Bson::Null) => Some(Value::text(OTHER)),
+        _ => key(group, name),
     }
 }
 

@@ -1,6 +1,7 @@
 //! Settings: those that the catalogue names, by their ids, and the modules that count as licensed.
 
-use mongodb::bson::{Bson, Document, doc};
+use mongodb::bson::{Document, doc};
+use mongodb::options::Hint;
 
 use super::{Question, convert};
 use crate::sources::SourceError;
@@ -9,41 +10,56 @@ use crate::statistics::{NeedsLicense, Setting, Settings, setting_ids};
 /// Settings that define an OAuth service of the workspace's own.
 const CUSTOM_OAUTH: &str = "^Accounts_OAuth_Custom-[^-]+$";
 
+/// Bytes of the longest value that is fetched; scripts and pages of some megabytes are shown by nobody.
+const LONGEST: i32 = 16_384;
+
+/// OAuth services of the workspace's own that the document lists.
+const MOST_OAUTH: u64 = 1_000;
+
+const COLLECTION: &str = "rocketchat_settings";
+
 pub async fn read(question: &Question<'_>) -> Result<Settings, SourceError> {
     let ids = setting_ids();
-    let filter = doc! { "$or": [
-        { "_id": { "$in": &ids } },
-        { "_id": { "$regex": CUSTOM_OAUTH } },
-    ] };
-    let fields =
-        doc! { "value": 1, "packageValue": 1, "invalidValue": 1, "enterprise": 1, "modules": 1 };
+    let fields = doc! {
+        "value": convert::at_most("$value", LONGEST),
+        "isLong": { "$gt": [convert::size("$value"), LONGEST] },
+        "changed": { "$ne": ["$value", "$packageValue"] },
+        "invalidValue": convert::at_most("$invalidValue", LONGEST),
+        "enterprise": { "$eq": ["$enterprise", true] },
+        "modules": convert::at_most("$modules", LONGEST),
+    };
+    let filter = doc! { "_id": { "$in": &ids } };
     let mut found = Vec::new();
-    let mut custom_oauth = 0;
-    for document in question.find("rocketchat_settings", filter, fields).await? {
-        let Some(Bson::String(id)) = document.get("_id") else {
-            continue;
-        };
-        if id.starts_with("Accounts_OAuth_Custom-") {
-            custom_oauth += 1;
-        } else if let Ok(place) = ids.binary_search(&id.as_str()) {
+    for document in question.find(COLLECTION, filter, fields).await? {
+        let id = document.get_str("_id").unwrap_or_default();
+        if let Ok(place) = ids.binary_search(&id) {
             found.push((ids[place], setting(&document)));
         }
+        question.left_out("long_values", u64::from(is_true(&document, "isLong")));
     }
-    Ok(Settings::new(found, question.grants.clone(), custom_oauth))
+    let by_id = Hint::Name("_id_".to_owned());
+    let is_service = doc! { "_id": { "$regex": CUSTOM_OAUTH } };
+    let services = question.count(COLLECTION, is_service, Some(by_id)).await?;
+    let services = services.unwrap_or_default();
+    question.left_out("login_services", services.saturating_sub(MOST_OAUTH));
+    let listed = usize::try_from(services.min(MOST_OAUTH)).expect("it is small");
+    Ok(Settings::new(found, question.grants.clone(), listed))
 }
 
 fn setting(document: &Document) -> Setting {
     let value = |key: &str| convert::value(document.get(key)?);
-    let needs_license = document.get("enterprise") == Some(&Bson::Boolean(true));
-    let chosen = value("value");
     Setting {
-        changed: chosen != value("packageValue"),
-        value: chosen,
-        needs_license: needs_license.then(|| {
+        changed: is_true(document, "changed"),
+        value: value("value"),
+        needs_license: is_true(document, "enterprise").then(|| {
             Box::new(NeedsLicense {
                 invalid_value: value("invalidValue"),
                 modules: convert::texts(document.get("modules")),
             })
         }),
     }
+}
+
+fn is_true(document: &Document, key: &str) -> bool {
+    document.get_bool(key).unwrap_or(false)
 }

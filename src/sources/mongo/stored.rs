@@ -18,6 +18,24 @@ const SECRETS: [&[&str]; 5] = [
     &["wizard", "contactEmail"],
 ];
 
+/// Lists that grow with the workspace and that the exporter never takes from the stored document.
+const READ_FRESH: [&str; 11] = [
+    "uniqueDevicesOfYesterday",
+    "uniqueDevicesOfLastWeek",
+    "uniqueDevicesOfLastMonth",
+    "uniqueOSOfYesterday",
+    "uniqueOSOfLastWeek",
+    "uniqueOSOfLastMonth",
+    "omnichannelSources",
+    "omnichannelContactsBySource",
+    "uniqueContactsOfYesterday",
+    "uniqueContactsOfLastWeek",
+    "uniqueContactsOfLastMonth",
+];
+
+/// Bytes of the longest document that is fetched; Rocket.Chat's have some tens of kilobytes.
+const LONGEST: i32 = 1_048_576;
+
 const COLLECTION: &str = "rocketchat_statistics";
 
 pub async fn read(question: &mut Question<'_>) -> Result<Stored, SourceError> {
@@ -27,11 +45,7 @@ pub async fn read(question: &mut Question<'_>) -> Result<Stored, SourceError> {
             "finding the newest statistics document would read all of them because the index is missing; create it with db.rocketchat_statistics.createIndex({createdAt: -1})",
         ));
     };
-    let pipeline = vec![doc! { "$sort": { "createdAt": -1 } }, doc! { "$limit": 1 }];
-    let mut newest = question
-        .aggregate(COLLECTION, pipeline, hint.clone())
-        .await?;
-    let Some(mut document) = newest.pop() else {
+    let Some(mut document) = newest(question, hint.clone()).await? else {
         return Ok(Stored::default());
     };
     let created_at = convert::timestamp(document.get("createdAt"));
@@ -48,6 +62,41 @@ pub async fn read(question: &mut Question<'_>) -> Result<Stored, SourceError> {
         reported_at,
         created_at,
         document: Some(PackedValue::of(&convert::object(&document))),
+    })
+}
+
+/// The newest document, without lists that are always read fresh; of one that is longer than any of Rocket.Chat's, only
+/// what tells its version and age.
+async fn newest(
+    question: &Question<'_>,
+    hint: Option<Hint>,
+) -> Result<Option<Document>, SourceError> {
+    let is_short = doc! { "$lte": [{ "$bsonSize": "$$ROOT" }, LONGEST] };
+    let known = doc! {
+        "_id": convert::bounded("$_id"),
+        "createdAt": convert::bounded("$createdAt"),
+        "version": convert::bounded("$version"),
+        "statsToken": convert::bounded("$statsToken"),
+    };
+    let pipeline = vec![
+        doc! { "$sort": { "createdAt": -1 } },
+        doc! { "$limit": 1 },
+        doc! { "$unset": READ_FRESH.as_slice() },
+        doc! { "$replaceWith": {
+            "isShort": is_short.clone(),
+            "document": { "$cond": [is_short, "$$ROOT", known] },
+        } },
+    ];
+    let mut newest = question.aggregate(COLLECTION, pipeline, hint).await?;
+    let Some(mut newest) = newest.pop() else {
+        return Ok(None);
+    };
+    if !newest.get_bool("isShort").unwrap_or(false) {
+        question.left_out("long_documents", 1);
+    }
+    Ok(match newest.remove("document") {
+        Some(Bson::Document(document)) => Some(document),
+        _ => None,
     })
 }
 

@@ -5,27 +5,27 @@ use std::collections::BTreeMap;
 use mongodb::bson::{Bson, Document, doc};
 use mongodb::options::Hint;
 
+use super::groups::Members;
 use super::indexes::Access;
 use super::{Question, convert};
 use crate::sources::SourceError;
-use crate::statistics::{CustomOauth, LOGIN_SERVICES, Snapshot, UserFeatures};
+use crate::statistics::{CustomOauth, LOGIN_SERVICES, OTHER, Snapshot, UserFeatures};
 
 const COLLECTION: &str = "users";
 
 /// More languages than this are grouped, and not counted one by one: Rocket.Chat is translated into fewer.
 const MOST_LANGUAGES: usize = 80;
 
+/// A longer text is no language that anything has to be looked up by.
+const LONGEST_LANGUAGE: i32 = 100;
+
+/// Settings of OAuth services of the workspace's own that are read.
+const MOST_SETTINGS: usize = 1_000;
+
 pub async fn read(
     question: &mut Question<'_>,
     known: &Snapshot,
 ) -> Result<UserFeatures, SourceError> {
-    let (services, with_extension) = by_services(question).await?;
-    let with_service = |name: &str| -> u64 {
-        let with_it = services.iter().filter(|group| group.has(name));
-        let (left_out, all): (Vec<_>, Vec<_>) = with_it.partition(|group| group.is_left_out);
-        let sum = |groups: Vec<&Group>| groups.iter().map(|group| group.count).sum::<u64>();
-        sum(all).saturating_sub(sum(left_out))
-    };
     let names_custom_oauth = known
         .version()
         .is_some_and(UserFeatures::names_custom_oauth);
@@ -34,6 +34,10 @@ pub async fn read(
     } else {
         Vec::new()
     };
+    let custom = custom_oauth.iter().map(|service| service.name.as_str());
+    let names: Vec<&str> = LOGIN_SERVICES.into_iter().chain(custom).collect();
+    let (services, with_extension) = by_services(question, &names).await?;
+    let with_service = |name: &str| services.get(name).copied().unwrap_or_default();
     for service in &mut custom_oauth {
         service.users = with_service(&service.name);
     }
@@ -58,14 +62,29 @@ async fn custom_oauth(question: &Question<'_>) -> Result<Vec<CustomOauth>, Sourc
     // A name with anything else in it is no part of a path that MongoDB understands.
     let filter =
         doc! { "_id": { "$regex": "^Accounts_OAuth_Custom-[A-Za-z0-9_]+(-merge_roles)?$" } };
-    let settings = question
-        .find("rocketchat_settings", filter, doc! { "value": 1 })
+    let most = i64::try_from(MOST_SETTINGS).expect("it is small");
+    let pipeline = vec![
+        doc! { "$match": filter },
+        doc! { "$sort": { "_id": 1 } },
+        doc! { "$limit": most + 1 },
+        doc! { "$project": {
+            "_id": convert::bounded("$_id"),
+            "value": { "$eq": ["$value", true] },
+        } },
+    ];
+    let mut settings = question
+        .aggregate("rocketchat_settings", pipeline, None)
         .await?;
+    if settings.len() > MOST_SETTINGS {
+        settings.truncate(MOST_SETTINGS);
+        question.left_out("login_services", 1);
+    }
     let on: BTreeMap<String, bool> = settings
         .iter()
         .filter_map(|setting| {
             let id = convert::text(setting.get("_id"))?;
             let on = setting.get("value") == Some(&Bson::Boolean(true));
+            // A name that was too long to be fetched has lost its beginning.
             Some((id.strip_prefix(PREFIX)?.to_owned(), on))
         })
         .collect();
@@ -81,44 +100,30 @@ async fn custom_oauth(question: &Question<'_>) -> Result<Vec<CustomOauth>, Sourc
         .collect())
 }
 
-/// Activated accounts with the same login services.
-struct Group {
-    services: Vec<String>,
-    /// Whether they are to be taken off, as apps and pure guests: those are among the others too.
-    is_left_out: bool,
-    count: u64,
-}
-
-impl Group {
-    fn has(&self, service: &str) -> bool {
-        self.services.iter().any(|it| it == service)
-    }
-}
-
-/// All activated accounts by their login services; and once more those that are not counted, which are few, so that the
-/// pass computes hardly anything else for each account. Also the number of accounts with an extension.
-async fn by_services(question: &Question<'_>) -> Result<(Vec<Group>, u64), SourceError> {
+/// How many accounts have each of the named login services: all activated accounts, without those that are not counted,
+/// which are few, so that the pass computes hardly anything else for each account. Also the number of accounts with an
+/// extension.
+///
+/// What accounts have below `services` is grouped as it is, and the names are looked for in the groups: a workspace may
+/// have a million of them, and only those that count come over the network.
+async fn by_services(
+    question: &Question<'_>,
+    names: &[&str],
+) -> Result<(BTreeMap<String, u64>, u64), SourceError> {
     let mut group_by = doc! {
         "_id": names_of_services(),
         "count": { "$sum": convert::is("$active", true) },
     };
     // Versions with calls have an index; only without it the pass has to look.
-    let extension = question.known_index(COLLECTION, "extension").await?;
-    if extension.is_none() {
+    let index = question.known_index(COLLECTION, "extension").await?;
+    if index.is_none() {
         let has_one = convert::one_where(convert::exists("$extension"));
         group_by.insert("extension", doc! { "$sum": has_one });
     }
-    let all = vec![doc! { "$group": group_by }];
+    let mut all = vec![doc! { "$group": group_by }];
+    all.extend(by_name(names));
     let all = question.aggregate(COLLECTION, all, None).await?;
-    let with_extension = if let Some(index) = extension {
-        let filter = doc! { "extension": { "$exists": true } };
-        let count = question.count(COLLECTION, filter, Some(Hint::Name(index)));
-        count.await?.unwrap_or_default()
-    } else {
-        let counted = all.iter().map(|it| convert::counted(it, "extension"));
-        counted.sum()
-    };
-    let left_out = vec![
+    let mut left_out = vec![
         doc! { "$match": { "active": true, "$or": [{ "type": "app" }, { "roles": ["guest"] }] } },
         doc! { "$match": { "$expr": { "$or": [
             { "$eq": ["$type", "app"] },
@@ -126,17 +131,46 @@ async fn by_services(question: &Question<'_>) -> Result<(Vec<Group>, u64), Sourc
         ] } } },
         doc! { "$group": { "_id": names_of_services(), "count": { "$sum": 1 } } },
     ];
+    left_out.extend(by_name(names));
     let left_out = question.aggregate(COLLECTION, left_out, None).await?;
-    let group = |is_left_out: bool| {
-        move |group: &Document| Group {
-            services: convert::texts(group.get("_id")),
-            is_left_out,
-            count: convert::counted(group, "count"),
+    let mut counts = BTreeMap::new();
+    for group in &all {
+        if let Some(name) = convert::text(group.get("_id")) {
+            counts.insert(name, convert::counted(group, "count"));
         }
+    }
+    for group in &left_out {
+        let name = group.get_str("_id").unwrap_or_default();
+        if let Some(count) = counts.get_mut(name) {
+            *count = count.saturating_sub(convert::counted(group, "count"));
+        }
+    }
+    let with_extension = match index {
+        Some(index) => {
+            let filter = doc! { "extension": { "$exists": true } };
+            let count = question.count(COLLECTION, filter, Some(Hint::Name(index)));
+            count.await?.unwrap_or_default()
+        }
+        None => counts.get(EXTENSION).copied().unwrap_or_default(),
     };
-    let all = all.iter().map(group(false));
-    let groups = all.chain(left_out.iter().map(group(true))).collect();
-    Ok((groups, with_extension))
+    Ok((counts, with_extension))
+}
+
+/// Stands for accounts with an extension, among the names of login services.
+const EXTENSION: &str = "";
+
+/// The stages that make groups by lists of names into one for each of the names that count, and one for extensions.
+fn by_name(names: &[&str]) -> [Document; 3] {
+    let counted = doc! { "$map": {
+        "input": { "$setIntersection": ["$_id", names] },
+        "in": { "name": "$$this", "count": "$count" },
+    } };
+    let extension = doc! { "name": EXTENSION, "count": { "$ifNull": ["$extension", 0] } };
+    [
+        doc! { "$project": { "of": { "$concatArrays": [counted, [extension]] } } },
+        doc! { "$unwind": "$of" },
+        doc! { "$group": { "_id": "$of.name", "count": { "$sum": "$of.count" } } },
+    ]
 }
 
 /// The names of the fields below `services`, in the order of the document. To name them costs half of what it costs to
@@ -181,35 +215,54 @@ async fn by_language(
         return Ok(None);
     };
     if hint.is_some() {
+        let most = i64::try_from(MOST_LANGUAGES + 1).expect("it is small");
+        let is_short = doc! { "$lte": [{ "$strLenBytes": "$_id" }, LONGEST_LANGUAGE] };
         let names = vec![
             doc! { "$match": { "language": { "$gt": "" } } },
             doc! { "$group": { "_id": "$language" } },
+            doc! { "$limit": most },
+            doc! { "$project": { "_id": { "$cond": [is_short, "$_id", Bson::Null] } } },
         ];
         let names = question.aggregate(COLLECTION, names, hint.clone()).await?;
-        if names.len() <= MOST_LANGUAGES {
-            return one_by_one(question, &names, hint).await.map(Some);
+        let names: Option<Vec<String>> = names.iter().map(name_to_look_for).collect();
+        if let Some(names) = names.filter(|names| names.len() <= MOST_LANGUAGES) {
+            return one_by_one(question, names, hint).await.map(Some);
         }
     }
     let pipeline = vec![
         doc! { "$match": { "language": { "$gt": "" } } },
         doc! { "$group": { "_id": "$language", "count": { "$sum": 1 } } },
-        doc! { "$sort": { "_id": 1 } },
+        doc! { "$sort": { "count": -1, "_id": 1 } },
     ];
-    let groups = question.aggregate(COLLECTION, pipeline, hint).await?;
-    let language = |group: &Document| {
-        let language = convert::text(group.get("_id"))?;
-        Some((language, convert::counted(group, "count")))
+    let members = Members {
+        what: "languages",
+        keys: &[],
+        sums: &["count"],
     };
-    Ok(Some(groups.iter().filter_map(language).collect()))
+    let groups = question
+        .groups(COLLECTION, pipeline, hint, &members)
+        .await?;
+    // In the order of their names; texts that were mended may have become the same.
+    let mut languages: BTreeMap<String, u64> = BTreeMap::new();
+    let first = groups.first.iter();
+    let first = first.filter_map(|it| Some((convert::text(it.get("_id"))?, it)));
+    let others = groups.others.iter().map(|it| (OTHER.to_owned(), it));
+    for (language, group) in first.chain(others) {
+        *languages.entry(language).or_default() += convert::counted(group, "count");
+    }
+    Ok(Some(languages.into_iter().collect()))
+}
+
+/// A language by whose name accounts can be counted: it is short, and came as it is.
+fn name_to_look_for(group: &Document) -> Option<String> {
+    convert::text(group.get("_id")).filter(|name| !name.contains(char::REPLACEMENT_CHARACTER))
 }
 
 async fn one_by_one(
     question: &Question<'_>,
-    names: &[Document],
+    mut names: Vec<String>,
     hint: Option<Hint>,
 ) -> Result<Vec<(String, u64)>, SourceError> {
-    let names = names.iter().filter_map(|it| convert::text(it.get("_id")));
-    let mut names: Vec<String> = names.collect();
     names.sort_unstable();
     let mut languages = Vec::new();
     for name in names {

@@ -8,18 +8,28 @@ use super::{Question, convert};
 use crate::sources::SourceError;
 use crate::statistics::{Migration, Snapshot, Timestamp, Workspace, running_version};
 
+/// Bytes of the longest control document that is shown as it is; of a longer one only what it has to have is fetched.
+const LONGEST_CONTROL: i32 = 16_384;
+
 pub async fn read(question: &Question<'_>, known: &Snapshot) -> Result<Workspace, SourceError> {
     let ids = ["uniqueID", "Site_Url"];
     let settings: HashMap<String, Document> = question
         .find(
             "rocketchat_settings",
             doc! { "_id": { "$in": ids.as_slice() } },
-            doc! { "value": 1, "createdAt": 1 },
+            doc! {
+                "value": convert::bounded("$value"),
+                "createdAt": convert::bounded("$createdAt"),
+                "isLong": convert::is_any_long(&["$value"]),
+            },
         )
         .await?
         .into_iter()
         .filter_map(|setting| Some((convert::text(setting.get("_id"))?, setting)))
         .collect();
+    let is_long = |it: &&Document| it.get_bool("isLong").unwrap_or(false);
+    let long = settings.values().filter(is_long).count() as u64;
+    question.left_out("long_values", long);
     let setting = |id: &str| convert::value(settings.get(id)?.get("value")?);
     let created = settings.get("uniqueID").and_then(|it| it.get("createdAt"));
     let migration = migration(question).await?;
@@ -38,10 +48,19 @@ pub async fn read(question: &Question<'_>, known: &Snapshot) -> Result<Workspace
 }
 
 async fn migration(question: &Question<'_>) -> Result<Option<Migration>, SourceError> {
-    let control = question
-        .find_one("migrations", doc! { "_id": "control" }, Document::new())
-        .await?;
-    Ok(control.map(|control| Migration {
+    let is_short = doc! { "$lte": [{ "$bsonSize": "$$ROOT" }, LONGEST_CONTROL] };
+    let known = doc! {
+        "_id": "$_id",
+        "version": convert::if_number("$version"),
+        "locked": { "$eq": ["$locked", true] },
+        "lockedAt": convert::bounded("$lockedAt"),
+    };
+    let pipeline = vec![
+        doc! { "$match": { "_id": "control" } },
+        doc! { "$replaceWith": { "$cond": [is_short, "$$ROOT", known] } },
+    ];
+    let control = question.aggregate("migrations", pipeline, None).await?;
+    Ok(control.into_iter().next().map(|control| Migration {
         version: convert::count(control.get("version")),
         locked: control.get("locked") == Some(&Bson::Boolean(true)),
         locked_at: convert::timestamp(control.get("lockedAt")),

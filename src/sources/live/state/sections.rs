@@ -13,6 +13,9 @@ use crate::statistics::{
     Users,
 };
 
+/// More languages are left to the database, which knows how to add up the rest.
+const MOST_LANGUAGES: usize = 1_000;
+
 impl State {
     /// Users by presence.
     pub fn presence(&self) -> Option<Presence> {
@@ -61,7 +64,7 @@ impl State {
         })
     }
 
-    /// What users have; `None` when somebody has a language that rows do not tell. OAuth services of the workspace's own
+    /// What users have; `None` when somebody has a language that rows do not tell, or there are too many. OAuth services of the workspace's own
     /// are not among it.
     pub fn user_features(&self) -> Option<UserFeatures> {
         let users = self.collections.get(&Followed::Users)?;
@@ -74,6 +77,9 @@ impl State {
             if let Some(language) = user::language(class) {
                 *by_language.entry(language).or_default() += count;
             }
+        }
+        if by_language.len() > MOST_LANGUAGES {
+            return None;
         }
         let by_service = |(place, name)| {
             let may_log_in = users.count(|class| {

@@ -176,6 +176,7 @@ fn connections_are_those_of_people_whatever_happens_to_users_and_sessions() {
             node_version: None,
             connections: None,
         }],
+        others: crate::statistics::OtherInstances::default(),
     };
     let (mut users, mut sessions) = (BTreeMap::new(), BTreeMap::new());
     let mut state = read(&users, &sessions);
