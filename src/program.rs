@@ -28,6 +28,8 @@ const USAGE: u8 = 2;
 /// All of it is in the library, for what only the program's own crate used would be compiled there once more.
 #[must_use]
 pub fn program() -> ExitCode {
+    // Before the log and everything else has a thread.
+    let passed = Passed::take();
     // To read the settings takes half a megabyte for a moment. What a thread that has ended gave back is what the next one
     // takes, which is the first of the runtime; the main thread has no more use for it.
     let (cli, config, log) = match std::thread::spawn(prepare).join() {
@@ -43,7 +45,7 @@ pub fn program() -> ExitCode {
             print_check(config, *format, workspace.as_deref())
         }
         Some(Task::Backfill(options)) => write_past(config, options),
-        _ => serve(cli, config, log.lost_lines()),
+        _ => serve(cli, config, passed, log.lost_lines()),
     };
     match result {
         Ok(status) => status,
@@ -129,8 +131,12 @@ fn write_past(config: Config, options: &BackfillOptions) -> anyhow::Result<ExitC
     Ok(print(report.as_bytes()))
 }
 
-fn serve(cli: Cli, config: Config, lost_lines: LostLines) -> anyhow::Result<ExitCode> {
-    let passed = Passed::take();
+fn serve(
+    cli: Cli,
+    config: Config,
+    passed: Passed,
+    lost_lines: LostLines,
+) -> anyhow::Result<ExitCode> {
     run_to_end(async {
         let signals = Signals::listen().context("cannot listen for signals")?;
         let listeners = Listener::all(&config.web.origin, passed).await?;
