@@ -117,9 +117,9 @@ impl Exposition {
     fn text(&self, format: Format) -> &Text {
         match format {
             Format::OpenMetrics => &self.openmetrics,
-            Format::Classic => self
-                .classic
-                .get_or_init(|| Text::new(classic::from_openmetrics(&self.openmetrics.plain))),
+            Format::Classic => once(&self.classic, || {
+                Text::new(classic::from_openmetrics(&self.openmetrics.plain))
+            }),
         }
     }
 }
@@ -161,7 +161,17 @@ impl Text {
     }
 
     fn compressed(&self) -> &Compressed {
-        self.compressed
-            .get_or_init(|| Compressed::beginning(self.plain.as_bytes()))
+        once(&self.compressed, || {
+            Compressed::beginning(self.plain.as_bytes())
+        })
     }
+}
+
+/// What is made when it is first wanted. Whoever wants it meanwhile makes it too: waiting would block a thread.
+fn once<T>(cell: &OnceLock<T>, make: impl FnOnce() -> T) -> &T {
+    if let Some(known) = cell.get() {
+        return known;
+    }
+    let new = make();
+    cell.get_or_init(|| new)
 }

@@ -173,10 +173,12 @@ fn show<T>(
 ) -> T {
     let snapshot = workspace.snapshots.borrow().clone();
     let process = app.process.borrow().clone();
+    // Of its own, so that nothing is drawn while it is locked.
     let history = workspace
         .history
         .lock()
-        .unwrap_or_else(PoisonError::into_inner);
+        .unwrap_or_else(PoisonError::into_inner)
+        .clone();
     draw(&Page {
         name,
         path: &path_of(name),

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use hyper::Request;
 use hyper::body::Incoming;
+use tokio::sync::{OnceCell, Semaphore};
 use tokio::task::block_in_place;
 
 use super::parameters::Parameters;
@@ -23,11 +24,15 @@ use crate::statistics::{Collector, Own, Snapshot};
 /// How old a body may become.
 const OLDEST: Duration = Duration::from_secs(1);
 
+/// Renderings for one request alone that run at once: each takes a thread and memory of its own.
+const MOST_RENDERINGS: usize = 2;
+
 /// What is kept between two requests.
-#[derive(Default)]
 pub struct Metrics {
-    newest: Mutex<Option<Newest>>,
+    // A std mutex: nothing is awaited or rendered while it is held.
+    newest: Mutex<Option<Arc<Newest>>>,
     asked: negotiate::Memory,
+    renderings: Semaphore,
 }
 
 /// Bodies of one second.
@@ -37,35 +42,44 @@ struct Newest {
     /// What was rendered beforehand, where there is a single workspace: only to know it again.
     exposition: Weak<Exposition>,
     own: Own,
-    /// By format and encoding.
-    bodies: [Option<Pieces>; 4],
+    /// By format and encoding. Requests that come while one is made wait for it, and leave the threads to others.
+    bodies: [OnceCell<Pieces>; 4],
 }
 
-/// Answers `/metrics`.
-pub fn all(app: &App, request: &Request<Incoming>) -> Response {
-    let served = app.served();
-    let parameters = Parameters::of(request);
-    match chosen(&served, &parameters) {
-        Err(reason) => respond::bad_request(reason),
-        Ok(None) => negotiated(app, request, |format, gzip| {
-            app.metrics.body(app, &served, format, gzip)
-        }),
-        Ok(Some(collectors)) => {
-            let own = own(app);
-            negotiated(app, request, |format, gzip| {
-                block_in_place(|| {
-                    let parts = parts(&served).map(|part| only(part, &collectors));
-                    let parts: Vec<_> = parts.collect();
-                    pieces(render::body(&parts, format, gzip, &own))
-                })
-            })
+impl Default for Metrics {
+    fn default() -> Self {
+        Self {
+            newest: Mutex::default(),
+            asked: negotiate::Memory::default(),
+            renderings: Semaphore::new(MOST_RENDERINGS),
         }
     }
 }
 
+/// Answers `/metrics`.
+pub async fn all(app: &App, request: &Request<Incoming>) -> Response {
+    let served = app.served();
+    let parameters = Parameters::of(request);
+    let collectors = match chosen(&served, &parameters) {
+        Ok(collectors) => collectors,
+        Err(reason) => return respond::bad_request(reason),
+    };
+    let (negotiated, gzip) = app.metrics.asked.wanted(request.headers());
+    let format = negotiated.format;
+    let body = match collectors {
+        None => app.metrics.body(app, &served, format, gzip).await,
+        Some(collectors) => {
+            let parts = parts(&served).map(|part| only(part, &collectors));
+            let parts: Vec<_> = parts.collect();
+            app.metrics.render(&parts, format, gzip, &own(app)).await
+        }
+    };
+    respond::negotiated(body, negotiated.content_type, gzip)
+}
+
 /// Answers `/probe?target=NAME`: one of several workspaces, without the label that tells them apart and without what
 /// the exporter knows about itself.
-pub fn one(app: &App, request: &Request<Incoming>) -> Response {
+pub async fn one(app: &App, request: &Request<Incoming>) -> Response {
     let served = app.served();
     let parameters = Parameters::of(request);
     let Some(name) = parameters.once("target") else {
@@ -91,10 +105,11 @@ pub fn one(app: &App, request: &Request<Incoming>) -> Response {
     if let Some(collectors) = collectors {
         part = only(part, &collectors);
     }
-    negotiated(app, request, |format, gzip| {
-        let nothing = Own::default();
-        block_in_place(|| pieces(render::body(&[part], format, gzip, &nothing)))
-    })
+    let (negotiated, gzip) = app.metrics.asked.wanted(request.headers());
+    let format = negotiated.format;
+    let nothing = Own::default();
+    let body = app.metrics.render(&[part], format, gzip, &nothing).await;
+    respond::negotiated(body, negotiated.content_type, gzip)
 }
 
 /// The collectors that `collect[]` names or `exclude[]` leaves; `None` means all.
@@ -169,39 +184,45 @@ fn pieces(body: Vec<Vec<u8>>) -> Pieces {
     body.into_iter().map(Bytes::from).collect()
 }
 
-fn negotiated(
-    app: &App,
-    request: &Request<Incoming>,
-    body: impl FnOnce(Format, bool) -> Pieces,
-) -> Response {
-    let (negotiated, gzip) = app.metrics.asked.wanted(request.headers());
-    let body = body(negotiated.format, gzip);
-    respond::negotiated(body, negotiated.content_type, gzip)
-}
-
 impl Metrics {
-    fn body(&self, app: &App, served: &Arc<Served>, format: Format, gzip: bool) -> Pieces {
+    /// A body about everything that is served, which others may have asked for already.
+    async fn body(&self, app: &App, served: &Arc<Served>, format: Format, gzip: bool) -> Pieces {
         let exposition = served.exposition();
-        let mut newest = self.newest.lock().unwrap_or_else(PoisonError::into_inner);
-        let newest = match &mut *newest {
-            Some(it) if it.made_at.elapsed() < OLDEST && it.shows(served, exposition.as_ref()) => {
-                it
-            }
-            // The older bodies are gone before a new one is made.
-            older => older.insert(Newest::of(app, served, exposition.as_ref())),
-        };
-        let place = usize::from(format == Format::Classic) * 2 + usize::from(gzip);
-        let Newest { own, bodies, .. } = newest;
+        let newest = self.newest(app, served, exposition.as_ref());
         let make = || {
             if let Some(exposition) = &exposition {
-                return exposition.body(format, gzip, own).into();
+                return exposition.body(format, gzip, &newest.own).into();
             }
             let parts: Vec<_> = parts(served).collect();
-            pieces(render::body(&parts, format, gzip, own))
+            pieces(render::body(&parts, format, gzip, &newest.own))
         };
-        bodies[place]
-            .get_or_insert_with(|| block_in_place(make))
-            .clone()
+        let place = usize::from(format == Format::Classic) * 2 + usize::from(gzip);
+        let body = newest.bodies[place].get_or_init(|| async { block_in_place(make) });
+        body.await.clone()
+    }
+
+    /// The bodies of this second.
+    fn newest(
+        &self,
+        app: &App,
+        served: &Arc<Served>,
+        exposition: Option<&Arc<Exposition>>,
+    ) -> Arc<Newest> {
+        let mut newest = self.newest.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = newest.take_if(|known| {
+            // The older bodies are gone before a new one is made.
+            known.made_at.elapsed() >= OLDEST || !known.shows(served, exposition)
+        });
+        drop(known);
+        let newest = newest.get_or_insert_with(|| Arc::new(Newest::of(app, served, exposition)));
+        Arc::clone(newest)
+    }
+
+    /// A body for one request alone.
+    async fn render(&self, parts: &[Part], format: Format, gzip: bool, own: &Own) -> Pieces {
+        // Fails only when it is closed, which it never is.
+        let _rendering = self.renderings.acquire().await.ok();
+        block_in_place(|| pieces(render::body(parts, format, gzip, own)))
     }
 }
 
@@ -212,7 +233,7 @@ impl Newest {
             served: Arc::clone(served),
             exposition: exposition.map(Arc::downgrade).unwrap_or_default(),
             own: own(app),
-            bodies: [const { None }; 4],
+            bodies: [const { OnceCell::const_new() }; 4],
         }
     }
 

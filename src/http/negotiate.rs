@@ -1,6 +1,6 @@
 //! Which format and encoding a scrape gets, by its `Accept` and `Accept-Encoding`.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use hyper::HeaderMap;
 use hyper::header::{self, HeaderName, HeaderValue};
@@ -29,19 +29,25 @@ struct Last {
 impl Memory {
     /// The format that a request wants, and whether it takes gzip.
     pub fn wanted(&self, headers: &HeaderMap) -> (Negotiated, bool) {
-        let wanted = || (format(headers), wants_gzip(headers));
         let Some(asked) = asked(headers) else {
-            return wanted();
+            return (format(headers), wants_gzip(headers));
         };
-        let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        match &*last {
-            Some(it) if it.asked.each_ref().map(Option::as_ref) == asked => it.wanted.clone(),
-            _ => {
-                let asked = asked.map(Option::<&_>::cloned);
-                let wanted = wanted();
-                last.insert(Last { asked, wanted }).wanted.clone()
-            }
+        if let Some(last) = &*self.last()
+            && last.asked.each_ref().map(Option::as_ref) == asked
+        {
+            return last.wanted.clone();
         }
+        let wanted = (format(headers), wants_gzip(headers));
+        let last = Last {
+            asked: asked.map(Option::<&_>::cloned),
+            wanted: wanted.clone(),
+        };
+        *self.last() = Some(last);
+        wanted
+    }
+
+    fn last(&self) -> MutexGuard<'_, Option<Last>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

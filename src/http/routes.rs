@@ -56,6 +56,8 @@ enum Path {
 #[derive(Clone, Copy)]
 enum Answer {
     Read(Handler, Reader),
+    Metrics,
+    Probe,
     InfoPage,
     Reload,
     OfWorkspace,
@@ -65,7 +67,7 @@ enum Answer {
 /// Every path that is served but that of the metrics, which is a setting. The first one that fits counts. Endpoints of
 /// Rocket.Chat have further spellings, which `paths` knows.
 const ROUTES: [Route; 14] = [
-    Route::reads("/probe", Handler::Probe, metrics::one),
+    Route::new(Path::Exact("/probe"), Answer::Probe),
     Route::reads("/", Handler::Page, |app, _| {
         respond::html(render::page::landing(&app.telemetry_path))
     }),
@@ -133,12 +135,19 @@ pub async fn answer(app: &App, request: &Request<Incoming>, caller: IpAddr) -> (
     let path = request.uri().path();
     let reads = request.method() == Method::GET || request.method() == Method::HEAD;
     let answer = if path == app.telemetry_path {
-        Answer::Read(Handler::Metrics, metrics::all)
+        Answer::Metrics
     } else {
         find(path).unwrap_or(Answer::NotFound(Handler::Unknown))
     };
     match answer {
         Answer::Read(handler, read) if reads => (handler, read(app, request)),
+        Answer::Metrics if reads => (Handler::Metrics, metrics::all(app, request).await),
+        Answer::Metrics => (Handler::Metrics, respond::wrong_method(READING)),
+        Answer::Probe if reads => {
+            let answer = Box::pin(metrics::one(app, request)).await;
+            (Handler::Probe, answer)
+        }
+        Answer::Probe => (Handler::Probe, respond::wrong_method(READING)),
         Answer::Read(handler, _) => (handler, respond::wrong_method(READING)),
         Answer::InfoPage => Box::pin(info_page::answer(app, request)).await,
         Answer::Reload => {

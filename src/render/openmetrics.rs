@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fmt;
 use std::io;
+use std::mem;
 use std::sync::{Arc, Mutex};
 
 use prometheus_client::collector::Collector as RegistryCollector;
@@ -127,8 +128,8 @@ struct Registered(Mutex<Vec<(MetricRow, Vec<Series>)>>);
 
 impl RegistryCollector for Registered {
     fn encode(&self, mut encoder: DescriptorEncoder) -> fmt::Result {
-        let mut families = self.0.lock().map_err(|_| fmt::Error)?;
-        for (row, series) in families.drain(..) {
+        let families = mem::take(&mut *self.0.lock().map_err(|_| fmt::Error)?);
+        for (row, series) in families {
             if !series.is_empty() {
                 family(&mut encoder, row, &series)?;
             }

@@ -41,7 +41,7 @@ struct Point {
 }
 
 /// The last day of one workspace.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct History {
     points: VecDeque<Point>,
     /// When messages were last counted, and how many there were.
