@@ -4,6 +4,7 @@
 
 mod api;
 mod body;
+mod connection;
 mod connections;
 mod counters;
 mod discovery;
@@ -24,6 +25,7 @@ mod refusals;
 mod reload;
 mod respond;
 mod routes;
+mod sending;
 mod serve;
 mod watched;
 
@@ -34,7 +36,7 @@ use std::sync::{Arc, Mutex};
 use jiff::tz::TimeZone;
 use tokio::sync::watch;
 
-pub use connections::Limits as ConnectionLimits;
+pub use connection::Limits as ConnectionLimits;
 pub use counters::Counters;
 pub use gate::Gate;
 pub use info_page::Desk;

@@ -49,6 +49,7 @@ mod health;
 mod http;
 mod listen;
 mod logging;
+mod network;
 mod once;
 mod options;
 mod password;

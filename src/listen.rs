@@ -9,12 +9,17 @@ use std::os::unix::net::UnixStream as StdUnixStream;
 use std::path::{Path, PathBuf};
 
 use listenfd::ListenFd;
+use rustix::net::sockopt::set_socket_send_buffer_size;
 use thiserror::Error;
 use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream, lookup_host};
 use tokio_util::either::Either;
 
 /// Who sends what comes through a Unix socket, where addresses are counted: somebody on this machine.
 const LOCAL: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+
+/// Bytes that the kernel keeps for a client that does not take them. On the loopback device they would be megabytes, and
+/// how slow a client is would be seen late.
+const SEND_BUFFER: usize = 128 * 1024;
 
 /// A connection.
 pub type Stream = Either<TcpStream, UnixStream>;
@@ -234,6 +239,9 @@ impl Listener {
                 let (stream, caller): (_, SocketAddr) = listener.accept().await?;
                 if let Err(error) = stream.set_nodelay(true) {
                     tracing::debug!(reason = %error, "a connection answers with a delay");
+                }
+                if let Err(error) = set_socket_send_buffer_size(&stream, SEND_BUFFER) {
+                    tracing::debug!(reason = %error, "the kernel keeps as much for a client as it likes");
                 }
                 Ok((Either::Left(stream), caller.ip()))
             }

@@ -6,7 +6,7 @@
 //! ```text
 //! reload -> file -+-> tls -+-> names
 //!                 |        +-> client
-//!                 +-> headers, users, bucket
+//!                 +-> headers, users -> turns, bucket
 //! ```
 
 mod bucket;
@@ -16,6 +16,7 @@ mod headers;
 mod names;
 mod reload;
 mod tls;
+mod turns;
 mod users;
 
 use std::path::PathBuf;

@@ -4,12 +4,13 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Modules of the crate, and the other modules that each may import.
-const MAY_IMPORT: [(&str, &[&str]); 26] = [
+const MAY_IMPORT: [(&str, &[&str]); 27] = [
     ("statistics", &[]),
     ("secret", &[]),
     ("signals", &[]),
     ("listen", &[]),
     ("logging", &[]),
+    ("network", &[]),
     ("small_file", &[]),
     ("yaml", &[]),
     ("web_config", &["small_file", "yaml"]),
@@ -22,7 +23,14 @@ const MAY_IMPORT: [(&str, &[&str]); 26] = [
     ("options", &["render", "secret", "statistics"]),
     (
         "http",
-        &["listen", "render", "rocketchat", "statistics", "web_config"],
+        &[
+            "listen",
+            "network",
+            "render",
+            "rocketchat",
+            "statistics",
+            "web_config",
+        ],
     ),
     ("cli", &["listen", "options", "statistics"]),
     (

@@ -2,9 +2,11 @@
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
+use std::process::Command;
 use std::time::{Duration, Instant};
 
-use crate::support::{Exporter, PATIENCE, eventually};
+use crate::support::{Exporter, Filled, PATIENCE, uri_of};
+use crate::web_config::{Setup, basic};
 
 const NOBODY: &str = "--mongodb.uri=mongodb://127.0.0.1:9";
 const SCRAPE: &str = "GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n";
@@ -30,27 +32,121 @@ fn rest(mut stream: TcpStream) -> (String, Duration) {
     )
 }
 
-#[tokio::test]
-async fn a_scrape_too_many_is_refused_until_the_others_have_their_answers() {
-    let exporter = Exporter::start(&[NOBODY, "--web.max-requests=1"]);
-    let mut slow = connect(&exporter);
-    // Asks on and reads nothing, until an answer does not fit into the buffers between the two.
-    let sender = slow.try_clone().expect("it can be shared");
-    sender.set_nonblocking(true).expect("it can be set");
-    let refused = eventually("a scrape is refused", || {
-        while (&sender).write(SCRAPE.as_bytes()).is_ok() {}
-        Some(exporter.get("/metrics")).filter(|it| it.status == 503)
-    })
-    .await;
-    assert!(refused.text().contains("try again later"));
-    // What is no scrape is not counted.
-    assert_eq!(exporter.get("/-/healthy").status, 200);
-    sender.set_nonblocking(false).expect("it can be set");
-    std::thread::spawn(move || std::io::copy(&mut slow, &mut std::io::sink()));
-    eventually("a scrape is answered", || {
-        (exporter.get("/metrics").status == 200).then_some(())
-    })
-    .await;
+#[test]
+fn a_scrape_too_many_is_refused_while_the_others_are_made() {
+    // Many workspaces, so that to render them takes a while.
+    let names = (0..50).map(|number| format!("  w{number}: {{}}\n"));
+    let workspaces: String = names.collect();
+    let folder = tempfile::tempdir().expect("a folder can be made");
+    let file = folder.path().join("exporter.yml");
+    let config = format!("mongodb: {{uri: 'mongodb://127.0.0.1:9'}}\nworkspaces:\n{workspaces}");
+    std::fs::write(&file, config).expect("it can be written");
+    let file = format!("--config.file={}", file.display());
+    let exporter = Exporter::start(&[&file, "--web.max-requests=1"]);
+    let refused = std::sync::OnceLock::new();
+    let begun = Instant::now();
+    std::thread::scope(|scope| {
+        let ask = || {
+            while refused.get().is_none() && begun.elapsed() < PATIENCE {
+                // Rendered for each request alone.
+                let answer = exporter.get("/metrics?exclude[]=users");
+                if answer.status == 503 {
+                    refused.set(answer.text()).ok();
+                }
+            }
+        };
+        for _ in 0..4 {
+            scope.spawn(ask);
+        }
+    });
+    let refused = refused.get().expect("one was refused");
+    assert!(refused.contains("try again later"), "{refused}");
+    assert_eq!(exporter.get("/metrics").status, 200);
+}
+
+#[test]
+fn a_hundred_clients_that_take_no_answer_keep_no_scraper_out() {
+    let exporter = Exporter::start(&[NOBODY]);
+    let slow = || {
+        let mut stream = connect(&exporter);
+        // So that answers stay with the exporter.
+        rustix::net::sockopt::set_socket_recv_buffer_size(&stream, 4096).expect("it can be set");
+        let many = SCRAPE.repeat(200);
+        stream.write_all(many.as_bytes()).expect("it reads");
+        stream
+    };
+    let slow: Vec<TcpStream> = (0..100).map(|_| slow()).collect();
+    let begun = Instant::now();
+    while begun.elapsed() < Duration::from_secs(2) {
+        assert_eq!(exporter.get("/metrics").status, 200);
+    }
+    drop(slow);
+}
+
+/// Opens 600 connections with a request each, and a new one beside each scrape.
+fn assert_scraped_beside(
+    exporter: &Exporter,
+    request: impl Fn(usize) -> String,
+    headers: &[(&str, &str)],
+) {
+    let open = |number: usize| {
+        let mut stream = connect(exporter);
+        // One that gives way at once may be closed already.
+        drop(stream.write_all(request(number).as_bytes()));
+        stream
+    };
+    let mut others: Vec<TcpStream> = (0..600).map(open).collect();
+    for scrape in 0..20 {
+        let answer = exporter.request("GET", "/metrics", headers);
+        assert_eq!(answer.status, 200, "scrape {scrape}");
+        others.push(open(600 + scrape));
+    }
+}
+
+#[test]
+fn six_hundred_wrong_passwords_keep_a_known_user_waiting_for_nothing() {
+    // Dear enough that they cannot be compared while the test runs.
+    let hash = bcrypt::hash("password", 8).expect("it can be hashed");
+    let setup = Setup::new(&format!("basic_auth_users: {{alice: '{hash}'}}\n"));
+    let exporter = setup.start();
+    let known = basic("alice", "password");
+    let headers = [("Authorization", known.as_str())];
+    assert_eq!(exporter.request("GET", "/metrics", &headers).status, 200);
+    let wrong = |number: usize| {
+        let wrong = basic("alice", &number.to_string());
+        format!("GET /metrics HTTP/1.1\r\nHost: x\r\nAuthorization: {wrong}\r\n\r\n")
+    };
+    assert_scraped_beside(&exporter, wrong, &headers);
+}
+
+#[test]
+fn six_hundred_bodies_that_never_come_keep_nobody_out() {
+    let exporter = Exporter::start(&[NOBODY]);
+    let head = "POST /-/reload HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n";
+    assert_scraped_beside(&exporter, |_| head.to_owned(), &[]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn with_128_files_idle_connections_leave_some_for_the_configuration_and_the_database() {
+    let filled = Filled::new().await;
+    let folder = tempfile::tempdir().expect("a folder can be made");
+    let file = folder.path().join("exporter.yml");
+    let write = |uri: &str| {
+        std::fs::write(&file, format!("mongodb: {{uri: '{uri}'}}\n")).expect("it can be written");
+    };
+    write("mongodb://127.0.0.1:9");
+    let mut command = Command::new("/bin/sh");
+    command
+        .env_clear()
+        .args(["-c", "ulimit -n 128; exec \"$0\" \"$@\""])
+        .arg(env!("CARGO_BIN_EXE_rocketchat-exporter"))
+        .arg(format!("--config.file={}", file.display()));
+    let exporter = Exporter::spawn(&mut command);
+    let idle: Vec<TcpStream> = (0..300).map(|_| connect(&exporter)).collect();
+    write(&uri_of(&filled.database));
+    assert_eq!(exporter.request("POST", "/-/reload", &[]).status, 200);
+    exporter.whole().await;
+    drop(idle);
 }
 
 #[test]

@@ -11,7 +11,7 @@ use super::parameters::Parameters;
 use super::paths::Endpoint;
 use super::rate::Standing;
 use super::respond::{self, Response};
-use super::{Login, Unavailable, Workspace, info, listing, login, negotiate, refusals};
+use super::{Login, Unavailable, Workspace, gate, info, listing, login, negotiate, refusals};
 use crate::render;
 use crate::render::document::{Asked, Shape};
 use crate::statistics::{Collector, Extent, SECTIONS, Snapshot};
@@ -45,7 +45,9 @@ async fn answer_or_fail(
         }
         login => login.ok().flatten(),
     };
+    let _admitted = login.and_then(|_| gate::admit(request));
     let standing = standing(workspace, endpoint, caller, login).await;
+    let snapshot = workspace.snapshots.borrow().clone();
     let mut response = match standing.filter(|standing| !standing.is_answered) {
         Some(standing) => refusals::too_many_requests(standing.reset_in),
         None => match (endpoint, login) {
@@ -55,8 +57,8 @@ async fn answer_or_fail(
             (Endpoint::StatisticsList, Some(login)) => {
                 listing::answer(workspace, request, &parameters, login).await?
             }
-            (Endpoint::Version, login) => info::version(&workspace.snapshots.borrow(), login)?,
-            (Endpoint::Info, login) => info::details(&workspace.snapshots.borrow(), login)?,
+            (Endpoint::Version, login) => info::version(&snapshot, login)?,
+            (Endpoint::Info, login) => info::details(&snapshot, login)?,
             (_, None) => refusals::not_logged_in(workspace.version()),
         },
     };

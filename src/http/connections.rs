@@ -1,29 +1,34 @@
-//! The connections that are open: how many there may be, what each one does, and when one has to end.
+//! The connections that are open: how many there may be, which one gives way to a further one, and how much they may hold
+//! that their clients have not taken.
 //!
-//! A connection that does nothing may stay for a while, but gives way as soon as somebody else wants its place: the one
-//! that has been idle longest ends first.
+//! A connection that waits may stay for a while, but gives way as soon as somebody else wants its place: first one of the
+//! network that has most of them, and there the one that has waited longest.
 
 use std::collections::HashMap;
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
-use tokio::time::{Instant, timeout};
+use bytes::Bytes;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::{sleep, timeout};
 
-/// How long a connection that was asked to end may take to send what it has to.
-const GRACE: Duration = Duration::from_secs(2);
+use super::connection::{Connection, Standing};
 
-/// How soon the next idle connection is asked to end while no place has become free.
+/// Connections served at once, where the process may have enough files open.
+pub const MOST_CONNECTIONS: u64 = 512;
+
+/// Files that are left to the exporter itself: its log, the files of its settings, those of the host that it reads.
+const OWN_FILES: u64 = 32;
+
+/// Files that are left to the connections to a workspace's database: two or three to each of several members.
+const FILES_OF_A_WORKSPACE: u64 = 12;
+
+/// How soon the next connection has to give way while no place has become free.
 const NEXT: Duration = Duration::from_millis(20);
 
-/// How long connections may take.
-#[derive(Debug, Clone, Copy)]
-pub struct Limits {
-    /// From the first byte of a request to the end of its headers.
-    pub head: Duration,
-    /// Without a request.
-    pub idle: Duration,
-}
+/// Bytes of answers that are kept for clients that have not taken them. One answer may be longer.
+const MOST_UNSENT: usize = 64 * 1024 * 1024;
 
 /// All connections.
 #[derive(Debug)]
@@ -38,6 +43,9 @@ pub struct Connections {
 struct Open {
     connections: HashMap<u64, Arc<Connection>>,
     next_number: u64,
+    /// Answers that are kept, by where they begin in memory: how many clients take each, and its length.
+    unsent: HashMap<usize, (usize, usize)>,
+    unsent_bytes: usize,
 }
 
 /// A connection's place, which it leaves when it is dropped.
@@ -50,29 +58,23 @@ pub struct Place {
     _permit: OwnedSemaphorePermit,
 }
 
-/// What a connection does.
+/// An answer that is kept until a client has taken it. What several clients take counts once.
 #[derive(Debug)]
-pub struct Connection {
-    // A std mutex: nothing is awaited while it is held.
-    state: Mutex<State>,
-    end: Notify,
+pub struct Kept {
+    connections: Arc<Connections>,
+    /// Keeps its place in memory from being used for another answer.
+    beginning: Bytes,
 }
 
-#[derive(Debug)]
-struct State {
-    /// Requests under way.
-    requests: u32,
-    /// When the head began, else when there was last something to do.
-    since: Instant,
-    /// Whether a part of a head has come.
-    reads_head: bool,
-    is_ending: bool,
-    /// Scrapes whose answers are not sent yet.
-    scrapes: Vec<OwnedSemaphorePermit>,
+/// How many connections there may be where a process may have so many files open and reads so many workspaces.
+pub fn most(files: Option<u64>, workspaces: usize) -> u32 {
+    let most = files.map_or(MOST_CONNECTIONS, |files| {
+        let others = OWN_FILES + FILES_OF_A_WORKSPACE * workspaces as u64;
+        let rest = files.saturating_sub(others).max(files / 4);
+        rest.clamp(1, MOST_CONNECTIONS)
+    });
+    u32::try_from(most).unwrap_or(u32::MAX)
 }
-
-/// A request under way, until it is dropped.
-pub struct UnderWay(Arc<Connection>);
 
 impl Connections {
     /// Room for so many.
@@ -84,19 +86,19 @@ impl Connections {
         }
     }
 
-    /// A place for one more; the connection that is idle longest ends for it where there is none.
-    pub async fn place(self: &Arc<Self>) -> Option<Place> {
+    /// A place for one more from a network; another connection gives way where there is none.
+    pub async fn place(self: &Arc<Self>, network: IpAddr) -> Option<Place> {
         let permit = match Arc::clone(&self.places).try_acquire_owned() {
             Ok(permit) => permit,
             Err(_) => loop {
-                self.end_longest_idle();
+                self.make_one_give_way(|_| true);
                 let permit = Arc::clone(&self.places).acquire_owned();
                 if let Ok(permit) = timeout(NEXT, permit).await {
                     break permit.ok()?;
                 }
             },
         };
-        let connection = Arc::new(Connection::new());
+        let connection = Arc::new(Connection::new(network));
         let mut open = self.open();
         let number = open.next_number;
         open.next_number += 1;
@@ -109,16 +111,59 @@ impl Connections {
         })
     }
 
-    fn end_longest_idle(&self) {
+    /// Keeps an answer that begins so and has so many bytes.
+    pub fn keep(self: &Arc<Self>, beginning: Bytes, bytes: usize) -> Kept {
+        let mut open = self.open();
+        let open = &mut *open;
+        let place = beginning.as_ptr().addr();
+        let (clients, length) = open.unsent.entry(place).or_default();
+        *clients += 1;
+        // Nothing but its first use makes it longer.
+        open.unsent_bytes += bytes.saturating_sub(*length);
+        *length = bytes.max(*length);
+        Kept {
+            connections: Arc::clone(self),
+            beginning,
+        }
+    }
+
+    /// Waits until less is kept than may be, for which clients that are slow give way.
+    pub async fn make_room(&self) {
+        while self.keeps_too_much() && self.make_one_give_way(Connection::is_sending) {
+            sleep(NEXT).await;
+        }
+    }
+
+    fn keeps_too_much(&self) -> bool {
+        self.open().unsent_bytes > MOST_UNSENT
+    }
+
+    /// Makes one of the connections give way that are meant; `false` when there is none.
+    fn make_one_give_way(&self, is_meant: impl Fn(&Connection) -> bool) -> bool {
         let open = self.open();
-        let longest = open
+        let standing: Vec<(Standing, &Arc<Connection>)> = open
             .connections
             .values()
-            .filter_map(|it| Some((it.idle_since()?, it)))
-            .min_by_key(|(since, _)| *since);
-        if let Some((_, connection)) = longest {
-            connection.end();
+            .filter(|connection| is_meant(connection))
+            .filter_map(|connection| Some((connection.standing()?, connection)))
+            .collect();
+        let waits = |standing: &Standing| matches!(standing, Standing::Waits(_));
+        let any_waits = standing.iter().any(|(standing, _)| waits(standing));
+        let mut networks: HashMap<IpAddr, usize> = HashMap::new();
+        let candidates = standing
+            .iter()
+            .filter(|(standing, _)| waits(standing) == any_waits);
+        for (_, connection) in candidates.clone() {
+            *networks.entry(connection.network).or_default() += 1;
         }
+        let first = candidates.max_by_key(|(standing, connection)| {
+            let others = networks.get(&connection.network);
+            (others, std::cmp::Reverse(*standing))
+        });
+        if let Some((_, connection)) = first {
+            connection.give_way();
+        }
+        first.is_some()
     }
 
     /// Lets every connection end when its requests are answered, and waits until all have.
@@ -141,150 +186,117 @@ impl Drop for Place {
     }
 }
 
-impl Connection {
-    fn new() -> Self {
-        Self {
-            state: Mutex::new(State {
-                requests: 0,
-                since: Instant::now(),
-                reads_head: false,
-                is_ending: false,
-                scrapes: Vec::new(),
-            }),
-            end: Notify::new(),
-        }
-    }
-
-    /// A request has come.
-    pub fn begin(self: &Arc<Self>) -> UnderWay {
-        let mut state = self.state();
-        state.requests += 1;
-        state.reads_head = false;
-        UnderWay(Arc::clone(self))
-    }
-
-    /// A part of what may be a head has come.
-    pub fn has_read(&self) {
-        let mut state = self.state();
-        if state.requests == 0 && !state.reads_head {
-            state.reads_head = true;
-            state.since = Instant::now();
-        }
-    }
-
-    /// A part of an answer was sent.
-    pub fn has_written(&self) {
-        let mut state = self.state();
-        if !state.reads_head {
-            state.since = Instant::now();
-        }
-    }
-
-    /// All there is was sent.
-    pub fn has_sent_all(&self) {
-        let mut state = self.state();
-        if state.requests == 0 {
-            state.scrapes.clear();
-        }
-    }
-
-    /// Keeps the place of a scrape until its answer is sent.
-    pub fn hold(&self, scrape: OwnedSemaphorePermit) {
-        self.state().scrapes.push(scrape);
-    }
-
-    /// When it has to end unless something happens before.
-    pub fn deadline(&self, limits: Limits) -> Option<Instant> {
-        let state = self.state();
-        let time = if state.is_ending {
-            GRACE
-        } else if state.reads_head {
-            limits.head
-        } else {
-            limits.idle
-        };
-        (state.requests == 0).then(|| state.since + time)
-    }
-
-    /// Waits until it is asked to end.
-    pub async fn asked_to_end(&self) {
-        self.end.notified().await;
-    }
-
-    fn end(&self) {
-        self.state().is_ending = true;
-        self.end.notify_one();
-    }
-
-    /// Since when it has had nothing to do, unless it has, or is ending already.
-    fn idle_since(&self) -> Option<Instant> {
-        let state = self.state();
-        (state.requests == 0 && !state.is_ending).then_some(state.since)
-    }
-
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Drop for UnderWay {
+impl Drop for Kept {
     fn drop(&mut self) {
-        let mut state = self.0.state();
-        state.requests -= 1;
-        state.since = Instant::now();
+        let mut open = self.connections.open();
+        let place = self.beginning.as_ptr().addr();
+        if let Some((clients, length)) = open.unsent.get_mut(&place) {
+            *clients -= 1;
+            let (clients, length) = (*clients, *length);
+            if clients == 0 {
+                open.unsent.remove(&place);
+                open.unsent_bytes -= length;
+            }
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::net::Ipv4Addr;
+
     use super::*;
 
-    const LIMITS: Limits = Limits {
-        head: Duration::from_secs(10),
-        idle: Duration::from_mins(2),
-    };
+    fn network(number: u32) -> IpAddr {
+        Ipv4Addr::from(number).into()
+    }
 
-    #[tokio::test(start_paused = true)]
-    async fn a_head_has_less_time_than_the_wait_for_it_and_a_request_all_it_needs() {
-        let connection = Arc::new(Connection::new());
-        let begun = Instant::now();
-        let seconds = |seconds| Some(begun + Duration::from_secs(seconds));
-        assert_eq!(connection.deadline(LIMITS), seconds(120));
-        tokio::time::advance(Duration::from_secs(30)).await;
-        connection.has_read();
-        tokio::time::advance(Duration::from_secs(5)).await;
-        // More bytes give no more time.
-        connection.has_read();
-        assert_eq!(connection.deadline(LIMITS), seconds(40));
-        let under_way = connection.begin();
-        assert_eq!(connection.deadline(LIMITS), None);
-        tokio::time::advance(Duration::from_mins(1)).await;
-        drop(under_way);
-        assert_eq!(connection.deadline(LIMITS), seconds(95 + 120));
-        // An answer that is still being taken does.
-        tokio::time::advance(Duration::from_secs(5)).await;
-        connection.has_written();
-        assert_eq!(connection.deadline(LIMITS), seconds(100 + 120));
+    /// Takes a place and lets a second pass; the connection leaves when it is asked to.
+    async fn place(connections: &Arc<Connections>, from: u32) -> Arc<Connection> {
+        let place = connections.place(network(from)).await;
+        let place = place.expect("places are not closed");
+        let connection = Arc::clone(&place.connection);
+        tokio::spawn(async move {
+            place.connection.asked_to_end().await;
+            drop(place);
+        });
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        connection
+    }
+
+    fn is_there(connection: &Connection) -> bool {
+        connection.standing().is_some()
     }
 
     #[tokio::test(start_paused = true)]
     async fn the_longest_idle_one_gives_way_and_a_busy_one_never() {
         let connections = Arc::new(Connections::new(3));
-        let place = || async { connections.place().await.expect("places are not closed") };
-        let first = place().await;
-        let _busy = first.connection.begin();
-        tokio::time::advance(Duration::from_secs(1)).await;
-        let second = place().await;
-        tokio::time::advance(Duration::from_secs(1)).await;
-        let third = place().await;
-        let idle = Arc::clone(&second.connection);
-        let ended = tokio::spawn(async move {
-            idle.asked_to_end().await;
-            drop(second);
-        });
-        let _fourth = place().await;
-        ended.await.expect("the second one ended");
-        assert!(third.connection.idle_since().is_some());
-        assert!(!first.connection.state().is_ending);
+        let busy = place(&connections, 1).await;
+        let _admitted = busy.admit();
+        let second = place(&connections, 1).await;
+        let third = place(&connections, 1).await;
+        place(&connections, 1).await;
+        assert!(is_there(&busy) && !is_there(&second) && is_there(&third));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_network_with_most_connections_gives_way_first_whatever_they_wait_for() {
+        let connections = Arc::new(Connections::new(5));
+        let scraper = place(&connections, 1).await;
+        let idle = place(&connections, 2).await;
+        let asks = place(&connections, 2).await;
+        let _request = asks.begin();
+        let slow = place(&connections, 2).await;
+        slow.has_to_send(1);
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        let newest = place(&connections, 2).await;
+        for (from, expected) in [(3, &idle), (4, &asks), (5, &slow)] {
+            assert!(is_there(expected));
+            place(&connections, from).await;
+            assert!(!is_there(expected));
+        }
+        assert!(is_there(&newest));
+        assert!(is_there(&scraper));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn one_that_is_worked_for_gives_way_where_nothing_else_is_left() {
+        let connections = Arc::new(Connections::new(1));
+        let busy = place(&connections, 1).await;
+        let _admitted = busy.admit();
+        place(&connections, 2).await;
+        assert!(!is_there(&busy));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn slow_clients_give_way_when_too_much_is_kept_and_what_they_share_counts_once() {
+        let connections = Arc::new(Connections::new(10));
+        let fast = place(&connections, 1).await;
+        let slow = place(&connections, 2).await;
+        slow.has_to_send(1);
+        let answer = Bytes::from(vec![0; 2]);
+        let same: Vec<_> = (0..100)
+            .map(|_| connections.keep(answer.clone(), MOST_UNSENT))
+            .collect();
+        connections.make_room().await;
+        assert!(is_there(&slow));
+        let other = connections.keep(Bytes::from(vec![1; 2]), 1);
+        connections.make_room().await;
+        assert!(!is_there(&slow) && is_there(&fast));
+        drop((same, other));
+        assert_eq!(connections.open().unsent_bytes, 0);
+        assert!(connections.open().unsent.is_empty());
+    }
+
+    #[test]
+    fn connections_leave_files_for_the_databases() {
+        assert_eq!(most(None, 1), 512);
+        assert_eq!(most(Some(1_048_576), 200), 512);
+        assert_eq!(most(Some(1024), 1), 512);
+        assert_eq!(most(Some(256), 1), 212);
+        assert_eq!(most(Some(128), 1), 84);
+        assert_eq!(most(Some(64), 1), 20);
+        assert_eq!(most(Some(1024), 200), 256);
+        assert_eq!(most(Some(0), 1), 1);
     }
 }

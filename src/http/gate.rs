@@ -12,10 +12,11 @@ use hyper::{Request, StatusCode, header};
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
-use super::connections::Connection;
+use super::connection::{Admitted, Connection};
 use super::counters::Handler;
 use super::respond::{self, Response};
 use super::{App, host, info_page, paths, routes};
+use crate::network;
 use crate::web_config::{Live, WebConfig};
 
 /// The longest body of a request, and the longest form.
@@ -45,7 +46,7 @@ pub struct Form(pub Vec<u8>);
 pub struct Gate {
     web_config: Option<Live>,
     /// Places of scrapes; `None` when any number may be under way.
-    scrapes: Option<Arc<Semaphore>>,
+    scrapes: Option<Semaphore>,
 }
 
 impl Gate {
@@ -53,7 +54,7 @@ impl Gate {
     pub fn new(web_config: Option<Live>, most_scrapes: usize) -> Self {
         Self {
             web_config,
-            scrapes: (most_scrapes > 0).then(|| Arc::new(Semaphore::new(most_scrapes))),
+            scrapes: (most_scrapes > 0).then(|| Semaphore::new(most_scrapes)),
         }
     }
 
@@ -97,7 +98,7 @@ impl Gate {
             let refusal = respond::text(StatusCode::TOO_MANY_REQUESTS, "Too Many Requests\n");
             return (Handler::Refused, refusal);
         }
-        let (handler, mut response) = if may_pass(live, &config, request).await {
+        let (handler, mut response) = if may_pass(live, &config, request, caller).await {
             self.let_through(app, request, caller).await
         } else {
             (Handler::Refused, unauthorized())
@@ -125,20 +126,36 @@ impl Gate {
                 Err((status, text)) => return (Handler::Refused, respond::text(status, text)),
             };
         }
-        if let Some(scrapes) = &self.scrapes
-            && is_scrape(app, request)
-        {
-            let Ok(scrape) = Arc::clone(scrapes).try_acquire_owned() else {
-                let refusal = respond::text(
-                    StatusCode::SERVICE_UNAVAILABLE,
-                    "Limit of concurrent requests reached, try again later.\n",
-                );
-                return (Handler::Refused, refusal);
-            };
-            caller.connection.hold(scrape);
-        }
+        let is_scrape = is_scrape(app, request);
+        // A scrape is under way until its body is made. How fast a client takes it is the connection's business.
+        let _scrape = match self.scrapes.as_ref().filter(|_| is_scrape) {
+            None => None,
+            Some(scrapes) => {
+                let Ok(scrape) = scrapes.try_acquire() else {
+                    let refusal = respond::text(
+                        StatusCode::SERVICE_UNAVAILABLE,
+                        "Limit of concurrent requests reached, try again later.\n",
+                    );
+                    return (Handler::Refused, refusal);
+                };
+                Some(scrape)
+            }
+        };
+        let _admitted = if paths::has_own_login(request.uri().path()) {
+            // Who sent it is found out on the way.
+            request.extensions_mut().insert(caller.clone());
+            None
+        } else {
+            Some(caller.connection.admit())
+        };
         routes::answer(app, request, caller.address).await
     }
+}
+
+/// Works on from here for somebody who has logged in to the workspace.
+pub fn admit(request: &Request<Incoming>) -> Option<Admitted> {
+    let caller = request.extensions().get::<Caller>()?;
+    Some(caller.connection.admit())
 }
 
 fn is_scrape(app: &App, request: &Request<Incoming>) -> bool {
@@ -147,12 +164,20 @@ fn is_scrape(app: &App, request: &Request<Incoming>) -> bool {
 }
 
 /// Whether the web configuration lets somebody pass. What asks for the workspace's own login is not its business.
-async fn may_pass(live: &Live, config: &WebConfig, request: &Request<Incoming>) -> bool {
+async fn may_pass(
+    live: &Live,
+    config: &WebConfig,
+    request: &Request<Incoming>,
+    caller: &Caller,
+) -> bool {
     if config.users.is_empty() || paths::has_own_login(request.uri().path()) {
         return true;
     }
     match credentials(request) {
-        Some((name, password)) => live.admits(config, &name, &password).await,
+        Some((name, password)) => {
+            let network = network::of(caller.address);
+            live.admits(config, &name, &password, network).await
+        }
         None => false,
     }
 }

@@ -13,6 +13,13 @@ pub struct Pieces {
     remaining: usize,
 }
 
+impl Pieces {
+    /// The first piece; empty where there is none.
+    pub fn first(&self) -> Bytes {
+        self.first.clone()
+    }
+}
+
 impl FromIterator<Bytes> for Pieces {
     fn from_iter<I: IntoIterator<Item = Bytes>>(pieces: I) -> Self {
         let mut pieces = pieces.into_iter().filter(|it| !it.is_empty());

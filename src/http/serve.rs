@@ -21,21 +21,28 @@ use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::server::TlsStream;
 use tokio_util::either::Either;
 
-use super::App;
-use super::connections::{Connection, Connections, Limits, Place};
+use super::body::Body;
+use super::connection::{Connection, Limits};
+use super::connections::{self, Connections, Place};
 use super::gate::{Caller, Gate};
-use super::respond::{self, Response};
+use super::respond;
+use super::sending::Sending;
 use super::watched::Watched;
+use super::{App, Workspaces};
 use crate::listen::{Listener, Stream};
-
-/// Connections served at once; for a further one the connection that is idle longest ends.
-const MOST_CONNECTIONS: u32 = 512;
+use crate::network;
 
 /// Requests of one connection that are answered at once, where HTTP/2 allows several.
 const MOST_STREAMS: u32 = 16;
 
 /// Bytes that the address and the headers of a request may have together, as in Node; longer ones are answered 431.
 const LONGEST_HEAD: usize = 16 * 1024;
+
+/// The same in HTTP/2.
+const LONGEST_HEAD_OF_STREAM: u32 = 16 * 1024;
+
+/// Bytes of bodies that a client may send over HTTP/2 before they are read: as many as a body may have.
+const STREAM_WINDOW: u32 = 64 * 1024;
 
 /// How long a connection may take to be encrypted.
 const HANDSHAKE: Duration = Duration::from_secs(10);
@@ -62,7 +69,7 @@ pub async fn serve(
     limits: Limits,
     shutdown: impl Future<Output = ()>,
 ) {
-    let connections = Arc::new(Connections::new(MOST_CONNECTIONS));
+    let connections = Arc::new(Connections::new(most_connections(&app)));
     let server = Arc::new(Server {
         app,
         gate,
@@ -83,6 +90,21 @@ pub async fn serve(
     }
 }
 
+fn most_connections(app: &App) -> u32 {
+    let files = app.process.borrow().max_files;
+    let workspaces = match &app.served().workspaces {
+        Workspaces::One(..) => 1,
+        Workspaces::Named(workspaces) => workspaces.len(),
+    };
+    let most = connections::most(files, workspaces);
+    tracing::debug!(
+        connections = most,
+        open_files = files,
+        "connections are limited"
+    );
+    most
+}
+
 async fn accept(listener: Listener, server: Arc<Server>) {
     let mut back_off = Duration::from_millis(1);
     loop {
@@ -100,7 +122,7 @@ async fn accept(listener: Listener, server: Arc<Server>) {
                 continue;
             }
         };
-        let Some(place) = server.connections.place().await else {
+        let Some(place) = server.connections.place(network::of(caller)).await else {
             return;
         };
         let caller = Caller {
@@ -198,6 +220,9 @@ async fn speak_http2(stream: Encrypted, caller: Caller, server: &Arc<Server>) ->
     let service = service(caller, server);
     let conversation = http2::Builder::new(TokioExecutor::new())
         .max_concurrent_streams(MOST_STREAMS)
+        .max_header_list_size(LONGEST_HEAD_OF_STREAM)
+        .initial_stream_window_size(STREAM_WINDOW)
+        .initial_connection_window_size(STREAM_WINDOW)
         .serve_connection(stream, service);
     until_too_late(conversation, &connection, server.limits, |it| {
         it.graceful_shutdown();
@@ -217,8 +242,12 @@ fn watch<S: AsyncRead + AsyncWrite + Unpin>(
 fn service(
     caller: Caller,
     server: &Arc<Server>,
-) -> impl Service<Request<Incoming>, Response = Response, Error = Infallible, Future: Send> + use<>
-{
+) -> impl Service<
+    Request<Incoming>,
+    Response = hyper::Response<Sending<Body>>,
+    Error = Infallible,
+    Future: Send,
+> + use<> {
     let server = Arc::clone(server);
     service_fn(move |mut request| {
         let under_way = caller.connection.begin();
@@ -230,8 +259,8 @@ fn service(
                 // hyper leaves the body out by itself in HTTP/1.1 only.
                 respond::leave_out_body(&mut response);
             }
-            drop(under_way);
-            Ok(response)
+            server.connections.make_room().await;
+            Ok(response.map(|body| Sending::new(body, under_way, &server.connections)))
         }
     })
 }
@@ -249,7 +278,7 @@ async fn until_too_late<C: Future<Output = hyper::Result<()>>>(
     // sooner, or has gone off, for each request makes it later.
     let mut deadline = pin!(poll_fn(|context| {
         loop {
-            let Some(deadline) = connection.deadline(limits) else {
+            let Some(deadline) = connection.deadline(limits, context) else {
                 return Poll::Pending;
             };
             if deadline < timer.deadline() {
@@ -272,5 +301,68 @@ async fn until_too_late<C: Future<Output = hyper::Result<()>>>(
         biased;
         ended = conversation => ended,
         () = deadline => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use tokio::io::{AsyncReadExt, duplex};
+
+    use super::*;
+
+    const LIMITS: Limits = Limits {
+        head: Duration::from_secs(10),
+        idle: Duration::from_mins(2),
+    };
+
+    const LENGTH: usize = 1_000_000;
+
+    /// How long a client is served, and how much it gets, when it takes so many bytes of a long answer in a second.
+    async fn served(bytes_per_second: usize) -> (Duration, usize) {
+        let (mut client, stream) = duplex(16 * 1024);
+        let connections = Arc::new(Connections::new(1));
+        let place = connections.place(Ipv4Addr::LOCALHOST.into()).await;
+        let connection = place.expect("places are not closed").connection.clone();
+        let service = service_fn(|_: Request<Incoming>| {
+            let body = Body::whole(vec![b'x'; LENGTH]);
+            let sending = Sending::new(body, connection.begin(), &connections);
+            async { Ok::<_, Infallible>(hyper::Response::new(sending)) }
+        });
+        let stream = watch(stream, &connection, true);
+        let conversation = http1::Builder::new().serve_connection(stream, service);
+        let begun = Instant::now();
+        let serving = async {
+            let serving = until_too_late(conversation, &connection, LIMITS, |it| {
+                it.graceful_shutdown();
+            });
+            drop(serving.await);
+            begun.elapsed()
+        };
+        let taking = async {
+            let request = b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+            client.write_all(request).await.expect("it reads");
+            let mut taken = 0;
+            let mut bytes = vec![0; bytes_per_second];
+            loop {
+                sleep(Duration::from_secs(1)).await;
+                match client.read(&mut bytes).await {
+                    Ok(0) | Err(_) => return taken,
+                    Ok(length) => taken += length,
+                }
+            }
+        };
+        tokio::join!(serving, taking)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_that_takes_a_byte_a_second_is_cut_and_one_of_the_least_rate_is_not() {
+        let (took, taken) = served(1).await;
+        assert!((30..35).contains(&took.as_secs()), "{took:?}");
+        assert!(taken < 20_000, "{taken}");
+        let (took, taken) = served(6000).await;
+        assert!(took.as_secs() > 100, "{took:?}");
+        assert!(taken > LENGTH, "{taken}");
     }
 }

@@ -1,4 +1,4 @@
-//! A stream that tells what passes through it.
+//! A stream that tells when something is read from it.
 
 use std::io;
 use std::pin::Pin;
@@ -7,7 +7,7 @@ use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use super::connections::Connection;
+use super::connection::Connection;
 
 /// A stream, and the connection that it belongs to.
 pub struct Watched<S> {
@@ -24,12 +24,6 @@ impl<S> Watched<S> {
             stream,
             connection,
             reads_heads,
-        }
-    }
-
-    fn note_written(&self, written: &io::Result<usize>) {
-        if written.as_ref().is_ok_and(|written| *written > 0) {
-            self.connection.has_written();
         }
     }
 }
@@ -55,9 +49,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        let written = ready!(Pin::new(&mut self.stream).poll_write(context, bytes));
-        self.note_written(&written);
-        Poll::Ready(written)
+        Pin::new(&mut self.stream).poll_write(context, bytes)
     }
 
     fn poll_write_vectored(
@@ -65,9 +57,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
         context: &mut Context<'_>,
         parts: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        let written = ready!(Pin::new(&mut self.stream).poll_write_vectored(context, parts));
-        self.note_written(&written);
-        Poll::Ready(written)
+        Pin::new(&mut self.stream).poll_write_vectored(context, parts)
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -75,9 +65,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let flushed = ready!(Pin::new(&mut self.stream).poll_flush(context));
-        self.connection.has_sent_all();
-        Poll::Ready(flushed)
+        Pin::new(&mut self.stream).poll_flush(context)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {

@@ -7,6 +7,7 @@
 
 use std::fs;
 use std::io;
+use std::net::IpAddr;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
@@ -106,9 +107,16 @@ impl Live {
         self.in_use.is_encrypted
     }
 
-    /// Whether somebody is one of the users.
-    pub async fn admits(&self, config: &WebConfig, name: &str, password: &str) -> bool {
-        self.checks.admit(&config.users, name, password).await
+    /// Whether somebody is one of the users. `network` is where the request comes from.
+    pub async fn admits(
+        &self,
+        config: &WebConfig,
+        name: &str,
+        password: &str,
+        network: IpAddr,
+    ) -> bool {
+        let users = &config.users;
+        self.checks.admit(users, name, password, network).await
     }
 }
 
@@ -142,6 +150,7 @@ impl InUse {
                     config.bucket = Some(Arc::clone(old));
                 }
                 *current = Arc::new(config);
+                drop(current);
                 tracing::info!(%path, "the web configuration was read again");
             }
             Err(problem) => {

@@ -1,18 +1,21 @@
 //! Users and their passwords, of which only bcrypt's hashes are known.
 //!
 //! bcrypt is slow on purpose. So comparisons run one at a time and beside the threads that serve, and the last outcomes
-//! are remembered: a scrape with the same password is not compared again. Somebody whom the file does not name is
-//! compared too, so that the time tells nobody who is in it.
+//! are remembered: a scrape with the same password is not compared again, and does not wait for a turn. Somebody whom the
+//! file does not name is compared too, so that the time tells nobody who is in it.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::fmt;
+use std::net::IpAddr;
 use std::ops::RangeInclusive;
 use std::str::FromStr;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bcrypt::HashParts;
 use sha2::{Digest, Sha256};
-use tokio::sync::Semaphore;
+use tokio::task::spawn_blocking;
+
+use super::turns::Turns;
 
 /// Outcomes of each kind that are remembered.
 const MOST_REMEMBERED: usize = 100;
@@ -71,9 +74,9 @@ impl Users {
 
 /// The comparisons.
 pub struct Checks {
-    one_at_a_time: Semaphore,
+    turns: Arc<Turns>,
     // A std mutex: nothing is awaited while it is held.
-    remembered: Mutex<Remembered>,
+    remembered: Arc<Mutex<Remembered>>,
     compare: Arc<Compare>,
 }
 
@@ -94,39 +97,40 @@ impl Default for Checks {
 impl Checks {
     fn with(compare: Arc<Compare>) -> Self {
         Self {
-            one_at_a_time: Semaphore::new(1),
-            remembered: Mutex::default(),
+            turns: Arc::default(),
+            remembered: Arc::default(),
             compare,
         }
     }
 
-    /// Whether somebody is one of the users.
-    pub async fn admit(&self, users: &Users, name: &str, password: &str) -> bool {
-        let known = users.hashes.get(name);
-        let hash = known.unwrap_or(&users.slowest);
+    /// Whether somebody is one of the users. `network` is where the request comes from.
+    pub async fn admit(&self, users: &Users, name: &str, password: &str, network: IpAddr) -> bool {
+        let hash = users.hashes.get(name);
+        let is_user = hash.is_some();
+        let hash = hash.unwrap_or(&users.slowest);
         // A stranger may become a user with that very hash, and the other way round.
-        let standing = if known.is_some() { "user" } else { "stranger" };
+        let standing = if is_user { "user" } else { "stranger" };
         let key = Remembered::key([standing, name, hash, password]);
         if let Some(outcome) = self.remembered(&key) {
             return outcome;
         }
-        let Ok(_turn) = self.one_at_a_time.acquire().await else {
-            return false;
-        };
+        let turn = self.turns.take(network).await;
         // Somebody with the same password may have been before.
         if let Some(outcome) = self.remembered(&key) {
             return outcome;
         }
         let compare = Arc::clone(&self.compare);
+        let remembered = Arc::clone(&self.remembered);
         let (hash, password) = (hash.clone(), password.to_owned());
-        let equal = tokio::task::spawn_blocking(move || compare(&password, &hash)).await;
-        let outcome = known.is_some() && equal.unwrap_or(false);
-        let mut remembered = self
-            .remembered
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        remembered.add(key, outcome);
-        outcome
+        // The turn ends with the comparison, also when the client has left before.
+        let compared = spawn_blocking(move || {
+            let outcome = compare(&password, &hash) && is_user;
+            let mut remembered = remembered.lock().unwrap_or_else(PoisonError::into_inner);
+            remembered.add(key, outcome);
+            drop((remembered, turn));
+            outcome
+        });
+        compared.await.unwrap_or(false)
     }
 
     fn remembered(&self, key: &Key) -> Option<bool> {
@@ -179,6 +183,11 @@ impl Remembered {
 
 #[cfg(test)]
 mod tests {
+    use std::net::Ipv4Addr;
+    use std::sync::atomic::AtomicU32;
+    use std::sync::atomic::Ordering::SeqCst;
+    use std::time::Duration;
+
     use super::*;
 
     /// What was compared: passwords and hashes.
@@ -202,13 +211,69 @@ mod tests {
         (users, checks, calls)
     }
 
+    const HOME: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+
+    #[tokio::test]
+    async fn a_remembered_password_waits_for_no_comparison() {
+        let hash = bcrypt::hash("alice", 4).expect("it can be hashed");
+        let users = Users::new(BTreeMap::from([("alice".to_owned(), hash)]));
+        let users = users.expect("the hash is bcrypt's");
+        let (go_on, wait) = std::sync::mpsc::channel::<()>();
+        let wait = Mutex::new(wait);
+        let checks = Checks::with(Arc::new(move |password, _| {
+            let is_right = password == "alice";
+            // A wrong password takes until the test is over.
+            is_right || wait.lock().expect("nothing panicked").recv().is_ok()
+        }));
+        assert!(checks.admit(&users, "alice", "alice", HOME).await);
+        {
+            let wrong = checks.admit(&users, "alice", "wrong", HOME);
+            let many = (0..100).map(|number| number.to_string());
+            let many: Vec<_> = many.collect();
+            let waiting = many.iter().map(|it| checks.admit(&users, it, it, HOME));
+            let waiting = futures_util::future::join_all(waiting);
+            let known = async {
+                tokio::task::yield_now().await;
+                checks.admit(&users, "alice", "alice", HOME).await
+            };
+            tokio::select! {
+                biased;
+                _ = wrong => panic!("it is compared until the end"),
+                _ = waiting => panic!("they wait"),
+                admitted = known => assert!(admitted),
+            }
+        }
+        drop(go_on);
+    }
+
+    #[tokio::test]
+    async fn a_client_that_leaves_while_it_is_compared_gives_no_second_comparison_its_turn() {
+        let (users, ..) = counted();
+        let running = AtomicU32::new(0);
+        let most = Arc::new(AtomicU32::new(0));
+        let highest = Arc::clone(&most);
+        let checks = Checks::with(Arc::new(move |_, _| {
+            highest.fetch_max(running.fetch_add(1, SeqCst) + 1, SeqCst);
+            std::thread::sleep(Duration::from_millis(5));
+            running.fetch_sub(1, SeqCst);
+            false
+        }));
+        for number in 0..20 {
+            let name = number.to_string();
+            let leaves = checks.admit(&users, &name, &name, HOME);
+            drop(tokio::time::timeout(Duration::from_millis(1), leaves).await);
+        }
+        assert!(!checks.admit(&users, "last", "last", HOME).await);
+        assert_eq!(most.load(SeqCst), 1);
+    }
+
     #[tokio::test]
     async fn strangers_cost_a_comparison_with_the_slowest_hash_and_are_never_admitted() {
         let (users, checks, calls) = counted();
-        assert!(!checks.admit(&users, "alice", "wrong").await);
-        assert!(!checks.admit(&users, "mallory", "wrong").await);
+        assert!(!checks.admit(&users, "alice", "wrong", HOME).await);
+        assert!(!checks.admit(&users, "mallory", "wrong", HOME).await);
         // Even with a password that belongs to the hash.
-        assert!(!checks.admit(&users, "mallory", "alice").await);
+        assert!(!checks.admit(&users, "mallory", "alice", HOME).await);
         let hash = users.hashes["alice"].clone();
         let call = |password: &str| (password.to_owned(), hash.clone());
         assert_eq!(
@@ -221,9 +286,9 @@ mod tests {
     async fn the_same_password_is_compared_once_whether_right_or_wrong() {
         let (users, checks, calls) = counted();
         for _ in 0..3 {
-            assert!(checks.admit(&users, "alice", "alice").await);
-            assert!(!checks.admit(&users, "bob", "wrong").await);
-            assert!(!checks.admit(&users, "mallory", "wrong").await);
+            assert!(checks.admit(&users, "alice", "alice", HOME).await);
+            assert!(!checks.admit(&users, "bob", "wrong", HOME).await);
+            assert!(!checks.admit(&users, "mallory", "wrong", HOME).await);
         }
         assert_eq!(calls.lock().expect("nothing panicked").len(), 3);
     }
@@ -238,7 +303,7 @@ mod tests {
         };
         for name in ["alice", "bob", "alice"] {
             for asking in ["alice", "bob"] {
-                let admitted = checks.admit(&only(name), asking, "alice").await;
+                let admitted = checks.admit(&only(name), asking, "alice", HOME).await;
                 assert_eq!(admitted, name == asking, "{asking} where {name} is named");
             }
         }
@@ -247,11 +312,11 @@ mod tests {
     #[tokio::test]
     async fn a_changed_hash_is_compared_anew() {
         let (users, checks, calls) = counted();
-        assert!(checks.admit(&users, "bob", "bob").await);
+        assert!(checks.admit(&users, "bob", "bob", HOME).await);
         let hash = bcrypt::hash("new", 4).expect("it can be hashed");
         let users = Users::new(BTreeMap::from([("bob".to_owned(), hash)])).expect("it is bcrypt's");
-        assert!(!checks.admit(&users, "bob", "bob").await);
-        assert!(checks.admit(&users, "bob", "new").await);
+        assert!(!checks.admit(&users, "bob", "bob", HOME).await);
+        assert!(checks.admit(&users, "bob", "new", HOME).await);
         assert_eq!(calls.lock().expect("nothing panicked").len(), 3);
     }
 
