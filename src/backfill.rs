@@ -19,7 +19,7 @@ use thiserror::Error;
 use tokio::time::{Instant, timeout};
 
 use join::join;
-use parts::{Parts, PartsError, Settings};
+use parts::{FOUND, Parts, PartsError, Settings};
 use progress::Progress;
 
 use crate::cli::BackfillOptions;
@@ -31,6 +31,9 @@ use crate::statistics::{SECTIONS, Said, Timestamp, Value, Version, told_by};
 
 /// Documents of one question.
 const PAGE: u32 = 500;
+
+/// Characters that are told of what stands in the place of a version.
+const LONGEST_FOUND: usize = 40;
 
 /// How much work an interruption may cost.
 const SAVED_EVERY: Duration = Duration::from_secs(10);
@@ -73,12 +76,31 @@ pub enum BackfillError {
         reason: &'static str,
     },
     /// There is nothing to be written.
-    #[error("there are no stored statistics documents from {from} to {until}")]
+    #[error(
+        "there are no stored statistics documents from {from} to {until}{}",
+        but_undated(*undated)
+    )]
     Nothing {
         /// The beginning.
         from: String,
         /// The end.
         until: String,
+        /// Documents whose `createdAt` is no date.
+        undated: u64,
+    },
+    /// No document says how its numbers are meant.
+    #[error(
+        "none of the {read} stored statistics documents from {from} to {until} has a version that can be read{found}; without one it is not known how their numbers are meant, so nothing is written"
+    )]
+    NoVersion {
+        /// Documents that were read.
+        read: u64,
+        /// The beginning.
+        from: String,
+        /// The end.
+        until: String,
+        /// What stands in its place, in words.
+        found: String,
     },
     /// The database could not be read.
     #[error("{0}; run the same command again to go on")]
@@ -156,6 +178,13 @@ pub async fn backfill(
     result
 }
 
+fn but_undated(documents: u64) -> String {
+    match documents {
+        0 => String::new(),
+        documents => format!("; of {documents} the createdAt is no date"),
+    }
+}
+
 /// The directory beside the file that holds what was read.
 fn folder(output: &Path) -> Result<PathBuf, BackfillError> {
     let Some(name) = output.file_name() else {
@@ -212,7 +241,8 @@ struct Work<'a, End> {
 
 /// What a document says, before it is decided whether it is kept.
 enum Document {
-    WithoutVersion,
+    /// Nothing says how its numbers are meant; what stands in the version's place, where there is something.
+    WithoutVersion(Option<String>),
     Of(Vec<(usize, Said)>),
 }
 
@@ -255,11 +285,23 @@ impl<End: Future<Output = ()> + Unpin> Work<'_, End> {
             self.read(&mut parts, stretch).await?;
         }
         if parts.state.documents == 0 {
+            let (from, until) = (progress::day(from), progress::day(Timestamp(until)));
+            let error = match parts.state.read {
+                0 => BackfillError::Nothing {
+                    from,
+                    until,
+                    undated: stretch.undated,
+                },
+                read => BackfillError::NoVersion {
+                    read,
+                    from,
+                    until,
+                    found: report::found_versions(&parts.state)
+                        .map_or_else(String::new, |found| format!(" ({found})")),
+                },
+            };
             parts.remove();
-            return Err(BackfillError::Nothing {
-                from: progress::day(from),
-                until: progress::day(Timestamp(until)),
-            });
+            return Err(error);
         }
         self.write(parts, stretch).await
     }
@@ -308,9 +350,21 @@ impl<End: Future<Output = ()> + Unpin> Work<'_, End> {
     fn keep(&self, parts: &mut Parts, at: Timestamp, document: Document) {
         let state = &mut parts.state;
         state.read += 1;
-        let is_repeated = at.0 < state.next;
         state.next = at.0.saturating_add(1);
-        if is_repeated {
+        let said = match document {
+            Document::Of(said) => said,
+            Document::WithoutVersion(found) => {
+                state.without_version += 1;
+                if let Some(found) = found
+                    && (state.found_versions.len() < FOUND
+                        || state.found_versions.contains_key(&found))
+                {
+                    *state.found_versions.entry(found).or_default() += 1;
+                }
+                return;
+            }
+        };
+        if state.kept.is_some_and(|(_, last)| last == at.0) {
             state.repeated += 1;
             return;
         }
@@ -323,10 +377,6 @@ impl<End: Future<Output = ()> + Unpin> Work<'_, End> {
             state.thinned += 1;
             return;
         }
-        let Document::Of(said) = document else {
-            state.without_version += 1;
-            return;
-        };
         state.documents += 1;
         state.kept = Some((state.kept.map_or(at.0, |(first, _)| first), at.0));
         let said = said.into_iter();
@@ -373,9 +423,14 @@ impl<End: Future<Output = ()> + Unpin> Work<'_, End> {
 }
 
 fn what_it_says(document: &Value) -> Document {
-    let version = document.get("version").and_then(Value::as_text);
-    let Some(version) = version.and_then(|it| it.parse::<Version>().ok()) else {
-        return Document::WithoutVersion;
+    let found = match document.get("version") {
+        None | Some(Value::Null | Value::Undefined) => return Document::WithoutVersion(None),
+        Some(Value::Text(text)) => text,
+        Some(_) => return Document::WithoutVersion(Some("no text".to_owned())),
+    };
+    let Ok(version) = found.parse::<Version>() else {
+        let beginning: String = found.chars().take(LONGEST_FOUND).collect();
+        return Document::WithoutVersion(Some(format!("`{}`", beginning.escape_debug())));
     };
     let said = told_by(version).map(|(row, told)| (row, told.read(document, date_of)));
     Document::Of(said.filter(|(_, said)| *said != Said::Nothing).collect())

@@ -382,6 +382,8 @@ async fn odd_documents_lose_nothing_but_what_is_odd() {
         document("6.4.0", at(NOON), 1),
         odd,
         document("6.4.0", at(NOON + 2 * HOUR), 3),
+        // It does not stand in for the one of the same moment that follows.
+        document("six", at(NOON), 9),
         unversioned,
         document("6.4.0", "2023-04-03T12:00:00Z", 9),
         document("6.4.0", Bson::Null, 9),
@@ -393,7 +395,8 @@ async fn odd_documents_lose_nothing_but_what_is_odd() {
     for told in [
         "from 3 documents, 2023-04-03 to 2023-04-03,",
         "documents of the same date as another one: 1.",
-        "documents without a version that can be read: 1.",
+        "documents without a version that can be read: 2.",
+        "In the place of a version they have: `six` in 2.",
         "documents whose createdAt is no date: 3.",
         "values of totalChannels that cannot be, in documents: 1.",
         "values of totalDirectMessages that cannot be, in documents: 1.",
@@ -414,6 +417,45 @@ async fn odd_documents_lose_nothing_but_what_is_odd() {
     assert_eq!(hours(r#"rocketchat_users{presence="online"}"#), [0, 1, 2]);
     assert_eq!(hours(r#"rocketchat_rooms{kind="channel"}"#), [0, 2]);
     assert_eq!(hours("rocketchat_seats_used"), [0, 2]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn documents_without_a_readable_version_are_told_and_nothing_is_guessed_of_them() {
+    let with = |version: Bson, hour: i64| {
+        let mut document = document("", at(NOON + hour * HOUR), 4);
+        document.insert("version", version);
+        document
+    };
+    let mut versionless = document("", at(NOON + 4 * HOUR), 4);
+    versionless.remove("version");
+    let past = Past::with(vec![
+        with("six".into(), 0),
+        with("six".into(), 1),
+        with(6.4.into(), 2),
+        with("v".repeat(50).into(), 3),
+        versionless,
+        doc! { "version": "6.4.0", "totalUsers": 9 },
+    ])
+    .await;
+    let output = past.run(&[]);
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    let said = String::from_utf8_lossy(&output.stderr);
+    for told in [
+        "none of the 5 stored statistics documents from 1970-01-01 to ",
+        "`six` in 2",
+        "no text in 1",
+        &format!("`{}` in 1", "v".repeat(40)),
+        "nothing, or something else, in 1",
+    ] {
+        assert!(said.contains(told), "{told}: {said}");
+    }
+    assert!(past.files().is_empty(), "{:?}", past.files());
+
+    let past = Past::with(vec![doc! { "version": "6.4.0", "totalUsers": 9 }]).await;
+    let output = past.run(&[]);
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(said.contains("; of 1 the createdAt is no date"), "{said}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

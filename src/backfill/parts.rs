@@ -62,6 +62,9 @@ pub struct State {
     pub repeated: u64,
     /// Documents without a version that can be read.
     pub without_version: u64,
+    /// What some of them have in its place, and how many; see [`FOUND`].
+    #[serde(default)]
+    pub found_versions: BTreeMap<String, u64>,
     /// Documents whose value at a path is none.
     pub odd: BTreeMap<String, u64>,
     series: Vec<Stored>,
@@ -144,6 +147,9 @@ pub enum PartsError {
 
 /// A date in milliseconds and a number, both in eight bytes.
 const SAMPLE: usize = 16;
+
+/// Different texts in the place of a version that are told; of more there are only numbers.
+pub const FOUND: usize = 10;
 
 /// Different values of labels that are read from documents, such as versions: more are not believed.
 const MOST_LABELLED: usize = 1000;
@@ -415,6 +421,7 @@ impl State {
             thinned: 0,
             repeated: 0,
             without_version: 0,
+            found_versions: BTreeMap::new(),
             odd: BTreeMap::new(),
             series: Vec::new(),
         }

@@ -102,6 +102,9 @@ pub fn text(
     for (count, why) in left_out.iter().filter(|(count, _)| *count > 0) {
         line(format!("Left out: documents {why}: {count}."));
     }
+    if let Some(found) = found_versions(state) {
+        line(format!("In the place of a version they have: {found}."));
+    }
     for (path, count) in &state.odd {
         line(format!(
             "Left out: values of {path} that cannot be, in documents: {count}."
@@ -109,6 +112,24 @@ pub fn text(
     }
     line(next_steps(&options.output));
     text
+}
+
+/// What stands in the place of versions that cannot be read, and in how many documents; `None` where nothing does.
+pub fn found_versions(state: &State) -> Option<String> {
+    let told: u64 = state.found_versions.values().sum();
+    let nothing = state.without_version.saturating_sub(told);
+    let mut found: Vec<String> = state
+        .found_versions
+        .iter()
+        .map(|(found, count)| format!("{found} in {count}"))
+        .collect();
+    if found.is_empty() {
+        return None;
+    }
+    if nothing > 0 {
+        found.push(format!("nothing, or something else, in {nothing}"));
+    }
+    Some(found.join(", "))
 }
 
 /// How Prometheus gets it.
