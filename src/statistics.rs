@@ -215,6 +215,8 @@ pub enum Origin<T> {
     Fresh(fn(&T) -> Option<Value>),
     /// Read by the exporter where this workspace tells it, else taken from the newest stored document.
     FreshElseStored(fn(&T) -> Option<Value>),
+    /// Read by the exporter, or taken from the newest stored document, as the section says.
+    Either(fn(&T) -> Answer),
     /// Read by the exporter from what stands under a key, such as the id of a setting.
     Keyed(fn(&T, &str) -> Option<Value>, &'static str),
     /// Known to Rocket.Chat's process only: taken from the newest stored document.
@@ -414,6 +416,7 @@ impl<T: Sync> Section for Table<T> {
                 (Origin::FreshElseStored(read), Some(section)) => {
                     read(section).map_or(Answer::Stored, |value| Answer::Fresh(Some(value)))
                 }
+                (Origin::Either(read), Some(section)) => read(section),
                 (Origin::Keyed(read, key), Some(section)) => Answer::Fresh(read(section, key)),
                 (_, None) => Answer::Unknown,
             };

@@ -48,6 +48,68 @@ const ROWS: [&str; 33] = [
     "totalMessages",
 ];
 
+#[tokio::test(flavor = "multi_thread")]
+async fn while_no_instance_is_live_the_process_is_the_stored_one_with_its_age() {
+    let filled = Filled::new().await;
+    let statistics = filled.collection("rocketchat_statistics");
+    let process = doc! { "nodeVersion": "v12.22.0", "pid": 77, "uptime": 4.5 };
+    statistics
+        .update_many(doc! {}, doc! { "$set": { "process": &process } })
+        .await
+        .expect("they can be updated");
+    let hours_ago = DateTime::from_millis(DateTime::now().timestamp_millis() - 5 * 3_600_000);
+    let newest = statistics
+        .find_one(doc! {})
+        .sort(doc! { "createdAt": -1 })
+        .await;
+    let newest = newest.expect("they can be read").expect("there is one");
+    let id = doc! { "_id": newest.get("_id").expect("it has an id") };
+    statistics
+        .delete_many(doc! { "_id": { "$ne": id.get("_id") } })
+        .await
+        .expect("they can be deleted");
+    statistics
+        .update_one(id, doc! { "$set": { "createdAt": hours_ago } })
+        .await
+        .expect("it can be updated");
+    let uri = uri_of(&filled.database);
+    let alive = Exporter::on(&uri, &[]);
+    alive.whole().await;
+    let page = alive.get("/info").text();
+    assert!(
+        !row(&page, "process.pid").contains("stored"),
+        "{}",
+        row(&page, "process.pid")
+    );
+    assert!(row(&page, "apps.engineVersion").contains("(stored 5 h ago)"));
+    drop(alive);
+    let instances = filled.collection("instances");
+    instances
+        .delete_many(doc! {})
+        .await
+        .expect("they can be deleted");
+    let workspace = filled.start(&[]).await;
+    let page = workspace.exporter.get("/info").text();
+    for (field, value) in [("process.pid", "77"), ("process.nodeVersion", "v12.22.0")] {
+        let row = row(&page, field);
+        assert!(
+            row.contains(value) && row.contains("(stored 5 h ago)"),
+            "{row}"
+        );
+    }
+    let document = workspace.get("/api/v1/statistics?shape=flat").json();
+    let expected = json!({ "nodeVersion": "v12.22.0", "pid": 77, "uptime": 4.5 });
+    assert_eq!(document["process"], expected);
+}
+
+/// The value of a field as the page shows it, to the end of its row.
+fn row<'a>(page: &'a str, field: &str) -> &'a str {
+    let (_, rest) = page
+        .split_once(&format!("data-field=\"{field}\""))
+        .expect("the page shows it");
+    rest.split("</dd>").next().unwrap_or_default()
+}
+
 /// Fields of the document that the page shows, and their exact values.
 fn rows(page: &str) -> Vec<(String, String)> {
     let row = Regex::new(r#"<data data-field="([^"]*)" value="([^"]*)">"#);

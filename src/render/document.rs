@@ -1,6 +1,7 @@
 //! The statistics document: the newest stored one, overlaid with what was read fresh.
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 
 use jiff::tz::TimeZone;
 use serde_json::{Map, Number};
@@ -82,6 +83,25 @@ pub fn object(snapshot: &Snapshot, timezone: &TimeZone) -> Map<String, serde_jso
     write.entries(&mut document, overlay(snapshot, version, Asked::ForStored));
     document
 }
+
+/// The fields of that document whose values are those of the newest stored one.
+pub fn stored_fields(snapshot: &Snapshot) -> BTreeSet<&'static str> {
+    let version = snapshot.version().unwrap_or(Version::NEWEST);
+    let mut stored = BTreeSet::new();
+    for section in SECTIONS {
+        section.visit_fields(snapshot, version, &mut |row, answer| {
+            if matches!(answer, Answer::Stored | Answer::StoredIfTrue)
+                && !WRITTEN.contains(&row.path)
+            {
+                stored.insert(row.path);
+            }
+        });
+    }
+    stored
+}
+
+/// Fields that the catalogue leaves to the stored document, and that are written anew.
+const WRITTEN: [&str; 3] = ["createdAt", "_updatedAt", "version"];
 
 /// One value of a stored document, as Rocket.Chat writes it.
 pub fn json(value: Value, timezone: &TimeZone) -> serde_json::Value {

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::{
-    Collector, Field, Metric, OTHER,
-    Origin::{Fresh, FreshElseStored},
+    Answer, Collector, Field, Metric, OTHER,
+    Origin::{Either, Fresh, FreshElseStored},
     Quantity, Read, Sample, Snapshot, Table, Timestamp, Value, Versions, count,
 };
 
@@ -112,6 +112,15 @@ impl Instances {
         let others = self.others.live_connections;
         let sum = told.iter().fold(others, |sum, it| sum.saturating_add(*it));
         (!told.is_empty()).then_some(sum)
+    }
+
+    /// What the document says of its process: that of the live instance which registered first. While none is live it is
+    /// the process that stored the newest document, never a mixture of the two.
+    fn of_first(&self, read: impl Fn(&Instance) -> Option<Value>) -> Answer {
+        match self.first() {
+            Some(first) => Answer::Fresh(read(first)),
+            None => Answer::Stored,
+        }
     }
 
     /// The live instance that registered first: the document describes one process.
@@ -232,7 +241,7 @@ pub(super) const SECTION: Table<Instances> = Table {
         Field {
             path: "process.nodeVersion",
             versions: Versions::since(0, 51, 0),
-            meaning: "version of Node, as the first live instance registered it",
+            meaning: "version of Node, as the first live instance registered it; the stored one while none is live",
             origin: FreshElseStored(|instances| {
                 Some(Value::text(instances.first()?.node_version.as_ref()?))
             }),
@@ -240,18 +249,18 @@ pub(super) const SECTION: Table<Instances> = Table {
         Field {
             path: "process.pid",
             versions: Versions::since(0, 51, 0),
-            meaning: "process id of the live instance that registered first",
-            origin: Fresh(|instances| instances.first()?.pid.map(Value::count)),
+            meaning: "process id of the live instance that registered first; the stored one while none is live",
+            origin: Either(|instances| instances.of_first(|it| it.pid.map(Value::count))),
         },
         Field {
             path: "process.uptime",
             versions: Versions::since(0, 51, 0),
-            meaning: "seconds since that instance registered",
-            origin: Fresh(|instances| {
-                let created_at = instances.first()?.created_at?;
-                Some(Value::Number(
-                    instances.now.since(created_at)?.as_secs_f64(),
-                ))
+            meaning: "seconds since that instance registered; the stored number while none is live",
+            origin: Either(|instances| {
+                instances.of_first(|it| {
+                    let uptime = instances.now.since(it.created_at?)?;
+                    Some(Value::Number(uptime.as_secs_f64()))
+                })
             }),
         },
     ],

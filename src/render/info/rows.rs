@@ -1,6 +1,8 @@
 //! Cards and their rows: a field of the statistics document stands under Rocket.Chat's own words, with its exact value
 //! beside the one for people.
 
+use std::collections::BTreeSet;
+
 use maud::{Markup, Render, html};
 use serde_json::{Map, Value as Json};
 
@@ -15,6 +17,7 @@ pub struct Shown<'a> {
     /// The version that the page is like.
     pub version: Version,
     document: Map<String, Json>,
+    stored: BTreeSet<&'static str>,
 }
 
 impl<'a> Shown<'a> {
@@ -24,6 +27,7 @@ impl<'a> Shown<'a> {
             page,
             version: page.snapshot.version().unwrap_or(Version::NEWEST),
             document: document::object(page.snapshot, page.timezone),
+            stored: document::stored_fields(page.snapshot),
         }
     }
 
@@ -99,7 +103,22 @@ impl<'a> Shown<'a> {
             other => other.to_string(),
         };
         let text = write(value).unwrap_or_else(|| exact.clone());
-        html! { data data-field=(path) value=(exact) { (text) } }
+        html! { data data-field=(path) value=(exact) { (text) } (self.age_of_stored(path)) }
+    }
+
+    /// How old a field is that was taken from the newest stored document.
+    fn age_of_stored(&self, path: &str) -> Markup {
+        let stored = self
+            .page
+            .snapshot
+            .stored
+            .as_ref()
+            .filter(|_| self.stored.contains(path));
+        html! {
+            @if let Some(at) = stored.and_then(|it| it.created_at) {
+                span.stored { " (stored " (words::ago(at, self.page.database_now)) ")" }
+            }
+        }
     }
 
     /// A card, which says how old its numbers are.
