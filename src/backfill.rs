@@ -149,7 +149,7 @@ pub async fn backfill(
     }
     let settings = Settings {
         program: env!("CARGO_PKG_VERSION").to_owned(),
-        server: workspace.mongo.uri.to_string(),
+        server: workspace.mongo.uri.secret().to_string(),
         database: workspace.mongo.database.clone(),
         workspace: options.workspace.clone(),
         labels: target.labels.clone(),

@@ -26,7 +26,9 @@ use crate::render::document::Shape;
 use crate::rocketchat::{Address, BadAddress};
 use crate::sampler::Intervals;
 use crate::secret::Secret;
-use crate::sources::{BadKey, LicenseSource, MongoSettings, PublicKey};
+use crate::sources::{
+    BadKey, LicenseSource, MongoSettings, PublicKey, UriError, UriSource, read_file,
+};
 use crate::statistics::{Collector, Grants, LiveMode, Version};
 use crate::web_config::WebConfigError;
 pub use web::Web;
@@ -111,50 +113,19 @@ pub enum ConfigError {
         /// The path.
         path: String,
     },
-    /// A file with a secret cannot be read.
+    /// A file cannot be read.
     #[error("{setting}: cannot read `{}`: {reason}", path.display())]
     Unreadable {
-        /// The flag or credential.
+        /// The flag or variable.
         setting: &'static str,
         /// The file.
         path: PathBuf,
         /// What the system says.
         reason: std::io::Error,
     },
-    /// A file with a secret has nothing in it.
-    #[error("{setting}: `{}` is empty", path.display())]
-    Empty {
-        /// The flag or credential.
-        setting: &'static str,
-        /// The file.
-        path: PathBuf,
-    },
-    /// The connection string is none.
-    #[error(
-        "{setting}: not a MongoDB connection string: {reason}; expected something like mongodb://user@host:27017/rocketchat, with special characters of user and password percent-encoded"
-    )]
-    Uri {
-        /// Where it came from.
-        setting: &'static str,
-        /// What the driver says, without secrets.
-        reason: String,
-    },
-    /// A password was given, but nobody whose it could be.
-    #[error(
-        "{setting}: a password is given, but the connection string names no user; write mongodb://user@host/"
-    )]
-    NoUser {
-        /// Where the password came from.
-        setting: &'static str,
-    },
-    /// Two passwords were given.
-    #[error(
-        "{setting}: a password is given, but the connection string has one too; keep one of them"
-    )]
-    TwoPasswords {
-        /// Where the second password came from.
-        setting: &'static str,
-    },
+    /// There is no connection string that can be used, or a file with a secret cannot be read.
+    #[error(transparent)]
+    Uri(#[from] UriError),
     /// The configuration file is not as it should be.
     #[error("--config.file: `{}`: {reason}", path.display())]
     File {
@@ -277,6 +248,9 @@ impl Workspaces {
     ) -> Result<(Self, Basis), ConfigError> {
         implied::check(&variable)?;
         let loaded = Self::read(cli, variable);
+        if let Ok((workspaces, _)) = &loaded {
+            workspaces.warn();
+        }
         // It holds the names of all time zones there are, of which none is looked up again.
         jiff::tz::db().reset();
         loaded
@@ -322,12 +296,12 @@ impl Workspaces {
         let common = cli.workspace.clone().over(file.common);
         let Some(named) = file.workspaces else {
             let only = workspace(common, |options| {
-                let given = secrets::connection_string(options, &variable, secrets::Default::None);
+                let given = secrets::uri_source(options, &variable, secrets::Default::None);
                 if !matches!(given, Err(ConfigError::NoServer)) {
                     return given;
                 }
                 basis.names_servers = false;
-                secrets::connection_string(options, &variable, secrets::Default::LocalServer)
+                secrets::uri_source(options, &variable, secrets::Default::LocalServer)
             })?;
             return Ok((Self::One(Box::new(only)), basis));
         };
@@ -349,11 +323,49 @@ impl Workspaces {
         Ok((named, basis))
     }
 
+    /// Says what connection strings ask for and is not done.
+    fn warn(&self) {
+        for (name, config) in self.each() {
+            let warnings = config.mongo.uri.warnings();
+            if !warnings.is_empty() {
+                tracing::warn!(
+                    workspace = name,
+                    options = warnings.join("; "),
+                    "options of the connection string are left out"
+                );
+            }
+        }
+    }
+
+    /// What can never work, by the files as they are now: the first connection string, and why.
+    #[must_use]
+    pub fn problem(&self) -> Option<String> {
+        self.each().find_map(|(name, config)| {
+            let problem = config.mongo.uri.problem()?;
+            let problem = format!("the connection string can never work: {problem}");
+            Some(match name {
+                Some(name) => format!("workspaces: `{name}`: {problem}"),
+                None => problem,
+            })
+        })
+    }
+
+    /// Each workspace with its name, if it has one.
+    fn each(&self) -> impl Iterator<Item = (Option<&str>, &WorkspaceConfig)> {
+        let (one, named) = match self {
+            Self::One(workspace) => (Some(&**workspace), None),
+            Self::Named { workspaces, .. } => (None, Some(workspaces)),
+        };
+        let named = named.into_iter().flatten();
+        let named = named.map(|(name, config)| (Some(name.as_str()), config));
+        one.map(|config| (None, config)).into_iter().chain(named)
+    }
+
     /// What is read, for the log: each connection string without user name and password, or how many there are.
     #[must_use]
     pub fn description(&self) -> String {
         match self {
-            Self::One(workspace) => workspace.mongo.uri.to_string(),
+            Self::One(workspace) => workspace.mongo.uri.secret().to_string(),
             Self::Named { workspaces, .. } => format!("{} workspaces", workspaces.len()),
         }
     }
@@ -396,7 +408,7 @@ fn one_of_several(
     let has_own_server = own.mongodb.names_a_server();
     let shared = |name: &str| (!has_own_server).then(|| variable(name)).flatten();
     let mut config = workspace(own.over(common.clone()), |options| {
-        secrets::connection_string(options, shared, secrets::Default::None)
+        secrets::uri_source(options, shared, secrets::Default::None)
     })?;
     // The host belongs to none of several workspaces.
     config.collectors.remove(&Collector::Host);
@@ -405,9 +417,9 @@ fn one_of_several(
 
 fn workspace(
     options: WorkspaceOptions,
-    connection_string: impl FnOnce(&MongodbOptions) -> Result<Secret, ConfigError>,
+    uri_source: impl FnOnce(&MongodbOptions) -> Result<UriSource, ConfigError>,
 ) -> Result<WorkspaceConfig, ConfigError> {
-    let uri = connection_string(&options.mongodb)?;
+    let source = uri_source(&options.mongodb)?;
     let intervals = intervals(&options);
     let WorkspaceOptions {
         mongodb,
@@ -432,7 +444,8 @@ fn workspace(
     }
     Ok(WorkspaceConfig {
         mongo: MongoSettings {
-            uri,
+            uri: source.read()?,
+            source,
             database: mongodb.database,
             query_timeout: mongodb.query_timeout.unwrap_or(Duration::from_secs(30)),
             connect_timeout: mongodb.connect_timeout.unwrap_or(Duration::from_secs(5)),
@@ -490,6 +503,6 @@ fn address(text: &Secret) -> Result<Address, ConfigError> {
 }
 
 fn public_key(path: PathBuf) -> Result<PublicKey, ConfigError> {
-    let text = secrets::read("--rocketchat.license-public-key-file", &path)?.text;
+    let text = read_file("--rocketchat.license-public-key-file", &path)?;
     PublicKey::parse(&text).map_err(|reason| ConfigError::PublicKey { path, reason })
 }

@@ -78,6 +78,10 @@ fn prepare() -> Result<(Cli, Config, Log), ExitCode> {
         ExitCode::from(USAGE)
     })?;
     if cli.config_check {
+        if let Some(problem) = config.workspaces.problem() {
+            tracing::error!("{problem}");
+            return Err(ExitCode::from(USAGE));
+        }
         return Err(print(b"All settings can be used.\n"));
     }
     Ok((cli, config, log))

@@ -17,8 +17,9 @@ pub use host::OwnSource;
 pub use license::{BadKey, LicenseSource, PublicKey, parse as parse_license};
 pub use live::{Caught, Followed, Follower, State};
 pub use mongo::{
-    Connected, Index, LiveError, Mongo, MongoSettings, NEEDS, Need, Part, Plan, Purpose, Query,
-    Stretch, Target, Topology, date_of, parse_query, role_reference,
+    Connected, Given, Index, LiveError, Mongo, MongoSettings, NEEDS, Need, Part, Place, Plan,
+    Purpose, Query, Stretch, Target, Topology, UriError, UriSource, date_of, parse_query,
+    read_file, role_reference,
 };
 
 use crate::statistics::{

@@ -11,7 +11,7 @@ use xtask::tools::MongodVersion;
 
 use crate::connecting::fill;
 use crate::support::{
-    Exporter, Filled, PASSWORD, READER, client, fresh_database, mongod, uri_of, with_reader,
+    Exporter, Filled, PASSWORD, READER, client, empty_workspace, mongod, uri_of, with_reader,
 };
 
 fn run(uri: &str, arguments: &[&str]) -> Output {
@@ -171,7 +171,7 @@ async fn a_good_workspace_passes_with_every_collector_and_no_message_is_read_to_
 
 #[tokio::test(flavor = "multi_thread")]
 async fn plans_and_what_they_examine_are_true() {
-    let database = fresh_database().await;
+    let database = empty_workspace().await;
     let users = database.collection::<Document>("users");
     let documents = (0..30).map(|number| {
         let status = if number < 12 { "online" } else { "offline" };
@@ -210,7 +210,7 @@ async fn plans_and_what_they_examine_are_true() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_scan_of_a_large_collection_is_marked() {
-    let database = fresh_database().await;
+    let database = empty_workspace().await;
     let uploads = (0..10_001).map(|number| doc! { "_id": number, "size": 1 });
     database
         .collection::<Document>("rocketchat_uploads")

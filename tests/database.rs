@@ -65,7 +65,14 @@ async fn two_full_refreshes_write_nothing_and_never_scan_messages() {
         );
         let command = operation.get_document("command").expect("it is a command");
         let name = command.keys().next().expect("a command has a name");
-        let reads = ["aggregate", "find", "count", "listIndexes", "getMore"];
+        let reads = [
+            "aggregate",
+            "find",
+            "count",
+            "listCollections",
+            "listIndexes",
+            "getMore",
+        ];
         assert!(reads.contains(&name.as_str()), "{operation}");
         let writes = ["$out", "$merge"];
         let written = command.to_string();

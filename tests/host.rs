@@ -5,7 +5,7 @@ use std::process::{Child, Command};
 
 use mongodb::bson::{DateTime, doc};
 
-use crate::support::{Exporter, eventually, fresh_database, uri_of};
+use crate::support::{Exporter, empty_workspace, eventually, uri_of};
 
 /// A process named `node`; it is killed when dropped.
 struct Node {
@@ -46,7 +46,7 @@ fn instance(id: &str, pid: u32, created_at: DateTime) -> mongodb::bson::Document
 #[tokio::test(flavor = "multi_thread")]
 async fn the_process_of_an_instance_is_found_and_nobody_elses() {
     let node = Node::start();
-    let database = fresh_database().await;
+    let database = empty_workspace().await;
     let now = DateTime::now().timestamp_millis();
     let long_ago = DateTime::from_millis(now - 86_400_000);
     let much_later = DateTime::from_millis(now + 3_600_000);

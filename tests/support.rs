@@ -25,7 +25,7 @@ use mongodb::{Client, Database};
 use xtask::mongod::{Mongod, Options};
 
 pub use alertmanager::{Alertmanager, Receiver};
-pub use exporter::{Answer, Exporter};
+pub use exporter::{Answer, Exporter, assert_no_structures};
 pub use formats::{complaint_of_promtool, complaint_of_strict_parser};
 pub use golden::assert_golden;
 pub use prometheus::Prometheus;
@@ -88,6 +88,14 @@ pub async fn fresh_database() -> Database {
         .database(&format!("test_{number}"))
 }
 
+/// The same with a collection by which it is Rocket.Chat's, and no documents.
+pub async fn empty_workspace() -> Database {
+    let database = fresh_database().await;
+    let created = database.create_collection("rocketchat_settings").await;
+    created.expect("a collection can be made");
+    database
+}
+
 /// A client of a MongoDB.
 pub async fn client(uri: &str) -> Client {
     Client::with_uri_str(uri)
@@ -139,7 +147,7 @@ pub async fn eventually<T>(awaited: &str, mut look: impl FnMut() -> Option<T>) -
 
 /// The exporter on a database with the given documents, after every collector has read it.
 pub async fn exporter_on(documents: Vec<(&str, Vec<Document>)>) -> Exporter {
-    let database = fresh_database().await;
+    let database = empty_workspace().await;
     for (collection, documents) in documents {
         database
             .collection(collection)

@@ -2,7 +2,7 @@
 
 use mongodb::bson::{DateTime, Document, doc};
 
-use crate::support::{Exporter, fresh_database, uri_of};
+use crate::support::{Exporter, empty_workspace, uri_of};
 
 fn stored(version: &str) -> Vec<Document> {
     vec![doc! { "version": version, "createdAt": DateTime::now() }]
@@ -14,7 +14,7 @@ fn migrated(number: i32) -> Vec<Document> {
 
 /// The version on the label of the workspace's identity, of which `/api/info` tells strangers the beginning.
 async fn told(documents: Vec<(&str, Vec<Document>)>, arguments: &[&str]) -> String {
-    let database = fresh_database().await;
+    let database = empty_workspace().await;
     for (collection, documents) in documents {
         database
             .collection(collection)

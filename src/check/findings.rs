@@ -111,6 +111,9 @@ pub(super) fn advice(kind: FailureKind, statement: Option<&str>) -> String {
         (FailureKind::Unauthenticated, _) => {
             "correct the user, the password or authSource of the connection string".to_owned()
         }
+        (FailureKind::Misconfigured, _) => {
+            "correct the connection string, or the file that it names".to_owned()
+        }
         (FailureKind::TooOld, _) => "update MongoDB to 4.4 or later".to_owned(),
         (FailureKind::NoDatabase, _) => "name the database with --mongodb.database".to_owned(),
         (FailureKind::Unauthorized, Some(statement)) => {

@@ -3,13 +3,10 @@
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-use mongodb::options::ConnectionString;
-use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
-
 use super::ConfigError;
 use crate::options::MongodbOptions;
 use crate::secret::Secret;
-use crate::small_file;
+use crate::sources::{Given, Place, UriSource};
 
 /// The variable that may hold the password; it has no flag, because others on the machine can see flags.
 const PASSWORD_VARIABLE: &str = "ROCKETCHAT_EXPORTER_MONGODB_PASSWORD";
@@ -32,134 +29,52 @@ pub enum Default {
     None,
 }
 
-/// A text and the setting that it came from.
-pub struct Found {
-    setting: &'static str,
-    /// The text.
-    pub text: String,
-}
-
-/// The connection string, complete with its password: from a file, else from the flag or its variable, else from
-/// systemd's credentials, else the default.
-pub fn connection_string(
+/// Where the connection string stands: in a file, else in the flag or its variable, else in systemd's credentials, else
+/// the default; and where its password does.
+pub fn uri_source(
     options: &MongodbOptions,
     variable: impl Fn(&str) -> Option<OsString>,
     default: Default,
-) -> Result<Secret, ConfigError> {
+) -> Result<UriSource, ConfigError> {
     let credentials = variable(CREDENTIALS_VARIABLE).map(PathBuf::from);
+    let credentials = credentials.as_deref();
+    let flag = |text: &str| text_of("--mongodb.uri", text);
     let uri = if let Some(path) = &options.uri_file {
-        read("--mongodb.uri-file", path)?
+        file_of("--mongodb.uri-file", path)
     } else if let Some(uri) = &options.uri {
-        Found {
-            setting: "--mongodb.uri",
-            text: uri.reveal().to_owned(),
-        }
-    } else if let Some(uri) = credential(credentials.as_deref(), URI_CREDENTIAL)? {
+        flag(uri.reveal())
+    } else if let Some(uri) = credential(credentials, URI_CREDENTIAL) {
         uri
     } else if default == Default::LocalServer {
-        Found {
-            setting: "--mongodb.uri",
-            text: DEFAULT_URI.to_owned(),
-        }
+        flag(DEFAULT_URI)
     } else {
         return Err(ConfigError::NoServer);
     };
     let password = if let Some(path) = &options.password_file {
-        Some(read("--mongodb.password-file", path)?)
+        Some(file_of("--mongodb.password-file", path))
     } else if let Some(password) = variable(PASSWORD_VARIABLE) {
-        Some(Found {
-            setting: PASSWORD_VARIABLE,
-            text: password.to_string_lossy().into_owned(),
-        })
+        Some(text_of(PASSWORD_VARIABLE, &password.to_string_lossy()))
     } else {
-        credential(credentials.as_deref(), PASSWORD_CREDENTIAL)?
+        credential(credentials, PASSWORD_CREDENTIAL)
     };
-    let text = match password {
-        Some(password) => with_password(&uri.text, &password)?,
-        None => uri.text,
-    };
-    let secret = Secret::new(text);
-    if let Err(error) = ConnectionString::parse(secret.reveal()) {
-        return Err(ConfigError::Uri {
-            setting: uri.setting,
-            reason: secret.redact(&error.kind.to_string()),
-        });
-    }
-    Ok(secret)
+    Ok(UriSource { uri, password })
 }
 
-fn credential(directory: Option<&Path>, name: &'static str) -> Result<Option<Found>, ConfigError> {
-    match directory.map(|directory| directory.join(name)) {
-        Some(path) if path.exists() => Ok(Some(read(name, &path)?)),
-        _ => Ok(None),
-    }
-}
-
-/// A file's content without the line break at its end.
-pub fn read(setting: &'static str, path: &Path) -> Result<Found, ConfigError> {
-    let text = small_file::read_to_string(path).map_err(|reason| ConfigError::Unreadable {
+fn text_of(setting: &'static str, text: &str) -> Place {
+    Place {
         setting,
-        path: path.to_owned(),
-        reason,
-    })?;
-    let text = text.trim_end_matches(['\r', '\n']);
-    if text.is_empty() {
-        return Err(ConfigError::Empty {
-            setting,
-            path: path.to_owned(),
-        });
+        given: Given::Text(Secret::new(text)),
     }
-    Ok(Found {
+}
+
+fn file_of(setting: &'static str, path: &Path) -> Place {
+    Place {
         setting,
-        text: text.to_owned(),
-    })
+        given: Given::File(path.to_owned()),
+    }
 }
 
-/// The connection string with the password behind its user.
-fn with_password(uri: &str, password: &Found) -> Result<String, ConfigError> {
-    let setting = password.setting;
-    let no_user = || ConfigError::NoUser { setting };
-    let (scheme, rest) = uri.split_once("://").ok_or_else(no_user)?;
-    let authority = rest.split(['/', '?']).next().unwrap_or(rest);
-    let (user, _) = authority.rsplit_once('@').ok_or_else(no_user)?;
-    if user.contains(':') {
-        return Err(ConfigError::TwoPasswords { setting });
-    }
-    let encoded = utf8_percent_encode(&password.text, NON_ALPHANUMERIC);
-    Ok(format!(
-        "{scheme}://{user}:{encoded}{}",
-        &rest[user.len()..]
-    ))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn password(text: &str) -> Found {
-        Found {
-            setting: "--mongodb.password-file",
-            text: text.to_owned(),
-        }
-    }
-
-    #[test]
-    fn a_password_with_special_characters_is_encoded_behind_its_user() {
-        assert_eq!(
-            with_password("mongodb://me@db:27017/rc?tls=true", &password("p@ss/w:rd%")).ok(),
-            Some("mongodb://me:p%40ss%2Fw%3Ard%25@db:27017/rc?tls=true".to_owned())
-        );
-    }
-
-    #[test]
-    fn a_password_needs_a_user_without_one() {
-        assert!(matches!(
-            with_password("mongodb://db/rc", &password("x")),
-            Err(ConfigError::NoUser { .. })
-        ));
-        assert!(matches!(
-            with_password("mongodb://me:y@db/rc", &password("x")),
-            Err(ConfigError::TwoPasswords { .. })
-        ));
-    }
+fn credential(directory: Option<&Path>, name: &'static str) -> Option<Place> {
+    let path = directory?.join(name);
+    path.exists().then(|| file_of(name, &path))
 }

@@ -95,6 +95,9 @@ impl Supervisor {
                 last.last_success = self.clock.now();
                 let mut running = self.running.lock().await;
                 running.stop_other_than(&workspaces).await;
+                for kept in running.workspaces.values() {
+                    kept.look_at_files().await;
+                }
                 let served = running.start(self.clock, workspaces);
                 self.publish.send_replace(Arc::new(served));
                 tracing::info!(

@@ -119,6 +119,11 @@ impl Running {
         expositions
     }
 
+    /// Looks at the files that the connection to its database was made of before the next query.
+    pub async fn look_at_files(&self) {
+        self.mongo.look_at_files().await;
+    }
+
     /// Stops to read it, and closes its connections.
     pub async fn stop(mut self) {
         self.tasks.shutdown().await;

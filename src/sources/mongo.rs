@@ -9,13 +9,16 @@ mod administration;
 mod api_settings;
 mod backfill;
 mod calls;
+mod choice;
 mod clock;
 mod collections;
 mod connection;
+mod connection_string;
 mod connections;
 mod contacts;
 mod convert;
 mod counts;
+mod driver;
 mod explain;
 mod federation;
 mod filter;
@@ -39,9 +42,11 @@ mod recorder;
 mod room_features;
 mod rooms;
 mod server;
+mod servers;
 mod sessions;
 mod settings;
 mod stored;
+mod uri_source;
 mod user_features;
 mod users;
 mod workspace;
@@ -50,7 +55,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use jiff::tz::TimeZone;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 pub use accounts::Account;
 pub use api_settings::ApiSettings;
@@ -60,6 +65,7 @@ pub use backfill::{Stretch, date_of};
 use clock::DatabaseClock;
 use connection::Connection;
 pub use connection::MongoSettings;
+use driver::GRACE;
 pub use explain::Plan;
 pub use filter::from_json as parse_query;
 pub use history::Part;
@@ -69,15 +75,13 @@ pub use live::{Beginning, Changes, LiveError};
 pub use privileges::{NEEDS, Need, Purpose, role_reference};
 use question::Question;
 use recorder::Recorder;
+pub use uri_source::{Given, Place, UriError, UriSource, read_file};
 
 use super::{LicenseSource, Read, Scope, SourceError};
 use crate::clock::Clock;
 use crate::statistics::{
     Collector, FailureKind, Grants, Grown, PoolState, Reading, Snapshot, Timestamp, Value,
 };
-
-/// How much longer than the server's limit the client waits for an answer before it gives up the connection.
-const GRACE: Duration = Duration::from_secs(5);
 
 /// A Rocket.Chat workspace's database.
 #[derive(Debug)]
@@ -132,14 +136,19 @@ impl Mongo {
 
     /// Reads one section.
     pub async fn read(&self, collector: Collector, known: &Snapshot) -> Result<Read, SourceError> {
+        let begun = Instant::now();
         let mut question = self.question(collector).await?;
-        let result = self.ask(&mut question, known).await;
+        let mut result = self.ask(&mut question, known).await;
+        if result.is_ok() {
+            let confirmed = self.connection.confirm(&question.lease, begun).await;
+            result = confirmed.and(result);
+        }
         if let Err(error) = &result {
             self.indexes.forget();
             // Only a new connection logs in. After a silence the driver may wait for ever for connections that it was
             // making: their handshakes have no time limit, and each takes a place in its pool.
             if error.kind == FailureKind::Unauthenticated || error.scope == Scope::Silence {
-                self.connection.forget(question.client).await;
+                self.connection.forget(&question.lease).await;
             }
         }
         Ok(Read {
@@ -311,10 +320,10 @@ impl Mongo {
     }
 
     async fn question(&self, collector: Collector) -> Result<Question<'_>, SourceError> {
-        let (client, database) = self.connection.database().await?;
+        let (lease, database) = self.connection.database().await?;
         Ok(Question {
             mongo: self,
-            client,
+            lease,
             database,
             checks: Vec::new(),
             refusals: Vec::new(),
@@ -322,6 +331,11 @@ impl Mongo {
             collector,
             grants: Grants::None,
         })
+    }
+
+    /// Looks at the files that the connection was made of before the next query.
+    pub async fn look_at_files(&self) {
+        self.connection.look_at_files().await;
     }
 
     /// Ends the connections.
@@ -336,7 +350,7 @@ impl Mongo {
     ) -> Result<T, SourceError> {
         let limit = self.query_timeout + GRACE;
         match timeout(limit, answer).await {
-            Ok(answer) => Ok(answer?),
+            Ok(answer) => answer.map_err(|error| self.connection.failure(&error)),
             Err(_) => Err(SourceError::new(
                 FailureKind::Unreachable,
                 format!("MongoDB did not answer within {} s", limit.as_secs()),

@@ -54,6 +54,8 @@ pub enum FailureKind {
     Unauthenticated,
     /// The server is older than the driver supports.
     TooOld,
+    /// The connection string can never work, or a file that it names cannot be used.
+    Misconfigured,
     /// It is not clear which database is Rocket.Chat's.
     NoDatabase,
     /// The user lacks a privilege.
@@ -73,6 +75,7 @@ impl FailureKind {
             Self::Unreachable => "unreachable",
             Self::Unauthenticated => "unauthenticated",
             Self::TooOld => "server_too_old",
+            Self::Misconfigured => "misconfigured",
             Self::NoDatabase => "no_database",
             Self::Unauthorized => "unauthorized",
             Self::TimedOut => "timed_out",
@@ -84,7 +87,11 @@ impl FailureKind {
     /// Whether nothing can be asked of the database at all.
     pub fn is_database_down(self) -> bool {
         match self {
-            Self::Unreachable | Self::Unauthenticated | Self::TooOld | Self::NoDatabase => true,
+            Self::Unreachable
+            | Self::Unauthenticated
+            | Self::TooOld
+            | Self::Misconfigured
+            | Self::NoDatabase => true,
             Self::Unauthorized | Self::TimedOut | Self::MissingIndex | Self::Other => false,
         }
     }

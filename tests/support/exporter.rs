@@ -196,6 +196,21 @@ impl Exporter {
     }
 }
 
+/// Asserts that a text for people shows nothing of how the driver keeps things.
+pub fn assert_no_structures(text: &str) {
+    for part in [
+        "Error {",
+        "Some(",
+        "None,",
+        "OtherError",
+        "Custom {",
+        "labels: {",
+        "Kind: ",
+    ] {
+        assert!(!text.contains(part), "{part}: {text}");
+    }
+}
+
 impl Drop for Exporter {
     fn drop(&mut self) {
         self.child.kill().ok();

@@ -65,6 +65,19 @@ impl Authority {
         )
     }
 
+    /// The same, with something that is not as it should be.
+    pub fn server_with(&self, change: impl FnOnce(&mut CertificateParams)) -> Identity {
+        let mut params = CertificateParams::new(["localhost".to_owned()]).expect("it is a name");
+        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+        change(&mut params);
+        let key = KeyPair::generate().expect("a key can be made");
+        let certificate = params.signed_by(&key, &self.0).expect("it can be signed");
+        Identity {
+            certificate: certificate.pem(),
+            key: key.serialize_pem(),
+        }
+    }
+
     /// A client's certificate with alternative names.
     pub fn client(&self, names: &[SanType]) -> Identity {
         self.sign(names, ExtendedKeyUsagePurpose::ClientAuth)
@@ -85,8 +98,17 @@ impl Authority {
 
 /// A certificate that its owner has signed, and that is an authority's, as `openssl req -x509` makes it.
 pub fn self_signed(name: &str) -> Identity {
+    signed_by_itself(name, IsCa::Ca(BasicConstraints::Unconstrained))
+}
+
+/// A certificate that its owner has signed, and that is no authority's.
+pub fn self_signed_leaf(name: &str) -> Identity {
+    signed_by_itself(name, IsCa::ExplicitNoCa)
+}
+
+fn signed_by_itself(name: &str, is_ca: IsCa) -> Identity {
     let mut params = CertificateParams::new([name.to_owned()]).expect("it is a name");
-    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    params.is_ca = is_ca;
     let key = KeyPair::generate().expect("a key can be made");
     Identity {
         certificate: params.self_signed(&key).expect("it can be signed").pem(),

@@ -37,6 +37,8 @@ pub struct Options {
     pub replica_set: bool,
     /// Further `--setParameter` names and values.
     pub parameters: Vec<(String, String)>,
+    /// Further arguments.
+    pub arguments: Vec<String>,
     /// Whether it waits to be taken into a set of several; [`ReplicaSet`] does that.
     pub in_larger_set: bool,
     /// A directory of data that outlives the server; without one the data are temporary. With `replica_set` a server that
@@ -270,6 +272,7 @@ impl Mongod {
         for (name, value) in &self.options.parameters {
             command.args(["--setParameter", &format!("{name}={value}")]);
         }
+        command.args(&self.options.arguments);
         command
     }
 

@@ -64,6 +64,9 @@ pub fn why(kind: FailureKind) -> &'static str {
         FailureKind::Unreachable => "the database does not answer",
         FailureKind::Unauthenticated => "the database refuses the user name or password",
         FailureKind::TooOld => "the database's server is too old",
+        FailureKind::Misconfigured => {
+            "the connection string, or a file that it names, cannot be used"
+        }
         FailureKind::NoDatabase => "it is not clear which database is Rocket.Chat's",
         FailureKind::Unauthorized => "the database user lacks a privilege",
         FailureKind::TimedOut => "it took too long",

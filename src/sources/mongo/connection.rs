@@ -1,32 +1,48 @@
-//! Connecting to MongoDB, lazily, and finding the database that is Rocket.Chat's.
+//! The connection to MongoDB: made by the first query, made anew when files changed that it was made of, and the
+//! database that is asked by it.
 
-use std::sync::Arc;
+use std::collections::hash_map::DefaultHasher;
+use std::hash::{Hash, Hasher};
+use std::path::PathBuf;
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
-use mongodb::bson::doc;
-use mongodb::event::EventHandler;
-use mongodb::options::{ClientOptions, ReadPreference, SelectionCriteria, ServerMonitoringMode};
-use mongodb::{Client, Database};
-use tokio::sync::Mutex;
-use tokio::time::timeout;
+use mongodb::Database;
+use mongodb::error::Error;
+use mongodb::options::{ReadPreference, SelectionCriteria};
+use tokio::sync::{Mutex, mpsc};
+use tokio::task::spawn_blocking;
+use tokio::time::{Instant, timeout};
 
+use super::choice::{Chosen, Listing, Telling};
+use super::connection_string::ConnectionString;
+use super::driver::{Driver, Words, redacted};
 use super::pool::Pool;
 use super::recorder::Recorder;
-use crate::secret::Secret;
+use super::uri_source::UriSource;
+use crate::small_file;
 use crate::sources::{Scope, SourceError};
 use crate::statistics::{FailureKind, PoolState};
+
+/// How long files are taken to be as they were.
+const LOOK_AGAIN: Duration = Duration::from_secs(2);
+
+/// How long a database that is none of Rocket.Chat's is taken to be so.
+const CHOOSE_AGAIN: Duration = Duration::from_secs(1);
 
 /// How long ending the connections of a client may take.
 const FAREWELL: Duration = Duration::from_secs(2);
 
-/// Collections that every Rocket.Chat database has.
-pub const TELLING_COLLECTIONS: [&str; 3] = ["rocketchat_settings", "rocketchat_room", "users"];
+/// How long a client that another one has replaced is left to those who still ask by it.
+const LAST_QUERIES: Duration = Duration::from_mins(1);
 
 /// How to reach the workspace's database.
 #[derive(Debug, Clone, PartialEq)]
 pub struct MongoSettings {
-    /// The connection string, complete with its password.
-    pub uri: Secret,
+    /// Where the connection string comes from.
+    pub source: UriSource,
+    /// The connection string as it was when the settings were read, complete with its password.
+    pub uri: ConnectionString,
     /// The database; `None` means the one in the connection string, else the one that looks like Rocket.Chat's.
     pub database: Option<String>,
     /// The server-side limit of every query.
@@ -37,7 +53,7 @@ pub struct MongoSettings {
     pub max_connections: u32,
 }
 
-/// A connection that is made by the first question.
+/// A connection that is made by the first query.
 #[derive(Debug)]
 pub struct Connection {
     settings: MongoSettings,
@@ -45,16 +61,41 @@ pub struct Connection {
     /// What notes each command; `None` unless somebody wants to see them, because it copies every answer.
     recorder: Option<Arc<Recorder>>,
     known: Mutex<Known>,
+    /// The words of the newest client, for failures while another one is made.
+    words: RwLock<Option<Arc<Words>>>,
 }
 
-/// Tells the clients of one connection apart that followed each other.
-pub type ClientNumber = u64;
+/// The right to ask by a client, which is not closed as long as there is one.
+#[derive(Debug, Clone)]
+pub struct Lease {
+    number: u64,
+    _open: mpsc::Sender<()>,
+}
 
 /// The client, once there is one.
 #[derive(Debug, Default)]
 struct Known {
-    number: ClientNumber,
-    database: Option<Database>,
+    /// Tells clients apart that followed each other.
+    number: u64,
+    open: Option<Open>,
+    /// What the database had that was chosen last, by whichever client.
+    telling: Option<Telling>,
+}
+
+/// A client that is asked.
+#[derive(Debug)]
+struct Open {
+    driver: Arc<Driver>,
+    lease: mpsc::Sender<()>,
+    released: mpsc::Receiver<()>,
+    /// The files that it was made of, as they were, and when that was seen.
+    files: Files,
+    looked: Instant,
+    chosen: Option<Chosen>,
+    /// When the database was last seen to be Rocket.Chat's.
+    confirmed: Instant,
+    /// Why no database was chosen, and when.
+    refused: Option<(SourceError, Instant)>,
 }
 
 impl Connection {
@@ -64,39 +105,82 @@ impl Connection {
             pool: Arc::default(),
             recorder,
             known: Mutex::default(),
+            words: RwLock::default(),
         }
     }
 
-    /// The workspace's database, and the number of the client that it is asked by.
+    /// The workspace's database, and the right to ask it.
     ///
-    /// The lock is held while the client is made and the database is found, so that this happens once.
-    pub async fn database(&self) -> Result<(ClientNumber, Database), SourceError> {
+    /// The lock is held while the client is made and the database is chosen, so that this happens once.
+    ///
+    /// # Errors
+    /// When there is no server, no login, or no database that is Rocket.Chat's.
+    pub async fn database(&self) -> Result<(Lease, Database), SourceError> {
         let mut known = self.known.lock().await;
-        if let Some(database) = &known.database {
-            return Ok((known.number, database.clone()));
+        self.renew(&mut known).await;
+        if known.open.is_none() {
+            let open = self
+                .open()
+                .await
+                .map_err(|error| error.of(Scope::Everything))?;
+            known.number += 1;
+            known.open = Some(open);
         }
-        let client = self.client().await;
-        let client = client.map_err(|error| error.of(Scope::Everything))?;
-        let limit = self.settings.connect_timeout + self.settings.query_timeout;
-        let found = timeout(limit, self.find(&client)).await;
-        let found = found.unwrap_or_else(|_| {
-            Err(SourceError::new(
-                FailureKind::Unreachable,
-                format!(
-                    "MongoDB did not list its databases within {} s",
-                    limit.as_secs()
-                ),
-            ))
-        });
-        match found {
-            Ok(database) => {
-                known.number += 1;
-                known.database = Some(database.clone());
-                Ok((known.number, database))
+        let Known {
+            number,
+            open: Some(open),
+            telling,
+        } = &mut *known
+        else {
+            unreachable!("it was opened above");
+        };
+        if let Err(error) = self.choose(open, telling).await {
+            if error.kind != FailureKind::NoDatabase {
+                // The next one is made of the files as they are then.
+                known.end();
             }
-            Err(error) => {
-                end(client);
-                Err(error.of(Scope::Everything))
+            return Err(error.of(Scope::Everything));
+        }
+        let lease = Lease {
+            number: *number,
+            _open: open.lease.clone(),
+        };
+        let chosen = open.chosen.as_ref().expect("it was chosen above");
+        Ok((lease, chosen.database.clone()))
+    }
+
+    /// Sees that the database is still Rocket.Chat's, unless that was seen after `begun`: what is read from one that is
+    /// dropped or restored meanwhile does not count.
+    ///
+    /// # Errors
+    /// When it is not.
+    pub async fn confirm(&self, lease: &Lease, begun: Instant) -> Result<(), SourceError> {
+        let asked = Instant::now();
+        let known = self.known.lock().await;
+        let open = known.open_as(lease).filter(|it| it.confirmed < begun);
+        let Some((driver, chosen)) =
+            open.and_then(|it| Some((Arc::clone(&it.driver), it.chosen.clone()?)))
+        else {
+            return Ok(());
+        };
+        // Others may ask meanwhile.
+        drop(known);
+        let confirmed = Listing(&driver).confirm(&chosen).await;
+        let mut known = self.known.lock().await;
+        let Some(open) = known.open.as_mut() else {
+            return Ok(());
+        };
+        match confirmed {
+            Err(error) if error.kind == FailureKind::NoDatabase => {
+                open.chosen = None;
+                open.refused = Some((error.clone(), Instant::now()));
+                Err(error)
+            }
+            // What was read was read; that nothing more can be asked the next reading finds out.
+            Err(_) => Ok(()),
+            Ok(()) => {
+                open.confirmed = open.confirmed.max(asked);
+                Ok(())
             }
         }
     }
@@ -111,11 +195,12 @@ impl Connection {
         self.recorder.as_deref()
     }
 
-    /// A failure whose message quotes no part of the user's name and password.
-    pub fn without_secrets(&self, error: &SourceError) -> SourceError {
-        SourceError {
-            message: self.settings.uri.redact(&error.message).into(),
-            ..error.clone()
+    /// What failed, and what to do about it, without secrets.
+    pub fn failure(&self, error: &Error) -> SourceError {
+        let words = self.words.read().unwrap_or_else(PoisonError::into_inner);
+        match &*words {
+            Some(words) => words.of(error),
+            None => redacted(&error.into(), std::slice::from_ref(&self.settings.uri)),
         }
     }
 
@@ -128,97 +213,211 @@ impl Connection {
         SelectionCriteria::ReadPreference(ReadPreference::SecondaryPreferred { options: None })
     }
 
-    /// Ends the connections of a client, unless another one has taken its place: the next question makes a new one.
-    pub async fn forget(&self, number: ClientNumber) {
+    /// Replaces a client, unless another one has taken its place: the next query makes a new one.
+    pub async fn forget(&self, lease: &Lease) {
         let mut known = self.known.lock().await;
-        if known.number == number
-            && let Some(database) = known.database.take()
-        {
-            end(database.client().clone());
+        if known.open_as(lease).is_some() {
+            known.end();
+        }
+    }
+
+    /// Looks at the files that the client was made of before the next query, however short ago that was done.
+    pub async fn look_at_files(&self) {
+        if let Some(open) = &mut self.known.lock().await.open {
+            open.looked -= LOOK_AGAIN;
         }
     }
 
     /// Ends the connections.
     pub async fn close(&self) {
-        if let Some(database) = self.known.lock().await.database.take() {
-            database.client().clone().shutdown().immediate(true).await;
+        let open = self.known.lock().await.open.take();
+        if let Some(open) = open {
+            let client = open.driver.client.clone();
+            client.shutdown().immediate(true).await;
         }
     }
 
-    async fn client(&self) -> Result<Client, SourceError> {
-        let settings = &self.settings;
-        let mut options = ClientOptions::parse(settings.uri.reveal())
-            .await
-            .map_err(|error| self.without_secrets(&error.into()))?;
-        options.app_name = Some("rocketchat-exporter".to_owned());
-        options.max_pool_size = Some(settings.max_connections);
-        options.min_pool_size = Some(0);
-        options.connect_timeout = Some(settings.connect_timeout);
-        options.server_selection_timeout = Some(settings.connect_timeout);
-        // The other modes keep a second connection to each server, only to measure its latency.
-        options.server_monitoring_mode = Some(ServerMonitoringMode::Poll);
-        let pool = Arc::clone(&self.pool);
-        options.cmap_event_handler = Some(EventHandler::callback(move |event| pool.note(&event)));
-        if let Some(recorder) = &self.recorder {
-            let recorder = Arc::clone(recorder);
-            let note = move |event| recorder.note(event);
-            options.command_event_handler = Some(EventHandler::callback(note));
+    /// Chooses the database, unless that was done.
+    async fn choose(
+        &self,
+        open: &mut Open,
+        telling: &mut Option<Telling>,
+    ) -> Result<(), SourceError> {
+        if open.chosen.is_some() {
+            return Ok(());
         }
-        options
-            .selection_criteria
-            .get_or_insert_with(|| self.preference());
-        Ok(Client::with_options(options)?)
-    }
-
-    async fn find(&self, client: &Client) -> Result<Database, SourceError> {
-        if let Some(name) = &self.settings.database {
-            return Ok(client.database(name));
+        if let Some((error, at)) = &open.refused
+            && at.elapsed() < CHOOSE_AGAIN
+        {
+            return Err(error.clone());
         }
-        if let Some(database) = client.default_database() {
-            return Ok(database);
-        }
-        let mut candidates = Vec::new();
-        for name in client.list_database_names().await? {
-            if is_rocket_chat(&client.database(&name)).await? {
-                candidates.push(name);
-            }
-        }
-        match candidates.as_slice() {
-            [name] => {
-                tracing::info!(database = name, "found the database");
-                Ok(client.database(name))
-            }
-            [] => Err(SourceError::new(
-                FailureKind::NoDatabase,
-                "no database of this MongoDB server has Rocket.Chat's collections, as far as this user may see; name it with --mongodb.database",
-            )),
-            several => Err(SourceError::new(
-                FailureKind::NoDatabase,
+        let asked = Instant::now();
+        let given = open.driver.client.default_database();
+        let name = self.settings.database.as_deref();
+        let name = name.or_else(|| given.as_ref().map(Database::name));
+        let listing = Listing(&open.driver);
+        let limit = self.settings.connect_timeout + self.settings.query_timeout;
+        let chosen = timeout(limit, listing.choose(name, telling.as_ref())).await;
+        let chosen = chosen.unwrap_or_else(|_| {
+            Err(SourceError::new(
+                FailureKind::Unreachable,
                 format!(
-                    "several databases have Rocket.Chat's collections: {}; choose one with --mongodb.database",
-                    several.join(", ")
+                    "MongoDB did not list its databases within {} s",
+                    limit.as_secs()
                 ),
-            )),
+            ))
+        });
+        match chosen {
+            Ok(chosen) => {
+                *telling = Some(chosen.telling.clone());
+                open.chosen = Some(chosen);
+                open.confirmed = asked;
+                open.refused = None;
+                Ok(())
+            }
+            Err(error) => {
+                open.refused = Some((error.clone(), Instant::now()));
+                Err(error)
+            }
+        }
+    }
+
+    async fn open(&self) -> Result<Open, SourceError> {
+        let read = self.read().await?;
+        let driver = Driver::make(
+            read.uri,
+            &self.settings,
+            self.preference(),
+            Arc::clone(&self.pool),
+            self.recorder.clone(),
+        )
+        .await?;
+        let mut words = self.words.write().unwrap_or_else(PoisonError::into_inner);
+        *words = Some(Arc::clone(&driver.words));
+        let (lease, released) = mpsc::channel(1);
+        Ok(Open {
+            driver: Arc::new(driver),
+            lease,
+            released,
+            files: read.files,
+            looked: Instant::now(),
+            chosen: None,
+            confirmed: Instant::now(),
+            refused: None,
+        })
+    }
+
+    /// Makes a new client when files changed that the one there is was made of; while they cannot be used it stays.
+    async fn renew(&self, known: &mut Known) {
+        let Some(open) = &mut known.open else {
+            return;
+        };
+        if open.looked.elapsed() < LOOK_AGAIN {
+            return;
+        }
+        open.looked = Instant::now();
+        let sources = self.settings.source.files();
+        let named = open.driver.words.uri().files();
+        if sources.is_empty() && named.is_empty() {
+            return;
+        }
+        let Ok(files) = spawn_blocking(move || Files::of(&sources, &named)).await else {
+            return;
+        };
+        if files == open.files {
+            return;
+        }
+        open.files = files;
+        match self.open().await {
+            Ok(new) => {
+                tracing::info!("files of the connection to MongoDB changed, so a new one is made");
+                known.end();
+                known.number += 1;
+                known.open = Some(new);
+            }
+            Err(error) => tracing::warn!(
+                reason = %error,
+                "files of the connection to MongoDB changed and cannot be used, so the one there is stays"
+            ),
+        }
+    }
+
+    /// The connection string, and the files that it and its secrets come from, as they are now.
+    async fn read(&self) -> Result<Read, SourceError> {
+        let source = self.settings.source.clone();
+        let read = spawn_blocking(move || Read::of(&source)).await;
+        let misconfigured = |message| SourceError::new(FailureKind::Misconfigured, message);
+        match read {
+            Ok(read) => read.map_err(misconfigured),
+            Err(error) => Err(misconfigured(format!("reading files failed: {error}"))),
         }
     }
 }
 
-/// Ends the connections of a client, beside everything else: it says goodbye to its servers, and one that no longer speaks is
-/// not waited for. One that is only dropped goes on watching them for a while.
-fn end(client: Client) {
-    tokio::spawn(timeout(FAREWELL, async {
-        client.shutdown().immediate(true).await;
-    }));
+/// A connection string that can be used.
+struct Read {
+    uri: ConnectionString,
+    files: Files,
 }
 
-async fn is_rocket_chat(database: &Database) -> Result<bool, SourceError> {
-    if ["admin", "config", "local"].contains(&database.name()) {
-        return Ok(false);
+/// What tells contents of files apart: of those that hold the connection string, and of those that it names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Files(u64, u64);
+
+impl Read {
+    fn of(source: &UriSource) -> Result<Self, String> {
+        // All before they are used: what changes meanwhile is seen to have changed later.
+        let sources = fingerprint(&source.files());
+        let uri = source.read().map_err(|error| error.to_string())?;
+        let files = Files(sources, fingerprint(&uri.files()));
+        match uri.problem() {
+            Some(problem) => Err(format!("the connection string can never work: {problem}")),
+            None => Ok(Self { uri, files }),
+        }
     }
-    let names = database
-        .list_collection_names()
-        .authorized_collections(true)
-        .filter(doc! { "name": { "$in": TELLING_COLLECTIONS.as_slice() } })
-        .await?;
-    Ok(names.len() == TELLING_COLLECTIONS.len())
+}
+
+impl Files {
+    fn of(sources: &[PathBuf], named: &[PathBuf]) -> Self {
+        Self(fingerprint(sources), fingerprint(named))
+    }
+}
+
+/// One that cannot be read is unlike any that can.
+fn fingerprint(paths: &[PathBuf]) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    for path in paths {
+        small_file::read(path).ok().hash(&mut hasher);
+    }
+    hasher.finish()
+}
+
+impl Known {
+    /// The client of a lease, unless another one has taken its place.
+    fn open_as(&self, lease: &Lease) -> Option<&Open> {
+        let open = self.open.as_ref();
+        open.filter(|_| self.number == lease.number)
+    }
+
+    /// Lets go of the client, which ends once nobody asks by it.
+    fn end(&mut self) {
+        let Some(open) = self.open.take() else {
+            return;
+        };
+        let Open {
+            driver,
+            lease,
+            mut released,
+            ..
+        } = open;
+        drop(lease);
+        tokio::spawn(async move {
+            timeout(LAST_QUERIES, released.recv()).await.ok();
+            // A client that is only dropped goes on watching its servers for a while. It says goodbye to them, and one that
+            // no longer speaks is not waited for.
+            let client = driver.client.clone();
+            let farewell = client.shutdown().immediate(true).into_future();
+            timeout(FAREWELL, farewell).await.ok();
+        });
+    }
 }

@@ -6,15 +6,15 @@ use std::time::{Duration, Instant};
 
 use jiff::tz::TimeZone;
 use mongodb::bson::{Bson, Document, doc};
-use mongodb::options::{ConnectionString, HostInfo, ReadPreference, Tls};
+use mongodb::options::{HostInfo, Tls};
 use serde::Serialize;
 use tokio::time::timeout;
 
-use super::connection::TELLING_COLLECTIONS;
+use super::choice::TELLING_COLLECTIONS;
 use super::explain::{self, Plan};
 use super::privileges::Login;
 use super::recorder::{Recorder, Sent};
-use super::{Mongo, MongoSettings, Question, convert, indexes, license};
+use super::{Mongo, MongoSettings, Question, convert, indexes, license, servers};
 use crate::clock::Clock;
 use crate::sources::{LicenseSource, SourceError};
 use crate::statistics::{Collector, FailureKind, Grants, IndexCheck, Reading, Snapshot};
@@ -135,8 +135,7 @@ fn seconds<S: serde::Serializer>(
 impl MongoSettings {
     /// What the connection string says.
     pub fn target(&self) -> Target {
-        // Settings whose connection string is none never get here.
-        let Ok(parsed) = ConnectionString::parse(self.uri.reveal()) else {
+        let Some(parsed) = self.uri.parsed() else {
             return Target::default();
         };
         let is_record = matches!(parsed.host_info, HostInfo::DnsRecord(_));
@@ -154,13 +153,10 @@ impl MongoSettings {
                 Some(_) => false,
                 None => is_record,
             },
-            read_preference: match parsed.read_preference {
-                Some(ReadPreference::Primary) => "primary",
-                Some(ReadPreference::Secondary { .. }) => "secondary",
-                Some(ReadPreference::PrimaryPreferred { .. }) => "primaryPreferred",
-                Some(ReadPreference::Nearest { .. }) => "nearest",
-                _ => "secondaryPreferred",
-            },
+            read_preference: parsed
+                .read_preference
+                .as_ref()
+                .map_or("secondaryPreferred", servers::name),
         }
     }
 }
@@ -191,12 +187,6 @@ impl Mongo {
     /// # Errors
     /// When there is no server, no login, or no database.
     pub async fn connected(&self) -> Result<Connected, SourceError> {
-        self.look_around()
-            .await
-            .map_err(|error| self.connection.without_secrets(&error))
-    }
-
-    async fn look_around(&self) -> Result<Connected, SourceError> {
         let question = self.question(Collector::Server).await?;
         let hello = match question.ask_server(doc! { "hello": 1 }).await {
             // Before 4.4.2 the question had another name.
@@ -254,12 +244,12 @@ impl Mongo {
         let mut question = match self.question(collector).await {
             Ok(question) => question,
             Err(error) => {
-                examined.result = Err(self.connection.without_secrets(&error));
+                examined.result = Err(error);
                 return examined;
             }
         };
         if let Ok(result) = timeout(self.limit(), self.ask(&mut question, known)).await {
-            examined.result = result.map_err(|error| self.connection.without_secrets(&error));
+            examined.result = result;
         }
         examined.duration = begun.elapsed();
         for sent in self.sent() {

@@ -15,6 +15,7 @@ use mongodb::change_stream::event::ResumeToken;
 use mongodb::error::{Error, ErrorKind};
 use mongodb::{Cursor, Database};
 use thiserror::Error;
+use tokio::time::Instant;
 
 use super::{Mongo, convert};
 use crate::sources::SourceError;
@@ -61,14 +62,15 @@ pub enum LiveError {
     Failed(#[from] SourceError),
 }
 
-impl From<Error> for LiveError {
-    fn from(error: Error) -> Self {
+impl LiveError {
+    /// `words` tells any other failure.
+    fn of(error: &Error, words: impl FnOnce(&Error) -> SourceError) -> Self {
         if let ErrorKind::Command(command) = &*error.kind
             && LOST.contains(&command.code)
         {
             return Self::Lost(format!("{} ({})", command.message, command.code_name));
         }
-        let error = SourceError::from(error);
+        let error = words(error);
         match error.kind {
             FailureKind::Unauthorized => {
                 Self::Impossible(LiveObstacle::Privileges, error.to_string())
@@ -108,7 +110,7 @@ impl Mongo {
     /// # Errors
     /// When the server does not answer, or has no change streams.
     pub async fn live_time(&self) -> Result<Timestamp, LiveError> {
-        let (_, database) = self.connection.database().await?;
+        let (_lease, database) = self.connection.database().await?;
         let hello = doc! { "hello": 1, "comment": COMMENT };
         let answer = self.ask_live(&database, hello).await?;
         if answer.contains_key("msg") {
@@ -148,7 +150,7 @@ impl Mongo {
         answer: impl Future<Output = Result<T, Error>>,
     ) -> Result<T, LiveError> {
         let answer = self.within(async { Ok(answer.await) }).await?;
-        Ok(answer?)
+        answer.map_err(|error| LiveError::of(&error, |error| self.connection.failure(error)))
     }
 
     /// Opens streams of what happens to these collections.
@@ -160,7 +162,7 @@ impl Mongo {
         collections: &BTreeSet<Followed>,
         from: &Beginning,
     ) -> Result<Changes, LiveError> {
-        let (_, database) = self.connection.database().await?;
+        let (_lease, database) = self.connection.database().await?;
         let mut streams = BTreeMap::new();
         for followed in collections {
             let collection = database.collection::<Document>(followed.name());
@@ -226,7 +228,8 @@ impl Mongo {
         keys: &Keys,
         after: Timestamp,
     ) -> Result<State, LiveError> {
-        let (_, database) = self.connection.database().await?;
+        let begun = Instant::now();
+        let (lease, database) = self.connection.database().await?;
         let mut readings = Vec::with_capacity(collections.len());
         let mut left = MOST_DOCUMENTS;
         let kept = collections.iter().filter(|it| **it != Followed::Instances);
@@ -237,6 +240,7 @@ impl Mongo {
             left -= reading.len();
             readings.push(reading);
         }
+        self.connection.confirm(&lease, begun).await?;
         Ok(State::of(keys.clone(), readings))
     }
 
@@ -295,13 +299,13 @@ impl Mongo {
         after: Timestamp,
         mut note: impl FnMut(Followed, BTreeSet<u64>, &[RawDocumentBuf]),
     ) -> Result<(), LiveError> {
-        let (_, database) = self.connection.database().await?;
+        let (_lease, database) = self.connection.database().await?;
         let mut by_collection: BTreeMap<Followed, (BTreeSet<u64>, Vec<Bson>)> = BTreeMap::new();
         for ((followed, key), id) in unclear {
             let (keys, ids) = by_collection.entry(*followed).or_default();
             keys.insert(*key);
             let id = Bson::try_from(id.clone());
-            ids.push(id.map_err(Error::from)?);
+            ids.push(id.map_err(|error| SourceError::from(Error::from(error)))?);
         }
         for (followed, (keys, ids)) in by_collection {
             let filter = doc! { "_id": { "$in": ids } };

@@ -9,7 +9,7 @@ use mongodb::error::Error;
 use mongodb::options::Hint;
 use mongodb::{Collection, Cursor};
 
-use super::connection::ClientNumber;
+use super::connection::Lease;
 use super::indexes::{self, Access};
 use super::{Mongo, convert};
 use crate::sources::SourceError;
@@ -21,7 +21,8 @@ pub(super) const ONE_REPLY: u32 = 10_000;
 /// One reading of one section: it asks, knows what is licensed, and notes which indexes it looked for.
 pub(super) struct Question<'a> {
     pub(super) mongo: &'a Mongo,
-    pub(super) client: ClientNumber,
+    /// Keeps the client open.
+    pub(super) lease: Lease,
     pub(super) database: mongodb::Database,
     pub(super) checks: Vec<IndexCheck>,
     pub(super) refusals: Vec<Refusal>,

@@ -159,10 +159,11 @@ pub(super) fn redact(document: &mut Document) {
 
 /// Whether a path, with points between its names, leads to something that is never shown or holds it.
 pub(super) fn touches_secret(path: &str) -> bool {
+    // A number is a place in a list.
+    let is_place = |name: &&str| !name.is_empty() && name.bytes().all(|it| it.is_ascii_digit());
     SECRETS.iter().any(|secret| {
-        path.split('.')
-            .zip(*secret)
-            .all(|(name, known)| name == *known)
+        let names = path.split('.').filter(|it| !is_place(it));
+        names.zip(*secret).all(|(name, known)| name == *known)
     })
 }
 
@@ -173,16 +174,42 @@ fn remove(document: &mut Document, path: &[&str]) {
             document.remove(key);
         }
         [key, rest @ ..] => {
-            if let Ok(inner) = document.get_document_mut(key) {
-                remove(inner, rest);
+            if let Some(value) = document.get_mut(key) {
+                remove_within(value, rest);
             }
         }
+    }
+}
+
+/// The same in a value: in a document, and in each that a list holds, however deep.
+fn remove_within(value: &mut Bson, path: &[&str]) {
+    match value {
+        Bson::Document(inner) => remove(inner, path),
+        Bson::Array(items) => items.iter_mut().for_each(|it| remove_within(it, path)),
+        _ => {}
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn secrets_are_removed_from_lists_too() {
+        let smtp = doc! { "email": [{ "smtp": [1], "fromEmail": "secret", "other": 1 }] };
+        let mut document = doc! {
+            "settings": [smtp, "text", [{ "email": { "smtp": "secret" } }]],
+            "wizard": [{ "contactName": "secret", "size": "small" }],
+        };
+        redact(&mut document);
+        let left = doc! {
+            "settings": [{ "email": [{ "other": 1 }] }, "text", [{ "email": {} }]],
+            "wizard": [{ "size": "small" }],
+        };
+        assert_eq!(document, left);
+        assert!(touches_secret("settings.0.email.fromEmail"));
+        assert!(!touches_secret("settings.0.email.other"));
+    }
 
     #[test]
     fn every_secret_is_removed_and_nothing_else() {
