@@ -264,6 +264,55 @@ fn every_alert_has_a_runbook_with_all_sections_and_every_runbook_an_alert() {
 }
 
 #[test]
+fn the_first_step_of_every_runbook_is_a_command() {
+    for name in alerts().keys() {
+        let runbook = read(&format!("{RUNBOOKS}/{name}.md"));
+        let (_, steps) = runbook.split_once("## How to look\n").unwrap_or_default();
+        let first: Vec<&str> = steps.trim_start().split("\n\n").take(2).collect();
+        let step = first[0].split("\n2. ").next().unwrap_or_default();
+        let is_query =
+            step.starts_with("```") || step.ends_with(':') && first[1].starts_with("```");
+        assert!(is_query || step.contains("`curl "), "{name}: {step}");
+    }
+}
+
+/// What the runbooks look for in the exporter's log must be what it logs.
+#[test]
+fn every_message_that_a_runbook_looks_for_is_logged_by_the_program() {
+    let mut sources = String::new();
+    let mut folders = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join("src")];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).expect("the folder can be listed") {
+            let path = entry.expect("the folder can be listed").path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|it| it == "rs") {
+                sources += &fs::read_to_string(path).expect("the file can be read");
+            }
+        }
+    }
+    let mut checked = 0;
+    for name in alerts().keys() {
+        let runbook = read(&format!("{RUNBOOKS}/{name}.md"));
+        for line in runbook
+            .lines()
+            .filter(|it| it.contains("journalctl -u rocketchat-exporter"))
+        {
+            let Some((_, wanted)) = line.split_once("grep ") else {
+                continue;
+            };
+            let wanted = wanted
+                .split('\'')
+                .nth(1)
+                .expect("what is looked for is quoted");
+            assert!(sources.contains(wanted), "{name}: {wanted}");
+            checked += 1;
+        }
+    }
+    assert!(checked >= 2, "{checked}");
+}
+
+#[test]
 fn prometheus_accepts_every_query_of_a_runbook_and_every_metric_in_it_exists() {
     let mut known: BTreeSet<String> = catalogue().into_keys().collect();
     let records = rules()
