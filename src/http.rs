@@ -173,6 +173,8 @@ pub trait Control: Send + Sync {
     fn reload(&self) -> Pin<Box<dyn Future<Output = Result<(), String>> + Send + '_>>;
     /// How the configuration was last read.
     fn last_reload(&self) -> Reload;
+    /// Whether everything that should read does so, or waits for its time.
+    fn is_alive(&self) -> Pin<Box<dyn Future<Output = bool> + Send + '_>>;
 }
 
 /// What is served under one configuration.

@@ -23,6 +23,7 @@
 //! * `rocketchat`: Rocket.Chat itself, which is only asked to take a license, and only when an administrator says so.
 //! * `listen`: addresses and sockets; `web_config`: encryption and users, from their own file.
 //! * `logging`: the log, which nothing waits for.
+//! * `supervision`: tasks that are started again when a defect ends them.
 //! * `small_file`: how every file is read that an operator names.
 //!
 //! # Invariants
@@ -63,6 +64,7 @@ mod signals;
 mod small_file;
 mod sources;
 mod statistics;
+mod supervision;
 mod web_config;
 mod yaml;
 

@@ -4,6 +4,7 @@ mod service;
 mod supervisor;
 mod workspace;
 
+use std::panic;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,6 +20,7 @@ use crate::logging::LostLines;
 use crate::signals::Signals;
 use crate::sources::OwnSource;
 use crate::statistics::OwnProcess;
+use crate::supervision::keep_running;
 use supervisor::{Supervisor, variable};
 pub use workspace::Running;
 
@@ -58,11 +60,17 @@ pub async fn run(
     let reloading = Arc::clone(&supervisor);
     tasks.spawn(async move {
         while hang_ups.recv().await.is_some() {
-            // What is wrong is in the log, and in the metrics.
-            reloading.reload_configuration().await.ok();
+            let reload = || async {
+                // What is wrong is in the log, and in the metrics.
+                reloading.reload_configuration().await.ok();
+            };
+            keep_running("reload", reload).await;
         }
     });
-    tasks.spawn(service::keep_informed(Arc::clone(&supervisor)));
+    let informing = Arc::clone(&supervisor);
+    tasks.spawn(keep_running("service_manager", move || {
+        service::keep_informed(Arc::clone(&informing))
+    }));
     service::ready();
     let shutdown = async {
         shutdown.await;
@@ -81,28 +89,30 @@ pub async fn run(
 
 /// Looks at the exporter's own process from time to time.
 fn watch_own_process(tasks: &mut JoinSet<()>) -> watch::Receiver<OwnProcess> {
-    let mut source = OwnSource::new();
-    let (publish, process) = watch::channel(source.read());
-    tasks.spawn(async move {
-        let mut ticks = interval(OWN_INTERVAL);
-        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        loop {
-            ticks.tick().await;
-            let looked = spawn_blocking(move || {
-                let process = source.read();
-                (source, process)
-            });
-            match looked.await {
-                Ok((again, process)) => {
-                    source = again;
-                    publish.send_replace(process);
-                }
-                Err(error) => {
-                    tracing::warn!(reason = %error, "the exporter cannot look at its own process");
-                    return;
-                }
-            }
-        }
-    });
+    let (publish, process) = watch::channel(OwnSource::new().read());
+    tasks.spawn(keep_running("own_process", move || {
+        look_at_own_process(publish.clone())
+    }));
     process
+}
+
+async fn look_at_own_process(publish: watch::Sender<OwnProcess>) {
+    let mut source = OwnSource::new();
+    let mut ticks = interval(OWN_INTERVAL);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        let looked = spawn_blocking(move || {
+            let process = source.read();
+            (source, process)
+        });
+        match looked.await {
+            Ok((again, process)) => {
+                source = again;
+                publish.send_replace(process);
+            }
+            // Told where the task is started again.
+            Err(error) => panic::resume_unwind(error.into_panic()),
+        }
+    }
 }

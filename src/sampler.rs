@@ -15,7 +15,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{Mutex as AsyncMutex, mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 
 use pulse::Pulse;
@@ -25,6 +25,7 @@ use shared::Shared;
 use crate::clock::Clock;
 use crate::sources::Sources;
 use crate::statistics::{Availability, Collector, Extent, Live, LiveMode, Snapshot, Tier, Version};
+use crate::supervision::keep_running;
 
 /// How many callers may wait for a fresh reading at once; further ones wait for a place.
 const WAITING_REFRESHES: usize = 64;
@@ -91,24 +92,29 @@ impl Sampler {
                 continue;
             }
             let (request, requests) = mpsc::channel(WAITING_REFRESHES);
+            let requests = Arc::new(AsyncMutex::new(requests));
             let pulse = Arc::new(Pulse::default());
-            tasks.spawn(tier::run(
-                Arc::clone(&shared),
-                tier,
-                requests,
-                Arc::clone(&pulse),
-            ));
+            let (shared, beating) = (Arc::clone(&shared), Arc::clone(&pulse));
+            tasks.spawn(async move {
+                let run = || tier::run(&shared, tier, &requests, &beating);
+                keep_running(tier.name(), run).await;
+                beating.end();
+            });
             tiers.push(request);
             pulses.push(pulse);
         }
-        if shared.plan.live != LiveMode::Off {
+        if can_follow && shared.plan.live != LiveMode::Off {
             let (request, requests) = mpsc::channel(WAITING_REFRESHES);
+            let requests = Arc::new(AsyncMutex::new(requests));
             let pulse = Arc::new(Pulse::default());
-            if let Some(task) = live::Task::new(&shared, requests, Arc::clone(&pulse)) {
-                tasks.spawn(task.run());
-                tiers.push(request);
-                pulses.push(pulse);
-            }
+            let beating = Arc::clone(&pulse);
+            tasks.spawn(async move {
+                let run = || live::run(&shared, &requests, &beating);
+                keep_running("live", run).await;
+                beating.end();
+            });
+            tiers.push(request);
+            pulses.push(pulse);
         }
         Self {
             snapshots,
@@ -117,7 +123,8 @@ impl Sampler {
         }
     }
 
-    /// Whether every tier reads, or waits for its time; one that hangs longer than its readings may take does not.
+    /// Whether every tier reads, or waits for its time; one that has ended, or that hangs longer than a reading may take,
+    /// does not.
     pub fn is_alive(&self) -> bool {
         self.pulses.iter().all(|pulse| pulse.is_alive())
     }

@@ -4,10 +4,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Modules of the crate, and the other modules that each may import.
-const MAY_IMPORT: [(&str, &[&str]); 27] = [
+const MAY_IMPORT: [(&str, &[&str]); 28] = [
     ("statistics", &[]),
     ("secret", &[]),
     ("signals", &[]),
+    ("supervision", &[]),
     ("listen", &[]),
     ("logging", &[]),
     ("network", &[]),
@@ -17,7 +18,10 @@ const MAY_IMPORT: [(&str, &[&str]); 27] = [
     ("password", &[]),
     ("clock", &["statistics"]),
     ("sources", &["clock", "secret", "small_file", "statistics"]),
-    ("sampler", &["clock", "sources", "statistics"]),
+    (
+        "sampler",
+        &["clock", "sources", "statistics", "supervision"],
+    ),
     ("render", &["statistics"]),
     ("rocketchat", &[]),
     ("options", &["render", "secret", "statistics"]),
@@ -29,6 +33,7 @@ const MAY_IMPORT: [(&str, &[&str]); 27] = [
             "render",
             "rocketchat",
             "statistics",
+            "supervision",
             "web_config",
         ],
     ),
@@ -67,6 +72,7 @@ const MAY_IMPORT: [(&str, &[&str]); 27] = [
             "signals",
             "sources",
             "statistics",
+            "supervision",
         ],
     ),
     ("once", &["cli", "config", "render", "run", "statistics"]),

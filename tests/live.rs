@@ -359,6 +359,33 @@ async fn when_the_place_in_the_stream_is_lost_everything_is_read_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn streams_that_are_lost_as_soon_as_they_are_opened_are_given_up() {
+    let mongod = replica_set().await;
+    let database = filled(&mongod.uri()).await;
+    let admin = database.client().database("admin");
+    let lost = doc! {
+        "configureFailPoint": "failCommand",
+        "mode": "alwaysOn",
+        // ChangeStreamHistoryLost
+        "data": { "failCommands": ["getMore"], "errorCode": 286, "appName": "rocketchat-exporter" },
+    };
+    let set = admin.run_command(lost).await;
+    set.expect("the fail point can be set");
+    let exporter = Exporter::on(&mongod.uri(), &ONCE);
+    let obstacle = "rocketchat_exporter_live_obstacle{reason=\"loss\"}";
+    eventually(obstacle, || exporter.value(obstacle)).await;
+    exporter.whole().await;
+    assert!(value(&exporter, "rocketchat_exporter_live_fallbacks_total") <= 5.0);
+    let log = exporter.log();
+    assert_eq!(
+        log.matches("everything had to be read anew").count(),
+        1,
+        "{log}"
+    );
+    assert!(log.matches("follow").count() <= 12, "{log}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_user_of_the_readme_may_follow_and_one_who_may_not_reads_as_ever() {
     let mongod = with_reader_on(true).await;
     let exporter = exporter_of_reader(&mongod, &["--mongodb.live=on"]);

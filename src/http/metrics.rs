@@ -20,6 +20,7 @@ use super::respond::{self, Response};
 use super::{App, Served, Workspaces, negotiate};
 use crate::render::{self, Exposition, Format, Names, Part};
 use crate::statistics::{Collector, Own, Snapshot};
+use crate::supervision::restarts;
 
 /// How old a body may become.
 const OLDEST: Duration = Duration::from_secs(1);
@@ -175,6 +176,7 @@ fn own(app: &App) -> Own {
     Own {
         process: app.process.borrow().clone(),
         requests: app.counters.read(),
+        task_restarts: restarts(),
         reload: Some(app.control.last_reload()),
         lost_lines: Some((app.lost_lines)()),
     }

@@ -110,6 +110,10 @@ mod tests {
             })
         }
 
+        fn is_alive(&self) -> Pin<Box<dyn Future<Output = bool> + Send + '_>> {
+            Box::pin(async { true })
+        }
+
         fn last_reload(&self) -> Reload {
             Reload {
                 succeeded: true,

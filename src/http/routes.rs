@@ -16,14 +16,16 @@
 //! | `/api/info`, `/api/v1/info` | the workspace's version |
 //! | `/statistics.json` | the statistics document as a download |
 //! | `/workspaces/NAME/...` | the three above of one of several workspaces |
-//! | `/-/healthy` | the process answers |
+//! | `/-/healthy` | the process answers, and no task hangs or has ended |
 //! | `/-/ready` | something of the database is read |
 //! | `POST /-/reload` | the configuration is read again |
 
 use std::net::IpAddr;
+use std::time::Duration;
 
 use hyper::body::Incoming;
 use hyper::{Method, Request, StatusCode};
+use tokio::time::timeout;
 
 use super::counters::Handler;
 use super::paths::{self, Endpoint, Place};
@@ -34,6 +36,9 @@ use crate::render::info::{ICON, SCRIPT, STYLE};
 
 /// What the methods of most paths are.
 const READING: &str = "GET, HEAD";
+
+/// How long it may take to see whether the tasks work; reloads of the configuration are waited for meanwhile.
+const HEALTH_LIMIT: Duration = Duration::from_secs(4);
 
 /// Answers from what is in memory.
 type Reader = fn(&App, &Request<Incoming>) -> Response;
@@ -59,6 +64,7 @@ enum Answer {
     Metrics,
     Probe,
     InfoPage,
+    Healthy,
     Reload,
     OfWorkspace,
     NotFound(Handler),
@@ -83,9 +89,7 @@ const ROUTES: [Route; 14] = [
     Route::new(Path::Exact("/info"), Answer::InfoPage),
     Route::new(Path::Below("/info/"), Answer::InfoPage),
     Route::reads("/sd", Handler::Discovery, discovery::answer),
-    Route::reads("/-/healthy", Handler::Management, |_, _| {
-        respond::text(StatusCode::OK, "Healthy.\n")
-    }),
+    Route::new(Path::Exact("/-/healthy"), Answer::Healthy),
     Route::reads("/-/ready", Handler::Management, |app, _| {
         ready::answer(&app.served())
     }),
@@ -150,12 +154,25 @@ pub async fn answer(app: &App, request: &Request<Incoming>, caller: IpAddr) -> (
         Answer::Probe => (Handler::Probe, respond::wrong_method(READING)),
         Answer::Read(handler, _) => (handler, respond::wrong_method(READING)),
         Answer::InfoPage => Box::pin(info_page::answer(app, request)).await,
+        Answer::Healthy if reads => (Handler::Management, healthy(app).await),
+        Answer::Healthy => (Handler::Management, respond::wrong_method(READING)),
         Answer::Reload => {
             let answer = Box::pin(reload::answer(app, request)).await;
             (Handler::Management, answer)
         }
         Answer::OfWorkspace => Box::pin(of_workspace(app, request, caller, reads)).await,
         Answer::NotFound(handler) => (handler, not_found()),
+    }
+}
+
+/// Whether every task works that the exporter lives by. One that cannot even be asked does not.
+async fn healthy(app: &App) -> Response {
+    match timeout(HEALTH_LIMIT, app.control.is_alive()).await {
+        Ok(true) => respond::text(StatusCode::OK, "Healthy.\n"),
+        _ => respond::text(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "Not healthy: a task that reads hangs or has ended; the log may say why, and a restart helps.\n",
+        ),
     }
 }
 

@@ -206,6 +206,10 @@ impl Control for Supervisor {
         Box::pin(self.reload_configuration())
     }
 
+    fn is_alive(&self) -> Pin<Box<dyn Future<Output = bool> + Send + '_>> {
+        Box::pin(Self::is_alive(self))
+    }
+
     fn last_reload(&self) -> Reload {
         *self
             .last_reload

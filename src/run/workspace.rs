@@ -19,6 +19,7 @@ use crate::sources::{self, Mongo, SourceError, Sources};
 use crate::statistics::{
     Extent, FailureKind, Grown, HeldLicense, History, Snapshot, Timestamp, Value,
 };
+use crate::supervision::keep_running;
 
 /// How long closing the connections to the database may take.
 const CLOSING: Duration = Duration::from_secs(2);
@@ -62,7 +63,10 @@ impl Running {
         let sources = Sources::new(Some(Arc::clone(&mongo)));
         let sampler = Sampler::start(sources, plan, clock, &mut tasks);
         let history = Arc::new(Mutex::new(History::default()));
-        tasks.spawn(remember(sampler.snapshots(), Arc::clone(&history), clock));
+        let (snapshots, remembering) = (sampler.snapshots(), Arc::clone(&history));
+        tasks.spawn(keep_running("history", move || {
+            remember(snapshots.clone(), Arc::clone(&remembering), clock)
+        }));
         let served = Arc::new(http::Workspace {
             snapshots: sampler.snapshots(),
             backend: Box::new(Database {
@@ -109,12 +113,16 @@ impl Running {
         };
         let first = render(&snapshots.borrow_and_update());
         let (publish, expositions) = watch::channel(first);
-        self.tasks.spawn(async move {
-            while snapshots.changed().await.is_ok() {
-                let snapshot = Arc::clone(&snapshots.borrow_and_update());
-                publish.send_replace(render(&snapshot));
+        self.tasks.spawn(keep_running("rendering", move || {
+            let (mut snapshots, publish, render) =
+                (snapshots.clone(), publish.clone(), render.clone());
+            async move {
+                while snapshots.changed().await.is_ok() {
+                    let snapshot = Arc::clone(&snapshots.borrow_and_update());
+                    publish.send_replace(render(&snapshot));
+                }
             }
-        });
+        }));
         self.rendered = Some(expositions.clone());
         expositions
     }

@@ -7,24 +7,25 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::journal::Asked;
+use super::pulse::Pulse;
 use super::shared::{Shared, follows};
 use crate::statistics::{Collector, ReadState};
 
 impl Shared {
     /// Ends a round that began at this time: where it read nothing, looks whether anything else can be read, and logs
     /// what changed.
-    pub async fn end_round(&self, begun: Instant, mut asked: Vec<Asked>) {
+    pub async fn end_round(&self, begun: Instant, mut asked: Vec<Asked>, pulse: &Pulse) {
         let failed = asked
             .iter()
             .any(|(collector, error)| collector.asks_database() && error.is_some());
         if failed {
-            self.ask_others(begun, &mut asked).await;
+            self.ask_others(begun, &mut asked, pulse).await;
         }
         self.journal.note_round(self.state(), &asked);
     }
 
     /// Reads again what was read before, the cheapest first, until one reading succeeds or all have failed.
-    async fn ask_others(&self, since: Instant, asked: &mut Vec<Asked>) {
+    async fn ask_others(&self, since: Instant, asked: &mut Vec<Asked>, pulse: &Pulse) {
         // One tier does that at a time; what it finds holds for the others.
         let Ok(_doubting) = self.doubting.try_lock() else {
             return;
@@ -38,6 +39,7 @@ impl Shared {
                 break;
             }
             let begun = Instant::now();
+            pulse.expect_by(begun + self.longest_reading());
             let result = self.read(collector).await;
             if result.is_ok() {
                 self.budget.confirm(collector);

@@ -8,7 +8,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::mpsc;
+use tokio::sync::{Mutex as AsyncMutex, MutexGuard, mpsc};
 use tokio::time::{Instant, sleep_until};
 
 use measure::Measure;
@@ -40,6 +40,12 @@ const FIRST_RETRY: Duration = Duration::from_secs(1);
 
 /// The longest.
 const LONGEST_RETRY: Duration = Duration::from_mins(1);
+
+/// A stream that lasts so long has not broken because of the one before.
+const STEADY: Duration = Duration::from_secs(10);
+
+/// How many times in a row everything may have to be read anew; then it is left to the tiers for [`REST`].
+const MOST_LOSSES: u32 = 5;
 
 /// Sections that can be followed, and the collections that they come of.
 const SECTIONS: [(Collector, &[Followed]); 7] = [
@@ -105,28 +111,42 @@ fn section(
 type Running = Pin<Box<dyn Future<Output = Result<State, LiveError>> + Send>>;
 
 /// The task that follows.
-pub struct Task {
-    shared: Arc<Shared>,
+pub struct Task<'a> {
+    shared: &'a Shared,
     collectors: BTreeSet<Collector>,
     follower: Follower,
-    requests: mpsc::Receiver<Request>,
-    pulse: Arc<Pulse>,
+    requests: MutexGuard<'a, mpsc::Receiver<Request>>,
+    pulse: &'a Pulse,
     /// No full reading begins before, so that all of them take no more than their share of the time.
     may_read: Instant,
     /// When what is followed is to be checked.
     check: Instant,
+    /// When the full reading began that is under way.
+    reads_since: Option<Instant>,
+    /// When the stream was opened that is followed.
+    follows_since: Option<Instant>,
     failures_in_a_row: u32,
+    /// How many times in a row only a full reading helped.
+    losses_in_a_row: u32,
     fallbacks: u64,
     spent: Duration,
     published: Instant,
 }
 
-impl Task {
+/// Follows for ever, where there is something that can be followed.
+pub async fn run(shared: &Shared, requests: &AsyncMutex<mpsc::Receiver<Request>>, pulse: &Pulse) {
+    let requests = requests.lock().await;
+    if let Some(task) = Task::new(shared, requests, pulse) {
+        task.run().await;
+    }
+}
+
+impl<'a> Task<'a> {
     /// A task that has done nothing yet; `None` where there is nothing that could be followed.
-    pub fn new(
-        shared: &Arc<Shared>,
-        requests: mpsc::Receiver<Request>,
-        pulse: Arc<Pulse>,
+    fn new(
+        shared: &'a Shared,
+        requests: MutexGuard<'a, mpsc::Receiver<Request>>,
+        pulse: &'a Pulse,
     ) -> Option<Self> {
         let collectors = followable(&shared.plan.collectors);
         if collectors.is_empty() {
@@ -143,13 +163,16 @@ impl Task {
         let now = Instant::now();
         Some(Self {
             follower: shared.sources.follower(collections)?,
-            shared: Arc::clone(shared),
+            shared,
             collectors,
             requests,
             pulse,
             may_read: now,
             check: now,
+            reads_since: None,
+            follows_since: None,
             failures_in_a_row: 0,
+            losses_in_a_row: 0,
             fallbacks: 0,
             spent: Duration::ZERO,
             published: now,
@@ -157,7 +180,15 @@ impl Task {
     }
 
     /// Follows for ever.
-    pub async fn run(mut self) {
+    async fn run(mut self) {
+        if self.follows() {
+            // A task before this one has broken off.
+            self.hand_back(
+                LiveState::Reading,
+                None,
+                "the task that followed them has ended",
+            );
+        }
         // After the first readings, which it would only delay; the tiers tell what they find.
         let mut snapshots = self.shared.publish.subscribe();
         let collectors = self.collectors.clone();
@@ -169,6 +200,12 @@ impl Task {
         loop {
             let Err(error) = Box::pin(self.follow()).await;
             self.follower.leave();
+            self.follows_since = None;
+            if let Some(begun) = self.reads_since.take() {
+                // What it asked was asked in vain, and has its price.
+                self.rest_after(begun);
+            }
+            let error = self.weigh_loss(error);
             let wait = match &error {
                 LiveError::Impossible(obstacle, reason) => {
                     self.hand_back(LiveState::Off, Some(*obstacle), reason);
@@ -179,7 +216,10 @@ impl Task {
                     self.fallbacks += 1;
                     self.hand_back(LiveState::Reading, None, reason);
                     self.follower.forget();
-                    Duration::ZERO
+                    match self.losses_in_a_row {
+                        1 => Duration::ZERO,
+                        several => retry_after(several - 2),
+                    }
                 }
                 LiveError::Failed(reason) => {
                     let state = if self.follower.state().is_some() {
@@ -188,14 +228,31 @@ impl Task {
                         LiveState::Reading
                     };
                     self.hand_back(state, None, &reason.to_string());
-                    let doubled =
-                        FIRST_RETRY.saturating_mul(2_u32.saturating_pow(self.failures_in_a_row));
+                    let wait = retry_after(self.failures_in_a_row);
                     self.failures_in_a_row = self.failures_in_a_row.saturating_add(1);
-                    jittered(doubled.min(LONGEST_RETRY))
+                    wait
                 }
             };
             self.rest_until(Instant::now() + wait).await;
         }
+    }
+
+    /// An error; when following was lost too many times in a row, that this makes it impossible for the time being.
+    fn weigh_loss(&mut self, error: LiveError) -> LiveError {
+        let LiveError::Lost(reason) = error else {
+            return error;
+        };
+        self.losses_in_a_row = self.losses_in_a_row.saturating_add(1);
+        if self.losses_in_a_row < MOST_LOSSES {
+            return LiveError::Lost(reason);
+        }
+        self.losses_in_a_row = 0;
+        LiveError::Impossible(
+            LiveObstacle::Loss,
+            format!(
+                "everything had to be read anew {MOST_LOSSES} times in a row, at last because {reason}"
+            ),
+        )
     }
 
     /// Waits, and answers those who want everything read again: the tiers do that now.
@@ -224,6 +281,7 @@ impl Task {
             self.follower.begin().await?;
             self.check = Instant::now();
         }
+        self.follows_since = Some(Instant::now());
         let mut reading: Option<(Instant, Running)> = None;
         let mut waiting: Vec<Request> = Vec::new();
         let mut patience = Instant::now();
@@ -236,6 +294,7 @@ impl Task {
             if reading.is_none() && !self.follower.compares() && now >= self.check {
                 let full = self.follower.full_reading().await?;
                 reading = Some((now, Box::pin(full.read())));
+                self.reads_since = Some(now);
             }
             let at_once = more || measure.asks_at_once();
             tokio::select! {
@@ -269,7 +328,7 @@ impl Task {
             // What is behind is not followed yet; once it is, a flood of changes is shown as it is taken up.
             let is_due = !more || self.follows() && self.published.elapsed() >= PAUSE;
             if is_due && self.follower.state().is_some() {
-                self.failures_in_a_row = 0;
+                self.note_steadiness();
                 self.publish(changed);
                 changed = false;
             }
@@ -284,11 +343,9 @@ impl Task {
 
     /// Takes the result of a full reading that began at this time; one that only checks may fail.
     fn take(&mut self, begun: Instant, state: Result<State, LiveError>) -> Result<(), LiveError> {
-        let intervals = &self.shared.plan.intervals;
-        let duration = begun.elapsed();
-        let rest = at_share(duration, intervals.max_share);
-        self.may_read = Instant::now() + rest;
-        self.check = Instant::now() + rest.max(intervals.slow);
+        self.reads_since = None;
+        let rest = self.rest_after(begun);
+        self.check = Instant::now() + rest.max(self.shared.plan.intervals.slow);
         match state {
             Ok(state) => self.follower.take(state),
             Err(LiveError::Failed(reason)) if self.follower.state().is_some() => {
@@ -298,6 +355,22 @@ impl Task {
             Err(error) => return Err(error),
         }
         Ok(())
+    }
+
+    /// Puts off the next full reading after one that began at this time, so that all of them keep to their share of the time;
+    /// returns for how long.
+    fn rest_after(&mut self, begun: Instant) -> Duration {
+        let rest = at_share(begun.elapsed(), self.shared.plan.intervals.max_share);
+        self.may_read = Instant::now() + rest;
+        rest
+    }
+
+    /// Forgets earlier failures once the stream has lasted: one that breaks as soon as it is opened is none.
+    fn note_steadiness(&mut self) {
+        if self.follows_since.is_some_and(|it| it.elapsed() >= STEADY) {
+            self.failures_in_a_row = 0;
+            self.losses_in_a_row = 0;
+        }
     }
 
     /// Whether following may go on, which takes this share of the time: automatically only as long as that is no more than
@@ -459,6 +532,12 @@ impl Task {
             self.shared.handed_back.send_modify(|times| *times += 1);
         }
     }
+}
+
+/// The wait before the next attempt, after some that failed.
+fn retry_after(failures: u32) -> Duration {
+    let doubled = FIRST_RETRY.saturating_mul(2_u32.saturating_pow(failures));
+    jittered(doubled.min(LONGEST_RETRY))
 }
 
 /// The result of a full reading that runs, and when it began; never where there is none.

@@ -90,6 +90,11 @@ impl Shared {
         });
     }
 
+    /// A reading that takes longer hangs: it has a limit, and this is as much again for what a busy machine adds.
+    pub fn longest_reading(&self) -> Duration {
+        self.sources.limit() * 2
+    }
+
     /// Asks a collector's source.
     pub async fn read(&self, collector: Collector) -> Result<Read, SourceError> {
         let known = Arc::clone(&self.publish.borrow());

@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use futures_util::{StreamExt, stream};
-use tokio::sync::mpsc;
+use tokio::sync::{Mutex as AsyncMutex, mpsc};
 use tokio::time::{Instant, sleep_until};
 
 use super::contact::Permission;
@@ -24,20 +24,18 @@ const NOTHING_DUE: std::time::Duration = std::time::Duration::from_mins(1);
 
 /// Reads the collectors of one tier for ever.
 pub async fn run(
-    shared: Arc<Shared>,
+    shared: &Shared,
     tier: Tier,
-    mut requests: mpsc::Receiver<Request>,
-    pulse: Arc<Pulse>,
+    requests: &AsyncMutex<mpsc::Receiver<Request>>,
+    pulse: &Pulse,
 ) {
+    let mut requests = requests.lock().await;
     let begin = Instant::now() + shared.plan.delay;
     let mut schedule: Vec<Scheduled> = Collector::ALL
         .into_iter()
         .filter(|collector| collector.tier() == tier && shared.plan.collectors.contains(collector))
         .map(|collector| Scheduled::new(collector, begin))
         .collect();
-    // Reading everything at its limit, what others had read too, and as much again for what a busy machine adds.
-    let readings = (schedule.len() + shared.plan.collectors.len()) * 2;
-    let longest = shared.sources.limit() * u32::try_from(readings).unwrap_or(u32::MAX);
     let mut handed_back = shared.handed_back.subscribe();
     let mut instances_changed = shared.instances_changed.subscribe();
     let mut recovered = shared.recovered.subscribe();
@@ -46,7 +44,7 @@ pub async fn run(
         let read = schedule.iter().filter(|it| !shared.follows(it.collector));
         let earliest = read.map(|it| it.due).min();
         let next = earliest.unwrap_or_else(|| Instant::now() + NOTHING_DUE);
-        pulse.expect_by(next.max(Instant::now()) + longest);
+        pulse.expect_by(next.max(Instant::now()) + shared.longest_reading());
         let mut waiting = Vec::new();
         tokio::select! {
             () = sleep_until(next) => {}
@@ -86,15 +84,22 @@ pub async fn run(
             Tier::Normal | Tier::Slow => Pace::Fast(AT_ONCE),
             Tier::Fast => Pace::Fast(1),
         };
-        shared.read_due(&mut schedule, is_asked_for, pace).await;
+        let round = Round {
+            begun: Instant::now(),
+            pace,
+            pulse,
+            asked: Mutex::default(),
+        };
+        shared.read_due(&mut schedule, is_asked_for, round).await;
         waiting.into_iter().for_each(Request::answer);
     }
 }
 
 /// The readings that a tier makes before it waits again.
-struct Round {
+struct Round<'a> {
     begun: Instant,
     pace: Pace,
+    pulse: &'a Pulse,
     /// A std mutex: nothing is awaited while it is held.
     asked: Mutex<Vec<Asked>>,
 }
@@ -105,19 +110,14 @@ impl Shared {
         &self,
         schedule: &mut [Scheduled],
         is_asked_for: impl Fn(Collector) -> bool,
-        pace: Pace,
+        round: Round<'_>,
     ) {
-        let round = Round {
-            begun: Instant::now(),
-            pace,
-            asked: Mutex::default(),
-        };
         let mut due: Vec<_> = schedule
             .iter_mut()
             .filter(|it| it.due <= round.begun || is_asked_for(it.collector))
             .filter(|it| !self.follows(it.collector))
             .collect();
-        if pace.at_once() > 1 {
+        if round.pace.at_once() > 1 {
             // The dearest first, so that it is not what everybody waits for in the end.
             due.sort_by_key(|it| Reverse(self.budget.duration(it.collector)));
         }
@@ -127,13 +127,13 @@ impl Shared {
             self.read_one(scheduled, &round).await;
         }
         stream::iter(others)
-            .for_each_concurrent(pace.at_once(), |it| self.read_one(it, &round))
+            .for_each_concurrent(round.pace.at_once(), |it| self.read_one(it, &round))
             .await;
         let asked = round
             .asked
             .into_inner()
             .unwrap_or_else(PoisonError::into_inner);
-        self.end_round(round.begun, asked).await;
+        self.end_round(round.begun, asked, round.pulse).await;
         let stretched: Vec<_> = schedule
             .iter_mut()
             .filter(|it| !self.follows(it.collector))
@@ -155,13 +155,14 @@ impl Shared {
 
     /// Reads a collector and publishes what comes of it. Where it is known that nothing can be asked, and nobody is to look
     /// whether that has changed, it fails without a question.
-    async fn read_one(&self, scheduled: &mut Scheduled, round: &Round) {
+    async fn read_one(&self, scheduled: &mut Scheduled, round: &Round<'_>) {
         let collector = scheduled.collector;
         // May have begun to be followed since the round began.
         if self.follows(collector) {
             return;
         }
         let begun = Instant::now();
+        round.pulse.expect_by(begun + self.longest_reading());
         let permission = if collector.asks_database() {
             let is_awaited = round.pace != Pace::Gentle;
             self.contact.permission(round.begun, is_awaited)

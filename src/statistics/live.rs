@@ -68,6 +68,8 @@ pub enum LiveObstacle {
     Size,
     /// Following costs more of the database's time than reading.
     Cost,
+    /// What was followed was lost again and again, so that everything had to be read anew.
+    Loss,
 }
 
 impl LiveObstacle {
@@ -78,6 +80,7 @@ impl LiveObstacle {
             Self::Privileges => "privileges",
             Self::Size => "size",
             Self::Cost => "cost",
+            Self::Loss => "loss",
         }
     }
 }

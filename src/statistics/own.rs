@@ -50,6 +50,8 @@ pub struct Own {
     pub process: OwnProcess,
     /// Requests, by kind.
     pub requests: Vec<Requests>,
+    /// How many times a task was started again that broke off by a defect.
+    pub task_restarts: u64,
     /// The configuration; `None` before it was read.
     pub reload: Option<Reload>,
     /// Lines of the log that were lost; `None` where nothing is served.
@@ -118,6 +120,13 @@ pub const OWN: &[Metric<Own>] = &[
         source: "the exporter",
         quantity: Quantity::CountTotal,
         read: Read::One(|own| own.lost_lines.and_then(count)),
+    },
+    Metric {
+        name: "rocketchat_exporter_task_restarts_total",
+        help: "How many times a task of the exporter broke off by a defect and was started again; the log says which.",
+        source: "the exporter",
+        quantity: Quantity::CountTotal,
+        read: Read::One(|own| count(own.task_restarts)),
     },
     Metric {
         name: "rocketchat_exporter_build_info",
