@@ -15,7 +15,7 @@ pub use error::{Scope, SourceError};
 use host::HostSource;
 pub use host::OwnSource;
 pub use license::{BadKey, LicenseSource, PublicKey, parse as parse_license};
-pub use live::{Caught, Followed, Follower, State};
+pub use live::{Caught, Followed, Follower, Lateness, State, names as names_of_followed};
 pub use mongo::{
     Connected, Given, Index, LiveError, Mongo, MongoSettings, NEEDS, Need, Part, Place, Plan,
     Purpose, Query, Stretch, Target, Topology, UriError, UriSource, date_of, parse_query,
@@ -23,7 +23,8 @@ pub use mongo::{
 };
 
 use crate::statistics::{
-    Collector, FailureKind, IndexCheck, PoolState, Reading, Refusal, Snapshot,
+    Collector, FailureKind, IndexCheck, PoolState, Reading, Refusal, Replication, Skipped,
+    Snapshot, Timestamp,
 };
 
 /// How long reading the host may take.
@@ -40,6 +41,12 @@ pub struct Read {
     pub refusals: Vec<Refusal>,
     /// How many of what are not told one by one.
     pub left_out: BTreeMap<&'static str, u64>,
+    /// Collections because of which there is less to tell.
+    pub skipped: Vec<Skipped>,
+    /// The moment that it describes; `None` for now.
+    pub data_at: Option<Timestamp>,
+    /// Where the member of a replica set stood that was asked.
+    pub replication: Option<Replication>,
 }
 
 /// What one sampler asks.
@@ -71,6 +78,9 @@ impl Sources {
                 indexes: Vec::new(),
                 refusals: Vec::new(),
                 left_out: BTreeMap::new(),
+                skipped: Vec::new(),
+                data_at: None,
+                replication: None,
             });
         }
         match &self.mongo {

@@ -40,6 +40,7 @@ mod packed;
 mod presence;
 mod push;
 mod readings;
+mod replication;
 mod room_features;
 mod rooms;
 mod server;
@@ -91,6 +92,7 @@ pub use packed::PackedValue;
 pub use presence::{Presence, Presences};
 pub use push::Push;
 pub use readings::READINGS;
+pub use replication::{REPLICATION, Replication, STALE_AFTER};
 pub use room_features::{ROOM_FEATURES, RoomFeature, RoomFeatures};
 pub use rooms::{RoomGroup, RoomKind, Rooms};
 pub use server::Server;
@@ -99,7 +101,9 @@ pub use sessions::{
     UserSessions,
 };
 pub use settings::{NeedsLicense, Setting, Settings, ids as setting_ids};
-pub use snapshot::{FailureKind, IndexCheck, Outcome, PoolState, Reading, Refusal, Snapshot};
+pub use snapshot::{
+    FailureKind, IndexCheck, Outcome, PoolState, Reading, Refusal, SkipReason, Skipped, Snapshot,
+};
 pub use stored::Stored;
 pub use uploads::Uploads;
 pub use user_features::{CustomOauth, LOGIN_SERVICES, UserFeatures};

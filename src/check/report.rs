@@ -44,7 +44,7 @@ impl Connection {
         let tls = if self.target.tls { "with" } else { "without" };
         let mut rows = vec![
             row("address", format!("{}, {tls} TLS", self.target.address)),
-            row("read preference", self.target.read_preference),
+            row("read preference", self.target.preference()),
         ];
         if let Some(error) = &self.error {
             rows.push(row("FAILED", error));

@@ -145,9 +145,14 @@ fn overlay(snapshot: &Snapshot, version: Version, asked: Asked) -> Entries {
             set(&mut document, row.path, None);
         }
     }
-    if let Some(read_at) = snapshot.read_at {
-        set(&mut document, "createdAt", Some(Value::Date(read_at)));
-        set(&mut document, "_updatedAt", Some(Value::Date(read_at)));
+    // A document tells what was so when it was created. Stale data are of another moment than the reading.
+    let created_at = match snapshot.stale_by() {
+        Some(_) => snapshot.data_at,
+        None => snapshot.read_at,
+    };
+    if let Some(created_at) = created_at {
+        set(&mut document, "createdAt", Some(Value::Date(created_at)));
+        set(&mut document, "_updatedAt", Some(Value::Date(created_at)));
     }
     if asked == Asked::ForRefresh && version >= HIDES_UPDATE {
         set(&mut document, "_updatedAt", None);

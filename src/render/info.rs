@@ -186,7 +186,12 @@ fn subtitle(shown: &Shown<'_>) -> Markup {
         // Not a link: the address comes from the database, and may be anything.
         @if let Some(address) = address { span.address { (address) } " · " }
         @match page.snapshot.read_at {
-            Some(at) => { "read " (shown.ago(at)) ", at " (shown.time(at)) }
+            Some(at) => {
+                "read " (shown.ago(at)) ", at " (shown.time(at))
+                @if let Some(data_at) = page.snapshot.data_at.filter(|_| page.snapshot.stale_by().is_some()) {
+                    ", " strong { "data of " (shown.time(data_at)) }
+                }
+            }
             None => "not read yet",
         }
     }

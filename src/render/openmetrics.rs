@@ -14,7 +14,7 @@ use prometheus_client::registry::{Registry, Unit};
 
 use super::{Names, Part};
 use crate::statistics::{
-    LIVE, MetricRow, OWN, Own, Quantity, READINGS, SECTIONS, Sample, bound_labels,
+    LIVE, MetricRow, OWN, Own, Quantity, READINGS, REPLICATION, SECTIONS, Sample, bound_labels,
     visit_compat_samples,
 };
 
@@ -30,7 +30,7 @@ const WORKSPACE: &str = "workspace";
 /// # Errors
 /// Those of `write`, which is given piece after piece.
 pub fn render(parts: &[Part], mut write: impl FnMut(&str) -> io::Result<()>) -> io::Result<()> {
-    for metric in READINGS.iter().chain(LIVE) {
+    for metric in READINGS.iter().chain(REPLICATION).chain(LIVE) {
         let mut family = Families::default();
         for part in parts {
             let samples = metric.samples(&part.snapshot);

@@ -2,7 +2,8 @@
 //! the README a summary.
 
 use crate::statistics::{
-    COMPAT, FieldRow, LIVE, Metric, MetricRow, OWN, Quantity, READINGS, SECTIONS, TOLD, Told, Where,
+    COMPAT, FieldRow, LIVE, Metric, MetricRow, OWN, Quantity, READINGS, REPLICATION, SECTIONS,
+    TOLD, Told, Where,
 };
 
 /// The whole reference.
@@ -71,7 +72,11 @@ pub fn summary() -> String {
 }
 
 fn about_itself() -> Vec<MetricRow> {
-    let readings = READINGS.iter().chain(LIVE).map(Metric::row);
+    let readings = READINGS
+        .iter()
+        .chain(REPLICATION)
+        .chain(LIVE)
+        .map(Metric::row);
     readings.chain(OWN.iter().map(Metric::row)).collect()
 }
 

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::watch;
 
 use crate::sources::SourceError;
-use crate::statistics::{Collector, FailureKind, Outcome, ReadState, Refusal, Snapshot};
+use crate::statistics::{Collector, FailureKind, Outcome, ReadState, Refusal, Skipped, Snapshot};
 
 /// What was said so far.
 #[derive(Debug)]
@@ -109,9 +109,11 @@ impl Journal {
         }
     }
 
-    /// Says once which indexes and privileges a collector misses that it can do without.
+    /// Says once which indexes and privileges a collector misses that it can do without, and which collections it has less
+    /// to tell of.
     pub fn note_gaps(&self, collector: Collector, before: Option<&Outcome>, now: &Outcome) {
         self.note_refusals(collector, before, &now.refusals);
+        self.note_skipped(collector, before, &now.skipped);
         let workspace = self.workspace.as_deref();
         let known = before.map_or(&[][..], |it| &it.indexes);
         for index in &now.indexes {
@@ -140,6 +142,20 @@ impl Journal {
                 collector = collector.name(),
                 "privileges are missing, so what needs them is left out; rocketchat-exporter check prints the statement that grants them: {}",
                 new.join(", ")
+            );
+        }
+    }
+
+    fn note_skipped(&self, collector: Collector, before: Option<&Outcome>, now: &[Skipped]) {
+        let known = before.map_or(&[][..], |it| &it.skipped);
+        let is_new = |it: &&Skipped| !known.iter().any(|known| known.is_same(it));
+        for skipped in now.iter().filter(is_new) {
+            tracing::warn!(
+                workspace = self.workspace.as_deref(),
+                collector = collector.name(),
+                collection = skipped.collection,
+                reason = %skipped.message,
+                "a collection is left out, and the others are read"
             );
         }
     }

@@ -17,7 +17,9 @@ use super::Request;
 use super::pulse::Pulse;
 use super::schedule::{at_share, jittered};
 use super::shared::Shared;
-use crate::sources::{Followed, Follower, LiveError, State};
+use crate::sources::{
+    Followed, Follower, Lateness, LiveError, SourceError, State, names_of_followed,
+};
 use crate::statistics::{
     Collector, FailureKind, Live, LiveCounts, LiveMode, LiveObstacle, LiveState, Reading, Snapshot,
     UserFeatures,
@@ -129,6 +131,8 @@ pub struct Task<'a> {
     /// How many times in a row only a full reading helped.
     losses_in_a_row: u32,
     fallbacks: u64,
+    /// Collections that cannot be followed.
+    views: BTreeSet<Followed>,
     spent: Duration,
     published: Instant,
 }
@@ -174,6 +178,7 @@ impl<'a> Task<'a> {
             failures_in_a_row: 0,
             losses_in_a_row: 0,
             fallbacks: 0,
+            views: BTreeSet::new(),
             spent: Duration::ZERO,
             published: now,
         })
@@ -279,6 +284,7 @@ impl<'a> Task<'a> {
             self.rest_until(self.may_read).await;
             self.note(LiveState::Reading);
             self.follower.begin().await?;
+            self.tell_views();
             self.check = Instant::now();
         }
         self.follows_since = Some(Instant::now());
@@ -286,12 +292,15 @@ impl<'a> Task<'a> {
         let mut waiting: Vec<Request> = Vec::new();
         let mut patience = Instant::now();
         let mut measure = Measure::begin();
+        let mut lateness =
+            Lateness::begin(self.follower.standing().await?, self.follower.position());
         // Whether there are more changes, and whether there are some that were not published.
         let (mut more, mut changed) = (false, false);
         loop {
             let now = Instant::now();
             self.pulse.expect_by(now + self.longest());
-            if reading.is_none() && !self.follower.compares() && now >= self.check {
+            let may_read = !lateness.is_late() && !self.follower.compares();
+            if reading.is_none() && may_read && now >= self.check {
                 let full = self.follower.full_reading().await?;
                 reading = Some((now, Box::pin(full.read())));
                 self.reads_since = Some(now);
@@ -325,11 +334,16 @@ impl<'a> Task<'a> {
                     self.tell_drift();
                 }
             }
+            if self.is_late(&mut lateness).await? {
+                changed = true;
+                waiting.drain(..).for_each(Request::answer);
+                continue;
+            }
             // What is behind is not followed yet; once it is, a flood of changes is shown as it is taken up.
             let is_due = !more || self.follows() && self.published.elapsed() >= PAUSE;
             if is_due && self.follower.state().is_some() {
                 self.note_steadiness();
-                self.publish(changed);
+                self.publish(changed, lateness.age(self.follower.position()));
                 changed = false;
             }
             if !more {
@@ -339,6 +353,34 @@ impl<'a> Task<'a> {
                 self.weigh(share)?;
             }
         }
+    }
+
+    /// Whether the stream is too far behind to be shown, which is said once; the tiers read meanwhile.
+    async fn is_late(&mut self, lateness: &mut Lateness) -> Result<bool, LiveError> {
+        let asks = lateness.note(self.follower.position());
+        if asks {
+            lateness.take(self.follower.standing().await?);
+        }
+        if !lateness.is_late() {
+            return Ok(false);
+        }
+        if self.follows() {
+            let reason = format!(
+                "the changes of the last {} s are not told; {}",
+                lateness.behind().as_secs(),
+                lateness.cause()
+            );
+            self.hand_back(LiveState::Behind, None, &reason);
+        } else if !self.is_in(LiveState::Behind) && self.follower.state().is_some() {
+            self.note(LiveState::Behind);
+        }
+        if asks && lateness.member_lags() && self.follower.has_better_member().await? {
+            return Err(LiveError::Failed(SourceError::new(
+                FailureKind::Other,
+                "the member that tells the changes lags, and another one does not",
+            )));
+        }
+        Ok(true)
     }
 
     /// Takes the result of a full reading that began at this time; one that only checks may fail.
@@ -401,6 +443,19 @@ impl<'a> Task<'a> {
         self.shared.plan.workspace.as_deref()
     }
 
+    /// Says once which collections cannot be followed, while the others are.
+    fn tell_views(&mut self) {
+        let views = self.follower.views();
+        if !views.is_empty() && views != self.views {
+            tracing::warn!(
+                workspace = self.name(),
+                collections = names_of_followed(&views).join(", "),
+                "changes of a view cannot be followed, so what needs them is read at its interval"
+            );
+        }
+        self.views = views;
+    }
+
     fn tell_drift(&self) {
         let drift = self.follower.counts().drift;
         if drift.values().any(|number| *number > 0) {
@@ -413,13 +468,17 @@ impl<'a> Task<'a> {
     }
 
     fn follows(&self) -> bool {
-        let snapshot = self.shared.publish.borrow();
-        let live = snapshot.live.as_ref();
-        live.is_some_and(|it| it.state == LiveState::Following)
+        self.is_in(LiveState::Following)
     }
 
-    /// Publishes what is known, where it is new or has not been said for a while.
-    fn publish(&mut self, changed: bool) {
+    fn is_in(&self, state: LiveState) -> bool {
+        let snapshot = self.shared.publish.borrow();
+        let live = snapshot.live.as_ref();
+        live.is_some_and(|it| it.state == state)
+    }
+
+    /// Publishes what is known, where it is new or has not been said for a while; it is so old.
+    fn publish(&mut self, changed: bool, age: Duration) {
         let follows = self.follows();
         if follows && !changed && self.published.elapsed() < SIGN_OF_LIFE {
             return;
@@ -446,7 +505,8 @@ impl<'a> Task<'a> {
         let interval = self.shared.plan.intervals.slow;
         let mut live = self.live(LiveState::Following, counts);
         live.follows = readings.iter().map(|(collector, _)| *collector).collect();
-        live.followed_to = Some(now);
+        let data_at = now.before(age);
+        live.followed_to = Some(data_at);
         self.shared.change(|snapshot| {
             for (collector, reading) in readings {
                 if let Some(outcome) = snapshot.outcomes.get_mut(&collector) {
@@ -455,6 +515,7 @@ impl<'a> Task<'a> {
                     outcome.was_followed = false;
                     if reading.is_ok() {
                         outcome.last_success = Some(now);
+                        outcome.data_at = Some(data_at);
                     }
                 }
                 match reading {
@@ -463,6 +524,7 @@ impl<'a> Task<'a> {
                 }
             }
             snapshot.read_at = Some(now);
+            snapshot.data_at = Some(data_at);
             snapshot.live = Some(Arc::new(live));
         });
     }

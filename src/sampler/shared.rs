@@ -147,12 +147,17 @@ impl Shared {
             match result {
                 Ok(read) => {
                     let now = self.clock.now();
+                    let data_at = read.data_at.unwrap_or(now);
                     outcome.last_success = Some(now);
+                    outcome.data_at = Some(data_at);
                     outcome.indexes = read.indexes;
                     outcome.refusals = read.refusals;
                     outcome.left_out = read.left_out;
+                    outcome.skipped = read.skipped;
                     if collector.asks_database() {
                         snapshot.read_at = Some(now);
+                        snapshot.data_at = Some(data_at);
+                        snapshot.replication = read.replication;
                     }
                     snapshot.put(read.reading);
                 }

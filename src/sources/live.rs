@@ -3,12 +3,14 @@
 
 mod fields;
 mod follower;
+mod lateness;
 mod pipeline;
 mod sessions;
 mod state;
 mod table;
 
 pub use fields::Followed;
-pub use follower::{Caught, Follower};
+pub use follower::{Caught, Follower, names};
+pub use lateness::Lateness;
 pub use pipeline::{changes, filter, projection};
 pub use state::{Keys, Readings, State, Unclear, invalidates, subject};

@@ -12,6 +12,7 @@ mod calls;
 mod choice;
 mod clock;
 mod collections;
+mod command;
 mod connection;
 mod connection_string;
 mod connections;
@@ -24,6 +25,7 @@ mod federation;
 mod filter;
 mod groups;
 mod growth;
+mod hello;
 mod history;
 mod hygiene;
 mod indexes;
@@ -33,8 +35,10 @@ mod jobs;
 mod license;
 mod live;
 mod marks;
+mod members;
 mod messages;
 mod pool;
+mod position;
 mod presence;
 mod privileges;
 mod question;
@@ -51,7 +55,7 @@ mod user_features;
 mod users;
 mod workspace;
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use jiff::tz::TimeZone;
@@ -63,15 +67,16 @@ use api_settings::KnownApiSettings;
 use backfill::Page;
 pub use backfill::{Stretch, date_of};
 use clock::DatabaseClock;
-use connection::Connection;
 pub use connection::MongoSettings;
+use connection::{Access, Connection, Lease};
 use driver::GRACE;
 pub use explain::Plan;
 pub use filter::from_json as parse_query;
 pub use history::Part;
 use indexes::KnownIndexes;
 pub use inspect::{Connected, Index, Query, Target, Topology};
-pub use live::{Beginning, Changes, LiveError};
+pub use live::{Beginning, Changes, LiveError, Standing};
+pub use members::Member;
 pub use privileges::{NEEDS, Need, Purpose, role_reference};
 use question::Question;
 use recorder::Recorder;
@@ -80,7 +85,7 @@ pub use uri_source::{Given, Place, UriError, UriSource, read_file};
 use super::{LicenseSource, Read, Scope, SourceError};
 use crate::clock::Clock;
 use crate::statistics::{
-    Collector, FailureKind, Grants, Grown, PoolState, Reading, Snapshot, Timestamp, Value,
+    Collector, FailureKind, Grown, PoolState, Reading, Snapshot, Timestamp, Value,
 };
 
 /// A Rocket.Chat workspace's database.
@@ -137,19 +142,21 @@ impl Mongo {
     /// Reads one section.
     pub async fn read(&self, collector: Collector, known: &Snapshot) -> Result<Read, SourceError> {
         let begun = Instant::now();
-        let mut question = self.question(collector).await?;
-        let mut result = self.ask(&mut question, known).await;
+        let (question, mut result) = match self.read_from_member(collector, known).await? {
+            (question, Some(result)) => (question, result),
+            // All of it from another one, once.
+            (lost, None) => match self.read_from_member(collector, known).await? {
+                (question, Some(result)) => (question, result),
+                (_, None) => (lost, Err(lost_member())),
+            },
+        };
         if result.is_ok() {
             let confirmed = self.connection.confirm(&question.lease, begun).await;
             result = confirmed.and(result);
         }
         if let Err(error) = &result {
             self.indexes.forget();
-            // Only a new connection logs in. After a silence the driver may wait for ever for connections that it was
-            // making: their handshakes have no time limit, and each takes a place in its pool.
-            if error.kind == FailureKind::Unauthenticated || error.scope == Scope::Silence {
-                self.connection.forget(&question.lease).await;
-            }
+            self.forget_after(error, &question.lease).await;
         }
         Ok(Read {
             reading: result?,
@@ -159,7 +166,30 @@ impl Mongo {
                 .left_out
                 .into_inner()
                 .unwrap_or_else(PoisonError::into_inner),
+            skipped: question.skipped,
+            data_at: Some(question.data_at),
+            replication: question.replication,
         })
+    }
+
+    /// Ends a client that would fail again.
+    async fn forget_after(&self, error: &SourceError, lease: &Lease) {
+        // Only a new connection logs in. After a silence the driver may wait for ever for connections that it was
+        // making: their handshakes have no time limit, and each takes a place in its pool.
+        if error.kind == FailureKind::Unauthenticated || error.scope == Scope::Silence {
+            self.connection.forget(lease).await;
+        }
+    }
+
+    /// Reads one section from one member, unless that is lost meanwhile.
+    async fn read_from_member(
+        &self,
+        collector: Collector,
+        known: &Snapshot,
+    ) -> Result<(Question<'_>, Option<Result<Reading, SourceError>>), SourceError> {
+        let (mut question, member) = self.bound_question(collector).await?;
+        let result = member.unless_lost(self.ask(&mut question, known)).await;
+        Ok((question, result))
     }
 
     async fn ask(
@@ -319,18 +349,38 @@ impl Mongo {
         backfill::page(&mut question, between, most, read).await
     }
 
+    /// A question each part of which is asked of a server that the read preference chooses.
     async fn question(&self, collector: Collector) -> Result<Question<'_>, SourceError> {
-        let (lease, database) = self.connection.database().await?;
-        Ok(Question {
-            mongo: self,
-            lease,
-            database,
-            checks: Vec::new(),
-            refusals: Vec::new(),
-            left_out: Mutex::default(),
-            collector,
-            grants: Grants::None,
-        })
+        let access = self.connection.database().await?;
+        let (client, name) = (access.database.client(), access.database.name());
+        let database = command::directed(client, name, Some(access.members.preference()));
+        Ok(Question::new(self, access.lease, database, collector))
+    }
+
+    /// A question all of which is asked of one member.
+    async fn bound_question(
+        &self,
+        collector: Collector,
+    ) -> Result<(Question<'_>, Arc<Member>), SourceError> {
+        let access = self.connection.database().await?;
+        let member = self.member(&access).await?;
+        let database = member.database.clone();
+        let mut question = Question::new(self, access.lease, database, collector);
+        question.data_at = member.data_at(question.data_at);
+        question.replication = member.replication();
+        Ok((question, member))
+    }
+
+    /// The member that is asked now.
+    async fn member(&self, access: &Access) -> Result<Arc<Member>, SourceError> {
+        let member = access
+            .members
+            .choose(&access.database, self.query_timeout, self.clock.own());
+        let member = self.within(member).await;
+        if let Err(error) = &member {
+            self.forget_after(error, &access.lease).await;
+        }
+        member
     }
 
     /// Looks at the files that the connection was made of before the next query.
@@ -358,6 +408,13 @@ impl Mongo {
             .of(Scope::Silence)),
         }
     }
+}
+
+fn lost_member() -> SourceError {
+    SourceError::new(
+        FailureKind::Unreachable,
+        "the connection to the member of the replica set broke that was asked",
+    )
 }
 
 #[expect(

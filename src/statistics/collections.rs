@@ -40,8 +40,8 @@ pub struct Collections {
 pub struct CollectionSize {
     /// Its name.
     pub name: &'static str,
-    /// Documents.
-    pub documents: u64,
+    /// Documents; `None` where the metadata do not tell, as those of a collection for time series.
+    pub documents: Option<u64>,
     /// Their bytes before compression.
     pub bytes: f64,
     /// Bytes that its file takes.
@@ -72,7 +72,7 @@ pub(super) const SECTION: Table<Collections> = Table {
             source: "$collStats storageStats: count",
             quantity: Quantity::Count,
             read: Read::By(&["collection"], |it| {
-                it.of_each(|size| Some(size.documents as f64))
+                it.of_each(|size| super::count(size.documents?))
             }),
         },
         Metric {

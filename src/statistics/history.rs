@@ -202,6 +202,7 @@ mod tests {
         let outcome = Outcome {
             duration: Duration::from_millis(60),
             last_success: Some(Timestamp(minute * MINUTE)),
+            data_at: Some(Timestamp(minute * MINUTE)),
             interval: Duration::from_mins(1),
             readings: 1,
             ..Outcome::default()

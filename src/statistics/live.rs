@@ -40,11 +40,20 @@ pub enum LiveState {
     Following,
     /// Its stream broke, and it tries to go on; until then everything is read at its interval.
     Resuming,
+    /// Its stream is behind, as where a majority of the set is lost; until it has caught up everything is read at its
+    /// interval.
+    Behind,
 }
 
 impl LiveState {
     /// Every state.
-    pub const ALL: [Self; 4] = [Self::Off, Self::Reading, Self::Following, Self::Resuming];
+    pub const ALL: [Self; 5] = [
+        Self::Off,
+        Self::Reading,
+        Self::Following,
+        Self::Resuming,
+        Self::Behind,
+    ];
 
     /// The value of the label `state`.
     pub fn name(self) -> &'static str {
@@ -53,6 +62,7 @@ impl LiveState {
             Self::Reading => "reading",
             Self::Following => "following",
             Self::Resuming => "resuming",
+            Self::Behind => "behind",
         }
     }
 }
@@ -70,6 +80,8 @@ pub enum LiveObstacle {
     Cost,
     /// What was followed was lost again and again, so that everything had to be read anew.
     Loss,
+    /// Every collection that would be followed is a view.
+    View,
 }
 
 impl LiveObstacle {
@@ -81,6 +93,7 @@ impl LiveObstacle {
             Self::Size => "size",
             Self::Cost => "cost",
             Self::Loss => "loss",
+            Self::View => "view",
         }
     }
 }
@@ -119,7 +132,7 @@ pub struct Live {
     pub counts: LiveCounts,
     /// How many times only a full reading helped, since what was followed to was lost.
     pub fallbacks: u64,
-    /// When it was last known that nothing is missing.
+    /// The moment up to which every change was counted.
     pub followed_to: Option<Timestamp>,
     /// Time that the database was asked for changes and documents.
     pub spent: Duration,
@@ -169,7 +182,7 @@ pub const LIVE: &[Metric<Snapshot>] = &[
     },
     Metric {
         name: "rocketchat_exporter_live_state",
-        help: "What live mode does: off, reading everything once, following changes, or resuming after the stream of changes broke.",
+        help: "What live mode does: off, reading everything once, following changes, resuming after the stream of changes broke, or behind because the stream is more than 30 seconds behind the database.",
         source: "the exporter",
         quantity: Quantity::State,
         read: Read::By(&["state"], |snapshot| {
@@ -194,7 +207,7 @@ pub const LIVE: &[Metric<Snapshot>] = &[
     },
     Metric {
         name: "rocketchat_exporter_live_followed_timestamp_seconds",
-        help: "When everything that had changed was last known to be counted.",
+        help: "The moment up to which every change is counted, as the stream of changes tells; up to 20 seconds ago where nothing is written.",
         source: "the exporter",
         quantity: Quantity::Instant,
         read: Read::One(|snapshot| instant(snapshot.live.as_deref()?.followed_to)),

@@ -69,6 +69,15 @@ pub const READINGS: &[Metric<Snapshot>] = &[
         }),
     },
     Metric {
+        name: "rocketchat_exporter_data_timestamp_seconds",
+        help: "The moment that the data of a collector describe: when they were read, or earlier where the member of the replica set that was asked lags or has no primary, or what is followed is behind.",
+        source: "the exporter; hello: lastWrite and localTime; resume tokens of change streams",
+        quantity: Quantity::Instant,
+        read: Read::By(&["collector"], |snapshot| {
+            of_each(snapshot, |it| instant(it.data_at))
+        }),
+    },
+    Metric {
         name: "rocketchat_exporter_collector_interval_seconds",
         help: "Time from one reading of a collector to the next: its tier's interval, or more where all readings together would take too much of the time and this one is among the dearest.",
         source: "the exporter",
@@ -158,6 +167,29 @@ pub const READINGS: &[Metric<Snapshot>] = &[
         }),
     },
     super::labels::CHANGED,
+    Metric {
+        name: "rocketchat_exporter_skipped_collection",
+        help: "A collection because of which a collector has less to tell: it is a view, or the server did not answer for it alone. Absent while there is none.",
+        source: "the exporter, by refused queries",
+        quantity: Quantity::State,
+        read: Read::By(&["collector", "collection", "reason"], |snapshot| {
+            let outcomes = Collector::ALL
+                .into_iter()
+                .filter_map(|it| Some((it, snapshot.outcomes.get(&it)?)));
+            outcomes
+                .flat_map(|(collector, outcome)| {
+                    outcome.skipped.iter().map(move |skipped| Sample {
+                        labels: vec![
+                            collector.name().into(),
+                            skipped.collection.into(),
+                            skipped.reason.name().into(),
+                        ],
+                        value: 1.0,
+                    })
+                })
+                .collect()
+        }),
+    },
     Metric {
         name: "rocketchat_exporter_mongodb_connections",
         help: "Open connections for queries to the workspace's database, by whether a query uses them; the driver has one more to each server, which watches it.",

@@ -7,8 +7,9 @@ use std::time::Duration;
 use super::{
     Activity, Administration, Apps, Availability, Calls, Collections, Collector, Connections,
     Contacts, Federation, Host, Hygiene, Instances, Integrations, Jobs, License, Live, Marks,
-    Messages, Omnichannel, Presence, Push, RoomFeatures, Rooms, Server, Sessions, Settings, Stored,
-    Timestamp, Uploads, UserFeatures, Users, Version, Workspace, running_version,
+    Messages, Omnichannel, Presence, Push, Replication, RoomFeatures, Rooms, STALE_AFTER, Server,
+    Sessions, Settings, Stored, Timestamp, Uploads, UserFeatures, Users, Version, Workspace,
+    running_version,
 };
 
 /// What one collector brought back; each variant is named after its section.
@@ -106,6 +107,8 @@ pub struct Outcome {
     pub duration: Duration,
     /// When a reading last succeeded.
     pub last_success: Option<Timestamp>,
+    /// The moment that the data describe which it read.
+    pub data_at: Option<Timestamp>,
     /// The time from one reading to the next, as stretched by its cost.
     pub interval: Duration,
     /// Readings made since the start.
@@ -120,6 +123,8 @@ pub struct Outcome {
     pub refusals: Vec<Refusal>,
     /// How many of what the newest successful reading does not tell one by one.
     pub left_out: BTreeMap<&'static str, u64>,
+    /// Collections because of which the newest successful reading had less to tell.
+    pub skipped: Vec<Skipped>,
 }
 
 impl Outcome {
@@ -167,6 +172,43 @@ pub struct Refusal {
     pub action: &'static str,
 }
 
+/// A collection because of which a reading had less to tell.
+#[derive(Debug, Clone)]
+pub struct Skipped {
+    /// The collection.
+    pub collection: &'static str,
+    /// Why it cannot be asked as others can.
+    pub reason: SkipReason,
+    /// The same in words.
+    pub message: Arc<str>,
+}
+
+/// Why a collection cannot be asked as others can.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SkipReason {
+    /// It is a view, or one for time series: it has no sizes and no indexes of its own, and tells no changes.
+    View,
+    /// The server refused or did not answer in time, for this collection alone.
+    Failed(FailureKind),
+}
+
+impl Skipped {
+    /// Whether another one says the same.
+    pub fn is_same(&self, other: &Self) -> bool {
+        (self.collection, self.reason) == (other.collection, other.reason)
+    }
+}
+
+impl SkipReason {
+    /// The value of the label `reason`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::View => "view",
+            Self::Failed(kind) => kind.name(),
+        }
+    }
+}
+
 /// The newest reading of every section; a section is `None` while its newest reading failed or none was made.
 #[derive(Debug, Clone, Default)]
 pub struct Snapshot {
@@ -209,6 +251,10 @@ pub struct Snapshot {
     pub live: Option<Arc<Live>>,
     /// When the newest reading of the database succeeded.
     pub read_at: Option<Timestamp>,
+    /// The moment that the data describe which it read.
+    pub data_at: Option<Timestamp>,
+    /// Where the member of the replica set stood that answered it; `None` where the database is none.
+    pub replication: Option<Replication>,
     /// The version set by the operator, which overrides the one the workspace tells.
     pub configured_version: Option<Version>,
 }
@@ -311,6 +357,12 @@ impl Snapshot {
             }
         }
         part
+    }
+
+    /// How far the data were behind that the newest reading of the database found, where that is more than it may be.
+    pub fn stale_by(&self) -> Option<Duration> {
+        let behind = self.read_at?.since(self.data_at?)?;
+        (behind > STALE_AFTER).then_some(behind)
     }
 
     /// The share of the time in which the database answers, by the newest reading of each collector; `None` before the

@@ -13,6 +13,13 @@ impl Timestamp {
         self.0 as f64 / 1000.0
     }
 
+    /// The instant that lies so long before this one.
+    #[must_use]
+    pub fn before(self, time: Duration) -> Self {
+        let milliseconds = i64::try_from(time.as_millis()).unwrap_or(i64::MAX);
+        Self(self.0.saturating_sub(milliseconds))
+    }
+
     /// The time from `earlier` to this instant; `None` when it lies before `earlier`.
     pub fn since(self, earlier: Self) -> Option<Duration> {
         let milliseconds = self.0.checked_sub(earlier.0)?;

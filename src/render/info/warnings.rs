@@ -7,7 +7,7 @@ use serde_json::Value as Json;
 
 use super::rows::Shown;
 use super::{exporter, license, words};
-use crate::statistics::{Collector, Grants, Instances, LimitKind, ReadState, Value};
+use crate::statistics::{Collector, Grants, Instances, LimitKind, ReadState, STALE_AFTER, Value};
 
 /// A migration that holds its lock for longer is taken for stuck.
 const LONGEST_MIGRATION: Duration = Duration::from_mins(10);
@@ -54,6 +54,7 @@ pub fn of(shown: &Shown<'_>) -> Vec<String> {
         return vec![format!("No numbers of the workspace are known: {why}.")];
     }
     let mut warnings = Vec::new();
+    stale(shown, &mut warnings);
     read_only(shown, &mut warnings);
     migration(shown, &mut warnings);
     if let Some(instances) = &snapshot.instances {
@@ -64,6 +65,36 @@ pub fn of(shown: &Shown<'_>) -> Vec<String> {
     statistics_run(shown, &mut warnings);
     readings(shown, &mut warnings);
     warnings
+}
+
+/// Data that are not of the moment at which they were read, and a set that cannot take writes.
+fn stale(shown: &Shown<'_>, warnings: &mut Vec<String>) {
+    let snapshot = shown.page.snapshot;
+    if let Some(behind) = snapshot.stale_by() {
+        warnings.push(format!(
+            "The numbers are {} older than the newest reading: they describe what the member of the replica set had that was asked.",
+            words::span(behind)
+        ));
+    }
+    let Some(replication) = snapshot.replication else {
+        return;
+    };
+    if !replication.has_primary {
+        warnings
+            .push("The replica set has no primary: Rocket.Chat cannot write anything.".to_owned());
+    }
+    if replication.is_stale() {
+        warnings.push(format!(
+            "The member of the replica set that is asked lags by {}.",
+            words::span(replication.lag)
+        ));
+    }
+    if let Some(lag) = replication.majority_lag.filter(|it| *it > STALE_AFTER) {
+        warnings.push(format!(
+            "A majority of the replica set lags by {}, or is lost.",
+            words::span(lag)
+        ));
+    }
 }
 
 fn read_only(shown: &Shown<'_>, warnings: &mut Vec<String>) {

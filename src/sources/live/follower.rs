@@ -7,16 +7,24 @@ use mongodb::bson::{RawDocumentBuf, Timestamp};
 use mongodb::change_stream::event::ResumeToken;
 
 use super::{Followed, Keys, State, invalidates, subject};
-use crate::sources::mongo::{Beginning, Changes, LiveError, Mongo};
-use crate::statistics::LiveCounts;
+use crate::sources::mongo::{Beginning, Changes, LiveError, Member, Mongo, Standing};
+use crate::statistics::{LiveCounts, LiveObstacle};
 
 /// Changes that are kept at the most while a full reading runs.
 const MOST_KEPT: usize = 50_000;
+
+/// Before every time of a set.
+const BEGINNING: Timestamp = Timestamp {
+    time: 0,
+    increment: 0,
+};
 
 /// What follows the changes of one workspace.
 #[derive(Debug)]
 pub struct Follower {
     mongo: Arc<Mongo>,
+    wanted: BTreeSet<Followed>,
+    /// Those of them whose changes are told; views tell none.
     collections: BTreeSet<Followed>,
     keys: Keys,
     streams: Option<Changes>,
@@ -28,6 +36,8 @@ pub struct Follower {
     fresh: Option<State>,
     /// The time of the newest change.
     newest: Timestamp,
+    /// The time of the set up to which everything was taken up.
+    position: Timestamp,
     /// Whether an instance came, went or changed.
     instances_changed: bool,
     counts: LiveCounts,
@@ -46,6 +56,7 @@ pub struct Caught {
 #[derive(Debug)]
 pub struct FullReading {
     mongo: Arc<Mongo>,
+    member: Arc<Member>,
     collections: BTreeSet<Followed>,
     keys: Keys,
     after: Timestamp,
@@ -58,27 +69,26 @@ impl FullReading {
     /// When the server does not answer, or there are too many documents.
     pub async fn read(self) -> Result<State, LiveError> {
         self.mongo
-            .live_reading(&self.collections, &self.keys, self.after)
+            .live_reading(&self.member, &self.collections, &self.keys, self.after)
             .await
     }
 }
 
 impl Follower {
     /// Nothing is asked or followed yet.
-    pub fn new(mongo: Arc<Mongo>, collections: BTreeSet<Followed>) -> Self {
+    pub fn new(mongo: Arc<Mongo>, wanted: BTreeSet<Followed>) -> Self {
         Self {
             mongo,
-            collections,
+            wanted,
+            collections: BTreeSet::new(),
             keys: Keys::default(),
             streams: None,
             tokens: BTreeMap::new(),
             state: None,
             kept: None,
             fresh: None,
-            newest: Timestamp {
-                time: 0,
-                increment: 0,
-            },
+            newest: BEGINNING,
+            position: BEGINNING,
             instances_changed: false,
             counts: LiveCounts::default(),
         }
@@ -91,7 +101,8 @@ impl Follower {
     pub async fn begin(&mut self) -> Result<(), LiveError> {
         self.leave();
         self.forget();
-        let now = self.mongo.live_time().await?;
+        let member = self.mongo.live_member().await?;
+        let now = self.mongo.live_standing(&member).await?.time;
         // What was written at this very time the full reading sees. Told as a change it may do harm: it may be the drop of
         // a collection, after which everything is begun anew.
         let beginning = Beginning::Time(Timestamp {
@@ -100,11 +111,24 @@ impl Follower {
         });
         let streams = self
             .mongo
-            .live_changes(&self.collections, &beginning)
+            .live_changes(member, &self.wanted, &beginning)
             .await?;
+        self.collections = streams.collections();
+        let has_documents = |it: &Followed| *it != Followed::Instances;
+        if !self.collections.iter().any(has_documents) {
+            return Err(LiveError::Impossible(
+                LiveObstacle::View,
+                format!("views tell no changes: {}", names(&self.views()).join(", ")),
+            ));
+        }
         self.streams = Some(streams);
-        self.newest = now;
+        (self.newest, self.position) = (now, now);
         Ok(())
+    }
+
+    /// The collections that are not followed because they are views, once it was begun.
+    pub fn views(&self) -> BTreeSet<Followed> {
+        self.wanted.difference(&self.collections).copied().collect()
     }
 
     /// Goes on where the stream ended that broke; false when there is nothing to go on from.
@@ -117,9 +141,10 @@ impl Follower {
             return Ok(false);
         }
         let beginning = Beginning::Tokens(self.tokens.clone());
+        let member = self.mongo.live_member().await?;
         let streams = self
             .mongo
-            .live_changes(&self.collections, &beginning)
+            .live_changes(member, &self.collections, &beginning)
             .await?;
         self.streams = Some(streams);
         self.counts.resumes += 1;
@@ -147,13 +172,18 @@ impl Follower {
     /// # Errors
     /// When the server does not tell its time.
     pub async fn full_reading(&mut self) -> Result<FullReading, LiveError> {
-        let now = self.mongo.live_time().await?;
+        let member = match &self.streams {
+            Some(changes) => Arc::clone(&changes.member),
+            None => self.mongo.live_member().await?,
+        };
+        let now = self.mongo.live_standing(&member).await?.time;
         self.kept = Some(Vec::new());
         Ok(FullReading {
+            member,
             mongo: Arc::clone(&self.mongo),
             collections: self.collections.clone(),
             keys: self.keys.clone(),
-            // Both: a member may be behind another that told the time.
+            // Both: the stream may go on at a member that is behind the one where it began.
             after: now.max(self.newest),
         })
     }
@@ -207,7 +237,9 @@ impl Follower {
         }
         // Only now: what came before the tokens has been applied.
         self.tokens = streams.tokens();
-        self.look_up().await?;
+        // A token that does not tell leaves what the changes told.
+        self.position = streams.position().unwrap_or(self.newest).max(self.position);
+        self.look_up(&streams.member).await?;
         self.streams = Some(streams);
         Ok(Caught {
             told: self.counts.events + self.counts.lookups - before,
@@ -250,7 +282,7 @@ impl Follower {
     }
 
     /// Asks for documents of which the changes told too little.
-    async fn look_up(&mut self) -> Result<(), LiveError> {
+    async fn look_up(&mut self, member: &Member) -> Result<(), LiveError> {
         let mut unclear = BTreeMap::new();
         for state in self.state.iter_mut().chain(&mut self.fresh) {
             unclear.extend(state.take_unclear());
@@ -262,7 +294,7 @@ impl Follower {
         let (mut state, mut fresh) = (self.state.as_mut(), self.fresh.as_mut());
         let looked_up = self
             .mongo
-            .live_lookup(&unclear, self.newest, |followed, keys, found| {
+            .live_lookup(member, &unclear, self.newest, |followed, keys, found| {
                 for state in state.iter_mut().chain(&mut fresh) {
                     state.clear_up(followed, keys.clone(), found);
                 }
@@ -275,6 +307,37 @@ impl Follower {
             }
         }
         looked_up
+    }
+
+    /// The time of the set up to which everything was taken up.
+    pub fn position(&self) -> Timestamp {
+        self.position
+    }
+
+    /// How things stand at the member that tells the changes.
+    ///
+    /// # Errors
+    /// When it does not answer, or none tells changes.
+    pub async fn standing(&mut self) -> Result<Standing, LiveError> {
+        let member = match &self.streams {
+            Some(changes) => Arc::clone(&changes.member),
+            None => self.mongo.live_member().await?,
+        };
+        self.mongo.live_standing(&member).await
+    }
+
+    /// Whether the read preference chooses another member by now than the one that tells the changes.
+    ///
+    /// # Errors
+    /// When no member answers.
+    pub async fn has_better_member(&mut self) -> Result<bool, LiveError> {
+        let asked = self.streams.as_ref().map(|it| Arc::clone(&it.member));
+        let Some(asked) = asked else {
+            return Ok(false);
+        };
+        let member = self.mongo.live_member().await?;
+        let is_better = member.replication().is_some_and(|it| !it.is_stale());
+        Ok(is_better && !member.is_same(&asked))
     }
 
     /// What is known, once there was a full reading.
@@ -296,6 +359,11 @@ impl Follower {
         }
         counts
     }
+}
+
+/// The names of collections.
+pub fn names(collections: &BTreeSet<Followed>) -> Vec<&'static str> {
+    collections.iter().map(|it| it.name()).collect()
 }
 
 fn named(differences: &BTreeMap<Followed, u64>) -> BTreeMap<&'static str, u64> {

@@ -6,8 +6,8 @@ use std::collections::BTreeSet;
 use mongodb::bson::{Bson, Document, doc};
 use mongodb::{Client, Database};
 
-use super::convert;
 use super::driver::Driver;
+use super::{command, convert};
 use crate::sources::SourceError;
 use crate::statistics::FailureKind;
 
@@ -239,17 +239,10 @@ impl Listing<'_> {
         })
     }
 
-    async fn ask(
-        self,
-        database: &Database,
-        mut command: Document,
-    ) -> Result<Document, SourceError> {
-        command.insert("maxTimeMS", convert::milliseconds(self.0.query_timeout));
-        command.insert("comment", "rocketchat-exporter database");
-        let ask = database
-            .run_command(command)
-            .selection_criteria(self.0.preference.clone());
-        self.0.within(ask.into_future()).await
+    async fn ask(self, database: &Database, mut asked: Document) -> Result<Document, SourceError> {
+        asked.insert("maxTimeMS", convert::milliseconds(self.0.query_timeout));
+        asked.insert("comment", "rocketchat-exporter database");
+        self.0.within(command::run(database, asked)).await
     }
 }
 

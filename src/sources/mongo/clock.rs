@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use jiff::Zoned;
 use mongodb::bson::{Document, doc};
 
-use super::{Question, convert, out_of_range};
+use super::{Question, command, convert, out_of_range};
 use crate::clock::Clock;
 use crate::sources::SourceError;
 use crate::statistics::Timestamp;
@@ -92,10 +92,8 @@ impl Question<'_> {
         mut command: Document,
     ) -> Result<Document, SourceError> {
         command.insert("maxTimeMS", convert::milliseconds(self.mongo.query_timeout));
-        let admin = self.database.client().database("admin");
-        let ask = admin
-            .run_command(command)
-            .selection_criteria(self.mongo.connection.preference());
-        self.mongo.within(ask.into_future()).await
+        let admin = command::beside(&self.database, "admin");
+        let answer = command::run(&admin, command);
+        self.mongo.within(answer).await
     }
 }

@@ -1,38 +1,72 @@
 //! Sizes of collections: from the storage engine's own numbers, without looking at a document.
 
+use std::sync::Arc;
+
 use futures_util::TryStreamExt;
 use mongodb::bson::{Bson, Document, doc};
 
 use super::{Question, convert, indexes};
 use crate::sources::SourceError;
-use crate::statistics::{CollectionSize, Collections, WATCHED_COLLECTIONS};
+use crate::statistics::{CollectionSize, Collections, SkipReason, WATCHED_COLLECTIONS};
 
 pub async fn read(question: &mut Question<'_>) -> Result<Collections, SourceError> {
     let mut collections = Collections::default();
+    let mut failure = None;
     for name in WATCHED_COLLECTIONS {
-        let stats = stats(question, name).await;
-        let Some(Some(stats)) = question.detail(name, "collStats", stats)? else {
-            continue;
+        let stats = match stats(question, name).await {
+            Ok(Stats::Of(stats)) => Ok(stats),
+            Ok(Stats::View) => {
+                let message = "a view has no size of its own";
+                question.skip(name, SkipReason::View, message);
+                continue;
+            }
+            Ok(Stats::Missing) => continue,
+            Err(error) => Err(error),
+        };
+        let stats = match question.detail(name, "collStats", stats) {
+            Ok(Some(stats)) => stats,
+            Ok(None) => continue,
+            Err(error) if error.kind.is_database_down() => return Err(error),
+            Err(error) => {
+                let reason = SkipReason::Failed(error.kind);
+                question.skip(name, reason, Arc::clone(&error.message));
+                failure = Some(error);
+                continue;
+            }
         };
         collections.sizes.push(CollectionSize {
             name,
-            documents: convert::counted(&stats, "documents"),
+            documents: convert::count(stats.get("documents"))
+                .filter(|_| convert::counted(&stats, "counted") > 0),
             bytes: convert::summed(&stats, "bytes"),
             storage_bytes: convert::summed(&stats, "storage"),
             free_bytes: convert::number(stats.get("free")),
             index_bytes: convert::summed(&stats, "indexes"),
         });
     }
-    Ok(collections)
+    match failure {
+        // It is not the collections that are odd.
+        Some(failure) if collections.sizes.is_empty() => Err(failure),
+        _ => Ok(collections),
+    }
 }
 
-/// A collection's numbers, those of all shards together; `None` when it does not exist.
-async fn stats(question: &Question<'_>, name: &str) -> Result<Option<Document>, SourceError> {
+/// What the metadata of a collection tell.
+enum Stats {
+    Of(Document),
+    /// Nothing: it is none that is stored.
+    View,
+    Missing,
+}
+
+/// A collection's numbers, those of all shards together.
+async fn stats(question: &Question<'_>, name: &str) -> Result<Stats, SourceError> {
     let pipeline = vec![
         doc! { "$collStats": { "storageStats": {} } },
         doc! { "$group": {
             "_id": Bson::Null,
             "documents": { "$sum": "$storageStats.count" },
+            "counted": { "$sum": { "$cond": [{ "$isNumber": "$storageStats.count" }, 1, 0] } },
             "bytes": { "$sum": "$storageStats.size" },
             "storage": { "$sum": "$storageStats.storageSize" },
             "free": { "$sum": "$storageStats.freeStorageSize" },
@@ -41,16 +75,17 @@ async fn stats(question: &Question<'_>, name: &str) -> Result<Option<Document>, 
     ];
     let collection = question.collection(name);
     let ask = async {
-        let answer = collection
+        let cursor = collection
             .aggregate(pipeline)
             .comment(question.comment())
-            .max_time(question.mongo.query_timeout)
-            .await;
-        match answer {
-            Ok(cursor) => cursor.try_collect::<Vec<_>>().await,
-            Err(error) if indexes::is_namespace_not_found(&error) => Ok(Vec::new()),
+            .max_time(question.mongo.query_timeout);
+        let stats = async { cursor.await?.try_collect::<Vec<_>>().await };
+        match stats.await {
+            Ok(stats) => Ok(stats.into_iter().next().map_or(Stats::Missing, Stats::Of)),
+            Err(error) if indexes::is_namespace_not_found(&error) => Ok(Stats::Missing),
+            Err(error) if indexes::is_view(&error) => Ok(Stats::View),
             Err(error) => Err(error),
         }
     };
-    Ok(question.mongo.within(ask).await?.into_iter().next())
+    question.mongo.within(ask).await
 }

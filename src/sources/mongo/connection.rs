@@ -9,7 +9,6 @@ use std::time::Duration;
 
 use mongodb::Database;
 use mongodb::error::Error;
-use mongodb::options::{ReadPreference, SelectionCriteria};
 use tokio::sync::{Mutex, mpsc};
 use tokio::task::spawn_blocking;
 use tokio::time::{Instant, timeout};
@@ -17,6 +16,7 @@ use tokio::time::{Instant, timeout};
 use super::choice::{Chosen, Listing, Telling};
 use super::connection_string::ConnectionString;
 use super::driver::{Driver, Words, redacted};
+use super::members::Members;
 use super::pool::Pool;
 use super::recorder::Recorder;
 use super::uri_source::UriSource;
@@ -72,6 +72,17 @@ pub struct Lease {
     _open: mpsc::Sender<()>,
 }
 
+/// What is needed to ask the workspace's database.
+#[derive(Debug, Clone)]
+pub struct Access {
+    /// Keeps the client open.
+    pub lease: Lease,
+    /// The database.
+    pub database: Database,
+    /// The servers that may be asked.
+    pub members: Arc<Members>,
+}
+
 /// The client, once there is one.
 #[derive(Debug, Default)]
 struct Known {
@@ -115,7 +126,7 @@ impl Connection {
     ///
     /// # Errors
     /// When there is no server, no login, or no database that is Rocket.Chat's.
-    pub async fn database(&self) -> Result<(Lease, Database), SourceError> {
+    pub async fn database(&self) -> Result<Access, SourceError> {
         let mut known = self.known.lock().await;
         self.renew(&mut known).await;
         if known.open.is_none() {
@@ -146,7 +157,11 @@ impl Connection {
             _open: open.lease.clone(),
         };
         let chosen = open.chosen.as_ref().expect("it was chosen above");
-        Ok((lease, chosen.database.clone()))
+        Ok(Access {
+            lease,
+            database: chosen.database.clone(),
+            members: Arc::clone(&open.driver.members),
+        })
     }
 
     /// Sees that the database is still Rocket.Chat's, unless that was seen after `begun`: what is read from one that is
@@ -202,15 +217,6 @@ impl Connection {
             Some(words) => words.of(error),
             None => redacted(&error.into(), std::slice::from_ref(&self.settings.uri)),
         }
-    }
-
-    /// Where a command is sent that is not sent by a collection's own method.
-    #[expect(
-        clippy::unused_self,
-        reason = "belongs to the connection, as the preference of the methods does"
-    )]
-    pub fn preference(&self) -> SelectionCriteria {
-        SelectionCriteria::ReadPreference(ReadPreference::SecondaryPreferred { options: None })
     }
 
     /// Replaces a client, unless another one has taken its place: the next query makes a new one.
@@ -287,7 +293,6 @@ impl Connection {
         let driver = Driver::make(
             read.uri,
             &self.settings,
-            self.preference(),
             Arc::clone(&self.pool),
             self.recorder.clone(),
         )

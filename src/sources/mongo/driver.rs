@@ -11,6 +11,7 @@ use tokio::time::timeout;
 
 use super::connection::MongoSettings;
 use super::connection_string::ConnectionString;
+use super::members::Members;
 use super::pool::Pool;
 use super::recorder::Recorder;
 use super::servers::{Asked, Servers};
@@ -25,8 +26,8 @@ pub const GRACE: Duration = Duration::from_secs(5);
 pub struct Driver {
     /// The client.
     pub client: Client,
-    /// Which members are asked.
-    pub preference: SelectionCriteria,
+    /// Which servers are asked.
+    pub members: Arc<Members>,
     /// The server-side limit of every query.
     pub query_timeout: Duration,
     /// The words for what fails.
@@ -49,7 +50,6 @@ impl Driver {
     pub async fn make(
         uri: ConnectionString,
         settings: &MongoSettings,
-        preference: SelectionCriteria,
         pool: Arc<Pool>,
         recorder: Option<Arc<Recorder>>,
     ) -> Result<Self, SourceError> {
@@ -65,7 +65,11 @@ impl Driver {
         options.server_selection_timeout = Some(settings.connect_timeout);
         // The other modes keep a second connection to each server, only to measure its latency.
         options.server_monitoring_mode = Some(ServerMonitoringMode::Poll);
-        let preference = options.selection_criteria.get_or_insert(preference).clone();
+        let members = Arc::new(Members::new(match options.selection_criteria {
+            Some(SelectionCriteria::ReadPreference(preference)) => Some(preference),
+            _ => None,
+        }));
+        options.selection_criteria = Some(members.preference());
         options.cmap_event_handler = Some(EventHandler::callback(move |event| pool.note(&event)));
         if let Some(recorder) = recorder {
             let note = move |event| recorder.note(event);
@@ -76,13 +80,16 @@ impl Driver {
             asked: Asked::of(&options),
             servers: Servers::default(),
         });
-        let noting = Arc::clone(&words);
-        let note = move |event| noting.servers.note(&event);
+        let (noting, seeing) = (Arc::clone(&words), Arc::clone(&members));
+        let note = move |event| {
+            noting.servers.note(&event);
+            seeing.note(&event);
+        };
         options.sdam_event_handler = Some(EventHandler::callback(note));
         let client = Client::with_options(options).map_err(|error| in_words(&error))?;
         Ok(Self {
             client,
-            preference,
+            members,
             query_timeout: settings.query_timeout,
             words,
         })

@@ -7,7 +7,7 @@ use serde_json::Value as Json;
 use futures_util::TryStreamExt;
 
 use super::question::ONE_REPLY;
-use super::{Question, convert, filter, stored};
+use super::{Question, command, convert, filter, stored};
 use crate::sources::SourceError;
 use crate::statistics::Value;
 
@@ -55,11 +55,8 @@ pub async fn count(
         "maxTimeMS": convert::milliseconds(question.mongo.query_timeout),
         "comment": question.comment(),
     };
-    let ask = question
-        .database
-        .run_command(command)
-        .selection_criteria(question.mongo.connection.preference());
-    let answer = question.mongo.within(async { refused(ask.await) }).await?;
+    let ask = async { refused(command::run(&question.database, command).await) };
+    let answer = question.mongo.within(ask).await?;
     Ok(answer.map(|answer| convert::counted(&answer, "n")))
 }
 

@@ -4,12 +4,11 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use futures_util::TryStreamExt;
 use mongodb::IndexModel;
 use mongodb::bson::Bson;
 use mongodb::options::Hint;
 
-use super::Question;
+use super::{Question, command};
 use crate::sources::SourceError;
 use crate::statistics::IndexCheck;
 
@@ -61,8 +60,8 @@ impl Names {
     }
 }
 
-/// When each collection's indexes were listed, and their names.
-type Listed = BTreeMap<&'static str, (Instant, Names)>;
+/// When each collection's indexes were listed, and their names; `None` for a view, which has none of its own.
+type Listed = BTreeMap<&'static str, (Instant, Option<Names>)>;
 
 /// The indexes of each collection, as they were last listed.
 #[derive(Debug, Default)]
@@ -78,13 +77,13 @@ impl KnownIndexes {
     }
 
     /// The indexes of a collection, unless they are to be listed anew.
-    fn get(&self, collection: &str) -> Option<Names> {
+    fn get(&self, collection: &str) -> Option<Option<Names>> {
         let listed = self.lock();
         let (listed_at, names) = listed.get(collection)?;
         (listed_at.elapsed() < BELIEVED_FOR).then(|| names.clone())
     }
 
-    fn put(&self, collection: &'static str, names: Names) {
+    fn put(&self, collection: &'static str, names: Option<Names>) {
         self.lock().insert(collection, (Instant::now(), names));
     }
 
@@ -100,7 +99,11 @@ impl Question<'_> {
         collection: &'static str,
         key: &'static str,
     ) -> Result<Option<String>, SourceError> {
-        let name = self.known_index(collection, key).await?;
+        let Some(names) = self.names(collection).await? else {
+            // Nobody can create one there.
+            return Ok(None);
+        };
+        let name = names.find(|known, _| known == key);
         let check = IndexCheck {
             collection,
             key,
@@ -112,6 +115,11 @@ impl Question<'_> {
         Ok(name)
     }
 
+    /// Whether a collection is a view.
+    pub(super) async fn is_view(&self, collection: &'static str) -> Result<bool, SourceError> {
+        Ok(self.names(collection).await?.is_none())
+    }
+
     /// The same for a query that has another way when there is none, so that nobody need miss it.
     pub(super) async fn known_index(
         &self,
@@ -119,7 +127,7 @@ impl Question<'_> {
         key: &str,
     ) -> Result<Option<String>, SourceError> {
         let names = self.names(collection).await?;
-        Ok(names.find(|known, _| known == key))
+        Ok(names.and_then(|names| names.find(|known, _| known == key)))
     }
 
     /// The name of an index that begins with two keys, for a query that has another way.
@@ -130,10 +138,10 @@ impl Question<'_> {
         second: &str,
     ) -> Result<Option<String>, SourceError> {
         let names = self.names(collection).await?;
-        Ok(names.find(|key, next| key == first && next == second))
+        Ok(names.and_then(|names| names.find(|key, next| key == first && next == second)))
     }
 
-    async fn names(&self, collection: &'static str) -> Result<Names, SourceError> {
+    async fn names(&self, collection: &'static str) -> Result<Option<Names>, SourceError> {
         if let Some(names) = self.mongo.indexes.get(collection) {
             return Ok(names);
         }
@@ -142,17 +150,17 @@ impl Question<'_> {
         Ok(names)
     }
 
-    async fn list(&self, collection: &str) -> Result<Names, SourceError> {
-        let collection = self.collection(collection);
+    async fn list(&self, collection: &str) -> Result<Option<Names>, SourceError> {
+        let comment = self.comment();
         let ask = async {
-            match collection.list_indexes().await {
-                Ok(cursor) => cursor.try_collect::<Vec<_>>().await,
+            match command::list_indexes(&self.database, collection, &comment).await {
                 // A collection that does not exist has no indexes, and is small.
-                Err(error) if is_namespace_not_found(&error) => Ok(Vec::new()),
-                Err(error) => Err(error),
+                Err(error) if is_namespace_not_found(&error) => Ok(Some(Vec::new())),
+                Err(error) if is_view(&error) => Ok(None),
+                indexes => indexes.map(Some),
             }
         };
-        Ok(Names::of(self.mongo.within(ask).await?))
+        Ok(self.mongo.within(ask).await?.map(Names::of))
     }
 }
 
@@ -176,6 +184,15 @@ fn has_direction(kind: &Bson) -> bool {
     matches!(
         kind,
         Bson::Int32(_) | Bson::Int64(_) | Bson::Double(_) | Bson::Boolean(_)
+    )
+}
+
+/// Whether the collection that was asked about is a view, or one for time series, which is a view of its own kind.
+pub fn is_view(error: &mongodb::error::Error) -> bool {
+    const COMMAND_NOT_SUPPORTED_ON_VIEW: i32 = 166;
+    matches!(
+        &*error.kind,
+        mongodb::error::ErrorKind::Command(command) if command.code == COMMAND_NOT_SUPPORTED_ON_VIEW
     )
 }
 

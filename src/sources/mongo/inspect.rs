@@ -1,20 +1,22 @@
 //! Looking at the database and at the exporter's own questions, for whoever wants to know why a number is missing or
 //! what it costs. The daemon uses none of this.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use jiff::tz::TimeZone;
 use mongodb::bson::{Bson, Document, doc};
-use mongodb::options::{HostInfo, Tls};
+use mongodb::options::{HostInfo, ReadPreference, Tls};
 use serde::Serialize;
 use tokio::time::timeout;
 
 use super::choice::TELLING_COLLECTIONS;
 use super::explain::{self, Plan};
+use super::hello::Hello;
 use super::privileges::Login;
 use super::recorder::{Recorder, Sent};
-use super::{Mongo, MongoSettings, Question, convert, indexes, license, servers};
+use super::{Mongo, MongoSettings, Question, command, convert, indexes, license, servers};
 use crate::clock::Clock;
 use crate::sources::{LicenseSource, SourceError};
 use crate::statistics::{Collector, FailureKind, Grants, IndexCheck, Reading, Snapshot};
@@ -31,6 +33,12 @@ pub struct Target {
     pub tls: bool,
     /// Which members of a replica set are asked.
     pub read_preference: &'static str,
+    /// Tags that a member must have, the first set before the others.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub read_preference_tags: Vec<BTreeMap<String, String>>,
+    /// How far a member may lag, as the driver estimates it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_staleness_seconds: Option<u64>,
 }
 
 /// A server that answers.
@@ -138,6 +146,15 @@ impl MongoSettings {
         let Some(parsed) = self.uri.parsed() else {
             return Target::default();
         };
+        let options = match &parsed.read_preference {
+            Some(
+                ReadPreference::Secondary { options }
+                | ReadPreference::PrimaryPreferred { options }
+                | ReadPreference::SecondaryPreferred { options }
+                | ReadPreference::Nearest { options },
+            ) => options.as_ref(),
+            _ => None,
+        };
         let is_record = matches!(parsed.host_info, HostInfo::DnsRecord(_));
         Target {
             address: match &parsed.host_info {
@@ -153,11 +170,46 @@ impl MongoSettings {
                 Some(_) => false,
                 None => is_record,
             },
+            read_preference_tags: options
+                .and_then(|it| it.tag_sets.as_ref())
+                .into_iter()
+                .flatten()
+                .map(|tags| tags.clone().into_iter().collect())
+                .collect(),
+            max_staleness_seconds: options
+                .and_then(|it| it.max_staleness)
+                .map(|it| it.as_secs()),
             read_preference: parsed
                 .read_preference
                 .as_ref()
                 .map_or("secondaryPreferred", servers::name),
         }
+    }
+}
+
+impl Target {
+    /// Which members of a replica set are asked, in words.
+    pub fn preference(&self) -> String {
+        let mut words = self.read_preference.to_owned();
+        let tags = self.read_preference_tags.iter().map(|tags| {
+            let tags: Vec<String> = tags
+                .iter()
+                .map(|(name, value)| format!("{name}:{value}"))
+                .collect();
+            if tags.is_empty() {
+                "any".to_owned()
+            } else {
+                tags.join(",")
+            }
+        });
+        let tags: Vec<String> = tags.collect();
+        if !tags.is_empty() {
+            words.push_str(&format!(", tags {}", tags.join(", else ")));
+        }
+        if let Some(seconds) = self.max_staleness_seconds {
+            words.push_str(&format!(", at most {seconds} s behind"));
+        }
+        words
     }
 }
 
@@ -187,14 +239,8 @@ impl Mongo {
     /// # Errors
     /// When there is no server, no login, or no database.
     pub async fn connected(&self) -> Result<Connected, SourceError> {
-        let question = self.question(Collector::Server).await?;
-        let hello = match question.ask_server(doc! { "hello": 1 }).await {
-            // Before 4.4.2 the question had another name.
-            Err(error) if error.kind == FailureKind::Other => {
-                question.ask_server(doc! { "isMaster": 1 }).await?
-            }
-            answer => answer?,
-        };
+        let (question, _) = self.bound_question(Collector::Server).await?;
+        let hello = question.hello().await?;
         let status = doc! { "connectionStatus": 1, "showPrivileges": true };
         let login = Login::from_status(&question.ask_server(status).await?);
         let is_open = login.user.is_none() && question.may_list_databases().await;
@@ -230,8 +276,6 @@ impl Mongo {
     pub async fn examine(&self, collector: Collector, known: &Snapshot) -> Examined {
         // What an earlier section looked up is looked up again, because this one relies on it as well.
         self.indexes.forget();
-        self.sent();
-        let begun = Instant::now();
         let mut examined = Examined {
             result: Err(SourceError::new(
                 FailureKind::TimedOut,
@@ -241,13 +285,16 @@ impl Mongo {
             indexes: Vec::new(),
             queries: Vec::new(),
         };
-        let mut question = match self.question(collector).await {
-            Ok(question) => question,
+        let mut question = match self.bound_question(collector).await {
+            Ok((question, _)) => question,
             Err(error) => {
                 examined.result = Err(error);
                 return examined;
             }
         };
+        // From here on it is the section's own.
+        self.sent();
+        let begun = Instant::now();
         if let Ok(result) = timeout(self.limit(), self.ask(&mut question, known)).await {
             examined.result = result;
         }
@@ -274,17 +321,15 @@ impl Mongo {
 impl Question<'_> {
     async fn ask_server(&self, mut command: Document) -> Result<Document, SourceError> {
         command.insert("maxTimeMS", convert::milliseconds(self.mongo.query_timeout));
-        let admin = self.database.client().database("admin");
-        let ask = admin
-            .run_command(command)
-            .selection_criteria(self.mongo.connection.preference());
-        self.mongo.within(ask.into_future()).await
+        let admin = command::beside(&self.database, "admin");
+        self.mongo.within(command::run(&admin, command)).await
     }
 
-    async fn topology(&self, hello: &Document) -> Topology {
-        if hello.get_str("msg").is_ok_and(|it| it == "isdbgrid") {
+    async fn topology(&self, hello: &Hello) -> Topology {
+        if hello.is_router() {
             return Topology::Sharded;
         }
+        let hello = hello.document();
         let Some(name) = convert::text(hello.get("setName")) else {
             return Topology::Standalone;
         };
@@ -297,12 +342,8 @@ impl Question<'_> {
 
     /// Whether the database has Rocket.Chat's collections.
     async fn is_rocket_chat(&self) -> Option<bool> {
-        let ask = self
-            .database
-            .list_collection_names()
-            .authorized_collections(true)
-            .filter(doc! { "name": { "$in": TELLING_COLLECTIONS.as_slice() } });
-        let names = self.mongo.within(ask.into_future()).await.ok()?;
+        let names = command::existing_collections(&self.database, &TELLING_COLLECTIONS);
+        let names = self.mongo.within(names).await.ok()?;
         Some(names.len() == TELLING_COLLECTIONS.len())
     }
 
@@ -341,11 +382,8 @@ impl Question<'_> {
         };
         command.insert("maxTimeMS", convert::milliseconds(self.mongo.query_timeout));
         command.insert("comment", self.comment());
-        let database = self.database.client().database(&sent.database);
-        let ask = database
-            .run_command(command)
-            .selection_criteria(self.mongo.connection.preference());
-        match self.mongo.within(ask.into_future()).await {
+        let database = command::beside(&self.database, &sent.database);
+        match self.mongo.within(command::run(&database, command)).await {
             Ok(answer) => query.plan = Some(explain::plan(&answer)),
             Err(error) => query.unexplained = Some(error.to_string()),
         }

@@ -7,20 +7,24 @@
 //! because a stream tells of nothing else: what is read and then rolled back would never be corrected.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Duration;
 
+use mongodb::Cursor;
 use mongodb::bson::{Bson, Document, RawDocumentBuf, Timestamp, doc};
 use mongodb::change_stream::ChangeStream;
 use mongodb::change_stream::event::ResumeToken;
 use mongodb::error::{Error, ErrorKind};
-use mongodb::{Cursor, Database};
 use thiserror::Error;
 use tokio::time::Instant;
 
-use super::{Mongo, convert};
+use super::hello::Hello;
+use super::members::Member;
+use super::position::position;
+use super::{Mongo, command, convert, indexes, lost_member};
 use crate::sources::SourceError;
 use crate::sources::live::{Followed, Keys, Readings, State, Unclear, changes, filter, projection};
-use crate::statistics::{FailureKind, LiveObstacle};
+use crate::statistics::{FailureKind, LiveObstacle, Replication};
 
 /// How long the server may wait for changes before it says that there are none.
 const NO_WAIT: Duration = Duration::from_millis(1);
@@ -92,7 +96,42 @@ pub enum Beginning {
 /// Open change streams.
 #[derive(Debug)]
 pub struct Changes {
+    /// The member that tells them, which is also asked for what they tell too little of.
+    pub member: Arc<Member>,
     streams: BTreeMap<Followed, ChangeStream<RawDocumentBuf>>,
+}
+
+/// How things stood at a member that tells changes.
+#[derive(Debug)]
+pub struct Standing {
+    hello: Hello,
+    /// Where it stood itself.
+    pub replication: Replication,
+    /// Its time.
+    pub time: Timestamp,
+    asked: Instant,
+}
+
+impl Standing {
+    /// How far a stream is behind that has come to `position`, by the newest time that the member knew of. Without a
+    /// primary nothing is newer than what a stream has come to, and all of it ages.
+    pub fn behind(&self, position: Timestamp) -> Duration {
+        if self.replication.has_primary {
+            self.hello.behind(position)
+        } else {
+            self.age(position)
+        }
+    }
+
+    /// How long ago the set's time was `position`, by its clocks.
+    pub fn age(&self, position: Timestamp) -> Duration {
+        self.hello.since(position) + self.asked.elapsed()
+    }
+
+    /// How old this is.
+    pub fn elapsed(&self) -> Duration {
+        self.asked.elapsed()
+    }
 }
 
 /// What streams told.
@@ -105,72 +144,79 @@ pub struct Batch {
 }
 
 impl Mongo {
-    /// The time at the server: what is asked for from there on sees everything that was written before.
+    /// A member whose changes can be followed.
     ///
     /// # Errors
-    /// When the server does not answer, or has no change streams.
-    pub async fn live_time(&self) -> Result<Timestamp, LiveError> {
-        let (_lease, database) = self.connection.database().await?;
-        let hello = doc! { "hello": 1, "comment": COMMENT };
-        let answer = self.ask_live(&database, hello).await?;
-        if answer.contains_key("msg") {
+    /// When no server answers.
+    pub async fn live_member(&self) -> Result<Arc<Member>, LiveError> {
+        let access = self.connection.database().await?;
+        Ok(self.member(&access).await?)
+    }
+
+    /// How things stand at a member. What is asked of it for from its time on sees everything that was written before.
+    ///
+    /// # Errors
+    /// When it does not answer, or has no change streams.
+    pub async fn live_standing(&self, member: &Member) -> Result<Standing, LiveError> {
+        let hello = Hello::ask(&member.database, self.query_timeout, COMMENT);
+        let hello = self.live_within(member, hello).await?;
+        if hello.is_router() {
             return Err(LiveError::Impossible(
                 LiveObstacle::Topology,
                 "MongoDB is a sharded cluster, where changes are not followed".to_owned(),
             ));
         }
-        if !answer.contains_key("setName") {
+        let Some(replication) = hello.replication() else {
             return Err(LiveError::Impossible(
                 LiveObstacle::Topology,
                 "MongoDB is no replica set, so it tells no changes".to_owned(),
             ));
-        }
-        answer.get_timestamp("operationTime").map_err(|_| {
-            LiveError::Failed(SourceError::new(
+        };
+        let Some(time) = hello.operation_time() else {
+            return Err(LiveError::Failed(SourceError::new(
                 FailureKind::Other,
                 "MongoDB did not tell its time",
-            ))
+            )));
+        };
+        Ok(Standing {
+            hello,
+            replication,
+            time,
+            asked: Instant::now(),
         })
-    }
-
-    async fn ask_live(
-        &self,
-        database: &Database,
-        command: Document,
-    ) -> Result<Document, LiveError> {
-        let ask = database
-            .run_command(command)
-            .selection_criteria(self.connection.preference());
-        self.live_within(ask.into_future()).await
     }
 
     /// As [`Mongo::within`], for errors that are told apart by their codes.
     async fn live_within<T>(
         &self,
+        member: &Member,
         answer: impl Future<Output = Result<T, Error>>,
     ) -> Result<T, LiveError> {
-        let answer = self.within(async { Ok(answer.await) }).await?;
-        answer.map_err(|error| LiveError::of(&error, |error| self.connection.failure(error)))
+        let answer = self.within(async { Ok(member.unless_lost(answer).await) });
+        match answer.await? {
+            Some(answer) => answer
+                .map_err(|error| LiveError::of(&error, |error| self.connection.failure(error))),
+            None => Err(lost_member().into()),
+        }
     }
 
-    /// Opens streams of what happens to these collections.
+    /// Opens streams of what happens to these collections, as a member tells it; a view among them has none.
     ///
     /// # Errors
     /// When the server refuses that, or does not answer.
     pub async fn live_changes(
         &self,
+        member: Arc<Member>,
         collections: &BTreeSet<Followed>,
         from: &Beginning,
     ) -> Result<Changes, LiveError> {
-        let (_lease, database) = self.connection.database().await?;
         let mut streams = BTreeMap::new();
         for followed in collections {
-            let collection = database.collection::<Document>(followed.name());
+            let collection = member.database.collection::<Document>(followed.name());
             let watch = collection
                 .watch()
                 .pipeline(changes(*followed))
-                .max_await_time(NO_WAIT)
-                .selection_criteria(self.connection.preference());
+                .max_await_time(NO_WAIT);
             let watch = match from {
                 Beginning::Time(time) => watch.start_at_operation_time(*time),
                 Beginning::Tokens(tokens) => match tokens.get(followed) {
@@ -183,10 +229,17 @@ impl Mongo {
                     }
                 },
             };
-            let stream = self.live_within(watch.into_future()).await?;
-            streams.insert(*followed, stream.with_type());
+            let open = async {
+                match watch.await {
+                    Err(error) if indexes::is_view(&error) => Ok(None),
+                    stream => stream.map(Some),
+                }
+            };
+            if let Some(stream) = self.live_within(&member, open).await? {
+                streams.insert(*followed, stream.with_type());
+            }
         }
-        Ok(Changes { streams })
+        Ok(Changes { member, streams })
     }
 
     /// What happened since the last time.
@@ -202,7 +255,8 @@ impl Mongo {
                     batch.more = true;
                     break;
                 }
-                let next = self.live_within(Box::pin(stream.next_if_any())).await?;
+                let next = Box::pin(stream.next_if_any());
+                let next = self.live_within(&changes.member, next).await?;
                 match next {
                     Some(event) => batch.events.push(event),
                     None if stream.is_alive() => break,
@@ -224,18 +278,19 @@ impl Mongo {
     /// When the server does not answer, or there are too many.
     pub async fn live_reading(
         &self,
+        member: &Member,
         collections: &BTreeSet<Followed>,
         keys: &Keys,
         after: Timestamp,
     ) -> Result<State, LiveError> {
         let begun = Instant::now();
-        let (lease, database) = self.connection.database().await?;
+        let lease = self.connection.database().await?.lease;
         let mut readings = Vec::with_capacity(collections.len());
         let mut left = MOST_DOCUMENTS;
         let kept = collections.iter().filter(|it| **it != Followed::Instances);
         for followed in kept {
             let reading = self
-                .read_collection(&database, *followed, keys, after, left)
+                .read_collection(member, *followed, keys, after, left)
                 .await?;
             left -= reading.len();
             readings.push(reading);
@@ -246,7 +301,7 @@ impl Mongo {
 
     async fn read_collection(
         &self,
-        database: &Database,
+        member: &Member,
         followed: Followed,
         keys: &Keys,
         after: Timestamp,
@@ -266,7 +321,8 @@ impl Mongo {
             "maxTimeMS": convert::milliseconds(self.query_timeout),
             "comment": COMMENT,
         };
-        let count = self.ask_live(database, count).await?;
+        let count = command::run(&member.database, count);
+        let count = self.live_within(member, count).await?;
         let expected = convert::counted(&count, "n");
         let expected = match followed {
             // Few of them have connections.
@@ -278,9 +334,9 @@ impl Mongo {
         }
         let mut readings = Readings::new(keys.clone(), followed, expected);
         let mut cursor = self
-            .find_after(database, followed, filter(followed), after)
+            .find_after(member, followed, filter(followed), after)
             .await?;
-        while self.live_within(cursor.advance()).await? {
+        while self.live_within(member, cursor.advance()).await? {
             readings.add(cursor.current());
             if readings.len() > most {
                 return Err(too_many());
@@ -295,11 +351,11 @@ impl Mongo {
     /// When the server does not answer.
     pub async fn live_lookup(
         &self,
+        member: &Member,
         unclear: &Unclear,
         after: Timestamp,
         mut note: impl FnMut(Followed, BTreeSet<u64>, &[RawDocumentBuf]),
     ) -> Result<(), LiveError> {
-        let (_lease, database) = self.connection.database().await?;
         let mut by_collection: BTreeMap<Followed, (BTreeSet<u64>, Vec<Bson>)> = BTreeMap::new();
         for ((followed, key), id) in unclear {
             let (keys, ids) = by_collection.entry(*followed).or_default();
@@ -309,9 +365,9 @@ impl Mongo {
         }
         for (followed, (keys, ids)) in by_collection {
             let filter = doc! { "_id": { "$in": ids } };
-            let mut cursor = self.find_after(&database, followed, filter, after).await?;
+            let mut cursor = self.find_after(member, followed, filter, after).await?;
             let mut found = Vec::new();
-            while self.live_within(cursor.advance()).await? {
+            while self.live_within(member, cursor.advance()).await? {
                 found.push(cursor.current().to_owned());
             }
             note(followed, keys, &found);
@@ -322,7 +378,7 @@ impl Mongo {
     /// Documents that match, as the majority of the set has them at this time or later.
     async fn find_after(
         &self,
-        database: &Database,
+        member: &Member,
         followed: Followed,
         filter: Document,
         after: Timestamp,
@@ -336,15 +392,27 @@ impl Mongo {
             "comment": COMMENT,
             "readConcern": { "level": "majority", "afterClusterTime": after },
         };
-        let ask = database
-            .run_cursor_command(command)
-            .selection_criteria(self.connection.preference())
-            .batch_size(PAGE.cast_unsigned());
-        self.live_within(ask.into_future()).await
+        let ask = command::run_cursor(&member.database, command, PAGE.cast_unsigned());
+        self.live_within(member, ask).await
     }
 }
 
 impl Changes {
+    /// The time of the set up to which all streams told everything; `None` where a token does not tell.
+    pub fn position(&self) -> Option<Timestamp> {
+        let positions = self
+            .streams
+            .values()
+            .map(|stream| position(&stream.resume_token()?));
+        // The least, and none where one is missing.
+        positions.min_by_key(|it| it.map(|it| (it.time, it.increment)))?
+    }
+
+    /// The collections that have a stream.
+    pub fn collections(&self) -> BTreeSet<Followed> {
+        self.streams.keys().copied().collect()
+    }
+
     /// Where the streams have come to.
     pub fn tokens(&self) -> BTreeMap<Followed, ResumeToken> {
         let streams = self.streams.iter();

@@ -2,18 +2,22 @@
 //! says who asks, and by an index where a collection is large.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use mongodb::bson::{Bson, DateTime, Document, RawDocument, RawDocumentBuf, doc};
 use mongodb::error::Error;
 use mongodb::options::Hint;
-use mongodb::{Collection, Cursor};
+use mongodb::{Collection, Cursor, Database};
 
 use super::connection::Lease;
+use super::hello::Hello;
 use super::indexes::{self, Access};
-use super::{Mongo, convert};
+use super::{Mongo, command, convert};
 use crate::sources::SourceError;
-use crate::statistics::{Collector, FailureKind, Grants, IndexCheck, Refusal, Timestamp};
+use crate::statistics::{
+    Collector, FailureKind, Grants, IndexCheck, Refusal, Replication, SkipReason, Skipped,
+    Timestamp,
+};
 
 /// Documents in one reply: more than any question is answered with whose answer is taken as a whole.
 pub(super) const ONE_REPLY: u32 = 10_000;
@@ -23,11 +27,17 @@ pub(super) struct Question<'a> {
     pub(super) mongo: &'a Mongo,
     /// Keeps the client open.
     pub(super) lease: Lease,
-    pub(super) database: mongodb::Database,
+    /// The workspace's, whose read preference all commands follow.
+    pub(super) database: Database,
     pub(super) checks: Vec<IndexCheck>,
     pub(super) refusals: Vec<Refusal>,
     /// How many of what are not told one by one.
     pub(super) left_out: Mutex<BTreeMap<&'static str, u64>>,
+    pub(super) skipped: Vec<Skipped>,
+    /// The moment that the answers describe.
+    pub(super) data_at: Timestamp,
+    /// Where the member stood that is asked, if it is one alone.
+    pub(super) replication: Option<Replication>,
     pub(super) collector: Collector,
     pub(super) grants: Grants,
 }
@@ -46,6 +56,30 @@ impl Documents<'_> {
             }
         }
         Ok(None)
+    }
+}
+
+impl<'a> Question<'a> {
+    /// A question to a database, nothing of which has been asked yet.
+    pub(super) fn new(
+        mongo: &'a Mongo,
+        lease: Lease,
+        database: Database,
+        collector: Collector,
+    ) -> Self {
+        Self {
+            mongo,
+            lease,
+            database,
+            checks: Vec::new(),
+            refusals: Vec::new(),
+            left_out: Mutex::default(),
+            skipped: Vec::new(),
+            data_at: mongo.clock.own().now(),
+            replication: None,
+            collector,
+            grants: Grants::None,
+        }
     }
 }
 
@@ -78,6 +112,13 @@ impl Question<'_> {
     /// What profilers and logs of the server show beside a query.
     pub(super) fn comment(&self) -> String {
         format!("rocketchat-exporter {}", self.collector.name())
+    }
+
+    /// What the server says of itself.
+    pub(super) async fn hello(&self) -> Result<Hello, SourceError> {
+        let (limit, comment) = (self.mongo.query_timeout, self.comment());
+        let hello = Hello::ask(&self.database, limit, &comment);
+        self.mongo.within(hello).await
     }
 
     /// All documents that a pipeline makes.
@@ -284,10 +325,44 @@ impl Question<'_> {
         } else {
             indexes::SMALL
         };
-        if self.estimated_count(collection).await? <= small {
+        if self.has_at_most(collection, small).await? {
             return Ok(Access::Granted(None));
         }
+        if self.is_view(collection).await? {
+            self.skip(collection, SkipReason::View, "a view has no indexes");
+        }
         Ok(Access::Refused)
+    }
+
+    /// Whether there are no more documents than so many: by the collection's metadata, or as far as a view must be read
+    /// for that.
+    async fn has_at_most(&self, collection: &str, number: u64) -> Result<bool, SourceError> {
+        let command = doc! {
+            "count": collection,
+            "limit": i64::try_from(number.saturating_add(1)).unwrap_or(i64::MAX),
+            "maxTimeMS": convert::milliseconds(self.mongo.query_timeout),
+            "comment": self.comment(),
+        };
+        let answer = command::run(&self.database, command);
+        let answer = self.mongo.within(answer).await?;
+        Ok(convert::counted(&answer, "n") <= number)
+    }
+
+    /// Notes that there is less to tell because of a collection, so that it is told once.
+    pub(super) fn skip(
+        &mut self,
+        collection: &'static str,
+        reason: SkipReason,
+        message: impl Into<Arc<str>>,
+    ) {
+        let skipped = Skipped {
+            collection,
+            reason,
+            message: message.into(),
+        };
+        if !self.skipped.iter().any(|it| it.is_same(&skipped)) {
+            self.skipped.push(skipped);
+        }
     }
 
     /// The same for a query that its collector can do without: an index is used where there is one, and nobody need
@@ -300,7 +375,7 @@ impl Question<'_> {
         let name = self.known_index(collection, key).await;
         Ok(match self.detail(collection, "listIndexes", name)? {
             Some(Some(name)) => Access::Granted(Some(Hint::Name(name))),
-            Some(None) if self.estimated_count(collection).await? <= indexes::SMALL => {
+            Some(None) if self.has_at_most(collection, indexes::SMALL).await? => {
                 Access::Granted(None)
             }
             _ => Access::Refused,
@@ -352,16 +427,8 @@ impl Question<'_> {
         if let Some(Hint::Name(name)) = hint {
             command.insert("hint", name);
         }
-        let database = &self.database;
-        let answer = self
-            .mongo
-            .within(
-                database
-                    .run_command(command)
-                    .selection_criteria(self.mongo.connection.preference())
-                    .into_future(),
-            )
-            .await?;
+        let answer = command::run(&self.database, command);
+        let answer = self.mongo.within(answer).await?;
         Ok(convert::count(answer.get("n")))
     }
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use mongodb::bson::{Document, doc};
 
-use super::{Question, convert};
+use super::{Question, command, convert};
 use crate::sources::SourceError;
 use crate::statistics::{FailureKind, Server};
 
@@ -42,8 +42,8 @@ pub async fn read(question: &mut Question<'_>) -> Result<Server, SourceError> {
 /// The time between the oldest and the newest operation that the member which is asked still has; `None` where there is
 /// no replica set, or it may not be looked at.
 async fn oplog_window(question: &mut Question<'_>) -> Result<Option<Duration>, SourceError> {
-    let hello = question.run_on_admin(doc! { "hello": 1 }).await;
-    if !hello.is_ok_and(|it| it.contains_key("setName")) {
+    let hello = question.hello().await;
+    if !hello.is_ok_and(|hello| hello.is_member()) {
         return Ok(None);
     }
     let oldest = end_of_oplog(question, 1).await;
@@ -58,7 +58,7 @@ async fn oplog_window(question: &mut Question<'_>) -> Result<Option<Duration>, S
 
 /// When the first operation in a direction was done, in seconds since 1970: one document, read from its end.
 async fn end_of_oplog(question: &Question<'_>, direction: i32) -> Result<Option<u32>, SourceError> {
-    let local = question.database.client().database("local");
+    let local = command::beside(&question.database, "local");
     let oplog = local.collection::<Document>("oplog.rs");
     let ask = oplog
         .find_one(doc! {})

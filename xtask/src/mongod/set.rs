@@ -65,6 +65,16 @@ impl ReplicaSet {
         &self.members
     }
 
+    /// The members, to stop some of them.
+    pub fn members_mut(&mut self) -> &mut [Mongod] {
+        &mut self.members
+    }
+
+    /// The place among the members of the one that takes writes, once the others follow it.
+    pub async fn primary(&self) -> Result<usize> {
+        self.wait_for_primary_other_than(None).await
+    }
+
     /// Makes another member the one that takes writes, and returns once that is so.
     pub async fn step_down(&self) -> Result<()> {
         let primary = self.wait_for_primary_other_than(None).await?;

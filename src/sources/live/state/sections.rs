@@ -158,6 +158,8 @@ impl State {
 
     /// Connections to the instances that live.
     pub fn connections(&self, instances: &Instances) -> Option<Connections> {
+        // They tell whose connections count.
+        self.collections.get(&Followed::Users)?;
         let live = instances.live();
         let live = live.map(|it| self.keys.of(RawBsonRef::String(&it.id)));
         Some(self.sessions.as_ref()?.connections(&live.collect()))
