@@ -31,9 +31,10 @@ pub enum Access {
 }
 
 /// A collection's indexes that can serve any query on their first key: of each the first key, the second or nothing, and
-/// the name, each followed by a null character. Every workspace has dozens of them, and looks at them rarely.
+/// the name, each followed by a null character; `None` of a view, which has none of its own. Every workspace has dozens of
+/// them, and looks at them rarely.
 #[derive(Debug, Clone)]
-struct Names(Arc<str>);
+struct Names(Option<Arc<str>>);
 
 impl Names {
     fn of(indexes: Vec<IndexModel>) -> Self {
@@ -44,12 +45,17 @@ impl Names {
                 names.push('\0');
             }
         }
-        Self(names.into())
+        Self(Some(names.into()))
+    }
+
+    /// Whether there is a view in the place of a collection.
+    fn is_view(&self) -> bool {
+        self.0.is_none()
     }
 
     /// The first name of which the two keys are wanted.
     fn find(&self, is_wanted: impl Fn(&str, &str) -> bool) -> Option<String> {
-        let mut texts = self.0.split_terminator('\0');
+        let mut texts = self.0.as_ref()?.split_terminator('\0');
         while let (Some(key), Some(second), Some(name)) = (texts.next(), texts.next(), texts.next())
         {
             if is_wanted(key, second) {
@@ -60,8 +66,8 @@ impl Names {
     }
 }
 
-/// When each collection's indexes were listed, and their names; `None` for a view, which has none of its own.
-type Listed = BTreeMap<&'static str, (Instant, Option<Names>)>;
+/// When each collection's indexes were listed, and their names.
+type Listed = BTreeMap<&'static str, (Instant, Names)>;
 
 /// The indexes of each collection, as they were last listed.
 #[derive(Debug, Default)]
@@ -77,13 +83,13 @@ impl KnownIndexes {
     }
 
     /// The indexes of a collection, unless they are to be listed anew.
-    fn get(&self, collection: &str) -> Option<Option<Names>> {
+    fn get(&self, collection: &str) -> Option<Names> {
         let listed = self.lock();
         let (listed_at, names) = listed.get(collection)?;
         (listed_at.elapsed() < BELIEVED_FOR).then(|| names.clone())
     }
 
-    fn put(&self, collection: &'static str, names: Option<Names>) {
+    fn put(&self, collection: &'static str, names: Names) {
         self.lock().insert(collection, (Instant::now(), names));
     }
 
@@ -99,10 +105,11 @@ impl Question<'_> {
         collection: &'static str,
         key: &'static str,
     ) -> Result<Option<String>, SourceError> {
-        let Some(names) = self.names(collection).await? else {
+        let names = self.names(collection).await?;
+        if names.is_view() {
             // Nobody can create one there.
             return Ok(None);
-        };
+        }
         let name = names.find(|known, _| known == key);
         let check = IndexCheck {
             collection,
@@ -117,7 +124,7 @@ impl Question<'_> {
 
     /// Whether a collection is a view.
     pub(super) async fn is_view(&self, collection: &'static str) -> Result<bool, SourceError> {
-        Ok(self.names(collection).await?.is_none())
+        Ok(self.names(collection).await?.is_view())
     }
 
     /// The same for a query that has another way when there is none, so that nobody need miss it.
@@ -127,7 +134,7 @@ impl Question<'_> {
         key: &str,
     ) -> Result<Option<String>, SourceError> {
         let names = self.names(collection).await?;
-        Ok(names.and_then(|names| names.find(|known, _| known == key)))
+        Ok(names.find(|known, _| known == key))
     }
 
     /// The name of an index that begins with two keys, for a query that has another way.
@@ -138,10 +145,10 @@ impl Question<'_> {
         second: &str,
     ) -> Result<Option<String>, SourceError> {
         let names = self.names(collection).await?;
-        Ok(names.and_then(|names| names.find(|key, next| key == first && next == second)))
+        Ok(names.find(|key, next| key == first && next == second))
     }
 
-    async fn names(&self, collection: &'static str) -> Result<Option<Names>, SourceError> {
+    async fn names(&self, collection: &'static str) -> Result<Names, SourceError> {
         if let Some(names) = self.mongo.indexes.get(collection) {
             return Ok(names);
         }
@@ -150,17 +157,17 @@ impl Question<'_> {
         Ok(names)
     }
 
-    async fn list(&self, collection: &str) -> Result<Option<Names>, SourceError> {
+    async fn list(&self, collection: &str) -> Result<Names, SourceError> {
         let comment = self.comment();
         let ask = async {
             match command::list_indexes(&self.database, collection, &comment).await {
                 // A collection that does not exist has no indexes, and is small.
-                Err(error) if is_namespace_not_found(&error) => Ok(Some(Vec::new())),
-                Err(error) if is_view(&error) => Ok(None),
-                indexes => indexes.map(Some),
+                Err(error) if is_namespace_not_found(&error) => Ok(Names::of(Vec::new())),
+                Err(error) if is_view(&error) => Ok(Names(None)),
+                indexes => indexes.map(Names::of),
             }
         };
-        Ok(self.mongo.within(ask).await?.map(Names::of))
+        self.mongo.within(ask).await
     }
 }
 

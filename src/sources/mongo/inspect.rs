@@ -190,7 +190,7 @@ impl MongoSettings {
 impl Target {
     /// Which members of a replica set are asked, in words.
     pub fn preference(&self) -> String {
-        let mut words = self.read_preference.to_owned();
+        let mut words = vec![self.read_preference.to_owned()];
         let tags = self.read_preference_tags.iter().map(|tags| {
             let tags: Vec<String> = tags
                 .iter()
@@ -204,12 +204,12 @@ impl Target {
         });
         let tags: Vec<String> = tags.collect();
         if !tags.is_empty() {
-            words.push_str(&format!(", tags {}", tags.join(", else ")));
+            words.push(format!("tags {}", tags.join(" else ")));
         }
         if let Some(seconds) = self.max_staleness_seconds {
-            words.push_str(&format!(", at most {seconds} s behind"));
+            words.push(format!("at most {seconds} s behind"));
         }
-        words
+        words.join(", ")
     }
 }
 
