@@ -2,7 +2,7 @@
 //! no text takes long or much memory.
 
 use serde::de::DeserializeOwned;
-use serde_saphyr::{alias_limits, budget, options};
+use serde_saphyr::{Error, alias_limits, budget, options};
 
 /// What a text says; nothing but spaces and comments says nothing.
 ///
@@ -34,7 +34,21 @@ pub fn parse<T: Default + DeserializeOwned>(text: &[u8]) -> Result<T, String> {
     };
     serde_saphyr::from_str_with_options::<Option<T>>(text, options)
         .map(Option::unwrap_or_default)
-        .map_err(|error| format!("is not as it should be: {}", error.without_snippet()))
+        .map_err(|error| format!("is not as it should be: {}", words(&error)))
+}
+
+/// What is wrong, with its place. The library tells a limit that is passed by the name of its own type.
+fn words(error: &Error) -> String {
+    let error = error.without_snippet();
+    if !matches!(error, Error::Budget { .. }) {
+        return error.to_string();
+    }
+    let place = error.location().map_or_else(String::new, |location| {
+        format!(" at line {}, column {}", location.line(), location.column())
+    });
+    format!(
+        "it has more than one document, or is nested or repeated by aliases beyond what a configuration needs{place}"
+    )
 }
 
 /// Whether a text has nothing in it but spaces and comments.
