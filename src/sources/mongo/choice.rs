@@ -54,7 +54,8 @@ impl Listing<'_> {
     /// The database of this name, if it is Rocket.Chat's, and else the only one that is.
     ///
     /// `before` is what the one that was chosen earlier had: a database that has lost a telling collection is being
-    /// dropped or restored.
+    /// dropped or restored. `unseen` takes a named database also where the user may not see what it has, for `check`,
+    /// which tells what the user lacks.
     ///
     /// # Errors
     /// When there is none or several, or when that cannot be seen.
@@ -62,12 +63,27 @@ impl Listing<'_> {
         self,
         name: Option<&str>,
         before: Option<&Telling>,
+        unseen: bool,
     ) -> Result<Chosen, SourceError> {
+        use FailureKind::{NoDatabase, Unauthenticated};
         let database = match name {
             Some(name) => self.client().database(name),
             None => self.only_one().await?,
         };
-        let seen = self.look(&database).await?;
+        let seen = match self.look(&database).await {
+            Err(error)
+                if unseen
+                    && name.is_some()
+                    && matches!(error.kind, NoDatabase | Unauthenticated) =>
+            {
+                let telling = Telling {
+                    name: database.name().to_owned(),
+                    collections: BTreeSet::new(),
+                };
+                return Ok(Chosen { database, telling });
+            }
+            seen => seen?,
+        };
         if !seen.has_prefixed {
             return Err(self.foreign(database.name()).await);
         }

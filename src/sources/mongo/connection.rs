@@ -262,8 +262,9 @@ impl Connection {
         let name = self.settings.database.as_deref();
         let name = name.or_else(|| given.as_ref().map(Database::name));
         let listing = Listing(&open.driver);
+        let unseen = self.recorder.is_some();
         let limit = self.settings.connect_timeout + self.settings.query_timeout;
-        let chosen = timeout(limit, listing.choose(name, telling.as_ref())).await;
+        let chosen = timeout(limit, listing.choose(name, telling.as_ref(), unseen)).await;
         let chosen = chosen.unwrap_or_else(|_| {
             Err(SourceError::new(
                 FailureKind::Unreachable,

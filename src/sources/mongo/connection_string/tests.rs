@@ -320,7 +320,10 @@ const STRINGS: &[(&str, Outcome)] = &[
         "mongodb://db/rc?authMechanism=MONGODB-X509&tls=true",
         Never("name it with tlsCertificateKeyFile"),
     ),
-    ("mongodb://me:p/w@db/rc", Refused("port")),
+    (
+        "mongodb://me:p/w@db/rc",
+        Refused("password must be URL encoded"),
+    ),
     // No such option.
     (
         "mongodb://db/rc?authsourc=admin",
