@@ -1,7 +1,7 @@
 //! Which collectors are read, and which of them a scrape gets.
 
 use crate::support::{
-    Exporter, complaint_of_promtool, eventually, exporter_on_a_workspace, shared_mongod,
+    Exporter, complaint_of_promtool, empty_workspace, eventually, exporter_on_a_workspace, uri_of,
 };
 
 #[tokio::test(flavor = "multi_thread")]
@@ -50,13 +50,10 @@ async fn a_scrape_gets_what_it_chooses() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_switched_off_is_not_read() {
+    let database = empty_workspace().await;
     let exporter = Exporter::on(
-        &shared_mongod().uri(),
-        &[
-            "--collector.disable-defaults",
-            "--collector.server",
-            "--mongodb.database=none",
-        ],
+        &uri_of(&database),
+        &["--collector.disable-defaults", "--collector.server"],
     );
     eventually("the server is read", || {
         exporter.value("rocketchat_up").filter(|it| *it > 0.0)

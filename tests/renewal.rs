@@ -84,7 +84,9 @@ async fn a_renewed_password_counts_from_the_next_login_on() {
     is_up(&exporter, 1.0).await;
 
     let admin = client(&mongod.uri()).await.database("admin");
-    let update = doc! { "updateUser": READER, "pwd": "another" };
+    // On the disk before the server is killed.
+    let durable = doc! { "w": 1, "j": true };
+    let update = doc! { "updateUser": READER, "pwd": "another", "writeConcern": durable };
     admin.run_command(update).await.expect("it can be changed");
     fs::write(&file, "another").expect("it can be written");
     mongod.kill().expect("mongod can be killed");
