@@ -227,6 +227,36 @@ async fn a_query_that_runs_code_asks_for_secrets_or_is_wrong_is_refused() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn names_that_the_database_cannot_hold_are_refused_wherever_they_are_sent() {
+    let workspace = with_history("3.4.0").await;
+    let deep = vec!["a"; 300].join(".");
+    let deep = [
+        ("sort", format!(r#"{{"{deep}":1}}"#)),
+        ("fields", format!(r#"{{"{deep}":0}}"#)),
+    ];
+    let names = [
+        ("sort", r#"{"a\u0000":1}"#),
+        ("sort", r#""a\u0000""#),
+        ("sort", r#"[["a\u0000b","desc"]]"#),
+        ("sort", r#"{"":1}"#),
+        ("fields", r#"{"\u0000":0}"#),
+        ("fields", r#"{"a..b":0}"#),
+        ("query", r#"{"a\u0000":1}"#),
+        ("query", r#"{"$and":[{"a":{"$elemMatch":{"b\u0000":1}}}]}"#),
+        ("query", r#"{"a":{"$in":[{"b\u0000":1}]}}"#),
+        ("query", r#"{"a":{"$regex":"a\u0000b"}}"#),
+    ];
+    let deep = deep.iter().map(|(name, text)| (*name, text.as_str()));
+    for parameter in names.into_iter().chain(deep) {
+        let answer = workspace.get(&with(&[parameter]));
+        assert_eq!(answer.status, 400, "{parameter:?} {}", answer.text());
+        assert_eq!(answer.json()["success"], false, "{parameter:?}");
+    }
+    let text = r#"{"_id":"a\u0000"}"#;
+    assert_eq!(ids(&workspace.get(&with(&[("query", text)]))), "");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn fields_and_query_are_ignored_from_7_0_on() {
     let workspace = with_history("7.7.1").await;
     let parameters = [("query", r#"{"_id":"a"}"#), ("fields", "{bad")];

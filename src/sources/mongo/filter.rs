@@ -64,7 +64,7 @@ impl Reader {
                     self.condition(value, &path)?
                 }
             };
-            filter.insert(key.clone(), condition);
+            filter.insert(field(key)?, condition);
         }
         Ok(filter)
     }
@@ -138,7 +138,7 @@ impl Reader {
                         if key.starts_with('$') {
                             return Err(refused(key));
                         }
-                        document.insert(key.clone(), self.literal(value)?);
+                        document.insert(field(key)?, self.literal(value)?);
                     }
                     document.into()
                 }
@@ -162,6 +162,17 @@ fn has_operators(entries: &Map<String, Value>) -> bool {
 
 fn refused(operator: &str) -> String {
     format!("{operator} is not allowed in a query, or not there.")
+}
+
+/// The name of a field, as BSON can hold it: a zero byte would end it.
+pub fn field(name: &str) -> Result<String, String> {
+    if name.contains('\0') {
+        return Err(format!(
+            "{} cannot be the name of a field, because it has a zero byte in it.",
+            name.escape_default()
+        ));
+    }
+    Ok(name.to_owned())
 }
 
 /// What is said about a field that is never shown, wholly or in part.
@@ -237,6 +248,20 @@ mod tests {
         ] {
             assert!(from_json(&query).is_err(), "{query}");
         }
+    }
+
+    #[test]
+    fn a_zero_byte_is_refused_in_every_name_and_taken_in_every_text() {
+        for query in [
+            json!({ "a\0": 1 }),
+            json!({ "$or": [{ "a\0b": 1 }] }),
+            json!({ "a": { "$elemMatch": { "\0": 1 } } }),
+            json!({ "a": { "\0": 1 } }),
+            json!({ "a": { "$in": [{ "b": { "c\0": 1 } }] } }),
+        ] {
+            assert!(from_json(&query).is_err(), "{query}");
+        }
+        assert!(from_json(&json!({ "a": "\0" })).is_ok());
     }
 
     #[test]

@@ -18,6 +18,8 @@ mod code {
     pub const BAD_VALUE: i32 = 2;
     pub const FAILED_TO_PARSE: i32 = 9;
     pub const TYPE_MISMATCH: i32 = 14;
+    /// More names in a path, or values within each other, than it can take.
+    pub const OVERFLOW: i32 = 15;
     pub const MAX_TIME_EXPIRED: i32 = 50;
     pub const DOLLAR_PREFIXED_FIELD_NAME: i32 = 52;
     pub const MEMORY_LIMIT: i32 = 292;
@@ -75,6 +77,12 @@ pub async fn list(
         .find(|(path, _)| stored::touches_secret(path))
     {
         return Ok(Err(filter::hidden(path)));
+    }
+    let names = part.sort.iter().map(|(path, _)| path).chain(&part.exclude);
+    for name in names {
+        if let Err(message) = filter::field(name) {
+            return Ok(Err(message));
+        }
     }
     let mut sort = Document::new();
     for (path, descends) in &part.sort {
@@ -138,6 +146,7 @@ fn blames_question(code: i32) -> bool {
         code::BAD_VALUE
             | code::FAILED_TO_PARSE
             | code::TYPE_MISMATCH
+            | code::OVERFLOW
             | code::MAX_TIME_EXPIRED
             | code::DOLLAR_PREFIXED_FIELD_NAME
             | code::MEMORY_LIMIT
