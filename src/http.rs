@@ -3,6 +3,7 @@
 //! Knows the renderers, and the database only through [`Backend`].
 
 mod api;
+mod attempts;
 mod body;
 mod connection;
 mod connections;
@@ -36,10 +37,12 @@ use std::sync::{Arc, Mutex};
 use jiff::tz::TimeZone;
 use tokio::sync::watch;
 
+pub use attempts::Attempts;
 pub use connection::Limits as ConnectionLimits;
 pub use counters::Counters;
 pub use gate::Gate;
 pub use info_page::Desk;
+pub use login::attempts as login_attempts;
 pub use metrics::Metrics;
 pub use negotiate::{format, wants_gzip};
 pub use rate::{RateLimit, Rates};
@@ -211,6 +214,8 @@ pub struct Workspace {
     pub timezone: TimeZone,
     /// Who called what how often.
     pub rates: Rates,
+    /// Who failed to log in to the API.
+    pub logins: Arc<Attempts>,
     /// What is read of it.
     pub collectors: BTreeSet<Collector>,
     /// What moved of late. A std mutex: nothing is awaited while it is held.

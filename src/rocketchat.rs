@@ -3,10 +3,13 @@
 //! That happens only when an administrator presses a button and types in a login of theirs, which is kept nowhere.
 //! No redirect is followed: the login is for the configured address alone.
 
+use std::cmp::Reverse;
 use std::error::Error as _;
 use std::fmt;
 use std::time::Duration;
 
+use base64::Engine;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Incoming;
@@ -16,6 +19,7 @@ use hyper_rustls::HttpsConnectorBuilder;
 use hyper_util::client::legacy::connect::Connect;
 use hyper_util::client::legacy::{Client, Error as ClientError};
 use hyper_util::rt::TokioExecutor;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
 use thiserror::Error;
 use tokio::sync::Semaphore;
@@ -83,12 +87,36 @@ impl fmt::Display for Address {
     }
 }
 
-/// The login of an administrator, for one request.
+/// The login of an administrator, for one request: as it is sent, without blanks around it.
 pub struct Login<'a> {
+    user_id: &'a str,
+    token: &'a str,
+}
+
+impl<'a> Login<'a> {
+    /// A user's id, and a personal access token or a login token of theirs, as they were typed in.
+    ///
+    /// # Errors
+    /// When a header cannot hold them.
+    pub fn new(user_id: &'a str, token: &'a str) -> Result<Self, NotTaken> {
+        let login = Self {
+            user_id: user_id.trim(),
+            token: token.trim(),
+        };
+        let is_sendable = |text: &str| !text.is_empty() && HeaderValue::from_str(text).is_ok();
+        let can_be_sent = is_sendable(login.user_id) && is_sendable(login.token);
+        can_be_sent.then_some(login).ok_or(NotTaken::Login)
+    }
+
     /// The user's id.
-    pub user_id: &'a str,
-    /// A personal access token, or a login token.
-    pub token: &'a str,
+    pub fn user_id(&self) -> &'a str {
+        self.user_id
+    }
+
+    /// The token.
+    pub fn token(&self) -> &'a str {
+        self.token
+    }
 }
 
 /// Why Rocket.Chat did not take a license; in whole sentences, for the person who applies it.
@@ -142,6 +170,30 @@ pub enum NotTaken {
     /// One at a time.
     #[error("Somebody else is applying a license at this moment; try again.")]
     Busy,
+    /// Too many logins were refused before.
+    #[error(
+        "Too many logins were refused of late, so Rocket.Chat was not asked; try again in {seconds} s."
+    )]
+    TooManyFailures {
+        /// After this time one more is tried.
+        seconds: u64,
+    },
+}
+
+impl NotTaken {
+    /// Whether it may be because the login is wrong.
+    pub fn may_be_for_the_login(&self) -> bool {
+        match self {
+            // Rocket.Chat looks at the login before it looks at the license.
+            Self::Refused { status, .. } => *status != StatusCode::BAD_REQUEST.as_u16(),
+            Self::Strange { .. } | Self::Silent => true,
+            Self::Redirected { .. }
+            | Self::Unreachable { .. }
+            | Self::Login
+            | Self::Busy
+            | Self::TooManyFailures { .. } => false,
+        }
+    }
 }
 
 /// One workspace's Rocket.Chat.
@@ -182,7 +234,7 @@ impl RocketChat {
             Ok(Err(NotTaken::Refused { status, reason })) => Err(NotTaken::Refused {
                 status,
                 // Whatever answers may repeat what it was sent.
-                reason: shortened(&reason.replace(login.token, "…")),
+                reason: shortened(&redacted(reason, login)),
             }),
             Ok(outcome) => outcome,
         }
@@ -190,10 +242,9 @@ impl RocketChat {
 
     fn request(&self, login: &Login<'_>, license: &str) -> Result<Request<Full<Bytes>>, NotTaken> {
         let secret = |text: &str| {
-            let text = text.trim();
             let mut value = HeaderValue::from_str(text).map_err(|_| NotTaken::Login)?;
             value.set_sensitive(true);
-            (!text.is_empty()).then_some(value).ok_or(NotTaken::Login)
+            Ok(value)
         };
         let body = json!({ "license": license }).to_string();
         let request = Request::post(format!("{}/api/v1/licenses.add", self.address))
@@ -284,6 +335,73 @@ fn whole(error: &ClientError) -> String {
     text
 }
 
+/// A text without the login, in whichever way it is written there.
+fn redacted(mut text: String, login: &Login<'_>) -> String {
+    for secret in [login.token, login.user_id] {
+        for spelling in spellings(secret) {
+            text = replaced(&text, &spelling);
+        }
+    }
+    text
+}
+
+/// How something may be written that was sent: longer ones first, which may hold shorter ones.
+fn spellings(secret: &str) -> Vec<String> {
+    let json = escaped(secret);
+    let html = secret
+        .replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;");
+    let mut spellings = vec![
+        utf8_percent_encode(secret, NON_ALPHANUMERIC).to_string(),
+        utf8_percent_encode(secret, UNRESERVED).to_string(),
+        form_urlencoded::byte_serialize(secret.as_bytes()).collect(),
+        html.replace('"', "&quot;").replace('\'', "&#39;"),
+        html,
+        json.replace('/', "\\/"),
+        escaped(&json),
+        json,
+        STANDARD.encode(secret),
+        URL_SAFE_NO_PAD.encode(secret),
+        secret.to_owned(),
+    ];
+    spellings.sort_by_key(|spelling| Reverse(spelling.len()));
+    spellings.dedup();
+    spellings
+}
+
+/// A text as it stands in JSON, without the quotation marks around it.
+fn escaped(text: &str) -> String {
+    let json = Value::from(text).to_string();
+    json[1..json.len() - 1].to_owned()
+}
+
+/// What stands as it is in JavaScript's `encodeURIComponent`.
+const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'_')
+    .remove(b'.')
+    .remove(b'!')
+    .remove(b'~')
+    .remove(b'*')
+    .remove(b'\'')
+    .remove(b'(')
+    .remove(b')');
+
+/// Replaces a spelling, in whichever case: hexadecimal digits have both.
+fn replaced(text: &str, spelling: &str) -> String {
+    let (lower, spelling) = (text.to_ascii_lowercase(), spelling.to_ascii_lowercase());
+    let mut left = String::new();
+    let mut from = 0;
+    for (at, found) in lower.match_indices(&spelling) {
+        left.push_str(&text[from..at]);
+        left.push('…');
+        from = at + found.len();
+    }
+    left.push_str(&text[from..]);
+    left
+}
+
 fn shortened(text: &str) -> String {
     text.chars().take(LONGEST_REASON).collect()
 }
@@ -291,6 +409,30 @@ fn shortened(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_login_is_taken_out_however_it_is_written() {
+        let login = Login::new(" theUser+Id\n", "\ta\"to/ken+<&>\\%=! \n").ok();
+        let login = login.expect("headers can hold it");
+        assert_eq!(login.token(), "a\"to/ken+<&>\\%=!");
+        for spelling in [
+            "a\"to/ken+<&>\\%=!",
+            r#"a\"to/ken+<&>\\%=!"#,
+            r#"a\"to\/ken+<&>\\%=!"#,
+            r#"a\\\"to/ken+<&>\\\\%=!"#,
+            "a%22to%2Fken%2B%3C%26%3E%5C%25%3D%21",
+            "a%22to%2fken%2b%3c%26%3e%5c%25%3d!",
+            "a&quot;to/ken+&lt;&amp;&gt;\\%=!",
+            "YSJ0by9rZW4rPCY+XCU9IQ==",
+            "theUser+Id",
+            "theUser%2bId",
+        ] {
+            let text = format!("<{spelling}>, {spelling}.");
+            assert_eq!(redacted(text, &login), "<…>, ….", "{spelling}");
+        }
+        let other = "nothing of it".to_owned();
+        assert_eq!(redacted(other.clone(), &login), other);
+    }
 
     #[test]
     fn an_address_is_http_and_nothing_more_than_an_address() {

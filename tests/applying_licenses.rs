@@ -194,6 +194,48 @@ async fn a_login_that_no_request_can_carry_is_not_sent() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_login_is_sent_without_blanks_and_never_comes_back_with_them() {
+    let repeating = RocketChat::start(Manner::Repeats).await;
+    let workspace = workspace(&repeating, &["--log.level=debug"]).await;
+    let (user_id, token) = ADMINISTRATOR;
+    let typed = (&*format!("\t{user_id} "), &*format!(" {token}\r\n"));
+    let answer = apply(&workspace.exporter, &v3(&content()), typed);
+    assert_says(&answer, 502, &["unknown token …"]);
+    let shown = [answer.text(), workspace.exporter.log()].concat();
+    assert!(!shown.contains(token), "{shown}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn guesses_at_a_login_end_before_rocket_chat_and_an_administrator_passes_by_them() {
+    let rocketchat = RocketChat::start(Manner::RocketChat).await;
+    let workspace = workspace(&rocketchat, &[]).await;
+    let license = v3(&content());
+    let apply = |token: &str| {
+        let login = (ADMINISTRATOR.0, token);
+        apply(&workspace.exporter, &license, login)
+    };
+    assert_says(&apply(ADMINISTRATOR.1), 200, &[]);
+    for number in 0..30 {
+        let guess = format!("guess-{number}");
+        let answer = apply(&guess);
+        if number < 5 {
+            assert_says(&answer, 502, &["status 401"]);
+        }
+        if number >= 10 {
+            assert_says(&answer, 429, &["Too many logins were refused of late"]);
+            let seconds: u64 = answer.header("retry-after").parse().expect("it is one");
+            assert!((1..=61).contains(&seconds), "{seconds}");
+        }
+    }
+    assert!(rocketchat.asked().len() <= 11);
+    assert_says(
+        &apply(ADMINISTRATOR.1),
+        200,
+        &["Rocket.Chat took the license."],
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_text_that_is_no_license_goes_nowhere() {
     let rocketchat = RocketChat::start(Manner::RocketChat).await;
     let workspace = workspace(&rocketchat, &[]).await;

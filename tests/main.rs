@@ -32,6 +32,7 @@ mod license;
 mod listeners;
 mod live;
 mod logging;
+mod login_flood;
 mod members;
 mod metrics;
 mod missing_collections;

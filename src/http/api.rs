@@ -1,12 +1,15 @@
 //! Rocket.Chat's own endpoints, above all the statistics document, for the workspace's own users.
 
 use std::net::IpAddr;
-use std::time::Instant;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use hyper::body::Incoming;
 use hyper::header::{HeaderName, HeaderValue};
 use hyper::{Request, StatusCode, header};
 
+use super::attempts::Refusal;
+use super::login::NotChecked;
 use super::parameters::Parameters;
 use super::paths::Endpoint;
 use super::rate::Standing;
@@ -21,7 +24,7 @@ const MISSING: HeaderName = HeaderName::from_static("x-rocketchat-exporter-missi
 
 /// The answer of an endpoint to a caller.
 pub async fn answer(
-    workspace: &Workspace,
+    workspace: &Arc<Workspace>,
     request: &Request<Incoming>,
     endpoint: Endpoint,
     caller: IpAddr,
@@ -31,14 +34,20 @@ pub async fn answer(
 }
 
 async fn answer_or_fail(
-    workspace: &Workspace,
+    workspace: &Arc<Workspace>,
     request: &Request<Incoming>,
     endpoint: Endpoint,
     caller: IpAddr,
 ) -> Result<Response, Unavailable> {
     let parameters = Parameters::of(request);
-    let login = match login::find(workspace, request, &parameters).await {
-        Err(Unavailable) if endpoint.needs_login() => return Err(Unavailable),
+    let login = match login::find(workspace, request, &parameters, caller).await {
+        Err(NotChecked::Unavailable) if endpoint.needs_login() => return Err(Unavailable),
+        Err(NotChecked::Refused(refusal)) if endpoint.needs_login() => {
+            return Ok(match refusal {
+                Refusal::TooManyFailures(wait) => refusals::too_many_requests(wait),
+                Refusal::TooManyUnderWay => refusals::busy("logins", Duration::from_secs(1)),
+            });
+        }
         Ok(None) if endpoint.needs_login() => {
             login::delay().await;
             return Ok(refusals::not_logged_in(workspace.version()));

@@ -9,6 +9,7 @@ mod license;
 mod pressed;
 mod refresh;
 
+use std::net::IpAddr;
 use std::sync::{Arc, PoisonError};
 
 use hyper::body::Incoming;
@@ -16,7 +17,7 @@ use hyper::{Method, Request, StatusCode};
 
 use super::counters::Handler;
 use super::respond::{self, Response};
-use super::{App, Workspace, Workspaces, api};
+use super::{App, Attempts, Workspace, Workspaces, api};
 use crate::render::document::Asked;
 use crate::render::info::{Growth, Listed, Overview, Page, page};
 use growth::{KnownGrowth, Reading};
@@ -24,11 +25,24 @@ use pressed::Token;
 use refresh::Refreshing;
 
 /// What the page of one workspace started, and what it knows of it.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Desk {
     token: Token,
     refreshing: Refreshing,
     growth: KnownGrowth,
+    /// Who failed to log in to Rocket.Chat from here.
+    logins: Arc<Attempts>,
+}
+
+impl Default for Desk {
+    fn default() -> Self {
+        Self {
+            token: Token::default(),
+            refreshing: Refreshing::default(),
+            growth: KnownGrowth::default(),
+            logins: license::attempts(),
+        }
+    }
 }
 
 /// What is asked for of a workspace.
@@ -42,12 +56,12 @@ enum Wanted {
 }
 
 /// The answer to a request below `/info`.
-pub async fn answer(app: &App, request: &Request<Incoming>) -> (Handler, Response) {
+pub async fn answer(app: &App, request: &Request<Incoming>, caller: IpAddr) -> (Handler, Response) {
     let served = app.served();
     let below = request.uri().path().strip_prefix("/info");
     let below = below.unwrap_or_default().trim_start_matches('/');
     match &served.workspaces {
-        Workspaces::One(workspace, _) => of_one(app, request, workspace, None, below).await,
+        Workspaces::One(workspace, _) => of_one(app, request, caller, workspace, None, below).await,
         Workspaces::Named(_) if below.is_empty() => {
             let answer = match *request.method() {
                 Method::GET | Method::HEAD => overview(app, request),
@@ -58,7 +72,7 @@ pub async fn answer(app: &App, request: &Request<Incoming>) -> (Handler, Respons
         Workspaces::Named(workspaces) => {
             let (name, below) = below.split_once('/').unwrap_or((below, ""));
             match workspaces.get(name) {
-                Some(workspace) => of_one(app, request, workspace, Some(name), below).await,
+                Some(workspace) => of_one(app, request, caller, workspace, Some(name), below).await,
                 None => (Handler::Page, not_found()),
             }
         }
@@ -68,6 +82,7 @@ pub async fn answer(app: &App, request: &Request<Incoming>) -> (Handler, Respons
 async fn of_one(
     app: &App,
     request: &Request<Incoming>,
+    caller: IpAddr,
     workspace: &Arc<Workspace>,
     name: Option<&str>,
     below: &str,
@@ -90,7 +105,7 @@ async fn of_one(
             (Handler::Page, answer)
         }
         Wanted::Apply => {
-            let answer = license::apply(app, request, workspace, name).await;
+            let answer = license::apply(app, request, caller, workspace, name).await;
             (Handler::Page, answer)
         }
         Wanted::License if !reads => (Handler::Page, respond::wrong_method("GET, HEAD, POST")),

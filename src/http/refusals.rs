@@ -90,7 +90,27 @@ pub fn too_many_requests(reset_in: Duration) -> Response {
             "Error, too many requests. Please slow down. You must wait {seconds} seconds before trying this endpoint again. [error-too-many-requests]"
         ),
     });
-    failure(StatusCode::TOO_MANY_REQUESTS, &body)
+    let mut response = failure(StatusCode::TOO_MANY_REQUESTS, &body);
+    retry_after(&mut response, reset_in);
+    response
+}
+
+/// Too much of a kind is under way at this moment.
+pub fn busy(what: &str, soon: Duration) -> Response {
+    let body = json!({
+        "success": false,
+        "error": format!("Too many {what} are under way; try again in a moment. [error-busy]"),
+        "errorType": "error-busy",
+    });
+    let mut response = failure(StatusCode::SERVICE_UNAVAILABLE, &body);
+    retry_after(&mut response, soon);
+    response
+}
+
+fn retry_after(response: &mut Response, wait: Duration) {
+    let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+    let headers = response.headers_mut();
+    headers.insert(header::RETRY_AFTER, seconds.max(1).into());
 }
 
 /// The database does not answer, or was not read yet.

@@ -153,7 +153,7 @@ pub async fn answer(app: &App, request: &Request<Incoming>, caller: IpAddr) -> (
         }
         Answer::Probe => (Handler::Probe, respond::wrong_method(READING)),
         Answer::Read(handler, _) => (handler, respond::wrong_method(READING)),
-        Answer::InfoPage => Box::pin(info_page::answer(app, request)).await,
+        Answer::InfoPage => Box::pin(info_page::answer(app, request, caller)).await,
         Answer::Healthy if reads => (Handler::Management, healthy(app).await),
         Answer::Healthy => (Handler::Management, respond::wrong_method(READING)),
         Answer::Reload => {

@@ -1,7 +1,9 @@
 //! One workspace that is read: its database, its sampler, and what the web may ask of it.
 
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -74,12 +76,14 @@ impl Running {
                 mongo: Arc::clone(&mongo),
                 sampler: sampler.clone(),
                 clock,
+                told: Mutex::default(),
             }),
             names: config.names,
             shape: config.shape,
             takes_unsafe_parameters: config.takes_unsafe_parameters,
             timezone: config.timezone.clone(),
             rates: Rates::default(),
+            logins: http::login_attempts(),
             collectors: config.collectors.clone(),
             history,
             rocketchat: config.rocketchat.clone().map(RocketChat::new),
@@ -160,17 +164,32 @@ struct Database {
     mongo: Arc<Mongo>,
     sampler: Sampler,
     clock: Clock,
+    /// When each failure was last logged.
+    told: Mutex<BTreeMap<&'static str, Instant>>,
 }
 
+/// How often the same failure is logged: it is that of every request meanwhile.
+const TOLD_EVERY: Duration = Duration::from_secs(10);
+
 impl Database {
-    /// An answer of the database; why there is none is logged, and not told to whoever asked.
+    /// An answer of the database; why there is none is logged now and then, and not told to whoever asked.
     fn answered<T>(
         &self,
         answer: Result<T, SourceError>,
         failed: &'static str,
     ) -> Result<T, Unavailable> {
         answer.map_err(|error| {
-            tracing::warn!(workspace = self.name.as_deref(), reason = %error, "{failed}");
+            let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+            let told = told.entry(failed);
+            let now = Instant::now();
+            let is_new = match &told {
+                Entry::Vacant(_) => true,
+                Entry::Occupied(at) => now.duration_since(*at.get()) >= TOLD_EVERY,
+            };
+            if is_new {
+                told.insert_entry(now);
+                tracing::warn!(workspace = self.name.as_deref(), reason = %error, "{failed}");
+            }
             Unavailable
         })
     }
@@ -198,7 +217,10 @@ impl Backend for Database {
 
     fn limits(&self) -> Answer<'_, Limits> {
         Box::pin(async move {
-            let settings = self.mongo.api_settings().await;
+            // Read to the end even where the client goes away: a query that is given up costs its connection.
+            let mongo = Arc::clone(&self.mongo);
+            let settings = tokio::spawn(async move { mongo.api_settings().await });
+            let settings = settings.await.map_err(|_| Unavailable)?;
             let settings = self.answered(settings, "the settings of the API cannot be read")?;
             Ok(Limits {
                 default_count: settings.default_count,

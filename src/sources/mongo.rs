@@ -59,6 +59,7 @@ use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use jiff::tz::TimeZone;
+use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::{Instant, timeout};
 
 pub use accounts::Account;
@@ -94,6 +95,8 @@ pub struct Mongo {
     connection: Connection,
     indexes: KnownIndexes,
     api_settings: KnownApiSettings,
+    /// What callers ask for takes turns, so that all of it together takes one connection of the pool.
+    callers: Semaphore,
     query_timeout: Duration,
     clock: DatabaseClock,
     timezone: TimeZone,
@@ -124,6 +127,7 @@ impl Mongo {
             indexes: KnownIndexes::default(),
             api_settings: KnownApiSettings::default(),
             clock: DatabaseClock::new(clock),
+            callers: Semaphore::new(1),
             timezone,
             license,
         }
@@ -254,6 +258,7 @@ impl Mongo {
         user_id: &str,
         token: &str,
     ) -> Result<Option<Account>, SourceError> {
+        let _turn = self.caller_turn().await?;
         let question = self.question(Collector::Users).await?;
         accounts::by_login_token(&question, user_id, token).await
     }
@@ -266,6 +271,7 @@ impl Mongo {
         &self,
         access_token: &str,
     ) -> Result<Option<Account>, SourceError> {
+        let _turn = self.caller_turn().await?;
         let mut question = self.question(Collector::Users).await?;
         accounts::by_access_token(&mut question, access_token).await
     }
@@ -280,13 +286,12 @@ impl Mongo {
     /// # Errors
     /// When they are not known and the database does not answer.
     pub async fn api_settings(&self) -> Result<ApiSettings, SourceError> {
-        if let Some(settings) = self.api_settings.get() {
-            return Ok(settings);
-        }
-        let question = self.question(Collector::Settings).await?;
-        let settings = api_settings::read(&question).await?;
-        self.api_settings.put(settings);
-        Ok(settings)
+        let read = async {
+            let _turn = self.caller_turn().await?;
+            let question = self.question(Collector::Settings).await?;
+            api_settings::read(&question).await
+        };
+        self.api_settings.get_or_read(read).await
     }
 
     /// The number of stored statistics documents that match a query, or what is wrong with the query.
@@ -297,6 +302,7 @@ impl Mongo {
         &self,
         query: &serde_json::Value,
     ) -> Result<Result<u64, String>, SourceError> {
+        let _turn = self.caller_turn().await?;
         let question = self.question(Collector::Stored).await?;
         history::count(&question, query).await
     }
@@ -318,6 +324,7 @@ impl Mongo {
     /// # Errors
     /// When the database does not answer, or the index is missing that chooses them.
     pub async fn growth(&self) -> Result<Vec<Grown>, SourceError> {
+        let _turn = self.caller_turn().await?;
         let mut question = self.question(Collector::Stored).await?;
         growth::read(&mut question).await
     }
@@ -347,6 +354,22 @@ impl Mongo {
     ) -> Result<Page<T>, SourceError> {
         let mut question = self.question(Collector::Stored).await?;
         backfill::page(&mut question, between, most, read).await
+    }
+
+    /// Waits until nothing else is asked for a caller of the web.
+    async fn caller_turn(&self) -> Result<SemaphorePermit<'_>, SourceError> {
+        let limit = self.query_timeout + GRACE;
+        // Fails only when it is closed, which it never is.
+        match timeout(limit, self.callers.acquire()).await {
+            Ok(Ok(turn)) => Ok(turn),
+            _ => Err(SourceError::new(
+                FailureKind::TimedOut,
+                format!(
+                    "requests are answered from the database one after the other, and none of those before ended within {} s",
+                    limit.as_secs()
+                ),
+            )),
+        }
     }
 
     /// A question each part of which is asked of a server that the read preference chooses.

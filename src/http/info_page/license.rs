@@ -1,13 +1,16 @@
 //! A license on its way to Rocket.Chat: pasted, looked at, and handed over with the login of an administrator, which
 //! is used for that one request. Each step is a page of its own, and only the license goes from one to the next.
 
+use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use hyper::body::Incoming;
-use hyper::{Request, StatusCode};
+use hyper::{Request, StatusCode, header};
 
 use super::growth::Reading;
 use super::{pressed, show};
+use crate::http::attempts::{Allowance, AttemptLimits, Attempts, Refusal};
 use crate::http::respond::{self, Response};
 use crate::http::{App, Workspace};
 use crate::render::info::{ApplyStep, Pasted, apply_page};
@@ -18,6 +21,24 @@ pub const PAGE: &str = "license";
 
 /// Where it is handed over.
 pub const APPLY: &str = "license/apply";
+
+/// How many logins may be refused: somebody who types one in is wrong a few times, and not often.
+const LIMITS: AttemptLimits = AttemptLimits {
+    by_address: Allowance {
+        burst: 10,
+        interval: Duration::from_mins(1),
+    },
+    in_all: Allowance {
+        burst: 20,
+        interval: Duration::from_secs(20),
+    },
+    under_way: 1,
+};
+
+/// The logins to one workspace's Rocket.Chat.
+pub fn attempts() -> Arc<Attempts> {
+    Attempts::new("administrators", LIMITS)
+}
 
 /// The page to paste it.
 pub fn form(app: &App, workspace: &Workspace, name: Option<&str>) -> Response {
@@ -59,6 +80,7 @@ pub fn review(
 pub async fn apply(
     app: &App,
     request: &Request<Incoming>,
+    caller: IpAddr,
     workspace: &Arc<Workspace>,
     name: Option<&str>,
 ) -> Response {
@@ -75,23 +97,58 @@ pub async fn apply(
     };
     let login = ["user_id", "auth_token"].map(|it| pressed::field(request, it).unwrap_or_default());
     let [user_id, token] = &login;
-    let login = Login { user_id, token };
-    let outcome = rocketchat.add_license(&login, &pasted.license).await;
+    let outcome = match Login::new(user_id, token) {
+        Ok(login) => hand_over(rocketchat, workspace, caller, &login, &pasted.license).await,
+        Err(why) => Err(why),
+    };
     note(name, rocketchat, &outcome);
     match outcome {
         Ok(()) => draw(app, workspace, name, StatusCode::OK, &ApplyStep::Taken),
         Err(why) => {
             let status = match why {
                 NotTaken::Login => StatusCode::BAD_REQUEST,
-                NotTaken::Busy => StatusCode::TOO_MANY_REQUESTS,
+                NotTaken::Busy | NotTaken::TooManyFailures { .. } => StatusCode::TOO_MANY_REQUESTS,
                 NotTaken::Silent => StatusCode::GATEWAY_TIMEOUT,
                 _ => StatusCode::BAD_GATEWAY,
             };
-            let why = why.to_string();
-            let step = ApplyStep::Review(&pasted, Some(&why));
-            draw(app, workspace, name, status, &step)
+            let text = why.to_string();
+            let step = ApplyStep::Review(&pasted, Some(&text));
+            let mut response = draw(app, workspace, name, status, &step);
+            if let NotTaken::TooManyFailures { seconds } = why {
+                let headers = response.headers_mut();
+                headers.insert(header::RETRY_AFTER, seconds.into());
+            }
+            response
         }
     }
+}
+
+/// Hands it over, unless too many logins were refused before: nobody is to guess tokens behind the exporter's address.
+async fn hand_over(
+    rocketchat: &RocketChat,
+    workspace: &Workspace,
+    caller: IpAddr,
+    login: &Login<'_>,
+    license: &str,
+) -> Result<(), NotTaken> {
+    let credentials = [login.user_id(), login.token()];
+    let attempt = workspace
+        .desk
+        .logins
+        .begin(caller, &credentials, Instant::now())
+        .map_err(|refusal| match refusal {
+            Refusal::TooManyFailures(wait) => NotTaken::TooManyFailures {
+                seconds: wait.as_secs() + 1,
+            },
+            Refusal::TooManyUnderWay => NotTaken::Busy,
+        })?;
+    let outcome = rocketchat.add_license(login, license).await;
+    match &outcome {
+        Ok(()) => attempt.succeeded(Instant::now()),
+        Err(why) if why.may_be_for_the_login() => attempt.failed(),
+        Err(_) => attempt.was_not_checked(),
+    }
+    outcome
 }
 
 /// Who did it is in Rocket.Chat's own records.

@@ -1,15 +1,19 @@
 //! The settings of Rocket.Chat's REST API that hold here too.
 
-use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use mongodb::bson::{Bson, doc};
+use tokio::sync::Mutex;
+use tokio::time::Instant;
 
 use super::{Question, convert};
 use crate::sources::SourceError;
 
 /// How long they are believed: an API request must not cost more questions than it needs.
 const BELIEVED_FOR: Duration = Duration::from_mins(1);
+
+/// How long the database is left alone after they could not be read.
+const LEFT_ALONE_FOR: Duration = Duration::from_secs(2);
 
 const DEFAULT_COUNT: &str = "API_Default_Count";
 const MOST_COUNT: &str = "API_Upper_Count_Limit";
@@ -31,24 +35,33 @@ pub struct ApiSettings {
     pub rate_limit: Option<(u64, Duration)>,
 }
 
-/// The settings as they were last read.
+/// The settings as they were last read, or why they were not.
 #[derive(Debug, Default)]
 pub struct KnownApiSettings(
-    // A std mutex: it is never held while the database is asked.
-    Mutex<Option<(Instant, ApiSettings)>>,
+    // Held while they are read, so that of many requests one reads them.
+    Mutex<Option<(Instant, Result<ApiSettings, SourceError>)>>,
 );
 
 impl KnownApiSettings {
-    /// The settings, unless they are to be read anew.
-    pub fn get(&self) -> Option<ApiSettings> {
-        let known = *self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let (read_at, settings) = known?;
-        (read_at.elapsed() < BELIEVED_FOR).then_some(settings)
-    }
-
-    pub fn put(&self, settings: ApiSettings) {
-        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        *known = Some((Instant::now(), settings));
+    /// The settings, which are read anew when they are old.
+    pub async fn get_or_read(
+        &self,
+        read: impl Future<Output = Result<ApiSettings, SourceError>>,
+    ) -> Result<ApiSettings, SourceError> {
+        let mut known = self.0.lock().await;
+        if let Some((read_at, settings)) = &*known {
+            let believed_for = if settings.is_ok() {
+                BELIEVED_FOR
+            } else {
+                LEFT_ALONE_FOR
+            };
+            if read_at.elapsed() < believed_for {
+                return settings.clone();
+            }
+        }
+        let settings = read.await;
+        *known = Some((Instant::now(), settings.clone()));
+        settings
     }
 }
 
