@@ -42,6 +42,7 @@ pub use connection::Limits as ConnectionLimits;
 pub use counters::Counters;
 pub use gate::Gate;
 pub use info_page::Desk;
+pub use listing::Turns;
 pub use login::attempts as login_attempts;
 pub use metrics::Metrics;
 pub use negotiate::{format, wants_gzip};
@@ -73,7 +74,7 @@ pub trait Backend: Send + Sync {
         query: &'a serde_json::Value,
     ) -> Answer<'a, Result<u64, Refused>>;
     /// A part of the stored documents, without what is never shown.
-    fn list_history(&self, part: Part) -> Answer<'_, Result<Vec<Value>, Refused>>;
+    fn list_history(&self, part: Part) -> Answer<'_, Result<Box<dyn Documents>, Refused>>;
     /// How the workspace grew, by some of the stored documents, oldest first.
     fn growth(&self) -> Answer<'_, Result<Vec<Grown>, Refused>>;
     /// A license that somebody has at hand, judged as if it were in the settings; `None` when the text is empty.
@@ -84,6 +85,12 @@ pub trait Backend: Send + Sync {
     fn database_now(&self) -> Timestamp;
     /// Everything of an extent, read once more.
     fn refresh(&self, extent: Extent) -> Answer<'_, Arc<Snapshot>>;
+}
+
+/// Stored documents that come one after the other.
+pub trait Documents: Send {
+    /// The next one; `None` after the last.
+    fn next(&mut self) -> Answer<'_, Option<Value>>;
 }
 
 /// What somebody proves who they are with.
@@ -216,6 +223,8 @@ pub struct Workspace {
     pub rates: Rates,
     /// Who failed to log in to the API.
     pub logins: Arc<Attempts>,
+    /// Whose turn it is to list the stored documents.
+    pub lists: Turns,
     /// What is read of it.
     pub collectors: BTreeSet<Collector>,
     /// What moved of late. A std mutex: nothing is awaited while it is held.

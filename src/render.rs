@@ -16,7 +16,7 @@ use std::sync::{Arc, OnceLock};
 
 use chunks::Chunks;
 use compression::Compressed;
-pub use compression::gzip;
+pub use compression::{Growing, gzip};
 
 use crate::statistics::{Own, Snapshot};
 

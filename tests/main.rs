@@ -28,6 +28,7 @@ mod hostile_requests;
 mod info_in_browser;
 mod info_page;
 mod insights;
+mod large_lists;
 mod license;
 mod listeners;
 mod live;

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use hyper::body::Incoming;
 use hyper::header::{HeaderName, HeaderValue};
-use hyper::{Request, StatusCode, header};
+use hyper::{Request, StatusCode};
 
 use super::attempts::Refusal;
 use super::login::NotChecked;
@@ -64,7 +64,10 @@ async fn answer_or_fail(
                 statistics(workspace, request, &parameters, login).await?
             }
             (Endpoint::StatisticsList, Some(login)) => {
-                listing::answer(workspace, request, &parameters, login).await?
+                let gzip = negotiate::wants_gzip(request.headers());
+                let list = listing::answer(Arc::clone(workspace), parameters, gzip, login);
+                // Begun to its end even where the client goes away: a query that is given up costs its connection.
+                tokio::spawn(list).await.unwrap_or(Err(Unavailable))?
             }
             (Endpoint::Version, login) => info::version(&snapshot, login)?,
             (Endpoint::Info, login) => info::details(&snapshot, login)?,
@@ -169,10 +172,7 @@ pub fn compressed_as(
     let gzip = negotiate::wants_gzip(request.headers());
     let body = if gzip { render::gzip(&body) } else { body };
     let mut response = respond(body);
-    if gzip {
-        respond::set(&mut response, header::CONTENT_ENCODING, "gzip");
-    }
-    respond::set(&mut response, header::VARY, "Accept-Encoding");
+    respond::note_encoding(&mut response, gzip);
     response
 }
 

@@ -1,13 +1,5 @@
 //! The body of a response: complete before it is sent, or made while it is.
 
-#![cfg_attr(
-    not(test),
-    expect(
-        dead_code,
-        reason = "the list of stored statistics will be the first that streams"
-    )
-)]
-
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};

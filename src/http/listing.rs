@@ -1,17 +1,21 @@
 //! `GET /api/v1/statistics.list`: what a client may say about order, paging, fields and query, read as Rocket.Chat reads
 //! it.
 
-use std::num::TryFromIntError;
+mod stream;
+mod turns;
 
-use hyper::Request;
-use hyper::body::Incoming;
-use serde_json::{Value, json};
+use std::num::TryFromIntError;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::Value;
 
 use super::parameters::Parameters;
 use super::respond::Response;
-use super::{Limits, Login, Part, Refused, Unavailable, Workspace, api, refusals};
-use crate::render;
+use super::{Limits, Login, Part, Refused, Unavailable, Workspace, refusals};
 use crate::statistics::Version;
+use stream::List;
+pub use turns::Turns;
 
 /// From this version on `fields` and `query` are ignored unless they are allowed.
 const IGNORES_QUERY: Version = Version::new(7, 0, 0);
@@ -32,14 +36,14 @@ struct Sent {
 
 /// The answer; what is wrong with a request is told in the order in which Rocket.Chat looks for it.
 pub async fn answer(
-    workspace: &Workspace,
-    request: &Request<Incoming>,
-    parameters: &Parameters,
+    workspace: Arc<Workspace>,
+    parameters: Parameters,
+    gzip: bool,
     login: Login,
 ) -> Result<Response, Unavailable> {
     let version = workspace.version();
     let takes_everything = version < IGNORES_QUERY || workspace.takes_unsafe_parameters;
-    let sent = match Sent::read(parameters, takes_everything) {
+    let sent = match Sent::read(&parameters, takes_everything) {
         Ok(sent) => sent,
         Err((name, text)) => return Ok(refusals::invalid_parameter(name, text)),
     };
@@ -48,6 +52,9 @@ pub async fn answer(
     }
     let Some(sort) = sort(&sent.sort) else {
         return Ok(refusals::plain(ILLEGAL_SORT));
+    };
+    let Some(turn) = workspace.lists.take().await else {
+        return Ok(refusals::busy("lists", Duration::from_secs(10)));
     };
     let limits = workspace.backend.limits().await?;
     let Ok(count) = count(parameters.first("count"), limits) else {
@@ -85,19 +92,9 @@ pub async fn answer(
         Ok(documents) => documents,
         Err(Refused(message)) => return Ok(refusals::plain(&message)),
     };
-    let documents: Vec<Value> = documents
-        .into_iter()
-        .map(|document| render::document::json(document, &workspace.timezone))
-        .collect();
-    let count = documents.len();
-    let body = json!({
-        "statistics": documents,
-        "count": count,
-        "offset": offset,
-        "total": total,
-        "success": true,
-    });
-    Ok(api::compressed(request, body.to_string().into_bytes()))
+    let timezone = workspace.timezone.clone();
+    let list = List::new(documents, (offset, total), timezone, gzip);
+    list.answer(turn).await
 }
 
 impl Sent {
@@ -218,6 +215,8 @@ fn parse_int(text: &str) -> Option<i64> {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     #[test]

@@ -119,6 +119,14 @@ pub fn negotiated(body: Pieces, content_type: HeaderValue, gzip: bool) -> Respon
     response
 }
 
+/// Says that the body is compressed where it is, and that it depends on what the client takes.
+pub fn note_encoding(response: &mut Response, gzip: bool) {
+    if gzip {
+        set(response, header::CONTENT_ENCODING, "gzip");
+    }
+    set(response, header::VARY, "Accept-Encoding");
+}
+
 /// The same, to be saved under a name, when it is a success.
 pub fn as_download(mut response: Response, name: &'static str) -> Response {
     if response.status() == StatusCode::OK

@@ -79,6 +79,60 @@ fn deflate(
     std::mem::take(encoder.get_mut())
 }
 
+/// A body that is taken away in parts while it is written, compressed or not.
+#[derive(Debug)]
+pub enum Growing {
+    /// As it is written.
+    Plain(Vec<u8>),
+    /// Compressed.
+    Gzip(GzEncoder<Vec<u8>>),
+}
+
+impl Growing {
+    /// An empty one.
+    pub fn new(gzip: bool) -> Self {
+        if gzip {
+            Self::Gzip(GzEncoder::new(Vec::new(), Compression::default()))
+        } else {
+            Self::Plain(Vec::new())
+        }
+    }
+
+    /// Whether it is compressed.
+    pub fn is_gzip(&self) -> bool {
+        matches!(self, Self::Gzip(_))
+    }
+
+    /// Takes what can be taken.
+    pub fn take(&mut self) -> Vec<u8> {
+        match self {
+            Self::Plain(bytes) => std::mem::take(bytes),
+            Self::Gzip(encoder) => std::mem::take(encoder.get_mut()),
+        }
+    }
+
+    /// The rest.
+    pub fn finish(self) -> Vec<u8> {
+        match self {
+            Self::Plain(bytes) => bytes,
+            Self::Gzip(encoder) => encoder.finish().expect("writing into memory cannot fail"),
+        }
+    }
+}
+
+impl Write for Growing {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self {
+            Self::Plain(plain) => plain.write(bytes),
+            Self::Gzip(encoder) => encoder.write(bytes),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::io::Read;

@@ -12,7 +12,8 @@ use tokio::time::timeout;
 use crate::clock::Clock;
 use crate::config::WorkspaceConfig;
 use crate::http::{
-    self, Answer, Backend, Credentials, Desk, Limits, Login, RateLimit, Rates, Refused, Unavailable,
+    self, Answer, Backend, Credentials, Desk, Limits, Login, RateLimit, Rates, Refused, Turns,
+    Unavailable,
 };
 use crate::render::{Exposition, Part, Wanted};
 use crate::rocketchat::RocketChat;
@@ -84,6 +85,7 @@ impl Running {
             timezone: config.timezone.clone(),
             rates: Rates::default(),
             logins: http::login_attempts(),
+            lists: Turns::default(),
             collectors: config.collectors.clone(),
             history,
             rocketchat: config.rocketchat.clone().map(RocketChat::new),
@@ -244,7 +246,10 @@ impl Backend for Database {
         })
     }
 
-    fn list_history(&self, part: http::Part) -> Answer<'_, Result<Vec<Value>, Refused>> {
+    fn list_history(
+        &self,
+        part: http::Part,
+    ) -> Answer<'_, Result<Box<dyn http::Documents>, Refused>> {
         Box::pin(async move {
             let part = sources::Part {
                 query: part.query,
@@ -255,7 +260,11 @@ impl Backend for Database {
             };
             let documents = self.mongo.list_history(&part).await;
             let documents = self.answered(documents, "the stored statistics cannot be listed")?;
-            Ok(documents.map_err(Refused))
+            let listed = |documents| {
+                let name = self.name.clone();
+                Box::new(Listed { name, documents }) as Box<dyn http::Documents>
+            };
+            Ok(documents.map(listed).map_err(Refused))
         })
     }
 
@@ -288,5 +297,26 @@ impl Backend for Database {
 
     fn refresh(&self, extent: Extent) -> Answer<'_, Arc<Snapshot>> {
         Box::pin(async move { self.sampler.refresh(extent).await.map_err(|_| Unavailable) })
+    }
+}
+
+/// Stored documents of a running workspace, as the web sees them.
+struct Listed {
+    name: Option<Arc<str>>,
+    documents: sources::Documents,
+}
+
+impl http::Documents for Listed {
+    fn next(&mut self) -> Answer<'_, Option<Value>> {
+        Box::pin(async move {
+            self.documents.next().await.map_err(|error| {
+                tracing::warn!(
+                    workspace = self.name.as_deref(),
+                    reason = %error,
+                    "the stored statistics cannot be listed to their end"
+                );
+                Unavailable
+            })
+        })
     }
 }

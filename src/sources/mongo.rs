@@ -73,7 +73,7 @@ use connection::{Access, Connection, Lease};
 use driver::GRACE;
 pub use explain::Plan;
 pub use filter::from_json as parse_query;
-pub use history::Part;
+pub use history::{Documents, Part};
 use indexes::KnownIndexes;
 pub use inspect::{Connected, Index, Query, Target, Topology};
 pub use live::{Beginning, Changes, LiveError, Standing};
@@ -312,11 +312,10 @@ impl Mongo {
     /// # Errors
     /// When the database does not answer.
     pub async fn list_history(
-        &self,
+        self: &Arc<Self>,
         part: &Part,
-    ) -> Result<Result<Vec<Value>, String>, SourceError> {
-        let question = self.question(Collector::Stored).await?;
-        history::list(&question, part).await
+    ) -> Result<Result<Documents, String>, SourceError> {
+        history::list(self, part).await
     }
 
     /// How the workspace grew, by some of the stored statistics documents.

@@ -1,17 +1,30 @@
 //! The stored statistics documents, as somebody else asks for them.
 
-use mongodb::bson::{Document, doc};
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use mongodb::Cursor;
+use mongodb::bson::{Bson, Document, RawDocumentBuf, doc};
 use mongodb::error::ErrorKind;
 use serde_json::Value as Json;
 
-use futures_util::TryStreamExt;
-
-use super::question::ONE_REPLY;
-use super::{Question, command, convert, filter, stored};
+use super::{Mongo, Question, command, convert, filter, stored};
 use crate::sources::SourceError;
-use crate::statistics::Value;
+use crate::statistics::{Collector, Value};
 
 const COLLECTION: &str = "rocketchat_statistics";
+
+/// The most documents of a list.
+const MOST: u32 = 10_000;
+
+/// Documents that the database sends at once.
+const BATCH: u32 = 64;
+
+/// Bytes of documents beyond which no further ones are fetched before they are taken.
+const PAGE: usize = 4 << 20;
+
+/// The most bytes of a list, as the database stores it.
+const LARGEST: u64 = 512 << 20;
 
 /// What the database itself calls wrong with a question; everything else is a failure.
 mod code {
@@ -62,67 +75,134 @@ pub async fn count(
     Ok(answer.map(|answer| convert::counted(&answer, "n")))
 }
 
-/// The documents without what is never shown, or what is wrong with the question.
+/// Documents that come one after the other, without what is never shown.
+#[derive(Debug)]
+pub struct Documents {
+    mongo: Arc<Mongo>,
+    /// `None` after the last document.
+    cursor: Option<Cursor<Document>>,
+    /// Those that were fetched and not taken yet.
+    page: VecDeque<RawDocumentBuf>,
+}
+
+/// The documents, or what is wrong with the question.
 pub async fn list(
-    question: &Question<'_>,
+    mongo: &Arc<Mongo>,
     part: &Part,
-) -> Result<Result<Vec<Value>, String>, SourceError> {
-    let filter = match filter::from_json(&part.query) {
-        Ok(filter) => filter,
+) -> Result<Result<Documents, String>, SourceError> {
+    let (filter, sort, projection) = match read(part) {
+        Ok(read) => read,
         Err(message) => return Ok(Err(message)),
     };
-    if let Some((path, _)) = part
-        .sort
-        .iter()
-        .find(|(path, _)| stored::touches_secret(path))
-    {
-        return Ok(Err(filter::hidden(path)));
-    }
-    let names = part.sort.iter().map(|(path, _)| path).chain(&part.exclude);
-    for name in names {
-        if let Err(message) = filter::field(name) {
-            return Ok(Err(message));
+    let _turn = mongo.caller_turn().await?;
+    let question = mongo.question(Collector::Stored).await?;
+    let most = i64::from(MOST);
+    let limit = part.count.and_then(|count| i64::try_from(count).ok());
+    let limit = limit.unwrap_or(most).clamp(1, most);
+    let collection = question.collection(COLLECTION);
+    let open = async {
+        let mut find = collection
+            .find(filter.clone())
+            .projection(projection.clone())
+            .skip(part.offset)
+            .limit(limit)
+            .batch_size(BATCH)
+            .comment(question.comment())
+            .max_time(mongo.query_timeout);
+        if !sort.is_empty() {
+            find = find.sort(sort.clone()).allow_disk_use(true);
+        }
+        refused(async { page(find.await?).await }.await)
+    };
+    let (cursor, page) = match mongo.within(open).await? {
+        Ok(opened) => opened,
+        Err(message) => return Ok(Err(message)),
+    };
+    if cursor.is_some() {
+        let mut pipeline = vec![doc! { "$match": filter }];
+        if !sort.is_empty() {
+            pipeline.push(doc! { "$sort": sort });
+        }
+        pipeline.push(doc! { "$skip": i64::try_from(part.offset).unwrap_or(i64::MAX) });
+        pipeline.push(doc! { "$limit": limit });
+        pipeline.push(doc! { "$project": projection });
+        pipeline.push(doc! { "$group": {
+            "_id": Bson::Null,
+            "bytes": { "$sum": { "$bsonSize": "$$ROOT" } },
+        } });
+        let sizes = question.aggregate(COLLECTION, pipeline, None).await?;
+        let bytes = sizes
+            .first()
+            .map_or(0, |size| convert::counted(size, "bytes"));
+        if bytes > LARGEST {
+            return Ok(Err(format!(
+                "The list has {bytes} bytes in the database, and at most {LARGEST} are answered at once; ask for parts of it with count and offset."
+            )));
         }
     }
+    Ok(Ok(Documents {
+        mongo: Arc::clone(mongo),
+        cursor,
+        page,
+    }))
+}
+
+/// Filter, order and fields as MongoDB takes them, or what is wrong with them.
+fn read(part: &Part) -> Result<(Document, Document, Document), String> {
+    let filter = filter::from_json(&part.query)?;
     let mut sort = Document::new();
     for (path, descends) in &part.sort {
-        sort.insert(path.clone(), if *descends { -1 } else { 1 });
+        if stored::touches_secret(path) {
+            return Err(filter::hidden(path));
+        }
+        sort.insert(filter::field(path)?, if *descends { -1 } else { 1 });
     }
     let mut projection = Document::new();
     for path in filter::REMOVED
         .into_iter()
         .chain(part.exclude.iter().map(String::as_str))
     {
-        projection.insert(path, 0);
+        projection.insert(filter::field(path)?, 0);
     }
-    let collection = question.collection(COLLECTION);
-    let most = i64::from(ONE_REPLY);
-    let limit = part.count.and_then(|count| i64::try_from(count).ok());
-    let ask = async {
-        let mut find = collection
-            .find(filter)
-            .projection(projection)
-            .skip(part.offset)
-            .limit(limit.unwrap_or(most).clamp(1, most))
-            .batch_size(ONE_REPLY)
-            .comment(question.comment())
-            .max_time(question.mongo.query_timeout);
-        if !sort.is_empty() {
-            find = find.sort(sort).allow_disk_use(true);
+    Ok((filter, sort, projection))
+}
+
+/// The next documents of a cursor, and the cursor itself unless it has no more.
+async fn page(
+    mut cursor: Cursor<Document>,
+) -> Result<(Option<Cursor<Document>>, VecDeque<RawDocumentBuf>), mongodb::error::Error> {
+    let mut page = VecDeque::new();
+    let mut bytes = 0;
+    while page.len() < BATCH as usize && bytes < PAGE {
+        if !cursor.advance().await? {
+            return Ok((None, page));
         }
-        let documents = async { find.await?.try_collect::<Vec<_>>().await };
-        refused(documents.await)
-    };
-    let documents = question.mongo.within(ask).await?;
-    Ok(documents.map(|documents| {
-        documents
-            .into_iter()
-            .map(|mut document| {
-                stored::redact(&mut document);
-                convert::object(&document)
-            })
-            .collect()
-    }))
+        let document = cursor.current().to_owned();
+        bytes += document.as_bytes().len();
+        page.push_back(document);
+    }
+    Ok((Some(cursor), page))
+}
+
+impl Documents {
+    /// The next one; `None` after the last.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn next(&mut self) -> Result<Option<Value>, SourceError> {
+        if self.page.is_empty()
+            && let Some(cursor) = self.cursor.take()
+        {
+            let _turn = self.mongo.caller_turn().await?;
+            (self.cursor, self.page) = self.mongo.within(page(cursor)).await?;
+        }
+        let Some(document) = self.page.pop_front() else {
+            return Ok(None);
+        };
+        let mut document = Document::try_from(document).map_err(mongodb::error::Error::from)?;
+        stored::redact(&mut document);
+        Ok(Some(convert::object(&document)))
+    }
 }
 
 /// Tells an answer that the question is to blame for from a failure.
