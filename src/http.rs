@@ -78,7 +78,7 @@ pub trait Backend: Send + Sync {
     /// How the workspace grew, by some of the stored documents, oldest first.
     fn growth(&self) -> Answer<'_, Result<Vec<Grown>, Refused>>;
     /// A license that somebody has at hand, judged as if it were in the settings; `None` when the text is empty.
-    fn judge_license(&self, text: &str) -> Option<HeldLicense>;
+    fn judge_license<'a>(&'a self, text: &'a str) -> Answer<'a, Option<HeldLicense>>;
     /// The time that readings are dated with.
     fn now(&self) -> Timestamp;
     /// The time at the database, which dates in it are judged by.

@@ -17,8 +17,8 @@ pub use host::OwnSource;
 pub use license::{BadKey, LicenseSource, PublicKey, parse as parse_license};
 pub use live::{Caught, Followed, Follower, Lateness, State, names as names_of_followed};
 pub use mongo::{
-    Connected, Documents, Given, Index, LiveError, Mongo, MongoSettings, NEEDS, Need, Part, Place, Plan,
-    Purpose, Query, Stretch, Target, Topology, UriError, UriSource, date_of, parse_query,
+    Connected, Documents, Given, Index, LiveError, Mongo, MongoSettings, NEEDS, Need, Part, Place,
+    Plan, Purpose, Query, Stretch, Target, Topology, UriError, UriSource, date_of, parse_query,
     read_file, role_reference,
 };
 

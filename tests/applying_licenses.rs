@@ -253,6 +253,9 @@ async fn a_text_that_is_no_license_goes_nowhere() {
             assert!(!answer.text().contains("<script") && !answer.text().contains("<img"));
         }
     }
+    let pattern = json!({ "type": "regex", "value": "[a-z]*chat[a-z]*" });
+    let patterns = with("/validation/serverUrls", json!(vec![pattern; 850]));
+    assert_says(&review(exporter, &v3(&patterns)), 400, &["longer than any"]);
     let long = format!("RCV3_{}", "a".repeat(70_000));
     assert_eq!(review(exporter, &long).status, 413);
     assert!(rocketchat.asked().is_empty());

@@ -101,7 +101,7 @@ async fn of_one(
             (Handler::Page, respond::wrong_method("POST"))
         }
         Wanted::License if request.method() == Method::POST => {
-            let answer = license::review(app, request, workspace, name);
+            let answer = license::review(app, request, workspace, name).await;
             (Handler::Page, answer)
         }
         Wanted::Apply => {

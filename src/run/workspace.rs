@@ -282,9 +282,12 @@ impl Backend for Database {
         })
     }
 
-    fn judge_license(&self, text: &str) -> Option<HeldLicense> {
-        let known = Arc::clone(&self.sampler.snapshots().borrow());
-        self.mongo.judge_license(text, &known)
+    fn judge_license<'a>(&'a self, text: &'a str) -> Answer<'a, Option<HeldLicense>> {
+        Box::pin(async move {
+            let known = self.sampler.newest();
+            let held = self.mongo.judge_license(text, &known).await;
+            self.answered(held, "a pasted license cannot be read")
+        })
     }
 
     fn now(&self) -> Timestamp {

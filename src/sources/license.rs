@@ -11,6 +11,7 @@ mod key;
 
 use jiff::tz::TimeZone;
 
+pub use content::converts;
 use content::{Behavior, Terms};
 pub use key::{BadKey, PublicKey};
 
@@ -20,7 +21,11 @@ use crate::statistics::{
 };
 
 /// The longest license that is read, in bytes: real ones have one or two thousand.
-pub const LONGEST: usize = 64 * 1024;
+pub const LONGEST: usize = 16 * 1024;
+
+/// The most addresses that a license may name, and the most bytes of each: real ones name one or two.
+const MOST_ADDRESSES: usize = 16;
+const LONGEST_ADDRESS: usize = 256;
 
 /// What the operator says about the license.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -77,76 +82,108 @@ pub fn parse(text: &str) {
     drop(judge(&settings, &circumstances));
 }
 
+/// What a license says, and whether it is for the workspace's address: what takes time to find out, and depends on
+/// nothing that changes often.
+#[derive(Debug, Clone)]
+pub struct Opened {
+    terms: Result<Option<Terms>, LicenseFlaw>,
+    suits_address: bool,
+}
+
 /// Reads and judges a license; `None` when there is none.
 pub fn judge(settings: &LicenseSettings, circumstances: &Circumstances<'_>) -> Option<HeldLicense> {
-    let text = match &settings.text {
-        Ok(text) => text.trim(),
-        Err(TooLong) => {
-            return Some(HeldLicense {
+    let opened = open(settings, circumstances)?;
+    Some(opened.judge(settings, circumstances))
+}
+
+/// Reads a license; `None` when there is none. Only the key, the version and the time zone of the circumstances matter.
+pub fn open(settings: &LicenseSettings, circumstances: &Circumstances<'_>) -> Option<Opened> {
+    let terms = match &settings.text {
+        Ok(text) if text.trim().is_empty() => return None,
+        Ok(text) => form::open(text.trim(), circumstances).and_then(|terms| match terms {
+            Some(terms) if names_too_much(&terms) => Err(LicenseFlaw::TooLong),
+            terms => Ok(terms),
+        }),
+        Err(TooLong) => Err(LicenseFlaw::TooLong),
+    };
+    let named = terms.as_ref().ok().and_then(Option::as_ref);
+    let suits_address = named.is_some_and(|it| address::suits(&it.addresses, &settings.site_url));
+    Some(Opened {
+        terms,
+        suits_address,
+    })
+}
+
+fn names_too_much(terms: &Terms) -> bool {
+    let is_long = |address: &address::Address| address.text().len() > LONGEST_ADDRESS;
+    terms.addresses.len() > MOST_ADDRESSES || terms.addresses.iter().any(is_long)
+}
+
+impl Opened {
+    /// Judges it here and now.
+    pub fn judge(
+        &self,
+        settings: &LicenseSettings,
+        circumstances: &Circumstances<'_>,
+    ) -> HeldLicense {
+        let Ok(text) = &settings.text else {
+            return HeldLicense {
                 format: None,
                 voucher: LicenseVoucher::Nobody,
                 flaw: Some(LicenseFlaw::TooLong),
                 content: None,
-            });
+            };
+        };
+        let is_signed = circumstances.key.is_some() && self.terms.is_ok();
+        let voucher = match settings.status.as_str() {
+            _ if is_signed => LicenseVoucher::Signature,
+            "Valid" | "Invalid" => LicenseVoucher::Status,
+            _ => LicenseVoucher::Nobody,
+        };
+        let (flaw, content) = match &self.terms {
+            Err(flaw) => (Some(*flaw), None),
+            Ok(None) => (None, None),
+            Ok(Some(terms)) => {
+                let flaw = self.flaw_of(terms, circumstances);
+                (flaw, Some(shown(terms.clone(), circumstances)))
+            }
+        };
+        let by_rocket_chat = match settings.status.as_str() {
+            "Invalid" => Some(LicenseFlaw::Status),
+            "Valid" => None,
+            _ => (!is_signed).then_some(LicenseFlaw::Unconfirmed),
+        };
+        HeldLicense {
+            format: form::format(text.trim(), flaw),
+            voucher,
+            flaw: flaw.or(by_rocket_chat),
+            content,
         }
-    };
-    if text.is_empty() {
-        return None;
     }
-    let opened = form::open(text, circumstances);
-    let is_signed = circumstances.key.is_some() && opened.is_ok();
-    let voucher = match settings.status.as_str() {
-        _ if is_signed => LicenseVoucher::Signature,
-        "Valid" | "Invalid" => LicenseVoucher::Status,
-        _ => LicenseVoucher::Nobody,
-    };
-    let (flaw, content) = match opened {
-        Err(flaw) => (Some(flaw), None),
-        Ok(None) => (None, None),
-        Ok(Some(terms)) => {
-            let flaw = flaw_of(&terms, &settings.site_url, circumstances);
-            (flaw, Some(shown(terms, circumstances)))
-        }
-    };
-    let by_rocket_chat = match settings.status.as_str() {
-        "Invalid" => Some(LicenseFlaw::Status),
-        "Valid" => None,
-        _ => (!is_signed).then_some(LicenseFlaw::Unconfirmed),
-    };
-    Some(HeldLicense {
-        format: form::format(text, flaw),
-        voucher,
-        flaw: flaw.or(by_rocket_chat),
-        content,
-    })
-}
 
-/// Why a license is not valid here and now. What only forbids to install it no longer matters: it is installed.
-fn flaw_of(
-    terms: &Terms,
-    site_url: &str,
-    circumstances: &Circumstances<'_>,
-) -> Option<LicenseFlaw> {
-    let now = circumstances.now;
-    let invalidating = terms
-        .periods
-        .iter()
-        .filter(|period| period.behavior == Behavior::InvalidateLicense);
-    for period in invalidating {
-        if period.is_over(now) {
-            return Some(LicenseFlaw::Expired);
+    /// Why a license is not valid here and now. What only forbids to install it no longer matters: it is installed.
+    fn flaw_of(&self, terms: &Terms, circumstances: &Circumstances<'_>) -> Option<LicenseFlaw> {
+        let now = circumstances.now;
+        let invalidating = terms
+            .periods
+            .iter()
+            .filter(|period| period.behavior == Behavior::InvalidateLicense);
+        for period in invalidating {
+            if period.is_over(now) {
+                return Some(LicenseFlaw::Expired);
+            }
+            if period.is_to_come(now) {
+                return Some(LicenseFlaw::NotYetValid);
+            }
         }
-        if period.is_to_come(now) {
-            return Some(LicenseFlaw::NotYetValid);
+        if !self.suits_address {
+            return Some(LicenseFlaw::Address);
         }
+        let exceeded = terms.limits.iter().any(|limit| {
+            limit.behavior == Behavior::InvalidateLicense && limit.is_exceeded(circumstances)
+        });
+        exceeded.then_some(LicenseFlaw::Limit)
     }
-    if !address::suits(&terms.addresses, site_url) {
-        return Some(LicenseFlaw::Address);
-    }
-    let exceeded = terms.limits.iter().any(|limit| {
-        limit.behavior == Behavior::InvalidateLicense && limit.is_exceeded(circumstances)
-    });
-    exceeded.then_some(LicenseFlaw::Limit)
 }
 
 fn shown(terms: Terms, circumstances: &Circumstances<'_>) -> LicenseContent {

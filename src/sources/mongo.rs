@@ -32,6 +32,7 @@ mod indexes;
 mod inspect;
 mod instances;
 mod jobs;
+mod known_license;
 mod license;
 mod live;
 mod marks;
@@ -76,6 +77,7 @@ pub use filter::from_json as parse_query;
 pub use history::{Documents, Part};
 use indexes::KnownIndexes;
 pub use inspect::{Connected, Index, Query, Target, Topology};
+use known_license::KnownLicenses;
 pub use live::{Beginning, Changes, LiveError, Standing};
 pub use members::Member;
 pub use privileges::{NEEDS, Need, Purpose, role_reference};
@@ -101,6 +103,8 @@ pub struct Mongo {
     clock: DatabaseClock,
     timezone: TimeZone,
     license: LicenseSource,
+    license_in_settings: KnownLicenses,
+    pasted_license: KnownLicenses,
 }
 
 impl Mongo {
@@ -130,6 +134,8 @@ impl Mongo {
             callers: Semaphore::new(1),
             timezone,
             license,
+            license_in_settings: KnownLicenses::default(),
+            pasted_license: KnownLicenses::default(),
         }
     }
 

@@ -12,7 +12,7 @@ use super::growth::Reading;
 use super::{pressed, show};
 use crate::http::attempts::{Allowance, AttemptLimits, Attempts, Refusal};
 use crate::http::respond::{self, Response};
-use crate::http::{App, Workspace};
+use crate::http::{App, Unavailable, Workspace};
 use crate::render::info::{ApplyStep, Pasted, apply_page};
 use crate::rocketchat::{Login, NotTaken, RocketChat};
 
@@ -55,7 +55,7 @@ pub fn form(app: &App, workspace: &Workspace, name: Option<&str>) -> Response {
 }
 
 /// What a pasted license says, before it goes anywhere.
-pub fn review(
+pub async fn review(
     app: &App,
     request: &Request<Incoming>,
     workspace: &Workspace,
@@ -67,7 +67,7 @@ pub fn review(
     if let Some(refusal) = pressed::refusal(request, &workspace.desk.token) {
         return refusal;
     }
-    match pasted(request, workspace) {
+    match pasted(request, workspace).await {
         Ok(pasted) => {
             let step = ApplyStep::Review(&pasted, None);
             draw(app, workspace, name, StatusCode::OK, &step)
@@ -91,7 +91,7 @@ pub async fn apply(
     if let Some(refusal) = pressed::refusal(request, &workspace.desk.token) {
         return refusal;
     }
-    let pasted = match pasted(request, workspace) {
+    let pasted = match pasted(request, workspace).await {
         Ok(pasted) => pasted,
         Err(complaint) => return complain(app, workspace, name, complaint),
     };
@@ -192,22 +192,30 @@ fn offered(workspace: &Workspace) -> Result<&RocketChat, NotOffered> {
 }
 
 /// The license that a request carries, in one line: mail programs break it into several.
-fn pasted(request: &Request<Incoming>, workspace: &Workspace) -> Result<Pasted, &'static str> {
+async fn pasted(
+    request: &Request<Incoming>,
+    workspace: &Workspace,
+) -> Result<Pasted, (StatusCode, &'static str)> {
     let license = pressed::field(request, "license").unwrap_or_default();
     let license: String = license.split_whitespace().collect();
-    let held = workspace.backend.judge_license(&license);
-    let held = held.ok_or("There is no license in it: paste its whole text.")?;
-    Pasted::of(license, held)
+    let held = workspace.backend.judge_license(&license).await;
+    let held = held.map_err(|Unavailable| {
+        let busy = "Other licenses are being read at this moment; try again.";
+        (StatusCode::SERVICE_UNAVAILABLE, busy)
+    })?;
+    held.ok_or("There is no license in it: paste its whole text.")
+        .and_then(|held| Pasted::of(license, held))
+        .map_err(|complaint| (StatusCode::BAD_REQUEST, complaint))
 }
 
 fn complain(
     app: &App,
     workspace: &Workspace,
     name: Option<&str>,
-    complaint: &'static str,
+    (status, complaint): (StatusCode, &'static str),
 ) -> Response {
     let step = ApplyStep::Paste(Some(complaint));
-    draw(app, workspace, name, StatusCode::BAD_REQUEST, &step)
+    draw(app, workspace, name, status, &step)
 }
 
 fn draw(

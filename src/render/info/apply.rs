@@ -13,7 +13,7 @@ pub const TOO_OLD: &str =
     "Before version 3.10 Rocket.Chat takes no license from elsewhere, and this workspace is older.";
 
 /// The longest text that the browser lets somebody paste.
-const LONGEST: usize = 60_000;
+const LONGEST: usize = 20_000;
 
 /// A license that somebody pasted, in the form of one.
 pub struct Pasted {
@@ -39,7 +39,9 @@ impl Pasted {
     /// What is wrong with it when no Rocket.Chat would take it.
     pub fn of(license: String, held: HeldLicense) -> Result<Self, &'static str> {
         match held.flaw {
-            Some(LicenseFlaw::TooLong) => Err("This is longer than any license."),
+            Some(LicenseFlaw::TooLong) => {
+                Err("This is longer than any license, or names more addresses.")
+            }
             Some(LicenseFlaw::NotALicense) => Err(
                 "This is no license: it is one long word that begins with RCV3_, or from before 6.5 a block of base64. Was the whole of it copied?",
             ),

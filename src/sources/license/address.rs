@@ -3,8 +3,11 @@
 use regex_lite::RegexBuilder;
 use sha2::{Digest, Sha256};
 
-/// The most memory that a pattern may take, in bytes.
-const LARGEST_PATTERN: usize = 1 << 20;
+/// The most memory that a pattern may take, in bytes: to compare it with an address takes a time that grows with both.
+const LARGEST_PATTERN: usize = 32 * 1024;
+
+/// The longest address of a workspace that suits anything, in bytes.
+const LONGEST_SITE: usize = 512;
 
 /// An address that a license names.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,7 +23,7 @@ pub enum Address {
 /// Whether the address of a workspace suits all those that a license names.
 pub fn suits(addresses: &[Address], site_url: &str) -> bool {
     let address = without_scheme(site_url);
-    !address.is_empty() && addresses.iter().all(|it| it.suits(address))
+    (1..=LONGEST_SITE).contains(&address.len()) && addresses.iter().all(|it| it.suits(address))
 }
 
 /// Host, port and path, as licenses name them.
@@ -33,6 +36,13 @@ fn without_scheme(site_url: &str) -> &str {
 }
 
 impl Address {
+    /// As it stands in the license.
+    pub fn text(&self) -> &str {
+        match self {
+            Self::Plain(text) | Self::Pattern(text) | Self::Hash(text) => text,
+        }
+    }
+
     fn suits(&self, address: &str) -> bool {
         match self {
             Self::Plain(plain) if plain.contains('*') => matches_pattern(plain, address),

@@ -147,8 +147,11 @@ pub fn v2(json: &[u8], circumstances: &Circumstances<'_>) -> Option<Terms> {
         limit(LimitKind::PrivateApps, apps.max_private_apps),
         limit(LimitKind::MarketplaceApps, apps.max_marketplace_apps),
     ];
-    let converts = circumstances.version.is_none_or(|it| it >= CONVERTS);
-    let added = if converts { &ADDED_TO_V2[..] } else { &[] };
+    let added = if converts(circumstances.version) {
+        &ADDED_TO_V2[..]
+    } else {
+        &[]
+    };
     Some(Terms {
         tags: shown_tags(tags),
         trial: meta.trial.unwrap_or_default(),
@@ -171,6 +174,11 @@ pub fn v2(json: &[u8], circumstances: &Circumstances<'_>) -> Option<Terms> {
             .collect(),
         limits: limits.into_iter().flatten().collect(),
     })
+}
+
+/// Whether a version makes version 3 of a license of version 2: all that it matters to what a license says.
+pub fn converts(version: Option<Version>) -> bool {
+    version.is_none_or(|it| it >= CONVERTS)
 }
 
 /// The modules that a name of version 2 stands for.

@@ -189,11 +189,53 @@ fn a_giant_is_not_read() {
     ] {
         assert_eq!(flaw_of(&giant), Some(LicenseFlaw::TooLong));
     }
-    let deep = "[".repeat(40_000);
+    let deep = "[".repeat(10_000);
     let header = URL_SAFE_NO_PAD.encode(r#"{"alg":"RS256"}"#);
     let text = format!("RCV3_{header}.{}.AAAA", URL_SAFE_NO_PAD.encode(deep));
     let held = judged(&text, "Valid", None);
     assert_eq!(held.flaw, Some(LicenseFlaw::Malformed));
+}
+
+#[test]
+fn a_license_that_names_more_or_longer_addresses_than_any_is_not_compared() {
+    let named = |addresses: Vec<Value>| flaw_with("/validation/serverUrls", json!(addresses));
+    let any = json!({ "type": "regex", "value": "*" });
+    let of = |length: usize| json!({ "type": "regex", "value": "*".repeat(length) });
+    assert_eq!(named(vec![any.clone(); MOST_ADDRESSES]), None);
+    assert_eq!(named(vec![of(LONGEST_ADDRESS)]), None);
+    let many = vec![any; MOST_ADDRESSES + 1];
+    assert_eq!(named(many), Some(LicenseFlaw::TooLong));
+    let long = vec![of(LONGEST_ADDRESS + 1)];
+    assert_eq!(named(long), Some(LicenseFlaw::TooLong));
+}
+
+#[test]
+fn the_dearest_license_is_judged_in_moments() {
+    let dear = [
+        "*".repeat(LONGEST_ADDRESS),
+        "(a?b?c?d?)*".repeat(20) + "x",
+        "((a{9}){9}){9}".repeat(10),
+        "[^x]".repeat(LONGEST_ADDRESS / 4),
+    ];
+    let dear = dear.map(|value| json!({ "type": "regex", "value": value }));
+    let content = with("/validation/serverUrls", json!(vec![dear; 4].concat()));
+    let settings = LicenseSettings {
+        text: Ok(v3(&content)),
+        status: "Valid".to_owned(),
+        site_url: "abcd".repeat(128),
+    };
+    let circumstances = Circumstances {
+        key: None,
+        now: Timestamp(0),
+        version: None,
+        timezone: &TimeZone::UTC,
+        used: &|_| None,
+    };
+    let begun = std::time::Instant::now();
+    let opened = open(&settings, &circumstances).expect("there is a license");
+    assert!(opened.terms.is_ok_and(|terms| terms.is_some()));
+    let took = begun.elapsed();
+    assert!(took.as_secs() < 3, "{took:?} without optimization");
 }
 
 #[test]
@@ -424,7 +466,7 @@ fn a_color_is_nothing_but_a_color() {
 #[test]
 fn labels_stay_short() {
     let tags: Vec<_> = (0..50)
-        .map(|number| json!({ "name": format!("{number}{}", "x".repeat(500)) }))
+        .map(|number| json!({ "name": format!("{number}{}", "x".repeat(100)) }))
         .collect();
     let held = judged(&v3(&with("/information/tags", json!(tags))), "Valid", None);
     let tags = held.content.expect("it can be read").tags;

@@ -4,9 +4,10 @@ use std::collections::HashMap;
 
 use mongodb::bson::{Bson, Document, doc};
 
+use super::known_license::KnownLicenses;
 use super::{Mongo, Question, convert};
 use crate::sources::SourceError;
-use crate::sources::license::{Circumstances, LONGEST, LicenseSettings, TooLong, judge};
+use crate::sources::license::{Circumstances, LONGEST, LicenseSettings, TooLong};
 use crate::statistics::{
     Collector, Grants, HeldLicense, License, LimitKind, Snapshot, Timestamp, Value,
 };
@@ -59,7 +60,9 @@ pub async fn is_valid(question: &Question<'_>) -> Result<bool, SourceError> {
     }
     let settings = settings(question).await?;
     let now = question.now().await?;
-    let held = judged(question.mongo, &settings, &Snapshot::default(), now);
+    let mongo = question.mongo;
+    let nothing = Snapshot::default();
+    let held = judged(mongo, &mongo.license_in_settings, &settings, &nothing, now).await?;
     Ok(settings.status == "Valid" || held.is_some_and(|it| it.is_valid()))
 }
 
@@ -89,13 +92,21 @@ async fn held(
 ) -> Result<Option<HeldLicense>, SourceError> {
     let settings = settings(question).await?;
     let now = question.now().await?;
-    Ok(judged(question.mongo, &settings, known, now))
+    let mongo = question.mongo;
+    judged(mongo, &mongo.license_in_settings, &settings, known, now).await
 }
 
 impl Mongo {
     /// A license that is not in the settings, judged as if it were, with what the last readings tell; nothing is asked.
     /// `None` when the text is empty.
-    pub fn judge_license(&self, text: &str, known: &Snapshot) -> Option<HeldLicense> {
+    ///
+    /// # Errors
+    /// When others are being read and take long.
+    pub async fn judge_license(
+        &self,
+        text: &str,
+        known: &Snapshot,
+    ) -> Result<Option<HeldLicense>, SourceError> {
         let site_url = known.workspace.as_ref().and_then(|it| it.site_url.as_ref());
         let site_url = site_url.and_then(Value::as_text).unwrap_or_default();
         let settings = LicenseSettings {
@@ -103,24 +114,29 @@ impl Mongo {
             status: String::new(),
             site_url: site_url.to_owned(),
         };
-        judged(self, &settings, known, self.now())
+        judged(self, &self.pasted_license, &settings, known, self.now()).await
     }
 }
 
-fn judged(
+async fn judged(
     mongo: &Mongo,
+    licenses: &KnownLicenses,
     settings: &LicenseSettings,
     known: &Snapshot,
     now: Timestamp,
-) -> Option<HeldLicense> {
+) -> Result<Option<HeldLicense>, SourceError> {
+    let key = mongo.license.key.as_ref();
+    let opened = licenses
+        .open(key, &mongo.timezone, settings, known.version())
+        .await?;
     let circumstances = Circumstances {
-        key: mongo.license.key.as_ref(),
+        key,
         now,
         version: known.version(),
         timezone: &mongo.timezone,
         used: &|kind| used(kind, known),
     };
-    judge(settings, &circumstances)
+    Ok(opened.map(|opened| opened.judge(settings, &circumstances)))
 }
 
 /// What is used of what may be limited, as the last readings counted it.
