@@ -230,7 +230,8 @@ impl Scheduled {
 
     /// Makes one that failed due at once, because another one succeeded again. One that is dear rests first.
     pub fn retry(&mut self) {
-        self.failures_in_a_row = 0;
+        // One that failed is not put off for its cost.
+        self.failures_in_a_row = 1;
         self.due = self.due.min(self.rested.max(Instant::now()));
     }
 

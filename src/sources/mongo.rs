@@ -56,6 +56,7 @@ mod user_features;
 mod users;
 mod workspace;
 
+use std::pin::pin;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
@@ -71,7 +72,7 @@ pub use backfill::{Stretch, date_of};
 use clock::DatabaseClock;
 pub use connection::MongoSettings;
 use connection::{Access, Connection, Lease};
-use driver::GRACE;
+use driver::{GRACE, at_a_place};
 pub use explain::Plan;
 pub use filter::from_json as parse_query;
 pub use history::{Documents, Part};
@@ -427,7 +428,7 @@ impl Mongo {
         answer: impl Future<Output = Result<T, mongodb::error::Error>>,
     ) -> Result<T, SourceError> {
         let limit = self.query_timeout + GRACE;
-        match timeout(limit, answer).await {
+        match timeout(limit, at_a_place(self.connection.places(), pin!(answer))).await {
             Ok(answer) => answer.map_err(|error| self.connection.failure(&error)),
             Err(_) => Err(SourceError::new(
                 FailureKind::Unreachable,

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use mongodb::Database;
 use mongodb::error::Error;
-use tokio::sync::{Mutex, mpsc};
+use tokio::sync::{Mutex, Semaphore, mpsc};
 use tokio::task::spawn_blocking;
 use tokio::time::{Instant, timeout};
 
@@ -58,6 +58,8 @@ pub struct MongoSettings {
 pub struct Connection {
     settings: MongoSettings,
     pool: Arc<Pool>,
+    /// As many places as there may be connections for queries.
+    places: Arc<Semaphore>,
     /// What notes each command; `None` unless somebody wants to see them, because it copies every answer.
     recorder: Option<Arc<Recorder>>,
     known: Mutex<Known>,
@@ -112,6 +114,7 @@ struct Open {
 impl Connection {
     pub fn new(settings: MongoSettings, recorder: Option<Arc<Recorder>>) -> Self {
         Self {
+            places: Arc::new(Semaphore::new(settings.max_connections as usize)),
             settings,
             pool: Arc::default(),
             recorder,
@@ -191,7 +194,9 @@ impl Connection {
                 open.refused = Some((error.clone(), Instant::now()));
                 Err(error)
             }
-            // What was read was read; that nothing more can be asked the next reading finds out.
+            // Nobody answers any more, so the reading is no sign that the database can be read.
+            Err(error) if error.scope != Scope::Question => Err(error),
+            // What was read was read.
             Err(_) => Ok(()),
             Ok(()) => {
                 open.confirmed = open.confirmed.max(asked);
@@ -203,6 +208,11 @@ impl Connection {
     /// Connections for queries.
     pub fn pool(&self) -> PoolState {
         self.pool.state()
+    }
+
+    /// Places for queries.
+    pub fn places(&self) -> &Semaphore {
+        &self.places
     }
 
     /// What noted the commands.
@@ -295,6 +305,7 @@ impl Connection {
             read.uri,
             &self.settings,
             Arc::clone(&self.pool),
+            Arc::clone(&self.places),
             self.recorder.clone(),
         )
         .await?;

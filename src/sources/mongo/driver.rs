@@ -1,5 +1,6 @@
 //! One client of the driver: how it is made, what its servers said, and the words for its failures.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -7,6 +8,7 @@ use mongodb::Client;
 use mongodb::error::{Error, ErrorKind};
 use mongodb::event::EventHandler;
 use mongodb::options::{ClientOptions, SelectionCriteria, ServerMonitoringMode};
+use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
 use super::connection::MongoSettings;
@@ -30,6 +32,8 @@ pub struct Driver {
     pub members: Arc<Members>,
     /// The server-side limit of every query.
     pub query_timeout: Duration,
+    /// As many places as there may be connections for queries.
+    pub places: Arc<Semaphore>,
     /// The words for what fails.
     pub words: Arc<Words>,
 }
@@ -51,6 +55,7 @@ impl Driver {
         uri: ConnectionString,
         settings: &MongoSettings,
         pool: Arc<Pool>,
+        places: Arc<Semaphore>,
         recorder: Option<Arc<Recorder>>,
     ) -> Result<Self, SourceError> {
         let in_words =
@@ -59,7 +64,11 @@ impl Driver {
             .await
             .map_err(|error| in_words(&error))?;
         options.app_name = Some("rocketchat-exporter".to_owned());
-        options.max_pool_size = Some(settings.max_connections);
+        // One more than queries have places for, and than may hang while they are made: by it the client says goodbye, which
+        // it would else wait for ever to do, and go on watching its servers.
+        let most = settings.max_connections.saturating_add(1);
+        options.max_pool_size = Some(most);
+        options.max_connecting = Some(most);
         options.min_pool_size = Some(0);
         options.connect_timeout = Some(settings.connect_timeout);
         options.server_selection_timeout = Some(settings.connect_timeout);
@@ -91,6 +100,7 @@ impl Driver {
             client,
             members,
             query_timeout: settings.query_timeout,
+            places,
             words,
         })
     }
@@ -104,7 +114,7 @@ impl Driver {
         answer: impl Future<Output = Result<T, Error>>,
     ) -> Result<T, SourceError> {
         let limit = self.query_timeout + GRACE;
-        match timeout(limit, answer).await {
+        match timeout(limit, at_a_place(&self.places, pin!(answer))).await {
             Ok(answer) => answer.map_err(|error| self.words.of(&error)),
             Err(_) => Err(SourceError::new(
                 FailureKind::Unreachable,
@@ -136,6 +146,14 @@ impl Words {
     pub fn uri(&self) -> &ConnectionString {
         &self.uri
     }
+}
+
+/// Waits for a place, and then for an answer. The driver has no limit for the former by itself: what waits for it is given
+/// up with the query.
+pub async fn at_a_place<T>(places: &Semaphore, answer: impl Future<Output = T>) -> T {
+    // Never closed, so there is always a place some day.
+    let _place = places.acquire().await;
+    answer.await
 }
 
 /// A failure whose message quotes no secret of connection strings.
