@@ -13,7 +13,7 @@ def cost():
         "rocketchat-cost",
         "Rocket.Chat exporter and database cost",
         "What rocketchat-exporter asks of a workspace's database, what it could not read, and what it takes itself.",
-        {"Database": DATABASE, "Readings": READINGS, "What is missing": MISSING, "Live mode": LIVE, "Scrapes": SCRAPES, "The process": PROCESS},
+        {"Database": DATABASE, "Readings": READINGS, "Age of the data": FRESHNESS, "What is missing": MISSING, "Live mode": LIVE, "Scrapes": SCRAPES, "The process": PROCESS},
     )
 
 
@@ -65,6 +65,20 @@ READINGS = [
           width=12, alerts=["ExporterSectionFailing"]),
 ]
 
+FRESHNESS = [
+    number("Oldest data", "Age of what the collector with the oldest data shows; slow collectors are read every quarter of an hour.",
+           'time() - min(rocketchat_exporter_data_timestamp_seconds{W})', "s", limits=steps(1800, 3600), height=8, alerts=["DataStale"]),
+    number("Replica set has a primary", "As the member knows that answered the newest reading. No data where there is no replica set.",
+           "min(rocketchat_mongodb_replica_set_has_primary{W})", words=NO_IS_BAD, none="no replica set", height=8,
+           alerts=["ReplicaSetWithoutPrimary"]),
+    lines("Replication lag", "How far the member that answered is behind the set, and how far a majority is behind that member. No data "
+          "where there is no replica set.",
+          {"member": "max(rocketchat_mongodb_replication_lag_seconds{W})",
+           "majority": "max(rocketchat_mongodb_majority_lag_seconds{W})"}, "s", alerts=["ReplicationLagging", "MajorityLost"]),
+    lines("Age of the data of each collector", "Time since the moment that the data describe.",
+          {"{{collector}}": "time() - min by (collector) (rocketchat_exporter_data_timestamp_seconds{W})"}, "s", alerts=["DataStale"]),
+]
+
 MISSING = [
     bars("Why collectors fail", "Collectors that fail, and the reason. No data while none fails.",
          {"{{collector}}: {{reason}}": "max by (collector, reason) (rocketchat_exporter_collector_failing{W})"}, "none",
@@ -77,6 +91,15 @@ MISSING = [
          "missing.",
          {"{{collection}}: {{action}}": "max by (collection, action) (rocketchat_exporter_missing_privilege{W})"}, "none",
          top=1, limits=steps(1), alerts=["MissingPrivilege"], none="none is missing"),
+    bars("Not told one by one", "What is more than a collector tells, or cannot be read. No data while nothing is left out.",
+         {"{{collector}}: {{what}}": "max by (collector, what) (rocketchat_exporter_left_out{W})"}, none="nothing is left out"),
+    bars("Labels that are cut", "Series with a label value that was too long, by metric. No data while there are none.",
+         {"{{metric}}": "max by (metric) (rocketchat_exporter_label_values_cut{W})"}, none="none is cut"),
+    bars("Collections that are passed over",
+         "Because of them a collector tells less: they are views, or refused. No data while there are none.",
+         {"{{collector}}: {{collection}} ({{reason}})":
+          "max by (collector, collection, reason) (rocketchat_exporter_skipped_collection{W})"}, "none", top=1, limits=steps(1),
+         none="none is passed over"),
 ]
 
 LIVE = [
@@ -132,4 +155,8 @@ PROCESS = [
     lines("Open files and sockets", "And how many there may be.",
           {"open": "sum(process_open_fds{M})", "allowed": "sum(process_max_fds{M})"}, width=6),
     lines("Threads", "Threads of the exporter.", {"threads": "sum(process_threads{M})"}, width=6),
+    number("Lines of the log that were lost", "Within a day, because standard error did not take them in time.",
+           "sum(increase(rocketchat_exporter_log_lines_lost_total{M}[1d]))", limits=steps(1), width=6),
+    number("Restarts of tasks", "Within a day, after a defect; the log says which task.",
+           "sum(increase(rocketchat_exporter_task_restarts_total{M}[1d]))", limits=steps(1), width=6),
 ]

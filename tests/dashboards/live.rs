@@ -12,7 +12,7 @@ use super::{Query, boards, labels_of, list, queries, queries_of, text};
 use crate::support::{Exporter, Filled, Prometheus, eventually, uri_of};
 
 /// Queries without data on the made-up workspace: dashboard, panel, letter and why. The panel says so too.
-const EMPTY: [(&str, &str, &str, &str); 23] = [
+const EMPTY: [(&str, &str, &str, &str); 29] = [
     (
         "rocketchat-overview",
         "Until it becomes read-only",
@@ -75,6 +75,32 @@ const EMPTY: [(&str, &str, &str, &str); 23] = [
     ("rocketchat-cost", "Followed until", "A", NO_REPLICA_SET),
     ("rocketchat-cost", "Drift", "A", NO_REPLICA_SET),
     ("rocketchat-cost", "Documents", "A", NO_REPLICA_SET),
+    (
+        "rocketchat-cost",
+        "Replica set has a primary",
+        "A",
+        NO_REPLICA_SET,
+    ),
+    ("rocketchat-cost", "Replication lag", "A", NO_REPLICA_SET),
+    ("rocketchat-cost", "Replication lag", "B", NO_REPLICA_SET),
+    (
+        "rocketchat-cost",
+        "Not told one by one",
+        "A",
+        NOTHING_MISSING,
+    ),
+    (
+        "rocketchat-cost",
+        "Labels that are cut",
+        "A",
+        NOTHING_MISSING,
+    ),
+    (
+        "rocketchat-cost",
+        "Collections that are passed over",
+        "A",
+        NOTHING_MISSING,
+    ),
     ("rocketchat-instances", "Background jobs", "D", NO_JOB_RUNS),
 ];
 

@@ -25,11 +25,13 @@ const UNITS: [&str; 10] = [
 ];
 
 /// Metrics that no workspace has to itself: they have no label `workspace`.
-const WITHOUT_WORKSPACE: [&str; 6] = [
+const WITHOUT_WORKSPACE: [&str; 8] = [
     "process_",
     "rocketchat_exporter_build_info",
     "rocketchat_exporter_config_",
     "rocketchat_exporter_http_",
+    "rocketchat_exporter_log_",
+    "rocketchat_exporter_task_",
     "rocketchat_host_",
     "rocketchat_process_",
 ];
