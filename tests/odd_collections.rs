@@ -177,3 +177,16 @@ async fn a_view_is_not_followed_and_the_others_are() {
         "{log}"
     );
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_refuses_to_scan_collections_is_read_whole() {
+    let mongod = mongod(Options::default()).await;
+    let filled = Filled::at(&mongod.uri()).await;
+    let refuse = doc! { "setParameter": 1, "notablescan": true };
+    let admin = filled.database.client().database("admin");
+    admin.run_command(refuse).await.expect("it can be set");
+    let exporter = Exporter::on(&mongod.uri(), &SOON);
+    exporter.whole().await;
+    let log = exporter.log();
+    assert!(!log.contains("reading failed"), "{log}");
+}

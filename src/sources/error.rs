@@ -42,6 +42,7 @@ mod code {
     pub const MAX_TIME_EXPIRED: i32 = 50;
     pub const INTERRUPTED_AT_SHUTDOWN: i32 = 11600;
     pub const SHUTDOWN_IN_PROGRESS: i32 = 91;
+    pub const NO_QUERY_EXECUTION_PLANS: i32 = 291;
     /// What Atlas answers for a privilege that a user or a tier lacks.
     pub const ATLAS_ERROR: i32 = 8000;
 }
@@ -178,6 +179,12 @@ fn command_failed(command: &CommandError) -> (FailureKind, String) {
                 "MongoDB does not know who asks: {}; name a user in the connection string, and check that the user still exists",
                 command.message
             ),
+        );
+    }
+    if command.code == code::NO_QUERY_EXECUTION_PLANS && command.message.contains("notablescan") {
+        return (
+            FailureKind::MissingIndex,
+            "MongoDB refuses to scan collections (its parameter notablescan), and a query has no index; make the index, or switch the parameter off".to_owned(),
         );
     }
     let kind = match command.code {

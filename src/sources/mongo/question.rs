@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use mongodb::bson::{Bson, DateTime, Document, RawDocument, RawDocumentBuf, doc};
-use mongodb::error::Error;
+use mongodb::error::{Error, ErrorKind};
 use mongodb::options::Hint;
 use mongodb::{Collection, Cursor, Database};
 
@@ -195,16 +195,19 @@ impl Question<'_> {
         batch: u32,
     ) -> Result<Cursor<Document>, Error> {
         let collection = self.collection(collection);
-        let mut aggregate = collection
-            .aggregate(pipeline)
-            .allow_disk_use(true)
-            .batch_size(batch)
-            .comment(self.comment())
-            .max_time(self.mongo.query_timeout);
-        if let Some(hint) = hint {
-            aggregate = aggregate.hint(hint);
-        }
-        aggregate.await
+        without_scan(hint, |hint| {
+            let aggregate = collection
+                .aggregate(pipeline.clone())
+                .allow_disk_use(true)
+                .batch_size(batch)
+                .comment(self.comment())
+                .max_time(self.mongo.query_timeout);
+            match hint {
+                Some(hint) => aggregate.hint(hint).into_future(),
+                None => aggregate.into_future(),
+            }
+        })
+        .await
     }
 
     /// Groups with sums of a field's finite numbers: `pipeline` is given how to write such a sum.
@@ -253,12 +256,18 @@ impl Question<'_> {
         projection: Document,
     ) -> Result<Option<Document>, SourceError> {
         let collection = self.database.collection::<RawDocumentBuf>(collection);
-        let ask = collection
-            .find_one(filter)
-            .projection(projection)
-            .comment(self.comment())
-            .max_time(self.mongo.query_timeout);
-        let found = self.mongo.within(ask.into_future()).await?;
+        let ask = without_scan(None, |hint| {
+            let find = collection
+                .find_one(filter.clone())
+                .projection(projection.clone())
+                .comment(self.comment())
+                .max_time(self.mongo.query_timeout);
+            match hint {
+                Some(hint) => find.hint(hint).into_future(),
+                None => find.into_future(),
+            }
+        });
+        let found = self.mongo.within(ask).await?;
         Ok(found.and_then(|document| self.document(&document)))
     }
 
@@ -271,12 +280,18 @@ impl Question<'_> {
     ) -> Result<Vec<Document>, SourceError> {
         let collection = self.collection(collection);
         let ask = async {
-            let cursor = collection
-                .find(filter)
-                .projection(projection)
-                .batch_size(ONE_REPLY)
-                .comment(self.comment())
-                .max_time(self.mongo.query_timeout);
+            let cursor = without_scan(None, |hint| {
+                let find = collection
+                    .find(filter.clone())
+                    .projection(projection.clone())
+                    .batch_size(ONE_REPLY)
+                    .comment(self.comment())
+                    .max_time(self.mongo.query_timeout);
+                match hint {
+                    Some(hint) => find.hint(hint).into_future(),
+                    None => find.into_future(),
+                }
+            });
             self.all(cursor.await?).await
         };
         self.mongo.within(ask).await
@@ -418,17 +433,44 @@ impl Question<'_> {
         filter: Document,
         hint: Option<Hint>,
     ) -> Result<Option<u64>, SourceError> {
-        let mut command = doc! {
+        let command = doc! {
             "count": collection,
             "query": filter,
             "maxTimeMS": convert::milliseconds(self.mongo.query_timeout),
             "comment": self.comment(),
         };
-        if let Some(Hint::Name(name)) = hint {
-            command.insert("hint", name);
-        }
-        let answer = command::run(&self.database, command);
+        let answer = without_scan(hint, |hint| {
+            let mut command = command.clone();
+            if let Some(Hint::Name(name)) = hint {
+                command.insert("hint", name);
+            }
+            command::run(&self.database, command)
+        });
         let answer = self.mongo.within(answer).await?;
         Ok(convert::count(answer.get("n")))
     }
+}
+
+/// Asks, and where the server refuses scans of collections (its parameter `notablescan`), asks once more by the index of
+/// `_id`. Without an index of its own a query only asks collections that are small, or needs every document.
+async fn without_scan<T, Q>(hint: Option<Hint>, ask: impl Fn(Option<Hint>) -> Q) -> Result<T, Error>
+where
+    Q: Future<Output = Result<T, Error>>,
+{
+    let is_free = hint.is_none();
+    match ask(hint).await {
+        Err(error) if is_free && is_refused_scan(&error) => {
+            ask(Some(Hint::Name("_id_".to_owned()))).await
+        }
+        answer => answer,
+    }
+}
+
+fn is_refused_scan(error: &Error) -> bool {
+    const NO_QUERY_EXECUTION_PLANS: i32 = 291;
+    matches!(
+        &*error.kind,
+        ErrorKind::Command(command)
+            if command.code == NO_QUERY_EXECUTION_PLANS && command.message.contains("notablescan")
+    )
 }
