@@ -9,9 +9,12 @@ use super::{Question, convert, indexes};
 use crate::sources::SourceError;
 use crate::statistics::{CollectionSize, Collections, SkipReason, WATCHED_COLLECTIONS};
 
+/// Collections whose sizes may fail, each for a reason of its own; when more do it is not the collections that are odd.
+const MOST_ODD: usize = 3;
+
 pub async fn read(question: &mut Question<'_>) -> Result<Collections, SourceError> {
     let mut collections = Collections::default();
-    let mut failure = None;
+    let mut failures = 0;
     for name in WATCHED_COLLECTIONS {
         let stats = match stats(question, name).await {
             Ok(Stats::Of(stats)) => Ok(stats),
@@ -27,10 +30,11 @@ pub async fn read(question: &mut Question<'_>) -> Result<Collections, SourceErro
             Ok(Some(stats)) => stats,
             Ok(None) => continue,
             Err(error) if error.kind.is_database_down() => return Err(error),
+            Err(error) if failures == MOST_ODD => return Err(error),
             Err(error) => {
                 let reason = SkipReason::Failed(error.kind);
                 question.skip(name, reason, Arc::clone(&error.message));
-                failure = Some(error);
+                failures += 1;
                 continue;
             }
         };
@@ -44,11 +48,7 @@ pub async fn read(question: &mut Question<'_>) -> Result<Collections, SourceErro
             index_bytes: convert::summed(&stats, "indexes"),
         });
     }
-    match failure {
-        // It is not the collections that are odd.
-        Some(failure) if collections.sizes.is_empty() => Err(failure),
-        _ => Ok(collections),
-    }
+    Ok(collections)
 }
 
 /// What the metadata of a collection tell.

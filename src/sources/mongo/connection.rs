@@ -171,7 +171,7 @@ impl Connection {
     /// dropped or restored meanwhile does not count.
     ///
     /// # Errors
-    /// When it is not.
+    /// When it is not, or when that cannot be seen.
     pub async fn confirm(&self, lease: &Lease, begun: Instant) -> Result<(), SourceError> {
         let asked = Instant::now();
         let known = self.known.lock().await;
@@ -189,18 +189,17 @@ impl Connection {
             return Ok(());
         };
         match confirmed {
-            Err(error) if error.kind == FailureKind::NoDatabase => {
-                open.chosen = None;
-                open.refused = Some((error.clone(), Instant::now()));
-                Err(error)
-            }
-            // Nobody answers any more, so the reading is no sign that the database can be read.
-            Err(error) if error.scope != Scope::Question => Err(error),
-            // What was read was read.
-            Err(_) => Ok(()),
             Ok(()) => {
                 open.confirmed = open.confirmed.max(asked);
                 Ok(())
+            }
+            // Whatever the failure, the reading is no sign that the database can be read.
+            Err(error) => {
+                if error.kind == FailureKind::NoDatabase {
+                    open.chosen = None;
+                    open.refused = Some((error.clone(), Instant::now()));
+                }
+                Err(error)
             }
         }
     }
