@@ -207,7 +207,7 @@ async fn while_somebody_waits_two_dear_collectors_are_read_at_once() {
             "failCommands": ["aggregate"],
             "appName": "rocketchat-exporter",
             "blockConnection": true,
-            "blockTimeMS": 100,
+            "blockTimeMS": 250,
         },
     };
     admin
