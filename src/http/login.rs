@@ -30,7 +30,8 @@ const LIMITS: AttemptLimits = AttemptLimits {
         burst: 100,
         interval: Duration::from_millis(500),
     },
-    under_way: 8,
+    // They take turns on one connection to the database, so this bounds how long the last one waits.
+    under_way: 32,
 };
 
 /// The attempts to log in to the API of one workspace.
