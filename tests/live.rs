@@ -851,14 +851,15 @@ async fn counters_never_drift_whatever_is_written_and_whoever_is_primary() {
     let fallbacks = live.value("rocketchat_exporter_live_fallbacks_total");
     assert_eq!(fallbacks, Some(0.0), "{}", live.log());
     assert!(!live.log().contains("defect"), "{}", live.log());
-    // Of each exporter those that ask and the one that watches.
+    // Of each exporter the two that ask, the one that watches, and the one that may be made in the place of one whose
+    // handshake takes long.
     for member in set.members() {
         let uri = format!(
             "mongodb://127.0.0.1:{}/?directConnection=true",
             member.port()
         );
         let connections = connections_of_exporters(&client(&uri).await).await;
-        assert!(connections <= 6, "{connections} connections");
+        assert!(connections <= 8, "{connections} connections");
     }
 }
 
