@@ -170,6 +170,11 @@ fn refused_login(message: &str) -> (FailureKind, String) {
     )
 }
 
+/// Whether the server refuses to scan a collection, which its parameter `notablescan` has it do.
+pub fn is_refused_scan(command: &CommandError) -> bool {
+    command.code == code::NO_QUERY_EXECUTION_PLANS && command.message.contains("notablescan")
+}
+
 fn command_failed(command: &CommandError) -> (FailureKind, String) {
     // A connection whose user was dropped is nobody's any more, and stays so.
     if command.code == code::UNAUTHORIZED && command.message.contains("requires authentication") {
@@ -181,7 +186,7 @@ fn command_failed(command: &CommandError) -> (FailureKind, String) {
             ),
         );
     }
-    if command.code == code::NO_QUERY_EXECUTION_PLANS && command.message.contains("notablescan") {
+    if is_refused_scan(command) {
         return (
             FailureKind::MissingIndex,
             "MongoDB refuses to scan collections (its parameter notablescan), and a query has no index; make the index, or switch the parameter off".to_owned(),

@@ -14,6 +14,7 @@ use super::hello::Hello;
 use super::indexes::{self, Access};
 use super::{Mongo, command, convert};
 use crate::sources::SourceError;
+use crate::sources::error::is_refused_scan;
 use crate::statistics::{
     Collector, FailureKind, Grants, IndexCheck, Refusal, Replication, SkipReason, Skipped,
     Timestamp,
@@ -459,18 +460,12 @@ where
 {
     let is_free = hint.is_none();
     match ask(hint).await {
-        Err(error) if is_free && is_refused_scan(&error) => {
+        Err(error)
+            if is_free
+                && matches!(&*error.kind, ErrorKind::Command(command) if is_refused_scan(command)) =>
+        {
             ask(Some(Hint::Name("_id_".to_owned()))).await
         }
         answer => answer,
     }
-}
-
-fn is_refused_scan(error: &Error) -> bool {
-    const NO_QUERY_EXECUTION_PLANS: i32 = 291;
-    matches!(
-        &*error.kind,
-        ErrorKind::Command(command)
-            if command.code == NO_QUERY_EXECUTION_PLANS && command.message.contains("notablescan")
-    )
 }
