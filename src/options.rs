@@ -139,7 +139,8 @@ pub struct MongodbOptions {
     #[serde(deserialize_with = "written_connect_timeout")]
     pub connect_timeout: Option<Duration>,
 
-    /// Connections for queries, to each server, from 1 to 100; one more watches the server's state.
+    /// Connections for queries, to each server, from 1 to 100; one more watches the server's state, and another
+    /// may take the place of one that the server has left without an answer.
     ///
     /// [default: 2]
     #[arg(

@@ -4,12 +4,12 @@
 use std::collections::BTreeSet;
 
 use fastrand::Rng;
-use mongodb::bson::{Bson, DateTime, Document, RawDocumentBuf, doc};
+use mongodb::bson::{Bson, DateTime, Document, doc};
 use mongodb::{Collection, Database};
 
 use crate::support::{
     Exporter, Filled, complaint_of_promtool, complaint_of_strict_parser, eventually, exporter_on,
-    fresh_database, uri_of,
+    fresh_database, insert_broken, uri_of,
 };
 
 /// More of everything than is told one by one.
@@ -204,23 +204,6 @@ async fn memory_has_a_bound_whatever_the_database_holds_and_sums_stay_right() {
     let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
     let peak = peak.and_then(|peak| peak.trim().strip_suffix(" kB")?.parse::<u32>().ok());
     assert!(peak < Some(120_000), "{peak:?} kB");
-}
-
-/// Inserts documents with bytes that are no UTF-8 wherever they say `BROKEN`: MongoDB checks no text.
-async fn insert_broken(database: &Database, collection: &str, documents: Vec<Document>) {
-    let command = doc! { "insert": collection, "documents": documents };
-    let mut bytes = RawDocumentBuf::try_from(&command)
-        .expect("the command is valid")
-        .into_bytes();
-    for place in 0..bytes.len().saturating_sub(6) {
-        if &bytes[place..place + 6] == b"BROKEN" {
-            // An end without a beginning, a half of a surrogate pair, and a byte that never occurs.
-            bytes[place..place + 6].copy_from_slice(b"\x80\xed\xa0\x80\xff!");
-        }
-    }
-    let command = RawDocumentBuf::from_bytes(bytes).expect("its length is right");
-    let answer = database.run_raw_command(command).await;
-    answer.expect("the documents can be inserted");
 }
 
 #[tokio::test(flavor = "multi_thread")]

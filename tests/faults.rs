@@ -8,8 +8,8 @@ use mongodb::bson::{Document, doc};
 use xtask::mongod::{Options, ReplicaSet};
 
 use crate::support::{
-    Exporter, Filled, PASSWORD, Proxy, READER, client, connections_of_exporters, eventually,
-    exporter_of_reader, mongod, with_reader,
+    Exporter, Filled, PASSWORD, Proxy, READER, assert_no_structures, client,
+    connections_of_exporters, eventually, exporter_of_reader, mongod, with_reader,
 };
 
 /// Everything is read; what becomes of following changes is told in `live.rs`.
@@ -50,6 +50,7 @@ async fn fails(exporter: &Exporter, collector: &str, reason: &str) {
     eventually(&series, || exporter.value(&series)).await;
     let success = format!("rocketchat_exporter_collector_success{{collector=\"{collector}\"}}");
     assert_eq!(exporter.value(&success), Some(0.0));
+    assert_no_structures(&exporter.get("/info").text());
 }
 
 fn assert_told(exporter: &Exporter, what: &str, times: usize) {

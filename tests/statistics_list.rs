@@ -3,7 +3,7 @@
 use mongodb::bson::{DateTime, doc};
 use serde_json::{Value, json};
 
-use crate::support::{Answer, Filled, Workspace};
+use crate::support::{Answer, Filled, Workspace, insert_broken};
 
 const PATH: &str = "/api/v1/statistics.list";
 
@@ -306,4 +306,18 @@ async fn a_missing_permission_is_403_before_3_0() {
         answer.json(),
         json!({ "success": false, "error": "unauthorized" })
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_document_whose_text_is_no_utf_8_costs_the_list_nothing_else() {
+    let workspace = with_history("6.12.1").await;
+    let broken = |id: &str, field: &str| {
+        doc! { "_id": id, "createdAt": DateTime::from_millis(0), field: "BROKEN" }
+    };
+    let documents = vec![broken("t", "tag"), broken("f", "BROKEN")];
+    insert_broken(&workspace.database, "rocketchat_statistics", documents).await;
+    // The name of a field cannot be mended; that document is left out.
+    assert_eq!(ids(&workspace.get(&with(&[("count", "0")]))), "bcat");
+    let log = workspace.exporter.log();
+    assert!(log.contains("a stored document cannot be read"), "{log}");
 }

@@ -20,7 +20,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use futures_util::TryStreamExt;
-use mongodb::bson::{Document, doc};
+use mongodb::bson::{Document, RawDocumentBuf, doc};
 use mongodb::{Client, Database};
 use xtask::mongod::{Mongod, Options};
 
@@ -158,4 +158,21 @@ pub async fn exporter_on(documents: Vec<(&str, Vec<Document>)>) -> Exporter {
     let exporter = Exporter::on(&uri_of(&database), &[]);
     exporter.whole().await;
     exporter
+}
+
+/// Inserts documents with bytes that are no UTF-8 wherever they say `BROKEN`: MongoDB checks no text.
+pub async fn insert_broken(database: &Database, collection: &str, documents: Vec<Document>) {
+    let command = doc! { "insert": collection, "documents": documents };
+    let mut bytes = RawDocumentBuf::try_from(&command)
+        .expect("the command is valid")
+        .into_bytes();
+    for place in 0..bytes.len().saturating_sub(6) {
+        if &bytes[place..place + 6] == b"BROKEN" {
+            // An end without a beginning, a half of a surrogate pair, and a byte that never occurs.
+            bytes[place..place + 6].copy_from_slice(b"\x80\xed\xa0\x80\xff!");
+        }
+    }
+    let command = RawDocumentBuf::from_bytes(bytes).expect("its length is right");
+    let answer = database.run_raw_command(command).await;
+    answer.expect("the documents can be inserted");
 }

@@ -215,6 +215,10 @@ impl Drop for Exporter {
     fn drop(&mut self) {
         self.child.kill().ok();
         self.child.wait().ok();
+        // Whatever a test does to a database, the log says it in words.
+        if !std::thread::panicking() {
+            assert_no_structures(&self.log());
+        }
     }
 }
 

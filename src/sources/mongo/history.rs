@@ -185,23 +185,32 @@ async fn page(
 }
 
 impl Documents {
-    /// The next one; `None` after the last.
+    /// The next one; `None` after the last. One that cannot be read at all is passed over, so that it does not cost the
+    /// others.
     ///
     /// # Errors
     /// When the database does not answer.
     pub async fn next(&mut self) -> Result<Option<Value>, SourceError> {
-        if self.page.is_empty()
-            && let Some(cursor) = self.cursor.take()
-        {
-            let _turn = self.mongo.caller_turn().await?;
-            (self.cursor, self.page) = self.mongo.within(page(cursor)).await?;
+        loop {
+            if self.page.is_empty()
+                && let Some(cursor) = self.cursor.take()
+            {
+                let _turn = self.mongo.caller_turn().await?;
+                (self.cursor, self.page) = self.mongo.within(page(cursor)).await?;
+            }
+            let Some(raw) = self.page.pop_front() else {
+                return Ok(None);
+            };
+            if let Some(mut document) = convert::document(&raw) {
+                stored::redact(&mut document);
+                return Ok(Some(convert::object(&document)));
+            }
+            tracing::warn!(
+                collection = COLLECTION,
+                bytes = raw.as_bytes().len(),
+                "a stored document cannot be read, so the list leaves it out"
+            );
         }
-        let Some(document) = self.page.pop_front() else {
-            return Ok(None);
-        };
-        let mut document = Document::try_from(document).map_err(mongodb::error::Error::from)?;
-        stored::redact(&mut document);
-        Ok(Some(convert::object(&document)))
     }
 }
 

@@ -59,7 +59,11 @@ impl Setup {
             Mode::Reading => "off",
             Mode::Live => "on",
         };
-        let mut arguments = vec![format!("--mongodb.live={live}")];
+        // 64 connections ask at once, and like its peer it refuses none of them.
+        let mut arguments = vec![
+            format!("--mongodb.live={live}"),
+            "--web.max-requests=0".to_owned(),
+        ];
         if let Some(version) = self.version {
             arguments.push(format!("--rocketchat.version={version}"));
         }
