@@ -1,6 +1,7 @@
 //! One connection: what it does, when it has to end, and how soon it gives way to another one.
 
 use std::net::IpAddr;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Waker};
 use std::time::Duration;
@@ -35,6 +36,17 @@ pub struct Connection {
     // A std mutex: nothing is awaited while it is held.
     state: Mutex<State>,
     end: Notify,
+    /// Bytes that the clients of all connections have not taken yet; an answer that several take counts several times.
+    all_kept: Arc<AtomicUsize>,
+}
+
+/// An answer that is kept until a client has taken it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Kept {
+    /// Where it is in memory; the same answer to several clients has one place.
+    pub place: usize,
+    /// Its length.
+    pub bytes: usize,
 }
 
 #[derive(Debug)]
@@ -49,6 +61,8 @@ struct State {
     reads_head: bool,
     /// Bytes of answers that the client has not taken yet.
     unsent: usize,
+    /// Those answers.
+    kept: Vec<Kept>,
     /// When it has to have taken more of them.
     send_by: Instant,
     ending: Ending,
@@ -83,8 +97,8 @@ pub struct UnderWay(Arc<Connection>);
 pub struct Admitted(Arc<Connection>);
 
 impl Connection {
-    /// A connection from a network.
-    pub fn new(network: IpAddr) -> Self {
+    /// A connection from a network. What it keeps for its client is added to `all_kept`.
+    pub fn new(network: IpAddr, all_kept: Arc<AtomicUsize>) -> Self {
         let now = Instant::now();
         Self {
             network,
@@ -94,11 +108,13 @@ impl Connection {
                 since: now,
                 reads_head: false,
                 unsent: 0,
+                kept: Vec::new(),
                 send_by: now,
                 ending: Ending::No,
                 waker: None,
             }),
             end: Notify::new(),
+            all_kept,
         }
     }
 
@@ -126,29 +142,43 @@ impl Connection {
         }
     }
 
-    /// So many bytes of an answer are there for the client to take.
-    pub fn has_to_send(&self, bytes: usize) {
+    /// An answer is there for the client to take.
+    pub fn has_to_send(&self, kept: Kept) {
+        self.all_kept.fetch_add(kept.bytes, Ordering::Relaxed);
         let mut state = self.state();
-        if state.unsent == 0 && bytes > 0 {
+        state.kept.push(kept);
+        if state.unsent == 0 && kept.bytes > 0 {
             state.since = Instant::now();
             state.send_by = state.since + SLACK;
             state.wake();
         }
-        state.unsent += bytes;
+        state.unsent += kept.bytes;
     }
 
     /// The client has taken so many of them.
     pub fn has_sent(&self, bytes: usize) {
         let mut state = self.state();
         let bought = Duration::from_secs(bytes as u64) / LEAST_RATE;
-        let most = Instant::now() + SLACK;
-        state.send_by = most.min(state.send_by + bought);
-        state.has_less(bytes);
+        let now = Instant::now();
+        state.send_by = (now + SLACK).min(state.send_by + bought);
+        state.has_less(bytes, now);
     }
 
-    /// So many of them are not sent any more.
-    pub fn has_dropped(&self, bytes: usize) {
-        self.state().has_less(bytes);
+    /// An answer is no longer kept; so many bytes of it will not be sent.
+    pub fn has_dropped(&self, kept: Kept, rest: usize) {
+        self.all_kept.fetch_sub(kept.bytes, Ordering::Relaxed);
+        let mut state = self.state();
+        if let Some(index) = state.kept.iter().position(|other| *other == kept) {
+            state.kept.swap_remove(index);
+        }
+        if rest > 0 {
+            state.has_less(rest, Instant::now());
+        }
+    }
+
+    /// The answers that its client has not taken yet.
+    pub fn kept(&self) -> Vec<Kept> {
+        self.state().kept.clone()
     }
 
     /// When it has to end unless something happens before. Who asks is woken when it becomes sooner.
@@ -226,10 +256,10 @@ impl State {
         (self.requests == 0).then(|| self.since + time)
     }
 
-    fn has_less(&mut self, bytes: usize) {
+    fn has_less(&mut self, bytes: usize, now: Instant) {
         self.unsent -= bytes;
         if self.unsent == 0 && !self.reads_head {
-            self.since = Instant::now();
+            self.since = now;
         }
     }
 
@@ -268,7 +298,12 @@ mod tests {
     };
 
     fn connection() -> Arc<Connection> {
-        Arc::new(Connection::new(Ipv4Addr::LOCALHOST.into()))
+        let all_kept = Arc::default();
+        Arc::new(Connection::new(Ipv4Addr::LOCALHOST.into(), all_kept))
+    }
+
+    fn answer(bytes: usize) -> Kept {
+        Kept { place: 1, bytes }
     }
 
     fn deadline(connection: &Connection) -> Option<Instant> {
@@ -300,7 +335,7 @@ mod tests {
         let begun = Instant::now();
         let seconds = |seconds| Some(begun + Duration::from_secs(seconds));
         let _under_way = connection.begin();
-        connection.has_to_send(10_000_000);
+        connection.has_to_send(answer(10_000_000));
         assert_eq!(deadline(&connection), seconds(30));
         // What is taken fast gives no credit for later.
         connection.has_sent(5_000_000);
@@ -328,7 +363,7 @@ mod tests {
         let admitted = connection.admit();
         assert_eq!(connection.standing(), Some(Standing::Works(begun)));
         assert!(Standing::Waits(Instant::now()) < Standing::Works(begun));
-        connection.has_to_send(1);
+        connection.has_to_send(answer(1));
         assert_eq!(connection.standing(), Some(Standing::Waits(begun)));
         connection.has_sent(1);
         drop(admitted);

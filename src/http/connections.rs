@@ -6,10 +6,10 @@
 
 use std::collections::HashMap;
 use std::net::IpAddr;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use bytes::Bytes;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{sleep, timeout};
 
@@ -35,6 +35,8 @@ const MOST_UNSENT: usize = 64 * 1024 * 1024;
 pub struct Connections {
     places: Arc<Semaphore>,
     most: u32,
+    /// Bytes that clients have not taken yet; an answer that several take counts several times.
+    all_kept: Arc<AtomicUsize>,
     // A std mutex: nothing is awaited while it is held.
     open: Mutex<Open>,
 }
@@ -43,9 +45,6 @@ pub struct Connections {
 struct Open {
     connections: HashMap<u64, Arc<Connection>>,
     next_number: u64,
-    /// Answers that are kept, by where they begin in memory: how many clients take each, and its length.
-    unsent: HashMap<usize, (usize, usize)>,
-    unsent_bytes: usize,
 }
 
 /// A connection's place, which it leaves when it is dropped.
@@ -56,14 +55,6 @@ pub struct Place {
     connections: Arc<Connections>,
     number: u64,
     _permit: OwnedSemaphorePermit,
-}
-
-/// An answer that is kept until a client has taken it. What several clients take counts once.
-#[derive(Debug)]
-pub struct Kept {
-    connections: Arc<Connections>,
-    /// Keeps its place in memory from being used for another answer.
-    beginning: Bytes,
 }
 
 /// How many connections there may be where a process may have so many files open and reads so many workspaces.
@@ -82,6 +73,7 @@ impl Connections {
         Self {
             places: Arc::new(Semaphore::new(most as usize)),
             most,
+            all_kept: Arc::default(),
             open: Mutex::default(),
         }
     }
@@ -98,7 +90,7 @@ impl Connections {
                 }
             },
         };
-        let connection = Arc::new(Connection::new(network));
+        let connection = Arc::new(Connection::new(network, Arc::clone(&self.all_kept)));
         let mut open = self.open();
         let number = open.next_number;
         open.next_number += 1;
@@ -111,22 +103,6 @@ impl Connections {
         })
     }
 
-    /// Keeps an answer that begins so and has so many bytes.
-    pub fn keep(self: &Arc<Self>, beginning: Bytes, bytes: usize) -> Kept {
-        let mut open = self.open();
-        let open = &mut *open;
-        let place = beginning.as_ptr().addr();
-        let (clients, length) = open.unsent.entry(place).or_default();
-        *clients += 1;
-        // Nothing but its first use makes it longer.
-        open.unsent_bytes += bytes.saturating_sub(*length);
-        *length = bytes.max(*length);
-        Kept {
-            connections: Arc::clone(self),
-            beginning,
-        }
-    }
-
     /// Waits until less is kept than may be, for which clients that are slow give way.
     pub async fn make_room(&self) {
         while self.keeps_too_much() && self.make_one_give_way(Connection::is_sending) {
@@ -134,8 +110,21 @@ impl Connections {
         }
     }
 
+    /// Whether more is kept for clients than may be. What several clients take counts once; that is found out only where
+    /// the sum that counts it for each of them is too much.
     fn keeps_too_much(&self) -> bool {
-        self.open().unsent_bytes > MOST_UNSENT
+        self.all_kept.load(Ordering::Relaxed) > MOST_UNSENT && self.unsent_bytes() > MOST_UNSENT
+    }
+
+    fn unsent_bytes(&self) -> usize {
+        let mut answers: HashMap<usize, usize> = HashMap::new();
+        for connection in self.open().connections.values() {
+            for kept in connection.kept() {
+                let longest = answers.entry(kept.place).or_default();
+                *longest = kept.bytes.max(*longest);
+            }
+        }
+        answers.values().sum()
     }
 
     /// Makes one of the connections give way that are meant; `false` when there is none.
@@ -186,25 +175,11 @@ impl Drop for Place {
     }
 }
 
-impl Drop for Kept {
-    fn drop(&mut self) {
-        let mut open = self.connections.open();
-        let place = self.beginning.as_ptr().addr();
-        if let Some((clients, length)) = open.unsent.get_mut(&place) {
-            *clients -= 1;
-            let (clients, length) = (*clients, *length);
-            if clients == 0 {
-                open.unsent.remove(&place);
-                open.unsent_bytes -= length;
-            }
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::net::Ipv4Addr;
 
+    use super::super::connection::Kept;
     use super::*;
 
     fn network(number: u32) -> IpAddr {
@@ -247,7 +222,7 @@ mod tests {
         let asks = place(&connections, 2).await;
         let _request = asks.begin();
         let slow = place(&connections, 2).await;
-        slow.has_to_send(1);
+        slow.has_to_send(Kept { place: 1, bytes: 1 });
         tokio::time::sleep(Duration::from_secs(1)).await;
         let newest = place(&connections, 2).await;
         for (from, expected) in [(3, &idle), (4, &asks), (5, &slow)] {
@@ -273,19 +248,24 @@ mod tests {
         let connections = Arc::new(Connections::new(10));
         let fast = place(&connections, 1).await;
         let slow = place(&connections, 2).await;
-        slow.has_to_send(1);
-        let answer = Bytes::from(vec![0; 2]);
-        let same: Vec<_> = (0..100)
-            .map(|_| connections.keep(answer.clone(), MOST_UNSENT))
-            .collect();
+        let same = Kept {
+            place: 1,
+            bytes: MOST_UNSENT,
+        };
+        for _ in 0..100 {
+            slow.has_to_send(same);
+        }
         connections.make_room().await;
         assert!(is_there(&slow));
-        let other = connections.keep(Bytes::from(vec![1; 2]), 1);
+        let other = Kept { place: 2, bytes: 1 };
+        slow.has_to_send(other);
         connections.make_room().await;
         assert!(!is_there(&slow) && is_there(&fast));
-        drop((same, other));
-        assert_eq!(connections.open().unsent_bytes, 0);
-        assert!(connections.open().unsent.is_empty());
+        for kept in [same; 100].into_iter().chain([other]) {
+            slow.has_dropped(kept, 0);
+        }
+        assert_eq!(connections.all_kept.load(Ordering::Relaxed), 0);
+        assert_eq!(connections.unsent_bytes(), 0);
     }
 
     #[test]

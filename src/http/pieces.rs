@@ -14,9 +14,9 @@ pub struct Pieces {
 }
 
 impl Pieces {
-    /// The first piece; empty where there is none.
-    pub fn first(&self) -> Bytes {
-        self.first.clone()
+    /// Where the last piece begins in memory. It stays there until the body is dropped, so no other body has the same place.
+    pub fn place(&self) -> usize {
+        self.rest.back().unwrap_or(&self.first).as_ptr().addr()
     }
 }
 

@@ -7,8 +7,7 @@ use std::task::{Context, Poll, ready};
 use bytes::Buf;
 use hyper::body::{Body, Frame, SizeHint};
 
-use super::connection::{Connection, UnderWay};
-use super::connections::{Connections, Kept};
+use super::connection::{Connection, Kept, UnderWay};
 use super::pieces::Pieces;
 
 /// A body that is sent over a connection.
@@ -16,7 +15,6 @@ use super::pieces::Pieces;
 pub struct Sending<B> {
     body: B,
     connection: Arc<Connection>,
-    connections: Arc<Connections>,
     /// The request is under way until all of the answer was made.
     _under_way: UnderWay,
 }
@@ -26,16 +24,15 @@ pub struct Sending<B> {
 pub struct Unsent {
     pieces: Pieces,
     connection: Arc<Connection>,
-    _kept: Kept,
+    kept: Kept,
 }
 
 impl<B> Sending<B> {
     /// Sends a body as the answer to a request.
-    pub fn new(body: B, under_way: UnderWay, connections: &Arc<Connections>) -> Self {
+    pub fn new(body: B, under_way: UnderWay) -> Self {
         Self {
             body,
             connection: Arc::clone(under_way.connection()),
-            connections: Arc::clone(connections),
             _under_way: under_way,
         }
     }
@@ -51,10 +48,13 @@ impl<B: Body<Data = Pieces> + Unpin> Body for Sending<B> {
     ) -> Poll<Option<Result<Frame<Unsent>, B::Error>>> {
         let frame = ready!(Pin::new(&mut self.body).poll_frame(context));
         let unsent = |pieces: Pieces| {
-            let bytes = pieces.remaining();
-            self.connection.has_to_send(bytes);
+            let kept = Kept {
+                place: pieces.place(),
+                bytes: pieces.remaining(),
+            };
+            self.connection.has_to_send(kept);
             Unsent {
-                _kept: self.connections.keep(pieces.first(), bytes),
+                kept,
                 connection: Arc::clone(&self.connection),
                 pieces,
             }
@@ -88,6 +88,7 @@ impl Buf for Unsent {
 
 impl Drop for Unsent {
     fn drop(&mut self) {
-        self.connection.has_dropped(self.pieces.remaining());
+        self.connection
+            .has_dropped(self.kept, self.pieces.remaining());
     }
 }

@@ -260,7 +260,7 @@ fn service(
                 respond::leave_out_body(&mut response);
             }
             server.connections.make_room().await;
-            Ok(response.map(|body| Sending::new(body, under_way, &server.connections)))
+            Ok(response.map(|body| Sending::new(body, under_way)))
         }
     })
 }
@@ -327,7 +327,7 @@ mod tests {
         let connection = place.expect("places are not closed").connection.clone();
         let service = service_fn(|_: Request<Incoming>| {
             let body = Body::whole(vec![b'x'; LENGTH]);
-            let sending = Sending::new(body, connection.begin(), &connections);
+            let sending = Sending::new(body, connection.begin());
             async { Ok::<_, Infallible>(hyper::Response::new(sending)) }
         });
         let stream = watch(stream, &connection, true);
