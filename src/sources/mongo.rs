@@ -7,6 +7,7 @@ mod accounts;
 mod activity;
 mod administration;
 mod api_settings;
+mod apps;
 mod backfill;
 mod calls;
 mod choice;
@@ -18,7 +19,6 @@ mod connection_string;
 mod connections;
 mod contacts;
 mod convert;
-mod counts;
 mod driver;
 mod explain;
 mod federation;
@@ -31,6 +31,7 @@ mod hygiene;
 mod indexes;
 mod inspect;
 mod instances;
+mod integrations;
 mod jobs;
 mod known_license;
 mod license;
@@ -38,10 +39,12 @@ mod live;
 mod marks;
 mod members;
 mod messages;
+mod omnichannel;
 mod pool;
 mod position;
 mod presence;
 mod privileges;
+mod push;
 mod question;
 mod recorder;
 mod room_features;
@@ -51,6 +54,7 @@ mod servers;
 mod sessions;
 mod settings;
 mod stored;
+mod uploads;
 mod uri_source;
 mod user_features;
 mod users;
@@ -226,17 +230,17 @@ impl Mongo {
             Collector::Contacts => Reading::Contacts(contacts::read(question).await?),
             Collector::Messages => Reading::Messages(messages::read(question).await?),
             Collector::Omnichannel => {
-                Reading::Omnichannel(counts::omnichannel(question, known).await?)
+                Reading::Omnichannel(omnichannel::read(question, known).await?)
             }
             Collector::Federation => Reading::Federation(federation::read(question, known).await?),
             Collector::Administration => {
                 Reading::Administration(administration::read(question).await?)
             }
             Collector::Calls => Reading::Calls(calls::read(question).await?),
-            Collector::Integrations => Reading::Integrations(counts::integrations(question).await?),
-            Collector::Apps => Reading::Apps(counts::apps(question).await?),
-            Collector::Push => Reading::Push(counts::push(question, known).await?),
-            Collector::Uploads => Reading::Uploads(counts::uploads(question).await?),
+            Collector::Integrations => Reading::Integrations(integrations::read(question).await?),
+            Collector::Apps => Reading::Apps(apps::read(question).await?),
+            Collector::Push => Reading::Push(push::read(question, known).await?),
+            Collector::Uploads => Reading::Uploads(uploads::read(question).await?),
             Collector::Users => Reading::Users(users::read(question).await?),
             Collector::RoomFeatures => Reading::RoomFeatures(room_features::read(question).await?),
             Collector::UserFeatures => {
