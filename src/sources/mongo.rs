@@ -8,6 +8,7 @@ mod activity;
 mod administration;
 mod api_settings;
 mod apps;
+mod backend;
 mod backfill;
 mod calls;
 mod choice;
@@ -19,6 +20,7 @@ mod connection_string;
 mod connections;
 mod contacts;
 mod convert;
+mod dispatch;
 mod driver;
 mod explain;
 mod federation;
@@ -61,17 +63,14 @@ mod users;
 mod workspace;
 
 use std::pin::pin;
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::tz::TimeZone;
 use tokio::sync::{Semaphore, SemaphorePermit};
-use tokio::time::{Instant, timeout};
+use tokio::time::timeout;
 
-pub use accounts::Account;
-pub use api_settings::ApiSettings;
 use api_settings::KnownApiSettings;
-use backfill::Page;
 pub use backfill::{Stretch, date_of};
 use clock::DatabaseClock;
 pub use connection::MongoSettings;
@@ -90,11 +89,9 @@ use question::Question;
 use recorder::Recorder;
 pub use uri_source::{Given, Place, UriError, UriSource, read_file};
 
-use super::{LicenseSource, Read, Scope, SourceError};
+use super::{LicenseSource, Scope, SourceError};
 use crate::clock::Clock;
-use crate::statistics::{
-    Collector, FailureKind, Grown, PoolState, Reading, Snapshot, Timestamp, Value,
-};
+use crate::statistics::{Collector, FailureKind, PoolState, Timestamp};
 
 /// A Rocket.Chat workspace's database.
 #[derive(Debug)]
@@ -154,216 +151,9 @@ impl Mongo {
         self.connection.pool()
     }
 
-    /// Reads one section.
-    pub async fn read(&self, collector: Collector, known: &Snapshot) -> Result<Read, SourceError> {
-        let begun = Instant::now();
-        let (question, mut result) = match self.read_from_member(collector, known).await? {
-            (question, Some(result)) => (question, result),
-            // All of it from another one, once.
-            (lost, None) => match self.read_from_member(collector, known).await? {
-                (question, Some(result)) => (question, result),
-                (_, None) => (lost, Err(lost_member())),
-            },
-        };
-        if result.is_ok() {
-            let confirmed = self.connection.confirm(&question.lease, begun).await;
-            result = confirmed.and(result);
-        }
-        if let Err(error) = &result {
-            self.indexes.forget();
-            self.forget_after(error, &question.lease).await;
-        }
-        Ok(Read {
-            reading: result?,
-            indexes: question.checks,
-            refusals: question.refusals,
-            left_out: question
-                .left_out
-                .into_inner()
-                .unwrap_or_else(PoisonError::into_inner),
-            skipped: question.skipped,
-            data_at: Some(question.data_at),
-            replication: question.replication,
-        })
-    }
-
-    /// Ends a client that would fail again.
-    async fn forget_after(&self, error: &SourceError, lease: &Lease) {
-        // Only a new connection logs in. After a silence the driver may wait for ever for connections that it was
-        // making: their handshakes have no time limit, and each takes a place in its pool.
-        if error.kind == FailureKind::Unauthenticated || error.scope == Scope::Silence {
-            self.connection.forget(lease).await;
-        }
-    }
-
-    /// Reads one section from one member, unless that is lost meanwhile.
-    async fn read_from_member(
-        &self,
-        collector: Collector,
-        known: &Snapshot,
-    ) -> Result<(Question<'_>, Option<Result<Reading, SourceError>>), SourceError> {
-        let (mut question, member) = self.bound_question(collector).await?;
-        let result = member.unless_lost(self.ask(&mut question, known)).await;
-        Ok((question, result))
-    }
-
-    async fn ask(
-        &self,
-        question: &mut Question<'_>,
-        known: &Snapshot,
-    ) -> Result<Reading, SourceError> {
-        let collector = question.collector;
-        if license::matters_to(collector) {
-            question.grants = license::grants(question, known).await?;
-        }
-        Ok(match collector {
-            Collector::Instances => Reading::Instances(instances::read(question).await?),
-            Collector::Presence => Reading::Presence(presence::read(question).await?),
-            Collector::Workspace => Reading::Workspace(workspace::read(question, known).await?),
-            Collector::License => Reading::License(license::read(question, known).await?),
-            Collector::Settings => Reading::Settings(settings::read(question).await?),
-            Collector::Server => Reading::Server(server::read(question).await?),
-            Collector::Stored => Reading::Stored(stored::read(question).await?),
-            Collector::Activity => Reading::Activity(activity::read(question).await?),
-            Collector::Marks => Reading::Marks(marks::read(question).await?),
-            Collector::Connections => Reading::Connections(connections::read(question).await?),
-            Collector::Contacts => Reading::Contacts(contacts::read(question).await?),
-            Collector::Messages => Reading::Messages(messages::read(question).await?),
-            Collector::Omnichannel => {
-                Reading::Omnichannel(omnichannel::read(question, known).await?)
-            }
-            Collector::Federation => Reading::Federation(federation::read(question, known).await?),
-            Collector::Administration => {
-                Reading::Administration(administration::read(question).await?)
-            }
-            Collector::Calls => Reading::Calls(calls::read(question).await?),
-            Collector::Integrations => Reading::Integrations(integrations::read(question).await?),
-            Collector::Apps => Reading::Apps(apps::read(question).await?),
-            Collector::Push => Reading::Push(push::read(question, known).await?),
-            Collector::Uploads => Reading::Uploads(uploads::read(question).await?),
-            Collector::Users => Reading::Users(users::read(question).await?),
-            Collector::RoomFeatures => Reading::RoomFeatures(room_features::read(question).await?),
-            Collector::UserFeatures => {
-                Reading::UserFeatures(user_features::read(question, known).await?)
-            }
-            Collector::Rooms => Reading::Rooms(rooms::read(question).await?),
-            Collector::Sessions => Reading::Sessions(sessions::read(question, known).await?),
-            Collector::Jobs => Reading::Jobs(jobs::read(question).await?),
-            Collector::Hygiene => Reading::Hygiene(hygiene::read(question).await?),
-            Collector::Collections => Reading::Collections(collections::read(question).await?),
-            Collector::Host => {
-                return Err(SourceError::new(
-                    FailureKind::Other,
-                    "the host is not read from MongoDB",
-                ));
-            }
-        })
-    }
-
-    /// The account that a user id and a login token belong to; `None` when there is none or it is deactivated.
-    ///
-    /// # Errors
-    /// When the database does not answer.
-    pub async fn account_of_login(
-        &self,
-        user_id: &str,
-        token: &str,
-    ) -> Result<Option<Account>, SourceError> {
-        let _turn = self.caller_turn().await?;
-        let question = self.question(Collector::Users).await?;
-        accounts::by_login_token(&question, user_id, token).await
-    }
-
-    /// The account that an OAuth access token belongs to; `None` also when the token has expired.
-    ///
-    /// # Errors
-    /// When the database does not answer.
-    pub async fn account_of_grant(
-        &self,
-        access_token: &str,
-    ) -> Result<Option<Account>, SourceError> {
-        let _turn = self.caller_turn().await?;
-        let mut question = self.question(Collector::Users).await?;
-        accounts::by_access_token(&mut question, access_token).await
-    }
-
     /// The time at the database, by what it last told; by this machine's clock before that.
     pub fn now(&self) -> Timestamp {
         self.clock.last_known()
-    }
-
-    /// The settings of the REST API, at most a minute old.
-    ///
-    /// # Errors
-    /// When they are not known and the database does not answer.
-    pub async fn api_settings(&self) -> Result<ApiSettings, SourceError> {
-        let read = async {
-            let _turn = self.caller_turn().await?;
-            let question = self.question(Collector::Settings).await?;
-            api_settings::read(&question).await
-        };
-        self.api_settings.get_or_read(read).await
-    }
-
-    /// The number of stored statistics documents that match a query, or what is wrong with the query.
-    ///
-    /// # Errors
-    /// When the database does not answer.
-    pub async fn count_history(
-        &self,
-        query: &serde_json::Value,
-    ) -> Result<Result<u64, String>, SourceError> {
-        let _turn = self.caller_turn().await?;
-        let question = self.question(Collector::Stored).await?;
-        history::count(&question, query).await
-    }
-
-    /// A part of the stored statistics documents, or what is wrong with the question.
-    ///
-    /// # Errors
-    /// When the database does not answer.
-    pub async fn list_history(
-        self: &Arc<Self>,
-        part: &Part,
-    ) -> Result<Result<Documents, String>, SourceError> {
-        history::list(self, part).await
-    }
-
-    /// How the workspace grew, by some of the stored statistics documents.
-    ///
-    /// # Errors
-    /// When the database does not answer, or the index is missing that chooses them.
-    pub async fn growth(&self) -> Result<Vec<Grown>, SourceError> {
-        let _turn = self.caller_turn().await?;
-        let mut question = self.question(Collector::Stored).await?;
-        growth::read(&mut question).await
-    }
-
-    /// How many stored statistics documents there are from an instant on, and before another one.
-    ///
-    /// # Errors
-    /// When the database does not answer, or the index is missing that orders them.
-    pub async fn stored_between(
-        &self,
-        from: Timestamp,
-        until: Timestamp,
-    ) -> Result<Stretch, SourceError> {
-        let mut question = self.question(Collector::Stored).await?;
-        backfill::look(&mut question, from, until).await
-    }
-
-    /// What `read` makes of the next stored statistics documents, at most `most`.
-    ///
-    /// # Errors
-    /// When the database does not answer, or the index is missing that orders them.
-    pub async fn stored_page<T>(
-        &self,
-        between: (Timestamp, Timestamp),
-        most: u32,
-        read: impl FnMut(&Value) -> T,
-    ) -> Result<Page<T>, SourceError> {
-        let mut question = self.question(Collector::Stored).await?;
-        backfill::page(&mut question, between, most, read).await
     }
 
     /// Waits until nothing else is asked for a caller of the web.
@@ -402,6 +192,15 @@ impl Mongo {
         question.data_at = member.data_at(question.data_at);
         question.replication = member.replication();
         Ok((question, member))
+    }
+
+    /// Ends a client that would fail again.
+    async fn forget_after(&self, error: &SourceError, lease: &Lease) {
+        // Only a new connection logs in. After a silence the driver may wait for ever for connections that it was
+        // making: their handshakes have no time limit, and each takes a place in its pool.
+        if error.kind == FailureKind::Unauthenticated || error.scope == Scope::Silence {
+            self.connection.forget(lease).await;
+        }
     }
 
     /// The member that is asked now.
