@@ -7,10 +7,12 @@ use clap::builder::BoolishValueParser;
 use clap::{Arg, Args, Command, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
-use crate::listen::Address;
-use crate::options::WorkspaceOptions;
-use crate::options::bounds::{COST, DATE, HEADER_TIMEOUT, IDLE_TIMEOUT, MAX_REQUESTS, NOW, STEP};
-use crate::statistics::Timestamp;
+use crate::catalogue::Timestamp;
+use crate::config::options::WorkspaceOptions;
+use crate::config::options::bounds::{
+    COST, DATE, HEADER_TIMEOUT, IDLE_TIMEOUT, MAX_REQUESTS, NOW, STEP,
+};
+use crate::http::listener::Address;
 
 /// The program's name.
 const NAME: &str = "rocketchat-exporter";

@@ -2,7 +2,7 @@
 
 use std::time::SystemTime;
 
-use crate::statistics::Timestamp;
+use crate::catalogue::Timestamp;
 
 /// Where the time comes from.
 #[derive(Debug, Clone, Copy)]

@@ -5,6 +5,7 @@
 
 mod file;
 mod implied;
+pub mod options;
 mod secrets;
 #[cfg(test)]
 mod tests;
@@ -18,20 +19,21 @@ use std::time::Duration;
 use jiff::tz::TimeZone;
 use thiserror::Error;
 
+use options::{LiveArgument, MongodbOptions, ShapeArgument, WorkspaceOptions};
+pub use web::Web;
+
+use crate::catalogue::{Collector, LiveMode, Version};
 use crate::cli::Cli;
 use crate::clock::Clock;
-use crate::options::{LiveArgument, MongodbOptions, ShapeArgument, WorkspaceOptions};
-use crate::render::Names;
-use crate::render::document::Shape;
-use crate::rocketchat::{Address, BadAddress};
-use crate::sampler::Intervals;
+use crate::collectors::license::Grants;
+use crate::document::Shape;
+use crate::exposition::Names;
+use crate::license::{BadKey, LicenseSource, PublicKey};
+use crate::mongodb::{MongoSettings, UriError, UriSource, read_file};
+use crate::rocketchat_client::{Address, BadAddress};
+use crate::scheduler::budget::Intervals;
 use crate::secret::Secret;
-use crate::sources::{
-    BadKey, LicenseSource, MongoSettings, PublicKey, UriError, UriSource, read_file,
-};
-use crate::statistics::{Collector, Grants, LiveMode, Version};
 use crate::web_config::WebConfigError;
-pub use web::Web;
 
 /// Valid settings.
 #[derive(Debug)]

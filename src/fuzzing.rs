@@ -2,10 +2,10 @@
 
 use hyper::header::{self, HeaderMap, HeaderValue};
 
+use crate::backend::query_filter::from_json as parse_query;
 use crate::config::parse_file;
-use crate::http;
-use crate::sources::{parse_license, parse_query};
-use crate::web_config;
+use crate::license::parse as parse_license;
+use crate::{http, web_config};
 
 /// A reader, by the name of its target.
 pub type Target = (&'static str, fn(&[u8]));

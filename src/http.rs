@@ -2,33 +2,23 @@
 //!
 //! Knows the renderers, and the database only through [`Backend`].
 
-mod api;
-mod attempts;
-mod body;
-mod connection;
-mod connections;
-mod counters;
-mod discovery;
-mod gate;
-mod host;
-mod info;
-mod info_page;
-mod listing;
-mod login;
-mod metrics;
-mod negotiate;
-mod parameters;
-mod paths;
-mod pieces;
-mod rate;
-mod ready;
-mod refusals;
-mod reload;
-mod respond;
-mod routes;
-mod sending;
-mod serve;
-mod watched;
+pub mod api;
+pub mod body;
+pub mod body_pieces;
+pub mod connection;
+pub mod connections;
+pub mod content_negotiation;
+pub mod handlers;
+pub mod host_header;
+pub mod idle_tracking;
+pub mod listener;
+pub mod middleware;
+pub mod query_string;
+pub mod request_metrics;
+pub mod response;
+pub mod router;
+pub mod server;
+pub mod unsent_body;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::pin::Pin;
@@ -37,27 +27,27 @@ use std::sync::{Arc, Mutex};
 use jiff::tz::TimeZone;
 use tokio::sync::watch;
 
-pub use attempts::Attempts;
-pub use connection::Limits as ConnectionLimits;
-pub use counters::Counters;
-pub use gate::Gate;
-pub use info_page::Desk;
-pub use listing::Turns;
-pub use login::attempts as login_attempts;
-pub use metrics::Metrics;
-pub use negotiate::{format, wants_gzip};
-pub use rate::{RateLimit, Rates};
-pub use reload::Reloads;
-pub use routes::is_served;
-pub use serve::serve;
+pub use content_negotiation::{format, wants_gzip};
+pub use request_metrics::Counters;
+pub use router::is_served;
+pub use server::serve;
 
-use crate::render::document::Shape;
-use crate::render::{Exposition, Names};
-use crate::rocketchat::RocketChat;
-use crate::statistics::{
-    Availability, Collector, Extent, Grown, HeldLicense, History, OwnProcess, Reload, Snapshot,
-    Timestamp, Value, Version,
+use crate::catalogue::Grown;
+use crate::catalogue::{
+    Availability, Collector, Extent, OwnProcess, Reload, Snapshot, Timestamp, Value, Version,
 };
+use crate::collectors::license::HeldLicense;
+use crate::document::Shape;
+use crate::exposition::{Exposition, Names};
+pub use crate::http::api::auth::attempts as login_attempts;
+pub use crate::http::api::login_attempts::Attempts;
+pub use crate::http::api::rate_limit::{RateLimit, Rates};
+pub use crate::http::api::statistics_list::turns::Turns;
+pub use crate::http::handlers::metrics::Metrics;
+pub use crate::http::handlers::reload::Reloads;
+pub use crate::info_page::Desk;
+use crate::info_page::history::History;
+use crate::rocketchat_client::RocketChat;
 
 /// A future whose type is not named.
 pub type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, Unavailable>> + Send + 'a>>;
@@ -237,7 +227,7 @@ pub struct Workspace {
 
 impl App {
     /// What is served at the moment.
-    fn served(&self) -> Arc<Served> {
+    pub fn served(&self) -> Arc<Served> {
         Arc::clone(&self.served.borrow())
     }
 }

@@ -5,30 +5,32 @@
 //!
 //! # Layout
 //! ```text
-//! program -> cli -> config -> run -+-> sampler -> sources --> statistics
-//!                                  +-> http -+-> render ----> statistics
-//!                                            +-> rocketchat
+//! program -> commands -> config
+//!               |
+//!             serve -+-> scheduler -> collectors -> change_streams, mongodb, license --> catalogue
+//!                    +-> http, info_page -> exposition, document --------------------> catalogue
+//!                    |          +-> rocketchat_client
+//!                    +-> backend -> mongodb
 //! ```
 //! * `program`: parse, check, bind, run, and turn what went wrong into an exit status; `main` only calls it.
-//! * `cli`, `options`, `config`: flags, variables and the configuration file; once a `Config` exists it is valid.
-//! * `run`: starts workspaces and web, reads the configuration again, and ends everything in order. `once` reads a
-//!   single time, for the command line; `check` does that too, and tells how each question is answered; `backfill` writes
-//!   what Rocket.Chat stored of the past; `health` asks one that runs.
-//! * `statistics`: the model and the catalogue of everything that is shown; pure data.
-//! * `sources`: MongoDB and the host; each section's questions in a file of its own.
-//! * `sampler`: when to ask; it publishes an immutable snapshot after each answer. `sampler/live` follows changes instead,
-//!   with what `sources/live` keeps of each document.
-//! * `render`: a snapshot as OpenMetrics, classic text, JSON document, pages and reference.
-//! * `http`: connections, limits, negotiation, routes.
-//! * `rocketchat`: Rocket.Chat itself, which is only asked to take a license, and only when an administrator says so.
-//! * `listen`: addresses and sockets; `web_config`: encryption and users, from their own file.
-//! * `logging`: the log, which nothing waits for.
-//! * `supervision`: tasks that are started again when a defect ends them.
-//! * `small_file`: how every file is read that an operator names.
+//! * `cli`, `config`: flags, variables and the configuration file; once a `Config` exists it is valid.
+//! * `commands`: what the sub-commands do; `serve`: what runs without one.
+//! * `catalogue`: the types of which everything that is shown is described.
+//! * `collectors`: one folder for each: `mod.rs` with what it knows and how that is shown, `query.rs` with how MongoDB is
+//!   asked, and `live.rs` with what change streams tell of it.
+//! * `mongodb`: the connection and one query's context; `change_streams`: what is followed instead of read; `backend`: what
+//!   the web asks of a database; `license`: reading and judging licenses.
+//! * `scheduler`: when to read; it publishes an immutable snapshot after each reading.
+//! * `exposition`, `document`: a snapshot as metrics and as the statistics document.
+//! * `http`: connections, limits, negotiation, routes, the API; `info_page`: the page for people.
+//! * `rocketchat_client`: Rocket.Chat itself, which is only asked to take a license, and only when an administrator says so.
+//! * `web_config`: encryption and users, from their own file.
+//! * `logging`: the log, which nothing waits for; `supervision`: tasks that are started again when a defect ends them;
+//!   `small_file`: how every file is read that an operator names.
 //!
 //! # Invariants
-//! 1. `statistics` imports `std` only; `render` never sees a source, `sources` never a renderer, `http` never
-//!    `sources`. A test reads the imports.
+//! 1. A collector's `mod.rs` imports `std` and `catalogue` only; what shows a snapshot never sees what reads it, nor the
+//!    other way round, and `http` never sees `mongodb`. A test reads the imports.
 //! 2. No write of any kind reaches the database. A license goes to Rocket.Chat, which writes it itself.
 //! 3. A source that failed is absent, never zero; its outcome, duration and age are metrics.
 //! 4. A scrape does no input or output: it hands out bytes that were rendered when the snapshot changed, in each format
@@ -39,37 +41,39 @@
 //!    budget, one collector per tier at a time, and two of the longer ones only while somebody waits for them.
 //! 6. No unwrap, no global mutable state, no secret in a log, an error, the metrics, the arguments or a page.
 
-mod backfill;
-mod check;
+mod backend;
+mod catalogue;
+mod change_streams;
 mod cli;
 mod clock;
+mod collectors;
+mod commands;
 mod config;
+mod document;
+mod exposition;
 #[doc(hidden)]
 pub mod fuzzing;
-mod health;
 mod http;
-mod listen;
+mod info_page;
+mod license;
 mod logging;
+mod mongodb;
 mod network;
-mod once;
-mod options;
-mod password;
 mod program;
-mod render;
-mod rocketchat;
-mod run;
-mod sampler;
+mod rocketchat_client;
+mod scheduler;
 mod secret;
+mod serve;
 mod signals;
 mod small_file;
-mod sources;
-mod statistics;
 mod supervision;
 mod web_config;
 mod yaml;
 
+pub use catalogue::COLLECTORS;
 pub use cli::configuration_reference;
+pub use commands::print_statistics::{
+    markdown as statistics_reference, summary as statistics_summary,
+};
+pub use mongodb::role_reference;
 pub use program::program;
-pub use render::reference::{markdown as statistics_reference, summary as statistics_summary};
-pub use sources::role_reference;
-pub use statistics::COLLECTORS;

@@ -7,17 +7,17 @@ use anyhow::Context;
 use tokio::runtime::Runtime;
 use tracing::level_filters::LevelFilter;
 
-use crate::backfill::backfill;
-use crate::check::check;
 use crate::cli::{BackfillOptions, CheckFormat, Cli, Format, LogFormat, LogLevel, Task};
+use crate::commands::backfill::backfill;
+use crate::commands::check::check;
+use crate::commands::hash_password::hash_password;
+use crate::commands::health::health;
+use crate::commands::print_statistics::markdown as statistics_reference;
+use crate::commands::statistics::statistics;
 use crate::config::Config;
-use crate::health::health;
-use crate::listen::{Listener, Passed};
+use crate::http::listener::{Listener, Passed};
 use crate::logging::{self, Log, LostLines};
-use crate::once::statistics;
-use crate::password::hash_password;
-use crate::render::reference::markdown as statistics_reference;
-use crate::run::{configure, run};
+use crate::serve::{configure, run};
 use crate::signals::Signals;
 
 /// A setting that cannot be used; clap ends with the same status.

@@ -9,15 +9,15 @@
 //!                 +-> headers, users -> turns, bucket
 //! ```
 
-mod bucket;
-mod client;
+pub mod basic_auth;
+pub mod client_auth;
 mod file;
+pub mod go_names;
 mod headers;
-mod names;
-mod reload;
+pub mod reload;
 mod tls;
+pub mod token_bucket;
 mod turns;
-mod users;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -26,11 +26,10 @@ use hyper::header::{HeaderName, HeaderValue};
 use thiserror::Error;
 use tokio_rustls::rustls::ServerConfig;
 
-pub use bucket::Bucket;
-pub use client::Demand;
+pub use basic_auth::Users;
+pub use client_auth::Demand;
 pub use file::parse;
-pub use reload::Live;
-pub use users::Users;
+pub use token_bucket::Bucket;
 
 /// What the file says, ready for use.
 #[derive(Debug)]

@@ -6,9 +6,10 @@ use std::path::Path;
 use serde::Deserialize;
 
 use super::ConfigError;
-use crate::options::{
-    CollectionOptions, CollectorOptions, MongodbOptions, RocketchatOptions, StatisticsOptions,
-    WebOptions, WorkspaceOptions,
+use super::options::collectors::CollectorOptions;
+use super::options::{
+    CollectionOptions, MongodbOptions, RocketchatOptions, StatisticsOptions, WebOptions,
+    WorkspaceOptions,
 };
 use crate::{small_file, yaml};
 

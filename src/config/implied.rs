@@ -2,9 +2,8 @@
 //! are looked at before, because the libraries read whatever is there.
 
 use std::ffi::OsString;
-use std::fs;
-use std::io;
 use std::path::{Path, PathBuf};
+use std::{fs, io};
 
 use super::ConfigError;
 use crate::small_file;

@@ -4,9 +4,9 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use super::ConfigError;
-use crate::options::MongodbOptions;
+use super::options::MongodbOptions;
+use crate::mongodb::{Given, Place, UriSource};
 use crate::secret::Secret;
-use crate::sources::{Given, Place, UriSource};
 
 /// The variable that may hold the password; it has no flag, because others on the machine can see flags.
 const PASSWORD_VARIABLE: &str = "ROCKETCHAT_EXPORTER_MONGODB_PASSWORD";

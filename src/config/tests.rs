@@ -3,9 +3,9 @@
 use clap::error::ErrorKind;
 use clap::{Arg, Args, Command};
 
+use super::options::WorkspaceOptions;
 use super::parse_file;
 use crate::cli::Cli;
-use crate::options::WorkspaceOptions;
 
 /// Quantities, by the name of their values, and values that none of them takes.
 const QUANTITIES: [(&str, &[&str]); 5] = [

@@ -5,8 +5,8 @@ use std::time::Duration;
 use super::ConfigError;
 use crate::cli::Cli;
 use crate::http;
-use crate::listen::Origin;
-use crate::web_config::Live;
+use crate::http::listener::Origin;
+use crate::web_config::reload::Live;
 
 /// Where and how to serve.
 #[derive(Debug)]

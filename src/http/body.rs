@@ -11,7 +11,7 @@ use hyper::body::{Frame, SizeHint};
 use thiserror::Error;
 use tokio::sync::mpsc;
 
-use super::pieces::Pieces;
+use super::body_pieces::Pieces;
 
 /// The body of a response.
 #[derive(Debug)]

@@ -179,8 +179,8 @@ impl Drop for Place {
 mod tests {
     use std::net::Ipv4Addr;
 
-    use super::super::connection::Kept;
     use super::*;
+    use crate::http::connection::Kept;
 
     fn network(number: u32) -> IpAddr {
         Ipv4Addr::from(number).into()

@@ -7,9 +7,10 @@ use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Deserializer};
 
+use super::basic_auth::Users;
 use super::reload::Reader;
-use super::users::Users;
-use super::{Bucket, WebConfig, headers, tls};
+use super::token_bucket::Bucket;
+use super::{WebConfig, headers, tls};
 use crate::yaml;
 
 #[derive(Default, PartialEq, Deserialize)]

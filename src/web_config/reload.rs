@@ -5,13 +5,12 @@
 //! blocking thread, one look at a time, and nobody waits long for it: a file system may not answer. A file that cannot
 //! be used is logged once, and what was in use stays in use.
 
-use std::fs;
-use std::io;
 use std::net::IpAddr;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, SystemTime};
+use std::{fs, io};
 
 use sha2::{Digest, Sha256};
 use tokio::sync::Mutex as AsyncMutex;
@@ -19,7 +18,7 @@ use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 use tokio_rustls::rustls::ServerConfig;
 
-use super::users::Checks;
+use super::basic_auth::Checks;
 use super::{WebConfig, WebConfigError, file};
 use crate::small_file;
 

@@ -8,9 +8,9 @@ use tokio_rustls::rustls::pki_types::pem::PemObject;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_rustls::rustls::{RootCertStore, ServerConfig};
 
-use super::client::{Demand, Policy, Verifier};
+use super::client_auth::{Demand, Policy, Verifier};
 use super::file::Tls;
-use super::names::{self, Cipher, TlsVersion};
+use super::go_names::{self, Cipher, TlsVersion};
 use super::reload::Reader;
 use crate::small_file;
 
@@ -111,7 +111,7 @@ pub fn build(
 /// The versions between the lowest and the highest one.
 fn versions(tls: &Tls) -> Result<Vec<TlsVersion>, String> {
     let version = |text: Option<&String>, key, default| match given(text) {
-        Some(name) => names::version(name).map_err(|it| about(key, it)),
+        Some(name) => go_names::version(name).map_err(|it| about(key, it)),
         None => Ok(default),
     };
     let lowest = version(tls.min_version.as_ref(), "min_version", TlsVersion::Tls12)?;
@@ -130,7 +130,7 @@ fn provider(tls: &Tls) -> Result<CryptoProvider, String> {
         let others = "those with GCM or CHACHA20";
         // Those of TLS 1.3 stay: the key is about TLS 1.2 alone.
         provider.cipher_suites.retain(|it| it.tls13().is_some());
-        for cipher in supported("cipher_suites", wanted, names::cipher, others)? {
+        for cipher in supported("cipher_suites", wanted, go_names::cipher, others)? {
             match cipher {
                 Cipher::Tls12(suite) => provider.cipher_suites.push(suite),
                 Cipher::Tls13 => {}
@@ -139,7 +139,7 @@ fn provider(tls: &Tls) -> Result<CryptoProvider, String> {
     }
     if let Some(wanted) = tls.curve_preferences.as_ref().filter(|it| !it.is_empty()) {
         let others = "X25519, CurveP256 and CurveP384";
-        provider.kx_groups = supported("curve_preferences", wanted, names::curve, others)?;
+        provider.kx_groups = supported("curve_preferences", wanted, go_names::curve, others)?;
     }
     Ok(provider)
 }

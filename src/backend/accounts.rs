@@ -1,0 +1,101 @@
+//! Accounts: who credentials belong to, and what they may do.
+
+use base64::Engine;
+use mongodb::bson::{Bson, Document, doc};
+use sha2::{Digest, Sha256};
+
+use crate::catalogue::FailureKind;
+use crate::collectors::license::query;
+use crate::mongodb::{Access, Question, SourceError, bson};
+
+/// The role that a license confines to a few permissions, none of which is asked for here.
+const GUEST: &str = "guest";
+
+/// An account that logged in.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Account {
+    /// Whether it has a user name.
+    pub has_username: bool,
+    /// Whether it has the permission `view-statistics`.
+    pub may_view_statistics: bool,
+    /// Whether it has the permission `api-bypass-rate-limit`.
+    pub bypasses_rate_limit: bool,
+}
+
+/// Looks up the account of a login token, by the rule of `/api/v1`: the token's SHA-256, in base64, is among its login
+/// tokens; personal access tokens are some of them.
+pub async fn by_login_token(
+    question: &Question<'_>,
+    user_id: &str,
+    token: &str,
+) -> Result<Option<Account>, SourceError> {
+    let hashed = base64::engine::general_purpose::STANDARD.encode(Sha256::digest(token));
+    let filter = doc! { "_id": user_id, "services.resume.loginTokens.hashedToken": hashed };
+    find(question, filter).await
+}
+
+/// Looks up the account of an OAuth access token that has not expired.
+pub async fn by_access_token(
+    question: &mut Question<'_>,
+    token: &str,
+) -> Result<Option<Account>, SourceError> {
+    const COLLECTION: &str = "rocketchat_oauth_access_tokens";
+    if let Access::Refused = question.access(COLLECTION, "accessToken").await? {
+        return Err(SourceError::new(
+            FailureKind::MissingIndex,
+            "finding an OAuth access token would read all of them because the index is missing; create it with db.rocketchat_oauth_access_tokens.createIndex({accessToken: 1})",
+        ));
+    }
+    let projection = doc! { "userId": 1, "expires": 1 };
+    let grant = question
+        .find_one(COLLECTION, doc! { "accessToken": token }, projection)
+        .await?;
+    let now = question.now().await?;
+    let is_valid = |grant: &Document| match grant.get("expires") {
+        None | Some(Bson::Null | Bson::Undefined) => true,
+        expires => bson::timestamp(expires).is_some_and(|expires| now < expires),
+    };
+    match grant
+        .filter(is_valid)
+        .and_then(|it| bson::text(it.get("userId")))
+    {
+        Some(user_id) => find(question, doc! { "_id": user_id }).await,
+        None => Ok(None),
+    }
+}
+
+/// The account that matches. Unlike Rocket.Chat, which relies on the removal of their tokens, deactivated accounts are
+/// refused.
+async fn find(question: &Question<'_>, filter: Document) -> Result<Option<Account>, SourceError> {
+    let projection = doc! { "roles": 1, "active": 1, "username": 1 };
+    let Some(account) = question.find_one("users", filter, projection).await? else {
+        return Ok(None);
+    };
+    if account.get("active") == Some(&Bson::Boolean(false)) {
+        return Ok(None);
+    }
+    let has_username = account.contains_key("username");
+    let roles = bson::texts(account.get("roles"));
+    if roles.iter().any(|role| role == GUEST) && query::is_valid(question).await? {
+        return Ok(Some(Account {
+            has_username,
+            ..Account::default()
+        }));
+    }
+    let ids = doc! { "_id": { "$in": ["view-statistics", "api-bypass-rate-limit"] } };
+    let permissions = question
+        .find("rocketchat_permissions", ids, doc! { "roles": 1 })
+        .await?;
+    let has = |permission: &str| {
+        permissions
+            .iter()
+            .filter(|document| document.get_str("_id").is_ok_and(|id| id == permission))
+            .flat_map(|document| bson::texts(document.get("roles")))
+            .any(|role| roles.contains(&role))
+    };
+    Ok(Some(Account {
+        has_username,
+        may_view_statistics: has("view-statistics"),
+        bypasses_rate_limit: has("api-bypass-rate-limit"),
+    }))
+}

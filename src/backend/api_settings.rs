@@ -1,0 +1,101 @@
+//! The settings of Rocket.Chat's REST API that hold here too.
+
+use std::time::Duration;
+
+use mongodb::bson::{Bson, doc};
+use tokio::sync::Mutex;
+use tokio::time::Instant;
+
+use crate::mongodb::{Question, SourceError, bson};
+
+/// How long they are believed: an API request must not cost more questions than it needs.
+const BELIEVED_FOR: Duration = Duration::from_mins(1);
+
+/// How long the database is left alone after they could not be read.
+const LEFT_ALONE_FOR: Duration = Duration::from_secs(2);
+
+const DEFAULT_COUNT: &str = "API_Default_Count";
+const MOST_COUNT: &str = "API_Upper_Count_Limit";
+const INFINITE_COUNT: &str = "API_Allow_Infinite_Count";
+const RATE_LIMITER: &str = "API_Enable_Rate_Limiter";
+const RATE_CALLS: &str = "API_Enable_Rate_Limiter_Limit_Calls_Default";
+const RATE_TIME: &str = "API_Enable_Rate_Limiter_Limit_Time_Default";
+
+/// The settings, with Rocket.Chat's own values in place of those that are missing or make no sense.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ApiSettings {
+    /// Entries of a list that does not say how many it wants.
+    pub default_count: u64,
+    /// The most entries that a list may ask for.
+    pub most_count: u64,
+    /// Whether a list may be had whole.
+    pub allows_infinite_count: bool,
+    /// How many calls are answered in how long; `None` when their rate is not limited.
+    pub rate_limit: Option<(u64, Duration)>,
+}
+
+/// The settings as they were last read, or why they were not.
+#[derive(Debug, Default)]
+pub struct KnownApiSettings(
+    // Held while they are read, so that of many requests one reads them.
+    Mutex<Option<(Instant, Result<ApiSettings, SourceError>)>>,
+);
+
+impl KnownApiSettings {
+    /// The settings, which are read anew when they are old.
+    pub async fn get_or_read(
+        &self,
+        read: impl Future<Output = Result<ApiSettings, SourceError>>,
+    ) -> Result<ApiSettings, SourceError> {
+        let mut known = self.0.lock().await;
+        if let Some((read_at, settings)) = &*known {
+            let believed_for = if settings.is_ok() {
+                BELIEVED_FOR
+            } else {
+                LEFT_ALONE_FOR
+            };
+            if read_at.elapsed() < believed_for {
+                return settings.clone();
+            }
+        }
+        let settings = read.await;
+        *known = Some((Instant::now(), settings.clone()));
+        settings
+    }
+}
+
+pub async fn read(question: &Question<'_>) -> Result<ApiSettings, SourceError> {
+    let ids = [
+        DEFAULT_COUNT,
+        MOST_COUNT,
+        INFINITE_COUNT,
+        RATE_LIMITER,
+        RATE_CALLS,
+        RATE_TIME,
+    ];
+    let filter = doc! { "_id": { "$in": ids } };
+    let documents = question
+        .find("rocketchat_settings", filter, doc! { "value": 1 })
+        .await?;
+    let value = |id: &str| {
+        let is_named = |name: &str| name == id;
+        documents
+            .iter()
+            .find(|document| document.get_str("_id").is_ok_and(is_named))?
+            .get("value")
+    };
+    let positive = |id: &str, default: u64| {
+        bson::count(value(id))
+            .filter(|number| *number > 0)
+            .unwrap_or(default)
+    };
+    let calls = positive(RATE_CALLS, 10);
+    let time = Duration::from_millis(positive(RATE_TIME, 60_000));
+    Ok(ApiSettings {
+        default_count: positive(DEFAULT_COUNT, 50),
+        most_count: positive(MOST_COUNT, 100),
+        allows_infinite_count: value(INFINITE_COUNT) != Some(&Bson::Boolean(false)),
+        // Versions without this setting have no limiter.
+        rate_limit: (value(RATE_LIMITER) == Some(&Bson::Boolean(true))).then_some((calls, time)),
+    })
+}

@@ -1,0 +1,94 @@
+//! How the workspace grew: some of the statistics documents that it stored, spread evenly over the time.
+//!
+//! Documents are large and there may be tens of thousands, so the index on their dates chooses those that are fetched.
+
+use mongodb::bson::{Bson, DateTime, Document, doc};
+
+use crate::catalogue::FailureKind;
+use crate::catalogue::Grown;
+use crate::mongodb::{Access, Question, SourceError, bson};
+
+const COLLECTION: &str = "rocketchat_statistics";
+
+/// Documents that are fetched at most.
+const MOST: i64 = 200;
+
+/// What of a document is fetched besides its date.
+const NUMBERS: [&str; 6] = [
+    "totalUsers",
+    "activeUsers",
+    "totalRooms",
+    "totalMessages",
+    "uploadsTotal",
+    "uploadsTotalSize",
+];
+
+/// The documents, oldest first.
+pub async fn read(question: &mut Question<'_>) -> Result<Vec<Grown>, SourceError> {
+    let Access::Granted(hint) = question.access(COLLECTION, "createdAt").await? else {
+        return Err(SourceError::new(
+            FailureKind::MissingIndex,
+            "how the workspace grew cannot be told because an index is missing; create it with db.rocketchat_statistics.createIndex({createdAt: -1})",
+        ));
+    };
+    let is_date = doc! { "$match": { "createdAt": { "$gte": DateTime::from_millis(0) } } };
+    let date_alone = doc! { "$project": { "_id": 0, "createdAt": 1 } };
+    let oldest = vec![
+        is_date.clone(),
+        doc! { "$sort": { "createdAt": 1 } },
+        doc! { "$limit": 1 },
+        date_alone.clone(),
+    ];
+    let oldest = question.aggregate(COLLECTION, oldest, hint.clone()).await?;
+    let Some(oldest) = oldest.first().and_then(created_at) else {
+        return Ok(Vec::new());
+    };
+    let now = question.now().await?.0;
+    let step = ((now - oldest.timestamp_millis()) / MOST + 1).max(1);
+    let number = doc! { "$floor": { "$divide": [{ "$subtract": ["$createdAt", oldest] }, step] } };
+    let spread = vec![
+        is_date,
+        date_alone,
+        doc! { "$group": { "_id": number, "createdAt": { "$max": "$createdAt" } } },
+        doc! { "$sort": { "_id": -1 } },
+        // More only when documents lie in the future.
+        doc! { "$limit": MOST },
+    ];
+    let chosen = question.aggregate(COLLECTION, spread, hint.clone()).await?;
+    let dates: Vec<Bson> = chosen
+        .iter()
+        .filter_map(created_at)
+        .map(Bson::from)
+        .collect();
+    let mut shown = doc! { "_id": 0, "createdAt": 1 };
+    for number in NUMBERS {
+        shown.insert(number, bson::if_number(&format!("${number}")));
+    }
+    let fetch = vec![
+        doc! { "$match": { "createdAt": { "$in": dates } } },
+        doc! { "$sort": { "createdAt": 1 } },
+        doc! { "$limit": 2 * MOST },
+        doc! { "$project": shown },
+    ];
+    let documents = question.aggregate(COLLECTION, fetch, hint).await?;
+    let mut grown: Vec<Grown> = documents.iter().filter_map(grown).collect();
+    grown.dedup_by_key(|it| it.at);
+    Ok(grown)
+}
+
+fn created_at(document: &Document) -> Option<DateTime> {
+    document.get_datetime("createdAt").ok().copied()
+}
+
+fn grown(document: &Document) -> Option<Grown> {
+    let number = |key: &str| bson::number(document.get(key)).filter(|it| it.is_finite());
+    Some(Grown {
+        at: bson::timestamp(document.get("createdAt"))?,
+        users: number("totalUsers"),
+        active_users: number("activeUsers"),
+        rooms: number("totalRooms"),
+        messages: number("totalMessages"),
+        uploads: number("uploadsTotal"),
+        upload_bytes: number("uploadsTotalSize"),
+    })
+}

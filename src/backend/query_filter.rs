@@ -1,0 +1,281 @@
+//! Queries that somebody else wrote: only operators that compare are let through, none that runs code, takes long
+//! whatever it is given, or asks about what is never shown.
+
+use jiff::civil;
+use jiff::tz::TimeZone;
+use mongodb::bson::{Bson, DateTime, Document};
+use serde_json::{Map, Value};
+
+use crate::collectors::stored_document::query;
+
+/// Characters of a regular expression.
+const LONGEST_EXPRESSION: usize = 200;
+
+/// Values in a query: keys, and items of arrays.
+const MOST_VALUES: usize = 500;
+
+/// Names that Rocket.Chat takes out of every query and projection.
+pub const REMOVED: [&str; 4] = ["joinCode", "members", "importIds", "e2e"];
+
+/// A query as MongoDB takes it, or what is wrong with it.
+pub fn from_json(query: &Value) -> Result<Document, String> {
+    let Value::Object(entries) = query else {
+        return Ok(Document::new());
+    };
+    let mut reader = Reader { values: 0 };
+    let mut filter = reader.fields(entries, "")?;
+    for name in REMOVED {
+        filter.remove(name);
+    }
+    Ok(filter)
+}
+
+struct Reader {
+    values: usize,
+}
+
+impl Reader {
+    /// Conditions by field, and the operators that combine them.
+    fn fields(&mut self, entries: &Map<String, Value>, within: &str) -> Result<Document, String> {
+        let mut filter = Document::new();
+        for (key, value) in entries {
+            self.note()?;
+            let condition = match (key.as_str(), value) {
+                ("$and" | "$or" | "$nor", Value::Array(items)) => {
+                    let mut alternatives = Vec::new();
+                    for item in items {
+                        let Value::Object(entries) = item else {
+                            return Err(format!("{key} needs an array of objects."));
+                        };
+                        alternatives.push(Bson::from(self.fields(entries, within)?));
+                    }
+                    alternatives.into()
+                }
+                _ if key.starts_with('$') => return Err(refused(key)),
+                _ => {
+                    let path = if within.is_empty() {
+                        key.clone()
+                    } else {
+                        format!("{within}.{key}")
+                    };
+                    if query::touches_secret(&path) {
+                        return Err(hidden(&path));
+                    }
+                    self.condition(value, &path)?
+                }
+            };
+            filter.insert(field(key)?, condition);
+        }
+        Ok(filter)
+    }
+
+    /// What a field is compared with.
+    fn condition(&mut self, value: &Value, path: &str) -> Result<Bson, String> {
+        match value {
+            Value::Object(entries) if has_operators(entries) => {
+                Ok(self.operators(entries, path)?.into())
+            }
+            _ => self.literal(value),
+        }
+    }
+
+    fn operators(&mut self, entries: &Map<String, Value>, path: &str) -> Result<Document, String> {
+        let mut condition = Document::new();
+        for (key, value) in entries {
+            self.note()?;
+            let operand = match (key.as_str(), value) {
+                (
+                    "$eq" | "$ne" | "$gt" | "$gte" | "$lt" | "$lte" | "$in" | "$nin" | "$all"
+                    | "$exists" | "$type" | "$size" | "$mod",
+                    _,
+                ) => self.literal(value)?,
+                ("$not" | "$elemMatch", Value::Object(entries)) if has_operators(entries) => {
+                    self.operators(entries, path)?.into()
+                }
+                ("$elemMatch", Value::Object(entries)) => self.fields(entries, path)?.into(),
+                ("$regex" | "$options", Value::String(text)) => {
+                    if text.chars().count() > LONGEST_EXPRESSION {
+                        return Err(format!(
+                            "A regular expression may have {LONGEST_EXPRESSION} characters."
+                        ));
+                    }
+                    text.clone().into()
+                }
+                _ => return Err(refused(key)),
+            };
+            condition.insert(key.clone(), operand);
+        }
+        Ok(condition)
+    }
+
+    /// A value without any operator in it; dates are written as `{"$date": ...}`.
+    fn literal(&mut self, value: &Value) -> Result<Bson, String> {
+        self.note()?;
+        Ok(match value {
+            Value::Null => Bson::Null,
+            Value::Bool(value) => (*value).into(),
+            Value::Number(number) => match (number.as_i64(), number.as_f64()) {
+                (Some(number), _) => number.into(),
+                (None, Some(number)) => number.into(),
+                (None, None) => Bson::Null,
+            },
+            Value::String(text) => text.clone().into(),
+            Value::Array(items) => {
+                let mut array = Vec::new();
+                for item in items {
+                    array.push(self.literal(item)?);
+                }
+                array.into()
+            }
+            Value::Object(entries) => match entries.get("$date") {
+                Some(value) if entries.len() == 1 => {
+                    let date = date(value).ok_or_else(|| format!("{value} is not a date."))?;
+                    date.into()
+                }
+                _ => {
+                    let mut document = Document::new();
+                    for (key, value) in entries {
+                        if key.starts_with('$') {
+                            return Err(refused(key));
+                        }
+                        document.insert(field(key)?, self.literal(value)?);
+                    }
+                    document.into()
+                }
+            },
+        })
+    }
+
+    fn note(&mut self) -> Result<(), String> {
+        self.values += 1;
+        if self.values > MOST_VALUES {
+            return Err(format!("A query may have {MOST_VALUES} values."));
+        }
+        Ok(())
+    }
+}
+
+/// Whether an object is a set of operators, not a value; a date is a value.
+fn has_operators(entries: &Map<String, Value>) -> bool {
+    entries.keys().any(|key| key.starts_with('$')) && !entries.contains_key("$date")
+}
+
+fn refused(operator: &str) -> String {
+    format!("{operator} is not allowed in a query, or not there.")
+}
+
+/// The name of a field, as BSON can hold it: a zero byte would end it.
+pub fn field(name: &str) -> Result<String, String> {
+    if name.contains('\0') {
+        return Err(format!(
+            "{} cannot be the name of a field, because it has a zero byte in it.",
+            name.escape_default()
+        ));
+    }
+    Ok(name.to_owned())
+}
+
+/// What is said about a field that is never shown, wholly or in part.
+pub fn hidden(path: &str) -> String {
+    format!("{path} cannot be asked about, because it is never shown or parts of it are not.")
+}
+
+/// An instant, from milliseconds since 1970 or from ISO 8601.
+fn date(value: &Value) -> Option<DateTime> {
+    let milliseconds = match value {
+        Value::Number(number) => number.as_i64()?,
+        Value::String(text) => {
+            let of_day = || {
+                let date = text.parse::<civil::Date>().ok()?;
+                Some(date.to_zoned(TimeZone::UTC).ok()?.timestamp())
+            };
+            let timestamp = text.parse::<jiff::Timestamp>().ok().or_else(of_day)?;
+            timestamp.as_millisecond()
+        }
+        _ => return None,
+    };
+    Some(DateTime::from_millis(milliseconds))
+}
+
+#[cfg(test)]
+mod tests {
+    use mongodb::bson::doc;
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn what_compares_is_let_through() {
+        let query = json!({
+            "createdAt": { "$gte": { "$date": 1000 }, "$lt": { "$date": "1970-01-01T00:00:02Z" } },
+            "$or": [{ "version": { "$regex": "^7", "$options": "i" } }, { "totalUsers": { "$not": { "$gt": 3 } } }],
+            "os.cpus": { "$elemMatch": { "speed": { "$in": [1, 2.5] } } },
+            "apps": { "totalActive": null },
+            "installedAt": { "$date": "1970-01-02" },
+            "e2e": 1,
+        });
+        let filter = doc! {
+            "createdAt": { "$gte": DateTime::from_millis(1000), "$lt": DateTime::from_millis(2000) },
+            "$or": [{ "version": { "$regex": "^7", "$options": "i" } }, { "totalUsers": { "$not": { "$gt": 3_i64 } } }],
+            "os.cpus": { "$elemMatch": { "speed": { "$in": [1_i64, 2.5] } } },
+            "apps": { "totalActive": null },
+            "installedAt": DateTime::from_millis(86_400_000),
+        };
+        assert_eq!(from_json(&query), Ok(filter));
+        assert_eq!(from_json(&json!(7)), Ok(doc! {}));
+    }
+
+    #[test]
+    fn what_runs_code_or_has_no_bound_is_refused() {
+        for query in [
+            json!({ "$where": "true" }),
+            json!({ "$expr": { "$gt": ["$a", "$b"] } }),
+            json!({ "$jsonSchema": {} }),
+            json!({ "$text": { "$search": "x" } }),
+            json!({ "$comment": "x" }),
+            json!({ "a": { "$where": "true" } }),
+            json!({ "a": { "$not": { "$where": "true" } } }),
+            json!({ "a": { "$elemMatch": { "$where": "true" } } }),
+            json!({ "a": { "$elemMatch": { "b": 1, "$where": "true" } } }),
+            json!({ "a": { "$in": [{ "$function": {} }] } }),
+            json!({ "$or": [{ "$and": [{ "$expr": true }] }] }),
+            json!({ "$or": { "a": 1 } }),
+            json!({ "a": { "b": { "$gt": 1 } } }),
+            json!({ "a": { "$date": 1, "$where": "true" } }),
+            json!({ "a": { "$date": "soon" } }),
+            json!({ "a": { "$regex": "x".repeat(201) } }),
+            json!({ "a": { "$in": vec![1; 600] } }),
+        ] {
+            assert!(from_json(&query).is_err(), "{query}");
+        }
+    }
+
+    #[test]
+    fn a_zero_byte_is_refused_in_every_name_and_taken_in_every_text() {
+        for query in [
+            json!({ "a\0": 1 }),
+            json!({ "$or": [{ "a\0b": 1 }] }),
+            json!({ "a": { "$elemMatch": { "\0": 1 } } }),
+            json!({ "a": { "\0": 1 } }),
+            json!({ "a": { "$in": [{ "b": { "c\0": 1 } }] } }),
+        ] {
+            assert!(from_json(&query).is_err(), "{query}");
+        }
+        assert!(from_json(&json!({ "a": "\0" })).is_ok());
+    }
+
+    #[test]
+    fn what_is_never_shown_cannot_be_asked_about() {
+        for query in [
+            json!({ "statsToken": { "$regex": "^a" } }),
+            json!({ "wizard": { "$exists": true } }),
+            json!({ "wizard.contactName": "x" }),
+            json!({ "$or": [{ "settings.email.smtp.smtpHost": { "$gt": "" } }] }),
+            json!({ "wizard": { "$elemMatch": { "size": 1 } } }),
+            json!({ "settings": { "$elemMatch": { "email": 1 } } }),
+        ] {
+            assert!(from_json(&query).is_err(), "{query}");
+        }
+        assert!(from_json(&json!({ "wizard.size": "small" })).is_ok());
+    }
+}

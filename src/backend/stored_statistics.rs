@@ -1,0 +1,243 @@
+//! The stored statistics documents, as somebody else asks for them.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use mongodb::Cursor;
+use mongodb::bson::{Bson, Document, RawDocumentBuf, doc};
+use mongodb::error::ErrorKind;
+use serde_json::Value as Json;
+
+use super::query_filter;
+use crate::catalogue::{Collector, Value};
+use crate::collectors::stored_document::query;
+use crate::mongodb::{Mongo, Question, SourceError, bson, command};
+
+const COLLECTION: &str = "rocketchat_statistics";
+
+/// The most documents of a list.
+const MOST: u32 = 10_000;
+
+/// Documents that the database sends at once.
+const BATCH: u32 = 64;
+
+/// Bytes of documents beyond which no further ones are fetched before they are taken.
+const PAGE: usize = 4 << 20;
+
+/// The most bytes of a list, as the database stores it.
+const LARGEST: u64 = 512 << 20;
+
+/// What the database itself calls wrong with a question; everything else is a failure.
+mod code {
+    pub const BAD_VALUE: i32 = 2;
+    pub const FAILED_TO_PARSE: i32 = 9;
+    pub const TYPE_MISMATCH: i32 = 14;
+    /// More names in a path, or values within each other, than it can take.
+    pub const OVERFLOW: i32 = 15;
+    pub const MAX_TIME_EXPIRED: i32 = 50;
+    pub const DOLLAR_PREFIXED_FIELD_NAME: i32 = 52;
+    pub const MEMORY_LIMIT: i32 = 292;
+    /// Codes from here on stand for one place in the server's code that checks what it is given.
+    pub const FIRST_LOCATION: i32 = 15_000;
+}
+
+/// A part of the list.
+#[derive(Debug, Clone)]
+pub struct Part {
+    /// Which documents.
+    pub query: Json,
+    /// Fields to sort by, and whether they descend.
+    pub sort: Vec<(String, bool)>,
+    /// Fields to leave out.
+    pub exclude: Vec<String>,
+    /// Documents to pass over.
+    pub offset: u64,
+    /// Documents to answer; `None` means all.
+    pub count: Option<u64>,
+}
+
+/// The number of documents, or what is wrong with the query.
+pub async fn count(
+    question: &Question<'_>,
+    query: &Json,
+) -> Result<Result<u64, String>, SourceError> {
+    let filter = match query_filter::from_json(query) {
+        Ok(filter) => filter,
+        Err(message) => return Ok(Err(message)),
+    };
+    let command = doc! {
+        "count": COLLECTION,
+        "query": filter,
+        "maxTimeMS": bson::milliseconds(question.mongo.query_timeout),
+        "comment": question.comment(),
+    };
+    let ask = async { refused(command::run(&question.database, command).await) };
+    let answer = question.mongo.within(ask).await?;
+    Ok(answer.map(|answer| bson::counted(&answer, "n")))
+}
+
+/// Documents that come one after the other, without what is never shown.
+#[derive(Debug)]
+pub struct Documents {
+    mongo: Arc<Mongo>,
+    /// `None` after the last document.
+    cursor: Option<Cursor<Document>>,
+    /// Those that were fetched and not taken yet.
+    page: VecDeque<RawDocumentBuf>,
+}
+
+/// The documents, or what is wrong with the question.
+pub async fn list(
+    mongo: &Arc<Mongo>,
+    part: &Part,
+) -> Result<Result<Documents, String>, SourceError> {
+    let (filter, sort, projection) = match read(part) {
+        Ok(read) => read,
+        Err(message) => return Ok(Err(message)),
+    };
+    let _turn = mongo.caller_turn().await?;
+    let question = mongo.question(Collector::Stored).await?;
+    let most = i64::from(MOST);
+    let limit = part.count.and_then(|count| i64::try_from(count).ok());
+    let limit = limit.unwrap_or(most).clamp(1, most);
+    let collection = question.collection(COLLECTION);
+    let open = async {
+        let mut find = collection
+            .find(filter.clone())
+            .projection(projection.clone())
+            .skip(part.offset)
+            .limit(limit)
+            .batch_size(BATCH)
+            .comment(question.comment())
+            .max_time(mongo.query_timeout);
+        if !sort.is_empty() {
+            find = find.sort(sort.clone()).allow_disk_use(true);
+        }
+        refused(async { page(find.await?).await }.await)
+    };
+    let (cursor, page) = match mongo.within(open).await? {
+        Ok(opened) => opened,
+        Err(message) => return Ok(Err(message)),
+    };
+    if cursor.is_some() {
+        let mut pipeline = vec![doc! { "$match": filter }];
+        if !sort.is_empty() {
+            pipeline.push(doc! { "$sort": sort });
+        }
+        pipeline.push(doc! { "$skip": i64::try_from(part.offset).unwrap_or(i64::MAX) });
+        pipeline.push(doc! { "$limit": limit });
+        pipeline.push(doc! { "$project": projection });
+        pipeline.push(doc! { "$group": {
+            "_id": Bson::Null,
+            "bytes": { "$sum": { "$bsonSize": "$$ROOT" } },
+        } });
+        let sizes = question.aggregate(COLLECTION, pipeline, None).await?;
+        let bytes = sizes.first().map_or(0, |size| bson::counted(size, "bytes"));
+        if bytes > LARGEST {
+            return Ok(Err(format!(
+                "The list has {bytes} bytes in the database, and at most {LARGEST} are answered at once; ask for parts of it with count and offset."
+            )));
+        }
+    }
+    Ok(Ok(Documents {
+        mongo: Arc::clone(mongo),
+        cursor,
+        page,
+    }))
+}
+
+/// Filter, order and fields as MongoDB takes them, or what is wrong with them.
+fn read(part: &Part) -> Result<(Document, Document, Document), String> {
+    let filter = query_filter::from_json(&part.query)?;
+    let mut sort = Document::new();
+    for (path, descends) in &part.sort {
+        if query::touches_secret(path) {
+            return Err(query_filter::hidden(path));
+        }
+        sort.insert(query_filter::field(path)?, if *descends { -1 } else { 1 });
+    }
+    let mut projection = Document::new();
+    for path in query_filter::REMOVED
+        .into_iter()
+        .chain(part.exclude.iter().map(String::as_str))
+    {
+        projection.insert(query_filter::field(path)?, 0);
+    }
+    Ok((filter, sort, projection))
+}
+
+/// The next documents of a cursor, and the cursor itself unless it has no more.
+async fn page(
+    mut cursor: Cursor<Document>,
+) -> Result<(Option<Cursor<Document>>, VecDeque<RawDocumentBuf>), mongodb::error::Error> {
+    let mut page = VecDeque::new();
+    let mut bytes = 0;
+    while page.len() < BATCH as usize && bytes < PAGE {
+        if !cursor.advance().await? {
+            return Ok((None, page));
+        }
+        let document = cursor.current().to_owned();
+        bytes += document.as_bytes().len();
+        page.push_back(document);
+    }
+    Ok((Some(cursor), page))
+}
+
+impl Documents {
+    /// The next one; `None` after the last. One that cannot be read at all is passed over, so that it does not cost the
+    /// others.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn next(&mut self) -> Result<Option<Value>, SourceError> {
+        loop {
+            if self.page.is_empty()
+                && let Some(cursor) = self.cursor.take()
+            {
+                let _turn = self.mongo.caller_turn().await?;
+                (self.cursor, self.page) = self.mongo.within(page(cursor)).await?;
+            }
+            let Some(raw) = self.page.pop_front() else {
+                return Ok(None);
+            };
+            if let Some(mut document) = bson::document(&raw) {
+                query::redact(&mut document);
+                return Ok(Some(bson::object(&document)));
+            }
+            tracing::warn!(
+                collection = COLLECTION,
+                bytes = raw.as_bytes().len(),
+                "a stored document cannot be read, so the list leaves it out"
+            );
+        }
+    }
+}
+
+/// Tells an answer that the question is to blame for from a failure.
+fn refused<T>(
+    answer: Result<T, mongodb::error::Error>,
+) -> Result<Result<T, String>, mongodb::error::Error> {
+    match answer {
+        Ok(answer) => Ok(Ok(answer)),
+        Err(error) => match &*error.kind {
+            ErrorKind::Command(command) if blames_question(command.code) => {
+                Ok(Err(command.message.clone()))
+            }
+            _ => Err(error),
+        },
+    }
+}
+
+fn blames_question(code: i32) -> bool {
+    matches!(
+        code,
+        code::BAD_VALUE
+            | code::FAILED_TO_PARSE
+            | code::TYPE_MISMATCH
+            | code::OVERFLOW
+            | code::MAX_TIME_EXPIRED
+            | code::DOLLAR_PREFIXED_FIELD_NAME
+            | code::MEMORY_LIMIT
+            | code::FIRST_LOCATION..
+    )
+}

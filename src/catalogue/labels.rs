@@ -1,0 +1,161 @@
+//! Bounds on label values: a workspace may hold any text, and a scrape must stay small and valid all the same.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+
+use super::metric::{Metric, MetricRow, Quantity, Read, Sample};
+use super::snapshot::Snapshot;
+use crate::collectors::SECTIONS;
+
+/// Bytes of the longest label value. A longer one is cut, and ends in an ellipsis and a hash of the whole text.
+pub const LONGEST_LABEL: usize = 200;
+
+/// The label of what is added up because there is too much of it to be shown one by one.
+pub const OTHER: &str = "other";
+
+/// What stands for a character that Prometheus cannot read: NUL ends its input.
+const UNREADABLE: &str = "\u{fffd}";
+
+/// Brings every label value to at most [`LONGEST_LABEL`] bytes, and merges series that have the same labels then, as the
+/// numeric id 1 and the text "1" have: duplicate series make Prometheus refuse a whole scrape.
+pub fn bound(quantity: Quantity, samples: &mut Vec<Sample>) {
+    for label in samples.iter_mut().flat_map(|sample| &mut sample.labels) {
+        if let Some(mended) = mended(label) {
+            *label = mended.into();
+        }
+    }
+    if samples.len() > 1 {
+        merge(quantity, samples);
+    }
+}
+
+/// A label value that Prometheus can read and that is not too long; `None` when it is that already.
+fn mended(label: &str) -> Option<String> {
+    if label.len() <= LONGEST_LABEL && !label.contains('\0') {
+        return None;
+    }
+    let readable = label.replace('\0', UNREADABLE);
+    if readable.len() <= LONGEST_LABEL {
+        return Some(readable);
+    }
+    let mark = format!("…{:016x}", hash(label));
+    let end = readable.floor_char_boundary(LONGEST_LABEL - mark.len());
+    Some(format!("{}{mark}", &readable[..end]))
+}
+
+/// FNV-1a: the same text has the same hash in every release, so that its series goes on.
+fn hash(text: &str) -> u64 {
+    text.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    })
+}
+
+/// Makes one series of those with the same labels: a sum of what can be added up, else the greatest.
+fn merge(quantity: Quantity, samples: &mut Vec<Sample>) {
+    let mut places: HashMap<Vec<Cow<'static, str>>, usize> = HashMap::new();
+    let mut merged: Vec<Sample> = Vec::with_capacity(samples.len());
+    for sample in samples.drain(..) {
+        if let Some(place) = places.get(&sample.labels) {
+            let value = &mut merged[*place].value;
+            *value = if is_additive(quantity) {
+                *value + sample.value
+            } else {
+                value.max(sample.value)
+            };
+        } else {
+            places.insert(sample.labels.clone(), merged.len());
+            merged.push(sample);
+        }
+    }
+    *samples = merged;
+}
+
+fn is_additive(quantity: Quantity) -> bool {
+    match quantity {
+        Quantity::Count
+        | Quantity::CountTotal
+        | Quantity::Bytes
+        | Quantity::BytesTotal
+        | Quantity::SecondsTotal => true,
+        Quantity::Seconds
+        | Quantity::Instant
+        | Quantity::Number
+        | Quantity::State
+        | Quantity::Info
+        | Quantity::Untyped => false,
+    }
+}
+
+/// How many series of each metric have a label value that is not as the workspace holds it.
+fn changed(snapshot: &Snapshot) -> Vec<Sample> {
+    let mut changed = Vec::new();
+    let mut visit = |row: MetricRow, samples: Vec<Sample>| {
+        let is_changed = |sample: &&Sample| sample.labels.iter().any(|it| mended(it).is_some());
+        let series = samples.iter().filter(is_changed).count();
+        if series > 0 {
+            changed.push(Sample::of(row.name, series as f64));
+        }
+    };
+    for section in SECTIONS {
+        section.visit_samples(snapshot, &mut visit);
+    }
+    changed
+}
+
+/// Tells of label values that were changed.
+pub const CHANGED: Metric<Snapshot> = Metric {
+    name: "rocketchat_exporter_label_values_cut",
+    help: "Series of a metric with a label value that was cut because it is longer than 200 bytes, or had a NUL taken out. Absent while there are none.",
+    source: "the exporter",
+    quantity: Quantity::Count,
+    read: Read::By(&["metric"], changed),
+};
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn bounded(quantity: Quantity, samples: &[(&str, f64)]) -> Vec<(String, f64)> {
+        let of = |(label, value): &(&str, f64)| Sample::of((*label).to_owned(), *value);
+        let mut samples = samples.iter().map(of).collect();
+        bound(quantity, &mut samples);
+        let shown = |sample: Sample| (sample.labels.concat(), sample.value);
+        samples.into_iter().map(shown).collect()
+    }
+
+    #[test]
+    fn long_values_that_begin_alike_stay_apart_and_whole_characters() {
+        for character in ["x", "ä", "€", "😀"] {
+            let long = character.repeat(1_000_000 / character.len());
+            let longer = format!("{long}!");
+            let series = bounded(Quantity::Count, &[(&long, 1.0), (&longer, 2.0)]);
+            assert_eq!(series.len(), 2, "{series:?}");
+            for (label, _) in &series {
+                assert!(label.len() <= LONGEST_LABEL, "{label}");
+                assert!(label.len() > LONGEST_LABEL - 4, "{label}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_value_of_the_longest_length_is_left_alone() {
+        let longest = "x".repeat(LONGEST_LABEL);
+        let series = bounded(Quantity::Count, &[(&longest, 1.0)]);
+        assert_eq!(series, [(longest, 1.0)]);
+    }
+
+    #[test]
+    fn series_with_the_same_labels_become_one() {
+        let twice = [("1", 3.0), ("2", 5.0), ("1", 4.0)];
+        let as_sum = bounded(Quantity::Count, &twice);
+        assert_eq!(as_sum, [("1".to_owned(), 7.0), ("2".to_owned(), 5.0)]);
+        let as_newest = bounded(Quantity::Instant, &twice);
+        assert_eq!(as_newest, [("1".to_owned(), 4.0), ("2".to_owned(), 5.0)]);
+    }
+
+    #[test]
+    fn no_value_has_a_nul() {
+        let series = bounded(Quantity::Count, &[("a\0b", 1.0), ("a\u{fffd}b", 2.0)]);
+        assert_eq!(series, [("a\u{fffd}b".to_owned(), 3.0)]);
+    }
+}

@@ -1,0 +1,57 @@
+//! Accounts that an administrator should look at: one pass over all of them, and administrators by their index.
+
+use mongodb::bson::{Bson, doc};
+use mongodb::options::Hint;
+
+use super::Hygiene;
+use crate::mongodb::{Question, SourceError, bson};
+
+const COLLECTION: &str = "users";
+
+/// Accounts that no person logs in to.
+const NO_PEOPLE: [&str; 2] = ["bot", "app"];
+
+pub async fn read(question: &mut Question<'_>) -> Result<Hygiene, SourceError> {
+    let unprotected = doc! {
+        "roles": "admin",
+        "active": true,
+        "type": { "$nin": NO_PEOPLE.as_slice() },
+        "services.totp.enabled": { "$ne": true },
+        "services.email2fa.enabled": { "$ne": true },
+    };
+    let unprotected_administrators = question
+        .indexed_count(COLLECTION, "roles", unprotected)
+        .await?;
+    let is_person = doc! { "$not": [{ "$in": ["$type", NO_PEOPLE.as_slice()] }] };
+    // What most accounts are not is asked first: whoever has logged in is not looked at any further.
+    let never_logged_in = doc! { "$and": [
+        { "$not": [bson::exists("$lastLogin")] },
+        { "$eq": ["$active", true] },
+        is_person,
+        { "$ne": ["$isRemote", true] },
+        { "$ne": ["$federated", true] },
+    ] };
+    let deactivated_connected = doc! { "$and": [
+        { "$eq": ["$active", false] },
+        { "$in": ["$statusConnection", ["online", "away", "busy"]] },
+    ] };
+    let tokens = "$services.resume.loginTokens";
+    let tokens = doc! { "$cond": [{ "$isArray": tokens }, { "$size": tokens }, 0] };
+    let pipeline = vec![doc! { "$group": {
+        "_id": Bson::Null,
+        "neverLoggedIn": { "$sum": bson::one_where(never_logged_in) },
+        "deactivatedConnected": { "$sum": bson::one_where(deactivated_connected) },
+        "tokens": { "$sum": &tokens },
+        "mostTokens": { "$max": &tokens },
+    } }];
+    let pass = Hint::Keys(doc! { "$natural": 1 });
+    let groups = question.aggregate(COLLECTION, pipeline, Some(pass)).await?;
+    let all = groups.into_iter().next().unwrap_or_default();
+    Ok(Hygiene {
+        never_logged_in: bson::counted(&all, "neverLoggedIn"),
+        deactivated_connected: bson::counted(&all, "deactivatedConnected"),
+        login_tokens: bson::counted(&all, "tokens"),
+        most_login_tokens: bson::counted(&all, "mostTokens"),
+        unprotected_administrators,
+    })
+}

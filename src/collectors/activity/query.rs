@@ -1,0 +1,25 @@
+//! Activity: the last entry of one index in each of three collections.
+
+use super::{Activity, Newest};
+use crate::mongodb::{Access, Question, SourceError};
+
+pub async fn read(question: &mut Question<'_>) -> Result<Activity, SourceError> {
+    Ok(Activity {
+        last_login: newest(question, "users", "lastLogin").await?,
+        last_message: newest(question, "rocketchat_message", "ts").await?,
+        last_seen: newest(question, "rocketchat_subscription", "ls").await?,
+    })
+}
+
+/// The newest date that `field` has in `collection`.
+async fn newest(
+    question: &mut Question<'_>,
+    collection: &'static str,
+    field: &'static str,
+) -> Result<Newest, SourceError> {
+    let Access::Granted(hint) = question.access(collection, field).await? else {
+        return Ok(Newest::Unknown);
+    };
+    let newest = question.newest_date(collection, field, hint).await?;
+    Ok(newest.map_or(Newest::Never, Newest::At))
+}

@@ -1,0 +1,62 @@
+//! Administration: sums over collections that are small by nature.
+
+use mongodb::bson::doc;
+
+use super::Administration;
+use crate::mongodb::{Question, SourceError, bson};
+
+pub async fn read(question: &Question<'_>) -> Result<Administration, SourceError> {
+    let roles = question
+        .tally(
+            "rocketchat_roles",
+            [
+                ("users", bson::is("$scope", "Users")),
+                ("subscriptions", bson::is("$scope", "Subscriptions")),
+                ("custom", bson::is("$protected", false)),
+            ],
+        )
+        .await?;
+    let invites = question
+        .tally(
+            "rocketchat_invites",
+            [("links", 1.into()), ("uses", bson::finite("$uses").into())],
+        )
+        .await?;
+    let seat_requests = question
+        .find_one(
+            "rocketchat_analytics",
+            doc! { "type": "seat-request" },
+            doc! { "count": 1 },
+        )
+        .await?
+        .unwrap_or_default();
+    Ok(Administration {
+        teams: question.estimated_count("rocketchat_team").await?,
+        subscription_roles: bson::counted(&roles, "subscriptions"),
+        user_roles: bson::counted(&roles, "users"),
+        custom_roles: bson::counted(&roles, "custom"),
+        invites: bson::counted(&invites, "links"),
+        invite_uses: bson::summed(&invites, "uses"),
+        email_inboxes: question.estimated_count("rocketchat_email_inbox").await?,
+        seat_requests: bson::counted(&seat_requests, "count"),
+        attributes: if question.grants.grants("abac") {
+            Some(attributes(question).await?)
+        } else {
+            None
+        },
+    })
+}
+
+async fn attributes(question: &Question<'_>) -> Result<(u64, u64), SourceError> {
+    let size = doc! { "$cond": [{ "$isArray": "$values" }, { "$size": "$values" }, 0] };
+    let sums = question
+        .tally(
+            "rocketchat_abac_attributes",
+            [("attributes", 1.into()), ("values", size.into())],
+        )
+        .await?;
+    Ok((
+        bson::counted(&sums, "attributes"),
+        bson::counted(&sums, "values"),
+    ))
+}

@@ -1,0 +1,33 @@
+//! Installed apps, in a pass over the few that there are.
+
+use mongodb::bson::{Bson, doc};
+
+use super::Apps;
+use crate::mongodb::{Question, SourceError, bson};
+
+pub async fn read(question: &Question<'_>) -> Result<Apps, SourceError> {
+    let known = ["auto_enabled", "manually_enabled", "manually_disabled"];
+    let is_known = doc! { "$in": ["$status", known.as_slice()] };
+    let pipeline = vec![doc! { "$group": {
+        "_id": { "$cond": [is_known, "$status", Bson::Null] },
+        "count": { "$sum": 1 },
+        "private": { "$sum": bson::is("$installationSource", "private") },
+    } }];
+    let mut apps = Apps::default();
+    for group in question
+        .aggregate("rocketchat_apps", pipeline, None)
+        .await?
+    {
+        let count = bson::counted(&group, "count");
+        apps.private += bson::counted(&group, "private");
+        match group.get_str("_id") {
+            Ok("auto_enabled" | "manually_enabled") => {
+                apps.enabled += count;
+                apps.private_enabled += bson::counted(&group, "private");
+            }
+            Ok("manually_disabled") => apps.disabled += count,
+            _ => apps.failed += count,
+        }
+    }
+    Ok(apps)
+}

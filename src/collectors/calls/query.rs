@@ -1,0 +1,124 @@
+//! Calls: conferences by an index where there is one, voice calls by one pass over their collection.
+
+use std::collections::BTreeMap;
+
+use mongodb::bson::{Bson, DateTime, Document, doc};
+
+use super::{CONFERENCES, Calls, VoiceCalls};
+use crate::mongodb::{Access, Question, SourceError, bson};
+
+const CONFERENCE: &str = "rocketchat_video_conference";
+
+/// A call that lasted less, in seconds, has failed.
+const SHORTEST: i32 = 5;
+
+pub async fn read(question: &mut Question<'_>) -> Result<Calls, SourceError> {
+    Ok(Calls {
+        conferences: conferences(question).await?,
+        voice: if question.grants.grants("livechat-enterprise") {
+            Some(voice(question).await?)
+        } else {
+            None
+        },
+    })
+}
+
+/// Conferences by an index on `type` and `status`; none of the numbers when it is missing and there are many.
+async fn conferences(
+    question: &mut Question<'_>,
+) -> Result<BTreeMap<&'static str, u64>, SourceError> {
+    let Access::Granted(hint) = question.access(CONFERENCE, "type").await? else {
+        return Ok(BTreeMap::new());
+    };
+    let kinds: Vec<&str> = CONFERENCES.iter().map(|(_, kind, _)| *kind).collect();
+    let states: Vec<i32> = CONFERENCES.iter().map(|(_, _, state)| *state).collect();
+    let pipeline = vec![
+        doc! { "$match": { "type": { "$in": kinds } } },
+        doc! { "$group": {
+            "_id": { "type": "$type", "status": "$status" },
+            "count": { "$sum": 1 },
+        } },
+        // A field may hold anything; only what is counted is to come over the network.
+        doc! { "$match": { "_id.status": { "$in": states } } },
+    ];
+    let groups = question.aggregate(CONFERENCE, pipeline, hint).await?;
+    let count = |kind: &str, status: i32| {
+        groups
+            .iter()
+            .filter(|group| {
+                group.get_document("_id").is_ok_and(|id| {
+                    id.get_str("type").is_ok_and(|it| it == kind)
+                        && bson::number(id.get("status")) == Some(f64::from(status))
+                })
+            })
+            .map(|group| bson::counted(group, "count"))
+            .sum()
+    };
+    Ok(CONFERENCES
+        .into_iter()
+        .map(|(name, kind, status)| (name, count(kind, status)))
+        .collect())
+}
+
+/// Voice calls of all time, and of the last 30 days, 7 days and one day.
+async fn voice(question: &Question<'_>) -> Result<[VoiceCalls; 4], SourceError> {
+    let now = question.now().await?.0;
+    let mut facets = Document::new();
+    for (name, days) in [
+        ("all", None),
+        ("month", Some(30)),
+        ("week", Some(7)),
+        ("day", Some(1)),
+    ] {
+        let period = days.map_or_else(Document::new, |days| {
+            doc! { "startedAt": { "$gte": DateTime::from_millis(now - days * bson::DAY) } }
+        });
+        facets.insert(name, period_of_calls(period));
+    }
+    let answer = question
+        .aggregate(
+            "rocketchat_freeswitch_calls",
+            vec![doc! { "$facet": facets }],
+            None,
+        )
+        .await?;
+    let answer = answer.into_iter().next().unwrap_or_default();
+    Ok(["all", "month", "week", "day"].map(|name| {
+        let sums = answer.get_array(name).ok();
+        let sums = sums
+            .and_then(|sums| sums.first())
+            .and_then(Bson::as_document);
+        sums.map(voice_calls).unwrap_or_default()
+    }))
+}
+
+fn period_of_calls(period: Document) -> Vec<Document> {
+    let lasted = doc! { "$and": [
+        bson::is_finite("$duration"),
+        { "$gte": ["$duration", SHORTEST] },
+    ] };
+    vec![
+        doc! { "$match": period },
+        doc! { "$group": {
+            "_id": Bson::Null,
+            "calls": { "$sum": 1 },
+            "internal": { "$sum": bson::is("$direction", "internal") },
+            "inbound": { "$sum": bson::is("$direction", "external_inbound") },
+            "outbound": { "$sum": bson::is("$direction", "external_outbound") },
+            "successful": { "$sum": bson::one_where(lasted) },
+            "seconds": { "$sum": bson::finite("$duration") },
+        } },
+    ]
+}
+
+fn voice_calls(sums: &Document) -> VoiceCalls {
+    let count = |key| bson::counted(sums, key);
+    VoiceCalls {
+        internal: count("internal"),
+        inbound: count("inbound"),
+        outbound: count("outbound"),
+        successful: count("successful"),
+        failed: count("calls").saturating_sub(count("successful")),
+        seconds: bson::summed(sums, "seconds"),
+    }
+}

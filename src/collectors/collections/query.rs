@@ -1,0 +1,91 @@
+//! Sizes of collections: from the storage engine's own numbers, without looking at a document.
+
+use std::sync::Arc;
+
+use futures_util::TryStreamExt;
+use mongodb::bson::{Bson, Document, doc};
+
+use super::{CollectionSize, Collections, WATCHED_COLLECTIONS};
+use crate::catalogue::SkipReason;
+use crate::mongodb::{Question, SourceError, bson, indexes};
+
+/// Collections whose sizes may fail, each for a reason of its own; when more do it is not the collections that are odd.
+const MOST_ODD: usize = 3;
+
+pub async fn read(question: &mut Question<'_>) -> Result<Collections, SourceError> {
+    let mut collections = Collections::default();
+    let mut failures = 0;
+    for name in WATCHED_COLLECTIONS {
+        let stats = match stats(question, name).await {
+            Ok(Stats::Of(stats)) => Ok(stats),
+            Ok(Stats::View) => {
+                let message = "a view has no size of its own";
+                question.skip(name, SkipReason::View, message);
+                continue;
+            }
+            Ok(Stats::Missing) => continue,
+            Err(error) => Err(error),
+        };
+        let stats = match question.detail(name, "collStats", stats) {
+            Ok(Some(stats)) => stats,
+            Ok(None) => continue,
+            Err(error) if error.kind.is_database_down() => return Err(error),
+            Err(error) if failures == MOST_ODD => return Err(error),
+            Err(error) => {
+                let reason = SkipReason::Failed(error.kind);
+                question.skip(name, reason, Arc::clone(&error.message));
+                failures += 1;
+                continue;
+            }
+        };
+        collections.sizes.push(CollectionSize {
+            name,
+            documents: bson::count(stats.get("documents"))
+                .filter(|_| bson::counted(&stats, "counted") > 0),
+            bytes: bson::summed(&stats, "bytes"),
+            storage_bytes: bson::summed(&stats, "storage"),
+            free_bytes: bson::number(stats.get("free")),
+            index_bytes: bson::summed(&stats, "indexes"),
+        });
+    }
+    Ok(collections)
+}
+
+/// What the metadata of a collection tell.
+enum Stats {
+    Of(Document),
+    /// Nothing: it is none that is stored.
+    View,
+    Missing,
+}
+
+/// A collection's numbers, those of all shards together.
+async fn stats(question: &Question<'_>, name: &str) -> Result<Stats, SourceError> {
+    let pipeline = vec![
+        doc! { "$collStats": { "storageStats": {} } },
+        doc! { "$group": {
+            "_id": Bson::Null,
+            "documents": { "$sum": "$storageStats.count" },
+            "counted": { "$sum": { "$cond": [{ "$isNumber": "$storageStats.count" }, 1, 0] } },
+            "bytes": { "$sum": "$storageStats.size" },
+            "storage": { "$sum": "$storageStats.storageSize" },
+            "free": { "$sum": "$storageStats.freeStorageSize" },
+            "indexes": { "$sum": "$storageStats.totalIndexSize" },
+        } },
+    ];
+    let collection = question.collection(name);
+    let ask = async {
+        let cursor = collection
+            .aggregate(pipeline)
+            .comment(question.comment())
+            .max_time(question.mongo.query_timeout);
+        let stats = async { cursor.await?.try_collect::<Vec<_>>().await };
+        match stats.await {
+            Ok(stats) => Ok(stats.into_iter().next().map_or(Stats::Missing, Stats::Of)),
+            Err(error) if indexes::is_namespace_not_found(&error) => Ok(Stats::Missing),
+            Err(error) if indexes::is_view(&error) => Ok(Stats::View),
+            Err(error) => Err(error),
+        }
+    };
+    question.mongo.within(ask).await
+}

@@ -1,0 +1,67 @@
+//! Connections: the sessions that have one to a live instance, and the kind of account behind each.
+//!
+//! The accounts are counted by their ids, two thousand at a time: `$lookup` would ask for each by itself, which costs
+//! mongod four times as much.
+
+use std::mem;
+
+use mongodb::bson::{Bson, Document, doc};
+use mongodb::options::Hint;
+
+use super::Connections;
+use crate::collectors::instances::query;
+use crate::mongodb::{Question, SourceError, bson};
+
+pub async fn read(question: &Question<'_>) -> Result<Connections, SourceError> {
+    let instances = query::read(question).await?;
+    let live: Vec<Bson> = instances
+        .live()
+        .map(|instance| Bson::String(instance.id.clone()))
+        .collect();
+    let mut read = Connections {
+        people: 0,
+        connections: 0,
+    };
+    let mut ids = Vec::new();
+    let mut sessions = question
+        .stream("usersSessions", sessions(&live), BATCH)
+        .await?;
+    while let Some(mut session) = sessions.next().await? {
+        read.connections += bson::counted(&session, "connections");
+        ids.extend(session.remove("_id"));
+        if ids.len() == MOST {
+            read.people += people(question, mem::take(&mut ids)).await?;
+        }
+    }
+    read.people += people(question, ids).await?;
+    Ok(read)
+}
+
+/// Sessions in one reply.
+const BATCH: u32 = 1_000;
+
+/// Accounts that are asked for at once.
+const MOST: usize = 2_000;
+
+/// Sessions with a connection to a live instance: whose they are, and how many such connections they have.
+fn sessions(live: &[Bson]) -> Vec<Document> {
+    let connections = doc! { "$cond": [{ "$isArray": "$connections" }, "$connections", []] };
+    vec![
+        doc! { "$match": { "connections.instanceId": { "$in": live } } },
+        doc! { "$project": { "_id": bson::bounded("$_id"), "connections": { "$size": { "$filter": {
+            "input": connections,
+            "cond": { "$in": ["$$this.instanceId", live] },
+        } } } } },
+    ]
+}
+
+/// How many of these accounts exist and are neither bots nor apps.
+async fn people(question: &Question<'_>, ids: Vec<Bson>) -> Result<u64, SourceError> {
+    if ids.is_empty() {
+        return Ok(0);
+    }
+    let filter = doc! { "_id": { "$in": ids }, "type": { "$nin": ["bot", "app"] } };
+    let by_id = Hint::Name("_id_".to_owned());
+    let count = question.count("users", filter, Some(by_id)).await?;
+    Ok(count.unwrap_or_default())
+}

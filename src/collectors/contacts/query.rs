@@ -1,0 +1,191 @@
+//! Contacts: omnichannel rooms by their source and period, and one pass over the contacts.
+
+use mongodb::bson::{DateTime, Document, doc};
+
+use super::{Contacts, Source, SourceContacts, Verification};
+use crate::catalogue::{OTHER, Value};
+use crate::mongodb::{Groups, Members, Question, SourceError, bson};
+
+const ROOMS: &str = "rocketchat_room";
+
+pub async fn read(question: &Question<'_>) -> Result<Contacts, SourceError> {
+    let sources = vec![
+        doc! { "$match": { "t": "l", "source": { "$exists": true } } },
+        doc! { "$group": { "_id": "$source", "rooms": { "$sum": 1 } } },
+        doc! { "$sort": { "_id": 1 } },
+    ];
+    let members = Members {
+        what: "sources",
+        keys: &["id", "alias", "type"],
+        sums: &["rooms"],
+    };
+    let sources = question.groups(ROOMS, sources, None, &members).await?;
+    let periods = periods(question).await?;
+    let period = |name| {
+        let first = periods.first.iter();
+        let mut sources: Vec<_> = first.filter_map(|it| source_contacts(it, name)).collect();
+        sources.extend(periods.others.as_ref().and_then(|others| {
+            let contacts = source_contacts(others, name)?;
+            Some(SourceContacts {
+                source: Value::text(OTHER),
+                ..contacts
+            })
+        }));
+        sources
+    };
+    let others = sources.others.iter().map(|others| Source {
+        alias: Some(Value::text(OTHER)),
+        ..source(others)
+    });
+    Ok(Contacts {
+        sources: sources.first.iter().map(source).chain(others).collect(),
+        this_month: period(THIS_MONTH),
+        last_day: period(LAST_DAY),
+        last_week: period(LAST_WEEK),
+        last_month: period(LAST_MONTH),
+        verification: verification(question).await?,
+    })
+}
+
+const THIS_MONTH: &str = "thisMonth";
+const LAST_DAY: &str = "lastDay";
+const LAST_WEEK: &str = "lastWeek";
+const LAST_MONTH: &str = "lastMonth";
+
+/// What is added up for each source.
+const SUMS: [&str; 8] = [
+    THIS_MONTH,
+    LAST_DAY,
+    LAST_WEEK,
+    LAST_MONTH,
+    "thisMonthContacts",
+    "lastDayContacts",
+    "lastWeekContacts",
+    "lastMonthContacts",
+];
+
+/// Conversations and contacts of every source in every period, in one pass over the rooms that any of them may hold. Each
+/// contact's conversations are grouped once, and counted for each period.
+async fn periods(question: &Question<'_>) -> Result<Groups, SourceError> {
+    let now = question.now().await?.0;
+    let this_month = jiff::Timestamp::from_millisecond(now)
+        .map(|now| now.strftime("%Y-%m").to_string())
+        .unwrap_or_default();
+    let date = |days: i64| DateTime::from_millis(now - days * bson::DAY);
+    let within = |days| {
+        doc! { "$and": [{ "$gte": ["$ts", date(days)] }, { "$lt": ["$ts", date(0)] }] }
+    };
+    let active = doc! { "$or": [
+        { "$eq": ["$v.activity", &this_month] },
+        { "$and": [{ "$isArray": "$v.activity" }, { "$in": [&this_month, "$v.activity"] }] },
+    ] };
+    let periods = [
+        (THIS_MONTH, active),
+        (LAST_DAY, within(1)),
+        (LAST_WEEK, within(7)),
+        (LAST_MONTH, within(30)),
+    ];
+    let mut by_contact = doc! { "_id": {
+        "source": { "$ifNull": ["$source.alias", "$source.type"] },
+        "contact": "$v._id",
+    } };
+    let mut by_source = doc! { "_id": "$_id.source" };
+    for (period, holds) in periods {
+        by_contact.insert(period, doc! { "$sum": bson::one_where(holds) });
+        let conversations = format!("${period}");
+        // A room without a visitor's id counts as a conversation, but not as a contact.
+        let is_contact = doc! { "$and": [
+            { "$gt": [&conversations, 0] },
+            bson::exists("$_id.contact"),
+        ] };
+        by_source.insert(period, doc! { "$sum": conversations });
+        by_source.insert(
+            contacts_of(period),
+            doc! { "$sum": bson::one_where(is_contact) },
+        );
+    }
+    let pipeline = vec![
+        doc! { "$match": {
+            "t": "l",
+            "v.activity": { "$exists": true },
+            "$or": [
+                { "v.activity": &this_month },
+                { "ts": { "$gte": date(30), "$lt": date(0) } },
+            ],
+        } },
+        doc! { "$group": by_contact },
+        doc! { "$group": by_source },
+        doc! { "$sort": { "_id": 1 } },
+    ];
+    let members = Members {
+        what: "sources_of_contacts",
+        keys: &[],
+        sums: &SUMS,
+    };
+    question.groups(ROOMS, pipeline, None, &members).await
+}
+
+fn contacts_of(period: &str) -> String {
+    format!("{period}Contacts")
+}
+
+fn source(group: &Document) -> Source {
+    let source = group.get_document("_id").ok();
+    let member = |name: &str| bson::value(source?.get(name)?);
+    Source {
+        id: member("id"),
+        alias: member("alias"),
+        kind: member("type"),
+        rooms: bson::counted(group, "rooms"),
+    }
+}
+
+/// What a source had in a period; `None` where it had nothing.
+fn source_contacts(group: &Document, period: &str) -> Option<SourceContacts> {
+    let conversations = bson::counted(group, period);
+    let source = group.get("_id").and_then(bson::value);
+    (conversations > 0).then(|| SourceContacts {
+        source: source.unwrap_or(Value::Null),
+        contacts: bson::counted(group, &contacts_of(period)),
+        conversations,
+    })
+}
+
+async fn verification(question: &Question<'_>) -> Result<Verification, SourceError> {
+    let list = |path: &str| doc! { "$cond": [{ "$isArray": path }, path, []] };
+    let size = |path: &str| doc! { "$size": list(path) };
+    let has = |path: &str| doc! { "$in": [true, list(path)] };
+    let all_blocked = doc! { "$and": [
+        has("$channels.blocked"),
+        { "$not": [{ "$in": [false, list("$channels.blocked")] }] },
+        { "$eq": [size("$channels.blocked"), size("$channels")] },
+    ] };
+    let is_empty =
+        doc! { "$and": [{ "$isArray": "$channels" }, { "$eq": [size("$channels"), 0] }] };
+    let sums = question
+        .tally(
+            "rocketchat_livechat_contact",
+            [
+                ("contacts", 1.into()),
+                ("unknown", bson::is("$unknown", true)),
+                ("conflicts", size("$conflictingFields").into()),
+                ("blocked", bson::one_where(has("$channels.blocked"))),
+                ("fullyBlocked", bson::one_where(all_blocked)),
+                ("verified", bson::one_where(has("$channels.verified"))),
+                ("channels", size("$channels").into()),
+                ("withoutChannels", bson::one_where(is_empty)),
+            ],
+        )
+        .await?;
+    let count = |key| bson::counted(&sums, key);
+    Ok(Verification {
+        contacts: count("contacts"),
+        unknown: count("unknown"),
+        conflicts: count("conflicts"),
+        blocked: count("blocked"),
+        fully_blocked: count("fullyBlocked"),
+        verified: count("verified"),
+        channels: count("channels"),
+        without_channels: count("withoutChannels"),
+    })
+}

@@ -1,0 +1,119 @@
+//! Federation: servers, and the federated rooms with the most and the fewest users.
+
+use mongodb::bson::{Bson, Document, doc};
+
+use super::{FederatedRoom, Federation};
+use crate::catalogue::{Snapshot, Value, Version};
+use crate::mongodb::{Access, Members, Question, SourceError, bson};
+
+const ROOMS: &str = "rocketchat_room";
+
+/// From this version on the old federation keeps servers; before, it kept peers.
+const HAS_SERVERS: Version = Version::new(2, 0, 0);
+
+pub async fn read(
+    question: &mut Question<'_>,
+    known: &Snapshot,
+) -> Result<Federation, SourceError> {
+    let (servers, active_servers) = if known.version().is_none_or(|it| it >= HAS_SERVERS) {
+        let servers = question.estimated_count("rocketchat_federation_servers");
+        (servers.await?, None)
+    } else {
+        let (servers, active) = peers(question).await?;
+        (servers, Some(active))
+    };
+    let (matrix_servers, matrix_server_count) = matrix_servers(question).await?;
+    Ok(Federation {
+        servers,
+        active_servers,
+        matrix_servers,
+        matrix_server_count,
+        biggest_room: extreme(question, -1).await?,
+        smallest_room: extreme(question, 1).await?,
+    })
+}
+
+/// Other servers that 1.3 knows, and how many of them answer.
+async fn peers(question: &Question<'_>) -> Result<(u64, u64), SourceError> {
+    let remote = |active: Bson| {
+        bson::one_where(doc! { "$and": [
+            { "$eq": ["$isRemote", true] },
+            { "$in": ["$active", active] },
+        ] })
+    };
+    let peers = question
+        .tally(
+            "rocketchat_federation_peers",
+            [
+                ("all", remote(vec![true, false].into())),
+                ("active", remote(vec![true].into())),
+            ],
+        )
+        .await?;
+    Ok((
+        bson::counted(&peers, "all"),
+        bson::counted(&peers, "active"),
+    ))
+}
+
+/// The names of the first other servers, and how many there are.
+async fn matrix_servers(question: &Question<'_>) -> Result<(Vec<String>, u64), SourceError> {
+    let own = question
+        .find_one(
+            "rocketchat_settings",
+            doc! { "_id": "Federation_Matrix_homeserver_domain" },
+            doc! { "value": bson::bounded("$value") },
+        )
+        .await?
+        .and_then(|setting| bson::text(setting.get("value")));
+    let pipeline = vec![
+        doc! { "$match": { "fromServer": { "$type": "string", "$ne": own } } },
+        doc! { "$group": { "_id": "$fromServer" } },
+        doc! { "$sort": { "_id": 1 } },
+    ];
+    let servers = Members {
+        what: "servers",
+        keys: &[],
+        sums: &[],
+    };
+    let groups = question
+        .groups("rocketchat_matrix_bridged_rooms", pipeline, None, &servers)
+        .await?;
+    let names = groups.first.iter();
+    let names: Vec<String> = names.filter_map(|it| bson::text(it.get("_id"))).collect();
+    let others = groups.others.map_or(0, |it| bson::counted(&it, "groups"));
+    let count = names.len() as u64 + others;
+    Ok((names, count))
+}
+
+/// The federated room that stands first in an order of users.
+async fn extreme(
+    question: &mut Question<'_>,
+    order: i32,
+) -> Result<Option<FederatedRoom>, SourceError> {
+    let Access::Granted(hint) = question.access(ROOMS, "federated").await? else {
+        return Ok(None);
+    };
+    let pipeline = vec![
+        doc! { "$match": { "federated": true } },
+        doc! { "$sort": { "usersCount": order } },
+        doc! { "$limit": 1 },
+        doc! { "$project": {
+            "_id": bson::bounded("$_id"),
+            "fname": bson::bounded("$fname"),
+            "name": bson::bounded("$name"),
+            "usersCount": bson::bounded("$usersCount"),
+        } },
+    ];
+    let rooms = question.aggregate(ROOMS, pipeline, hint).await?;
+    Ok(rooms.first().map(room))
+}
+
+fn room(room: &Document) -> FederatedRoom {
+    let text = |key| bson::text(room.get(key)).filter(|text| !text.is_empty());
+    FederatedRoom {
+        id: room.get("_id").and_then(bson::value).unwrap_or(Value::Null),
+        name: Value::text(text("fname").or_else(|| text("name")).unwrap_or_default()),
+        users: room.get("usersCount").and_then(bson::value),
+    }
+}

@@ -1,0 +1,47 @@
+//! The exporter's own process.
+
+use sysinfo::{Pid, ProcessRefreshKind, ProcessesToUpdate, System};
+
+use super::proc;
+use super::query::seconds;
+use crate::catalogue::OwnProcess;
+
+/// Looks at the exporter's own process.
+#[derive(Debug)]
+pub struct OwnSource(Option<System>);
+
+impl OwnSource {
+    /// Ready to look; nothing is read here.
+    pub fn new() -> Self {
+        Self(System::new().ok())
+    }
+
+    /// What the process uses; nothing where the system does not tell. Reads a few files of `/proc`, so it belongs on a
+    /// blocking thread.
+    pub fn read(&mut self) -> OwnProcess {
+        let pid = Pid::from_u32(std::process::id());
+        let Some(system) = &mut self.0 else {
+            return OwnProcess::default();
+        };
+        system.refresh_processes_specifics(
+            ProcessesToUpdate::Some(&[pid]),
+            true,
+            ProcessRefreshKind::nothing()
+                .with_cpu()
+                .with_memory()
+                .without_tasks(),
+        );
+        let Some(process) = system.process(pid) else {
+            return OwnProcess::default();
+        };
+        OwnProcess {
+            cpu_seconds: Some(process.accumulated_cpu_time() as f64 / 1000.0),
+            resident_bytes: Some(process.memory()),
+            virtual_bytes: Some(process.virtual_memory()),
+            open_files: process.open_files().map(|number| number as u64),
+            max_files: process.open_files_limit().map(|number| number as u64),
+            threads: proc::threads(),
+            started_at: seconds(process.start_time()),
+        }
+    }
+}

@@ -1,0 +1,134 @@
+//! Instances: the newest records of a collection that holds one for each running process, and the sums of all others.
+
+use mongodb::bson::{Bson, DateTime, Document, doc};
+
+use super::{Instance, Instances, LIVE_FOR, OtherInstances};
+use crate::catalogue::Timestamp;
+use crate::clock::Clock;
+use crate::mongodb::{Question, SourceError, bson};
+
+/// More processes than any workspace has; all others are added up.
+const MOST: usize = 1_000;
+
+const COLLECTION: &str = "instances";
+
+/// What becomes a label, and may be any text.
+const TEXTS: [&str; 4] = [
+    "$_id",
+    "$extraInformation.host",
+    "$extraInformation.port",
+    "$extraInformation.nodeVersion",
+];
+
+pub async fn read(question: &Question<'_>) -> Result<Instances, SourceError> {
+    let most = i64::try_from(MOST).expect("it is small");
+    let newest_first = doc! { "$sort": { "_updatedAt": -1, "_id": 1 } };
+    let pipeline = vec![
+        newest_first.clone(),
+        doc! { "$limit": most + 1 },
+        doc! { "$project": {
+            "_id": bson::bounded("$_id"),
+            "pid": bson::if_number("$pid"),
+            "_createdAt": bson::bounded("$_createdAt"),
+            "_updatedAt": bson::bounded("$_updatedAt"),
+            "host": bson::bounded("$extraInformation.host"),
+            "port": bson::bounded("$extraInformation.port"),
+            "nodeVersion": bson::bounded("$extraInformation.nodeVersion"),
+            "conns": bson::if_number("$extraInformation.conns"),
+            "isLong": bson::is_any_long(&TEXTS),
+            "now": "$$NOW",
+        } },
+    ];
+    let mut records = question.aggregate(COLLECTION, pipeline, None).await?;
+    // Heartbeats are written with the database's clock, so they are judged by it and not by this machine's.
+    let own = question.mongo.clock.own();
+    let told = records
+        .first()
+        .and_then(|it| bson::timestamp(it.get("now")));
+    let now = match (own, told) {
+        (Clock::System, Some(told)) => told,
+        _ => question.now().await?,
+    };
+    let mut others = OtherInstances::default();
+    if records.len() > MOST {
+        records.truncate(MOST);
+        let pipeline = vec![newest_first, doc! { "$skip": most }, sums(now)];
+        let sums = question.aggregate(COLLECTION, pipeline, None).await?;
+        if let Some(sums) = sums.first() {
+            others = of_others(sums);
+        }
+        question.left_out("instances", others.records);
+    }
+    let is_long = |record: &&Document| record.get_bool("isLong").unwrap_or(false);
+    let long = records.iter().filter(is_long).count() as u64;
+    question.left_out("long_values", long);
+    Ok(Instances {
+        now,
+        here: own.now(),
+        records: records.iter().map(instance).collect(),
+        others,
+    })
+}
+
+/// The stage that adds up records.
+fn sums(now: Timestamp) -> Document {
+    let live_for = i64::try_from(LIVE_FOR.as_millis()).expect("it is a minute");
+    let at = |milliseconds: i64| DateTime::from_millis(now.0.saturating_add(milliseconds));
+    let is_date = doc! { "$eq": [{ "$type": "$_updatedAt" }, "date"] };
+    let is_live = doc! { "$and": [
+        is_date.clone(),
+        { "$gte": ["$_updatedAt", at(-live_for)] },
+        { "$lte": ["$_updatedAt", at(live_for)] },
+    ] };
+    let is_ahead = doc! { "$and": [is_date, { "$gt": ["$_updatedAt", at(live_for)] }] };
+    let connections = "$extraInformation.conns";
+    let connections = doc! { "$cond": [
+        { "$and": [{ "$isNumber": connections }, { "$gte": [connections, 0] }, { "$lt": [connections, 9.0e15] }] },
+        connections,
+        0,
+    ] };
+    doc! { "$group": {
+        "_id": Bson::Null,
+        "records": { "$sum": 1 },
+        "live": { "$sum": bson::one_where(is_live.clone()) },
+        "inFuture": { "$sum": bson::one_where(is_ahead) },
+        "connections": { "$sum": connections.clone() },
+        "liveConnections": { "$sum": { "$cond": [is_live, connections, 0] } },
+    } }
+}
+
+fn of_others(sums: &Document) -> OtherInstances {
+    OtherInstances {
+        records: bson::counted(sums, "records"),
+        live: bson::counted(sums, "live"),
+        in_future: bson::counted(sums, "inFuture"),
+        connections: bson::counted(sums, "connections"),
+        live_connections: bson::counted(sums, "liveConnections"),
+    }
+}
+
+fn instance(record: &Document) -> Instance {
+    let text = |key| bson::text(record.get(key));
+    Instance {
+        id: record.get("_id").map(id).unwrap_or_default(),
+        pid: bson::count(record.get("pid")),
+        created_at: bson::timestamp(record.get("_createdAt")),
+        heartbeat: bson::timestamp(record.get("_updatedAt")),
+        address: match (text("host"), text("port")) {
+            (Some(host), Some(port)) => format!("{host}:{port}"),
+            (host, port) => host.or(port).unwrap_or_default(),
+        },
+        node_version: text("nodeVersion"),
+        connections: bson::count(record.get("conns")),
+    }
+}
+
+/// An id as a text. Rocket.Chat's own are texts; of another type they say so, for the number 1 and the text "1" are not
+/// the same.
+fn id(id: &Bson) -> String {
+    match id {
+        Bson::String(id) => id.clone(),
+        Bson::ObjectId(_) => id.to_string(),
+        other => format!("{other} ({:?})", other.element_type()),
+    }
+}

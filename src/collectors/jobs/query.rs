@@ -1,0 +1,92 @@
+//! Background jobs: the plan that Rocket.Chat keeps since 6.3, and the runs of the last two days by their index.
+
+use std::collections::BTreeMap;
+
+use mongodb::bson::{Bson, DateTime, Document, doc};
+
+use super::{JOBS, Job, Jobs, OTHER_JOB};
+use crate::catalogue::Timestamp;
+use crate::mongodb::{Access, Question, SMALL, SourceError, bson};
+
+const PLAN: &str = "rocketchat_cron";
+const HISTORY: &str = "rocketchat_cron_history";
+
+pub async fn read(question: &mut Question<'_>) -> Result<Jobs, SourceError> {
+    let now = question.now().await?;
+    let mut jobs: BTreeMap<String, Job> = BTreeMap::new();
+    let groups = [plan(question).await?, history(question, now).await?];
+    for group in groups.into_iter().flatten() {
+        let Some(name) = bson::text(group.get("_id")) else {
+            continue;
+        };
+        let time = |key: &str| bson::timestamp(group.get(key));
+        let job = jobs.entry(name.clone()).or_default();
+        job.name = name;
+        // What is not known comes before every instant.
+        job.succeeded = job.succeeded.max(time("succeeded"));
+        job.failed = job.failed.max(time("failed"));
+        job.next_run = job.next_run.or(time("nextRun"));
+        job.locked = job.locked.or(time("locked"));
+    }
+    Ok(Jobs {
+        now,
+        jobs: jobs.into_values().collect(),
+    })
+}
+
+/// One document for each job, and one more for each thing that happens once; where those have become many, what is
+/// planned is left out.
+async fn plan(question: &Question<'_>) -> Result<Vec<Document>, SourceError> {
+    if question.estimated_count(PLAN).await? > SMALL {
+        return Ok(Vec::new());
+    }
+    let has_failed =
+        doc! { "$and": [is_date("$failedAt"), { "$gte": ["$failedAt", "$lastFinishedAt"] }] };
+    let is_disabled = doc! { "$eq": ["$disabled", true] };
+    let pipeline = vec![doc! { "$group": {
+        "_id": name(),
+        "succeeded": { "$max": { "$cond": [has_failed, Bson::Null, date("$lastFinishedAt")] } },
+        "failed": { "$max": date("$failedAt") },
+        "nextRun": { "$min": { "$cond": [is_disabled, Bson::Null, date("$nextRunAt")] } },
+        "locked": { "$min": date("$lockedAt") },
+    } }];
+    question.aggregate(PLAN, pipeline, None).await
+}
+
+async fn history(
+    question: &mut Question<'_>,
+    now: Timestamp,
+) -> Result<Vec<Document>, SourceError> {
+    let Access::Granted(hint) = question.detail_access(HISTORY, "intendedAt").await? else {
+        return Ok(Vec::new());
+    };
+    let since = DateTime::from_millis(now.0.saturating_sub(2 * bson::DAY));
+    let ended = |condition: Document| {
+        let is_meant = doc! { "$and": [is_date("$finishedAt"), condition] };
+        doc! { "$max": { "$cond": [is_meant, "$finishedAt", Bson::Null] } }
+    };
+    let error = bson::exists("$error");
+    let pipeline = vec![
+        doc! { "$match": { "intendedAt": { "$gte": since } } },
+        doc! { "$group": {
+            "_id": name(),
+            "succeeded": ended(doc! { "$not": [&error] }),
+            "failed": ended(error),
+        } },
+    ];
+    question.aggregate(HISTORY, pipeline, hint).await
+}
+
+/// An expression that is the job's name where that is a known one.
+fn name() -> Document {
+    doc! { "$cond": [{ "$in": ["$name", JOBS.as_slice()] }, "$name", OTHER_JOB] }
+}
+
+fn is_date(path: &str) -> Document {
+    doc! { "$eq": [{ "$type": path }, "date"] }
+}
+
+/// An expression that is `path` where it is a date; what is none takes no part in a minimum or maximum.
+fn date(path: &str) -> Document {
+    doc! { "$cond": [is_date(path), path, Bson::Null] }
+}

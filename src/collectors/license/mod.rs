@@ -1,0 +1,437 @@
+//! The workspace's license: whether it is valid and why not, what it grants, its limits and how far they are used.
+//!
+//! Nothing in here tells whom it was granted to, its id or its text.
+
+pub mod known;
+pub mod query;
+
+use crate::catalogue::Origin::FreshElseStored;
+use crate::catalogue::{
+    Collector, Field, Metric, Quantity, Read, Sample, Snapshot, Table, Timestamp, Value, Versions,
+    instant, state,
+};
+
+/// Modules of Rocket.Chat's own, in the order in which its bundles name them; those of apps have a point in their name.
+pub const LICENSE_MODULES: [&str; 25] = [
+    "auditing",
+    "canned-responses",
+    "ldap-enterprise",
+    "livechat-enterprise",
+    "voip-enterprise",
+    "omnichannel-mobile-enterprise",
+    "engagement-dashboard",
+    "push-privacy",
+    "scalability",
+    "teams-mention",
+    "saml-enterprise",
+    "oauth-enterprise",
+    "device-management",
+    "federation",
+    "videoconference-enterprise",
+    "message-read-receipt",
+    "outlook-calendar",
+    "hide-watermark",
+    "custom-roles",
+    "accessibility-certification",
+    "unlimited-presence",
+    "contact-id-verification",
+    "teams-voip",
+    "outbound-messaging",
+    "abac",
+];
+
+/// The modules that count.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Grants {
+    /// There is no license, or it is not valid.
+    #[default]
+    None,
+    /// A license is valid, and these are its modules.
+    Modules(Vec<String>),
+    /// Every module.
+    Everything,
+}
+
+impl Grants {
+    /// Whether a module is granted.
+    pub fn grants(&self, module: &str) -> bool {
+        match self {
+            Self::None => false,
+            Self::Modules(modules) => modules.iter().any(|it| it == module),
+            Self::Everything => true,
+        }
+    }
+}
+
+/// The license that the workspace's settings hold, and what counts.
+#[derive(Debug, Clone, Default)]
+pub struct License {
+    /// The modules that count: those that were configured, else those of a valid license.
+    pub grants: Grants,
+    /// Whether they were configured.
+    pub configured: bool,
+    /// The license in the settings; `None` when there is none.
+    pub held: Option<HeldLicense>,
+}
+
+/// A license as it was found, valid or not.
+#[derive(Debug, Clone, PartialEq)]
+pub struct HeldLicense {
+    /// How it is written; `None` when it is in no known format.
+    pub format: Option<LicenseFormat>,
+    /// Who says that it is genuine.
+    pub voucher: LicenseVoucher,
+    /// Why it is not valid; `None` when it is.
+    pub flaw: Option<LicenseFlaw>,
+    /// What it says; `None` when it cannot be read, or its signature is wrong.
+    pub content: Option<LicenseContent>,
+}
+
+/// How a license is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LicenseFormat {
+    /// Encrypted, from 3.1 on.
+    V2,
+    /// Signed, from 6.5 on.
+    V3,
+}
+
+/// Who says that a license is genuine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LicenseVoucher {
+    /// Its signature, checked with the public key that was configured.
+    Signature,
+    /// Rocket.Chat, in the setting `Enterprise_License_Status`.
+    Status,
+    /// Nobody.
+    Nobody,
+}
+
+/// Why a license is not valid; when there are several reasons, the first of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LicenseFlaw {
+    /// The text is longer than any license.
+    TooLong,
+    /// The text has the form of neither format.
+    NotALicense,
+    /// It is signed in a way that Rocket.Chat does not accept.
+    Algorithm,
+    /// The configured key did not sign it.
+    Signature,
+    /// What it says is not JSON, or JSON of another shape.
+    Malformed,
+    /// A period of it has not begun.
+    NotYetValid,
+    /// A period of it is over.
+    Expired,
+    /// It was made for another `Site_Url`.
+    Address,
+    /// More is used than it allows, and it says that it is not valid then.
+    Limit,
+    /// Rocket.Chat noted that it is not valid.
+    Status,
+    /// Rocket.Chat did not note that it is valid, and no key was configured to check its signature.
+    Unconfirmed,
+}
+
+/// What a license says.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct LicenseContent {
+    /// Plans, as Rocket.Chat shows them.
+    pub tags: Vec<LicenseTag>,
+    /// Whether it is for trying only.
+    pub trial: bool,
+    /// Whether the workspace need not be connected to Rocket.Chat's cloud.
+    pub offline: bool,
+    /// Granted modules without those that a period or a limit disables now.
+    pub modules: Vec<String>,
+    /// Every kind of limit.
+    pub limits: Vec<LicenseLimit>,
+    /// When the first period ends after which it is not valid; `None` when it never expires.
+    pub expires: Option<Timestamp>,
+    /// When it expires as Rocket.Chat shows it.
+    pub shown_expiry: Option<Timestamp>,
+}
+
+/// A plan.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LicenseTag {
+    /// Its name.
+    pub name: String,
+    /// The color of its label, such as `#5154ec`; `None` when it has none.
+    pub color: Option<String>,
+}
+
+/// A limit and how far it is used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LicenseLimit {
+    /// What is limited.
+    pub kind: LimitKind,
+    /// The most that is allowed; `None` when there is no limit.
+    pub max: Option<u64>,
+    /// What is used; `None` when that is not known.
+    pub used: Option<u64>,
+}
+
+/// What a license may limit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LimitKind {
+    /// Seats.
+    ActiveUsers,
+    /// Guests.
+    GuestUsers,
+    /// Rooms of each guest.
+    RoomsPerGuest,
+    /// Enabled apps of the workspace's own.
+    PrivateApps,
+    /// Enabled apps from the marketplace.
+    MarketplaceApps,
+    /// Omnichannel contacts of the calendar month.
+    MonthlyActiveContacts,
+}
+
+impl LicenseFormat {
+    /// The value of the label `format`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::V2 => "2",
+            Self::V3 => "3",
+        }
+    }
+}
+
+impl LicenseVoucher {
+    /// The value of the label `voucher`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Signature => "signature",
+            Self::Status => "status",
+            Self::Nobody => "nobody",
+        }
+    }
+}
+
+impl LicenseFlaw {
+    /// The value of the label `reason`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::TooLong => "too_long",
+            Self::NotALicense => "not_a_license",
+            Self::Algorithm => "algorithm",
+            Self::Signature => "signature",
+            Self::Malformed => "malformed",
+            Self::NotYetValid => "not_yet_valid",
+            Self::Expired => "expired",
+            Self::Address => "address",
+            Self::Limit => "limit",
+            Self::Status => "status",
+            Self::Unconfirmed => "unconfirmed",
+        }
+    }
+}
+
+impl LimitKind {
+    /// Every kind.
+    pub const ALL: [Self; 6] = [
+        Self::ActiveUsers,
+        Self::GuestUsers,
+        Self::RoomsPerGuest,
+        Self::PrivateApps,
+        Self::MarketplaceApps,
+        Self::MonthlyActiveContacts,
+    ];
+
+    /// The value of the label `limit`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::ActiveUsers => "active_users",
+            Self::GuestUsers => "guest_users",
+            Self::RoomsPerGuest => "rooms_per_guest",
+            Self::PrivateApps => "private_apps",
+            Self::MarketplaceApps => "marketplace_apps",
+            Self::MonthlyActiveContacts => "monthly_active_contacts",
+        }
+    }
+}
+
+impl HeldLicense {
+    /// Whether it is valid.
+    pub fn is_valid(&self) -> bool {
+        self.flaw.is_none()
+    }
+}
+
+impl License {
+    /// Whether the settings hold a valid license.
+    pub fn is_valid(&self) -> bool {
+        self.held.as_ref().is_some_and(HeldLicense::is_valid)
+    }
+
+    fn content(&self) -> Option<&LicenseContent> {
+        self.held.as_ref()?.content.as_ref()
+    }
+
+    fn info(&self) -> Option<Sample> {
+        let held = self.held.as_ref()?;
+        let content = held.content.as_ref();
+        let yes_or_no = |it: fn(&LicenseContent) -> bool| match content.map(it) {
+            Some(true) => "true",
+            Some(false) => "false",
+            None => "",
+        };
+        let plan: Vec<&str> = content.map_or_else(Vec::new, |it| {
+            it.tags.iter().map(|tag| tag.name.as_str()).collect()
+        });
+        Some(Sample {
+            labels: vec![
+                held.format.map_or("", LicenseFormat::name).into(),
+                plan.join(", ").into(),
+                yes_or_no(|it| it.trial).into(),
+                yes_or_no(|it| it.offline).into(),
+                held.voucher.name().into(),
+                held.flaw.map_or("", LicenseFlaw::name).into(),
+            ],
+            value: 1.0,
+        })
+    }
+
+    /// A state for each module; nothing where no license could grant any.
+    fn modules(&self) -> Vec<Sample> {
+        if self.held.is_none() && !self.configured {
+            return Vec::new();
+        }
+        LICENSE_MODULES
+            .iter()
+            .map(|module| Sample::of(*module, state(self.grants.grants(module))))
+            .collect()
+    }
+
+    fn other_modules(&self) -> Option<f64> {
+        let Grants::Modules(modules) = &self.grants else {
+            return None;
+        };
+        let others = modules
+            .iter()
+            .filter(|module| !LICENSE_MODULES.contains(&module.as_str()));
+        Some(others.count() as f64)
+    }
+
+    fn limits(&self, number: fn(&LicenseLimit) -> Option<u64>) -> Vec<Sample> {
+        let limits = self.content().map_or(&[][..], |it| &it.limits);
+        limits
+            .iter()
+            .filter_map(|limit| Some(Sample::of(limit.kind.name(), number(limit)? as f64)))
+            .collect()
+    }
+
+    /// The names of the modules; `None` where they are not known.
+    fn shown_modules(&self) -> Option<Value> {
+        match &self.grants {
+            Grants::Everything => None,
+            Grants::None => Some(Value::List(Vec::new())),
+            Grants::Modules(_) if !self.configured && self.content().is_none() => None,
+            Grants::Modules(modules) => {
+                Some(Value::List(modules.iter().map(Value::text).collect()))
+            }
+        }
+    }
+
+    /// The names of the tags; `None` where they are not known.
+    fn shown_tags(&self) -> Option<Value> {
+        let tags = match &self.held {
+            Some(held) if held.is_valid() => &held.content.as_ref()?.tags[..],
+            _ if self.configured => return None,
+            _ => &[],
+        };
+        let names = tags.iter().map(|tag| Value::text(tag.name.as_str()));
+        Some(Value::List(names.collect()))
+    }
+}
+
+pub const SECTION: Table<License> = Table {
+    collector: Collector::License,
+    title: "License",
+    find: |snapshot: &Snapshot| snapshot.license.as_deref(),
+    metrics: &[
+        Metric {
+            name: "rocketchat_license_info",
+            help: "The license in the settings, valid or not: its format (2 or 3), plan, whether it is a trial or for offline use, who vouches for it (signature, status or nobody) and the reason why it is not valid.",
+            source: "rocketchat_settings Enterprise_License, else Cloud_Workspace_License",
+            quantity: Quantity::Info,
+            read: Read::By(
+                &["format", "plan", "trial", "offline", "voucher", "reason"],
+                |license| license.info().into_iter().collect(),
+            ),
+        },
+        Metric {
+            name: "rocketchat_license_valid",
+            help: "Whether the settings hold a license that is genuine (by its signature where a public key is configured, else by Rocket.Chat's own word), that Rocket.Chat does not call invalid, and whose periods, address and limits hold now; 0 without a license.",
+            source: "rocketchat_settings Enterprise_License, Enterprise_License_Status and Site_Url",
+            quantity: Quantity::State,
+            read: Read::One(|license| Some(state(license.is_valid()))),
+        },
+        Metric {
+            name: "rocketchat_license_module_granted",
+            help: "Whether a module counts as licensed, by a valid license or by --rocketchat.license-modules; absent without either.",
+            source: "rocketchat_settings Enterprise_License",
+            quantity: Quantity::State,
+            read: Read::By(&["module"], License::modules),
+        },
+        Metric {
+            name: "rocketchat_license_other_modules",
+            help: "Modules that count as licensed besides Rocket.Chat's own, such as those of apps.",
+            source: "rocketchat_settings Enterprise_License",
+            quantity: Quantity::Count,
+            read: Read::One(License::other_modules),
+        },
+        Metric {
+            name: "rocketchat_license_limit",
+            help: "The most that the license allows of what it limits; absent where it sets no limit.",
+            source: "rocketchat_settings Enterprise_License: least max of limits",
+            quantity: Quantity::Count,
+            read: Read::By(&["limit"], |license| license.limits(|it| it.max)),
+        },
+        Metric {
+            name: "rocketchat_license_used",
+            help: "What is used of what a license limits, counted as Rocket.Chat counts it for the license: seats, guests, enabled apps and the month's contacts.",
+            source: "as in rocketchat_seats_used, rocketchat_livechat_active_contacts and the fields activeGuests and apps",
+            quantity: Quantity::Count,
+            read: Read::By(&["limit"], |license| license.limits(|it| it.used)),
+        },
+        Metric {
+            name: "rocketchat_license_expiry_timestamp_seconds",
+            help: "When the license stops being valid by itself, also when that has passed.",
+            source: "rocketchat_settings Enterprise_License: earliest validUntil with invalidate_license",
+            quantity: Quantity::Instant,
+            read: Read::One(|license| instant(license.content()?.expires)),
+        },
+        Metric {
+            name: "rocketchat_license_shown_expiry_timestamp_seconds",
+            help: "When the license expires as Rocket.Chat shows it to administrators; a trial's end, for example.",
+            source: "rocketchat_settings Enterprise_License: visualExpiration",
+            quantity: Quantity::Instant,
+            read: Read::One(|license| instant(license.content()?.shown_expiry)),
+        },
+        Metric {
+            name: "rocketchat_license_trial",
+            help: "Whether the license is for trying only.",
+            source: "rocketchat_settings Enterprise_License: trial",
+            quantity: Quantity::State,
+            read: Read::One(|license| Some(state(license.content()?.trial))),
+        },
+    ],
+    fields: &[
+        Field {
+            path: "enterprise.modules",
+            versions: Versions::since(3, 8, 0),
+            meaning: "modules of a valid license; where they cannot be read, those of the newest stored document",
+            origin: FreshElseStored(License::shown_modules),
+        },
+        Field {
+            path: "enterprise.tags",
+            versions: Versions::since(3, 8, 0),
+            meaning: "tags of a valid license; where they cannot be read, those of the newest stored document",
+            origin: FreshElseStored(License::shown_tags),
+        },
+    ],
+};

@@ -1,0 +1,118 @@
+//! Marks on messages: pinned, starred, encrypted, and the system messages that some features leave.
+
+pub mod query;
+
+use crate::catalogue::Origin::Fresh;
+use crate::catalogue::{
+    Collector, Field, Metric, Quantity, Read, Sample, Snapshot, Table, Value, Versions,
+};
+
+/// Counts by indexes of `rocketchat_message`; `None` where the index is missing, as that on `t` is before 6.4.
+#[derive(Debug, Clone, Default)]
+pub struct Marks {
+    /// Messages that somebody starred.
+    pub starred: Option<Marked>,
+    /// Messages that are pinned to their room.
+    pub pinned: Option<Marked>,
+    /// Messages that are encrypted from end to end.
+    pub encrypted: Option<u64>,
+    /// Rooms that were put on hold at some time.
+    pub rooms_on_hold: Option<u64>,
+    /// Voice calls that ended well.
+    pub calls_wrapped_up: Option<u64>,
+    /// Voice calls that broke off.
+    pub calls_broken: Option<u64>,
+    /// Rooms with voice calls that were put on hold.
+    pub rooms_with_call_on_hold: Option<u64>,
+}
+
+/// Messages with a mark.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Marked {
+    /// Those that are not hidden.
+    pub messages: u64,
+    /// Rooms that have one, hidden or not.
+    pub rooms: u64,
+}
+
+const VOIP: Versions = Versions::since(4, 6, 0).until(8, 0, 0);
+const MARKS: Versions = Versions::since(4, 8, 0);
+
+pub const SECTION: Table<Marks> = Table {
+    collector: Collector::Marks,
+    title: "Marks on messages",
+    find: |snapshot: &Snapshot| snapshot.marks.as_deref(),
+    metrics: &[Metric {
+        name: "rocketchat_messages_with_mark",
+        help: "Messages that are starred, pinned or encrypted from end to end; a message may have several marks.",
+        source: "rocketchat_message: indexes on starred._id, pinned and t",
+        quantity: Quantity::Count,
+        read: Read::By(&["mark"], |marks| {
+            let counts = [
+                ("starred", marks.starred.map(|it| it.messages)),
+                ("pinned", marks.pinned.map(|it| it.messages)),
+                ("encrypted", marks.encrypted),
+            ];
+            counts
+                .into_iter()
+                .filter_map(|(name, count)| Some(Sample::of(name, count? as f64)))
+                .collect()
+        }),
+    }],
+    fields: &[
+        Field {
+            path: "totalStarred",
+            versions: MARKS,
+            meaning: "starred messages that are not hidden",
+            origin: Fresh(|marks| marks.starred.map(|it| Value::count(it.messages))),
+        },
+        Field {
+            path: "totalRoomsWithStarred",
+            versions: MARKS,
+            meaning: "rooms with starred messages",
+            origin: Fresh(|marks| marks.starred.map(|it| Value::count(it.rooms))),
+        },
+        Field {
+            path: "totalPinned",
+            versions: MARKS,
+            meaning: "pinned messages that are not hidden and not removed",
+            origin: Fresh(|marks| marks.pinned.map(|it| Value::count(it.messages))),
+        },
+        Field {
+            path: "totalRoomsWithPinned",
+            versions: MARKS,
+            meaning: "rooms with pinned messages",
+            origin: Fresh(|marks| marks.pinned.map(|it| Value::count(it.rooms))),
+        },
+        Field {
+            path: "totalEncryptedMessages",
+            versions: MARKS,
+            meaning: "messages of the type e2e",
+            origin: Fresh(|marks| marks.encrypted.map(Value::count)),
+        },
+        Field {
+            path: "chatsOnHold",
+            versions: Versions::since(4, 6, 0),
+            meaning: "rooms with a message of the type omnichannel_placed_chat_on_hold",
+            origin: Fresh(|marks| marks.rooms_on_hold.map(Value::count)),
+        },
+        Field {
+            path: "voipSuccessfulCalls",
+            versions: VOIP,
+            meaning: "messages of the type voip-call-wrapup",
+            origin: Fresh(|marks| marks.calls_wrapped_up.map(Value::count)),
+        },
+        Field {
+            path: "voipErrorCalls",
+            versions: VOIP,
+            meaning: "messages of the type voip-call-ended-unexpectedly",
+            origin: Fresh(|marks| marks.calls_broken.map(Value::count)),
+        },
+        Field {
+            path: "voipOnHoldCalls",
+            versions: VOIP,
+            meaning: "rooms with a message of the type voip-call-on-hold",
+            origin: Fresh(|marks| marks.rooms_with_call_on_hold.map(Value::count)),
+        },
+    ],
+};

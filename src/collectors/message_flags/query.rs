@@ -1,0 +1,64 @@
+//! Marks on messages: counts by index; only messages that have the mark are fetched.
+
+use mongodb::bson::{Bson, Document, doc};
+
+use super::{Marked, Marks};
+use crate::mongodb::{Access, Question, SourceError, bson};
+
+const COLLECTION: &str = "rocketchat_message";
+
+pub async fn read(question: &mut Question<'_>) -> Result<Marks, SourceError> {
+    let is_shown = doc! { "$ne": ["$_hidden", true] };
+    let is_kept = doc! { "$and": [is_shown.clone(), { "$ne": ["$t", "rm"] }] };
+    let starred = doc! { "starred._id": { "$exists": true } };
+    let pinned = doc! { "pinned": true };
+    Ok(Marks {
+        starred: marked(question, "starred._id", starred, is_shown).await?,
+        pinned: marked(question, "pinned", pinned, is_kept).await?,
+        encrypted: of_type(question, "e2e").await?,
+        rooms_on_hold: rooms_with(question, "omnichannel_placed_chat_on_hold").await?,
+        calls_wrapped_up: of_type(question, "voip-call-wrapup").await?,
+        calls_broken: of_type(question, "voip-call-ended-unexpectedly").await?,
+        rooms_with_call_on_hold: rooms_with(question, "voip-call-on-hold").await?,
+    })
+}
+
+async fn of_type(question: &mut Question<'_>, kind: &str) -> Result<Option<u64>, SourceError> {
+    question
+        .indexed_count(COLLECTION, "t", doc! { "t": kind })
+        .await
+}
+
+async fn rooms_with(question: &mut Question<'_>, kind: &str) -> Result<Option<u64>, SourceError> {
+    let counted = doc! { "$eq": [1, 1] };
+    let marked = marked(question, "t", doc! { "t": kind }, counted).await?;
+    Ok(marked.map(|marked| marked.rooms))
+}
+
+/// Messages that match, by an index on `key`: how many of them count, and in how many rooms there are any.
+async fn marked(
+    question: &mut Question<'_>,
+    key: &'static str,
+    filter: Document,
+    counts: Document,
+) -> Result<Option<Marked>, SourceError> {
+    let Access::Granted(hint) = question.access(COLLECTION, key).await? else {
+        return Ok(None);
+    };
+    let pipeline = vec![
+        doc! { "$match": filter },
+        doc! { "$group": { "_id": "$rid", "messages": { "$sum": bson::one_where(counts) } } },
+        doc! { "$group": {
+            "_id": Bson::Null,
+            "rooms": { "$sum": 1 },
+            "messages": { "$sum": "$messages" },
+        } },
+    ];
+    let groups = question.aggregate(COLLECTION, pipeline, hint).await?;
+    Ok(Some(groups.first().map_or_else(Marked::default, |group| {
+        Marked {
+            messages: bson::counted(group, "messages"),
+            rooms: bson::counted(group, "rooms"),
+        }
+    })))
+}

@@ -1,0 +1,35 @@
+//! Messages: the collection's metadata and one index; no message is read for being counted.
+
+use mongodb::bson::doc;
+
+use super::Messages;
+use crate::mongodb::{Question, SourceError};
+
+const COLLECTION: &str = "rocketchat_message";
+
+/// Types besides numbers that a count of replies was ever found to have.
+const ODD_TYPES: [&str; 4] = ["null", "string", "bool", "date"];
+
+pub async fn read(question: &mut Question<'_>) -> Result<Messages, SourceError> {
+    Ok(Messages {
+        documents: question.estimated_count(COLLECTION).await?,
+        threads: threads(question).await?,
+    })
+}
+
+/// Messages that have a count of replies, of whatever type.
+///
+/// `$exists` would fetch every message that it counts. A range of numbers is counted by the index alone, and what is
+/// not a number is fetched, but there hardly ever is any.
+async fn threads(question: &mut Question<'_>) -> Result<Option<u64>, SourceError> {
+    let number = doc! { "tcount": { "$gte": f64::NEG_INFINITY } };
+    let mut odd = vec![doc! { "tcount": f64::NAN }];
+    odd.extend(ODD_TYPES.map(|name| doc! { "tcount": { "$type": name } }));
+    let numbers = question.indexed_count(COLLECTION, "tcount", number).await?;
+    let others = question
+        .indexed_count(COLLECTION, "tcount", doc! { "$or": odd })
+        .await?;
+    Ok(numbers
+        .zip(others)
+        .map(|(numbers, others)| numbers + others))
+}

@@ -1,0 +1,153 @@
+//! Conversations, agents and visitors: counts by their indexes, and passes over collections that are small.
+
+use mongodb::bson::{Bson, Document, doc};
+
+use super::{LicensedOmnichannel, Omnichannel};
+use crate::catalogue::{Snapshot, Version};
+use crate::mongodb::{Access, Question, SourceError, bson};
+
+pub async fn read(
+    question: &mut Question<'_>,
+    known: &Snapshot,
+) -> Result<Omnichannel, SourceError> {
+    let open = open(question).await?;
+    let waiting = waiting(question).await?;
+    let departments = question
+        .tally(
+            "rocketchat_livechat_department",
+            [
+                ("all", 1.into()),
+                ("archived", bson::is("$archived", true)),
+                ("units", bson::is("$type", "u")),
+            ],
+        )
+        .await?;
+    let custom_fields = question
+        .tally(
+            "rocketchat_livechat_custom_field",
+            [("all", 1.into()), ("public", bson::is("$public", true))],
+        )
+        .await?;
+    Ok(Omnichannel {
+        visitors: question
+            .estimated_count("rocketchat_livechat_visitor")
+            .await?,
+        agents: with_role(question, "livechat-agent").await?,
+        managers: with_role(question, "livechat-manager").await?,
+        agents_available: agents_available(question).await?,
+        open: open.as_ref().map(|it| bson::counted(it, "open")),
+        open_since: open.and_then(|it| bson::timestamp(it.get("since"))),
+        active_contacts: active_contacts(question, known.version()).await?,
+        waiting: bson::counted(&waiting, "waiting"),
+        waiting_since: bson::timestamp(waiting.get("since")),
+        departments: bson::counted(&departments, "all"),
+        archived_departments: bson::counted(&departments, "archived"),
+        business_units: bson::counted(&departments, "units"),
+        triggers: question
+            .estimated_count("rocketchat_livechat_trigger")
+            .await?,
+        custom_fields: bson::counted(&custom_fields, "all"),
+        public_custom_fields: bson::counted(&custom_fields, "public"),
+        business_hours: question
+            .estimated_count("rocketchat_livechat_business_hours")
+            .await?,
+        licensed: if question.grants.grants("livechat-enterprise") {
+            Some(licensed_omnichannel(question).await?)
+        } else {
+            None
+        },
+    })
+}
+
+/// Agents who take conversations now.
+async fn agents_available(question: &mut Question<'_>) -> Result<Option<u64>, SourceError> {
+    let filter = doc! {
+        "roles": "livechat-agent",
+        "statusLivechat": "available",
+        "active": true,
+        "status": { "$in": ["online", "away", "busy"] },
+    };
+    question.indexed_count("users", "roles", filter).await
+}
+
+/// Open conversations: how many, and since when, by fetching them alone.
+async fn open(question: &mut Question<'_>) -> Result<Option<Document>, SourceError> {
+    let Access::Granted(hint) = question.access("rocketchat_room", "open").await? else {
+        return Ok(None);
+    };
+    let pipeline = vec![
+        doc! { "$match": { "open": true, "t": "l" } },
+        doc! { "$group": {
+            "_id": Bson::Null,
+            "open": { "$sum": 1 },
+            "since": { "$min": since("$ts") },
+        } },
+    ];
+    let groups = question
+        .aggregate("rocketchat_room", pipeline, hint)
+        .await?;
+    Ok(Some(groups.into_iter().next().unwrap_or_default()))
+}
+
+/// An expression that is `path` where it is a date.
+fn since(path: &str) -> Document {
+    doc! { "$cond": [{ "$eq": [{ "$type": path }, "date"] }, path, Bson::Null] }
+}
+
+/// Contacts of the current month in UTC as the license limits them: before 7.0 visitors were counted instead.
+async fn active_contacts(
+    question: &mut Question<'_>,
+    version: Option<Version>,
+) -> Result<Option<u64>, SourceError> {
+    let collection = match version {
+        Some(version) if version < Version::new(7, 0, 0) => "rocketchat_livechat_visitor",
+        _ => "rocketchat_livechat_contact",
+    };
+    let Ok(now) = jiff::Timestamp::from_millisecond(question.now().await?.0) else {
+        return Ok(None);
+    };
+    let month = now.strftime("%Y-%m").to_string();
+    question
+        .detail_count(collection, "activity", doc! { "activity": month })
+        .await
+}
+
+/// Conversations in the queue: how many, and since when.
+async fn waiting(question: &Question<'_>) -> Result<Document, SourceError> {
+    let pipeline = vec![
+        doc! { "$match": { "status": { "$in": ["queued", "ready"] } } },
+        doc! { "$group": {
+            "_id": Bson::Null,
+            "waiting": { "$sum": 1 },
+            "since": { "$min": since("$ts") },
+        } },
+    ];
+    let groups = question
+        .aggregate("rocketchat_livechat_inquiry", pipeline, None)
+        .await?;
+    Ok(groups.into_iter().next().unwrap_or_default())
+}
+
+async fn licensed_omnichannel(
+    question: &mut Question<'_>,
+) -> Result<LicensedOmnichannel, SourceError> {
+    Ok(LicensedOmnichannel {
+        tags: question.estimated_count("rocketchat_livechat_tag").await?,
+        canned_responses: question
+            .estimated_count("rocketchat_canned_response")
+            .await?,
+        priorities: question
+            .estimated_count("rocketchat_livechat_priority")
+            .await?,
+        service_levels: question
+            .estimated_count("rocketchat_omnichannel_service_level_agreements")
+            .await?,
+        monitors: with_role(question, "livechat-monitor").await?,
+    })
+}
+
+async fn with_role(question: &mut Question<'_>, role: &str) -> Result<Option<u64>, SourceError> {
+    question
+        .indexed_count("users", "roles", doc! { "roles": role })
+        .await
+}

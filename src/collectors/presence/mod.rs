@@ -1,0 +1,161 @@
+//! Who is online, as others see it and by live connections.
+
+pub mod query;
+
+use crate::catalogue::Origin::Fresh;
+use crate::catalogue::{
+    Collector, Field, Metric, Quantity, Read, Sample, Snapshot, Table, Value, Versions,
+};
+
+/// How many accounts are in each state that is not offline.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Presences {
+    /// Online.
+    pub online: u64,
+    /// Away.
+    pub away: u64,
+    /// Busy.
+    pub busy: u64,
+}
+
+/// Presence of all accounts, bots and apps included.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Presence {
+    /// Every account of the collection, from its metadata.
+    pub accounts: u64,
+    /// By `status`: what others see, after the user's own choice.
+    pub shown: Presences,
+    /// By `statusConnection`: the best state of the live connections.
+    pub connected: Presences,
+}
+
+impl Presence {
+    /// Accounts in none of the three states; a remainder, as Rocket.Chat computes it.
+    fn offline(&self) -> u64 {
+        self.accounts
+            .saturating_sub(self.shown.online + self.shown.away + self.shown.busy)
+    }
+}
+
+pub const SECTION: Table<Presence> = Table {
+    collector: Collector::Presence,
+    title: "Presence",
+    find: |snapshot: &Snapshot| snapshot.presence.as_deref(),
+    metrics: &[
+        Metric {
+            name: "rocketchat_users",
+            help: "Accounts by the presence that others see, bots and apps included; their sum is every account.",
+            source: "users: index on status; offline is the rest of the collection's count",
+            quantity: Quantity::Count,
+            read: Read::By(&["presence"], |presence| {
+                vec![
+                    Sample::of("online", presence.shown.online as f64),
+                    Sample::of("away", presence.shown.away as f64),
+                    Sample::of("busy", presence.shown.busy as f64),
+                    Sample::of("offline", presence.offline() as f64),
+                ]
+            }),
+        },
+        Metric {
+            name: "rocketchat_users_connected",
+            help: "Accounts with a live connection, by the best state of their connections; unlike presence it also holds invisible users.",
+            source: "users: index on statusConnection",
+            quantity: Quantity::Count,
+            read: Read::By(&["connection"], |presence| {
+                vec![
+                    Sample::of("online", presence.connected.online as f64),
+                    Sample::of("away", presence.connected.away as f64),
+                    Sample::of("busy", presence.connected.busy as f64),
+                ]
+            }),
+        },
+    ],
+    fields: &[
+        Field {
+            path: "totalUsers",
+            versions: Versions::since(0, 8, 0),
+            meaning: "every account, whatever its kind and state",
+            origin: Fresh(|presence| Some(Value::count(presence.accounts))),
+        },
+        Field {
+            path: "onlineUsers",
+            versions: Versions::since(0, 8, 0).until(3, 12, 0),
+            meaning: "accounts whose statusConnection is online",
+            origin: Fresh(|presence| Some(Value::count(presence.connected.online))),
+        },
+        Field {
+            path: "onlineUsers",
+            versions: Versions::since(3, 12, 0),
+            meaning: "accounts whose status is online",
+            origin: Fresh(|presence| Some(Value::count(presence.shown.online))),
+        },
+        Field {
+            path: "awayUsers",
+            versions: Versions::since(0, 8, 0).until(3, 12, 0),
+            meaning: "accounts whose statusConnection is away",
+            origin: Fresh(|presence| Some(Value::count(presence.connected.away))),
+        },
+        Field {
+            path: "awayUsers",
+            versions: Versions::since(3, 12, 0),
+            meaning: "accounts whose status is away",
+            origin: Fresh(|presence| Some(Value::count(presence.shown.away))),
+        },
+        Field {
+            path: "busyUsers",
+            versions: Versions::since(3, 11, 0).until(3, 12, 0),
+            meaning: "accounts whose statusConnection is busy",
+            origin: Fresh(|presence| Some(Value::count(presence.connected.busy))),
+        },
+        Field {
+            path: "busyUsers",
+            versions: Versions::since(3, 12, 0),
+            meaning: "accounts whose status is busy",
+            origin: Fresh(|presence| Some(Value::count(presence.shown.busy))),
+        },
+        Field {
+            path: "totalConnectedUsers",
+            versions: Versions::since(1, 0, 0).until(3, 12, 0),
+            meaning: "onlineUsers and awayUsers together, never the busy ones",
+            origin: Fresh(|presence| {
+                Some(Value::count(
+                    presence.connected.online + presence.connected.away,
+                ))
+            }),
+        },
+        Field {
+            path: "totalConnectedUsers",
+            versions: Versions::since(3, 12, 0),
+            meaning: "onlineUsers and awayUsers together, never the busy ones",
+            origin: Fresh(|presence| {
+                Some(Value::count(presence.shown.online + presence.shown.away))
+            }),
+        },
+        Field {
+            path: "offlineUsers",
+            versions: Versions::since(0, 8, 0).until(3, 11, 0),
+            meaning: "totalUsers without onlineUsers and awayUsers",
+            origin: Fresh(|presence| {
+                Some(Value::count(presence.accounts.saturating_sub(
+                    presence.connected.online + presence.connected.away,
+                )))
+            }),
+        },
+        Field {
+            path: "offlineUsers",
+            versions: Versions::since(3, 11, 0).until(3, 12, 0),
+            meaning: "totalUsers without onlineUsers, awayUsers and busyUsers",
+            origin: Fresh(|presence| {
+                Some(Value::count(presence.accounts.saturating_sub(
+                    presence.connected.online + presence.connected.away + presence.connected.busy,
+                )))
+            }),
+        },
+        Field {
+            path: "offlineUsers",
+            versions: Versions::since(3, 12, 0),
+            meaning: "totalUsers without onlineUsers, awayUsers and busyUsers",
+            origin: Fresh(|presence| Some(Value::count(presence.offline()))),
+        },
+    ],
+};

@@ -1,0 +1,42 @@
+//! Presence: two walks over the index entries of everybody who is not offline.
+
+use mongodb::bson::{Document, doc};
+
+use super::{Presence, Presences};
+use crate::catalogue::FailureKind;
+use crate::mongodb::{Access, Question, SourceError, bson};
+
+pub async fn read(question: &mut Question<'_>) -> Result<Presence, SourceError> {
+    Ok(Presence {
+        shown: by(question, "status").await?,
+        connected: by(question, "statusConnection").await?,
+        accounts: question.estimated_count("users").await?,
+    })
+}
+
+async fn by(question: &mut Question<'_>, field: &'static str) -> Result<Presences, SourceError> {
+    let Access::Granted(hint) = question.access("users", field).await? else {
+        return Err(SourceError::new(
+            FailureKind::MissingIndex,
+            format!(
+                "counting users by {field} would read every user because the index is missing; create it with db.users.createIndex({{{field}: 1}})"
+            ),
+        ));
+    };
+    let pipeline = vec![
+        doc! { "$match": { field: { "$in": ["online", "away", "busy"] } } },
+        doc! { "$group": { "_id": format!("${field}"), "count": { "$sum": 1 } } },
+    ];
+    let groups = question.aggregate("users", pipeline, hint).await?;
+    let count = |state| {
+        groups
+            .iter()
+            .find(|group: &&Document| group.get_str("_id").is_ok_and(|it| it == state))
+            .map_or(0, |group| bson::counted(group, "count"))
+    };
+    Ok(Presences {
+        online: count("online"),
+        away: count("away"),
+        busy: count("busy"),
+    })
+}

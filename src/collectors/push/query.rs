@@ -1,0 +1,58 @@
+//! Notifications that wait to be sent, by the indexes of their queue.
+
+use mongodb::bson::{DateTime, Document, doc};
+
+use super::Push;
+use crate::catalogue::{Snapshot, Timestamp, Version};
+use crate::mongodb::{Access, Question, SourceError, bson};
+
+/// From this version on Rocket.Chat keeps the queue itself; before, a package of Meteor did.
+const OWN_PUSH_QUEUE: Version = Version::new(3, 2, 0);
+
+const QUEUE: &str = "rocketchat_notification_queue";
+
+/// After so long Rocket.Chat takes a notification that is being sent for one that nobody sends any more.
+const SENT_WITHIN: i64 = 5 * 60_000;
+
+pub async fn read(question: &mut Question<'_>, known: &Snapshot) -> Result<Push, SourceError> {
+    let has_own_queue = known
+        .version()
+        .is_none_or(|version| version >= OWN_PUSH_QUEUE);
+    if !has_own_queue {
+        let queued = question.estimated_count("_raix_push_notifications").await?;
+        return Ok(Push {
+            queued,
+            ..Push::default()
+        });
+    }
+    let expired = DateTime::from_millis(question.now().await?.0.saturating_sub(SENT_WITHIN));
+    let mut count = async |key: &'static str, condition: Document| {
+        question
+            .detail_count(QUEUE, key, doc! { key: condition })
+            .await
+    };
+    Ok(Push {
+        sending: count("sending", doc! { "$gt": expired }).await?,
+        stuck: count("sending", doc! { "$lte": expired }).await?,
+        failed: count("error", doc! { "$exists": true }).await?,
+        oldest: oldest_notification(question).await?,
+        queued: question.estimated_count(QUEUE).await?,
+    })
+}
+
+/// When the notification came that waits longest; those that failed wait no more.
+async fn oldest_notification(
+    question: &mut Question<'_>,
+) -> Result<Option<Timestamp>, SourceError> {
+    let Access::Granted(hint) = question.detail_access(QUEUE, "ts").await? else {
+        return Ok(None);
+    };
+    let pipeline = vec![
+        doc! { "$match": { "ts": { "$gte": DateTime::MIN }, "error": { "$exists": false } } },
+        doc! { "$sort": { "ts": 1 } },
+        doc! { "$limit": 1 },
+        doc! { "$project": { "ts": 1 } },
+    ];
+    let oldest = question.aggregate(QUEUE, pipeline, hint).await?;
+    Ok(oldest.first().and_then(|it| bson::timestamp(it.get("ts"))))
+}

@@ -1,0 +1,118 @@
+//! What rooms have: counts by indexes, and one pass that looks for all that has none.
+
+use std::collections::BTreeMap;
+
+use mongodb::bson::{Bson, Document, doc};
+use mongodb::options::Hint;
+
+use super::{ROOM_FEATURES, RoomFeature, RoomFeatures};
+use crate::mongodb::{Question, SourceError, bson};
+
+const COLLECTION: &str = "rocketchat_room";
+
+/// Stands for a counter that is no finite number, among the names of the features.
+const WITHOUT_COUNTER: &str = "without_counter";
+
+/// Stands for rooms without members.
+const ORPHANED: &str = "orphaned";
+
+/// Kinds of rooms that may be left by all: direct ones, and omnichannel conversations and calls.
+const MAY_BE_LEFT: [&str; 3] = ["d", "l", "v"];
+
+pub async fn read(question: &Question<'_>) -> Result<RoomFeatures, SourceError> {
+    let mut features = BTreeMap::new();
+    let mut filters = vec![
+        doc! { "msgs": { "$not": { "$gt": f64::NEG_INFINITY, "$lt": f64::INFINITY } } },
+        // The query language looks into lists.
+        doc! { "msgs": { "$type": "array" } },
+        doc! { "usersCount": 0, "t": { "$nin": MAY_BE_LEFT.as_slice() } },
+    ];
+    let has_no_counter = doc! { "$not": [bson::is_finite("$msgs")] };
+    let may_be_left = doc! { "$in": ["$t", MAY_BE_LEFT.as_slice()] };
+    let is_orphaned = doc! { "$and": [
+        { "$eq": ["$usersCount", 0] },
+        { "$not": [may_be_left] },
+    ] };
+    let mut group_by = doc! {
+        "_id": Bson::Null,
+        ORPHANED: { "$sum": bson::one_where(is_orphaned) },
+        WITHOUT_COUNTER: { "$sum": bson::one_where(has_no_counter) },
+    };
+    for (name, feature) in ROOM_FEATURES {
+        if let Some(index) = question.known_index(COLLECTION, field(feature)).await? {
+            let hint = Some(Hint::Name(index));
+            let count = question.count(COLLECTION, filter(feature), hint).await?;
+            features.insert(name, count.unwrap_or_default());
+        } else {
+            filters.push(filter(feature));
+            let has_it = bson::one_where(condition(feature));
+            group_by.insert(name, doc! { "$sum": has_it });
+        }
+    }
+    // Few rooms have any of it, so it is the filter that looks at each room, and not the sums.
+    let pipeline = vec![
+        doc! { "$match": { "$or": filters } },
+        doc! { "$group": group_by },
+    ];
+    let found = question.aggregate(COLLECTION, pipeline, None).await?;
+    let found = found.into_iter().next().unwrap_or_default();
+    for (name, _) in ROOM_FEATURES {
+        features
+            .entry(name)
+            .or_insert_with(|| bson::counted(&found, name));
+    }
+    Ok(RoomFeatures {
+        features,
+        without_counter: bson::counted(&found, WITHOUT_COUNTER),
+        orphaned: bson::counted(&found, ORPHANED),
+        grants: question.grants.clone(),
+    })
+}
+
+/// The field by whose index rooms with a feature are found.
+fn field(feature: RoomFeature) -> &'static str {
+    match feature {
+        RoomFeature::True(field)
+        | RoomFeature::Exists(field)
+        | RoomFeature::ExistsWithout(field, _)
+        | RoomFeature::ExistsWithoutAndTrue(field, ..)
+        | RoomFeature::ExistsUnless(field, _)
+        | RoomFeature::Is(field, _) => field,
+    }
+}
+
+/// The filter that finds the rooms with a feature.
+fn filter(feature: RoomFeature) -> Document {
+    let exists = doc! { "$exists": true };
+    let is_missing = doc! { "$exists": false };
+    match feature {
+        RoomFeature::True(field) => doc! { field: true },
+        RoomFeature::Exists(field) => doc! { field: exists },
+        RoomFeature::ExistsWithout(field, other) => doc! { field: exists, other: is_missing },
+        RoomFeature::ExistsWithoutAndTrue(field, other, third) => {
+            doc! { field: exists, other: is_missing, third: true }
+        }
+        RoomFeature::ExistsUnless(field, other) => doc! { field: exists, other: { "$ne": true } },
+        RoomFeature::Is(field, value) => doc! { field: value },
+    }
+}
+
+/// The expression that tells whether a room has a feature.
+fn condition(feature: RoomFeature) -> Document {
+    let exists = |field: &str| bson::exists(&format!("${field}"));
+    let is_true = |field: &str| doc! { "$eq": [format!("${field}"), true] };
+    match feature {
+        RoomFeature::True(field) => is_true(field),
+        RoomFeature::Exists(field) => exists(field),
+        RoomFeature::ExistsWithout(field, other) => {
+            doc! { "$and": [exists(field), { "$not": [exists(other)] }] }
+        }
+        RoomFeature::ExistsWithoutAndTrue(field, other, third) => {
+            doc! { "$and": [exists(field), { "$not": [exists(other)] }, is_true(third)] }
+        }
+        RoomFeature::ExistsUnless(field, other) => {
+            doc! { "$and": [exists(field), { "$not": [is_true(other)] }] }
+        }
+        RoomFeature::Is(field, value) => doc! { "$eq": [format!("${field}"), value] },
+    }
+}

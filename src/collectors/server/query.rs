@@ -1,0 +1,77 @@
+//! The server: what it says of itself, with the fallback that Rocket.Chat uses where `serverStatus` is not permitted.
+
+use std::time::Duration;
+
+use mongodb::bson::{Document, doc};
+
+use super::Server;
+use crate::catalogue::FailureKind;
+use crate::mongodb::{Question, SourceError, bson, command};
+
+/// The operations that the members of a replica set copy from each other.
+const OPLOG: &str = "local.oplog.rs";
+
+pub async fn read(question: &mut Question<'_>) -> Result<Server, SourceError> {
+    let oplog_window = oplog_window(question).await?;
+    // Sections that are not needed are switched off: some of them cost the server more than the answer is worth.
+    let status = doc! {
+        "serverStatus": 1, "metrics": 0, "wiredTiger": 0, "locks": 0, "repl": 0, "tcmalloc": 0, "opLatencies": 0,
+    };
+    match question.run_on_admin(status).await {
+        Ok(status) => Ok(Server {
+            version: bson::text(status.get("version")).unwrap_or_default(),
+            storage_engine: status
+                .get_document("storageEngine")
+                .ok()
+                .and_then(|engine| bson::text(engine.get("name")))
+                .unwrap_or_else(unknown),
+            oplog_window,
+        }),
+        Err(error) if error.kind == FailureKind::Unauthorized => {
+            let build = question.run_on_admin(doc! { "buildInfo": 1 }).await?;
+            Ok(Server {
+                version: bson::text(build.get("version")).unwrap_or_default(),
+                storage_engine: unknown(),
+                oplog_window,
+            })
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// The time between the oldest and the newest operation that the member which is asked still has; `None` where there is
+/// no replica set, or it may not be looked at.
+async fn oplog_window(question: &mut Question<'_>) -> Result<Option<Duration>, SourceError> {
+    let hello = question.hello().await;
+    if !hello.is_ok_and(|hello| hello.is_member()) {
+        return Ok(None);
+    }
+    let oldest = end_of_oplog(question, 1).await;
+    let Some(Some(oldest)) = question.detail(OPLOG, "find", oldest)? else {
+        return Ok(None);
+    };
+    let newest = end_of_oplog(question, -1).await?;
+    Ok(newest
+        .and_then(|newest| newest.checked_sub(oldest))
+        .map(|seconds| Duration::from_secs(seconds.into())))
+}
+
+/// When the first operation in a direction was done, in seconds since 1970: one document, read from its end.
+async fn end_of_oplog(question: &Question<'_>, direction: i32) -> Result<Option<u32>, SourceError> {
+    let local = command::beside(&question.database, "local");
+    let oplog = local.collection::<Document>("oplog.rs");
+    let ask = oplog
+        .find_one(doc! {})
+        .sort(doc! { "$natural": direction })
+        .projection(doc! { "ts": 1 })
+        .comment(question.comment())
+        .max_time(question.mongo.query_timeout);
+    let operation = question.mongo.within(ask.into_future()).await?;
+    Ok(operation
+        .and_then(|it| it.get_timestamp("ts").ok())
+        .map(|it| it.time))
+}
+
+fn unknown() -> String {
+    "unknown".to_owned()
+}

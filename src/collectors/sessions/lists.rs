@@ -1,0 +1,78 @@
+//! Several lists of groups in one pass over the same rows. A pass is dear, so the lists share it; each of them is short,
+//! because the server makes one document of all of them.
+
+use std::collections::BTreeMap;
+
+use mongodb::bson::{Bson, Document, doc};
+
+use super::query::COLLECTION;
+use crate::mongodb::{Groups, Members, Question, SourceError};
+
+/// The groups of each list by its name.
+pub type Lists = BTreeMap<String, Groups>;
+
+/// What makes a list of the rows: its name, the stages that group and order it, and what its groups have.
+type List<'a> = (String, Vec<Document>, &'a Members<'a>);
+
+/// Reads the lists, and in a second pass the sums of what is left out of those that are too long.
+pub async fn read(
+    question: &Question<'_>,
+    rows: Vec<Document>,
+    lists: Vec<List<'_>>,
+) -> Result<Lists, SourceError> {
+    let first = lists.iter().map(|(name, stages, members)| {
+        let stages = stages.iter().cloned().chain(members.first());
+        (name.clone(), stages.collect())
+    });
+    let mut answer = pass(question, &rows, first.collect()).await?;
+    let mut read = Lists::new();
+    for (name, ..) in &lists {
+        let groups = Groups {
+            first: documents(answer.remove(name)),
+            others: None,
+        };
+        read.insert(name.clone(), groups);
+    }
+    let long = lists.iter().filter(|(name, ..)| read[name].are_too_many());
+    let others = long.map(|(name, stages, members)| {
+        let stages = stages.iter().cloned().chain(members.others());
+        (name.clone(), stages.collect())
+    });
+    let others: Vec<(String, Vec<Document>)> = others.collect();
+    if others.is_empty() {
+        return Ok(read);
+    }
+    let mut answer = pass(question, &rows, others).await?;
+    for (name, _, members) in &lists {
+        let groups = read.get_mut(name).expect("every list was read");
+        question.add_others(groups, members, documents(answer.remove(name)));
+    }
+    Ok(read)
+}
+
+/// One pass over the rows.
+async fn pass(
+    question: &Question<'_>,
+    rows: &[Document],
+    facets: Vec<(String, Vec<Document>)>,
+) -> Result<Document, SourceError> {
+    let facets: Document = facets
+        .into_iter()
+        .map(|(name, stages)| (name, Bson::from(stages)))
+        .collect();
+    let mut pipeline = rows.to_vec();
+    pipeline.push(doc! { "$facet": facets });
+    let answer = question.aggregate(COLLECTION, pipeline, None).await?;
+    Ok(answer.into_iter().next().unwrap_or_default())
+}
+
+fn documents(list: Option<Bson>) -> Vec<Document> {
+    let Some(Bson::Array(items)) = list else {
+        return Vec::new();
+    };
+    let documents = items.into_iter().map(|item| match item {
+        Bson::Document(document) => Some(document),
+        _ => None,
+    });
+    documents.flatten().collect()
+}

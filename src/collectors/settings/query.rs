@@ -1,0 +1,64 @@
+//! Settings: those that the catalogue names, by their ids, and the modules that count as licensed.
+
+use mongodb::bson::{Document, doc};
+use mongodb::options::Hint;
+
+use super::{NeedsLicense, Setting, Settings};
+use crate::mongodb::{Question, SourceError, bson};
+
+/// Settings that define an OAuth service of the workspace's own.
+const CUSTOM_OAUTH: &str = "^Accounts_OAuth_Custom-[^-]+$";
+
+/// Bytes of the longest value that is fetched; scripts and pages of some megabytes are shown by nobody.
+const LONGEST: i32 = 16_384;
+
+/// OAuth services of the workspace's own that the document lists.
+const MOST_OAUTH: u64 = 1_000;
+
+const COLLECTION: &str = "rocketchat_settings";
+
+pub async fn read(question: &Question<'_>) -> Result<Settings, SourceError> {
+    let ids = super::ids();
+    let fields = doc! {
+        "value": bson::at_most("$value", LONGEST),
+        "isLong": { "$gt": [bson::size("$value"), LONGEST] },
+        "changed": { "$ne": ["$value", "$packageValue"] },
+        "invalidValue": bson::at_most("$invalidValue", LONGEST),
+        "enterprise": { "$eq": ["$enterprise", true] },
+        "modules": bson::at_most("$modules", LONGEST),
+    };
+    let filter = doc! { "_id": { "$in": &ids } };
+    let mut found = Vec::new();
+    for document in question.find(COLLECTION, filter, fields).await? {
+        let id = document.get_str("_id").unwrap_or_default();
+        if let Ok(place) = ids.binary_search(&id) {
+            found.push((ids[place], setting(&document)));
+        }
+        question.left_out("long_values", u64::from(is_true(&document, "isLong")));
+    }
+    let by_id = Hint::Name("_id_".to_owned());
+    let is_service = doc! { "_id": { "$regex": CUSTOM_OAUTH } };
+    let services = question.count(COLLECTION, is_service, Some(by_id)).await?;
+    let services = services.unwrap_or_default();
+    question.left_out("login_services", services.saturating_sub(MOST_OAUTH));
+    let listed = usize::try_from(services.min(MOST_OAUTH)).expect("it is small");
+    Ok(Settings::new(found, question.grants.clone(), listed))
+}
+
+fn setting(document: &Document) -> Setting {
+    let value = |key: &str| bson::value(document.get(key)?);
+    Setting {
+        changed: is_true(document, "changed"),
+        value: value("value"),
+        needs_license: is_true(document, "enterprise").then(|| {
+            Box::new(NeedsLicense {
+                invalid_value: value("invalidValue"),
+                modules: bson::texts(document.get("modules")),
+            })
+        }),
+    }
+}
+
+fn is_true(document: &Document, key: &str) -> bool {
+    document.get_bool(key).unwrap_or(false)
+}

@@ -1,0 +1,98 @@
+//! Where numbers come from: MongoDB and the host. A source is asked for one section at a time and answers with it or
+//! with the reason why not; when to ask is the sampler's business, how to show the answer the renderers'.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::host::query::HostSource;
+use crate::catalogue::{
+    Collector, FailureKind, IndexCheck, PoolState, Reading, Refusal, Replication, Skipped,
+    Snapshot, Timestamp,
+};
+use crate::change_streams::{Followed, Follower};
+use crate::mongodb::{Mongo, SourceError};
+
+/// How long reading the host may take.
+const HOST_LIMIT: Duration = Duration::from_secs(30);
+
+/// A section, and the indexes that were looked for on the way.
+#[derive(Debug)]
+pub struct Read {
+    /// The section.
+    pub reading: Reading,
+    /// Indexes that its queries rely on, and whether they exist.
+    pub indexes: Vec<IndexCheck>,
+    /// Privileges that it did without.
+    pub refusals: Vec<Refusal>,
+    /// How many of what are not told one by one.
+    pub left_out: BTreeMap<&'static str, u64>,
+    /// Collections because of which there is less to tell.
+    pub skipped: Vec<Skipped>,
+    /// The moment that it describes; `None` for now.
+    pub data_at: Option<Timestamp>,
+    /// Where the member of a replica set stood that was asked.
+    pub replication: Option<Replication>,
+}
+
+/// What one sampler asks.
+#[derive(Debug)]
+pub struct Sources {
+    mongo: Option<Arc<Mongo>>,
+    host: HostSource,
+}
+
+impl Sources {
+    /// Sources that have not been asked yet: the host, and a workspace's database; nothing is connected or read here.
+    pub fn new(mongo: Option<Arc<Mongo>>) -> Self {
+        Self {
+            mongo,
+            host: HostSource::new(),
+        }
+    }
+
+    /// Reads one section. `known` is what was read before: the host looks for the processes of known instances, and
+    /// some definitions depend on the workspace's version.
+    ///
+    /// # Errors
+    /// When the source did not answer, refused, or took longer than the limit; see [`SourceError`].
+    pub async fn read(&self, collector: Collector, known: &Snapshot) -> Result<Read, SourceError> {
+        if collector == Collector::Host {
+            let reading = self.host.read(known.instances.clone()).await?;
+            return Ok(Read {
+                reading,
+                indexes: Vec::new(),
+                refusals: Vec::new(),
+                left_out: BTreeMap::new(),
+                skipped: Vec::new(),
+                data_at: None,
+                replication: None,
+            });
+        }
+        match &self.mongo {
+            Some(mongo) => mongo.read(collector, known).await,
+            None => Err(SourceError::new(
+                FailureKind::Other,
+                "there is no database to be read",
+            )),
+        }
+    }
+
+    /// What follows changes of the database; `None` where none is read.
+    pub fn follower(&self, collections: BTreeSet<Followed>) -> Option<Follower> {
+        let mongo = self.mongo.as_ref()?;
+        Some(Follower::new(Arc::clone(mongo), collections))
+    }
+
+    /// Connections to the database; `None` where none is read.
+    pub fn pool(&self) -> Option<PoolState> {
+        self.mongo.as_ref().map(|mongo| mongo.pool())
+    }
+
+    /// The longest time that one reading may take, whatever happens.
+    pub fn limit(&self) -> Duration {
+        self.mongo
+            .as_ref()
+            .map_or(HOST_LIMIT, |mongo| mongo.limit())
+    }
+}

@@ -1,0 +1,229 @@
+//! The newest stored statistics document, without secrets and personal data.
+
+use jiff::ToSpan;
+use mongodb::bson::{Bson, DateTime, Document, doc};
+use mongodb::options::Hint;
+
+use super::Stored;
+use crate::catalogue::{FailureKind, PackedValue, Timestamp};
+use crate::mongodb::{Access, Question, SourceError, bson, out_of_range};
+
+/// What is never shown: the token for Rocket.Chat's cloud, mail settings, and the contact person of old versions.
+const SECRETS: [&[&str]; 5] = [
+    &["statsToken"],
+    &["settings", "email", "smtp"],
+    &["settings", "email", "fromEmail"],
+    &["wizard", "contactName"],
+    &["wizard", "contactEmail"],
+];
+
+/// Lists that grow with the workspace and that the exporter never takes from the stored document.
+const READ_FRESH: [&str; 11] = [
+    "uniqueDevicesOfYesterday",
+    "uniqueDevicesOfLastWeek",
+    "uniqueDevicesOfLastMonth",
+    "uniqueOSOfYesterday",
+    "uniqueOSOfLastWeek",
+    "uniqueOSOfLastMonth",
+    "omnichannelSources",
+    "omnichannelContactsBySource",
+    "uniqueContactsOfYesterday",
+    "uniqueContactsOfLastWeek",
+    "uniqueContactsOfLastMonth",
+];
+
+/// Bytes of the longest document that is fetched; Rocket.Chat's have some tens of kilobytes.
+const LONGEST: i32 = 1_048_576;
+
+const COLLECTION: &str = "rocketchat_statistics";
+
+pub async fn read(question: &mut Question<'_>) -> Result<Stored, SourceError> {
+    let Access::Granted(hint) = question.access(COLLECTION, "createdAt").await? else {
+        return Err(SourceError::new(
+            FailureKind::MissingIndex,
+            "finding the newest statistics document would read all of them because the index is missing; create it with db.rocketchat_statistics.createIndex({createdAt: -1})",
+        ));
+    };
+    let Some(mut document) = newest(question, hint.clone()).await? else {
+        return Ok(Stored::default());
+    };
+    let created_at = bson::timestamp(document.get("createdAt"));
+    let is_accepted =
+        matches!(document.get("statsToken"), Some(Bson::String(token)) if !token.is_empty());
+    let reported_at = if is_accepted {
+        created_at
+    } else {
+        reported_at(question, hint.clone()).await?
+    };
+    redact(&mut document);
+    Ok(Stored {
+        peak_connections: peak_connections(question, hint).await?,
+        reported_at,
+        created_at,
+        document: Some(PackedValue::of(&bson::object(&document))),
+    })
+}
+
+/// The newest document, without lists that are always read fresh; of one that is longer than any of Rocket.Chat's, only
+/// what tells its version and age.
+async fn newest(
+    question: &Question<'_>,
+    hint: Option<Hint>,
+) -> Result<Option<Document>, SourceError> {
+    let is_short = doc! { "$lte": [{ "$bsonSize": "$$ROOT" }, LONGEST] };
+    let known = doc! {
+        "_id": bson::bounded("$_id"),
+        "createdAt": bson::bounded("$createdAt"),
+        "version": bson::bounded("$version"),
+        "statsToken": bson::bounded("$statsToken"),
+    };
+    let pipeline = vec![
+        doc! { "$sort": { "createdAt": -1 } },
+        doc! { "$limit": 1 },
+        doc! { "$unset": READ_FRESH.as_slice() },
+        doc! { "$replaceWith": {
+            "isShort": is_short.clone(),
+            "document": { "$cond": [is_short, "$$ROOT", known] },
+        } },
+    ];
+    let mut newest = question.aggregate(COLLECTION, pipeline, hint).await?;
+    let Some(mut newest) = newest.pop() else {
+        return Ok(None);
+    };
+    if !newest.get_bool("isShort").unwrap_or(false) {
+        question.left_out("long_documents", 1);
+    }
+    Ok(match newest.remove("document") {
+        Some(Bson::Document(document)) => Some(document),
+        _ => None,
+    })
+}
+
+/// The greatest peak since the midnight 30 days ago, in the workspace's time zone.
+async fn peak_connections(
+    question: &Question<'_>,
+    hint: Option<Hint>,
+) -> Result<Option<f64>, SourceError> {
+    let since = a_month_ago(question).await?;
+    let pipeline = vec![
+        doc! { "$match": {
+            "createdAt": { "$gte": since },
+            "dailyPeakConnections": { "$gte": f64::NEG_INFINITY },
+        } },
+        doc! { "$group": { "_id": Bson::Null, "peak": { "$max": "$dailyPeakConnections" } } },
+    ];
+    let groups = question.aggregate(COLLECTION, pipeline, hint).await?;
+    Ok(groups
+        .first()
+        .and_then(|group| bson::number(group.get("peak"))))
+}
+
+/// When the newest document of the last 30 days was written that has a token of Rocket.Chat's cloud. The token stays
+/// where it is.
+async fn reported_at(
+    question: &Question<'_>,
+    hint: Option<Hint>,
+) -> Result<Option<Timestamp>, SourceError> {
+    let pipeline = vec![
+        doc! { "$match": {
+            "createdAt": { "$gte": a_month_ago(question).await? },
+            "statsToken": { "$gt": "" },
+        } },
+        doc! { "$sort": { "createdAt": -1 } },
+        doc! { "$limit": 1 },
+        doc! { "$project": { "createdAt": 1 } },
+    ];
+    let newest = question.aggregate(COLLECTION, pipeline, hint).await?;
+    Ok(newest
+        .first()
+        .and_then(|it| bson::timestamp(it.get("createdAt"))))
+}
+
+/// The midnight 30 days ago, in the workspace's time zone.
+async fn a_month_ago(question: &Question<'_>) -> Result<DateTime, SourceError> {
+    let now = question.local_time().await?;
+    let midnight = now
+        .start_of_day()
+        .and_then(|midnight| midnight.checked_sub(30.days()))
+        .map_err(out_of_range)?;
+    Ok(DateTime::from_millis(midnight.timestamp().as_millisecond()))
+}
+
+/// Takes out what is never shown.
+pub fn redact(document: &mut Document) {
+    for path in SECRETS {
+        remove(document, path);
+    }
+}
+
+/// Whether a path, with points between its names, leads to something that is never shown or holds it.
+pub fn touches_secret(path: &str) -> bool {
+    // A number is a place in a list.
+    let is_place = |name: &&str| !name.is_empty() && name.bytes().all(|it| it.is_ascii_digit());
+    SECRETS.iter().any(|secret| {
+        let names = path.split('.').filter(|it| !is_place(it));
+        names.zip(*secret).all(|(name, known)| name == *known)
+    })
+}
+
+fn remove(document: &mut Document, path: &[&str]) {
+    match path {
+        [] => {}
+        [key] => {
+            document.remove(key);
+        }
+        [key, rest @ ..] => {
+            if let Some(value) = document.get_mut(key) {
+                remove_within(value, rest);
+            }
+        }
+    }
+}
+
+/// The same in a value: in a document, and in each that a list holds, however deep.
+fn remove_within(value: &mut Bson, path: &[&str]) {
+    match value {
+        Bson::Document(inner) => remove(inner, path),
+        Bson::Array(items) => items.iter_mut().for_each(|it| remove_within(it, path)),
+        _ => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn secrets_are_removed_from_lists_too() {
+        let smtp = doc! { "email": [{ "smtp": [1], "fromEmail": "secret", "other": 1 }] };
+        let mut document = doc! {
+            "settings": [smtp, "text", [{ "email": { "smtp": "secret" } }]],
+            "wizard": [{ "contactName": "secret", "size": "small" }],
+        };
+        redact(&mut document);
+        let left = doc! {
+            "settings": [{ "email": [{ "other": 1 }] }, "text", [{ "email": {} }]],
+            "wizard": [{ "size": "small" }],
+        };
+        assert_eq!(document, left);
+        assert!(touches_secret("settings.0.email.fromEmail"));
+        assert!(!touches_secret("settings.0.email.other"));
+    }
+
+    #[test]
+    fn every_secret_is_removed_and_nothing_else() {
+        let mut document = doc! {
+            "statsToken": "secret",
+            "settings": { "email": { "smtp": { "smtpHost": "secret" }, "fromEmail": "secret", "other": 1 } },
+            "wizard": { "contactName": "secret", "contactEmail": "secret", "size": "small" },
+            "totalUsers": 3,
+        };
+        redact(&mut document);
+        let left = doc! {
+            "settings": { "email": { "other": 1 } },
+            "wizard": { "size": "small" },
+            "totalUsers": 3,
+        };
+        assert_eq!(document, left);
+    }
+}

@@ -1,0 +1,24 @@
+//! Files and their sizes, in a pass over all of them.
+
+use mongodb::bson::{Bson, Document, doc};
+
+use super::Uploads;
+use crate::mongodb::{Question, SourceError, bson};
+
+pub async fn read(question: &Question<'_>) -> Result<Uploads, SourceError> {
+    let pipeline = |sum: fn(&str) -> Bson| {
+        vec![doc! { "$group": {
+            "_id": Bson::Null,
+            "files": { "$sum": 1 },
+            "bytes": { "$sum": sum("$size") },
+        } }]
+    };
+    let groups = question
+        .finite_sums("rocketchat_uploads", ["bytes"], pipeline)
+        .await?;
+    let all = groups.first().cloned().unwrap_or_else(Document::new);
+    Ok(Uploads {
+        files: bson::counted(&all, "files"),
+        bytes: bson::summed(&all, "bytes"),
+    })
+}

@@ -1,0 +1,252 @@
+//! What accounts have: ways to log in, second factors, languages, extensions. Apart from the accounts themselves,
+//! because most of it has no index and takes a pass over all of them.
+
+pub mod query;
+
+use std::collections::BTreeMap;
+
+use crate::catalogue::Origin::{Fresh, Keyed};
+use crate::catalogue::{
+    Collector, Field, Metric, Quantity, Read, Sample, Snapshot, Table, Value, Version, Versions,
+};
+
+/// What is counted of all accounts.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct UserFeatures {
+    /// Activated accounts, without apps and pure guests, that have each of [`LOGIN_SERVICES`].
+    pub by_login_service: BTreeMap<&'static str, u64>,
+    /// Activated accounts with a second factor from an app.
+    pub with_totp: u64,
+    /// Activated accounts with a second factor by e-mail.
+    pub with_email_2fa: u64,
+    /// OAuth services of the workspace's own; only where the version shows them by their names (3.17 to 4.0).
+    pub custom_oauth: Vec<CustomOauth>,
+    /// Accounts with the field `extension`, for calls.
+    pub with_extension: u64,
+    /// Accounts by the language of their interface; `None` when the index on `language` is missing.
+    pub by_language: Option<Vec<(String, u64)>>,
+    /// Accounts of every kind, as the collection's metadata count them.
+    pub accounts: u64,
+}
+
+impl UserFeatures {
+    /// Whether a version shows OAuth services of the workspace's own by their names: earlier ones show none of them, and
+    /// later ones numbers.
+    pub fn names_custom_oauth(version: Version) -> bool {
+        (Version::new(3, 17, 0)..Version::new(4, 1, 0)).contains(&version)
+    }
+}
+
+/// An OAuth service of the workspace's own.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CustomOauth {
+    /// Its name.
+    pub name: String,
+    /// Whether one can log in with it.
+    pub enabled: bool,
+    /// Whether it brings roles along.
+    pub merges_roles: bool,
+    /// Activated accounts, without apps and pure guests, that have it.
+    pub users: u64,
+}
+
+/// Fields below `services` that tell how an account logs in.
+pub const LOGIN_SERVICES: [&str; 17] = [
+    "apple",
+    "cas",
+    "dolphin",
+    "drupal",
+    "facebook",
+    "github",
+    "github_enterprise",
+    "gitlab",
+    "google",
+    "ldap",
+    "linkedin",
+    "meteor",
+    "nextcloud",
+    "saml",
+    "tokenpass",
+    "twitter",
+    "wordpress",
+];
+
+fn number(value: u64) -> Option<Value> {
+    Some(Value::count(value))
+}
+
+/// The number of accounts with a login service.
+const fn logged_in_by(
+    path: &'static str,
+    versions: Versions,
+    key: &'static str,
+) -> Field<UserFeatures> {
+    Field {
+        path,
+        versions,
+        meaning: "activated accounts, without apps and guests, that have below services a",
+        origin: Keyed(
+            |users, key| number(users.by_login_service.get(key).copied().unwrap_or_default()),
+            key,
+        ),
+    }
+}
+
+pub const SECTION: Table<UserFeatures> = Table {
+    collector: Collector::UserFeatures,
+    title: "What users have",
+    find: |snapshot: &Snapshot| snapshot.user_features.as_deref(),
+    metrics: &[
+        Metric {
+            name: "rocketchat_users_by_login_service",
+            help: "Activated accounts, without apps and guests, by the services that they can log in with; an account may have several.",
+            source: "users: services.NAME exists",
+            quantity: Quantity::Count,
+            read: Read::By(&["login_service"], |users| {
+                users
+                    .by_login_service
+                    .iter()
+                    .map(|(name, count)| Sample::of(*name, *count as f64))
+                    .collect()
+            }),
+        },
+        Metric {
+            name: "rocketchat_users_with_second_factor",
+            help: "Activated accounts by the second factor that they have switched on; an account may have both.",
+            source: "users: services.totp.enabled, services.email2fa.enabled",
+            quantity: Quantity::Count,
+            read: Read::By(&["method"], |users| {
+                vec![
+                    Sample::of("totp", users.with_totp as f64),
+                    Sample::of("email", users.with_email_2fa as f64),
+                ]
+            }),
+        },
+    ],
+    fields: &[
+        Field {
+            path: "userLanguages",
+            versions: Versions::since(3, 12, 0),
+            meaning: "accounts by the language of their interface; none is all the others",
+            origin: Fresh(|users| {
+                let languages = users.by_language.as_ref()?;
+                let known: u64 = languages.iter().map(|(_, count)| count).sum();
+                let none = users.accounts.saturating_sub(known);
+                let mut entries = vec![("none".into(), Value::count(none))];
+                entries.extend(
+                    languages
+                        .iter()
+                        .map(|(name, count)| (name.clone().into(), Value::count(*count))),
+                );
+                Some(Value::Object(entries))
+            }),
+        },
+        Field {
+            path: "services.oauth.custom",
+            versions: Versions::since(3, 17, 0).until(4, 1, 0),
+            meaning: "each OAuth service of the workspace's own, by its name: enabled, mergeRoles, users",
+            origin: Fresh(|users| {
+                let services = users.custom_oauth.iter().map(|it| {
+                    let service = Value::object([
+                        ("enabled", Some(Value::Bool(it.enabled))),
+                        ("mergeRoles", Some(Value::Bool(it.merges_roles))),
+                        ("users", number(it.users)),
+                    ]);
+                    (it.name.clone().into(), service)
+                });
+                Some(Value::Object(services.collect()))
+            }),
+        },
+        Field {
+            path: "totalUserTOTP",
+            versions: Versions::since(4, 8, 0),
+            meaning: "activated accounts with a second factor from an app",
+            origin: Fresh(|users| number(users.with_totp)),
+        },
+        Field {
+            path: "totalUserEmail2fa",
+            versions: Versions::since(4, 8, 0),
+            meaning: "activated accounts with a second factor by e-mail",
+            origin: Fresh(|users| number(users.with_email_2fa)),
+        },
+        Field {
+            path: "voipExtensions",
+            versions: Versions::since(4, 6, 0).until(8, 0, 0),
+            meaning: "accounts with an extension for calls",
+            origin: Fresh(|users| number(users.with_extension)),
+        },
+        logged_in_by("services.ldap.users", Versions::since(3, 17, 0), "ldap"),
+        logged_in_by("services.saml.users", Versions::since(3, 17, 0), "saml"),
+        logged_in_by("services.cas.users", Versions::since(3, 17, 0), "cas"),
+        logged_in_by(
+            "services.oauth.apple.users",
+            Versions::since(3, 17, 0),
+            "apple",
+        ),
+        logged_in_by(
+            "services.oauth.dolphin.users",
+            Versions::since(3, 17, 0),
+            "dolphin",
+        ),
+        logged_in_by(
+            "services.oauth.drupal.users",
+            Versions::since(3, 17, 0),
+            "drupal",
+        ),
+        logged_in_by(
+            "services.oauth.facebook.users",
+            Versions::since(3, 17, 0),
+            "facebook",
+        ),
+        logged_in_by(
+            "services.oauth.github.users",
+            Versions::since(3, 17, 0),
+            "github",
+        ),
+        logged_in_by(
+            "services.oauth.githubEnterprise.users",
+            Versions::since(3, 17, 0),
+            "github_enterprise",
+        ),
+        logged_in_by(
+            "services.oauth.gitlab.users",
+            Versions::since(3, 17, 0),
+            "gitlab",
+        ),
+        logged_in_by(
+            "services.oauth.google.users",
+            Versions::since(3, 17, 0),
+            "google",
+        ),
+        logged_in_by(
+            "services.oauth.linkedin.users",
+            Versions::since(3, 17, 0),
+            "linkedin",
+        ),
+        logged_in_by(
+            "services.oauth.meteor.users",
+            Versions::since(3, 17, 0),
+            "meteor",
+        ),
+        logged_in_by(
+            "services.oauth.nextcloud.users",
+            Versions::since(3, 17, 0),
+            "nextcloud",
+        ),
+        logged_in_by(
+            "services.oauth.tokenpass.users",
+            Versions::since(3, 17, 0).until(8, 0, 0),
+            "tokenpass",
+        ),
+        logged_in_by(
+            "services.oauth.twitter.users",
+            Versions::since(3, 17, 0),
+            "twitter",
+        ),
+        logged_in_by(
+            "services.oauth.wordpress.users",
+            Versions::since(3, 17, 0),
+            "wordpress",
+        ),
+    ],
+};

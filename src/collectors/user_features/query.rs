@@ -1,0 +1,272 @@
+//! What users have: login services in a pass over all of them, because no index knows them, and the rest by indexes.
+
+use std::collections::BTreeMap;
+
+use mongodb::bson::{Bson, Document, doc};
+use mongodb::options::Hint;
+
+use super::{CustomOauth, LOGIN_SERVICES, UserFeatures};
+use crate::catalogue::{OTHER, Snapshot};
+use crate::mongodb::{Access, Members, Question, SourceError, bson};
+
+const COLLECTION: &str = "users";
+
+/// More languages than this are grouped, and not counted one by one: Rocket.Chat is translated into fewer.
+const MOST_LANGUAGES: usize = 80;
+
+/// A longer text is no language that anything has to be looked up by.
+const LONGEST_LANGUAGE: i32 = 100;
+
+/// Settings of OAuth services of the workspace's own that are read.
+const MOST_SETTINGS: usize = 1_000;
+
+pub async fn read(
+    question: &mut Question<'_>,
+    known: &Snapshot,
+) -> Result<UserFeatures, SourceError> {
+    let names_custom_oauth = known
+        .version()
+        .is_some_and(UserFeatures::names_custom_oauth);
+    let mut custom_oauth = if names_custom_oauth {
+        custom_oauth(question).await?
+    } else {
+        Vec::new()
+    };
+    let custom = custom_oauth.iter().map(|service| service.name.as_str());
+    let names: Vec<&str> = LOGIN_SERVICES.into_iter().chain(custom).collect();
+    let (services, with_extension) = by_services(question, &names).await?;
+    let with_service = |name: &str| services.get(name).copied().unwrap_or_default();
+    for service in &mut custom_oauth {
+        service.users = with_service(&service.name);
+    }
+    Ok(UserFeatures {
+        custom_oauth,
+        by_login_service: LOGIN_SERVICES
+            .into_iter()
+            .map(|name| (name, with_service(name)))
+            .collect(),
+        with_totp: with_second_factor(question, "services.totp.enabled").await?,
+        with_email_2fa: with_second_factor(question, "services.email2fa.enabled").await?,
+        with_extension,
+        by_language: by_language(question).await?,
+        accounts: question.estimated_count(COLLECTION).await?,
+    })
+}
+
+/// OAuth services of the workspace's own, each by its settings; nobody is counted yet.
+async fn custom_oauth(question: &Question<'_>) -> Result<Vec<CustomOauth>, SourceError> {
+    const PREFIX: &str = "Accounts_OAuth_Custom-";
+    const MERGES: &str = "-merge_roles";
+    // A name with anything else in it is no part of a path that MongoDB understands.
+    let filter =
+        doc! { "_id": { "$regex": "^Accounts_OAuth_Custom-[A-Za-z0-9_]+(-merge_roles)?$" } };
+    let most = i64::try_from(MOST_SETTINGS).expect("it is small");
+    let pipeline = vec![
+        doc! { "$match": filter },
+        doc! { "$sort": { "_id": 1 } },
+        doc! { "$limit": most + 1 },
+        doc! { "$project": {
+            "_id": bson::bounded("$_id"),
+            "value": { "$eq": ["$value", true] },
+        } },
+    ];
+    let mut settings = question
+        .aggregate("rocketchat_settings", pipeline, None)
+        .await?;
+    if settings.len() > MOST_SETTINGS {
+        settings.truncate(MOST_SETTINGS);
+        question.left_out("login_services", 1);
+    }
+    let on: BTreeMap<String, bool> = settings
+        .iter()
+        .filter_map(|setting| {
+            let id = bson::text(setting.get("_id"))?;
+            let on = setting.get("value") == Some(&Bson::Boolean(true));
+            // A name that was too long to be fetched has lost its beginning.
+            Some((id.strip_prefix(PREFIX)?.to_owned(), on))
+        })
+        .collect();
+    Ok(on
+        .iter()
+        .filter(|(name, _)| !name.contains('-'))
+        .map(|(name, enabled)| CustomOauth {
+            name: name.clone(),
+            enabled: *enabled,
+            merges_roles: on.get(&format!("{name}{MERGES}")) == Some(&true),
+            users: 0,
+        })
+        .collect())
+}
+
+/// How many accounts have each of the named login services: all activated accounts, without those that are not counted,
+/// which are few, so that the pass computes hardly anything else for each account. Also the number of accounts with an
+/// extension.
+///
+/// What accounts have below `services` is grouped as it is, and the names are looked for in the groups: a workspace may
+/// have a million of them, and only those that count come over the network.
+async fn by_services(
+    question: &Question<'_>,
+    names: &[&str],
+) -> Result<(BTreeMap<String, u64>, u64), SourceError> {
+    let mut group_by = doc! {
+        "_id": names_of_services(),
+        "count": { "$sum": bson::is("$active", true) },
+    };
+    // Versions with calls have an index; only without it the pass has to look.
+    let index = question.known_index(COLLECTION, "extension").await?;
+    if index.is_none() {
+        let has_one = bson::one_where(bson::exists("$extension"));
+        group_by.insert("extension", doc! { "$sum": has_one });
+    }
+    let mut all = vec![doc! { "$group": group_by }];
+    all.extend(by_name(names));
+    let all = question.aggregate(COLLECTION, all, None).await?;
+    let mut left_out = vec![
+        doc! { "$match": { "active": true, "$or": [{ "type": "app" }, { "roles": ["guest"] }] } },
+        doc! { "$match": { "$expr": { "$or": [
+            { "$eq": ["$type", "app"] },
+            { "$eq": ["$roles", ["guest"]] },
+        ] } } },
+        doc! { "$group": { "_id": names_of_services(), "count": { "$sum": 1 } } },
+    ];
+    left_out.extend(by_name(names));
+    let left_out = question.aggregate(COLLECTION, left_out, None).await?;
+    let mut counts = BTreeMap::new();
+    for group in &all {
+        if let Some(name) = bson::text(group.get("_id")) {
+            counts.insert(name, bson::counted(group, "count"));
+        }
+    }
+    for group in &left_out {
+        let name = group.get_str("_id").unwrap_or_default();
+        if let Some(count) = counts.get_mut(name) {
+            *count = count.saturating_sub(bson::counted(group, "count"));
+        }
+    }
+    let with_extension = match index {
+        Some(index) => {
+            let filter = doc! { "extension": { "$exists": true } };
+            let count = question.count(COLLECTION, filter, Some(Hint::Name(index)));
+            count.await?.unwrap_or_default()
+        }
+        None => counts.get(EXTENSION).copied().unwrap_or_default(),
+    };
+    Ok((counts, with_extension))
+}
+
+/// Stands for accounts with an extension, among the names of login services.
+const EXTENSION: &str = "";
+
+/// The stages that make groups by lists of names into one for each of the names that count, and one for extensions.
+fn by_name(names: &[&str]) -> [Document; 3] {
+    let counted = doc! { "$map": {
+        "input": { "$setIntersection": ["$_id", names] },
+        "in": { "name": "$$this", "count": "$count" },
+    } };
+    let extension = doc! { "name": EXTENSION, "count": { "$ifNull": ["$extension", 0] } };
+    [
+        doc! { "$project": { "of": { "$concatArrays": [counted, [extension]] } } },
+        doc! { "$unwind": "$of" },
+        doc! { "$group": { "_id": "$of.name", "count": { "$sum": "$of.count" } } },
+    ]
+}
+
+/// The names of the fields below `services`, in the order of the document. To name them costs half of what it costs to
+/// look for each of them.
+fn names_of_services() -> Document {
+    let is_object = doc! { "$eq": [{ "$type": "$services" }, "object"] };
+    doc! { "$map": {
+        "input": { "$cond": [is_object, { "$objectToArray": "$services" }, []] },
+        "in": "$$this.k",
+    } }
+}
+
+/// Activated accounts that have a second factor: by the index that holds it beside `active`, else by a pass.
+async fn with_second_factor(
+    question: &Question<'_>,
+    factor: &'static str,
+) -> Result<u64, SourceError> {
+    let filter = doc! { "active": true, factor: true };
+    if let Some(name) = question.known_pair(COLLECTION, "active", factor).await? {
+        let count = question
+            .count(COLLECTION, filter, Some(Hint::Name(name)))
+            .await?;
+        return Ok(count.unwrap_or_default());
+    }
+    let pipeline = vec![
+        doc! { "$match": filter },
+        doc! { "$group": { "_id": Bson::Null, "count": { "$sum": 1 } } },
+    ];
+    // Fetching every activated account by an index on `active` costs more than a pass.
+    let pass = Hint::Keys(doc! { "$natural": 1 });
+    let groups = question.aggregate(COLLECTION, pipeline, Some(pass)).await?;
+    let counted = |group| bson::counted(group, "count");
+    Ok(groups.first().map_or(0, counted))
+}
+
+/// Languages by their index alone; a text that is not empty counts as one. To count each by itself costs half of what it
+/// costs to group them.
+async fn by_language(
+    question: &mut Question<'_>,
+) -> Result<Option<Vec<(String, u64)>>, SourceError> {
+    let Access::Granted(hint) = question.access(COLLECTION, "language").await? else {
+        return Ok(None);
+    };
+    if hint.is_some() {
+        let most = i64::try_from(MOST_LANGUAGES + 1).expect("it is small");
+        let is_short = doc! { "$lte": [{ "$strLenBytes": "$_id" }, LONGEST_LANGUAGE] };
+        let names = vec![
+            doc! { "$match": { "language": { "$gt": "" } } },
+            doc! { "$group": { "_id": "$language" } },
+            doc! { "$limit": most },
+            doc! { "$project": { "_id": { "$cond": [is_short, "$_id", Bson::Null] } } },
+        ];
+        let names = question.aggregate(COLLECTION, names, hint.clone()).await?;
+        let names: Option<Vec<String>> = names.iter().map(name_to_look_for).collect();
+        if let Some(names) = names.filter(|names| names.len() <= MOST_LANGUAGES) {
+            return one_by_one(question, names, hint).await.map(Some);
+        }
+    }
+    let pipeline = vec![
+        doc! { "$match": { "language": { "$gt": "" } } },
+        doc! { "$group": { "_id": "$language", "count": { "$sum": 1 } } },
+        doc! { "$sort": { "count": -1, "_id": 1 } },
+    ];
+    let members = Members {
+        what: "languages",
+        keys: &[],
+        sums: &["count"],
+    };
+    let groups = question
+        .groups(COLLECTION, pipeline, hint, &members)
+        .await?;
+    // In the order of their names; texts that were mended may have become the same.
+    let mut languages: BTreeMap<String, u64> = BTreeMap::new();
+    let first = groups.first.iter();
+    let first = first.filter_map(|it| Some((bson::text(it.get("_id"))?, it)));
+    let others = groups.others.iter().map(|it| (OTHER.to_owned(), it));
+    for (language, group) in first.chain(others) {
+        *languages.entry(language).or_default() += bson::counted(group, "count");
+    }
+    Ok(Some(languages.into_iter().collect()))
+}
+
+/// A language by whose name accounts can be counted: it is short, and came as it is.
+fn name_to_look_for(group: &Document) -> Option<String> {
+    bson::text(group.get("_id")).filter(|name| !name.contains(char::REPLACEMENT_CHARACTER))
+}
+
+async fn one_by_one(
+    question: &Question<'_>,
+    mut names: Vec<String>,
+    hint: Option<Hint>,
+) -> Result<Vec<(String, u64)>, SourceError> {
+    names.sort_unstable();
+    let mut languages = Vec::new();
+    for name in names {
+        let filter = doc! { "language": &name };
+        let count = question.count(COLLECTION, filter, hint.clone()).await?;
+        languages.push((name, count.unwrap_or_default()));
+    }
+    Ok(languages)
+}

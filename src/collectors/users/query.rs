@@ -1,0 +1,119 @@
+//! Users: what kind of account each is, and whether it is activated.
+//!
+//! Bots, apps, guests and accounts of other servers are found by their indexes, and the people of this server are all the
+//! others: activated and deactivated ones are entries of an index, and the rest of the collection has no state.
+
+use mongodb::bson::{Bson, Document, doc};
+use mongodb::options::Hint;
+
+use super::{AccountKind, AccountState, Accounts, Users};
+use crate::mongodb::{Question, SourceError, bson};
+
+const COLLECTION: &str = "users";
+
+/// The indexes by which every account is found that is not simply a person of this server.
+const INDEXES_OF_SPECIAL: [&str; 4] = ["type", "roles", "isRemote", "federated"];
+
+pub async fn read(question: &Question<'_>) -> Result<Users, SourceError> {
+    let accounts = match index_of_states(question).await? {
+        Some(index) => by_index(question, index).await?,
+        // In one pass, as there is no way to find the special accounts otherwise.
+        None => groups(question, Document::new()).await?,
+    };
+    Ok(Users { accounts })
+}
+
+/// The index on `active`, where those of the special accounts are there too.
+async fn index_of_states(question: &Question<'_>) -> Result<Option<String>, SourceError> {
+    for key in INDEXES_OF_SPECIAL {
+        if question.known_index(COLLECTION, key).await?.is_none() {
+            return Ok(None);
+        }
+    }
+    question.known_index(COLLECTION, "active").await
+}
+
+/// The special accounts by their indexes, and all the others as the difference to all.
+async fn by_index(question: &Question<'_>, index: String) -> Result<Vec<Accounts>, SourceError> {
+    let special = doc! { "$or": [
+        { "type": { "$in": ["app", "bot"] } },
+        { "roles": ["guest"] },
+        { "isRemote": true },
+        { "federated": true },
+    ] };
+    let mut accounts = groups(question, special).await?;
+    accounts.retain(is_special);
+    let hint = Hint::Name(index);
+    let with_state = async |state: bool| -> Result<u64, SourceError> {
+        let filter = doc! { "active": state };
+        let count = question.count(COLLECTION, filter, Some(hint.clone()));
+        Ok(count.await?.unwrap_or_default())
+    };
+    let (activated, deactivated) = (with_state(true).await?, with_state(false).await?);
+    let all = question.estimated_count(COLLECTION).await?;
+    for (state, total) in [
+        (AccountState::Activated, activated),
+        (AccountState::Deactivated, deactivated),
+        (
+            AccountState::Unset,
+            all.saturating_sub(activated + deactivated),
+        ),
+    ] {
+        let special = accounts.iter().filter(|it| it.state == state);
+        let special: u64 = special.map(|it| it.count).sum();
+        accounts.push(Accounts {
+            kind: AccountKind::User,
+            state,
+            guest: false,
+            remote: false,
+            federated: false,
+            count: total.saturating_sub(special),
+        });
+    }
+    Ok(accounts)
+}
+
+/// Accounts that match, grouped by everything that the definitions look at.
+async fn groups(question: &Question<'_>, filter: Document) -> Result<Vec<Accounts>, SourceError> {
+    let pipeline = vec![
+        doc! { "$match": filter },
+        doc! { "$group": {
+            "_id": {
+                "type": { "$cond": [{ "$in": ["$type", ["app", "bot"]] }, "$type", "user"] },
+                "active": { "$cond": [{ "$in": ["$active", [true, false]] }, "$active", Bson::Null] },
+                "guest": { "$eq": ["$roles", ["guest"]] },
+                "remote": { "$eq": ["$isRemote", true] },
+                "federated": { "$eq": ["$federated", true] },
+            },
+            "count": { "$sum": 1 },
+        } },
+    ];
+    let groups = question.aggregate(COLLECTION, pipeline, None).await?;
+    Ok(groups.iter().filter_map(accounts).collect())
+}
+
+/// Whether an account is more than simply one of a person of this server.
+fn is_special(accounts: &Accounts) -> bool {
+    accounts.kind != AccountKind::User || accounts.guest || accounts.remote || accounts.federated
+}
+
+fn accounts(group: &Document) -> Option<Accounts> {
+    let id = group.get_document("_id").ok()?;
+    let is = |key| id.get_bool(key).unwrap_or(false);
+    Some(Accounts {
+        kind: match id.get_str("type") {
+            Ok("app") => AccountKind::App,
+            Ok("bot") => AccountKind::Bot,
+            _ => AccountKind::User,
+        },
+        state: match id.get_bool("active") {
+            Ok(true) => AccountState::Activated,
+            Ok(false) => AccountState::Deactivated,
+            Err(_) => AccountState::Unset,
+        },
+        guest: is("guest"),
+        remote: is("remote"),
+        federated: is("federated"),
+        count: bson::counted(group, "count"),
+    })
+}

@@ -1,0 +1,78 @@
+//! The workspace: a few settings by their ids, and the control document of the migrations.
+
+use std::collections::HashMap;
+
+use mongodb::bson::{Bson, Document, doc};
+
+use super::{Migration, Workspace};
+use crate::catalogue::{Snapshot, Timestamp, running_version};
+use crate::mongodb::{Question, SourceError, bson};
+
+/// Bytes of the longest control document that is shown as it is; of a longer one only what it has to have is fetched.
+const LONGEST_CONTROL: i32 = 16_384;
+
+pub async fn read(question: &Question<'_>, known: &Snapshot) -> Result<Workspace, SourceError> {
+    let ids = ["uniqueID", "Site_Url"];
+    let settings: HashMap<String, Document> = question
+        .find(
+            "rocketchat_settings",
+            doc! { "_id": { "$in": ids.as_slice() } },
+            doc! {
+                "value": bson::bounded("$value"),
+                "createdAt": bson::bounded("$createdAt"),
+                "isLong": bson::is_any_long(&["$value"]),
+            },
+        )
+        .await?
+        .into_iter()
+        .filter_map(|setting| Some((bson::text(setting.get("_id"))?, setting)))
+        .collect();
+    let is_long = |it: &&Document| it.get_bool("isLong").unwrap_or(false);
+    let long = settings.values().filter(is_long).count() as u64;
+    question.left_out("long_values", long);
+    let setting = |id: &str| bson::value(settings.get(id)?.get("value")?);
+    let created = settings.get("uniqueID").and_then(|it| it.get("createdAt"));
+    let migration = migration(question).await?;
+    Ok(Workspace {
+        deployment_id: setting("uniqueID"),
+        installed_at: created.and_then(bson::value),
+        installed: created.and_then(instant),
+        site_url: setting("Site_Url"),
+        version: running_version(
+            known.configured_version,
+            known.stored.as_ref().and_then(|it| it.version()),
+            migration.as_ref().and_then(|it| it.version),
+        ),
+        migration,
+    })
+}
+
+async fn migration(question: &Question<'_>) -> Result<Option<Migration>, SourceError> {
+    let is_short = doc! { "$lte": [{ "$bsonSize": "$$ROOT" }, LONGEST_CONTROL] };
+    let known = doc! {
+        "_id": "$_id",
+        "version": bson::if_number("$version"),
+        "locked": { "$eq": ["$locked", true] },
+        "lockedAt": bson::bounded("$lockedAt"),
+    };
+    let pipeline = vec![
+        doc! { "$match": { "_id": "control" } },
+        doc! { "$replaceWith": { "$cond": [is_short, "$$ROOT", known] } },
+    ];
+    let control = question.aggregate("migrations", pipeline, None).await?;
+    Ok(control.into_iter().next().map(|control| Migration {
+        version: bson::count(control.get("version")),
+        locked: control.get("locked") == Some(&Bson::Boolean(true)),
+        locked_at: bson::timestamp(control.get("lockedAt")),
+        document: bson::object(&control),
+    }))
+}
+
+/// An instant from a date, or from the ISO text that newer versions store.
+fn instant(value: &Bson) -> Option<Timestamp> {
+    bson::timestamp(Some(value)).or_else(|| {
+        let text = bson::text(Some(value))?;
+        let parsed: jiff::Timestamp = text.parse().ok()?;
+        Some(Timestamp(parsed.as_millisecond()))
+    })
+}

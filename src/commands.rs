@@ -1,0 +1,8 @@
+//! The sub-commands, and what runs without one.
+
+pub mod backfill;
+pub mod check;
+pub mod hash_password;
+pub mod health;
+pub mod print_statistics;
+pub mod statistics;

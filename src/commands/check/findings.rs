@@ -1,0 +1,134 @@
+//! What is not as it should be, and what to do about it.
+
+use super::inspect::Query;
+use super::{Access, Finding, IndexRow, PrivilegeRow, Report};
+use crate::catalogue::FailureKind;
+use crate::mongodb::SourceError;
+
+impl Report {
+    /// Says what is wrong with the login and the database, before what follows from it.
+    pub fn judge(&mut self) {
+        let mut problems = Vec::new();
+        let privileges = &self.privileges;
+        let remedy = match &privileges.statement {
+            Some(statement) => format!("run in mongosh as an administrator: {statement}"),
+            None => String::new(),
+        };
+        let failed: Vec<&str> = self
+            .collectors
+            .iter()
+            .filter(|row| !row.ok)
+            .map(|row| row.name)
+            .collect();
+        let missing: Vec<&PrivilegeRow> = privileges.missing().collect();
+        // A server without access control lets users do what their roles do not allow.
+        let (vital, others): (Vec<_>, Vec<_>) = missing
+            .into_iter()
+            .partition(|row| row.vital && row.needed_by.iter().any(|it| failed.contains(it)));
+        if privileges.access == Access::LoggedOut {
+            problems.push(Finding {
+                what: "the server asks for a login, and the connection string names no user"
+                    .to_owned(),
+                remedy: format!(
+                    "name a user and its password (mongodb://user@host/, --mongodb.password-file); where there is none, {remedy}"
+                ),
+            });
+        } else {
+            if !vital.is_empty() {
+                problems.push(Finding {
+                    what: format!(
+                        "the user lacks privileges that collectors need: {}",
+                        names(&vital)
+                    ),
+                    remedy: remedy.clone(),
+                });
+            }
+            if !others.is_empty() {
+                self.warnings.push(Finding {
+                    what: format!(
+                        "the user lacks privileges, and every collector works without them: {}",
+                        names(&others)
+                    ),
+                    remedy,
+                });
+            }
+        }
+        if vital.is_empty() && self.is_rocket_chat == Some(false) {
+            problems.push(Finding {
+                what: format!(
+                    "the database `{}` does not have Rocket.Chat's collections",
+                    self.connection.database.as_deref().unwrap_or_default()
+                ),
+                remedy: "name the right one with --mongodb.database".to_owned(),
+            });
+        }
+        self.problems.splice(0..0, problems);
+    }
+}
+
+impl IndexRow {
+    pub fn warning(&self) -> Finding {
+        let consequence = if self.scanned_instead {
+            "the collection is small enough to be scanned instead"
+        } else {
+            "what needs it is left out"
+        };
+        Finding {
+            what: format!(
+                "no index of {} begins with {} ({}): {consequence}",
+                self.collection,
+                self.key,
+                self.needed_by.join(", ")
+            ),
+            remedy: format!("run in mongosh: {}", self.statement),
+        }
+    }
+}
+
+fn names(rows: &[&PrivilegeRow]) -> String {
+    let names: Vec<String> = rows.iter().map(|row| row.name()).collect();
+    names.join(", ")
+}
+
+/// Why a reading failed. What the server says of a refusal is the whole command, so it is named instead.
+pub fn reason(error: &SourceError, queries: &[Query]) -> String {
+    let refused = queries.iter().rfind(|query| query.failed);
+    match (error.kind, refused) {
+        (FailureKind::Unauthorized, Some(query)) => format!(
+            "{} on {} is not permitted",
+            query.command,
+            query.collection.as_deref().unwrap_or("the server")
+        ),
+        _ => error.to_string(),
+    }
+}
+
+/// What to do about a failure.
+pub fn advice(kind: FailureKind, statement: Option<&str>) -> String {
+    match (kind, statement) {
+        (FailureKind::Unreachable, _) => {
+            "see that MongoDB runs, and that host and port of the connection string are right and can be reached from here".to_owned()
+        }
+        (FailureKind::Unauthenticated, _) => {
+            "correct the user, the password or authSource of the connection string".to_owned()
+        }
+        (FailureKind::Misconfigured, _) => {
+            "correct the connection string, or the file that it names".to_owned()
+        }
+        (FailureKind::TooOld, _) => "update MongoDB to 4.4 or later".to_owned(),
+        (FailureKind::NoDatabase, _) => "name the database with --mongodb.database".to_owned(),
+        (FailureKind::Unauthorized, Some(statement)) => {
+            format!("run in mongosh as an administrator: {statement}")
+        }
+        (FailureKind::Unauthorized, None) => {
+            "name a user in the connection string who may read the workspace's database".to_owned()
+        }
+        (FailureKind::TimedOut, _) => {
+            "give it more time with --mongodb.query-timeout, or switch the collector off".to_owned()
+        }
+        (FailureKind::MissingIndex, _) => "create the index, or switch the collector off".to_owned(),
+        (FailureKind::Other, _) => {
+            "see MongoDB's log, or switch the collector off".to_owned()
+        }
+    }
+}

@@ -1,0 +1,202 @@
+//! Which collectors are read: `--collector.NAME`, `--no-collector.NAME` and `--collector.disable-defaults`, made from the
+//! list of collectors so that a new one has its flags at once.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+use clap::builder::BoolishValueParser;
+use clap::parser::ValueSource;
+use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches};
+use serde::de::{Error as _, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
+
+use crate::catalogue::Collector;
+
+const DISABLE_DEFAULTS: &str = "disable-defaults";
+
+/// Switches as one place gives them.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct CollectorOptions {
+    /// Whether a collector without a switch of its own is off.
+    disable_defaults: Option<bool>,
+    switches: BTreeMap<Collector, bool>,
+}
+
+impl CollectorOptions {
+    /// These switches, and where there is none those of `lower`.
+    pub fn over(self, mut lower: Self) -> Self {
+        lower.switches.extend(self.switches);
+        Self {
+            disable_defaults: self.disable_defaults.or(lower.disable_defaults),
+            switches: lower.switches,
+        }
+    }
+
+    /// The collectors that are read.
+    pub fn enabled(&self) -> BTreeSet<Collector> {
+        let default = !self.disable_defaults.unwrap_or(false);
+        Collector::ALL
+            .into_iter()
+            .filter(|collector| *self.switches.get(collector).unwrap_or(&default))
+            .collect()
+    }
+}
+
+fn on(collector: Collector) -> String {
+    format!("collector.{}", collector.name())
+}
+
+fn off(collector: Collector) -> String {
+    format!("no-collector.{}", collector.name())
+}
+
+fn variable(name: &str) -> String {
+    let name = name.to_ascii_uppercase().replace(['.', '-'], "_");
+    format!("ROCKETCHAT_EXPORTER_{name}")
+}
+
+impl Args for CollectorOptions {
+    fn augment_args(command: Command) -> Command {
+        let disable = format!("collector.{DISABLE_DEFAULTS}");
+        let mut command =
+            command.arg(switch(&disable).env(variable(&disable)).help(
+                "Read only the collectors that are switched on one by one. [default: false]",
+            ));
+        for collector in Collector::ALL {
+            let (on, off) = (on(collector), off(collector));
+            command = command
+                .arg(
+                    switch(&on)
+                        .env(variable(&on))
+                        .overrides_with(off.clone())
+                        .help(format!(
+                            "Read the {} tier's collector `{}`; --no-collector.{} leaves it out. [default: true]",
+                            collector.tier().name(),
+                            collector.name(),
+                            collector.name()
+                        )),
+                )
+                .arg(
+                    Arg::new(off.clone())
+                        .long(off)
+                        .action(ArgAction::SetTrue)
+                        .overrides_with(on)
+                        .hide(true),
+                );
+        }
+        command
+    }
+
+    fn augment_args_for_update(command: Command) -> Command {
+        Self::augment_args(command)
+    }
+}
+
+/// A flag that may be given alone, or with `=true` or `=false`.
+fn switch(name: &str) -> Arg {
+    Arg::new(name.to_owned())
+        .long(name.to_owned())
+        .num_args(0..=1)
+        .require_equals(true)
+        .default_missing_value("true")
+        .value_name("BOOL")
+        .hide_possible_values(true)
+        .value_parser(BoolishValueParser::new())
+}
+
+impl FromArgMatches for CollectorOptions {
+    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
+        let given = |name: &str| matches.get_one::<bool>(name).copied();
+        let mut switches = BTreeMap::new();
+        for collector in Collector::ALL {
+            let off = off(collector);
+            let is_off = matches.value_source(&off) == Some(ValueSource::CommandLine)
+                && given(&off) == Some(true);
+            if is_off {
+                switches.insert(collector, false);
+            } else if let Some(is_on) = given(&on(collector)) {
+                switches.insert(collector, is_on);
+            }
+        }
+        Ok(Self {
+            disable_defaults: given(&format!("collector.{DISABLE_DEFAULTS}")),
+            switches,
+        })
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
+        *self = Self::from_arg_matches(matches)?;
+        Ok(())
+    }
+}
+
+impl<'de> Deserialize<'de> for CollectorOptions {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(Switches)
+    }
+}
+
+struct Switches;
+
+impl<'de> Visitor<'de> for Switches {
+    type Value = CollectorOptions;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("collectors, each with true or false")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<CollectorOptions, A::Error> {
+        let mut options = CollectorOptions::default();
+        while let Some(name) = map.next_key::<String>()? {
+            let is_on = map.next_value()?;
+            if name == DISABLE_DEFAULTS {
+                options.disable_defaults = Some(is_on);
+                continue;
+            }
+            let collector = Collector::named(&name).ok_or_else(|| {
+                let names = Collector::ALL.map(Collector::name).join(", ");
+                A::Error::custom(format!(
+                    "there is no collector `{name}`; there are {DISABLE_DEFAULTS}, {names}"
+                ))
+            })?;
+            options.switches.insert(collector, is_on);
+        }
+        Ok(options)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn enabled(arguments: &[&str]) -> BTreeSet<Collector> {
+        let command = CollectorOptions::augment_args(Command::new("x").no_binary_name(true));
+        let matches = command
+            .try_get_matches_from(arguments)
+            .expect("the flags are known");
+        CollectorOptions::from_arg_matches(&matches)
+            .expect("the flags are valid")
+            .enabled()
+    }
+
+    #[test]
+    fn the_last_switch_of_a_collector_counts() {
+        assert_eq!(enabled(&[]), Collector::ALL.into());
+        assert!(!enabled(&["--no-collector.users"]).contains(&Collector::Users));
+        assert!(!enabled(&["--collector.users=false"]).contains(&Collector::Users));
+        assert!(
+            enabled(&["--no-collector.users", "--collector.users"]).contains(&Collector::Users)
+        );
+        assert!(
+            !enabled(&["--collector.users", "--no-collector.users"]).contains(&Collector::Users)
+        );
+    }
+
+    #[test]
+    fn without_defaults_only_what_is_switched_on_is_read() {
+        assert_eq!(
+            enabled(&["--collector.disable-defaults", "--collector.presence"]),
+            [Collector::Presence].into()
+        );
+    }
+}

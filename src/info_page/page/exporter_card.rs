@@ -1,0 +1,76 @@
+//! The card about the exporter itself: what its readings cost the database.
+
+use maud::{Markup, html};
+
+use super::card::{Shown, row, rows, unknown, wide};
+use super::format;
+use crate::catalogue::{Collector, FailureKind, Outcome};
+
+pub fn card(shown: &Shown<'_>) -> Markup {
+    let snapshot = shown.page.snapshot;
+    let process = shown.page.process;
+    let read = snapshot.outcomes.len();
+    let content = html! {
+        (rows(&html! {
+            (row("Database time", &snapshot.cost().map_or_else(unknown, |it| {
+                html! { (format::percent(it)) " of the time" }
+            })))
+            (row("Connections", &snapshot.pool.map_or_else(unknown, |pool| {
+                html! { (pool.open) " open, " (pool.in_use) " in use" }
+            })))
+            (row("Memory", &process.resident_bytes.map_or_else(unknown, |it| html! { (format::bytes(it as f64)) })))
+            (row("Running", &process.started_at.and_then(|at| shown.page.now.since(at)).map_or_else(unknown, |it| {
+                html! { (format::span(it)) }
+            })))
+        }))
+        details #collectors {
+            summary { (read) " collectors" }
+            (wide("Collectors", &html! {
+                table {
+                    thead { tr {
+                        th scope="col" { "Collector" } th scope="col" { "Read" } th.number scope="col" { "Took" }
+                        th.number scope="col" { "Every" } th.number scope="col" { "Share" } th scope="col" { "State" }
+                    } }
+                    tbody { @for collector in Collector::ALL {
+                        @if let Some(outcome) = snapshot.outcomes.get(&collector) { (line(shown, collector, outcome)) }
+                    } }
+                }
+            }))
+        }
+    };
+    shown.card("exporter", "Exporter", &[], &content)
+}
+
+fn line(shown: &Shown<'_>, collector: Collector, outcome: &Outcome) -> Markup {
+    html! {
+        tr {
+            th scope="row" { (collector.name()) }
+            td { (outcome.last_success.map_or_else(unknown, |at| html! { (shown.ago(at)) })) }
+            td.number { (format::took(outcome.duration)) }
+            td.number { (format::span(outcome.interval)) }
+            td.number { (format::percent(outcome.share())) }
+            td { @match outcome.failure {
+                None if shown.follows(collector) => span.yes { "followed" },
+                None => span.yes { "ok" },
+                Some(kind) => span.no { (why(kind)) },
+            } }
+        }
+    }
+}
+
+/// Why a reading failed.
+pub fn why(kind: FailureKind) -> &'static str {
+    match kind {
+        FailureKind::Unreachable => "the database does not answer",
+        FailureKind::Unauthenticated => "the database refuses the user name or password",
+        FailureKind::TooOld => "the database's server is too old",
+        FailureKind::Misconfigured => {
+            "the connection string, or a file that it names, cannot be used"
+        }
+        FailureKind::NoDatabase => "it is not clear which database is Rocket.Chat's",
+        FailureKind::Unauthorized => "the database user lacks a privilege",
+        FailureKind::TimedOut => "it took too long",
+        FailureKind::MissingIndex => "an index is missing that it needs",
+        FailureKind::Other => "the reason is in the log",
+    }
+}

@@ -1,0 +1,186 @@
+//! Pictures: lines over time as SVG, with their numbers in a table behind.
+//!
+//! A library for charts would bring its own colors, fonts and a rasterizer's sizes; these lines have none of it: the
+//! style of the page draws them, in the light and in the dark.
+
+use std::fmt::Write;
+
+use jiff::tz::TimeZone;
+use maud::{Markup, html};
+
+use super::card::{unknown, wide};
+use super::format;
+use crate::catalogue::Timestamp;
+
+const WIDTH: f64 = 320.0;
+const HEIGHT: f64 = 90.0;
+
+/// Points of a line: more cannot be told apart.
+const MOST_POINTS: usize = 160;
+
+/// Rows of the table.
+const MOST_ROWS: usize = 24;
+
+/// One line.
+pub struct Line {
+    /// What it is.
+    pub name: &'static str,
+    /// Its points; `None` where nothing is known.
+    pub values: Vec<Option<f64>>,
+}
+
+/// Lines over the same times.
+pub struct Chart<'a> {
+    /// Its id in the page.
+    pub id: &'static str,
+    /// Its heading.
+    pub title: &'static str,
+    /// The times of the points.
+    pub times: &'a [Timestamp],
+    /// The lines.
+    pub lines: Vec<Line>,
+    /// How a value is written.
+    pub write: fn(f64) -> String,
+    /// Whether days matter, and not hours.
+    pub days: bool,
+}
+
+impl Chart<'_> {
+    /// The picture; nothing where no value is known.
+    pub fn draw(&self, timezone: &TimeZone) -> Markup {
+        let known = || self.lines.iter().flat_map(|it| it.values.iter().flatten());
+        let (Some(first), Some(last)) = (self.times.first(), self.times.last()) else {
+            return html! {};
+        };
+        if known().next().is_none() {
+            return html! {};
+        }
+        let (bottom, top) = scale(known().copied(), !self.days);
+        let tick = |at: Timestamp| format::tick(at, timezone, self.days);
+        let newest = |line: &Line| line.values.iter().rev().flatten().next().copied();
+        let title_id = format!("{}-title", self.id);
+        html! {
+            figure.chart id=(self.id) aria-labelledby=(title_id) {
+                figcaption {
+                    h3 id=(title_id) { (self.title) }
+                    ul.legend { @for (number, line) in self.lines.iter().enumerate() {
+                        li {
+                            svg.key width="18" height="8" viewBox="0 0 18 8" aria-hidden="true" {
+                                path class={ "line l" (number) } d="M0 4H18" {}
+                            }
+                            (line.name) " "
+                            b { (newest(line).map_or_else(|| "–".to_owned(), self.write)) }
+                        }
+                    } }
+                }
+                div.plot {
+                    span.top { ((self.write)(top)) }
+                    span.bottom { ((self.write)(bottom)) }
+                    svg viewBox={ "0 0 " (WIDTH) " " (HEIGHT) } preserveAspectRatio="none" aria-hidden="true" {
+                        path.lattice d={ "M0 .5H" (WIDTH) "M0 " (HEIGHT / 2.0) "H" (WIDTH) "M0 " (HEIGHT - 0.5) "H" (WIDTH) } {}
+                        @for (number, line) in self.lines.iter().enumerate() {
+                            path class={ "line l" (number) } d=(path(self.times, &line.values, bottom, top)) {}
+                        }
+                    }
+                }
+                p.ends { span { (tick(*first)) } span { (tick(*last)) } }
+                details id={ (self.id) "-numbers" } { summary { "Numbers" } (self.table(timezone)) }
+            }
+        }
+    }
+
+    fn table(&self, timezone: &TimeZone) -> Markup {
+        let step = self.times.len().div_ceil(MOST_ROWS).max(1);
+        // The newest is always there.
+        let chosen = (0..self.times.len()).rev().step_by(step);
+        wide(
+            &format!("{}, numbers", self.title),
+            &html! {
+                table {
+                    thead { tr { th scope="col" { "Time" } @for line in &self.lines { th.number scope="col" { (line.name) } } } }
+                    tbody { @for place in chosen { tr {
+                        th scope="row" { (format::tick(self.times[place], timezone, self.days)) }
+                        @for line in &self.lines {
+                            td.number { (line.values[place].map_or_else(unknown, |it| html! { ((self.write)(it)) })) }
+                        }
+                    } } }
+                }
+            },
+        )
+    }
+}
+
+/// The ends of the axis: from zero on, unless it need not and nothing would be seen to move then.
+fn scale(values: impl Iterator<Item = f64>, from_zero: bool) -> (f64, f64) {
+    let (least, most) = values.fold((f64::INFINITY, 0.0_f64), |(least, most), it| {
+        (least.min(it), most.max(it))
+    });
+    let bottom = if !from_zero && least > most * 0.6 && least < most {
+        least
+    } else {
+        0.0
+    };
+    (bottom, if most > bottom { most } else { bottom + 1.0 })
+}
+
+/// A line's path: broken where nothing is known, and a dot where one value stands alone.
+fn path(times: &[Timestamp], values: &[Option<f64>], bottom: f64, top: f64) -> String {
+    let (Some(first), Some(last)) = (times.first(), times.last()) else {
+        return String::new();
+    };
+    let span = ((last.0 - first.0) as f64).max(1.0);
+    let step = times.len().div_ceil(MOST_POINTS).max(1);
+    let mut path = String::new();
+    let mut drawing = false;
+    for (times, values) in times.chunks(step).zip(values.chunks(step)) {
+        let known: Vec<f64> = values.iter().flatten().copied().collect();
+        if known.is_empty() {
+            drawing = false;
+            continue;
+        }
+        let mean = known.iter().sum::<f64>() / known.len() as f64;
+        let x = (times[times.len() / 2].0 - first.0) as f64 / span * WIDTH;
+        let y = (HEIGHT - 1.5) - (mean - bottom) / (top - bottom) * (HEIGHT - 3.0);
+        let command = if drawing { 'L' } else { 'M' };
+        // Writing into a text cannot fail.
+        write!(path, "{command}{x:.1} {y:.1}").ok();
+        if !drawing {
+            path.push_str("h0");
+        }
+        drawing = true;
+    }
+    path
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_is_broken_where_nothing_is_known() {
+        let times = [0, 10, 20, 30].map(Timestamp);
+        let values = [Some(0.0), Some(2.0), None, Some(1.0)];
+        assert_eq!(
+            path(&times, &values, 0.0, 2.0),
+            "M0.0 88.5h0L106.7 1.5M320.0 45.0h0"
+        );
+        assert_eq!(path(&[], &[], 0.0, 1.0), "");
+    }
+
+    #[test]
+    fn the_axis_begins_at_zero_unless_nothing_would_move() {
+        assert_eq!(scale([1.0, 5.0].into_iter(), false), (0.0, 5.0));
+        assert_eq!(scale([590.0, 600.0].into_iter(), false), (590.0, 600.0));
+        assert_eq!(scale([590.0, 600.0].into_iter(), true), (0.0, 600.0));
+        assert_eq!(scale([600.0, 600.0].into_iter(), false), (0.0, 600.0));
+        assert_eq!(scale([0.0].into_iter(), false), (0.0, 1.0));
+    }
+
+    #[test]
+    fn many_points_become_few() {
+        let times: Vec<_> = (0..1440).map(Timestamp).collect();
+        let values = vec![Some(1.0); 1440];
+        let path = path(&times, &values, 0.0, 1.0);
+        assert_eq!(path.matches('L').count(), 159);
+    }
+}

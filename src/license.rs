@@ -1,0 +1,251 @@
+//! The license in a workspace's settings: opened, read and judged as Rocket.Chat does it, without asking anybody.
+//!
+//! What stands in the settings is not to be trusted before a signature says so: a text may be of any length, shape or
+//! content, and the worst that it does is to have a flaw.
+
+pub mod format;
+pub mod json;
+pub mod public_key;
+pub mod site_url;
+pub mod terms;
+
+use jiff::tz::TimeZone;
+
+pub use public_key::{BadKey, PublicKey};
+pub use terms::converts;
+use terms::{Behavior, Terms};
+
+use crate::catalogue::{Timestamp, Version};
+use crate::collectors::license::{
+    Grants, HeldLicense, LicenseContent, LicenseFlaw, LicenseLimit, LicenseVoucher, LimitKind,
+};
+
+/// The longest license that is read, in bytes: real ones have one or two thousand.
+pub const LONGEST: usize = 16 * 1024;
+
+/// The most addresses that a license may name, and the most bytes of each: real ones name one or two.
+const MOST_ADDRESSES: usize = 16;
+const LONGEST_ADDRESS: usize = 256;
+
+/// What the operator says about the license.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct LicenseSource {
+    /// The modules that count whatever the settings say; `None` when those of a valid license count.
+    pub configured: Option<Grants>,
+    /// The key that signatures are checked with.
+    pub key: Option<PublicKey>,
+}
+
+/// What the settings say.
+#[derive(Debug, Clone)]
+pub struct LicenseSettings {
+    /// The license; `Err` when it is longer than [`LONGEST`].
+    pub text: Result<String, TooLong>,
+    /// `Enterprise_License_Status`.
+    pub status: String,
+    /// `Site_Url`.
+    pub site_url: String,
+}
+
+/// A text that was not even fetched.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TooLong;
+
+/// What a license is judged by.
+pub struct Circumstances<'a> {
+    /// The key that its signature is checked with.
+    pub key: Option<&'a PublicKey>,
+    /// The time.
+    pub now: Timestamp,
+    /// The workspace's version, when it is known.
+    pub version: Option<Version>,
+    /// The time zone of dates that name none.
+    pub timezone: &'a TimeZone,
+    /// How much is used of what may be limited, as far as that is known.
+    pub used: &'a dyn Fn(LimitKind) -> Option<u64>,
+}
+
+/// Reads a license that nothing else is known about.
+pub fn parse(text: &str) {
+    let settings = LicenseSettings {
+        text: Ok(text.to_owned()),
+        status: "Valid".to_owned(),
+        site_url: "https://chat.example.com".to_owned(),
+    };
+    let circumstances = Circumstances {
+        key: None,
+        now: Timestamp(0),
+        version: None,
+        timezone: &TimeZone::UTC,
+        used: &|_| None,
+    };
+    drop(judge(&settings, &circumstances));
+}
+
+/// What a license says, and whether it is for the workspace's address: what takes time to find out, and depends on
+/// nothing that changes often.
+#[derive(Debug, Clone)]
+pub struct Opened {
+    terms: Result<Option<Terms>, LicenseFlaw>,
+    suits_address: bool,
+}
+
+/// Reads and judges a license; `None` when there is none.
+pub fn judge(settings: &LicenseSettings, circumstances: &Circumstances<'_>) -> Option<HeldLicense> {
+    let opened = open(settings, circumstances)?;
+    Some(opened.judge(settings, circumstances))
+}
+
+/// Reads a license; `None` when there is none. Only the key, the version and the time zone of the circumstances matter.
+pub fn open(settings: &LicenseSettings, circumstances: &Circumstances<'_>) -> Option<Opened> {
+    let terms = match &settings.text {
+        Ok(text) if text.trim().is_empty() => return None,
+        Ok(text) => format::open(text.trim(), circumstances).and_then(|terms| match terms {
+            Some(terms) if names_too_much(&terms) => Err(LicenseFlaw::TooLong),
+            terms => Ok(terms),
+        }),
+        Err(TooLong) => Err(LicenseFlaw::TooLong),
+    };
+    let named = terms.as_ref().ok().and_then(Option::as_ref);
+    let suits_address = named.is_some_and(|it| site_url::suits(&it.addresses, &settings.site_url));
+    Some(Opened {
+        terms,
+        suits_address,
+    })
+}
+
+fn names_too_much(terms: &Terms) -> bool {
+    let is_long = |address: &site_url::Address| address.text().len() > LONGEST_ADDRESS;
+    terms.addresses.len() > MOST_ADDRESSES || terms.addresses.iter().any(is_long)
+}
+
+impl Opened {
+    /// Judges it here and now.
+    pub fn judge(
+        &self,
+        settings: &LicenseSettings,
+        circumstances: &Circumstances<'_>,
+    ) -> HeldLicense {
+        let Ok(text) = &settings.text else {
+            return HeldLicense {
+                format: None,
+                voucher: LicenseVoucher::Nobody,
+                flaw: Some(LicenseFlaw::TooLong),
+                content: None,
+            };
+        };
+        let is_signed = circumstances.key.is_some() && self.terms.is_ok();
+        let voucher = match settings.status.as_str() {
+            _ if is_signed => LicenseVoucher::Signature,
+            "Valid" | "Invalid" => LicenseVoucher::Status,
+            _ => LicenseVoucher::Nobody,
+        };
+        let (flaw, content) = match &self.terms {
+            Err(flaw) => (Some(*flaw), None),
+            Ok(None) => (None, None),
+            Ok(Some(terms)) => {
+                let flaw = self.flaw_of(terms, circumstances);
+                (flaw, Some(shown(terms.clone(), circumstances)))
+            }
+        };
+        let by_rocket_chat = match settings.status.as_str() {
+            "Invalid" => Some(LicenseFlaw::Status),
+            "Valid" => None,
+            _ => (!is_signed).then_some(LicenseFlaw::Unconfirmed),
+        };
+        HeldLicense {
+            format: format::format(text.trim(), flaw),
+            voucher,
+            flaw: flaw.or(by_rocket_chat),
+            content,
+        }
+    }
+
+    /// Why a license is not valid here and now. What only forbids to install it no longer matters: it is installed.
+    fn flaw_of(&self, terms: &Terms, circumstances: &Circumstances<'_>) -> Option<LicenseFlaw> {
+        let now = circumstances.now;
+        let invalidating = terms
+            .periods
+            .iter()
+            .filter(|period| period.behavior == Behavior::InvalidateLicense);
+        for period in invalidating {
+            if period.is_over(now) {
+                return Some(LicenseFlaw::Expired);
+            }
+            if period.is_to_come(now) {
+                return Some(LicenseFlaw::NotYetValid);
+            }
+        }
+        if !self.suits_address {
+            return Some(LicenseFlaw::Address);
+        }
+        let exceeded = terms.limits.iter().any(|limit| {
+            limit.behavior == Behavior::InvalidateLicense && limit.is_exceeded(circumstances)
+        });
+        exceeded.then_some(LicenseFlaw::Limit)
+    }
+}
+
+fn shown(terms: Terms, circumstances: &Circumstances<'_>) -> LicenseContent {
+    let now = circumstances.now;
+    let by_periods = terms
+        .periods
+        .iter()
+        .filter(|it| it.is_over(now) || it.is_to_come(now))
+        .map(|it| (it.behavior, &it.modules));
+    let by_limits = terms
+        .limits
+        .iter()
+        .filter(|it| it.is_exceeded(circumstances))
+        .map(|it| (it.behavior, &it.modules));
+    let disabled: Vec<&String> = by_periods
+        .chain(by_limits)
+        .filter(|(behavior, _)| *behavior == Behavior::DisableModules)
+        .flat_map(|(_, modules)| modules)
+        .collect();
+    let mut modules: Vec<String> = Vec::new();
+    for module in &terms.modules {
+        if !disabled.contains(&module) && !modules.contains(module) {
+            modules.push(module.clone());
+        }
+    }
+    let limits = LimitKind::ALL.map(|kind| {
+        let of_kind = terms.limits.iter().filter(|limit| limit.kind == kind);
+        LicenseLimit {
+            kind,
+            max: of_kind
+                .map(|limit| limit.max)
+                .reduce(f64::min)
+                .and_then(count),
+            used: (circumstances.used)(kind),
+        }
+    });
+    let expires = terms
+        .periods
+        .iter()
+        .filter(|period| period.behavior == Behavior::InvalidateLicense)
+        .filter_map(|period| period.until)
+        .min();
+    LicenseContent {
+        modules,
+        limits: limits.to_vec(),
+        expires,
+        tags: terms.tags,
+        trial: terms.trial,
+        offline: terms.offline,
+        shown_expiry: terms.shown_expiry,
+    }
+}
+
+/// A limit as a count; a negative one is none.
+fn count(max: f64) -> Option<u64> {
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "checked to be in range; a fraction of a seat is none"
+    )]
+    (0.0..9.0e15).contains(&max).then_some(max as u64)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,75 @@
+//! The two forms of a license: `RCV3_` and a JSON Web Token, or the base64 of an encrypted block.
+
+use base64::Engine;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use serde_json::Value;
+
+use super::terms::{self, Terms};
+use super::{Circumstances, LONGEST};
+use crate::collectors::license::{LicenseFlaw, LicenseFormat};
+
+const V3_PREFIX: &str = "RCV3_";
+
+/// Lengths of an encrypted block, in bytes: those of usual keys of RSA.
+const BLOCKS: std::ops::RangeInclusive<usize> = 256..=1024;
+
+/// Which of the two a text with a flaw, or without one, is.
+pub fn format(text: &str, flaw: Option<LicenseFlaw>) -> Option<LicenseFormat> {
+    if text.starts_with(V3_PREFIX) {
+        return Some(LicenseFormat::V3);
+    }
+    let is_none = matches!(flaw, Some(LicenseFlaw::TooLong | LicenseFlaw::NotALicense));
+    (!is_none).then_some(LicenseFormat::V2)
+}
+
+/// What a license says, its signature checked where there is a key; `Ok(None)` for one that only a key can open.
+pub fn open(text: &str, circumstances: &Circumstances<'_>) -> Result<Option<Terms>, LicenseFlaw> {
+    if text.len() > LONGEST {
+        return Err(LicenseFlaw::TooLong);
+    }
+    match text.strip_prefix(V3_PREFIX) {
+        Some(token) => open_v3(token, circumstances).map(Some),
+        None => open_v2(text, circumstances),
+    }
+}
+
+fn open_v3(token: &str, circumstances: &Circumstances<'_>) -> Result<Terms, LicenseFlaw> {
+    let decoded = |part: &str| {
+        URL_SAFE_NO_PAD
+            .decode(part)
+            .map_err(|_| LicenseFlaw::NotALicense)
+    };
+    let (message, signature) = token.rsplit_once('.').ok_or(LicenseFlaw::NotALicense)?;
+    let (header, payload) = message.split_once('.').ok_or(LicenseFlaw::NotALicense)?;
+    let (header, payload, signature) = (decoded(header)?, decoded(payload)?, decoded(signature)?);
+    let header: Value = serde_json::from_slice(&header).map_err(|_| LicenseFlaw::NotALicense)?;
+    let algorithm = header.get("alg").and_then(Value::as_str);
+    let algorithm = algorithm.ok_or(LicenseFlaw::NotALicense)?;
+    // The token must not choose how it is checked.
+    if algorithm != "RS256" {
+        return Err(LicenseFlaw::Algorithm);
+    }
+    if let Some(key) = circumstances.key
+        && !key.has_signed(message.as_bytes(), &signature)
+    {
+        return Err(LicenseFlaw::Signature);
+    }
+    terms::v3(&payload, circumstances.timezone).ok_or(LicenseFlaw::Malformed)
+}
+
+fn open_v2(text: &str, circumstances: &Circumstances<'_>) -> Result<Option<Terms>, LicenseFlaw> {
+    let compact: String = text.split_whitespace().collect();
+    let block = STANDARD
+        .decode(compact)
+        .map_err(|_| LicenseFlaw::NotALicense)?;
+    if !BLOCKS.contains(&block.len()) {
+        return Err(LicenseFlaw::NotALicense);
+    }
+    let Some(key) = circumstances.key else {
+        return Ok(None);
+    };
+    let opened = key.open(&block).ok_or(LicenseFlaw::Signature)?;
+    terms::v2(&opened, circumstances)
+        .map(Some)
+        .ok_or(LicenseFlaw::Malformed)
+}

@@ -1,0 +1,232 @@
+//! From BSON to the model: odd types and odd numbers are met here, and none of them is an error.
+
+use std::borrow::Cow;
+use std::time::Duration;
+
+use mongodb::bson::{Bson, Document, RawDocument, Utf8Lossy, doc};
+
+use crate::catalogue::{Timestamp, Value};
+
+/// Whole numbers up to here are exact in JavaScript; larger ones Rocket.Chat answers as texts.
+const MAX_SAFE_INTEGER: i64 = (1 << 53) - 1;
+
+/// The last instant that JavaScript's dates can tell, in milliseconds; the first is its negative.
+const MAX_DATE: i64 = 8_640_000_000_000_000;
+
+/// Milliseconds of a day, as dates count them.
+pub const DAY: i64 = 86_400_000;
+
+/// A duration for `maxTimeMS`, at least one millisecond because zero means no limit.
+pub fn milliseconds(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis())
+        .unwrap_or(i64::MAX)
+        .max(1)
+}
+
+/// A document as it came from the server, which checks no text: what is not UTF-8 in one becomes U+FFFD. `None` when it is
+/// broken otherwise.
+pub fn document(raw: &RawDocument) -> Option<Document> {
+    let Utf8Lossy(document) = raw.try_into().ok()?;
+    Some(document)
+}
+
+/// Any number as a floating one; `None` for everything else.
+pub fn number(value: Option<&Bson>) -> Option<f64> {
+    match value? {
+        Bson::Int32(number) => Some(f64::from(*number)),
+        Bson::Int64(number) => Some(*number as f64),
+        Bson::Double(number) => Some(*number),
+        Bson::Decimal128(number) => number.to_string().parse().ok(),
+        _ => None,
+    }
+}
+
+/// A number that counts things; `None` for anything that cannot.
+pub fn count(value: Option<&Bson>) -> Option<u64> {
+    match value? {
+        Bson::Int32(number) => u64::try_from(*number).ok(),
+        Bson::Int64(number) => u64::try_from(*number).ok(),
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "checked to be a whole number in range"
+        )]
+        Bson::Double(number) if *number >= 0.0 && *number < 9.0e15 && number.fract() == 0.0 => {
+            Some(*number as u64)
+        }
+        _ => None,
+    }
+}
+
+/// A field of an aggregation's result that the pipeline itself counted.
+pub fn counted(document: &Document, key: &str) -> u64 {
+    count(document.get(key)).unwrap_or_default()
+}
+
+/// A field of an aggregation's result that the pipeline itself summed from finite numbers.
+pub fn summed(document: &Document, key: &str) -> f64 {
+    number(document.get(key)).unwrap_or_default()
+}
+
+/// An instant, when it is a date.
+pub fn timestamp(value: Option<&Bson>) -> Option<Timestamp> {
+    match value? {
+        Bson::DateTime(date) => Some(Timestamp(date.timestamp_millis())),
+        _ => None,
+    }
+}
+
+/// The texts of a list; what is none of them is passed over.
+pub fn texts(value: Option<&Bson>) -> Vec<String> {
+    let items = value.and_then(Bson::as_array).into_iter().flatten();
+    items.filter_map(|item| text(Some(item))).collect()
+}
+
+/// A text, when it is one.
+pub fn text(value: Option<&Bson>) -> Option<String> {
+    match value? {
+        Bson::String(text) => Some(text.clone()),
+        _ => None,
+    }
+}
+
+/// An expression that is `path` where it is a finite number, else 0: one odd document must not spoil a sum.
+///
+/// Numbers stand together in BSON's order of types, not-a-number first among them.
+pub fn finite(path: &str) -> Document {
+    doc! { "$cond": [is_finite(path), path, 0] }
+}
+
+/// An expression that tells whether `path` is a finite number.
+pub fn is_finite(path: &str) -> Document {
+    doc! { "$and": [
+        { "$gt": [path, f64::NEG_INFINITY] },
+        { "$lt": [path, f64::INFINITY] },
+    ] }
+}
+
+/// Bytes of the longest name or other value that is fetched where only short ones make sense.
+const LONGEST: i32 = 300;
+
+/// An expression that is `path`, or where that takes too many bytes, a text that tells how many.
+pub fn bounded(path: &str) -> Document {
+    at_most(path, LONGEST)
+}
+
+/// The same with a limit of its own, in bytes of BSON.
+pub fn at_most(path: &str, bytes: i32) -> Document {
+    let size = size(path);
+    let told = doc! { "$concat": ["(", { "$toString": size.clone() }, " bytes)"] };
+    doc! { "$cond": [{ "$lte": [size, bytes] }, path, told] }
+}
+
+/// An expression that is the size of `path` in bytes of BSON, whatever its type.
+pub fn size(path: &str) -> Document {
+    doc! { "$bsonSize": { "v": path } }
+}
+
+/// An expression that tells whether [`bounded`] would shorten any of `paths`.
+pub fn is_any_long(paths: &[&str]) -> Document {
+    let are_long = paths
+        .iter()
+        .map(|path| Bson::from(doc! { "$gt": [size(path), LONGEST] }));
+    doc! { "$or": are_long.collect::<Vec<_>>() }
+}
+
+/// An expression that is `path` where it is a number.
+pub fn if_number(path: &str) -> Document {
+    doc! { "$cond": [{ "$isNumber": path }, path, Bson::Null] }
+}
+
+/// An expression that tells whether a document has `path`, whatever it holds.
+pub fn exists(path: &str) -> Document {
+    doc! { "$ne": [{ "$type": path }, "missing"] }
+}
+
+/// An expression that is 1 where `path` has exactly this value, else 0.
+pub fn is(path: &str, value: impl Into<Bson>) -> Bson {
+    one_where(doc! { "$eq": [path, value.into()] })
+}
+
+/// An expression that is 1 where the condition holds, else 0.
+pub fn one_where(condition: Document) -> Bson {
+    doc! { "$cond": [condition, 1, 0] }.into()
+}
+
+/// A value as Rocket.Chat's JSON shows it; `None` for what it leaves out.
+pub fn value(bson: &Bson) -> Option<Value> {
+    Some(match bson {
+        Bson::Double(number) => Value::Number(*number),
+        Bson::String(text) | Bson::Symbol(text) => Value::Text(text.clone()),
+        Bson::Array(items) => Value::List(
+            items
+                .iter()
+                .map(|item| value(item).unwrap_or(Value::Null))
+                .collect(),
+        ),
+        Bson::Document(document) => object(document),
+        Bson::Boolean(value) => Value::Bool(*value),
+        Bson::Int32(number) => Value::Integer((*number).into()),
+        Bson::Int64(number) if (-MAX_SAFE_INTEGER..=MAX_SAFE_INTEGER).contains(number) => {
+            Value::Integer(*number)
+        }
+        Bson::Int64(number) => Value::Text(number.to_string()),
+        Bson::Timestamp(timestamp) => Value::Text(
+            ((u64::from(timestamp.time) << 32) | u64::from(timestamp.increment)).to_string(),
+        ),
+        Bson::DateTime(date) => match date.timestamp_millis() {
+            instant if (-MAX_DATE..=MAX_DATE).contains(&instant) => Value::Date(Timestamp(instant)),
+            _ => Value::Null,
+        },
+        Bson::ObjectId(id) => Value::Text(id.to_hex()),
+        Bson::Decimal128(number) => {
+            Value::object([("$numberDecimal", Some(Value::text(number.to_string())))])
+        }
+        Bson::Binary(binary) => Value::Text(base64(&binary.bytes)),
+        Bson::Undefined => return None,
+        Bson::Null
+        | Bson::RegularExpression(_)
+        | Bson::JavaScriptCode(_)
+        | Bson::JavaScriptCodeWithScope(_)
+        | Bson::MaxKey
+        | Bson::MinKey
+        | Bson::DbPointer(_) => Value::Null,
+    })
+}
+
+/// A document as an object, in its own order.
+pub fn object(document: &Document) -> Value {
+    Value::Object(
+        document
+            .iter()
+            .filter_map(|(key, bson)| Some((Cow::Owned(key.clone()), value(bson)?)))
+            .collect(),
+    )
+}
+
+fn base64(bytes: &[u8]) -> String {
+    use base64::Engine;
+    base64::engine::general_purpose::STANDARD.encode(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_that_javascript_cannot_hold_become_texts() {
+        assert_eq!(
+            value(&Bson::Int64(1 << 53)),
+            Some(Value::text("9007199254740992"))
+        );
+        assert_eq!(value(&Bson::Int64(7)), Some(Value::Integer(7)));
+    }
+
+    #[test]
+    fn a_count_is_never_negative_nor_broken() {
+        assert_eq!(count(Some(&Bson::Int32(-1))), None);
+        assert_eq!(count(Some(&Bson::Double(1.5))), None);
+        assert_eq!(count(Some(&Bson::Double(f64::NAN))), None);
+        assert_eq!(count(Some(&Bson::Double(3.0))), Some(3));
+    }
+}

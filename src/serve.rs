@@ -1,0 +1,123 @@
+//! Puts the parts together: workspaces, web and signals, and takes them apart in order at the end.
+
+pub mod supervisor;
+pub mod systemd;
+pub mod workspace;
+
+use std::panic;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::task::{JoinSet, spawn_blocking};
+use tokio::time::{MissedTickBehavior, interval};
+
+use supervisor::{Supervisor, variable};
+
+use crate::catalogue::OwnProcess;
+use crate::cli::Cli;
+use crate::collectors::host::process::OwnSource;
+use crate::config::{Config, ConfigError};
+use crate::http::connection::Limits as ConnectionLimits;
+use crate::http::handlers::metrics::Metrics;
+use crate::http::handlers::reload::Reloads;
+use crate::http::listener::Listener;
+use crate::http::middleware::Gate;
+use crate::http::request_metrics::Counters;
+use crate::http::{self, App};
+use crate::logging::LostLines;
+use crate::signals::Signals;
+use crate::supervision::keep_running;
+
+/// How often the exporter looks at its own process.
+const OWN_INTERVAL: Duration = Duration::from_secs(5);
+
+/// Checks all settings.
+///
+/// # Errors
+/// When one of them cannot be used; the message names it.
+pub fn configure(cli: &Cli) -> Result<Config, ConfigError> {
+    Config::load(cli, variable)
+}
+
+/// Runs the exporter on its listeners until a signal asks for its end.
+pub async fn run(
+    cli: Cli,
+    config: Config,
+    listeners: Vec<Listener>,
+    signals: Signals,
+    lost_lines: LostLines,
+) {
+    let supervisor = Supervisor::start(cli, config.clock, config.workspaces, config.basis);
+    let supervisor = Arc::new(supervisor);
+    let mut tasks = JoinSet::new();
+    let app = Arc::new(App {
+        served: supervisor.served(),
+        process: watch_own_process(&mut tasks),
+        control: Arc::<Supervisor>::clone(&supervisor),
+        reloads: Reloads::default(),
+        telemetry_path: config.web.telemetry_path,
+        lost_lines: Box::new(move || lost_lines.count()),
+        counters: Counters::default(),
+        metrics: Metrics::default(),
+    });
+    let (shutdown, mut hang_ups) = signals.split();
+    let reloading = Arc::clone(&supervisor);
+    tasks.spawn(async move {
+        while hang_ups.recv().await.is_some() {
+            let reload = || async {
+                // What is wrong is in the log, and in the metrics.
+                reloading.reload_configuration().await.ok();
+            };
+            keep_running("reload", reload).await;
+        }
+    });
+    let informing = Arc::clone(&supervisor);
+    tasks.spawn(keep_running("service_manager", move || {
+        systemd::keep_informed(Arc::clone(&informing))
+    }));
+    systemd::ready();
+    let shutdown = async {
+        shutdown.await;
+        systemd::stopping();
+    };
+    let gate = Gate::new(config.web.config, config.web.max_requests);
+    let limits = ConnectionLimits {
+        head: config.web.header_timeout,
+        idle: config.web.idle_timeout,
+    };
+    http::serve(listeners, app, gate, limits, shutdown).await;
+    tasks.shutdown().await;
+    supervisor.stop().await;
+    tracing::info!("stopped");
+}
+
+/// Looks at the exporter's own process from time to time.
+fn watch_own_process(tasks: &mut JoinSet<()>) -> watch::Receiver<OwnProcess> {
+    let (publish, process) = watch::channel(OwnSource::new().read());
+    tasks.spawn(keep_running("own_process", move || {
+        look_at_own_process(publish.clone())
+    }));
+    process
+}
+
+async fn look_at_own_process(publish: watch::Sender<OwnProcess>) {
+    let mut source = OwnSource::new();
+    let mut ticks = interval(OWN_INTERVAL);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        let looked = spawn_blocking(move || {
+            let process = source.read();
+            (source, process)
+        });
+        match looked.await {
+            Ok((again, process)) => {
+                source = again;
+                publish.send_replace(process);
+            }
+            // Told where the task is started again.
+            Err(error) => panic::resume_unwind(error.into_panic()),
+        }
+    }
+}

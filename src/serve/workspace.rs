@@ -1,0 +1,328 @@
+//! One workspace that is read: its database, its sampler, and what the web may ask of it.
+
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+
+use crate::backend::stored_statistics::{self, Documents};
+use crate::catalogue::Grown;
+use crate::catalogue::{Extent, FailureKind, Snapshot, Timestamp, Value};
+use crate::clock::Clock;
+use crate::collectors::license::HeldLicense;
+use crate::collectors::sources::Sources;
+use crate::config::WorkspaceConfig;
+use crate::exposition::{Exposition, Part, Wanted};
+use crate::http::api::rate_limit::{RateLimit, Rates};
+use crate::http::api::statistics_list::turns::Turns;
+use crate::http::{self, Answer, Backend, Credentials, Limits, Login, Refused, Unavailable};
+use crate::info_page::Desk;
+use crate::info_page::history::History;
+use crate::mongodb::{Mongo, SourceError};
+use crate::rocketchat_client::RocketChat;
+use crate::scheduler::{Plan, Sampler};
+use crate::supervision::keep_running;
+
+/// How long closing the connections to the database may take.
+const CLOSING: Duration = Duration::from_secs(2);
+
+/// A workspace that is read until it is stopped.
+pub struct Running {
+    /// The settings that it was started with.
+    pub config: WorkspaceConfig,
+    /// What the web sees of it.
+    pub served: Arc<http::Workspace>,
+    /// What reads it.
+    pub sampler: Sampler,
+    mongo: Arc<Mongo>,
+    rendered: Option<watch::Receiver<Arc<Exposition>>>,
+    tasks: JoinSet<()>,
+}
+
+impl Running {
+    /// Starts to read it. `delay` puts off the first reading, so that many workspaces are not read all at once.
+    pub fn start(
+        name: Option<Arc<str>>,
+        config: WorkspaceConfig,
+        clock: Clock,
+        delay: Duration,
+    ) -> Self {
+        let mongo = Arc::new(Mongo::new(
+            config.mongo.clone(),
+            clock,
+            config.timezone.clone(),
+            config.license.clone(),
+        ));
+        let mut tasks = JoinSet::new();
+        let plan = Plan {
+            workspace: name.clone(),
+            collectors: config.collectors.clone(),
+            intervals: config.intervals,
+            live: config.live,
+            configured_version: config.version,
+            delay,
+        };
+        let sources = Sources::new(Some(Arc::clone(&mongo)));
+        let sampler = Sampler::start(sources, plan, clock, &mut tasks);
+        let history = Arc::new(Mutex::new(History::default()));
+        let (snapshots, remembering) = (sampler.snapshots(), Arc::clone(&history));
+        tasks.spawn(keep_running("history", move || {
+            remember(snapshots.clone(), Arc::clone(&remembering), clock)
+        }));
+        let served = Arc::new(http::Workspace {
+            snapshots: sampler.snapshots(),
+            backend: Box::new(Database {
+                name,
+                mongo: Arc::clone(&mongo),
+                sampler: sampler.clone(),
+                clock,
+                told: Mutex::default(),
+            }),
+            names: config.names,
+            shape: config.shape,
+            takes_unsafe_parameters: config.takes_unsafe_parameters,
+            timezone: config.timezone.clone(),
+            rates: Rates::default(),
+            logins: http::login_attempts(),
+            lists: Turns::default(),
+            collectors: config.collectors.clone(),
+            history,
+            rocketchat: config.rocketchat.clone().map(RocketChat::new),
+            desk: Desk::default(),
+        });
+        Self {
+            config,
+            served,
+            sampler,
+            mongo,
+            rendered: None,
+            tasks,
+        }
+    }
+
+    /// Renders each new snapshot once from now on, however often it is scraped.
+    pub fn rendered(&mut self) -> watch::Receiver<Arc<Exposition>> {
+        if let Some(rendered) = &self.rendered {
+            return rendered.clone();
+        }
+        let mut snapshots = self.sampler.snapshots();
+        let names = self.config.names;
+        let wanted = Arc::new(Wanted::default());
+        let render = move |snapshot: &Arc<Snapshot>| {
+            let part = Part {
+                workspace: None,
+                snapshot: Arc::clone(snapshot),
+                names,
+            };
+            Arc::new(Exposition::of(part, Arc::clone(&wanted)))
+        };
+        let first = render(&snapshots.borrow_and_update());
+        let (publish, expositions) = watch::channel(first);
+        self.tasks.spawn(keep_running("rendering", move || {
+            let (mut snapshots, publish, render) =
+                (snapshots.clone(), publish.clone(), render.clone());
+            async move {
+                while snapshots.changed().await.is_ok() {
+                    let snapshot = Arc::clone(&snapshots.borrow_and_update());
+                    publish.send_replace(render(&snapshot));
+                }
+            }
+        }));
+        self.rendered = Some(expositions.clone());
+        expositions
+    }
+
+    /// Looks at the files that the connection to its database was made of before the next query.
+    pub async fn look_at_files(&self) {
+        self.mongo.look_at_files().await;
+    }
+
+    /// Stops to read it, and closes its connections.
+    pub async fn stop(mut self) {
+        self.tasks.shutdown().await;
+        if timeout(CLOSING, self.mongo.close()).await.is_err() {
+            tracing::debug!("the connections to the database did not close in time");
+        }
+    }
+}
+
+/// Notes what each new snapshot says.
+async fn remember(
+    mut snapshots: watch::Receiver<Arc<Snapshot>>,
+    history: Arc<Mutex<History>>,
+    clock: Clock,
+) {
+    while snapshots.changed().await.is_ok() {
+        let snapshot = Arc::clone(&snapshots.borrow_and_update());
+        let mut history = history.lock().unwrap_or_else(PoisonError::into_inner);
+        history.note(&snapshot, clock.now());
+    }
+}
+
+/// The database of a running workspace, as the web sees it.
+struct Database {
+    name: Option<Arc<str>>,
+    mongo: Arc<Mongo>,
+    sampler: Sampler,
+    clock: Clock,
+    /// When each failure was last logged.
+    told: Mutex<BTreeMap<&'static str, Instant>>,
+}
+
+/// How often the same failure is logged: it is that of every request meanwhile.
+const TOLD_EVERY: Duration = Duration::from_secs(10);
+
+impl Database {
+    /// An answer of the database; why there is none is logged now and then, and not told to whoever asked.
+    fn answered<T>(
+        &self,
+        answer: Result<T, SourceError>,
+        failed: &'static str,
+    ) -> Result<T, Unavailable> {
+        answer.map_err(|error| {
+            let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+            let told = told.entry(failed);
+            let now = Instant::now();
+            let is_new = match &told {
+                Entry::Vacant(_) => true,
+                Entry::Occupied(at) => now.duration_since(*at.get()) >= TOLD_EVERY,
+            };
+            if is_new {
+                told.insert_entry(now);
+                tracing::warn!(workspace = self.name.as_deref(), reason = %error, "{failed}");
+            }
+            Unavailable
+        })
+    }
+}
+
+impl Backend for Database {
+    fn log_in<'a>(&'a self, credentials: Credentials<'a>) -> Answer<'a, Option<Login>> {
+        Box::pin(async move {
+            let account = match credentials {
+                Credentials::Login { user_id, token } => {
+                    self.mongo.account_of_login(user_id, token).await
+                }
+                Credentials::Grant { access_token } => {
+                    self.mongo.account_of_grant(access_token).await
+                }
+            };
+            let account = self.answered(account, "a login cannot be checked")?;
+            Ok(account.map(|account| Login {
+                has_username: account.has_username,
+                may_view_statistics: account.may_view_statistics,
+                bypasses_rate_limit: account.bypasses_rate_limit,
+            }))
+        })
+    }
+
+    fn limits(&self) -> Answer<'_, Limits> {
+        Box::pin(async move {
+            // Read to the end even where the client goes away: a query that is given up costs its connection.
+            let mongo = Arc::clone(&self.mongo);
+            let settings = tokio::spawn(async move { mongo.api_settings().await });
+            let settings = settings.await.map_err(|_| Unavailable)?;
+            let settings = self.answered(settings, "the settings of the API cannot be read")?;
+            Ok(Limits {
+                default_count: settings.default_count,
+                most_count: settings.most_count,
+                allows_infinite_count: settings.allows_infinite_count,
+                rate: settings
+                    .rate_limit
+                    .map(|(calls, time)| RateLimit { calls, time }),
+            })
+        })
+    }
+
+    fn count_history<'a>(
+        &'a self,
+        query: &'a serde_json::Value,
+    ) -> Answer<'a, Result<u64, Refused>> {
+        Box::pin(async move {
+            let count = self.mongo.count_history(query).await;
+            let count = self.answered(count, "the stored statistics cannot be counted")?;
+            Ok(count.map_err(Refused))
+        })
+    }
+
+    fn list_history(
+        &self,
+        part: http::Part,
+    ) -> Answer<'_, Result<Box<dyn http::Documents>, Refused>> {
+        Box::pin(async move {
+            let part = stored_statistics::Part {
+                query: part.query,
+                sort: part.sort,
+                exclude: part.exclude,
+                offset: part.offset,
+                count: part.count,
+            };
+            let documents = self.mongo.list_history(&part).await;
+            let documents = self.answered(documents, "the stored statistics cannot be listed")?;
+            let listed = |documents| {
+                let name = self.name.clone();
+                Box::new(Listed { name, documents }) as Box<dyn http::Documents>
+            };
+            Ok(documents.map(listed).map_err(Refused))
+        })
+    }
+
+    fn growth(&self) -> Answer<'_, Result<Vec<Grown>, Refused>> {
+        Box::pin(async move {
+            match self.mongo.growth().await {
+                Err(error) if error.kind == FailureKind::MissingIndex => {
+                    Ok(Err(Refused(error.to_string())))
+                }
+                growth => {
+                    let growth = self.answered(growth, "the stored statistics cannot be read");
+                    growth.map(Ok)
+                }
+            }
+        })
+    }
+
+    fn judge_license<'a>(&'a self, text: &'a str) -> Answer<'a, Option<HeldLicense>> {
+        Box::pin(async move {
+            let known = self.sampler.newest();
+            let held = self.mongo.judge_license(text, &known).await;
+            self.answered(held, "a pasted license cannot be read")
+        })
+    }
+
+    fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    fn database_now(&self) -> Timestamp {
+        self.mongo.now()
+    }
+
+    fn refresh(&self, extent: Extent) -> Answer<'_, Arc<Snapshot>> {
+        Box::pin(async move { self.sampler.refresh(extent).await.map_err(|_| Unavailable) })
+    }
+}
+
+/// Stored documents of a running workspace, as the web sees them.
+struct Listed {
+    name: Option<Arc<str>>,
+    documents: Documents,
+}
+
+impl http::Documents for Listed {
+    fn next(&mut self) -> Answer<'_, Option<Value>> {
+        Box::pin(async move {
+            self.documents.next().await.map_err(|error| {
+                tracing::warn!(
+                    workspace = self.name.as_deref(),
+                    reason = %error,
+                    "the stored statistics cannot be listed to their end"
+                );
+                Unavailable
+            })
+        })
+    }
+}
