@@ -6,11 +6,12 @@ use std::time::Duration;
 
 use super::availability::Availability;
 use super::collector::Collector;
-use super::live_metrics::Live;
+use super::live_state::Live;
+use super::migrations::running_version;
 use super::outcome::{Outcome, PoolState};
 use super::replication::{Replication, STALE_AFTER};
 use super::value::Timestamp;
-use super::version::{Version, running_version};
+use super::version::Version;
 use crate::collectors::account_security::Hygiene;
 use crate::collectors::activity::Activity;
 use crate::collectors::administration::Administration;

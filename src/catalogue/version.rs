@@ -3,8 +3,6 @@
 use std::fmt;
 use std::str::FromStr;
 
-use super::migrations;
-
 /// A version of Rocket.Chat; a suffix such as `-develop` or `-rc.1` counts as the release it leads to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Version {
@@ -66,26 +64,6 @@ impl FromStr for Version {
     }
 }
 
-/// The version that a workspace runs, as text: as configured, else as the newest stored document says, unless a release
-/// as old as that could not run on the database; then the first that could.
-///
-/// The stored document may be a day old or older, and an upgrade does not always make a new one; the migrations of the
-/// database are of the release that started last.
-pub fn running_version(
-    configured: Option<Version>,
-    stored: Option<&str>,
-    migration: Option<u64>,
-) -> Option<String> {
-    if let Some(configured) = configured {
-        return Some(configured.to_string());
-    }
-    let known = stored.and_then(|text| text.parse::<Version>().ok());
-    match migration.map(migrations::first_with) {
-        Some(first) if known.is_none_or(|known| known < first) => Some(first.to_string()),
-        _ => stored.map(str::to_owned),
-    }
-}
-
 /// A range of versions: from the first that had something to the one that no longer has it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Versions {
@@ -138,20 +116,6 @@ mod tests {
         assert_eq!("0.61".parse(), Ok(Version::new(0, 61, 0)));
         assert_eq!("seven".parse::<Version>(), Err(NotAVersion));
         assert_eq!("1.2.3.4".parse::<Version>(), Err(NotAVersion));
-    }
-
-    #[test]
-    fn the_running_version_is_none_that_the_database_is_too_new_for() {
-        let version = |stored, migration| running_version(None, stored, migration);
-        assert_eq!(version(None, None), None);
-        assert_eq!(version(None, Some(197)).as_deref(), Some("3.4.0"));
-        assert_eq!(version(Some("odd"), Some(197)).as_deref(), Some("3.4.0"));
-        assert_eq!(version(Some("odd"), None).as_deref(), Some("odd"));
-        let newer = version(Some("6.14.0-rc.1"), Some(304));
-        assert_eq!(newer.as_deref(), Some("6.14.0-rc.1"));
-        assert_eq!(version(Some("6.4.8"), Some(304)).as_deref(), Some("6.5.0"));
-        let configured = running_version(Some(Version::new(3, 0, 0)), Some("6.4.8"), Some(304));
-        assert_eq!(configured.as_deref(), Some("3.0.0"));
     }
 
     #[test]

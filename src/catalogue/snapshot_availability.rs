@@ -1,0 +1,149 @@
+//! How much of a workspace's database is read, by the newest outcome of each collector.
+
+use std::collections::BTreeSet;
+
+use super::availability::{Availability, ReadState};
+use super::collector::Collector;
+use super::outcome::FailureKind;
+use super::snapshot::Snapshot;
+use super::value::Timestamp;
+
+impl Snapshot {
+    /// Whether something of the database is read; `None` where none is asked, as of the host alone.
+    pub fn up(&self) -> Option<bool> {
+        Some(self.availability?.is_up())
+    }
+
+    /// Whether the newest reading of a collector succeeded. What live mode kept counts while it is followed, and then not
+    /// before it was read again.
+    fn succeeded(&self, collector: Collector) -> bool {
+        self.outcomes
+            .get(&collector)
+            .is_some_and(|outcome| outcome.failure.is_none() && !outcome.was_followed)
+    }
+
+    /// Whether the newest reading of a collector failed.
+    pub fn fails(&self, collector: Collector) -> bool {
+        self.outcomes
+            .get(&collector)
+            .is_some_and(|outcome| outcome.failure.is_some())
+    }
+
+    /// Judges by the newest readings of these collectors how much of the database is read. Where none of them succeeded
+    /// and some are still to be tried, it stays as it was.
+    pub fn judge(&mut self, collectors: &BTreeSet<Collector>, now: Timestamp) {
+        let Some(before) = self.availability else {
+            return;
+        };
+        let asked = || collectors.iter().filter(|it| it.asks_database());
+        let one_succeeded = asked().any(|it| self.succeeded(*it));
+        let one_fails = asked().any(|it| self.fails(*it));
+        let state = match (one_succeeded, one_fails) {
+            (true, true) => ReadState::Partly,
+            (true, false) => ReadState::Up,
+            (false, _) if asked().all(|it| self.fails(*it)) => ReadState::Down,
+            (false, _) => before.state,
+        };
+        self.availability = Some(Availability {
+            state,
+            since: if state == before.state {
+                before.since
+            } else {
+                now
+            },
+            reason: (state == ReadState::Down)
+                .then(|| self.most_common_failure())
+                .flatten(),
+        });
+    }
+
+    /// What most collectors that ask the database fail for.
+    fn most_common_failure(&self) -> Option<FailureKind> {
+        let asking = self.outcomes.iter().filter(|(it, _)| it.asks_database());
+        let failures: Vec<_> = asking.filter_map(|(_, outcome)| outcome.failure).collect();
+        let count = |kind: FailureKind| failures.iter().filter(|it| **it == kind).count();
+        failures.iter().copied().max_by_key(|kind| count(*kind))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalogue::outcome::Outcome;
+
+    const COLLECTORS: [Collector; 3] = [Collector::Presence, Collector::Users, Collector::Host];
+
+    /// A snapshot that is judged after each of these readings, one a millisecond.
+    fn after(readings: &[(Collector, Option<FailureKind>)]) -> Snapshot {
+        let mut snapshot = Snapshot {
+            availability: Some(Availability::untried(Timestamp(0))),
+            ..Snapshot::default()
+        };
+        for (time, (collector, failure)) in (1..).zip(readings) {
+            let outcome = Outcome {
+                failure: *failure,
+                ..Outcome::default()
+            };
+            snapshot.outcomes.insert(*collector, outcome);
+            snapshot.judge(&COLLECTORS.into(), Timestamp(time));
+        }
+        snapshot
+    }
+
+    fn availability(
+        readings: &[(Collector, Option<FailureKind>)],
+    ) -> (ReadState, i64, Option<FailureKind>) {
+        let availability = after(readings).availability;
+        let availability = availability.expect("a database is asked");
+        (
+            availability.state,
+            availability.since.0,
+            availability.reason,
+        )
+    }
+
+    const FAILED: Option<FailureKind> = Some(FailureKind::Other);
+
+    #[test]
+    fn it_is_down_when_every_collector_that_asks_the_database_fails_for_whatever_reason() {
+        use crate::catalogue::collector::Collector::{Host, Presence, Users};
+        let unauthorized = Some(FailureKind::Unauthorized);
+        assert_eq!(availability(&[]), (ReadState::Untried, 0, None));
+        assert_eq!(
+            availability(&[(Presence, FAILED), (Host, None)]),
+            (ReadState::Untried, 0, None)
+        );
+        assert_eq!(
+            availability(&[(Presence, FAILED), (Users, unauthorized), (Users, FAILED)]),
+            (ReadState::Down, 2, FAILED)
+        );
+    }
+
+    #[test]
+    fn it_is_up_while_one_collector_succeeds() {
+        use crate::catalogue::collector::Collector::{Presence, Users};
+        assert_eq!(
+            availability(&[(Presence, None), (Users, None)]),
+            (ReadState::Up, 1, None)
+        );
+        assert_eq!(
+            availability(&[(Presence, None), (Users, FAILED), (Users, FAILED)]),
+            (ReadState::Partly, 2, None)
+        );
+    }
+
+    #[test]
+    fn what_was_followed_and_is_not_read_yet_is_no_success() {
+        let mut snapshot = after(&[(Collector::Presence, None), (Collector::Users, FAILED)]);
+        let presence = snapshot.outcomes.get_mut(&Collector::Presence);
+        presence.expect("it was read").was_followed = true;
+        snapshot.judge(&COLLECTORS.into(), Timestamp(9));
+        assert!(!snapshot.succeeded(Collector::Presence));
+        // It may be that the database is read: the next reading tells.
+        assert_eq!(snapshot.up(), Some(true));
+        let presence = snapshot.outcomes.get_mut(&Collector::Presence);
+        presence.expect("it was read").failure = FAILED;
+        snapshot.judge(&COLLECTORS.into(), Timestamp(10));
+        assert_eq!(snapshot.up(), Some(false));
+    }
+}
