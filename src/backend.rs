@@ -12,8 +12,8 @@ use accounts::Account;
 use api_settings::ApiSettings;
 use stored_statistics::{Documents, Part};
 
-use crate::catalogue::Grown;
-use crate::catalogue::{Collector, Timestamp, Value};
+use crate::catalogue::{Grown, Timestamp, Value};
+use crate::collectors::Collector;
 use crate::commands::backfill::pages::{self, Page, Stretch};
 use crate::mongodb::{Mongo, SourceError};
 

@@ -22,13 +22,15 @@ use thiserror::Error;
 use options::{LiveArgument, MongodbOptions, ShapeArgument, WorkspaceOptions};
 pub use web::Web;
 
-use crate::catalogue::{Collector, LiveMode, Version};
+use crate::catalogue::Version;
 use crate::cli::Cli;
 use crate::clock::Clock;
 use crate::collectors::license::Grants;
+use crate::collectors::{Collector, LiveMode};
 use crate::document::Shape;
 use crate::exposition::Names;
-use crate::license::{BadKey, LicenseSource, PublicKey};
+use crate::license::LicenseSource;
+use crate::license::public_key::{BadKey, PublicKey};
 use crate::mongodb::{MongoSettings, UriError, UriSource, read_file};
 use crate::rocketchat_client::{Address, BadAddress};
 use crate::scheduler::budget::Intervals;

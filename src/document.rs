@@ -10,8 +10,8 @@ use serde_json::{Map, Number};
 
 use field_order::TOP_LEVEL_ORDER;
 
-use crate::catalogue::{Answer, PackedValue, Snapshot, Timestamp, Value, Version};
-use crate::collectors::SECTIONS;
+use crate::catalogue::{Answer, PackedValue, Timestamp, Value, Version};
+use crate::collectors::{SECTIONS, Snapshot};
 
 /// How the document is wrapped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

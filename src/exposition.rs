@@ -1,6 +1,8 @@
 //! How a snapshot is shown. Each renderer is a walk over the catalogue; none knows how the numbers were read.
 
+pub mod builtin_names;
 pub mod chunked_writer;
+pub mod exporter_metrics;
 pub mod gzip;
 pub mod openmetrics;
 pub mod text;
@@ -9,11 +11,13 @@ use std::io::{self, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
+pub use builtin_names::COMPAT;
 use chunked_writer::Chunks;
+pub use exporter_metrics::{OWN, Own, OwnProcess, Reload, Requests};
 use gzip::Compressed;
 pub use gzip::gzip;
 
-use crate::catalogue::{Own, Snapshot};
+use crate::collectors::Snapshot;
 
 /// Which names the metrics have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -32,13 +32,11 @@ pub use request_metrics::Counters;
 pub use router::is_served;
 pub use server::serve;
 
-use crate::catalogue::Grown;
-use crate::catalogue::{
-    Availability, Collector, Extent, OwnProcess, Reload, Snapshot, Timestamp, Value, Version,
-};
+use crate::catalogue::{Availability, Grown, Timestamp, Value, Version};
 use crate::collectors::license::HeldLicense;
+use crate::collectors::{Collector, Extent, Snapshot};
 use crate::document::Shape;
-use crate::exposition::{Exposition, Names};
+use crate::exposition::{Exposition, Names, OwnProcess, Reload};
 pub use crate::http::api::auth::attempts as login_attempts;
 pub use crate::http::api::login_attempts::Attempts;
 pub use crate::http::api::rate_limit::{RateLimit, Rates};

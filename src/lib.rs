@@ -70,8 +70,8 @@ mod supervision;
 mod web_config;
 mod yaml;
 
-pub use catalogue::COLLECTORS;
 pub use cli::configuration_reference;
+pub use collectors::COLLECTORS;
 pub use commands::print_statistics::{
     markdown as statistics_reference, summary as statistics_summary,
 };

@@ -11,8 +11,7 @@ pub mod terms;
 
 use jiff::tz::TimeZone;
 
-pub use public_key::{BadKey, PublicKey};
-pub use terms::converts;
+pub use public_key::PublicKey;
 use terms::{Behavior, Terms};
 
 use crate::catalogue::{Timestamp, Version};

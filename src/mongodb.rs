@@ -43,15 +43,15 @@ pub use hello::Hello;
 use indexes::KnownIndexes;
 pub use indexes::{Access, SMALL};
 pub use members::Member;
-pub use privileges::required::{NEEDS, Need, Purpose};
 pub use privileges::{Login, role_reference};
 pub use query::Question;
 use server_clock::DatabaseClock;
 pub use uri_source::{Given, Place, UriError, UriSource, read_file};
 
 use crate::backend::api_settings::KnownApiSettings;
-use crate::catalogue::{Collector, FailureKind, PoolState, Timestamp};
+use crate::catalogue::{FailureKind, PoolState, Timestamp};
 use crate::clock::Clock;
+use crate::collectors::Collector;
 use crate::collectors::license::known::KnownLicenses;
 use crate::license::LicenseSource;
 

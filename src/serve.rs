@@ -14,10 +14,10 @@ use tokio::time::{MissedTickBehavior, interval};
 
 use supervisor::{Supervisor, variable};
 
-use crate::catalogue::OwnProcess;
 use crate::cli::Cli;
 use crate::collectors::host::process::OwnSource;
 use crate::config::{Config, ConfigError};
+use crate::exposition::OwnProcess;
 use crate::http::connection::Limits as ConnectionLimits;
 use crate::http::handlers::metrics::Metrics;
 use crate::http::handlers::reload::Reloads;

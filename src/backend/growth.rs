@@ -4,8 +4,7 @@
 
 use mongodb::bson::{Bson, DateTime, Document, doc};
 
-use crate::catalogue::FailureKind;
-use crate::catalogue::Grown;
+use crate::catalogue::{FailureKind, Grown};
 use crate::mongodb::{Access, Question, SourceError, bson};
 
 const COLLECTION: &str = "rocketchat_statistics";

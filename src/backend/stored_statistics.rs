@@ -9,7 +9,8 @@ use mongodb::error::ErrorKind;
 use serde_json::Value as Json;
 
 use super::query_filter;
-use crate::catalogue::{Collector, Value};
+use crate::catalogue::Value;
+use crate::collectors::Collector;
 use crate::collectors::stored_document::query;
 use crate::mongodb::{Mongo, Question, SourceError, bson, command};
 

@@ -1,6 +1,6 @@
 //! How a workspace grew, by the statistics documents that it stored.
 
-use crate::catalogue::Timestamp;
+use super::value::Timestamp;
 
 /// What one stored document says; `None` where it does not say it.
 #[derive(Debug, Clone, Copy, PartialEq)]

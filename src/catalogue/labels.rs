@@ -4,8 +4,7 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 
 use super::metric::{Metric, MetricRow, Quantity, Read, Sample};
-use super::snapshot::Snapshot;
-use crate::collectors::SECTIONS;
+use crate::collectors::{SECTIONS, Snapshot};
 
 /// Bytes of the longest label value. A longer one is cut, and ends in an ellipsis and a hash of the whole text.
 pub const LONGEST_LABEL: usize = 200;

@@ -9,7 +9,7 @@ use mongodb::change_stream::event::ResumeToken;
 use super::fields::Followed;
 use super::state::{Keys, State, invalidates, subject};
 use super::stream::{Beginning, Changes, LiveError, Standing};
-use crate::catalogue::{LiveCounts, LiveObstacle};
+use crate::collectors::{LiveCounts, LiveObstacle};
 use crate::mongodb::{Member, Mongo};
 
 /// Changes that are kept at the most while a full reading runs.

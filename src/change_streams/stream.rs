@@ -22,7 +22,8 @@ use super::fields::Followed;
 use super::pipeline::{changes, filter, projection};
 use super::position::position;
 use super::state::{Keys, Readings, State, Unclear};
-use crate::catalogue::{FailureKind, LiveObstacle, Replication};
+use crate::catalogue::{FailureKind, Replication};
+use crate::collectors::LiveObstacle;
 use crate::mongodb::{Hello, Member, Mongo, SourceError, bson, command, indexes, lost_member};
 
 /// How long the server may wait for changes before it says that there are none.

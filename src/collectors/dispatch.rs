@@ -4,6 +4,8 @@ use std::sync::PoisonError;
 
 use tokio::time::Instant;
 
+use super::collector::Collector;
+use super::snapshot::{Reading, Snapshot};
 use super::sources::Read;
 use super::{
     account_security, activity, administration, apps, calls, collections, connections, contacts,
@@ -11,7 +13,7 @@ use super::{
     presence, push, room_features, rooms, server, sessions, settings, stored_document, uploads,
     user_features, users, workspace,
 };
-use crate::catalogue::{Collector, FailureKind, Reading, Snapshot};
+use crate::catalogue::FailureKind;
 use crate::mongodb::{Mongo, Question, SourceError, lost_member};
 
 impl Mongo {

@@ -5,10 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::collector::Collector;
 use super::host::query::HostSource;
+use super::snapshot::{Reading, Snapshot};
 use crate::catalogue::{
-    Collector, FailureKind, IndexCheck, PoolState, Reading, Refusal, Replication, Skipped,
-    Snapshot, Timestamp,
+    FailureKind, IndexCheck, PoolState, Refusal, Replication, Skipped, Timestamp,
 };
 use crate::change_streams::{Followed, Follower};
 use crate::mongodb::{Mongo, SourceError};

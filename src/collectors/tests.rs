@@ -2,12 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use super::collector::Collector;
+use super::collector_metrics::READINGS;
+use super::live_metrics::LIVE;
+use super::snapshot::Snapshot;
 use super::*;
-use crate::catalogue::{
-    Answer, Collector, FieldRow, LIVE, Metric, MetricRow, OWN, Quantity, READINGS, Snapshot,
-    Version, Versions,
-};
+use crate::catalogue::{Answer, FieldRow, Metric, MetricRow, Quantity, Version, Versions};
 use crate::document::field_order::TOP_LEVEL_ORDER;
+use crate::exposition::OWN;
 
 fn metrics() -> Vec<MetricRow> {
     let own = READINGS

@@ -12,11 +12,12 @@ use tokio::time::timeout;
 use findings::{advice, reason};
 use inspect::{Connected, Index, Query, Target, Topology};
 
-use crate::catalogue::{Collector, FailureKind, LiveMode, Snapshot};
+use crate::catalogue::FailureKind;
 use crate::cli::CheckFormat;
-use crate::collectors::sources::Sources;
+use crate::collectors::{Collector, LiveMode, Snapshot, Sources};
 use crate::config::{ChoiceError, Config, WorkspaceConfig};
-use crate::mongodb::{Mongo, NEEDS, Need, Purpose, SourceError};
+use crate::mongodb::privileges::required::{NEEDS, Need, Purpose};
+use crate::mongodb::{Mongo, SourceError};
 
 /// How long closing the connections to the database may take.
 const CLOSING: Duration = Duration::from_secs(2);

@@ -3,10 +3,9 @@
 
 use super::backfill::mapping::{Told, Where};
 use super::backfill::series::TOLD;
-use crate::catalogue::{
-    COMPAT, FieldRow, LIVE, Metric, MetricRow, OWN, Quantity, READINGS, REPLICATION,
-};
-use crate::collectors::SECTIONS;
+use crate::catalogue::{FieldRow, Metric, MetricRow, Quantity};
+use crate::collectors::{LIVE, READINGS, REPLICATION, SECTIONS};
+use crate::exposition::{COMPAT, OWN};
 
 /// The whole reference.
 pub fn markdown() -> String {

@@ -4,11 +4,11 @@ use serde_json::Value as Json;
 use thiserror::Error;
 use tokio::time::Duration;
 
-use crate::catalogue::{LiveMode, Own};
 use crate::cli::Format;
+use crate::collectors::LiveMode;
 use crate::config::{ChoiceError, Config};
 use crate::document::{self, Asked};
-use crate::exposition::{self, Format as Text, Part};
+use crate::exposition::{self, Format as Text, Own, Part};
 use crate::serve::workspace::Running;
 
 /// Why nothing is printed.

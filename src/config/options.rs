@@ -16,7 +16,8 @@ use serde::{Deserialize, Deserializer};
 use bounds::{CONNECT_TIMEOUT, INTERVAL, MAX_CONNECTIONS, MAX_SHARE, QUERY_TIMEOUT, written};
 pub use collectors::CollectorOptions;
 
-use crate::catalogue::{LiveMode, Version};
+use crate::catalogue::Version;
+use crate::collectors::LiveMode;
 use crate::document::Shape;
 use crate::secret::Secret;
 

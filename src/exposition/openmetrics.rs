@@ -10,12 +10,11 @@ use prometheus_client::encoding::{DescriptorEncoder, MetricEncoder, NoLabelSet, 
 use prometheus_client::metrics::MetricType;
 use prometheus_client::registry::{Registry, Unit};
 
+use super::builtin_names::visit_compat_samples;
+use super::exporter_metrics::{OWN, Own};
 use super::{Names, Part};
-use crate::catalogue::{
-    LIVE, MetricRow, OWN, Own, Quantity, READINGS, REPLICATION, Sample, bound_labels,
-    visit_compat_samples,
-};
-use crate::collectors::SECTIONS;
+use crate::catalogue::{MetricRow, Quantity, Sample, bound_labels};
+use crate::collectors::{LIVE, READINGS, REPLICATION, SECTIONS};
 
 /// The last line of an exposition.
 pub const END: &str = "# EOF\n";

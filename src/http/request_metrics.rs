@@ -8,7 +8,7 @@ use std::time::Duration;
 use hyper::StatusCode;
 
 use super::response::Response;
-use crate::catalogue::Requests;
+use crate::exposition::Requests;
 
 /// What a request is for: the value of the label `handler`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

@@ -6,8 +6,8 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout};
 
-use crate::catalogue::Collector;
 use crate::catalogue::Grown;
+use crate::collectors::Collector;
 use crate::http::{Refused, Unavailable, Workspace};
 
 /// How long it is believed.

@@ -3,8 +3,9 @@
 
 use std::collections::VecDeque;
 
-use crate::catalogue::{Collector, Snapshot, Timestamp};
+use crate::catalogue::Timestamp;
 use crate::collectors::host::CpuTimes;
+use crate::collectors::{Collector, Snapshot};
 
 /// Points that are kept: a day of minutes.
 const MOST_POINTS: usize = 24 * 60;

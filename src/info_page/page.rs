@@ -25,8 +25,9 @@ use maud::{DOCTYPE, Markup, html};
 use card::Shown;
 
 use super::history::History;
-use crate::catalogue::Grown;
-use crate::catalogue::{OwnProcess, Snapshot, Timestamp};
+use crate::catalogue::{Grown, Timestamp};
+use crate::collectors::Snapshot;
+use crate::exposition::OwnProcess;
 
 /// What the page is drawn with.
 pub const STYLE: &str = include_str!("page/info.css");

@@ -10,7 +10,8 @@ use tokio::time::{Instant, timeout};
 
 use super::csrf;
 use super::page::Refreshed;
-use crate::catalogue::{Extent, Snapshot, Timestamp};
+use crate::catalogue::Timestamp;
+use crate::collectors::{Extent, Snapshot};
 use crate::http::response::{self, Response};
 use crate::http::{Unavailable, Workspace};
 

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::collectors::license::{LicenseFormat, LicenseTag};
+use crate::license::public_key::BadKey;
 
 #[path = "../../tests/support/license.rs"]
 mod made;

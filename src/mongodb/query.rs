@@ -15,8 +15,9 @@ use super::hello::Hello;
 use super::indexes::{self, Access};
 use super::{Mongo, bson, command};
 use crate::catalogue::{
-    Collector, FailureKind, IndexCheck, Refusal, Replication, SkipReason, Skipped, Timestamp,
+    FailureKind, IndexCheck, Refusal, Replication, SkipReason, Skipped, Timestamp,
 };
+use crate::collectors::Collector;
 use crate::collectors::license::Grants;
 
 /// Documents in one reply: more than any question is answered with whose answer is taken as a whole.

@@ -9,7 +9,8 @@ use tokio::time::Instant;
 use super::heartbeat::Pulse;
 use super::journal::Asked;
 use super::shared::{Shared, follows};
-use crate::catalogue::{Collector, ReadState};
+use crate::catalogue::ReadState;
+use crate::collectors::Collector;
 
 impl Shared {
     /// Ends a round that began at this time: where it read nothing, looks whether anything else can be read, and logs

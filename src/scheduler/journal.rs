@@ -6,7 +6,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::watch;
 
-use crate::catalogue::{Collector, FailureKind, Outcome, ReadState, Refusal, Skipped, Snapshot};
+use crate::catalogue::{FailureKind, Outcome, ReadState, Refusal, Skipped};
+use crate::collectors::{Collector, Snapshot};
 use crate::mongodb::SourceError;
 
 /// What was said so far.

@@ -17,11 +17,12 @@ use super::Request;
 use super::budget::{at_share, jittered};
 use super::heartbeat::Pulse;
 use super::shared::Shared;
-use crate::catalogue::{
-    Collector, FailureKind, Live, LiveCounts, LiveMode, LiveObstacle, LiveState, Reading, Snapshot,
-};
+use crate::catalogue::FailureKind;
 use crate::change_streams::{Followed, Follower, Lateness, LiveError, State, names};
 use crate::collectors::user_features::UserFeatures;
+use crate::collectors::{
+    Collector, Live, LiveCounts, LiveMode, LiveObstacle, LiveState, Reading, Snapshot,
+};
 use crate::mongodb::SourceError;
 
 /// From one question for changes to the next.

@@ -12,9 +12,9 @@ use super::Plan;
 use super::budget::Budget;
 use super::contact::Contact;
 use super::journal::Journal;
-use crate::catalogue::{Collector, FailureKind, Outcome, ReadState, Snapshot};
+use crate::catalogue::{FailureKind, Outcome, ReadState};
 use crate::clock::Clock;
-use crate::collectors::sources::{Read, Sources};
+use crate::collectors::{Collector, Read, Snapshot, Sources};
 use crate::mongodb::SourceError;
 
 /// What the tiers share.

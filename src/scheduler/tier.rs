@@ -13,7 +13,7 @@ use super::heartbeat::Pulse;
 use super::journal::Asked;
 use super::shared::Shared;
 use super::{Request, live};
-use crate::catalogue::{Collector, Tier};
+use crate::collectors::{Collector, Tier};
 
 /// How many collectors of a tier are read at once while somebody waits for them: as many as there are connections. Those of
 /// the fast tier are short.

@@ -13,11 +13,12 @@ use tokio::time::timeout;
 
 use super::systemd;
 use super::workspace::Running;
-use crate::catalogue::{Collector, LiveMode, ReadState, Reload};
+use crate::catalogue::ReadState;
 use crate::cli::Cli;
 use crate::clock::Clock;
-use crate::collectors::sources::Sources;
+use crate::collectors::{Collector, LiveMode, Sources};
 use crate::config::{Basis, ConfigError, Workspaces};
+use crate::exposition::Reload;
 use crate::http::{self, Control, Served};
 use crate::scheduler::budget::Intervals;
 use crate::scheduler::{Plan, Sampler};

@@ -10,11 +10,10 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use crate::backend::stored_statistics::{self, Documents};
-use crate::catalogue::Grown;
-use crate::catalogue::{Extent, FailureKind, Snapshot, Timestamp, Value};
+use crate::catalogue::{FailureKind, Grown, Timestamp, Value};
 use crate::clock::Clock;
 use crate::collectors::license::HeldLicense;
-use crate::collectors::sources::Sources;
+use crate::collectors::{Extent, Snapshot, Sources};
 use crate::config::WorkspaceConfig;
 use crate::exposition::{Exposition, Part, Wanted};
 use crate::http::api::rate_limit::{RateLimit, Rates};

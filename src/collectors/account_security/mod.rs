@@ -2,7 +2,10 @@
 
 pub mod query;
 
-use crate::catalogue::{Collector, Metric, Quantity, Read, Snapshot, Table, count};
+use super::collector::Collector;
+use super::section::Table;
+use super::snapshot::Snapshot;
+use crate::catalogue::{Metric, Quantity, Read, count};
 
 /// Counts over all accounts.
 #[derive(Debug, Clone, Default)]

@@ -2,10 +2,11 @@
 
 pub mod query;
 
+use super::collector::Collector;
+use super::section::Table;
+use super::snapshot::Snapshot;
 use crate::catalogue::Origin::Fresh;
-use crate::catalogue::{
-    Collector, Field, Metric, Quantity, Read, Snapshot, Table, Timestamp, Value, Versions, instant,
-};
+use crate::catalogue::{Field, Metric, Quantity, Read, Timestamp, Value, Versions, instant};
 
 /// The newest instants of three kinds.
 #[derive(Debug, Clone, Default)]

@@ -2,10 +2,11 @@
 
 pub mod query;
 
+use super::collector::Collector;
+use super::section::Table;
+use super::snapshot::Snapshot;
 use crate::catalogue::Origin::{Fresh, Stored};
-use crate::catalogue::{
-    Collector, Field, Metric, Quantity, Read, Sample, Snapshot, Table, Value, Versions,
-};
+use crate::catalogue::{Field, Metric, Quantity, Read, Sample, Value, Versions};
 
 /// Installed apps by the status that `rocketchat_apps` records; the engine's own view may differ for moments.
 #[derive(Debug, Clone, Default)]

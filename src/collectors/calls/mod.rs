@@ -4,10 +4,11 @@ pub mod query;
 
 use std::collections::BTreeMap;
 
+use super::collector::Collector;
+use super::section::Table;
+use super::snapshot::Snapshot;
 use crate::catalogue::Origin::{Fresh, Keyed};
-use crate::catalogue::{
-    Collector, Field, Metric, Quantity, Read, Sample, Snapshot, Table, Value, Versions,
-};
+use crate::catalogue::{Field, Metric, Quantity, Read, Sample, Value, Versions};
 
 /// Calls by kind and state.
 #[derive(Debug, Clone, Default)]

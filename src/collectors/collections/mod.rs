@@ -2,7 +2,10 @@
 
 pub mod query;
 
-use crate::catalogue::{Collector, Metric, Quantity, Read, Sample, Snapshot, Table};
+use super::collector::Collector;
+use super::section::Table;
+use super::snapshot::Snapshot;
+use crate::catalogue::{Metric, Quantity, Read, Sample};
 
 /// The collections that are looked at, in their order.
 pub const WATCHED_COLLECTIONS: [&str; 22] = [

@@ -2,10 +2,11 @@
 
 pub mod query;
 
+use super::collector::Collector;
+use super::section::Table;
+use super::snapshot::Snapshot;
 use crate::catalogue::Origin::Fresh;
-use crate::catalogue::{
-    Collector, Field, Metric, Quantity, Read, Sample, Snapshot, Table, Value, Versions, count,
-};
+use crate::catalogue::{Field, Metric, Quantity, Read, Sample, Value, Versions, count};
 
 /// Conversations by source, and the contacts behind them.
 #[derive(Debug, Clone, Default)]

@@ -2,10 +2,11 @@
 
 pub mod query;
 
+use super::collector::Collector;
+use super::section::Table;
+use super::snapshot::Snapshot;
 use crate::catalogue::Origin::Fresh;
-use crate::catalogue::{
-    Collector, Field, Metric, Quantity, Read, Snapshot, Table, Value, Versions, count,
-};
+use crate::catalogue::{Field, Metric, Quantity, Read, Value, Versions, count};
 
 /// Servers, and the extremes among the federated rooms.
 #[derive(Debug, Clone, Default)]

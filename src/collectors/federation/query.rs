@@ -3,7 +3,8 @@
 use mongodb::bson::{Bson, Document, doc};
 
 use super::{FederatedRoom, Federation};
-use crate::catalogue::{Snapshot, Value, Version};
+use crate::catalogue::{Value, Version};
+use crate::collectors::snapshot::Snapshot;
 use crate::mongodb::{Access, Members, Question, SourceError, bson};
 
 const ROOMS: &str = "rocketchat_room";

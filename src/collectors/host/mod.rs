@@ -5,10 +5,12 @@ pub mod proc;
 pub mod process;
 pub mod query;
 
+use super::collector::Collector;
+use super::section::Table;
+use super::snapshot::Snapshot;
 use crate::catalogue::Origin::Fresh;
 use crate::catalogue::{
-    Collector, Field, Metric, Quantity, Read, Sample, Snapshot, Table, Timestamp, Value, Versions,
-    count, instant,
+    Field, Metric, Quantity, Read, Sample, Timestamp, Value, Versions, count, instant,
 };
 
 /// The machine; what could not be read is `None`.

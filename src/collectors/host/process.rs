@@ -4,7 +4,7 @@ use sysinfo::{Pid, ProcessRefreshKind, ProcessesToUpdate, System};
 
 use super::proc;
 use super::query::seconds;
-use crate::catalogue::OwnProcess;
+use crate::exposition::OwnProcess;
 
 /// Looks at the exporter's own process.
 #[derive(Debug)]

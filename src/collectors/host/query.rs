@@ -9,8 +9,9 @@ use sysinfo::{
 };
 
 use super::{Cpu, Host, NodeProcess, node, proc};
-use crate::catalogue::{FailureKind, Reading, Timestamp};
+use crate::catalogue::{FailureKind, Timestamp};
 use crate::collectors::instances::Instances;
+use crate::collectors::snapshot::Reading;
 use crate::mongodb::SourceError;
 
 /// The host as a source.

@@ -5,10 +5,12 @@ pub mod query;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use super::collector::Collector;
+use super::section::Table;
+use super::snapshot::Snapshot;
 use crate::catalogue::Origin::{Either, Fresh, FreshElseStored};
 use crate::catalogue::{
-    Answer, Collector, Field, Metric, OTHER, Quantity, Read, Sample, Snapshot, Table, Timestamp,
-    Value, Versions, count,
+    Answer, Field, Metric, OTHER, Quantity, Read, Sample, Timestamp, Value, Versions, count,
 };
 
 /// How young a heartbeat must be: instances write one every 10 s, and MongoDB removes records after 60 s.

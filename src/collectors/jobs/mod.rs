@@ -2,9 +2,10 @@
 
 pub mod query;
 
-use crate::catalogue::{
-    Collector, Metric, Quantity, Read, Sample, Snapshot, Table, Timestamp, instant, state,
-};
+use super::collector::Collector;
+use super::section::Table;
+use super::snapshot::Snapshot;
+use crate::catalogue::{Metric, Quantity, Read, Sample, Timestamp, instant, state};
 
 /// Jobs of Rocket.Chat's own; all others, such as one for each event of a calendar, count as one.
 pub const JOBS: [&str; 19] = [

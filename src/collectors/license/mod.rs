@@ -5,10 +5,12 @@
 pub mod known;
 pub mod query;
 
+use super::collector::Collector;
+use super::section::Table;
+use super::snapshot::Snapshot;
 use crate::catalogue::Origin::FreshElseStored;
 use crate::catalogue::{
-    Collector, Field, Metric, Quantity, Read, Sample, Snapshot, Table, Timestamp, Value, Versions,
-    instant, state,
+    Field, Metric, Quantity, Read, Sample, Timestamp, Value, Versions, instant, state,
 };
 
 /// Modules of Rocket.Chat's own, in the order in which its bundles name them; those of apps have a point in their name.

@@ -6,7 +6,9 @@ use mongodb::bson::{Bson, Document, doc};
 
 use super::known::KnownLicenses;
 use super::{Grants, HeldLicense, License, LimitKind};
-use crate::catalogue::{Collector, Snapshot, Timestamp, Value};
+use crate::catalogue::{Timestamp, Value};
+use crate::collectors::collector::Collector;
+use crate::collectors::snapshot::Snapshot;
 use crate::license::{Circumstances, LONGEST, LicenseSettings, TooLong};
 use crate::mongodb::{Mongo, Question, SourceError, bson};
 

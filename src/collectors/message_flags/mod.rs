@@ -2,10 +2,11 @@
 
 pub mod query;
 
+use super::collector::Collector;
+use super::section::Table;
+use super::snapshot::Snapshot;
 use crate::catalogue::Origin::Fresh;
-use crate::catalogue::{
-    Collector, Field, Metric, Quantity, Read, Sample, Snapshot, Table, Value, Versions,
-};
+use crate::catalogue::{Field, Metric, Quantity, Read, Sample, Value, Versions};
 
 /// Counts by indexes of `rocketchat_message`; `None` where the index is missing, as that on `t` is before 6.4.
 #[derive(Debug, Clone, Default)]

@@ -2,10 +2,12 @@
 
 pub mod query;
 
+use super::collector::Collector;
+use super::section::Table;
+use super::snapshot::Snapshot;
 use crate::catalogue::Origin::Fresh;
 use crate::catalogue::{
-    Collector, Field, Metric, Quantity, Read, Sample, Snapshot, Table, Timestamp, Value, Versions,
-    count, instant,
+    Field, Metric, Quantity, Read, Sample, Timestamp, Value, Versions, count, instant,
 };
 
 /// Agents, managers and visitors.

@@ -3,7 +3,8 @@
 use mongodb::bson::{Bson, Document, doc};
 
 use super::{LicensedOmnichannel, Omnichannel};
-use crate::catalogue::{Snapshot, Version};
+use crate::catalogue::Version;
+use crate::collectors::snapshot::Snapshot;
 use crate::mongodb::{Access, Question, SourceError, bson};
 
 pub async fn read(

@@ -3,7 +3,8 @@
 use mongodb::bson::{DateTime, Document, doc};
 
 use super::Push;
-use crate::catalogue::{Snapshot, Timestamp, Version};
+use crate::catalogue::{Timestamp, Version};
+use crate::collectors::snapshot::Snapshot;
 use crate::mongodb::{Access, Question, SourceError, bson};
 
 /// From this version on Rocket.Chat keeps the queue itself; before, a package of Meteor did.

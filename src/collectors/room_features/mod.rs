@@ -4,11 +4,12 @@ pub mod query;
 
 use std::collections::BTreeMap;
 
+use super::collector::Collector;
 use super::license::Grants;
+use super::section::Table;
+use super::snapshot::Snapshot;
 use crate::catalogue::Origin::{Fresh, Keyed};
-use crate::catalogue::{
-    Collector, Field, Metric, Quantity, Read, Sample, Snapshot, Table, Value, Versions, count,
-};
+use crate::catalogue::{Field, Metric, Quantity, Read, Sample, Value, Versions, count};
 
 /// What is counted of all rooms.
 #[derive(Debug, Clone, PartialEq)]

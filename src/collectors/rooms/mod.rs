@@ -3,10 +3,11 @@
 pub mod live;
 pub mod query;
 
+use super::collector::Collector;
+use super::section::Table;
+use super::snapshot::Snapshot;
 use crate::catalogue::Origin::Fresh;
-use crate::catalogue::{
-    Collector, Field, Metric, Quantity, Read, Sample, Snapshot, Table, Value, Versions, count,
-};
+use crate::catalogue::{Field, Metric, Quantity, Read, Sample, Value, Versions, count};
 
 /// The field `t` of a room.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

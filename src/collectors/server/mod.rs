@@ -4,10 +4,11 @@ pub mod query;
 
 use std::time::Duration;
 
+use super::collector::Collector;
+use super::section::Table;
+use super::snapshot::Snapshot;
 use crate::catalogue::Origin::{Fresh, Stored, StoredIfTrue};
-use crate::catalogue::{
-    Collector, Field, Metric, Quantity, Read, Sample, Snapshot, Table, Value, Versions,
-};
+use crate::catalogue::{Field, Metric, Quantity, Read, Sample, Value, Versions};
 
 /// What the server says of itself.
 #[derive(Debug, Clone)]

@@ -4,10 +4,11 @@ pub mod lists;
 pub mod query;
 pub mod summaries;
 
+use super::collector::Collector;
+use super::section::Table;
+use super::snapshot::Snapshot;
 use crate::catalogue::Origin::Fresh;
-use crate::catalogue::{
-    Collector, Field, Metric, Quantity, Read, Snapshot, Table, Timestamp, Value, Versions, count,
-};
+use crate::catalogue::{Field, Metric, Quantity, Read, Timestamp, Value, Versions, count};
 
 /// A calendar day in the workspace's time zone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

@@ -13,7 +13,8 @@ use super::{
     Day, DeviceSessions, EarlySessions, OsSessions, PeriodSessions, Sessions, UserSessions,
     summaries,
 };
-use crate::catalogue::{OTHER, Snapshot, Value, Version};
+use crate::catalogue::{OTHER, Value, Version};
+use crate::collectors::snapshot::Snapshot;
 use crate::mongodb::{Members, Question, SourceError, bson, out_of_range};
 
 pub const COLLECTION: &str = "rocketchat_sessions";

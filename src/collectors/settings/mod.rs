@@ -6,9 +6,12 @@
 mod fields;
 pub mod query;
 
+use super::collector::Collector;
 use super::license::Grants;
+use super::section::Table;
+use super::snapshot::Snapshot;
 use crate::catalogue::Origin::Keyed;
-use crate::catalogue::{Collector, Metric, Quantity, Read, Snapshot, Table, Value, count, state};
+use crate::catalogue::{Metric, Quantity, Read, Value, count, state};
 
 /// The settings that the catalogue names, as `rocketchat_settings` holds them.
 #[derive(Debug, Clone, Default)]

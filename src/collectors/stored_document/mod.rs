@@ -2,9 +2,11 @@
 
 pub mod query;
 
+use super::collector::Collector;
+use super::section::Table;
+use super::snapshot::Snapshot;
 use crate::catalogue::{
-    Collector, Field, Metric, Origin, PackedValue, Quantity, Read, Snapshot, Table, Timestamp,
-    Value, Versions, instant,
+    Field, Metric, Origin, PackedValue, Quantity, Read, Timestamp, Value, Versions, instant,
 };
 
 /// The newest document of `rocketchat_statistics`, without secrets and personal data.

@@ -2,10 +2,11 @@
 
 pub mod query;
 
+use super::collector::Collector;
+use super::section::Table;
+use super::snapshot::Snapshot;
 use crate::catalogue::Origin::Fresh;
-use crate::catalogue::{
-    Collector, Field, Metric, Quantity, Read, Snapshot, Table, Value, Versions, count,
-};
+use crate::catalogue::{Field, Metric, Quantity, Read, Value, Versions, count};
 
 /// Files by their records in `rocketchat_uploads`, wherever their bytes lie.
 #[derive(Debug, Clone, PartialEq)]

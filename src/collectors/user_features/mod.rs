@@ -5,10 +5,11 @@ pub mod query;
 
 use std::collections::BTreeMap;
 
+use super::collector::Collector;
+use super::section::Table;
+use super::snapshot::Snapshot;
 use crate::catalogue::Origin::{Fresh, Keyed};
-use crate::catalogue::{
-    Collector, Field, Metric, Quantity, Read, Sample, Snapshot, Table, Value, Version, Versions,
-};
+use crate::catalogue::{Field, Metric, Quantity, Read, Sample, Value, Version, Versions};
 
 /// What is counted of all accounts.
 #[derive(Debug, Clone, Default, PartialEq)]

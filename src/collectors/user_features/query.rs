@@ -6,7 +6,8 @@ use mongodb::bson::{Bson, Document, doc};
 use mongodb::options::Hint;
 
 use super::{CustomOauth, LOGIN_SERVICES, UserFeatures};
-use crate::catalogue::{OTHER, Snapshot};
+use crate::catalogue::OTHER;
+use crate::collectors::snapshot::Snapshot;
 use crate::mongodb::{Access, Members, Question, SourceError, bson};
 
 const COLLECTION: &str = "users";

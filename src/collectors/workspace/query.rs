@@ -5,7 +5,8 @@ use std::collections::HashMap;
 use mongodb::bson::{Bson, Document, doc};
 
 use super::{Migration, Workspace};
-use crate::catalogue::{Snapshot, Timestamp, running_version};
+use crate::catalogue::{Timestamp, running_version};
+use crate::collectors::snapshot::Snapshot;
 use crate::mongodb::{Question, SourceError, bson};
 
 /// Bytes of the longest control document that is shown as it is; of a longer one only what it has to have is fetched.

@@ -11,9 +11,10 @@ use mongodb::options::{HostInfo, ReadPreference, Tls};
 use serde::Serialize;
 use tokio::time::timeout;
 
-use crate::catalogue::{Collector, FailureKind, IndexCheck, Reading, Snapshot};
+use crate::catalogue::{FailureKind, IndexCheck};
 use crate::clock::Clock;
 use crate::collectors::license::{Grants, query};
+use crate::collectors::{Collector, Reading, Snapshot};
 use crate::license::LicenseSource;
 use crate::mongodb::{
     Hello, Login, Mongo, MongoSettings, Plan, Question, Recorder, Sent, SourceError,

@@ -10,7 +10,7 @@ use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches};
 use serde::de::{Error as _, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
-use crate::catalogue::Collector;
+use crate::collectors::Collector;
 
 const DISABLE_DEFAULTS: &str = "disable-defaults";
 

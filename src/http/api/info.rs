@@ -3,7 +3,8 @@
 use hyper::StatusCode;
 use serde_json::{Map, Value as Json, json};
 
-use crate::catalogue::{Snapshot, Version};
+use crate::catalogue::Version;
+use crate::collectors::Snapshot;
 use crate::http::response::{self, Response};
 use crate::http::{Login, Unavailable};
 

@@ -14,8 +14,8 @@ use hyper::body::Incoming;
 use tokio::sync::{OnceCell, Semaphore};
 use tokio::task::block_in_place;
 
-use crate::catalogue::{Collector, Own, Snapshot};
-use crate::exposition::{self, Exposition, Format, Names, Part};
+use crate::collectors::{Collector, Snapshot};
+use crate::exposition::{self, Exposition, Format, Names, Own, Part};
 use crate::http::body_pieces::Pieces;
 use crate::http::query_string::Parameters;
 use crate::http::response::{self, Response};

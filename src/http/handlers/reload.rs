@@ -90,7 +90,8 @@ mod tests {
     use tokio::task::JoinSet;
 
     use super::*;
-    use crate::catalogue::{Reload, Timestamp};
+    use crate::catalogue::Timestamp;
+    use crate::exposition::Reload;
 
     /// Counts reloads that take as long as is said.
     #[derive(Default)]

@@ -7,7 +7,8 @@ use maud::{Markup, Render, html};
 use serde_json::{Map, Value as Json};
 
 use super::{Page, format};
-use crate::catalogue::{Collector, Timestamp, Value, Version};
+use crate::catalogue::{Timestamp, Value, Version};
+use crate::collectors::Collector;
 use crate::document;
 
 /// A page, and the statistics document of the same moment.

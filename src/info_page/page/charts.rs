@@ -5,8 +5,7 @@ use maud::{Markup, html};
 use super::card::Shown;
 use super::svg_chart::{Chart, Line};
 use super::{Growth, format};
-use crate::catalogue::Grown;
-use crate::catalogue::Timestamp;
+use crate::catalogue::{Grown, Timestamp};
 use crate::info_page::history::Curve;
 
 pub fn of_the_day(shown: &Shown<'_>) -> Markup {

@@ -5,7 +5,8 @@ use serde_json::Value as Json;
 
 use super::card::{Shown, row, rows, unknown, wide};
 use super::format;
-use crate::catalogue::{Collector, Value};
+use crate::catalogue::Value;
+use crate::collectors::Collector;
 use crate::collectors::instances::Instances;
 
 /// Instances in the table; of more the page tells how many.

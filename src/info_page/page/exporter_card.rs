@@ -4,7 +4,8 @@ use maud::{Markup, html};
 
 use super::card::{Shown, row, rows, unknown, wide};
 use super::format;
-use crate::catalogue::{Collector, FailureKind, Outcome};
+use crate::catalogue::{FailureKind, Outcome};
+use crate::collectors::Collector;
 
 pub fn card(shown: &Shown<'_>) -> Markup {
     let snapshot = shown.page.snapshot;

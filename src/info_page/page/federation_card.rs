@@ -4,7 +4,8 @@ use maud::{Markup, html};
 use serde_json::Value as Json;
 
 use super::card::{Shown, check, row, rows, unknown};
-use crate::catalogue::{Collector, Value};
+use crate::catalogue::Value;
+use crate::collectors::Collector;
 
 pub fn card(shown: &Shown<'_>) -> Markup {
     let content = rows(&html! {

@@ -6,7 +6,7 @@ use maud::{Markup, html};
 
 use super::card::{Shown, row, rows, unknown};
 use super::format;
-use crate::catalogue::Collector;
+use crate::collectors::Collector;
 use crate::collectors::host::{CpuTimes, Host};
 
 pub fn card(shown: &Shown<'_>) -> Markup {

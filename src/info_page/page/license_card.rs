@@ -4,7 +4,7 @@ use maud::{Markup, html};
 
 use super::card::{Shown, check, row, rows, unknown};
 use super::{apply_license, format};
-use crate::catalogue::Collector;
+use crate::collectors::Collector;
 use crate::collectors::license::{
     HeldLicense, LICENSE_MODULES, License, LicenseContent, LicenseFlaw, LicenseLimit, LicenseTag,
     LicenseVoucher, LimitKind,

@@ -4,7 +4,8 @@ use maud::{Markup, html};
 
 use super::card::{Shown, unknown, wide};
 use super::{Behavior, Page, document, format, host_card, warnings};
-use crate::catalogue::{ReadState, Snapshot};
+use crate::catalogue::ReadState;
+use crate::collectors::Snapshot;
 
 /// Several workspaces.
 pub struct Overview<'a> {

@@ -4,7 +4,7 @@ use maud::{Markup, html};
 
 use super::card::{Shown, row, rows};
 use super::format;
-use crate::catalogue::Collector;
+use crate::collectors::Collector;
 
 /// A row: Rocket.Chat's words, and the field of the document.
 type Row = (&'static str, &'static str);

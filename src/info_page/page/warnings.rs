@@ -7,7 +7,8 @@ use serde_json::Value as Json;
 
 use super::card::Shown;
 use super::{exporter_card, format, license_card};
-use crate::catalogue::{Collector, ReadState, STALE_AFTER, Value};
+use crate::catalogue::{ReadState, STALE_AFTER, Value};
+use crate::collectors::Collector;
 use crate::collectors::instances::Instances;
 use crate::collectors::license::{Grants, LimitKind};
 

@@ -1,7 +1,7 @@
 //! What a user of the database must be allowed to, collection by collection. The role that the README tells to create
 //! is made of this table.
 
-use crate::catalogue::Collector;
+use crate::collectors::Collector;
 
 /// What a privilege is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

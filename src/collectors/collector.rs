@@ -1,7 +1,7 @@
 //! The collectors: what each asks for, how often it is read, and when somebody needs it.
 
-use super::version::Version;
-use crate::collectors::SECTIONS;
+use super::SECTIONS;
+use crate::catalogue::Version;
 
 /// How often a section is read; each tier's interval is a setting.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

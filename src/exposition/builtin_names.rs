@@ -7,12 +7,8 @@
 
 use std::collections::BTreeMap;
 
-use super::document_field::Answer;
-use super::metric::{MetricRow, Quantity, Read, Sample, count};
-use super::snapshot::Snapshot;
-use super::value::Value;
-use super::version::Version;
-use crate::collectors::SECTIONS;
+use crate::catalogue::{Answer, MetricRow, Quantity, Read, Sample, Value, Version, count};
+use crate::collectors::{SECTIONS, Snapshot};
 
 /// One of the built-in exporter's names.
 pub struct CompatMetric {
@@ -296,15 +292,15 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::catalogue::collector_metrics::READINGS;
-    use crate::catalogue::exporter_metrics::OWN;
-    use crate::catalogue::live_metrics::LIVE;
-    use crate::catalogue::metric::Metric;
-    use crate::catalogue::packed_value::PackedValue;
-    use crate::catalogue::value::Timestamp;
+    use crate::catalogue::Metric;
+    use crate::catalogue::PackedValue;
+    use crate::catalogue::Timestamp;
+    use crate::collectors::LIVE;
+    use crate::collectors::READINGS;
     use crate::collectors::instances::{Instance, Instances};
     use crate::collectors::presence::{Presence, Presences};
     use crate::collectors::stored_document::Stored;
+    use crate::exposition::exporter_metrics::OWN;
 
     /// Names that a family claims in OpenMetrics: its own and those of its samples.
     fn claimed(row: &MetricRow) -> Vec<String> {

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::collector::Collector;
-use super::value::Timestamp;
+use crate::catalogue::Timestamp;
 
 /// What the operator wants of live mode.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -2,11 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use super::availability::{Availability, ReadState};
 use super::collector::Collector;
-use super::outcome::FailureKind;
 use super::snapshot::Snapshot;
-use super::value::Timestamp;
+use crate::catalogue::{Availability, FailureKind, ReadState, Timestamp};
 
 impl Snapshot {
     /// Whether something of the database is read; `None` where none is asked, as of the host alone.
@@ -69,7 +67,7 @@ impl Snapshot {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::catalogue::outcome::Outcome;
+    use crate::catalogue::Outcome;
 
     const COLLECTORS: [Collector; 3] = [Collector::Presence, Collector::Users, Collector::Host];
 
@@ -106,7 +104,7 @@ mod tests {
 
     #[test]
     fn it_is_down_when_every_collector_that_asks_the_database_fails_for_whatever_reason() {
-        use crate::catalogue::collector::Collector::{Host, Presence, Users};
+        use crate::collectors::collector::Collector::{Host, Presence, Users};
         let unauthorized = Some(FailureKind::Unauthorized);
         assert_eq!(availability(&[]), (ReadState::Untried, 0, None));
         assert_eq!(
@@ -121,7 +119,7 @@ mod tests {
 
     #[test]
     fn it_is_up_while_one_collector_succeeds() {
-        use crate::catalogue::collector::Collector::{Presence, Users};
+        use crate::collectors::collector::Collector::{Presence, Users};
         assert_eq!(
             availability(&[(Presence, None), (Users, None)]),
             (ReadState::Up, 1, None)

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::live_state::{Live, LiveState};
-use super::metric::{Metric, Quantity, Read, Sample, count, instant, state};
 use super::snapshot::Snapshot;
+use crate::catalogue::{Metric, Quantity, Read, Sample, count, instant, state};
 
 fn of_live(snapshot: &Snapshot, read: impl Fn(&Live) -> Vec<Sample>) -> Vec<Sample> {
     snapshot.live.as_deref().map_or_else(Vec::new, read)

@@ -1,7 +1,6 @@
 //! The exporter about itself: what it is, what it uses, whom it answers, and how its settings were last read.
 
-use super::metric::{Metric, Quantity, Read, Sample, count, instant, state};
-use super::value::Timestamp;
+use crate::catalogue::{Metric, Quantity, Read, Sample, Timestamp, count, instant, state};
 
 /// The exporter's own process.
 #[derive(Debug, Clone, Default)]

@@ -1,7 +1,7 @@
 //! Metrics about the replica set.
 
-use super::metric::{Metric, Quantity, Read, state};
 use super::snapshot::Snapshot;
+use crate::catalogue::{Metric, Quantity, Read, state};
 
 /// Metrics about the replica set; there are none where the database is none.
 pub const REPLICATION: &[Metric<Snapshot>] = &[

@@ -3,12 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::collector::Collector;
-use super::metric::{Metric, Quantity, Read, Sample, count, instant, state};
 use super::snapshot::Snapshot;
+use crate::catalogue::{Metric, Quantity, Read, Sample, count, instant, labels, state};
 
 fn of_each(
     snapshot: &Snapshot,
-    read: impl Fn(&super::outcome::Outcome) -> Option<f64>,
+    read: impl Fn(&crate::catalogue::Outcome) -> Option<f64>,
 ) -> Vec<Sample> {
     Collector::ALL
         .into_iter()
@@ -171,7 +171,7 @@ pub const READINGS: &[Metric<Snapshot>] = &[
                 .collect()
         }),
     },
-    super::labels::CHANGED,
+    labels::CHANGED,
     Metric {
         name: "rocketchat_exporter_skipped_collection",
         help: "A collection because of which a collector has less to tell: it is a view, or the server did not answer for it alone. Absent while there is none.",

@@ -1,10 +1,8 @@
 //! A section: the tables of its metrics and of its document fields.
 
 use super::collector::Collector;
-use super::document_field::{Answer, Field, FieldRow, Origin};
-use super::metric::{Metric, MetricRow, Sample};
 use super::snapshot::Snapshot;
-use super::version::Version;
+use crate::catalogue::{Answer, Field, FieldRow, Metric, MetricRow, Origin, Sample, Version};
 
 /// A section's name, its place in the snapshot and its tables.
 pub struct Table<T: 'static> {
