@@ -3,6 +3,7 @@
 
 pub mod fields;
 pub mod follower;
+pub mod id_hasher;
 pub mod lateness;
 pub mod packed_table;
 pub mod pipeline;

@@ -7,7 +7,7 @@ use mongodb::bson::{RawDocumentBuf, Timestamp};
 use mongodb::change_stream::event::ResumeToken;
 
 use super::fields::Followed;
-use super::state::{Keys, State, invalidates, subject};
+pub use super::state::{IdHasher, State, invalidates, subject};
 use super::stream::{Beginning, Changes, LiveError, Standing};
 use crate::collectors::{LiveCounts, LiveObstacle};
 use crate::mongodb::{Member, Mongo};
@@ -28,7 +28,7 @@ pub struct Follower {
     wanted: BTreeSet<Followed>,
     /// Those of them whose changes are told; views tell none.
     collections: BTreeSet<Followed>,
-    keys: Keys,
+    keys: IdHasher,
     streams: Option<Changes>,
     tokens: BTreeMap<Followed, ResumeToken>,
     state: Option<State>,
@@ -60,7 +60,7 @@ pub struct FullReading {
     mongo: Arc<Mongo>,
     member: Arc<Member>,
     collections: BTreeSet<Followed>,
-    keys: Keys,
+    keys: IdHasher,
     after: Timestamp,
 }
 
@@ -83,7 +83,7 @@ impl Follower {
             mongo,
             wanted,
             collections: BTreeSet::new(),
-            keys: Keys::default(),
+            keys: IdHasher::default(),
             streams: None,
             tokens: BTreeMap::new(),
             state: None,

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use mongodb::bson::{RawBsonRef, RawDocument};
 
+use super::id_hasher::IdHasher;
 use super::packed_table::Key;
-use super::state::Keys;
 use crate::collectors::connections::Connections;
 
 /// Memory of one session, roughly: its key and its list in a tree, with a node's share.
@@ -23,7 +23,7 @@ pub struct Sessions {
 }
 
 /// The connections that a session has, as its document says.
-pub fn held(keys: &Keys, session: &RawDocument) -> BTreeMap<Key, u64> {
+pub fn held(keys: &IdHasher, session: &RawDocument) -> BTreeMap<Key, u64> {
     let mut held = BTreeMap::new();
     if let Ok(connections) = session.get_array("connections") {
         for connection in connections.into_iter().flatten() {

@@ -10,13 +10,13 @@ mod sections;
 mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::hash::{BuildHasher, Hash, Hasher, RandomState};
 
 use mongodb::bson::{RawBson, RawBsonRef, RawDocument};
 
 use documents::{Documents, row};
 
 use super::fields::Followed;
+pub use super::id_hasher::IdHasher;
 use super::packed_table::{Key, Row};
 use super::sessions::{Sessions, held};
 use crate::collectors::users::live;
@@ -24,7 +24,7 @@ use crate::collectors::users::live;
 /// Everything that is known of the followed collections.
 #[derive(Debug, Clone)]
 pub struct State {
-    keys: Keys,
+    hasher: IdHasher,
     collections: BTreeMap<Followed, Documents>,
     sessions: Option<Sessions>,
     unclear: Unclear,
@@ -32,24 +32,6 @@ pub struct State {
 
 /// Documents of which an event told too little: they have to be looked up by their ids.
 pub type Unclear = BTreeMap<(Followed, Key), RawBson>;
-
-/// Makes a document's id into its key; the same for all states of one run, and different in the next.
-#[derive(Debug, Clone, Default)]
-pub struct Keys(RandomState);
-
-impl Keys {
-    /// The key of an id.
-    pub fn of(&self, id: RawBsonRef<'_>) -> Key {
-        let mut hasher = self.0.build_hasher();
-        match id {
-            RawBsonRef::String(id) => id.hash(&mut hasher),
-            RawBsonRef::ObjectId(id) => id.bytes().hash(&mut hasher),
-            // Hardly ever.
-            id => format!("{id:?}").hash(&mut hasher),
-        }
-        hasher.finish()
-    }
-}
 
 /// Whether an event tells of more than a single document, such as a collection that is dropped: then only a full reading
 /// helps.
@@ -72,7 +54,7 @@ fn value<'a>(document: &'a RawDocument, key: &str) -> Option<RawBsonRef<'a>> {
 /// Rows as a full reading finds them, until there is a state of them.
 #[derive(Debug)]
 pub struct Readings {
-    keys: Keys,
+    hasher: IdHasher,
     followed: Followed,
     rows: Vec<(Key, Row)>,
     odd: BTreeMap<Key, f64>,
@@ -81,9 +63,9 @@ pub struct Readings {
 
 impl Readings {
     /// None yet, with room for as many as are expected.
-    pub fn new(keys: Keys, followed: Followed, expected: usize) -> Self {
+    pub fn new(hasher: IdHasher, followed: Followed, expected: usize) -> Self {
         Self {
-            keys,
+            hasher,
             followed,
             rows: Vec::with_capacity(expected),
             odd: BTreeMap::new(),
@@ -101,9 +83,9 @@ impl Readings {
         let Some(id) = value(document, "_id") else {
             return;
         };
-        let key = self.keys.of(id);
+        let key = self.hasher.of(id);
         if self.followed == Followed::Sessions {
-            self.sessions.push((key, held(&self.keys, document)));
+            self.sessions.push((key, held(&self.hasher, document)));
             return;
         }
         let (row, odd) = row(self.followed, document);
@@ -116,9 +98,9 @@ impl Readings {
 
 impl State {
     /// What full readings found.
-    pub fn of(keys: Keys, readings: Vec<Readings>) -> Self {
+    pub fn of(hasher: IdHasher, readings: Vec<Readings>) -> Self {
         let mut state = Self {
-            keys,
+            hasher,
             collections: BTreeMap::new(),
             sessions: None,
             unclear: Unclear::new(),
@@ -155,7 +137,7 @@ impl State {
         let Some((followed, id)) = subject(event) else {
             return;
         };
-        let key = self.keys.of(id);
+        let key = self.hasher.of(id);
         let was_person = self.is_person(key);
         let is_clear = match (followed, event.get_str("operationType")) {
             // Connections are parts of a list, and hardly ever told as a whole.
@@ -214,7 +196,7 @@ impl State {
         let mut gone = asked;
         for document in found.iter().map(AsRef::as_ref) {
             if let Some(id) = value(document, "_id") {
-                let key = self.keys.of(id);
+                let key = self.hasher.of(id);
                 gone.remove(&key);
                 self.know(followed, key, Some(document));
             }
@@ -230,7 +212,7 @@ impl State {
         if followed == Followed::Sessions {
             if let Some(sessions) = &mut self.sessions {
                 match document {
-                    Some(document) => sessions.set(key, held(&self.keys, document), was_person),
+                    Some(document) => sessions.set(key, held(&self.hasher, document), was_person),
                     None => sessions.remove(key, was_person),
                 }
             }

@@ -21,7 +21,7 @@ use tokio::time::Instant;
 use super::fields::Followed;
 use super::pipeline::{changes, filter, projection};
 use super::position::position;
-use super::state::{Keys, Readings, State, Unclear};
+pub use super::state::{IdHasher, Readings, State, Unclear};
 use crate::catalogue::{FailureKind, Replication};
 use crate::collectors::LiveObstacle;
 use crate::mongodb::{Hello, Member, Mongo, SourceError, bson, command, indexes, lost_member};
@@ -280,7 +280,7 @@ impl Mongo {
         &self,
         member: &Member,
         collections: &BTreeSet<Followed>,
-        keys: &Keys,
+        keys: &IdHasher,
         after: Timestamp,
     ) -> Result<State, LiveError> {
         let begun = Instant::now();
@@ -303,7 +303,7 @@ impl Mongo {
         &self,
         member: &Member,
         followed: Followed,
-        keys: &Keys,
+        keys: &IdHasher,
         after: Timestamp,
         most: usize,
     ) -> Result<Readings, LiveError> {

@@ -6,10 +6,10 @@
 pub mod assemble;
 mod files;
 pub mod journal;
-pub mod mapping;
 pub mod pages;
 mod progress;
 mod report;
+pub mod rule;
 pub mod samples;
 pub mod series;
 
@@ -24,10 +24,11 @@ use tokio::time::{Instant, timeout};
 
 use assemble::join;
 use journal::{FOUND, Parts, PartsError, Settings};
-use mapping::{Said, told_by};
 use pages::{Stretch, date_of};
 use progress::Progress;
+use rule::Said;
 use samples::Target;
+use series::told_by;
 
 use crate::catalogue::{Timestamp, Value, Version};
 use crate::cli::BackfillOptions;

@@ -1,7 +1,7 @@
 //! The reference: every metric and every field of the document, as Markdown. `docs/statistics.md` holds a copy, and
 //! the README a summary.
 
-use super::backfill::mapping::{Told, Where};
+use super::backfill::rule::{Told, Where};
 use super::backfill::series::TOLD;
 use crate::catalogue::{FieldRow, Metric, MetricRow, Quantity};
 use crate::collectors::{LIVE, READINGS, REPLICATION, SECTIONS};

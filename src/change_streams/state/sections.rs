@@ -165,7 +165,7 @@ impl State {
         // They tell whose connections count.
         self.collections.get(&Followed::Users)?;
         let live = instances.live();
-        let live = live.map(|it| self.keys.of(RawBsonRef::String(&it.id)));
+        let live = live.map(|it| self.hasher.of(RawBsonRef::String(&it.id)));
         Some(self.sessions.as_ref()?.connections(&live.collect()))
     }
 

@@ -13,7 +13,7 @@ fn raw(document: &Document) -> RawDocumentBuf {
 }
 
 /// What a full reading of these documents finds.
-fn read(keys: &Keys, followed: Followed, documents: &BTreeMap<String, Document>) -> State {
+fn read(keys: &IdHasher, followed: Followed, documents: &BTreeMap<String, Document>) -> State {
     let mut readings = Readings::new(keys.clone(), followed, documents.len());
     for (id, document) in documents {
         readings.add(&raw(&with_id(id, document)));
@@ -85,7 +85,7 @@ fn whatever_happens_to_documents_the_counters_are_those_of_a_full_reading() {
     eprintln!("seed {seed}");
     let mut random = fastrand::Rng::with_seed(seed);
     for followed in [Followed::Users, Followed::Rooms, Followed::Uploads] {
-        let keys = Keys::default();
+        let keys = IdHasher::default();
         let mut documents = BTreeMap::new();
         let mut state = read(&keys, followed, &documents);
         let pick = |random: &mut fastrand::Rng| {
@@ -155,7 +155,7 @@ fn connections_are_those_of_people_whatever_happens_to_users_and_sessions() {
     let seed = fastrand::u64(..);
     eprintln!("seed {seed}");
     let mut random = fastrand::Rng::with_seed(seed);
-    let keys = Keys::default();
+    let keys = IdHasher::default();
     let read = |users: &BTreeMap<String, Document>, sessions: &BTreeMap<String, Document>| {
         let all = [(Followed::Sessions, sessions), (Followed::Users, users)];
         let readings = all.map(|(followed, documents)| {
@@ -242,7 +242,7 @@ fn connections_are_those_of_people_whatever_happens_to_users_and_sessions() {
 
 #[test]
 fn a_part_of_a_field_and_an_unknown_document_are_looked_up() {
-    let keys = Keys::default();
+    let keys = IdHasher::default();
     let users = [("a".to_owned(), doc! { "roles": ["user"], "active": true })];
     let mut state = read(&keys, Followed::Users, &users.into());
     let part = doc! { "touched": ["roles.0"], "set": {} };
@@ -269,7 +269,7 @@ fn a_part_of_a_field_and_an_unknown_document_are_looked_up() {
 
 #[test]
 fn a_language_that_rows_do_not_tell_leaves_it_to_a_reading() {
-    let keys = Keys::default();
+    let keys = IdHasher::default();
     let users = [("a".to_owned(), doc! { "language": "zh-Hant" })];
     let mut state = read(&keys, Followed::Users, &users.into());
     assert_eq!(state.user_features(), None);

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use mongodb::bson::{Bson, Document, doc};
 
-use super::query::COLLECTION;
+use super::daily::COLLECTION;
 use crate::mongodb::{Groups, Members, Question, SourceError};
 
 /// The groups of each list by its name.

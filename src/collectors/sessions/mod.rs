@@ -1,5 +1,6 @@
 //! Who used the workspace on past days, and with what: the nightly summaries of `rocketchat_sessions`.
 
+pub mod daily;
 pub mod lists;
 pub mod query;
 pub mod summaries;

@@ -8,16 +8,14 @@ use jiff::civil::Date;
 use jiff::{Span, ToSpan};
 use mongodb::bson::{Bson, Document, doc};
 
+use super::daily::{COLLECTION, day, months};
 use super::lists::{self, Lists};
 use super::{
-    Day, DeviceSessions, EarlySessions, OsSessions, PeriodSessions, Sessions, UserSessions,
-    summaries,
+    DeviceSessions, EarlySessions, OsSessions, PeriodSessions, Sessions, UserSessions, summaries,
 };
 use crate::catalogue::{OTHER, Value, Version};
 use crate::collectors::snapshot::Snapshot;
 use crate::mongodb::{Members, Question, SourceError, bson, out_of_range};
-
-pub const COLLECTION: &str = "rocketchat_sessions";
 
 const USERS: Members<'_> = Members {
     what: "roles",
@@ -207,32 +205,6 @@ fn month_that_ends(last: Date) -> Result<Date, jiff::Error> {
 fn same_day_of_last_month(today: Date) -> Result<Date, jiff::Error> {
     let first = today.first_of_month().checked_sub(1.month())?;
     first.checked_add(Span::new().days(today.day() - 1))
-}
-
-pub fn day(date: Date) -> Day {
-    Day {
-        year: date.year(),
-        month: date.month(),
-        day: date.day(),
-    }
-}
-
-/// A filter for each calendar month between two days: equality on year and month lets every version's index serve it.
-pub fn months(first: Date, last: Date) -> Vec<Document> {
-    let mut filters = Vec::new();
-    let mut month = first.first_of_month();
-    while month <= last {
-        let from = first.max(month);
-        let to = last.min(month.last_of_month());
-        filters.push(doc! {
-            "type": "user_daily",
-            "year": i32::from(month.year()),
-            "month": i32::from(month.month()),
-            "day": { "$gte": i32::from(from.day()), "$lte": i32::from(to.day()) },
-        });
-        month = month.saturating_add(1.month());
-    }
-    filters
 }
 
 /// Users once each, then by their most important role.

@@ -7,7 +7,7 @@ use jiff::civil::Date;
 use mongodb::options::Hint;
 
 use super::Summaries;
-use super::query::{COLLECTION, day, months};
+use super::daily::{COLLECTION, day, months};
 use crate::mongodb::{Question, SourceError};
 
 /// When something was computed more lately than that the night's work may not be over, and members of a replica set may

@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use super::files;
-use super::mapping::{Said, Where};
+use super::rule::{Said, Where};
 use super::series::TOLD;
 use crate::catalogue::Timestamp;
 

@@ -6,7 +6,7 @@
 use mongodb::bson::{Bson, DateTime, doc};
 use mongodb::options::Hint;
 
-use super::mapping::told_paths;
+use super::series::told_paths;
 use crate::catalogue::{FailureKind, Timestamp, Value};
 use crate::mongodb::{Access, Question, SourceError, bson};
 

@@ -1,8 +1,10 @@
 //! The series that stored statistics documents tell, each with its field and the versions that define it as its metric
 //! does.
 
-use super::mapping::{Told, Where};
-use crate::catalogue::Versions;
+use std::collections::BTreeSet;
+
+use super::rule::{Told, Where};
+use crate::catalogue::{Version, Versions};
 
 const fn count(
     metric: &'static str,
@@ -590,6 +592,18 @@ pub const TOLD: &[Told] = &[
     ),
 ];
 
+/// The fields that the rows look at, and the version that says how they are meant.
+pub fn told_paths() -> BTreeSet<&'static str> {
+    let paths = TOLD.iter().flat_map(Told::paths);
+    paths.chain(["version", "createdAt"]).collect()
+}
+
+/// The rows of a version, with their places in [`TOLD`].
+pub fn told_by(version: Version) -> impl Iterator<Item = (usize, &'static Told)> {
+    let rows = TOLD.iter().enumerate();
+    rows.filter(move |(_, row)| row.versions.contains(version))
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
@@ -597,7 +611,6 @@ mod tests {
     use super::*;
     use crate::catalogue::{Quantity, Version};
     use crate::collectors::SECTIONS;
-    use crate::commands::backfill::mapping::told_by;
 
     #[test]
     fn every_row_names_a_metric_with_as_many_labels() {

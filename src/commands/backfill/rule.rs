@@ -4,10 +4,7 @@
 //! number as the metric does. What is defined otherwise has no row, so that no series changes its meaning on the day
 //! on which the exporter was installed.
 
-use std::collections::BTreeSet;
-
-use super::series::TOLD;
-use crate::catalogue::{Timestamp, Value, Version, Versions};
+use crate::catalogue::{Timestamp, Value, Versions};
 
 /// A series, and where stored documents tell it.
 pub struct Told {
@@ -168,18 +165,6 @@ fn number(document: &Value, path: &'static str) -> Result<f64, Unknown> {
 fn at<'a>(document: &'a Value, path: &str) -> Option<&'a Value> {
     path.split('.')
         .try_fold(document, |value, key| value.get(key))
-}
-
-/// The fields that the rows look at, and the version that says how they are meant.
-pub fn told_paths() -> BTreeSet<&'static str> {
-    let paths = TOLD.iter().flat_map(Told::paths);
-    paths.chain(["version", "createdAt"]).collect()
-}
-
-/// The rows of a version, with their places in [`TOLD`].
-pub fn told_by(version: Version) -> impl Iterator<Item = (usize, &'static Told)> {
-    let rows = TOLD.iter().enumerate();
-    rows.filter(move |(_, row)| row.versions.contains(version))
 }
 
 #[cfg(test)]
