@@ -8,16 +8,38 @@ pub mod stored_statistics;
 
 use std::sync::Arc;
 
+use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::time::timeout;
+
 use accounts::Account;
-use api_settings::ApiSettings;
+use api_settings::{ApiSettings, KnownApiSettings};
 use stored_statistics::{Documents, Part};
 
-use crate::catalogue::{Grown, Timestamp, Value};
+use crate::catalogue::{FailureKind, Grown};
 use crate::collectors::Collector;
-use crate::commands::backfill::pages::{self, Page, Stretch};
+use crate::mongodb::driver::GRACE;
 use crate::mongodb::{Mongo, SourceError};
 
-impl Mongo {
+/// A workspace's database, as requests ask it.
+#[derive(Debug)]
+pub struct ApiQueries {
+    /// The database.
+    pub mongo: Arc<Mongo>,
+    api_settings: KnownApiSettings,
+    /// Requests take turns, so that all of them together take one connection of the pool.
+    turn: Semaphore,
+}
+
+impl ApiQueries {
+    /// A database that has not been asked yet.
+    pub fn new(mongo: Arc<Mongo>) -> Self {
+        Self {
+            mongo,
+            api_settings: KnownApiSettings::default(),
+            turn: Semaphore::new(1),
+        }
+    }
+
     /// The account that a user id and a login token belong to; `None` when there is none or it is deactivated.
     ///
     /// # Errors
@@ -27,8 +49,8 @@ impl Mongo {
         user_id: &str,
         token: &str,
     ) -> Result<Option<Account>, SourceError> {
-        let _turn = self.caller_turn().await?;
-        let question = self.question(Collector::Users).await?;
+        let _turn = self.turn().await?;
+        let question = self.mongo.question(Collector::Users).await?;
         accounts::by_login_token(&question, user_id, token).await
     }
 
@@ -40,8 +62,8 @@ impl Mongo {
         &self,
         access_token: &str,
     ) -> Result<Option<Account>, SourceError> {
-        let _turn = self.caller_turn().await?;
-        let mut question = self.question(Collector::Users).await?;
+        let _turn = self.turn().await?;
+        let mut question = self.mongo.question(Collector::Users).await?;
         accounts::by_access_token(&mut question, access_token).await
     }
 
@@ -51,8 +73,8 @@ impl Mongo {
     /// When they are not known and the database does not answer.
     pub async fn api_settings(&self) -> Result<ApiSettings, SourceError> {
         let read = async {
-            let _turn = self.caller_turn().await?;
-            let question = self.question(Collector::Settings).await?;
+            let _turn = self.turn().await?;
+            let question = self.mongo.question(Collector::Settings).await?;
             api_settings::read(&question).await
         };
         self.api_settings.get_or_read(read).await
@@ -66,8 +88,8 @@ impl Mongo {
         &self,
         query: &serde_json::Value,
     ) -> Result<Result<u64, String>, SourceError> {
-        let _turn = self.caller_turn().await?;
-        let question = self.question(Collector::Stored).await?;
+        let _turn = self.turn().await?;
+        let question = self.mongo.question(Collector::Stored).await?;
         stored_statistics::count(&question, query).await
     }
 
@@ -87,35 +109,24 @@ impl Mongo {
     /// # Errors
     /// When the database does not answer, or the index is missing that chooses them.
     pub async fn growth(&self) -> Result<Vec<Grown>, SourceError> {
-        let _turn = self.caller_turn().await?;
-        let mut question = self.question(Collector::Stored).await?;
+        let _turn = self.turn().await?;
+        let mut question = self.mongo.question(Collector::Stored).await?;
         growth::read(&mut question).await
     }
 
-    /// How many stored statistics documents there are from an instant on, and before another one.
-    ///
-    /// # Errors
-    /// When the database does not answer, or the index is missing that orders them.
-    pub async fn stored_between(
-        &self,
-        from: Timestamp,
-        until: Timestamp,
-    ) -> Result<Stretch, SourceError> {
-        let mut question = self.question(Collector::Stored).await?;
-        pages::look(&mut question, from, until).await
-    }
-
-    /// What `read` makes of the next stored statistics documents, at most `most`.
-    ///
-    /// # Errors
-    /// When the database does not answer, or the index is missing that orders them.
-    pub async fn stored_page<T>(
-        &self,
-        between: (Timestamp, Timestamp),
-        most: u32,
-        read: impl FnMut(&Value) -> T,
-    ) -> Result<Page<T>, SourceError> {
-        let mut question = self.question(Collector::Stored).await?;
-        pages::page(&mut question, between, most, read).await
+    /// Waits until nothing else is asked for a caller of the web.
+    pub async fn turn(&self) -> Result<SemaphorePermit<'_>, SourceError> {
+        let limit = self.mongo.query_timeout + GRACE;
+        // Fails only when it is closed, which it never is.
+        match timeout(limit, self.turn.acquire()).await {
+            Ok(Ok(turn)) => Ok(turn),
+            _ => Err(SourceError::new(
+                FailureKind::TimedOut,
+                format!(
+                    "requests are answered from the database one after the other, and none of those before ended within {} s",
+                    limit.as_secs()
+                ),
+            )),
+        }
     }
 }

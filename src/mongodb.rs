@@ -28,7 +28,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::tz::TimeZone;
-use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::timeout;
 
 pub use bounded_groups::{Groups, Members};
@@ -48,7 +47,6 @@ pub use query::Question;
 use server_clock::DatabaseClock;
 pub use uri_source::{Given, Place, UriError, UriSource, read_file};
 
-use crate::backend::api_settings::KnownApiSettings;
 use crate::catalogue::{FailureKind, PoolState, Timestamp};
 use crate::clock::Clock;
 use crate::collectors::Collector;
@@ -60,9 +58,6 @@ use crate::license::LicenseSource;
 pub struct Mongo {
     pub connection: Connection,
     pub indexes: KnownIndexes,
-    pub api_settings: KnownApiSettings,
-    /// What callers ask for takes turns, so that all of it together takes one connection of the pool.
-    callers: Semaphore,
     pub query_timeout: Duration,
     pub clock: DatabaseClock,
     pub timezone: TimeZone,
@@ -93,9 +88,7 @@ impl Mongo {
             query_timeout: settings.query_timeout,
             connection: Connection::new(settings, recorder),
             indexes: KnownIndexes::default(),
-            api_settings: KnownApiSettings::default(),
             clock: DatabaseClock::new(clock),
-            callers: Semaphore::new(1),
             timezone,
             license,
             license_in_settings: KnownLicenses::default(),
@@ -116,22 +109,6 @@ impl Mongo {
     /// The time at the database, by what it last told; by this machine's clock before that.
     pub fn now(&self) -> Timestamp {
         self.clock.last_known()
-    }
-
-    /// Waits until nothing else is asked for a caller of the web.
-    pub async fn caller_turn(&self) -> Result<SemaphorePermit<'_>, SourceError> {
-        let limit = self.query_timeout + GRACE;
-        // Fails only when it is closed, which it never is.
-        match timeout(limit, self.callers.acquire()).await {
-            Ok(Ok(turn)) => Ok(turn),
-            _ => Err(SourceError::new(
-                FailureKind::TimedOut,
-                format!(
-                    "requests are answered from the database one after the other, and none of those before ended within {} s",
-                    limit.as_secs()
-                ),
-            )),
-        }
     }
 
     /// A question each part of which is asked of a server that the read preference chooses.

@@ -8,11 +8,11 @@ use mongodb::bson::{Bson, Document, RawDocumentBuf, doc};
 use mongodb::error::ErrorKind;
 use serde_json::Value as Json;
 
-use super::query_filter;
+use super::{ApiQueries, query_filter};
 use crate::catalogue::Value;
 use crate::collectors::Collector;
 use crate::collectors::stored_document::query;
-use crate::mongodb::{Mongo, Question, SourceError, bson, command};
+use crate::mongodb::{Question, SourceError, bson, command};
 
 const COLLECTION: &str = "rocketchat_statistics";
 
@@ -80,7 +80,7 @@ pub async fn count(
 /// Documents that come one after the other, without what is never shown.
 #[derive(Debug)]
 pub struct Documents {
-    mongo: Arc<Mongo>,
+    backend: Arc<ApiQueries>,
     /// `None` after the last document.
     cursor: Option<Cursor<Document>>,
     /// Those that were fetched and not taken yet.
@@ -89,14 +89,15 @@ pub struct Documents {
 
 /// The documents, or what is wrong with the question.
 pub async fn list(
-    mongo: &Arc<Mongo>,
+    backend: &Arc<ApiQueries>,
     part: &Part,
 ) -> Result<Result<Documents, String>, SourceError> {
     let (filter, sort, projection) = match read(part) {
         Ok(read) => read,
         Err(message) => return Ok(Err(message)),
     };
-    let _turn = mongo.caller_turn().await?;
+    let _turn = backend.turn().await?;
+    let mongo = &backend.mongo;
     let question = mongo.question(Collector::Stored).await?;
     let most = i64::from(MOST);
     let limit = part.count.and_then(|count| i64::try_from(count).ok());
@@ -141,7 +142,7 @@ pub async fn list(
         }
     }
     Ok(Ok(Documents {
-        mongo: Arc::clone(mongo),
+        backend: Arc::clone(backend),
         cursor,
         page,
     }))
@@ -195,8 +196,8 @@ impl Documents {
             if self.page.is_empty()
                 && let Some(cursor) = self.cursor.take()
             {
-                let _turn = self.mongo.caller_turn().await?;
-                (self.cursor, self.page) = self.mongo.within(page(cursor)).await?;
+                let _turn = self.backend.turn().await?;
+                (self.cursor, self.page) = self.backend.mongo.within(page(cursor)).await?;
             }
             let Some(raw) = self.page.pop_front() else {
                 return Ok(None);

@@ -9,6 +9,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
+use crate::backend::ApiQueries;
 use crate::backend::stored_statistics::{self, Documents};
 use crate::catalogue::{FailureKind, Grown, Timestamp, Value};
 use crate::clock::Clock;
@@ -76,7 +77,7 @@ impl Running {
             snapshots: sampler.snapshots(),
             backend: Box::new(Database {
                 name,
-                mongo: Arc::clone(&mongo),
+                backend: Arc::new(ApiQueries::new(Arc::clone(&mongo))),
                 sampler: sampler.clone(),
                 clock,
                 told: Mutex::default(),
@@ -165,7 +166,7 @@ async fn remember(
 /// The database of a running workspace, as the web sees it.
 struct Database {
     name: Option<Arc<str>>,
-    mongo: Arc<Mongo>,
+    backend: Arc<ApiQueries>,
     sampler: Sampler,
     clock: Clock,
     /// When each failure was last logged.
@@ -204,10 +205,10 @@ impl Backend for Database {
         Box::pin(async move {
             let account = match credentials {
                 Credentials::Login { user_id, token } => {
-                    self.mongo.account_of_login(user_id, token).await
+                    self.backend.account_of_login(user_id, token).await
                 }
                 Credentials::Grant { access_token } => {
-                    self.mongo.account_of_grant(access_token).await
+                    self.backend.account_of_grant(access_token).await
                 }
             };
             let account = self.answered(account, "a login cannot be checked")?;
@@ -222,8 +223,8 @@ impl Backend for Database {
     fn limits(&self) -> Answer<'_, Limits> {
         Box::pin(async move {
             // Read to the end even where the client goes away: a query that is given up costs its connection.
-            let mongo = Arc::clone(&self.mongo);
-            let settings = tokio::spawn(async move { mongo.api_settings().await });
+            let backend = Arc::clone(&self.backend);
+            let settings = tokio::spawn(async move { backend.api_settings().await });
             let settings = settings.await.map_err(|_| Unavailable)?;
             let settings = self.answered(settings, "the settings of the API cannot be read")?;
             Ok(Limits {
@@ -242,7 +243,7 @@ impl Backend for Database {
         query: &'a serde_json::Value,
     ) -> Answer<'a, Result<u64, Refused>> {
         Box::pin(async move {
-            let count = self.mongo.count_history(query).await;
+            let count = self.backend.count_history(query).await;
             let count = self.answered(count, "the stored statistics cannot be counted")?;
             Ok(count.map_err(Refused))
         })
@@ -260,7 +261,7 @@ impl Backend for Database {
                 offset: part.offset,
                 count: part.count,
             };
-            let documents = self.mongo.list_history(&part).await;
+            let documents = self.backend.list_history(&part).await;
             let documents = self.answered(documents, "the stored statistics cannot be listed")?;
             let listed = |documents| {
                 let name = self.name.clone();
@@ -272,7 +273,7 @@ impl Backend for Database {
 
     fn growth(&self) -> Answer<'_, Result<Vec<Grown>, Refused>> {
         Box::pin(async move {
-            match self.mongo.growth().await {
+            match self.backend.growth().await {
                 Err(error) if error.kind == FailureKind::MissingIndex => {
                     Ok(Err(Refused(error.to_string())))
                 }
@@ -287,7 +288,7 @@ impl Backend for Database {
     fn judge_license<'a>(&'a self, text: &'a str) -> Answer<'a, Option<HeldLicense>> {
         Box::pin(async move {
             let known = self.sampler.newest();
-            let held = self.mongo.judge_license(text, &known).await;
+            let held = self.backend.mongo.judge_license(text, &known).await;
             self.answered(held, "a pasted license cannot be read")
         })
     }
@@ -297,7 +298,7 @@ impl Backend for Database {
     }
 
     fn database_now(&self) -> Timestamp {
-        self.mongo.now()
+        self.backend.mongo.now()
     }
 
     fn refresh(&self, extent: Extent) -> Answer<'_, Arc<Snapshot>> {

@@ -8,7 +8,8 @@ use mongodb::options::Hint;
 
 use super::series::told_paths;
 use crate::catalogue::{FailureKind, Timestamp, Value};
-use crate::mongodb::{Access, Question, SourceError, bson};
+use crate::collectors::Collector;
+use crate::mongodb::{Access, Mongo, Question, SourceError, bson};
 
 const COLLECTION: &str = "rocketchat_statistics";
 
@@ -21,6 +22,35 @@ pub struct Stretch {
     pub first: Option<Timestamp>,
     /// Documents of the whole collection whose `createdAt` is no date.
     pub undated: u64,
+}
+
+impl Mongo {
+    /// How many stored statistics documents there are from an instant on, and before another one.
+    ///
+    /// # Errors
+    /// When the database does not answer, or the index is missing that orders them.
+    pub async fn stored_between(
+        &self,
+        from: Timestamp,
+        until: Timestamp,
+    ) -> Result<Stretch, SourceError> {
+        let mut question = self.question(Collector::Stored).await?;
+        look(&mut question, from, until).await
+    }
+
+    /// What `read` makes of the next stored statistics documents, at most `most`.
+    ///
+    /// # Errors
+    /// When the database does not answer, or the index is missing that orders them.
+    pub async fn stored_page<T>(
+        &self,
+        between: (Timestamp, Timestamp),
+        most: u32,
+        read: impl FnMut(&Value) -> T,
+    ) -> Result<Page<T>, SourceError> {
+        let mut question = self.question(Collector::Stored).await?;
+        page(&mut question, between, most, read).await
+    }
 }
 
 /// How many documents there are from an instant on, and before another one.
