@@ -5,6 +5,7 @@
 //! different versions.
 
 pub mod availability;
+pub mod collector_definition;
 pub mod document_field;
 pub mod growth_point;
 pub mod labels;
@@ -13,17 +14,20 @@ pub mod migrations;
 pub mod outcome;
 pub mod packed_value;
 pub mod replication;
+pub mod table;
 pub mod value;
 pub mod version;
 
 pub use availability::{Availability, ReadState};
+pub use collector_definition::{CollectorDefinition, Tier};
 pub use document_field::{Answer, Field, FieldRow, Origin};
 pub use growth_point::Grown;
-pub use labels::{OTHER, bound as bound_labels};
+pub use labels::{OTHER, bound_labels};
 pub use metric::{Metric, MetricRow, Quantity, Read, Sample, count, instant, state};
 pub use migrations::running_version;
 pub use outcome::{FailureKind, IndexCheck, Outcome, PoolState, Refusal, SkipReason, Skipped};
 pub use packed_value::PackedValue;
 pub use replication::{Replication, STALE_AFTER};
+pub use table::Table;
 pub use value::{Timestamp, Value};
 pub use version::{Version, Versions};

@@ -4,6 +4,44 @@
 //! Everything else is derived from the tables: `/metrics`, the JSON document, the README's reference and the checks of
 //! names.
 
+/// Every collector, in the order in which the reference and `/metrics` show them: the folder, and the type of what it
+/// reads. A new collector is a folder and a line here; everything else is derived from it.
+macro_rules! every_collector {
+    ($derived:ident) => {
+        $derived! {
+                workspace::Workspace,
+                license::License,
+                settings::Settings,
+                server::Server,
+                stored_document::Stored,
+                presence::Presence,
+                connections::Connections,
+                users::Users,
+                user_features::UserFeatures,
+                activity::Activity,
+                account_security::Hygiene,
+                rooms::Rooms,
+                room_features::RoomFeatures,
+                messages::Messages,
+                message_flags::Marks,
+                uploads::Uploads,
+                collections::Collections,
+                sessions::Sessions,
+                omnichannel::Omnichannel,
+                contacts::Contacts,
+                calls::Calls,
+                federation::Federation,
+                administration::Administration,
+                integrations::Integrations,
+                apps::Apps,
+                push::Push,
+                jobs::Jobs,
+                instances::Instances,
+                host::Host,
+        }
+    };
+}
+
 pub mod account_security;
 pub mod activity;
 pub mod administration;
@@ -32,7 +70,7 @@ pub mod push;
 pub mod replication_metrics;
 pub mod room_features;
 pub mod rooms;
-pub mod section;
+pub mod sections;
 pub mod server;
 pub mod sessions;
 pub mod settings;
@@ -44,47 +82,11 @@ pub mod user_features;
 pub mod users;
 pub mod workspace;
 
-pub use collector::{COLLECTORS, Collector, Extent, Tier};
+pub use collector::{COLLECTORS, Collector, Extent};
 pub use collector_metrics::READINGS;
 pub use live_metrics::LIVE;
 pub use live_state::{Live, LiveCounts, LiveMode, LiveObstacle, LiveState};
 pub use replication_metrics::REPLICATION;
-pub use section::Section;
+pub use sections::SECTIONS;
 pub use snapshot::{Reading, Snapshot};
 pub use sources::{Read, Sources};
-
-/// Every section, in the order in which the reference and `/metrics` show them.
-pub const SECTIONS: &[&dyn Section] = &[
-    &workspace::SECTION,
-    &license::SECTION,
-    &settings::SECTION,
-    &server::SECTION,
-    &stored_document::SECTION,
-    &presence::SECTION,
-    &connections::SECTION,
-    &users::SECTION,
-    &user_features::SECTION,
-    &activity::SECTION,
-    &account_security::SECTION,
-    &rooms::SECTION,
-    &room_features::SECTION,
-    &messages::SECTION,
-    &message_flags::SECTION,
-    &uploads::SECTION,
-    &collections::SECTION,
-    &sessions::SECTION,
-    &omnichannel::SECTION,
-    &contacts::SECTION,
-    &calls::SECTION,
-    &federation::SECTION,
-    &administration::SECTION,
-    &integrations::SECTION,
-    &apps::SECTION,
-    &push::SECTION,
-    &jobs::SECTION,
-    &instances::SECTION,
-    &host::SECTION,
-];
-
-#[cfg(test)]
-mod tests;

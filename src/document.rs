@@ -121,7 +121,7 @@ type Entries = Vec<(Cow<'static, str>, Value)>;
 /// because the stored value would be up to a day old and look fresh.
 fn overlay(snapshot: &Snapshot, version: Version, asked: Asked) -> Entries {
     let mut document = match snapshot
-        .stored
+        .stored_document
         .as_ref()
         .and_then(|it| it.document.as_ref())
         .map(PackedValue::unpack)
@@ -350,7 +350,7 @@ mod tests {
             ("somethingNew".into(), Value::Bool(true)),
         ]);
         Snapshot {
-            stored: Some(Arc::new(Stored {
+            stored_document: Some(Arc::new(Stored {
                 created_at: None,
                 reported_at: None,
                 peak_connections: None,

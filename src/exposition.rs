@@ -5,6 +5,8 @@ pub mod chunked_writer;
 pub mod exporter_metrics;
 pub mod gzip;
 pub mod openmetrics;
+#[cfg(test)]
+mod tests;
 pub mod text;
 
 use std::io::{self, Write};

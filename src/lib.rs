@@ -70,10 +70,10 @@ mod supervision;
 mod web_config;
 mod yaml;
 
-pub use cli::configuration_reference;
-pub use collectors::COLLECTORS;
-pub use commands::print_statistics::{
+pub use crate::commands::print_statistics::{
     markdown as statistics_reference, summary as statistics_summary,
 };
+pub use cli::configuration_reference;
+pub use collectors::COLLECTORS;
 pub use mongodb::role_reference;
 pub use program::program;

@@ -11,7 +11,8 @@ pub mod terms;
 
 use jiff::tz::TimeZone;
 
-pub use public_key::PublicKey;
+pub use public_key::{BadKey, PublicKey};
+pub use terms::converts;
 use terms::{Behavior, Terms};
 
 use crate::catalogue::{Timestamp, Version};

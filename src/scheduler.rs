@@ -22,9 +22,9 @@ pub use budget::Intervals;
 use heartbeat::Pulse;
 use shared::Shared;
 
-use crate::catalogue::{Availability, Version};
+use crate::catalogue::{Availability, Tier, Version};
 use crate::clock::Clock;
-use crate::collectors::{Collector, Extent, Live, LiveMode, Snapshot, Sources, Tier};
+use crate::collectors::{Collector, Extent, Live, LiveMode, Snapshot, Sources};
 use crate::supervision::keep_running;
 
 /// How many callers may wait for a fresh reading at once; further ones wait for a place.

@@ -1,5 +1,6 @@
 //! Puts the parts together: workspaces, web and signals, and takes them apart in order at the end.
 
+pub mod own_process;
 pub mod supervisor;
 pub mod systemd;
 pub mod workspace;
@@ -12,10 +13,10 @@ use tokio::sync::watch;
 use tokio::task::{JoinSet, spawn_blocking};
 use tokio::time::{MissedTickBehavior, interval};
 
+use own_process::OwnSource;
 use supervisor::{Supervisor, variable};
 
 use crate::cli::Cli;
-use crate::collectors::host::process::OwnSource;
 use crate::config::{Config, ConfigError};
 use crate::exposition::OwnProcess;
 use crate::http::connection::Limits as ConnectionLimits;

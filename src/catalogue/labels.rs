@@ -3,8 +3,7 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 
-use super::metric::{Metric, MetricRow, Quantity, Read, Sample};
-use crate::collectors::{SECTIONS, Snapshot};
+use super::metric::{Quantity, Sample};
 
 /// Bytes of the longest label value. A longer one is cut, and ends in an ellipsis and a hash of the whole text.
 pub const LONGEST_LABEL: usize = 200;
@@ -17,7 +16,7 @@ const UNREADABLE: &str = "\u{fffd}";
 
 /// Brings every label value to at most [`LONGEST_LABEL`] bytes, and merges series that have the same labels then, as the
 /// numeric id 1 and the text "1" have: duplicate series make Prometheus refuse a whole scrape.
-pub fn bound(quantity: Quantity, samples: &mut Vec<Sample>) {
+pub fn bound_labels(quantity: Quantity, samples: &mut Vec<Sample>) {
     for label in samples.iter_mut().flat_map(|sample| &mut sample.labels) {
         if let Some(mended) = mended(label) {
             *label = mended.into();
@@ -29,7 +28,7 @@ pub fn bound(quantity: Quantity, samples: &mut Vec<Sample>) {
 }
 
 /// A label value that Prometheus can read and that is not too long; `None` when it is that already.
-fn mended(label: &str) -> Option<String> {
+pub fn mended(label: &str) -> Option<String> {
     if label.len() <= LONGEST_LABEL && !label.contains('\0') {
         return None;
     }
@@ -85,31 +84,6 @@ fn is_additive(quantity: Quantity) -> bool {
     }
 }
 
-/// How many series of each metric have a label value that is not as the workspace holds it.
-fn changed(snapshot: &Snapshot) -> Vec<Sample> {
-    let mut changed = Vec::new();
-    let mut visit = |row: MetricRow, samples: Vec<Sample>| {
-        let is_changed = |sample: &&Sample| sample.labels.iter().any(|it| mended(it).is_some());
-        let series = samples.iter().filter(is_changed).count();
-        if series > 0 {
-            changed.push(Sample::of(row.name, series as f64));
-        }
-    };
-    for section in SECTIONS {
-        section.visit_samples(snapshot, &mut visit);
-    }
-    changed
-}
-
-/// Tells of label values that were changed.
-pub const CHANGED: Metric<Snapshot> = Metric {
-    name: "rocketchat_exporter_label_values_cut",
-    help: "Series of a metric with a label value that was cut because it is longer than 200 bytes, or had a NUL taken out. Absent while there are none.",
-    source: "the exporter",
-    quantity: Quantity::Count,
-    read: Read::By(&["metric"], changed),
-};
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -117,7 +91,7 @@ mod tests {
     fn bounded(quantity: Quantity, samples: &[(&str, f64)]) -> Vec<(String, f64)> {
         let of = |(label, value): &(&str, f64)| Sample::of((*label).to_owned(), *value);
         let mut samples = samples.iter().map(of).collect();
-        bound(quantity, &mut samples);
+        bound_labels(quantity, &mut samples);
         let shown = |sample: Sample| (sample.labels.concat(), sample.value);
         samples.into_iter().map(shown).collect()
     }

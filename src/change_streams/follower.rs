@@ -7,7 +7,8 @@ use mongodb::bson::{RawDocumentBuf, Timestamp};
 use mongodb::change_stream::event::ResumeToken;
 
 use super::fields::Followed;
-pub use super::state::{IdHasher, State, invalidates, subject};
+pub use super::id_hasher::IdHasher;
+pub use super::state::{State, invalidates, subject};
 use super::stream::{Beginning, Changes, LiveError, Standing};
 use crate::collectors::{LiveCounts, LiveObstacle};
 use crate::mongodb::{Member, Mongo};

@@ -19,9 +19,10 @@ use thiserror::Error;
 use tokio::time::Instant;
 
 use super::fields::Followed;
+pub use super::id_hasher::IdHasher;
 use super::pipeline::{changes, filter, projection};
 use super::position::position;
-pub use super::state::{IdHasher, Readings, State, Unclear};
+pub use super::state::{Readings, State, Unclear};
 use crate::catalogue::{FailureKind, Replication};
 use crate::collectors::LiveObstacle;
 use crate::mongodb::{Hello, Member, Mongo, SourceError, bson, command, indexes, lost_member};

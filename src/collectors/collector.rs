@@ -1,168 +1,61 @@
-//! The collectors: what each asks for, how often it is read, and when somebody needs it.
+//! The collectors by name: how often each is read, and when somebody needs it.
 
-use super::SECTIONS;
-use crate::catalogue::Version;
+use crate::catalogue::{CollectorDefinition, FieldRow, Tier, Version};
 
-/// How often a section is read; each tier's interval is a setting.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Tier {
-    /// What moves within seconds and costs next to nothing: presence, instances, the host.
-    Fast,
-    /// What moves within minutes: users, rooms, messages, settings.
-    Normal,
-    /// Full scans: sizes of uploads, session history.
-    Slow,
-}
+macro_rules! collector {
+    ($($module:ident::$section:ident,)*) => {
+        /// One part of the collection: it asks for one section.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+        pub enum Collector {$(
+            $section,
+        )*}
 
-impl Tier {
-    /// Every tier.
-    pub const ALL: [Self; 3] = [Self::Fast, Self::Normal, Self::Slow];
+        /// How many collectors there are.
+        pub const COLLECTORS: usize = [$(stringify!($section)),*].len();
 
-    /// The word used in the reference.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Fast => "fast",
-            Self::Normal => "normal",
-            Self::Slow => "slow",
+        impl Collector {
+            /// Every collector, by tier and in the order in which a tier reads its own.
+            pub const ALL: [Self; COLLECTORS] = in_reading_order([$(Self::$section),*]);
+
+            const fn definition(self) -> &'static CollectorDefinition {
+                match self {$(
+                    Self::$section => &super::$module::COLLECTOR,
+                )*}
+            }
+
+            /// Rows of its fields in the statistics document.
+            pub fn fields(self) -> Vec<FieldRow> {
+                match self {$(
+                    Self::$section => super::$module::SECTION.field_rows(),
+                )*}
+            }
         }
+    };
+}
+
+every_collector!(collector);
+
+const fn in_reading_order(mut collectors: [Collector; COLLECTORS]) -> [Collector; COLLECTORS] {
+    const fn place(collector: Collector) -> u16 {
+        let definition = collector.definition();
+        definition.tier as u16 * 256 + definition.rank as u16
     }
+    let mut sorted = 1;
+    while sorted < COLLECTORS {
+        let mut index = sorted;
+        while index > 0 && place(collectors[index]) < place(collectors[index - 1]) {
+            (collectors[index], collectors[index - 1]) = (collectors[index - 1], collectors[index]);
+            index -= 1;
+        }
+        sorted += 1;
+    }
+    collectors
 }
-
-/// One part of the collection: it asks for one section.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Collector {
-    /// Live application instances.
-    Instances,
-    /// Who is online.
-    Presence,
-    /// The machine and the processes on it.
-    Host,
-    /// Identity, settings and migration level.
-    Workspace,
-    /// The license in the settings.
-    License,
-    /// Settings that the document shows.
-    Settings,
-    /// The MongoDB server itself.
-    Server,
-    /// The newest document that Rocket.Chat stored.
-    Stored,
-    /// Latest login, message and reading.
-    Activity,
-    /// Messages and threads.
-    Messages,
-    /// Agents and visitors.
-    Omnichannel,
-    /// Federated servers.
-    Federation,
-    /// Pinned, starred and encrypted messages.
-    Marks,
-    /// People with live connections.
-    Connections,
-    /// Omnichannel contacts.
-    Contacts,
-    /// Video conferences and voice calls.
-    Calls,
-    /// Teams, roles, invitations.
-    Administration,
-    /// Webhooks.
-    Integrations,
-    /// Installed apps.
-    Apps,
-    /// Notifications that wait to be sent.
-    Push,
-    /// Accounts by kind and state.
-    Users,
-    /// Rooms and their message counters.
-    Rooms,
-    /// Features that some rooms have.
-    RoomFeatures,
-    /// Login services, second factors, languages.
-    UserFeatures,
-    /// Files and their size.
-    Uploads,
-    /// Unique users, devices and systems of past days.
-    Sessions,
-    /// Background jobs.
-    Jobs,
-    /// Sizes of collections.
-    Collections,
-    /// Accounts that should be looked at.
-    Hygiene,
-}
-
-/// How many collectors there are.
-pub const COLLECTORS: usize = Collector::ALL.len();
 
 impl Collector {
-    /// Every collector, in the order in which a tier reads its own: cheap ones first.
-    pub const ALL: [Self; 29] = [
-        Self::Instances,
-        Self::Presence,
-        Self::Host,
-        // Before the workspace, which is labelled with the version that the stored document names.
-        Self::Stored,
-        Self::Workspace,
-        Self::Settings,
-        Self::Server,
-        Self::Activity,
-        Self::Connections,
-        Self::Messages,
-        Self::Omnichannel,
-        Self::Calls,
-        Self::Federation,
-        Self::Administration,
-        Self::Integrations,
-        Self::Apps,
-        Self::Push,
-        Self::Jobs,
-        Self::Users,
-        Self::Rooms,
-        // After those that count what it limits.
-        Self::License,
-        Self::Marks,
-        Self::Collections,
-        Self::Contacts,
-        Self::Uploads,
-        Self::RoomFeatures,
-        Self::UserFeatures,
-        Self::Hygiene,
-        Self::Sessions,
-    ];
-
     /// The value of the label `collector`.
     pub fn name(self) -> &'static str {
-        match self {
-            Self::Instances => "instances",
-            Self::Presence => "presence",
-            Self::Host => "host",
-            Self::Workspace => "workspace",
-            Self::License => "license",
-            Self::Settings => "settings",
-            Self::Server => "server",
-            Self::Stored => "stored",
-            Self::Activity => "activity",
-            Self::Messages => "messages",
-            Self::Omnichannel => "omnichannel",
-            Self::Federation => "federation",
-            Self::Marks => "marks",
-            Self::Connections => "connections",
-            Self::Contacts => "contacts",
-            Self::Calls => "calls",
-            Self::Administration => "administration",
-            Self::Integrations => "integrations",
-            Self::Apps => "apps",
-            Self::Push => "push",
-            Self::Users => "users",
-            Self::Rooms => "rooms",
-            Self::RoomFeatures => "room_features",
-            Self::UserFeatures => "user_features",
-            Self::Uploads => "uploads",
-            Self::Sessions => "sessions",
-            Self::Collections => "collections",
-            Self::Hygiene => "hygiene",
-            Self::Jobs => "jobs",
-        }
+        self.definition().name
     }
 
     /// The collector of a name.
@@ -174,40 +67,17 @@ impl Collector {
 
     /// How often it is read.
     pub fn tier(self) -> Tier {
-        match self {
-            Self::Instances | Self::Presence | Self::Host => Tier::Fast,
-            Self::Workspace
-            | Self::License
-            | Self::Settings
-            | Self::Server
-            | Self::Stored
-            | Self::Activity
-            | Self::Connections
-            | Self::Messages
-            | Self::Omnichannel
-            | Self::Federation
-            | Self::Administration
-            | Self::Integrations
-            | Self::Apps
-            | Self::Push
-            | Self::Users
-            | Self::Jobs
-            | Self::Rooms => Tier::Normal,
-            Self::Hygiene
-            | Self::Collections
-            | Self::Marks
-            | Self::Contacts
-            | Self::Calls
-            | Self::RoomFeatures
-            | Self::UserFeatures
-            | Self::Uploads
-            | Self::Sessions => Tier::Slow,
-        }
+        self.definition().tier
     }
 
     /// Whether others of its tier are read by what it says: the version, the workspace's address, the stored document.
-    pub fn is_built_on(self) -> bool {
-        matches!(self, Self::Workspace | Self::Stored)
+    pub fn tells_version(self) -> bool {
+        self.definition().tells_version
+    }
+
+    /// Whether what it reads depends on the modules that are licensed.
+    pub fn needs_grants(self) -> bool {
+        self.definition().needs_grants
     }
 
     /// Whether it asks the database, and not the host.
@@ -218,9 +88,8 @@ impl Collector {
     /// Whether the statistics document of a version has a field of it; where the version is not known, whether that of any
     /// version has.
     pub fn is_for_document(self, version: Option<Version>) -> bool {
-        let own = SECTIONS.iter().filter(|it| it.collector() == self);
-        let mut fields = own.flat_map(|section| section.fields());
-        fields.any(|it| version.is_none_or(|version| it.versions.contains(version)))
+        let mut fields = self.fields().into_iter();
+        fields.any(|row| version.is_none_or(|version| row.versions.contains(version)))
     }
 }
 

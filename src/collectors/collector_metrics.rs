@@ -3,8 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::collector::Collector;
+use super::sections::SECTIONS;
 use super::snapshot::Snapshot;
-use crate::catalogue::{Metric, Quantity, Read, Sample, count, instant, labels, state};
+use crate::catalogue::{Metric, MetricRow, Quantity, Read, Sample, count, instant, labels, state};
 
 fn of_each(
     snapshot: &Snapshot,
@@ -171,7 +172,7 @@ pub const READINGS: &[Metric<Snapshot>] = &[
                 .collect()
         }),
     },
-    labels::CHANGED,
+    LABELS_CUT,
     Metric {
         name: "rocketchat_exporter_skipped_collection",
         help: "A collection because of which a collector has less to tell: it is a view, or the server did not answer for it alone. Absent while there is none.",
@@ -221,3 +222,29 @@ pub const READINGS: &[Metric<Snapshot>] = &[
         read: Read::One(|snapshot| count(snapshot.pool?.opened)),
     },
 ];
+
+/// How many series of each metric have a label value that is not as the workspace holds it.
+fn changed(snapshot: &Snapshot) -> Vec<Sample> {
+    let mut changed = Vec::new();
+    let mut visit = |row: MetricRow, samples: Vec<Sample>| {
+        let is_changed =
+            |sample: &&Sample| sample.labels.iter().any(|it| labels::mended(it).is_some());
+        let series = samples.iter().filter(is_changed).count();
+        if series > 0 {
+            changed.push(Sample::of(row.name, series as f64));
+        }
+    };
+    for section in SECTIONS {
+        section.visit_samples(snapshot, &mut visit);
+    }
+    changed
+}
+
+/// Tells of label values that were changed.
+const LABELS_CUT: Metric<Snapshot> = Metric {
+    name: "rocketchat_exporter_label_values_cut",
+    help: "Series of a metric with a label value that was cut because it is longer than 200 bytes, or had a NUL taken out. Absent while there are none.",
+    source: "the exporter",
+    quantity: Quantity::Count,
+    read: Read::By(&["metric"], changed),
+};

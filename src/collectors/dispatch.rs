@@ -5,15 +5,9 @@ use std::sync::PoisonError;
 use tokio::time::Instant;
 
 use super::collector::Collector;
+use super::license;
 use super::snapshot::{Reading, Snapshot};
 use super::sources::Read;
-use super::{
-    account_security, activity, administration, apps, calls, collections, connections, contacts,
-    federation, instances, integrations, jobs, license, message_flags, messages, omnichannel,
-    presence, push, room_features, rooms, server, sessions, settings, stored_document, uploads,
-    user_features, users, workspace,
-};
-use crate::catalogue::FailureKind;
 use crate::mongodb::{Mongo, Question, SourceError, lost_member};
 
 impl Mongo {
@@ -60,69 +54,28 @@ impl Mongo {
         let result = member.unless_lost(self.ask(&mut question, known)).await;
         Ok((question, result))
     }
-
-    pub async fn ask(
-        &self,
-        question: &mut Question<'_>,
-        known: &Snapshot,
-    ) -> Result<Reading, SourceError> {
-        let collector = question.collector;
-        if license::query::matters_to(collector) {
-            question.grants = license::query::grants(question, known).await?;
-        }
-        Ok(match collector {
-            Collector::Instances => Reading::Instances(instances::query::read(question).await?),
-            Collector::Presence => Reading::Presence(presence::query::read(question).await?),
-            Collector::Workspace => {
-                Reading::Workspace(workspace::query::read(question, known).await?)
-            }
-            Collector::License => Reading::License(license::query::read(question, known).await?),
-            Collector::Settings => Reading::Settings(settings::query::read(question).await?),
-            Collector::Server => Reading::Server(server::query::read(question).await?),
-            Collector::Stored => Reading::Stored(stored_document::query::read(question).await?),
-            Collector::Activity => Reading::Activity(activity::query::read(question).await?),
-            Collector::Marks => Reading::Marks(message_flags::query::read(question).await?),
-            Collector::Connections => {
-                Reading::Connections(connections::query::read(question).await?)
-            }
-            Collector::Contacts => Reading::Contacts(contacts::query::read(question).await?),
-            Collector::Messages => Reading::Messages(messages::query::read(question).await?),
-            Collector::Omnichannel => {
-                Reading::Omnichannel(omnichannel::query::read(question, known).await?)
-            }
-            Collector::Federation => {
-                Reading::Federation(federation::query::read(question, known).await?)
-            }
-            Collector::Administration => {
-                Reading::Administration(administration::query::read(question).await?)
-            }
-            Collector::Calls => Reading::Calls(calls::query::read(question).await?),
-            Collector::Integrations => {
-                Reading::Integrations(integrations::query::read(question).await?)
-            }
-            Collector::Apps => Reading::Apps(apps::query::read(question).await?),
-            Collector::Push => Reading::Push(push::query::read(question, known).await?),
-            Collector::Uploads => Reading::Uploads(uploads::query::read(question).await?),
-            Collector::Users => Reading::Users(users::query::read(question).await?),
-            Collector::RoomFeatures => {
-                Reading::RoomFeatures(room_features::query::read(question).await?)
-            }
-            Collector::UserFeatures => {
-                Reading::UserFeatures(user_features::query::read(question, known).await?)
-            }
-            Collector::Rooms => Reading::Rooms(rooms::query::read(question).await?),
-            Collector::Sessions => Reading::Sessions(sessions::query::read(question, known).await?),
-            Collector::Jobs => Reading::Jobs(jobs::query::read(question).await?),
-            Collector::Hygiene => Reading::Hygiene(account_security::query::read(question).await?),
-            Collector::Collections => {
-                Reading::Collections(collections::query::read(question).await?)
-            }
-            Collector::Host => {
-                return Err(SourceError::new(
-                    FailureKind::Other,
-                    "the host is not read from MongoDB",
-                ));
-            }
-        })
-    }
 }
+
+macro_rules! dispatch {
+    ($($module:ident::$section:ident,)*) => {
+        impl Mongo {
+            /// Asks what a collector asks; `known` is what was read before.
+            pub async fn ask(
+                &self,
+                question: &mut Question<'_>,
+                known: &Snapshot,
+            ) -> Result<Reading, SourceError> {
+                if question.collector.needs_grants() {
+                    question.grants = license::query::grants(question, known).await?;
+                }
+                Ok(match question.collector {$(
+                    Collector::$section => {
+                        Reading::$section(super::$module::query::read(question, known).await?)
+                    }
+                )*})
+            }
+        }
+    };
+}
+
+every_collector!(dispatch);

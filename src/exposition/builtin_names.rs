@@ -64,7 +64,10 @@ pub const COMPAT: &[CompatMetric] = &[
         read: TakenFrom::Snapshot(
             "rocketchat_statistics oplogEnabled",
             Read::By(&["enabled"], |snapshot| {
-                let document = snapshot.stored.as_ref().and_then(|it| it.document.as_ref());
+                let document = snapshot
+                    .stored_document
+                    .as_ref()
+                    .and_then(|it| it.document.as_ref());
                 match document.and_then(|it| it.at(&["oplogEnabled"])) {
                     Some(Value::Bool(enabled)) => vec![Sample::of(enabled.to_string(), 1.0)],
                     _ => Vec::new(),
@@ -378,7 +381,7 @@ mod tests {
                     busy: 0,
                 },
             })),
-            stored: Some(Arc::new(Stored {
+            stored_document: Some(Arc::new(Stored {
                 document: Some(PackedValue::of(&Value::Object(vec![
                     ("version".into(), Value::text(version)),
                     ("oplogEnabled".into(), Value::Bool(true)),

@@ -4,9 +4,9 @@ use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
 
+use super::public_key::BadKey;
 use super::*;
 use crate::collectors::license::{LicenseFormat, LicenseTag};
-use crate::license::public_key::BadKey;
 
 #[path = "../../tests/support/license.rs"]
 mod made;

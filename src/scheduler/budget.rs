@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::catalogue::FailureKind;
-use crate::collectors::{Collector, Tier};
+use crate::catalogue::{FailureKind, Tier};
+use crate::collectors::Collector;
 use crate::mongodb::{Scope, SourceError};
 
 /// The first wait after a failure; it doubles with each further one.

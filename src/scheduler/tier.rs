@@ -13,7 +13,8 @@ use super::heartbeat::Pulse;
 use super::journal::Asked;
 use super::shared::Shared;
 use super::{Request, live};
-use crate::collectors::{Collector, Tier};
+use crate::catalogue::Tier;
+use crate::collectors::Collector;
 
 /// How many collectors of a tier are read at once while somebody waits for them: as many as there are connections. Those of
 /// the fast tier are short.
@@ -122,7 +123,7 @@ impl Shared {
             due.sort_by_key(|it| Reverse(self.budget.duration(it.collector)));
         }
         let (first, others): (Vec<_>, Vec<_>) =
-            due.into_iter().partition(|it| it.collector.is_built_on());
+            due.into_iter().partition(|it| it.collector.tells_version());
         for scheduled in first {
             self.read_one(scheduled, &round).await;
         }

@@ -2,10 +2,7 @@
 
 pub mod query;
 
-use super::collector::Collector;
-use super::section::Table;
-use super::snapshot::Snapshot;
-use crate::catalogue::{Metric, Quantity, Read, count};
+use crate::catalogue::{CollectorDefinition, Metric, Quantity, Read, Table, Tier, count};
 
 /// Counts over all accounts.
 #[derive(Debug, Clone, Default)]
@@ -22,10 +19,17 @@ pub struct Hygiene {
     pub unprotected_administrators: Option<u64>,
 }
 
+/// Accounts that should be looked at.
+pub const COLLECTOR: CollectorDefinition = CollectorDefinition {
+    name: "hygiene",
+    tier: Tier::Slow,
+    rank: 7,
+    needs_grants: false,
+    tells_version: false,
+};
+
 pub const SECTION: Table<Hygiene> = Table {
-    collector: Collector::Hygiene,
     title: "Hygiene of accounts",
-    find: |snapshot: &Snapshot| snapshot.hygiene.as_deref(),
     metrics: &[
         Metric {
             name: "rocketchat_administrators_without_second_factor",

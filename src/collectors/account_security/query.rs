@@ -4,6 +4,7 @@ use mongodb::bson::{Bson, doc};
 use mongodb::options::Hint;
 
 use super::Hygiene;
+use crate::collectors::snapshot::Snapshot;
 use crate::mongodb::{Question, SourceError, bson};
 
 const COLLECTION: &str = "users";
@@ -11,7 +12,7 @@ const COLLECTION: &str = "users";
 /// Accounts that no person logs in to.
 const NO_PEOPLE: [&str; 2] = ["bot", "app"];
 
-pub async fn read(question: &mut Question<'_>) -> Result<Hygiene, SourceError> {
+pub async fn read(question: &mut Question<'_>, _: &Snapshot) -> Result<Hygiene, SourceError> {
     let unprotected = doc! {
         "roles": "admin",
         "active": true,

@@ -2,11 +2,11 @@
 
 pub mod query;
 
-use super::collector::Collector;
-use super::section::Table;
-use super::snapshot::Snapshot;
 use crate::catalogue::Origin::Fresh;
-use crate::catalogue::{Field, Metric, Quantity, Read, Timestamp, Value, Versions, instant};
+use crate::catalogue::{
+    CollectorDefinition, Field, Metric, Quantity, Read, Table, Tier, Timestamp, Value, Versions,
+    instant,
+};
 
 /// The newest instants of three kinds.
 #[derive(Debug, Clone, Default)]
@@ -58,10 +58,17 @@ impl Newest {
     }
 }
 
+/// Latest login, message and reading.
+pub const COLLECTOR: CollectorDefinition = CollectorDefinition {
+    name: "activity",
+    tier: Tier::Normal,
+    rank: 4,
+    needs_grants: false,
+    tells_version: false,
+};
+
 pub const SECTION: Table<Activity> = Table {
-    collector: Collector::Activity,
     title: "Activity",
-    find: |snapshot: &Snapshot| snapshot.activity.as_deref(),
     metrics: &[
         Metric {
             name: "rocketchat_last_login_timestamp_seconds",

@@ -1,9 +1,10 @@
 //! Activity: the last entry of one index in each of three collections.
 
 use super::{Activity, Newest};
+use crate::collectors::snapshot::Snapshot;
 use crate::mongodb::{Access, Question, SourceError};
 
-pub async fn read(question: &mut Question<'_>) -> Result<Activity, SourceError> {
+pub async fn read(question: &mut Question<'_>, _: &Snapshot) -> Result<Activity, SourceError> {
     Ok(Activity {
         last_login: newest(question, "users", "lastLogin").await?,
         last_message: newest(question, "rocketchat_message", "ts").await?,

@@ -2,11 +2,10 @@
 
 pub mod query;
 
-use super::collector::Collector;
-use super::section::Table;
-use super::snapshot::Snapshot;
 use crate::catalogue::Origin::Fresh;
-use crate::catalogue::{Field, Metric, Quantity, Read, Sample, Value, Versions, count};
+use crate::catalogue::{
+    CollectorDefinition, Field, Metric, Quantity, Read, Sample, Table, Tier, Value, Versions, count,
+};
 
 /// Counts of small collections.
 #[derive(Debug, Clone, Default)]
@@ -35,10 +34,17 @@ fn number(value: u64) -> Option<Value> {
     Some(Value::count(value))
 }
 
+/// Teams, roles, invitations.
+pub const COLLECTOR: CollectorDefinition = CollectorDefinition {
+    name: "administration",
+    tier: Tier::Normal,
+    rank: 9,
+    needs_grants: true,
+    tells_version: false,
+};
+
 pub const SECTION: Table<Administration> = Table {
-    collector: Collector::Administration,
     title: "Administration",
-    find: |snapshot: &Snapshot| snapshot.administration.as_deref(),
     metrics: &[
         Metric {
             name: "rocketchat_teams",

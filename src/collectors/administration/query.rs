@@ -3,9 +3,13 @@
 use mongodb::bson::doc;
 
 use super::Administration;
+use crate::collectors::snapshot::Snapshot;
 use crate::mongodb::{Question, SourceError, bson};
 
-pub async fn read(question: &Question<'_>) -> Result<Administration, SourceError> {
+pub async fn read(
+    question: &mut Question<'_>,
+    _: &Snapshot,
+) -> Result<Administration, SourceError> {
     let roles = question
         .tally(
             "rocketchat_roles",

@@ -2,11 +2,10 @@
 
 pub mod query;
 
-use super::collector::Collector;
-use super::section::Table;
-use super::snapshot::Snapshot;
 use crate::catalogue::Origin::{Fresh, Stored};
-use crate::catalogue::{Field, Metric, Quantity, Read, Sample, Value, Versions};
+use crate::catalogue::{
+    CollectorDefinition, Field, Metric, Quantity, Read, Sample, Table, Tier, Value, Versions,
+};
 
 /// Installed apps by the status that `rocketchat_apps` records; the engine's own view may differ for moments.
 #[derive(Debug, Clone, Default)]
@@ -27,10 +26,17 @@ fn number(value: u64) -> Option<Value> {
     Some(Value::count(value))
 }
 
+/// Installed apps.
+pub const COLLECTOR: CollectorDefinition = CollectorDefinition {
+    name: "apps",
+    tier: Tier::Normal,
+    rank: 11,
+    needs_grants: false,
+    tells_version: false,
+};
+
 pub const SECTION: Table<Apps> = Table {
-    collector: Collector::Apps,
     title: "Apps",
-    find: |snapshot: &Snapshot| snapshot.apps.as_deref(),
     metrics: &[Metric {
         name: "rocketchat_apps",
         help: "Installed apps by recorded state; failed is neither enabled nor disabled by hand.",

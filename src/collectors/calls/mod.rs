@@ -4,11 +4,10 @@ pub mod query;
 
 use std::collections::BTreeMap;
 
-use super::collector::Collector;
-use super::section::Table;
-use super::snapshot::Snapshot;
 use crate::catalogue::Origin::{Fresh, Keyed};
-use crate::catalogue::{Field, Metric, Quantity, Read, Sample, Value, Versions};
+use crate::catalogue::{
+    CollectorDefinition, Field, Metric, Quantity, Read, Sample, Table, Tier, Value, Versions,
+};
 
 /// Calls by kind and state.
 #[derive(Debug, Clone, Default)]
@@ -78,10 +77,17 @@ const fn conferences(path: &'static str, key: &'static str) -> Field<Calls> {
 
 const VOICE: Versions = Versions::since(7, 3, 0).until(8, 0, 0);
 
+/// Video conferences and voice calls.
+pub const COLLECTOR: CollectorDefinition = CollectorDefinition {
+    name: "calls",
+    tier: Tier::Slow,
+    rank: 0,
+    needs_grants: true,
+    tells_version: false,
+};
+
 pub const SECTION: Table<Calls> = Table {
-    collector: Collector::Calls,
     title: "Calls",
-    find: |snapshot: &Snapshot| snapshot.calls.as_deref(),
     metrics: &[Metric {
         name: "rocketchat_video_conferences",
         help: "Video conferences by kind and state (5.0 and later).",

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use mongodb::bson::{Bson, DateTime, Document, doc};
 
 use super::{CONFERENCES, Calls, VoiceCalls};
+use crate::collectors::snapshot::Snapshot;
 use crate::mongodb::{Access, Question, SourceError, bson};
 
 const CONFERENCE: &str = "rocketchat_video_conference";
@@ -12,7 +13,7 @@ const CONFERENCE: &str = "rocketchat_video_conference";
 /// A call that lasted less, in seconds, has failed.
 const SHORTEST: i32 = 5;
 
-pub async fn read(question: &mut Question<'_>) -> Result<Calls, SourceError> {
+pub async fn read(question: &mut Question<'_>, _: &Snapshot) -> Result<Calls, SourceError> {
     Ok(Calls {
         conferences: conferences(question).await?,
         voice: if question.grants.grants("livechat-enterprise") {

@@ -2,10 +2,7 @@
 
 pub mod query;
 
-use super::collector::Collector;
-use super::section::Table;
-use super::snapshot::Snapshot;
-use crate::catalogue::{Metric, Quantity, Read, Sample};
+use crate::catalogue::{CollectorDefinition, Metric, Quantity, Read, Sample, Table, Tier};
 
 /// The collections that are looked at, in their order.
 pub const WATCHED_COLLECTIONS: [&str; 22] = [
@@ -66,10 +63,17 @@ impl Collections {
     }
 }
 
+/// Sizes of collections.
+pub const COLLECTOR: CollectorDefinition = CollectorDefinition {
+    name: "collections",
+    tier: Tier::Slow,
+    rank: 2,
+    needs_grants: false,
+    tells_version: false,
+};
+
 pub const SECTION: Table<Collections> = Table {
-    collector: Collector::Collections,
     title: "Collections",
-    find: |snapshot: &Snapshot| snapshot.collections.as_deref(),
     metrics: &[
         Metric {
             name: "rocketchat_collection_documents",

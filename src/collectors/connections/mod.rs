@@ -2,10 +2,7 @@
 
 pub mod query;
 
-use super::collector::Collector;
-use super::section::Table;
-use super::snapshot::Snapshot;
-use crate::catalogue::{Metric, Quantity, Read, count};
+use crate::catalogue::{CollectorDefinition, Metric, Quantity, Read, Table, Tier, count};
 
 /// Connections that belong to live instances; those that a crashed one left behind do not count.
 #[derive(Debug, Clone, PartialEq)]
@@ -16,10 +13,17 @@ pub struct Connections {
     pub connections: u64,
 }
 
+/// People with live connections.
+pub const COLLECTOR: CollectorDefinition = CollectorDefinition {
+    name: "connections",
+    tier: Tier::Normal,
+    rank: 5,
+    needs_grants: false,
+    tells_version: false,
+};
+
 pub const SECTION: Table<Connections> = Table {
-    collector: Collector::Connections,
     title: "Connections",
-    find: |snapshot: &Snapshot| snapshot.connections.as_deref(),
     metrics: &[
         Metric {
             name: "rocketchat_people_connected",

@@ -10,10 +10,14 @@ use mongodb::options::Hint;
 
 use super::Connections;
 use crate::collectors::instances::query;
+use crate::collectors::snapshot::Snapshot;
 use crate::mongodb::{Question, SourceError, bson};
 
-pub async fn read(question: &Question<'_>) -> Result<Connections, SourceError> {
-    let instances = query::read(question).await?;
+pub async fn read(
+    question: &mut Question<'_>,
+    known: &Snapshot,
+) -> Result<Connections, SourceError> {
+    let instances = query::read(question, known).await?;
     let live: Vec<Bson> = instances
         .live()
         .map(|instance| Bson::String(instance.id.clone()))

@@ -2,11 +2,10 @@
 
 pub mod query;
 
-use super::collector::Collector;
-use super::section::Table;
-use super::snapshot::Snapshot;
 use crate::catalogue::Origin::Fresh;
-use crate::catalogue::{Field, Metric, Quantity, Read, Sample, Value, Versions, count};
+use crate::catalogue::{
+    CollectorDefinition, Field, Metric, Quantity, Read, Sample, Table, Tier, Value, Versions, count,
+};
 
 /// Conversations by source, and the contacts behind them.
 #[derive(Debug, Clone, Default)]
@@ -106,10 +105,17 @@ fn source(source: &Source) -> Value {
 const PERIODS: Versions = Versions::since(6, 5, 0);
 const VERIFICATION: Versions = Versions::since(7, 2, 0);
 
+/// Omnichannel contacts.
+pub const COLLECTOR: CollectorDefinition = CollectorDefinition {
+    name: "contacts",
+    tier: Tier::Slow,
+    rank: 3,
+    needs_grants: false,
+    tells_version: false,
+};
+
 pub const SECTION: Table<Contacts> = Table {
-    collector: Collector::Contacts,
     title: "Contacts",
-    find: |snapshot: &Snapshot| snapshot.contacts.as_deref(),
     metrics: &[
         Metric {
             name: "rocketchat_contacts",

@@ -4,11 +4,12 @@ use mongodb::bson::{DateTime, Document, doc};
 
 use super::{Contacts, Source, SourceContacts, Verification};
 use crate::catalogue::{OTHER, Value};
+use crate::collectors::snapshot::Snapshot;
 use crate::mongodb::{Groups, Members, Question, SourceError, bson};
 
 const ROOMS: &str = "rocketchat_room";
 
-pub async fn read(question: &Question<'_>) -> Result<Contacts, SourceError> {
+pub async fn read(question: &mut Question<'_>, _: &Snapshot) -> Result<Contacts, SourceError> {
     let sources = vec![
         doc! { "$match": { "t": "l", "source": { "$exists": true } } },
         doc! { "$group": { "_id": "$source", "rooms": { "$sum": 1 } } },

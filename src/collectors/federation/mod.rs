@@ -2,11 +2,10 @@
 
 pub mod query;
 
-use super::collector::Collector;
-use super::section::Table;
-use super::snapshot::Snapshot;
 use crate::catalogue::Origin::Fresh;
-use crate::catalogue::{Field, Metric, Quantity, Read, Value, Versions, count};
+use crate::catalogue::{
+    CollectorDefinition, Field, Metric, Quantity, Read, Table, Tier, Value, Versions, count,
+};
 
 /// Servers, and the extremes among the federated rooms.
 #[derive(Debug, Clone, Default)]
@@ -56,10 +55,17 @@ fn servers(servers: &[String], count: u64) -> Option<Value> {
 
 const MATRIX: Versions = Versions::since(6, 3, 0);
 
+/// Federated servers.
+pub const COLLECTOR: CollectorDefinition = CollectorDefinition {
+    name: "federation",
+    tier: Tier::Normal,
+    rank: 8,
+    needs_grants: false,
+    tells_version: false,
+};
+
 pub const SECTION: Table<Federation> = Table {
-    collector: Collector::Federation,
     title: "Federation",
-    find: |snapshot: &Snapshot| snapshot.federation.as_deref(),
     metrics: &[
         Metric {
             name: "rocketchat_federation_servers",

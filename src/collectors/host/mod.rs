@@ -2,15 +2,12 @@
 
 pub mod node;
 pub mod proc;
-pub mod process;
 pub mod query;
 
-use super::collector::Collector;
-use super::section::Table;
-use super::snapshot::Snapshot;
 use crate::catalogue::Origin::Fresh;
 use crate::catalogue::{
-    Field, Metric, Quantity, Read, Sample, Timestamp, Value, Versions, count, instant,
+    CollectorDefinition, Field, Metric, Quantity, Read, Sample, Table, Tier, Timestamp, Value,
+    Versions, count, instant,
 };
 
 /// The machine; what could not be read is `None`.
@@ -153,10 +150,17 @@ fn cpu(cpu: &Cpu) -> Value {
     ])
 }
 
+/// The machine and the processes on it.
+pub const COLLECTOR: CollectorDefinition = CollectorDefinition {
+    name: "host",
+    tier: Tier::Fast,
+    rank: 2,
+    needs_grants: false,
+    tells_version: false,
+};
+
 pub const SECTION: Table<Host> = Table {
-    collector: Collector::Host,
     title: "Host",
-    find: |snapshot: &Snapshot| snapshot.host.as_deref(),
     metrics: &[
         Metric {
             name: "rocketchat_host_info",

@@ -11,8 +11,20 @@ use sysinfo::{
 use super::{Cpu, Host, NodeProcess, node, proc};
 use crate::catalogue::{FailureKind, Timestamp};
 use crate::collectors::instances::Instances;
-use crate::collectors::snapshot::Reading;
-use crate::mongodb::SourceError;
+use crate::collectors::snapshot::{Reading, Snapshot};
+use crate::mongodb::{Question, SourceError};
+
+/// Nothing is read of the host by asking MongoDB; [`HostSource`] reads it.
+#[expect(
+    clippy::unused_async,
+    reason = "the signature of every collector's query"
+)]
+pub async fn read(_: &mut Question<'_>, _: &Snapshot) -> Result<Host, SourceError> {
+    Err(SourceError::new(
+        FailureKind::Other,
+        "the host is not read from MongoDB",
+    ))
+}
 
 /// The host as a source.
 #[derive(Debug)]
@@ -37,7 +49,7 @@ impl HostSource {
                 Some(system) => system,
                 empty => empty.insert(System::new().map_err(failed)?),
             };
-            Ok(read(system, instances.as_deref()))
+            Ok(read_now(system, instances.as_deref()))
         })
         .await
         .map_err(failed)?
@@ -51,7 +63,7 @@ fn failed(error: impl std::fmt::Display) -> SourceError {
     )
 }
 
-fn read(system: &mut System, instances: Option<&Instances>) -> Reading {
+fn read_now(system: &mut System, instances: Option<&Instances>) -> Reading {
     system.refresh_memory_specifics(MemoryRefreshKind::nothing().with_ram());
     system.refresh_cpu_list(CpuRefreshKind::nothing().with_frequency());
     let found = instances.map(node::find).unwrap_or_default();

@@ -5,12 +5,10 @@ pub mod query;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use super::collector::Collector;
-use super::section::Table;
-use super::snapshot::Snapshot;
 use crate::catalogue::Origin::{Either, Fresh, FreshElseStored};
 use crate::catalogue::{
-    Answer, Field, Metric, OTHER, Quantity, Read, Sample, Timestamp, Value, Versions, count,
+    Answer, CollectorDefinition, Field, Metric, OTHER, Quantity, Read, Sample, Table, Tier,
+    Timestamp, Value, Versions, count,
 };
 
 /// How young a heartbeat must be: instances write one every 10 s, and MongoDB removes records after 60 s.
@@ -142,10 +140,17 @@ fn of_each(instances: &Instances, read: impl Fn(&Instance) -> Option<f64>) -> Ve
         .collect()
 }
 
+/// Live application instances.
+pub const COLLECTOR: CollectorDefinition = CollectorDefinition {
+    name: "instances",
+    tier: Tier::Fast,
+    rank: 0,
+    needs_grants: false,
+    tells_version: false,
+};
+
 pub const SECTION: Table<Instances> = Table {
-    collector: Collector::Instances,
     title: "Instances",
-    find: |snapshot: &Snapshot| snapshot.instances.as_deref(),
     metrics: &[
         Metric {
             name: "rocketchat_instances",

@@ -2,11 +2,10 @@
 
 pub mod query;
 
-use super::collector::Collector;
-use super::section::Table;
-use super::snapshot::Snapshot;
 use crate::catalogue::Origin::Fresh;
-use crate::catalogue::{Field, Metric, Quantity, Read, Sample, Value, Versions, count};
+use crate::catalogue::{
+    CollectorDefinition, Field, Metric, Quantity, Read, Sample, Table, Tier, Value, Versions, count,
+};
 
 /// Webhooks by direction; enabled means that `enabled` is exactly true.
 #[derive(Debug, Clone, Default)]
@@ -36,10 +35,17 @@ fn sample(direction: &'static str, state: &'static str, value: u64) -> Sample {
     }
 }
 
+/// Webhooks.
+pub const COLLECTOR: CollectorDefinition = CollectorDefinition {
+    name: "integrations",
+    tier: Tier::Normal,
+    rank: 10,
+    needs_grants: false,
+    tells_version: false,
+};
+
 pub const SECTION: Table<Integrations> = Table {
-    collector: Collector::Integrations,
     title: "Integrations",
-    find: |snapshot: &Snapshot| snapshot.integrations.as_deref(),
     metrics: &[
         Metric {
             name: "rocketchat_integrations",

@@ -3,9 +3,10 @@
 use mongodb::bson::{Bson, doc};
 
 use super::Integrations;
+use crate::collectors::snapshot::Snapshot;
 use crate::mongodb::{Question, SourceError, bson};
 
-pub async fn read(question: &Question<'_>) -> Result<Integrations, SourceError> {
+pub async fn read(question: &mut Question<'_>, _: &Snapshot) -> Result<Integrations, SourceError> {
     let is_known = doc! { "$in": ["$type", ["webhook-incoming", "webhook-outgoing"]] };
     let kind = doc! { "$cond": [is_known, "$type", Bson::Null] };
     let pipeline = vec![doc! { "$group": {

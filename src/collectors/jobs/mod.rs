@@ -2,10 +2,9 @@
 
 pub mod query;
 
-use super::collector::Collector;
-use super::section::Table;
-use super::snapshot::Snapshot;
-use crate::catalogue::{Metric, Quantity, Read, Sample, Timestamp, instant, state};
+use crate::catalogue::{
+    CollectorDefinition, Metric, Quantity, Read, Sample, Table, Tier, Timestamp, instant, state,
+};
 
 /// Jobs of Rocket.Chat's own; all others, such as one for each event of a calendar, count as one.
 pub const JOBS: [&str; 19] = [
@@ -82,10 +81,17 @@ impl Job {
     }
 }
 
+/// Background jobs.
+pub const COLLECTOR: CollectorDefinition = CollectorDefinition {
+    name: "jobs",
+    tier: Tier::Normal,
+    rank: 13,
+    needs_grants: false,
+    tells_version: false,
+};
+
 pub const SECTION: Table<Jobs> = Table {
-    collector: Collector::Jobs,
     title: "Background jobs",
-    find: |snapshot: &Snapshot| snapshot.jobs.as_deref(),
     metrics: &[
         Metric {
             name: "rocketchat_job_last_success_timestamp_seconds",

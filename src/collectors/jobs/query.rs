@@ -6,12 +6,13 @@ use mongodb::bson::{Bson, DateTime, Document, doc};
 
 use super::{JOBS, Job, Jobs, OTHER_JOB};
 use crate::catalogue::Timestamp;
+use crate::collectors::snapshot::Snapshot;
 use crate::mongodb::{Access, Question, SMALL, SourceError, bson};
 
 const PLAN: &str = "rocketchat_cron";
 const HISTORY: &str = "rocketchat_cron_history";
 
-pub async fn read(question: &mut Question<'_>) -> Result<Jobs, SourceError> {
+pub async fn read(question: &mut Question<'_>, _: &Snapshot) -> Result<Jobs, SourceError> {
     let now = question.now().await?;
     let mut jobs: BTreeMap<String, Job> = BTreeMap::new();
     let groups = [plan(question).await?, history(question, now).await?];

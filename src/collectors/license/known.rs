@@ -10,9 +10,7 @@ use tokio::sync::Mutex;
 use tokio::time::timeout;
 
 use crate::catalogue::{FailureKind, Timestamp, Version};
-use crate::license::public_key::PublicKey;
-use crate::license::terms::converts;
-use crate::license::{Circumstances, LicenseSettings, Opened, open};
+use crate::license::{Circumstances, LicenseSettings, Opened, PublicKey, converts, open};
 use crate::mongodb::SourceError;
 
 /// Licenses that are remembered: that of the settings, seen by the version and without it.

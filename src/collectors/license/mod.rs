@@ -5,12 +5,10 @@
 pub mod known;
 pub mod query;
 
-use super::collector::Collector;
-use super::section::Table;
-use super::snapshot::Snapshot;
 use crate::catalogue::Origin::FreshElseStored;
 use crate::catalogue::{
-    Field, Metric, Quantity, Read, Sample, Timestamp, Value, Versions, instant, state,
+    CollectorDefinition, Field, Metric, Quantity, Read, Sample, Table, Tier, Timestamp, Value,
+    Versions, instant, state,
 };
 
 /// Modules of Rocket.Chat's own, in the order in which its bundles name them; those of apps have a point in their name.
@@ -350,10 +348,18 @@ impl License {
     }
 }
 
+/// The license in the settings.
+pub const COLLECTOR: CollectorDefinition = CollectorDefinition {
+    name: "license",
+    tier: Tier::Normal,
+    // After those that count what it limits.
+    rank: 16,
+    needs_grants: false,
+    tells_version: false,
+};
+
 pub const SECTION: Table<License> = Table {
-    collector: Collector::License,
     title: "License",
-    find: |snapshot: &Snapshot| snapshot.license.as_deref(),
     metrics: &[
         Metric {
             name: "rocketchat_license_info",

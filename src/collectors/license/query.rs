@@ -7,7 +7,6 @@ use mongodb::bson::{Bson, Document, doc};
 use super::known::KnownLicenses;
 use super::{Grants, HeldLicense, License, LimitKind};
 use crate::catalogue::{Timestamp, Value};
-use crate::collectors::collector::Collector;
 use crate::collectors::snapshot::Snapshot;
 use crate::license::{Circumstances, LONGEST, LicenseSettings, TooLong};
 use crate::mongodb::{Mongo, Question, SourceError, bson};
@@ -18,19 +17,7 @@ const TEXTS: [&str; 2] = ["Enterprise_License", "Cloud_Workspace_License"];
 const STATUS: &str = "Enterprise_License_Status";
 const SITE_URL: &str = "Site_Url";
 
-/// Whether what a collector reads depends on the modules that are licensed.
-pub fn matters_to(collector: Collector) -> bool {
-    matches!(
-        collector,
-        Collector::Settings
-            | Collector::Omnichannel
-            | Collector::Administration
-            | Collector::Calls
-            | Collector::RoomFeatures
-    )
-}
-
-pub async fn read(question: &Question<'_>, known: &Snapshot) -> Result<License, SourceError> {
+pub async fn read(question: &mut Question<'_>, known: &Snapshot) -> Result<License, SourceError> {
     let held = held(question, known).await?;
     let configured = question.mongo.license.configured.clone();
     Ok(License {
@@ -78,7 +65,7 @@ fn granted(held: Option<&HeldLicense>, known: &Snapshot) -> Grants {
 }
 
 fn named_by_statistics(known: &Snapshot) -> Option<Vec<String>> {
-    let document = known.stored.as_ref()?.document.as_ref()?;
+    let document = known.stored_document.as_ref()?.document.as_ref()?;
     let Value::List(modules) = document.at(&["enterprise", "modules"])? else {
         return None;
     };

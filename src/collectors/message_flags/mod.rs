@@ -2,11 +2,10 @@
 
 pub mod query;
 
-use super::collector::Collector;
-use super::section::Table;
-use super::snapshot::Snapshot;
 use crate::catalogue::Origin::Fresh;
-use crate::catalogue::{Field, Metric, Quantity, Read, Sample, Value, Versions};
+use crate::catalogue::{
+    CollectorDefinition, Field, Metric, Quantity, Read, Sample, Table, Tier, Value, Versions,
+};
 
 /// Counts by indexes of `rocketchat_message`; `None` where the index is missing, as that on `t` is before 6.4.
 #[derive(Debug, Clone, Default)]
@@ -39,10 +38,17 @@ pub struct Marked {
 const VOIP: Versions = Versions::since(4, 6, 0).until(8, 0, 0);
 const MARKS: Versions = Versions::since(4, 8, 0);
 
+/// Pinned, starred and encrypted messages.
+pub const COLLECTOR: CollectorDefinition = CollectorDefinition {
+    name: "marks",
+    tier: Tier::Slow,
+    rank: 1,
+    needs_grants: false,
+    tells_version: false,
+};
+
 pub const SECTION: Table<Marks> = Table {
-    collector: Collector::Marks,
     title: "Marks on messages",
-    find: |snapshot: &Snapshot| snapshot.marks.as_deref(),
     metrics: &[Metric {
         name: "rocketchat_messages_with_mark",
         help: "Messages that are starred, pinned or encrypted from end to end; a message may have several marks.",

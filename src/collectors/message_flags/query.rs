@@ -3,11 +3,12 @@
 use mongodb::bson::{Bson, Document, doc};
 
 use super::{Marked, Marks};
+use crate::collectors::snapshot::Snapshot;
 use crate::mongodb::{Access, Question, SourceError, bson};
 
 const COLLECTION: &str = "rocketchat_message";
 
-pub async fn read(question: &mut Question<'_>) -> Result<Marks, SourceError> {
+pub async fn read(question: &mut Question<'_>, _: &Snapshot) -> Result<Marks, SourceError> {
     let is_shown = doc! { "$ne": ["$_hidden", true] };
     let is_kept = doc! { "$and": [is_shown.clone(), { "$ne": ["$t", "rm"] }] };
     let starred = doc! { "starred._id": { "$exists": true } };

@@ -2,11 +2,10 @@
 
 pub mod query;
 
-use super::collector::Collector;
-use super::section::Table;
-use super::snapshot::Snapshot;
 use crate::catalogue::Origin::Fresh;
-use crate::catalogue::{Field, Metric, Quantity, Read, Value, Versions, count};
+use crate::catalogue::{
+    CollectorDefinition, Field, Metric, Quantity, Read, Table, Tier, Value, Versions, count,
+};
 
 /// Counts of `rocketchat_message` from its metadata and an index.
 #[derive(Debug, Clone)]
@@ -17,10 +16,17 @@ pub struct Messages {
     pub threads: Option<u64>,
 }
 
+/// Messages and threads.
+pub const COLLECTOR: CollectorDefinition = CollectorDefinition {
+    name: "messages",
+    tier: Tier::Normal,
+    rank: 6,
+    needs_grants: false,
+    tells_version: false,
+};
+
 pub const SECTION: Table<Messages> = Table {
-    collector: Collector::Messages,
     title: "Messages",
-    find: |snapshot: &Snapshot| snapshot.messages.as_deref(),
     metrics: &[
         Metric {
             name: "rocketchat_messages",

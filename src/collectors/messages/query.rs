@@ -3,6 +3,7 @@
 use mongodb::bson::doc;
 
 use super::Messages;
+use crate::collectors::snapshot::Snapshot;
 use crate::mongodb::{Question, SourceError};
 
 const COLLECTION: &str = "rocketchat_message";
@@ -10,7 +11,7 @@ const COLLECTION: &str = "rocketchat_message";
 /// Types besides numbers that a count of replies was ever found to have.
 const ODD_TYPES: [&str; 4] = ["null", "string", "bool", "date"];
 
-pub async fn read(question: &mut Question<'_>) -> Result<Messages, SourceError> {
+pub async fn read(question: &mut Question<'_>, _: &Snapshot) -> Result<Messages, SourceError> {
     Ok(Messages {
         documents: question.estimated_count(COLLECTION).await?,
         threads: threads(question).await?,

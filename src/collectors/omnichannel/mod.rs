@@ -2,12 +2,10 @@
 
 pub mod query;
 
-use super::collector::Collector;
-use super::section::Table;
-use super::snapshot::Snapshot;
 use crate::catalogue::Origin::Fresh;
 use crate::catalogue::{
-    Field, Metric, Quantity, Read, Sample, Timestamp, Value, Versions, count, instant,
+    CollectorDefinition, Field, Metric, Quantity, Read, Sample, Table, Tier, Timestamp, Value,
+    Versions, count, instant,
 };
 
 /// Agents, managers and visitors.
@@ -79,10 +77,17 @@ fn licensed(
         .map(Value::count)
 }
 
+/// Agents and visitors.
+pub const COLLECTOR: CollectorDefinition = CollectorDefinition {
+    name: "omnichannel",
+    tier: Tier::Normal,
+    rank: 7,
+    needs_grants: true,
+    tells_version: false,
+};
+
 pub const SECTION: Table<Omnichannel> = Table {
-    collector: Collector::Omnichannel,
     title: "Omnichannel",
-    find: |snapshot: &Snapshot| snapshot.omnichannel.as_deref(),
     metrics: &[
         Metric {
             name: "rocketchat_livechat_visitors",

@@ -2,11 +2,10 @@
 
 pub mod query;
 
-use super::collector::Collector;
-use super::section::Table;
-use super::snapshot::Snapshot;
 use crate::catalogue::Origin::Fresh;
-use crate::catalogue::{Field, Metric, Quantity, Read, Sample, Value, Versions};
+use crate::catalogue::{
+    CollectorDefinition, Field, Metric, Quantity, Read, Sample, Table, Tier, Value, Versions,
+};
 
 /// How many accounts are in each state that is not offline.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
@@ -38,10 +37,17 @@ impl Presence {
     }
 }
 
+/// Who is online.
+pub const COLLECTOR: CollectorDefinition = CollectorDefinition {
+    name: "presence",
+    tier: Tier::Fast,
+    rank: 1,
+    needs_grants: false,
+    tells_version: false,
+};
+
 pub const SECTION: Table<Presence> = Table {
-    collector: Collector::Presence,
     title: "Presence",
-    find: |snapshot: &Snapshot| snapshot.presence.as_deref(),
     metrics: &[
         Metric {
             name: "rocketchat_users",

@@ -4,9 +4,10 @@ use mongodb::bson::{Document, doc};
 
 use super::{Presence, Presences};
 use crate::catalogue::FailureKind;
+use crate::collectors::snapshot::Snapshot;
 use crate::mongodb::{Access, Question, SourceError, bson};
 
-pub async fn read(question: &mut Question<'_>) -> Result<Presence, SourceError> {
+pub async fn read(question: &mut Question<'_>, _: &Snapshot) -> Result<Presence, SourceError> {
     Ok(Presence {
         shown: by(question, "status").await?,
         connected: by(question, "statusConnection").await?,

@@ -2,12 +2,10 @@
 
 pub mod query;
 
-use super::collector::Collector;
-use super::section::Table;
-use super::snapshot::Snapshot;
 use crate::catalogue::Origin::Fresh;
 use crate::catalogue::{
-    Field, Metric, Quantity, Read, Sample, Timestamp, Value, Versions, count, instant,
+    CollectorDefinition, Field, Metric, Quantity, Read, Sample, Table, Tier, Timestamp, Value,
+    Versions, count, instant,
 };
 
 /// The queue of mobile, desktop and e-mail notifications.
@@ -25,10 +23,17 @@ pub struct Push {
     pub failed: Option<u64>,
 }
 
+/// Notifications that wait to be sent.
+pub const COLLECTOR: CollectorDefinition = CollectorDefinition {
+    name: "push",
+    tier: Tier::Normal,
+    rank: 12,
+    needs_grants: false,
+    tells_version: false,
+};
+
 pub const SECTION: Table<Push> = Table {
-    collector: Collector::Push,
     title: "Notifications",
-    find: |snapshot: &Snapshot| snapshot.push.as_deref(),
     metrics: &[
         Metric {
             name: "rocketchat_notification_queue",

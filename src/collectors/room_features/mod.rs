@@ -4,12 +4,11 @@ pub mod query;
 
 use std::collections::BTreeMap;
 
-use super::collector::Collector;
 use super::license::Grants;
-use super::section::Table;
-use super::snapshot::Snapshot;
 use crate::catalogue::Origin::{Fresh, Keyed};
-use crate::catalogue::{Field, Metric, Quantity, Read, Sample, Value, Versions, count};
+use crate::catalogue::{
+    CollectorDefinition, Field, Metric, Quantity, Read, Sample, Table, Tier, Value, Versions, count,
+};
 
 /// What is counted of all rooms.
 #[derive(Debug, Clone, PartialEq)]
@@ -106,10 +105,17 @@ const fn licensed(
     }
 }
 
+/// Features that some rooms have.
+pub const COLLECTOR: CollectorDefinition = CollectorDefinition {
+    name: "room_features",
+    tier: Tier::Slow,
+    rank: 5,
+    needs_grants: true,
+    tells_version: false,
+};
+
 pub const SECTION: Table<RoomFeatures> = Table {
-    collector: Collector::RoomFeatures,
     title: "What rooms have",
-    find: |snapshot: &Snapshot| snapshot.room_features.as_deref(),
     metrics: &[
         Metric {
             name: "rocketchat_rooms_with_feature",

@@ -6,6 +6,7 @@ use mongodb::bson::{Bson, Document, doc};
 use mongodb::options::Hint;
 
 use super::{ROOM_FEATURES, RoomFeature, RoomFeatures};
+use crate::collectors::snapshot::Snapshot;
 use crate::mongodb::{Question, SourceError, bson};
 
 const COLLECTION: &str = "rocketchat_room";
@@ -19,7 +20,7 @@ const ORPHANED: &str = "orphaned";
 /// Kinds of rooms that may be left by all: direct ones, and omnichannel conversations and calls.
 const MAY_BE_LEFT: [&str; 3] = ["d", "l", "v"];
 
-pub async fn read(question: &Question<'_>) -> Result<RoomFeatures, SourceError> {
+pub async fn read(question: &mut Question<'_>, _: &Snapshot) -> Result<RoomFeatures, SourceError> {
     let mut features = BTreeMap::new();
     let mut filters = vec![
         doc! { "msgs": { "$not": { "$gt": f64::NEG_INFINITY, "$lt": f64::INFINITY } } },

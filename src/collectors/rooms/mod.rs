@@ -3,11 +3,10 @@
 pub mod live;
 pub mod query;
 
-use super::collector::Collector;
-use super::section::Table;
-use super::snapshot::Snapshot;
 use crate::catalogue::Origin::Fresh;
-use crate::catalogue::{Field, Metric, Quantity, Read, Sample, Value, Versions, count};
+use crate::catalogue::{
+    CollectorDefinition, Field, Metric, Quantity, Read, Sample, Table, Tier, Value, Versions, count,
+};
 
 /// The field `t` of a room.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -87,10 +86,17 @@ fn messages(sum: f64) -> Option<Value> {
     Some(Value::Number(sum))
 }
 
+/// Rooms and their message counters.
+pub const COLLECTOR: CollectorDefinition = CollectorDefinition {
+    name: "rooms",
+    tier: Tier::Normal,
+    rank: 15,
+    needs_grants: false,
+    tells_version: false,
+};
+
 pub const SECTION: Table<Rooms> = Table {
-    collector: Collector::Rooms,
     title: "Rooms",
-    find: |snapshot: &Snapshot| snapshot.rooms.as_deref(),
     metrics: &[
         Metric {
             name: "rocketchat_rooms",

@@ -7,11 +7,12 @@ use mongodb::bson::{Bson, Document, doc};
 use mongodb::options::Hint;
 
 use super::{RoomGroup, RoomKind, Rooms};
+use crate::collectors::snapshot::Snapshot;
 use crate::mongodb::{Question, SourceError, bson};
 
 const COLLECTION: &str = "rocketchat_room";
 
-pub async fn read(question: &Question<'_>) -> Result<Rooms, SourceError> {
+pub async fn read(question: &mut Question<'_>, _: &Snapshot) -> Result<Rooms, SourceError> {
     // Without the index these are passes too, as small as the one over all rooms.
     let index = question.known_index(COLLECTION, "prid").await?;
     let has_parent = doc! { "prid": { "$exists": true } };

@@ -4,11 +4,10 @@ pub mod query;
 
 use std::time::Duration;
 
-use super::collector::Collector;
-use super::section::Table;
-use super::snapshot::Snapshot;
 use crate::catalogue::Origin::{Fresh, Stored, StoredIfTrue};
-use crate::catalogue::{Field, Metric, Quantity, Read, Sample, Value, Versions};
+use crate::catalogue::{
+    CollectorDefinition, Field, Metric, Quantity, Read, Sample, Table, Tier, Value, Versions,
+};
 
 /// What the server says of itself.
 #[derive(Debug, Clone)]
@@ -21,10 +20,17 @@ pub struct Server {
     pub oplog_window: Option<Duration>,
 }
 
+/// The MongoDB server itself.
+pub const COLLECTOR: CollectorDefinition = CollectorDefinition {
+    name: "server",
+    tier: Tier::Normal,
+    rank: 3,
+    needs_grants: false,
+    tells_version: false,
+};
+
 pub const SECTION: Table<Server> = Table {
-    collector: Collector::Server,
     title: "MongoDB",
-    find: |snapshot: &Snapshot| snapshot.server.as_deref(),
     metrics: &[
         Metric {
             name: "rocketchat_mongodb_info",

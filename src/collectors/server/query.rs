@@ -6,12 +6,13 @@ use mongodb::bson::{Document, doc};
 
 use super::Server;
 use crate::catalogue::FailureKind;
+use crate::collectors::snapshot::Snapshot;
 use crate::mongodb::{Question, SourceError, bson, command};
 
 /// The operations that the members of a replica set copy from each other.
 const OPLOG: &str = "local.oplog.rs";
 
-pub async fn read(question: &mut Question<'_>) -> Result<Server, SourceError> {
+pub async fn read(question: &mut Question<'_>, _: &Snapshot) -> Result<Server, SourceError> {
     let oplog_window = oplog_window(question).await?;
     // Sections that are not needed are switched off: some of them cost the server more than the answer is worth.
     let status = doc! {

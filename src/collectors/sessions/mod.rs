@@ -5,11 +5,11 @@ pub mod lists;
 pub mod query;
 pub mod summaries;
 
-use super::collector::Collector;
-use super::section::Table;
-use super::snapshot::Snapshot;
 use crate::catalogue::Origin::Fresh;
-use crate::catalogue::{Field, Metric, Quantity, Read, Timestamp, Value, Versions, count};
+use crate::catalogue::{
+    CollectorDefinition, Field, Metric, Quantity, Read, Table, Tier, Timestamp, Value, Versions,
+    count,
+};
 
 /// A calendar day in the workspace's time zone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -236,10 +236,17 @@ fn unique(period: &PeriodSessions) -> Option<f64> {
     count(totals(&period.users).0)
 }
 
+/// Unique users, devices and systems of past days.
+pub const COLLECTOR: CollectorDefinition = CollectorDefinition {
+    name: "sessions",
+    tier: Tier::Slow,
+    rank: 8,
+    needs_grants: false,
+    tells_version: false,
+};
+
 pub const SECTION: Table<Sessions> = Table {
-    collector: Collector::Sessions,
     title: "Sessions",
-    find: |snapshot: &Snapshot| snapshot.sessions.as_deref(),
     metrics: &[
         Metric {
             name: "rocketchat_unique_users_yesterday",

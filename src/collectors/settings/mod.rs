@@ -6,12 +6,11 @@
 mod fields;
 pub mod query;
 
-use super::collector::Collector;
 use super::license::Grants;
-use super::section::Table;
-use super::snapshot::Snapshot;
 use crate::catalogue::Origin::Keyed;
-use crate::catalogue::{Metric, Quantity, Read, Value, count, state};
+use crate::catalogue::{
+    CollectorDefinition, Metric, Quantity, Read, Table, Tier, Value, count, state,
+};
 
 /// The settings that the catalogue names, as `rocketchat_settings` holds them.
 #[derive(Debug, Clone, Default)]
@@ -191,10 +190,17 @@ const SHOWN: [&str; 9] = [
     "Site_Name",
 ];
 
+/// Settings that the document shows.
+pub const COLLECTOR: CollectorDefinition = CollectorDefinition {
+    name: "settings",
+    tier: Tier::Normal,
+    rank: 2,
+    needs_grants: true,
+    tells_version: false,
+};
+
 pub const SECTION: Table<Settings> = Table {
-    collector: Collector::Settings,
     title: "Settings",
-    find: |snapshot: &Snapshot| snapshot.settings.as_deref(),
     metrics: &[
         Metric {
             name: "rocketchat_read_only_countdown_seconds",

@@ -2,11 +2,9 @@
 
 pub mod query;
 
-use super::collector::Collector;
-use super::section::Table;
-use super::snapshot::Snapshot;
 use crate::catalogue::{
-    Field, Metric, Origin, PackedValue, Quantity, Read, Timestamp, Value, Versions, instant,
+    CollectorDefinition, Field, Metric, Origin, PackedValue, Quantity, Read, Table, Tier,
+    Timestamp, Value, Versions, instant,
 };
 
 /// The newest document of `rocketchat_statistics`, without secrets and personal data.
@@ -38,10 +36,18 @@ const fn stored(path: &'static str, versions: Versions, meaning: &'static str) -
     }
 }
 
+/// The newest document that Rocket.Chat stored.
+pub const COLLECTOR: CollectorDefinition = CollectorDefinition {
+    name: "stored",
+    tier: Tier::Normal,
+    // Before the workspace, which is labelled with the version that the stored document names.
+    rank: 0,
+    needs_grants: false,
+    tells_version: true,
+};
+
 pub const SECTION: Table<Stored> = Table {
-    collector: Collector::Stored,
     title: "Stored statistics",
-    find: |snapshot: &Snapshot| snapshot.stored.as_deref(),
     metrics: &[
         Metric {
             name: "rocketchat_peak_connections",

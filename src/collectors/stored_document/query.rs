@@ -6,6 +6,7 @@ use mongodb::options::Hint;
 
 use super::Stored;
 use crate::catalogue::{FailureKind, PackedValue, Timestamp};
+use crate::collectors::snapshot::Snapshot;
 use crate::mongodb::{Access, Question, SourceError, bson, out_of_range};
 
 /// What is never shown: the token for Rocket.Chat's cloud, mail settings, and the contact person of old versions.
@@ -37,7 +38,7 @@ const LONGEST: i32 = 1_048_576;
 
 const COLLECTION: &str = "rocketchat_statistics";
 
-pub async fn read(question: &mut Question<'_>) -> Result<Stored, SourceError> {
+pub async fn read(question: &mut Question<'_>, _: &Snapshot) -> Result<Stored, SourceError> {
     let Access::Granted(hint) = question.access(COLLECTION, "createdAt").await? else {
         return Err(SourceError::new(
             FailureKind::MissingIndex,

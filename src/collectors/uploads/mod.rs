@@ -2,11 +2,10 @@
 
 pub mod query;
 
-use super::collector::Collector;
-use super::section::Table;
-use super::snapshot::Snapshot;
 use crate::catalogue::Origin::Fresh;
-use crate::catalogue::{Field, Metric, Quantity, Read, Value, Versions, count};
+use crate::catalogue::{
+    CollectorDefinition, Field, Metric, Quantity, Read, Table, Tier, Value, Versions, count,
+};
 
 /// Files by their records in `rocketchat_uploads`, wherever their bytes lie.
 #[derive(Debug, Clone, PartialEq)]
@@ -17,10 +16,17 @@ pub struct Uploads {
     pub bytes: f64,
 }
 
+/// Files and their size.
+pub const COLLECTOR: CollectorDefinition = CollectorDefinition {
+    name: "uploads",
+    tier: Tier::Slow,
+    rank: 4,
+    needs_grants: false,
+    tells_version: false,
+};
+
 pub const SECTION: Table<Uploads> = Table {
-    collector: Collector::Uploads,
     title: "Uploads",
-    find: |snapshot: &Snapshot| snapshot.uploads.as_deref(),
     metrics: &[
         Metric {
             name: "rocketchat_uploads",

@@ -3,9 +3,10 @@
 use mongodb::bson::{Bson, Document, doc};
 
 use super::Uploads;
+use crate::collectors::snapshot::Snapshot;
 use crate::mongodb::{Question, SourceError, bson};
 
-pub async fn read(question: &Question<'_>) -> Result<Uploads, SourceError> {
+pub async fn read(question: &mut Question<'_>, _: &Snapshot) -> Result<Uploads, SourceError> {
     let pipeline = |sum: fn(&str) -> Bson| {
         vec![doc! { "$group": {
             "_id": Bson::Null,

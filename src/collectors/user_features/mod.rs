@@ -5,11 +5,11 @@ pub mod query;
 
 use std::collections::BTreeMap;
 
-use super::collector::Collector;
-use super::section::Table;
-use super::snapshot::Snapshot;
 use crate::catalogue::Origin::{Fresh, Keyed};
-use crate::catalogue::{Field, Metric, Quantity, Read, Sample, Value, Version, Versions};
+use crate::catalogue::{
+    CollectorDefinition, Field, Metric, Quantity, Read, Sample, Table, Tier, Value, Version,
+    Versions,
+};
 
 /// What is counted of all accounts.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -93,10 +93,17 @@ const fn logged_in_by(
     }
 }
 
+/// Login services, second factors, languages.
+pub const COLLECTOR: CollectorDefinition = CollectorDefinition {
+    name: "user_features",
+    tier: Tier::Slow,
+    rank: 6,
+    needs_grants: false,
+    tells_version: false,
+};
+
 pub const SECTION: Table<UserFeatures> = Table {
-    collector: Collector::UserFeatures,
     title: "What users have",
-    find: |snapshot: &Snapshot| snapshot.user_features.as_deref(),
     metrics: &[
         Metric {
             name: "rocketchat_users_by_login_service",

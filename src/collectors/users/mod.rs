@@ -3,11 +3,10 @@
 pub mod live;
 pub mod query;
 
-use super::collector::Collector;
-use super::section::Table;
-use super::snapshot::Snapshot;
 use crate::catalogue::Origin::Fresh;
-use crate::catalogue::{Field, Metric, Quantity, Read, Sample, Value, Versions, count};
+use crate::catalogue::{
+    CollectorDefinition, Field, Metric, Quantity, Read, Sample, Table, Tier, Value, Versions, count,
+};
 
 /// The field `type` of an account.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -117,10 +116,17 @@ const STATES: [(&str, AccountState); 3] = [
     ("unset", AccountState::Unset),
 ];
 
+/// Accounts by kind and state.
+pub const COLLECTOR: CollectorDefinition = CollectorDefinition {
+    name: "users",
+    tier: Tier::Normal,
+    rank: 14,
+    needs_grants: false,
+    tells_version: false,
+};
+
 pub const SECTION: Table<Users> = Table {
-    collector: Collector::Users,
     title: "Users",
-    find: |snapshot: &Snapshot| snapshot.users.as_deref(),
     metrics: &[
         Metric {
             name: "rocketchat_accounts",

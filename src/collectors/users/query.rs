@@ -7,6 +7,7 @@ use mongodb::bson::{Bson, Document, doc};
 use mongodb::options::Hint;
 
 use super::{AccountKind, AccountState, Accounts, Users};
+use crate::collectors::snapshot::Snapshot;
 use crate::mongodb::{Question, SourceError, bson};
 
 const COLLECTION: &str = "users";
@@ -14,7 +15,7 @@ const COLLECTION: &str = "users";
 /// The indexes by which every account is found that is not simply a person of this server.
 const INDEXES_OF_SPECIAL: [&str; 4] = ["type", "roles", "isRemote", "federated"];
 
-pub async fn read(question: &Question<'_>) -> Result<Users, SourceError> {
+pub async fn read(question: &mut Question<'_>, _: &Snapshot) -> Result<Users, SourceError> {
     let accounts = match index_of_states(question).await? {
         Some(index) => by_index(question, index).await?,
         // In one pass, as there is no way to find the special accounts otherwise.

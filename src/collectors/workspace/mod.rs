@@ -2,12 +2,10 @@
 
 pub mod query;
 
-use super::collector::Collector;
-use super::section::Table;
-use super::snapshot::Snapshot;
 use crate::catalogue::Origin::Fresh;
 use crate::catalogue::{
-    Field, Metric, Quantity, Read, Sample, Timestamp, Value, Versions, count, instant, state,
+    CollectorDefinition, Field, Metric, Quantity, Read, Sample, Table, Tier, Timestamp, Value,
+    Versions, count, instant, state,
 };
 
 /// Identity and settings, as `rocketchat_settings` holds them, and the control document of `migrations`.
@@ -49,10 +47,17 @@ fn text(value: Option<&Value>) -> String {
         .to_owned()
 }
 
+/// Identity, settings and migration level.
+pub const COLLECTOR: CollectorDefinition = CollectorDefinition {
+    name: "workspace",
+    tier: Tier::Normal,
+    rank: 1,
+    needs_grants: false,
+    tells_version: true,
+};
+
 pub const SECTION: Table<Workspace> = Table {
-    collector: Collector::Workspace,
     title: "Workspace",
-    find: |snapshot: &Snapshot| snapshot.workspace.as_deref(),
     metrics: &[
         Metric {
             name: "rocketchat_info",

@@ -12,7 +12,7 @@ use crate::mongodb::{Question, SourceError, bson};
 /// Bytes of the longest control document that is shown as it is; of a longer one only what it has to have is fetched.
 const LONGEST_CONTROL: i32 = 16_384;
 
-pub async fn read(question: &Question<'_>, known: &Snapshot) -> Result<Workspace, SourceError> {
+pub async fn read(question: &mut Question<'_>, known: &Snapshot) -> Result<Workspace, SourceError> {
     let ids = ["uniqueID", "Site_Url"];
     let settings: HashMap<String, Document> = question
         .find(
@@ -41,7 +41,7 @@ pub async fn read(question: &Question<'_>, known: &Snapshot) -> Result<Workspace
         site_url: setting("Site_Url"),
         version: running_version(
             known.configured_version,
-            known.stored.as_ref().and_then(|it| it.version()),
+            known.stored_document.as_ref().and_then(|it| it.version()),
             migration.as_ref().and_then(|it| it.version),
         ),
         migration,

@@ -23,7 +23,7 @@ pub fn details(snapshot: &Snapshot, login: Option<Login>) -> Result<Response, Un
     let mut info = Map::new();
     info.insert("version".to_owned(), version_for(snapshot, login)?.into());
     if login.is_some_and(|login| login.may_view_statistics) {
-        let stored = snapshot.stored.as_ref();
+        let stored = snapshot.stored_document.as_ref();
         let document = stored.and_then(|stored| stored.document.as_ref());
         let text = |path: &[&str]| Some(Json::from(document?.text_at(path)?));
         let mut commit = Map::new();

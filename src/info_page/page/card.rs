@@ -112,7 +112,7 @@ impl<'a> Shown<'a> {
         let stored = self
             .page
             .snapshot
-            .stored
+            .stored_document
             .as_ref()
             .filter(|_| self.stored.contains(path));
         html! {

@@ -222,7 +222,7 @@ fn of_license(shown: &Shown<'_>, warnings: &mut Vec<String>) {
 }
 
 fn statistics_run(shown: &Shown<'_>, warnings: &mut Vec<String>) {
-    let Some(stored) = &shown.page.snapshot.stored else {
+    let Some(stored) = &shown.page.snapshot.stored_document else {
         return;
     };
     let longest = if shown.since(5, 0) {

@@ -2,8 +2,8 @@
 
 use sysinfo::{Pid, ProcessRefreshKind, ProcessesToUpdate, System};
 
-use super::proc;
-use super::query::seconds;
+use crate::collectors::host::proc;
+use crate::collectors::host::query::seconds;
 use crate::exposition::OwnProcess;
 
 /// Looks at the exporter's own process.

@@ -2,14 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use super::collector::Collector;
-use super::collector_metrics::READINGS;
-use super::live_metrics::LIVE;
-use super::snapshot::Snapshot;
-use super::*;
+use super::exporter_metrics::OWN;
 use crate::catalogue::{Answer, FieldRow, Metric, MetricRow, Quantity, Version, Versions};
+use crate::collectors::{Collector, LIVE, READINGS, SECTIONS, Snapshot};
 use crate::document::field_order::TOP_LEVEL_ORDER;
-use crate::exposition::OWN;
 
 fn metrics() -> Vec<MetricRow> {
     let own = READINGS

@@ -1,0 +1,80 @@
+//! Every section, as what shows it sees it.
+
+use super::collector::Collector;
+use super::snapshot::Snapshot;
+use crate::catalogue::{Answer, FieldRow, MetricRow, Sample, Table, Version};
+
+/// A section as the renderers see it: its tables, whatever its type.
+pub trait Section: Sync {
+    /// The collector that fills it.
+    fn collector(&self) -> Collector;
+    /// Heading in the reference.
+    fn title(&self) -> &'static str;
+    /// Rows of its metrics.
+    fn metrics(&self) -> Vec<MetricRow>;
+    /// Rows of its document fields.
+    fn fields(&self) -> Vec<FieldRow>;
+    /// Hands each metric that has a value to `visit`; nothing when the section is absent.
+    fn visit_samples(&self, snapshot: &Snapshot, visit: &mut dyn FnMut(MetricRow, Vec<Sample>));
+    /// Hands each field that `version` has to `visit`.
+    fn visit_fields(
+        &self,
+        snapshot: &Snapshot,
+        version: Version,
+        visit: &mut dyn FnMut(FieldRow, Answer),
+    );
+}
+
+/// A section's tables, and its place in the snapshot.
+struct Entry<T: 'static> {
+    collector: Collector,
+    find: fn(&Snapshot) -> Option<&T>,
+    table: &'static Table<T>,
+}
+
+impl<T: Sync> Section for Entry<T> {
+    fn collector(&self) -> Collector {
+        self.collector
+    }
+
+    fn title(&self) -> &'static str {
+        self.table.title
+    }
+
+    fn metrics(&self) -> Vec<MetricRow> {
+        self.table.metric_rows()
+    }
+
+    fn fields(&self) -> Vec<FieldRow> {
+        self.table.field_rows()
+    }
+
+    fn visit_samples(&self, snapshot: &Snapshot, visit: &mut dyn FnMut(MetricRow, Vec<Sample>)) {
+        self.table.visit_samples((self.find)(snapshot), visit);
+    }
+
+    fn visit_fields(
+        &self,
+        snapshot: &Snapshot,
+        version: Version,
+        visit: &mut dyn FnMut(FieldRow, Answer),
+    ) {
+        self.table
+            .visit_fields((self.find)(snapshot), version, visit);
+    }
+}
+
+macro_rules! sections {
+    ($($module:ident::$section:ident,)*) => {
+        /// Every section, in the order in which the reference and `/metrics` show them.
+        pub const SECTIONS: &[&dyn Section] = &[$(
+            &Entry {
+                collector: Collector::$section,
+                find: |snapshot| snapshot.$module.as_deref(),
+                table: &super::$module::SECTION,
+            },
+        )*];
+    };
+}
+
+every_collector!(sections);
