@@ -5,9 +5,11 @@
 pub mod api;
 pub mod body;
 pub mod body_pieces;
+pub mod caller;
 pub mod connection;
 pub mod connections;
 pub mod content_negotiation;
+pub mod form;
 pub mod handlers;
 pub mod host_header;
 pub mod idle_tracking;

@@ -23,8 +23,8 @@ use page::{Growth, Page, page};
 use refresh::Refreshing;
 
 use crate::document::Asked;
+use crate::http::api::document;
 use crate::http::api::login_attempts::Attempts;
-use crate::http::api::statistics;
 use crate::http::request_metrics::Handler;
 use crate::http::response::{self, Response};
 use crate::http::{App, Workspace, Workspaces};
@@ -124,7 +124,7 @@ async fn of_one(
         Wanted::Page => {
             let reading = growth::look(workspace).await;
             let body = show(app, workspace, name, &reading, page);
-            let answer = statistics::compressed_as(request, body.into_bytes(), response::rich_html);
+            let answer = response::compressed_as(request, body.into_bytes(), response::rich_html);
             (Handler::Page, answer)
         }
         Wanted::Download => (Handler::Download, download(request, workspace)),
@@ -155,7 +155,7 @@ fn download(request: &Request<Incoming>, workspace: &Workspace) -> Response {
             "Nothing of the workspace's database is read.\n",
         );
     }
-    let document = statistics::document(
+    let document = document::response(
         workspace,
         request,
         &snapshot,
@@ -181,7 +181,7 @@ fn overview(app: &App, request: &Request<Incoming>) -> Response {
         workspaces: listed.collect(),
         host: host.as_deref(),
     };
-    statistics::compressed_as(request, overview.page().into_bytes(), response::rich_html)
+    response::compressed_as(request, overview.page().into_bytes(), response::rich_html)
 }
 
 /// Collects what a workspace's page shows.

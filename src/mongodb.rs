@@ -14,6 +14,7 @@ pub mod driver;
 pub mod error;
 pub mod explain;
 pub mod hello;
+pub mod index_lookup;
 pub mod indexes;
 pub mod members;
 pub mod pool_events;
@@ -21,6 +22,7 @@ pub mod privileges;
 pub mod query;
 pub mod server_clock;
 pub mod server_states;
+pub mod settings;
 pub mod uri_source;
 
 use std::pin::pin;
@@ -31,7 +33,6 @@ use jiff::tz::TimeZone;
 use tokio::time::timeout;
 
 pub use bounded_groups::{Groups, Members};
-pub use client::MongoSettings;
 use client::{ClientHandle, Connection, Lease};
 pub use command_log::{Recorder, Sent};
 pub use database_choice::TELLING_COLLECTIONS;
@@ -45,6 +46,7 @@ pub use members::Member;
 pub use privileges::{Login, role_reference};
 pub use query::Question;
 use server_clock::DatabaseClock;
+pub use settings::MongoSettings;
 pub use uri_source::{Given, Place, UriError, UriSource, read_file};
 
 use crate::catalogue::{FailureKind, PoolState, Timestamp};

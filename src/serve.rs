@@ -3,6 +3,7 @@
 pub mod own_process;
 pub mod supervisor;
 pub mod systemd;
+pub mod watchdog;
 pub mod workspace;
 
 use std::panic;
@@ -75,7 +76,7 @@ pub async fn run(
     });
     let informing = Arc::clone(&supervisor);
     tasks.spawn(keep_running("service_manager", move || {
-        systemd::keep_informed(Arc::clone(&informing))
+        watchdog::keep_informed(Arc::clone(&informing))
     }));
     systemd::ready();
     let shutdown = async {

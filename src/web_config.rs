@@ -14,8 +14,10 @@ pub mod client_auth;
 mod file;
 pub mod go_names;
 mod headers;
+pub mod read_files;
 pub mod reload;
 mod tls;
+mod tls_section;
 pub mod token_bucket;
 mod turns;
 

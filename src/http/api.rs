@@ -1,6 +1,7 @@
 //! Rocket.Chat's REST API, as far as it is imitated.
 
 pub mod auth;
+pub mod document;
 pub mod endpoint;
 pub mod errors;
 pub mod info;

@@ -1,7 +1,6 @@
 //! What stands before every answer: the limit of requests, the users of the web configuration, its headers, and the
 //! number of scrapes that are under way at once.
 
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use base64::Engine;
@@ -13,13 +12,14 @@ use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
 use super::api::endpoint;
-use super::connection::{Admitted, Connection};
+pub use super::caller::Caller;
+use super::form::Form;
 use super::request_metrics::Handler;
 use super::response::{self, Response};
 use super::{App, host_header, router};
+use crate::network;
 use crate::web_config::WebConfig;
 use crate::web_config::reload::Live;
-use crate::{info_page, network};
 
 /// The longest body of a request, and the longest form.
 const LONGEST_BODY: usize = 64 * 1024;
@@ -29,19 +29,6 @@ const LONGEST_FORM: usize = 256;
 
 /// How long a request's body may take.
 const BODY: Duration = Duration::from_secs(10);
-
-/// What is known of whoever asks.
-#[derive(Clone)]
-pub struct Caller {
-    /// The address.
-    pub address: std::net::IpAddr,
-    /// The connection.
-    pub connection: Arc<Connection>,
-}
-
-/// What a request carries, where that is a form as short as it has to be.
-#[derive(Debug, Clone)]
-pub struct Form(pub Vec<u8>);
 
 /// Lets requests through, or not.
 #[derive(Debug)]
@@ -118,7 +105,7 @@ impl Gate {
         caller: &Caller,
     ) -> (Handler, Response) {
         if !request.body().is_end_stream() {
-            let longest = if info_page::takes_license(app, request.uri().path()) {
+            let longest = if router::takes_license(app, request.uri().path()) {
                 LONGEST_BODY
             } else {
                 LONGEST_FORM
@@ -152,12 +139,6 @@ impl Gate {
         };
         router::answer(app, request, caller.address).await
     }
-}
-
-/// Works on from here for somebody who has logged in to the workspace.
-pub fn admit(request: &Request<Incoming>) -> Option<Admitted> {
-    let caller = request.extensions().get::<Caller>()?;
-    Some(caller.connection.admit())
 }
 
 fn is_scrape(app: &App, request: &Request<Incoming>) -> bool {

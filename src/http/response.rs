@@ -1,12 +1,14 @@
 //! The few kinds of response.
 
 use bytes::Bytes;
-use hyper::StatusCode;
-use hyper::body::Body as _;
+use hyper::body::{Body as _, Incoming};
 use hyper::header::{self, HeaderName, HeaderValue};
+use hyper::{Request, StatusCode};
 
 use super::body::Body;
 use super::body_pieces::Pieces;
+use crate::exposition;
+use crate::http::content_negotiation;
 
 /// A response.
 pub type Response = hyper::Response<Body>;
@@ -167,5 +169,23 @@ fn with_type(status: StatusCode, content_type: &'static str, body: Bytes) -> Res
     *response.status_mut() = status;
     set(&mut response, header::CONTENT_TYPE, content_type);
     set(&mut response, header::X_CONTENT_TYPE_OPTIONS, "nosniff");
+    response
+}
+
+/// A success, in the encoding that the client takes.
+pub fn compressed(request: &Request<Incoming>, body: Vec<u8>) -> Response {
+    compressed_as(request, body, |body| json(StatusCode::OK, body))
+}
+
+/// The same of another type.
+pub fn compressed_as(
+    request: &Request<Incoming>,
+    body: Vec<u8>,
+    respond: impl Fn(Vec<u8>) -> Response,
+) -> Response {
+    let gzip = content_negotiation::wants_gzip(request.headers());
+    let body = if gzip { exposition::gzip(&body) } else { body };
+    let mut response = respond(body);
+    note_encoding(&mut response, gzip);
     response
 }

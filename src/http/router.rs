@@ -119,6 +119,11 @@ impl Route {
     }
 }
 
+/// Whether what is sent to a path may be a license; what is sent elsewhere is short.
+pub fn takes_license(app: &App, path: &str) -> bool {
+    info_page::takes_license(app, path)
+}
+
 /// What is served at a path other than that of the metrics; `None` where nothing is.
 fn find(path: &str) -> Option<Answer> {
     let route = ROUTES.iter().find(|route| route.is_at(path));

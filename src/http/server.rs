@@ -26,7 +26,7 @@ use super::connection::{Connection, Limits};
 use super::connections::{self, Connections, Place};
 use super::idle_tracking::Watched;
 use super::listener::{Listener, Stream};
-use super::middleware::{Caller, Gate};
+pub use super::middleware::{Caller, Gate};
 use super::unsent_body::Sending;
 use super::{App, Workspaces, response};
 use crate::network;

@@ -7,8 +7,8 @@ use hyper::{Request, StatusCode};
 use ring::rand::SystemRandom;
 use subtle::ConstantTimeEq;
 
+use crate::http::form::Form;
 use crate::http::host_header::is_same_origin;
-use crate::http::middleware::Form;
 use crate::http::response::{self, Response};
 
 /// What the page must send along, so that no other page can press its button.

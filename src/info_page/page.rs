@@ -12,6 +12,7 @@ pub mod federation_card;
 pub mod format;
 pub mod host_card;
 pub mod license_card;
+pub mod license_parts;
 pub mod overview;
 pub mod svg_chart;
 pub mod usage_cards;

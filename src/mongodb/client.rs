@@ -20,6 +20,7 @@ use super::driver::{Driver, Words, redacted};
 use super::error::{Scope, SourceError};
 use super::members::Members;
 use super::pool_events::Pool;
+use super::settings::MongoSettings;
 use super::uri_source::UriSource;
 use crate::catalogue::{FailureKind, PoolState};
 use crate::small_file;
@@ -35,23 +36,6 @@ const FAREWELL: Duration = Duration::from_secs(2);
 
 /// How long a client that another one has replaced is left to those who still ask by it.
 const LAST_QUERIES: Duration = Duration::from_mins(1);
-
-/// How to reach the workspace's database.
-#[derive(Debug, Clone, PartialEq)]
-pub struct MongoSettings {
-    /// Where the connection string comes from.
-    pub source: UriSource,
-    /// The connection string as it was when the settings were read, complete with its password.
-    pub uri: ConnectionString,
-    /// The database; `None` means the one in the connection string, else the one that looks like Rocket.Chat's.
-    pub database: Option<String>,
-    /// The server-side limit of every query.
-    pub query_timeout: Duration,
-    /// How long to wait for a server that can be asked.
-    pub connect_timeout: Duration,
-    /// Connections for queries, to each server; the driver adds one to each that watches its state.
-    pub max_connections: u32,
-}
 
 /// A connection that is made by the first query.
 #[derive(Debug)]

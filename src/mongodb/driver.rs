@@ -11,13 +11,13 @@ use mongodb::options::{ClientOptions, SelectionCriteria, ServerMonitoringMode};
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
-use super::client::MongoSettings;
 use super::command_log::Recorder;
 use super::connection_string::ConnectionString;
 use super::error::{Scope, SourceError};
 use super::members::Members;
 use super::pool_events::Pool;
 use super::server_states::{Asked, Servers};
+use super::settings::MongoSettings;
 use crate::catalogue::FailureKind;
 
 /// How much longer than the server's limit the client waits for an answer before it gives up the connection.

@@ -8,11 +8,6 @@ use mongodb::IndexModel;
 use mongodb::bson::Bson;
 use mongodb::options::Hint;
 
-use super::command;
-use super::error::SourceError;
-use super::query::Question;
-use crate::catalogue::IndexCheck;
-
 /// Up to this many documents a collection may be scanned where its index is missing.
 pub const SMALL: u64 = 10_000;
 
@@ -35,10 +30,10 @@ pub enum Access {
 /// the name, each followed by a null character; `None` of a view, which has none of its own. Every workspace has dozens of
 /// them, and looks at them rarely.
 #[derive(Debug, Clone)]
-struct Names(Option<Arc<str>>);
+pub struct Names(Option<Arc<str>>);
 
 impl Names {
-    fn of(indexes: Vec<IndexModel>) -> Self {
+    pub fn of(indexes: Vec<IndexModel>) -> Self {
         let mut names = String::new();
         for (key, second, name) in indexes.into_iter().filter_map(usable) {
             for text in [key, second.unwrap_or_default(), name] {
@@ -49,13 +44,18 @@ impl Names {
         Self(Some(names.into()))
     }
 
+    /// Those of a view, which has none.
+    pub fn of_view() -> Self {
+        Self(None)
+    }
+
     /// Whether there is a view in the place of a collection.
-    fn is_view(&self) -> bool {
+    pub fn is_view(&self) -> bool {
         self.0.is_none()
     }
 
     /// The first name of which the two keys are wanted.
-    fn find(&self, is_wanted: impl Fn(&str, &str) -> bool) -> Option<String> {
+    pub fn find(&self, is_wanted: impl Fn(&str, &str) -> bool) -> Option<String> {
         let mut texts = self.0.as_ref()?.split_terminator('\0');
         while let (Some(key), Some(second), Some(name)) = (texts.next(), texts.next(), texts.next())
         {
@@ -84,91 +84,18 @@ impl KnownIndexes {
     }
 
     /// The indexes of a collection, unless they are to be listed anew.
-    fn get(&self, collection: &str) -> Option<Names> {
+    pub fn get(&self, collection: &str) -> Option<Names> {
         let listed = self.lock();
         let (listed_at, names) = listed.get(collection)?;
         (listed_at.elapsed() < BELIEVED_FOR).then(|| names.clone())
     }
 
-    fn put(&self, collection: &'static str, names: Names) {
+    pub fn put(&self, collection: &'static str, names: Names) {
         self.lock().insert(collection, (Instant::now(), names));
     }
 
     fn lock(&self) -> MutexGuard<'_, Listed> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Question<'_> {
-    /// The name of an index of `collection` that begins with `key` and holds every document that has it.
-    pub async fn index(
-        &mut self,
-        collection: &'static str,
-        key: &'static str,
-    ) -> Result<Option<String>, SourceError> {
-        let names = self.names(collection).await?;
-        if names.is_view() {
-            // Nobody can create one there.
-            return Ok(None);
-        }
-        let name = names.find(|known, _| known == key);
-        let check = IndexCheck {
-            collection,
-            key,
-            present: name.is_some(),
-        };
-        if !self.checks.contains(&check) {
-            self.checks.push(check);
-        }
-        Ok(name)
-    }
-
-    /// Whether a collection is a view.
-    pub async fn is_view(&self, collection: &'static str) -> Result<bool, SourceError> {
-        Ok(self.names(collection).await?.is_view())
-    }
-
-    /// The same for a query that has another way when there is none, so that nobody need miss it.
-    pub async fn known_index(
-        &self,
-        collection: &'static str,
-        key: &str,
-    ) -> Result<Option<String>, SourceError> {
-        let names = self.names(collection).await?;
-        Ok(names.find(|known, _| known == key))
-    }
-
-    /// The name of an index that begins with two keys, for a query that has another way.
-    pub async fn known_pair(
-        &self,
-        collection: &'static str,
-        first: &str,
-        second: &str,
-    ) -> Result<Option<String>, SourceError> {
-        let names = self.names(collection).await?;
-        Ok(names.find(|key, next| key == first && next == second))
-    }
-
-    async fn names(&self, collection: &'static str) -> Result<Names, SourceError> {
-        if let Some(names) = self.mongo.indexes.get(collection) {
-            return Ok(names);
-        }
-        let names = self.list(collection).await?;
-        self.mongo.indexes.put(collection, names.clone());
-        Ok(names)
-    }
-
-    async fn list(&self, collection: &str) -> Result<Names, SourceError> {
-        let comment = self.comment();
-        let ask = async {
-            match command::list_indexes(&self.database, collection, &comment).await {
-                // A collection that does not exist has no indexes, and is small.
-                Err(error) if is_namespace_not_found(&error) => Ok(Names::of(Vec::new())),
-                Err(error) if is_view(&error) => Ok(Names(None)),
-                indexes => indexes.map(Names::of),
-            }
-        };
-        self.mongo.within(ask).await
     }
 }
 

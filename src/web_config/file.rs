@@ -8,7 +8,8 @@ use std::time::{Duration, Instant};
 use serde::{Deserialize, Deserializer};
 
 use super::basic_auth::Users;
-use super::reload::Reader;
+use super::read_files::Reader;
+use super::tls_section::TlsSection;
 use super::token_bucket::Bucket;
 use super::{WebConfig, headers, tls};
 use crate::yaml;
@@ -16,29 +17,10 @@ use crate::yaml;
 #[derive(Default, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 struct File {
-    tls_server_config: Option<Tls>,
+    tls_server_config: Option<TlsSection>,
     http_server_config: Option<Http>,
     rate_limit: Option<RateLimit>,
     basic_auth_users: Option<BTreeMap<String, String>>,
-}
-
-/// `tls_server_config`.
-#[derive(Default, PartialEq, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Tls {
-    pub cert: Option<String>,
-    pub key: Option<String>,
-    pub client_ca: Option<String>,
-    pub cert_file: Option<String>,
-    pub key_file: Option<String>,
-    pub client_auth_type: Option<String>,
-    pub client_ca_file: Option<String>,
-    pub cipher_suites: Option<Vec<String>>,
-    pub curve_preferences: Option<Vec<String>>,
-    pub min_version: Option<String>,
-    pub max_version: Option<String>,
-    pub prefer_server_cipher_suites: Option<bool>,
-    pub client_allowed_sans: Option<Vec<String>>,
 }
 
 #[derive(Default, PartialEq, Deserialize)]

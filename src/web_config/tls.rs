@@ -9,9 +9,9 @@ use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_rustls::rustls::{RootCertStore, ServerConfig};
 
 use super::client_auth::{Demand, Policy, Verifier};
-use super::file::Tls;
 use super::go_names::{self, Cipher, TlsVersion};
-use super::reload::Reader;
+use super::read_files::Reader;
+use super::tls_section::TlsSection;
 use crate::small_file;
 
 /// Ciphers of which HTTP/2 needs one, where TLS 1.2 is possible.
@@ -30,7 +30,7 @@ fn about(key: &str, problem: impl std::fmt::Display) -> String {
     format!("tls_server_config.{key}: {problem}")
 }
 
-impl Tls {
+impl TlsSection {
     /// Whether a key is there that is about certificates: the others alone do not encrypt anything.
     fn is_enabled(&self) -> bool {
         [
@@ -49,7 +49,7 @@ impl Tls {
 
 /// The settings for encrypted connections, and what they demand of clients; `None` when they are not to be encrypted.
 pub fn build(
-    tls: &Tls,
+    tls: &TlsSection,
     http2: bool,
     folder: &Path,
     reader: &mut Reader,
@@ -109,7 +109,7 @@ pub fn build(
 }
 
 /// The versions between the lowest and the highest one.
-fn versions(tls: &Tls) -> Result<Vec<TlsVersion>, String> {
+fn versions(tls: &TlsSection) -> Result<Vec<TlsVersion>, String> {
     let version = |text: Option<&String>, key, default| match given(text) {
         Some(name) => go_names::version(name).map_err(|it| about(key, it)),
         None => Ok(default),
@@ -124,7 +124,7 @@ fn versions(tls: &Tls) -> Result<Vec<TlsVersion>, String> {
 }
 
 /// The library's ciphers and curves, without those that are not wanted.
-fn provider(tls: &Tls) -> Result<CryptoProvider, String> {
+fn provider(tls: &TlsSection) -> Result<CryptoProvider, String> {
     let mut provider = ring::default_provider();
     if let Some(wanted) = tls.cipher_suites.as_ref().filter(|it| !it.is_empty()) {
         let others = "those with GCM or CHACHA20";
@@ -176,7 +176,7 @@ fn supported<T>(
     Ok(found)
 }
 
-fn check_http2(tls: &Tls, versions: &[TlsVersion]) -> Result<(), String> {
+fn check_http2(tls: &TlsSection, versions: &[TlsVersion]) -> Result<(), String> {
     let ciphers = tls.cipher_suites.as_deref().unwrap_or_default();
     let has_one = ciphers.iter().any(|it| HTTP2_CIPHERS.contains(&&**it));
     if ciphers.is_empty() || has_one || !versions.contains(&TlsVersion::Tls12) {
@@ -190,7 +190,7 @@ fn check_http2(tls: &Tls, versions: &[TlsVersion]) -> Result<(), String> {
 }
 
 fn verifier(
-    tls: &Tls,
+    tls: &TlsSection,
     authorities: Option<&[u8]>,
     provider: &Arc<CryptoProvider>,
 ) -> Result<Option<Verifier>, String> {

@@ -11,7 +11,7 @@ use tokio::time::timeout;
 
 use crate::catalogue::{FailureKind, Timestamp, Version};
 use crate::license::{Circumstances, LicenseSettings, Opened, PublicKey, converts, open};
-use crate::mongodb::SourceError;
+use crate::mongodb::error::SourceError;
 
 /// Licenses that are remembered: that of the settings, seen by the version and without it.
 const MOST: usize = 2;

@@ -4,24 +4,19 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use hyper::Request;
 use hyper::body::Incoming;
-use hyper::header::{HeaderName, HeaderValue};
-use hyper::{Request, StatusCode};
 
 use super::auth::{self, NotChecked};
 use super::endpoint::Endpoint;
 use super::login_attempts::Refusal;
 use super::rate_limit::Standing;
-use super::{errors, info, statistics_list};
-use crate::collectors::{Collector, Extent, SECTIONS, Snapshot};
-use crate::document::{self, Asked, Shape};
-use crate::exposition;
+use super::{document, errors, info, statistics_list};
+use crate::collectors::Extent;
+use crate::document::{Asked, Shape};
 use crate::http::query_string::Parameters;
-use crate::http::response::{self, Response};
-use crate::http::{Login, Unavailable, Workspace, content_negotiation, middleware};
-
-/// Names the collectors whose fields are missing in the document, because their newest reading failed.
-const MISSING: HeaderName = HeaderName::from_static("x-rocketchat-exporter-missing");
+use crate::http::response::Response;
+use crate::http::{Login, Unavailable, Workspace, caller, content_negotiation};
 
 /// The answer of an endpoint to a caller.
 pub async fn answer(
@@ -55,7 +50,7 @@ async fn answer_or_fail(
         }
         login => login.ok().flatten(),
     };
-    let _admitted = login.and_then(|_| middleware::admit(request));
+    let _admitted = login.and_then(|_| caller::admit(request));
     let standing = standing(workspace, endpoint, caller, login).await;
     let snapshot = workspace.snapshots.borrow().clone();
     let mut response = match standing.filter(|standing| !standing.is_answered) {
@@ -125,56 +120,9 @@ async fn statistics(
     if snapshot.up() != Some(true) {
         return Err(Unavailable);
     }
-    Ok(document(workspace, request, &snapshot, shape, asked))
-}
-
-/// The document; a header names what is missing in it.
-pub fn document(
-    workspace: &Workspace,
-    request: &Request<Incoming>,
-    snapshot: &Snapshot,
-    shape: Shape,
-    asked: Asked,
-) -> Response {
-    let body = document::render(snapshot, shape, asked, &workspace.timezone);
-    let mut response = compressed(request, body);
-    // A collector without fields leaves nothing out of the document.
-    let has_fields = |collector: Collector| {
-        SECTIONS
-            .iter()
-            .any(|it| it.collector() == collector && !it.fields().is_empty())
-    };
-    let missing: Vec<_> = snapshot
-        .missing()
-        .into_iter()
-        .filter(|it| has_fields(*it))
-        .map(Collector::name)
-        .collect();
-    if let (false, Ok(names)) = (
-        missing.is_empty(),
-        HeaderValue::from_str(&missing.join(", ")),
-    ) {
-        response.headers_mut().insert(MISSING, names);
-    }
-    response
-}
-
-/// A success, in the encoding that the client takes.
-pub fn compressed(request: &Request<Incoming>, body: Vec<u8>) -> Response {
-    compressed_as(request, body, |body| response::json(StatusCode::OK, body))
-}
-
-/// The same of another type.
-pub fn compressed_as(
-    request: &Request<Incoming>,
-    body: Vec<u8>,
-    respond: impl Fn(Vec<u8>) -> Response,
-) -> Response {
-    let gzip = content_negotiation::wants_gzip(request.headers());
-    let body = if gzip { exposition::gzip(&body) } else { body };
-    let mut response = respond(body);
-    response::note_encoding(&mut response, gzip);
-    response
+    Ok(document::response(
+        workspace, request, &snapshot, shape, asked,
+    ))
 }
 
 fn shape(parameters: &Parameters, default: Shape) -> Result<Shape, &str> {

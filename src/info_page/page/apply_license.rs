@@ -4,7 +4,7 @@
 use maud::{Markup, html};
 
 use super::card::{Shown, row, rows};
-use super::license_card::{expiry, name as limit, tags, used, why};
+use super::license_parts::{expiry, name as limit, tags, used, why};
 use super::{Behavior, Page, document};
 use crate::collectors::license::{
     HeldLicense, LicenseContent, LicenseFlaw, LicenseFormat, LicenseVoucher,

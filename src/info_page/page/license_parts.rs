@@ -1,0 +1,118 @@
+//! Parts of a license, as its card and the pages that apply one show them.
+
+use maud::{Markup, html};
+
+use super::card::{Shown, row};
+use super::format;
+use crate::collectors::license::{
+    LicenseContent, LicenseFlaw, LicenseLimit, LicenseTag, LimitKind,
+};
+
+/// Why a license is not valid.
+pub fn why(flaw: LicenseFlaw) -> &'static str {
+    match flaw {
+        LicenseFlaw::TooLong => "it is longer than any license",
+        LicenseFlaw::NotALicense => "it is in no known format",
+        LicenseFlaw::Algorithm => "it is signed in a way that is not accepted",
+        LicenseFlaw::Signature => "its signature is wrong",
+        LicenseFlaw::Malformed => "it cannot be read",
+        LicenseFlaw::NotYetValid => "its time has not begun",
+        LicenseFlaw::Expired => "it has expired",
+        LicenseFlaw::Address => "it is for another address",
+        LicenseFlaw::Limit => "more is used than it allows",
+        LicenseFlaw::Status => "Rocket.Chat says so",
+        LicenseFlaw::Unconfirmed => "nobody confirms that it is genuine",
+    }
+}
+
+pub fn expiry(shown: &Shown<'_>, content: &LicenseContent) -> Markup {
+    let offline = if content.offline {
+        "offline"
+    } else {
+        "connected"
+    };
+    let kind = if content.trial { "trial, " } else { "" };
+    html! {
+        (row("Kind", &format!("{kind}{offline}")))
+        @match content.shown_expiry.or(content.expires) {
+            Some(at) => {
+                (row("Expires", &html! {
+                    (shown.time(at))
+                    @if let Some(left) = at.since(shown.page.database_now) { " (in " (format::span(left)) ")" }
+                    @else { span.no { " (over)" } }
+                }))
+            }
+            None => (row("Expires", &"never")),
+        }
+    }
+}
+
+pub fn tags(tags: &[LicenseTag]) -> Markup {
+    html! {
+        @if !tags.is_empty() {
+            ul.tags aria-label="Plan" { @for tag in tags { li {
+                // An attribute of the picture: a style would need the page to allow styles from anywhere.
+                @if let Some(color) = tag.color.as_deref().filter(|it| is_color(it)) {
+                    svg width="10" height="10" viewBox="0 0 10 10" aria-hidden="true" {
+                        circle cx="5" cy="5" r="5" fill=(color) {}
+                    }
+                }
+                (tag.name)
+            } } }
+        }
+    }
+}
+
+pub fn used(limit: &LicenseLimit) -> Markup {
+    let used = limit.used.map(|it| it as f64);
+    let max = limit.max.map(|it| it as f64);
+    html! {
+        @match (used, max) {
+            (Some(used), Some(max)) => {
+                (format::number(used)) " of " (format::number(max))
+                // As Rocket.Chat does it: near the limit from 80 % on.
+                meter aria-label={ (name(limit.kind)) " used" } min="0" max=(max.max(1.0)) high=(max * 0.8) optimum="0" value=(used) {}
+            }
+            (Some(used), None) => { (format::number(used)) ", unlimited" }
+            (None, Some(max)) => { "at most " (format::number(max)) }
+            (None, None) => "unlimited",
+        }
+    }
+}
+
+pub fn name(kind: LimitKind) -> &'static str {
+    match kind {
+        LimitKind::ActiveUsers => "Seats",
+        LimitKind::GuestUsers => "Guests",
+        LimitKind::RoomsPerGuest => "Rooms per guest",
+        LimitKind::PrivateApps => "Private apps",
+        LimitKind::MarketplaceApps => "Marketplace apps",
+        LimitKind::MonthlyActiveContacts => "Contacts of the month",
+    }
+}
+
+fn is_color(text: &str) -> bool {
+    text.strip_prefix('#').is_some_and(|digits| {
+        matches!(digits.len(), 3 | 6) && digits.bytes().all(|it| it.is_ascii_hexdigit())
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_colors_are_colors() {
+        assert!(is_color("#5154ec") && is_color("#fff"));
+        for text in [
+            "red",
+            "#12345",
+            "#gggggg",
+            "url(#x)",
+            "#fff\" onload=\"x",
+            "",
+        ] {
+            assert!(!is_color(text), "{text}");
+        }
+    }
+}
