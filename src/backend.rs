@@ -15,7 +15,7 @@ use accounts::Account;
 use api_settings::{ApiSettings, KnownApiSettings};
 use stored_statistics::{Documents, Part};
 
-use crate::catalogue::{FailureKind, Grown};
+use crate::catalogue::{FailureKind, GrowthPoint};
 use crate::collectors::Collector;
 use crate::mongodb::driver::GRACE;
 use crate::mongodb::{Mongo, SourceError};
@@ -108,7 +108,7 @@ impl ApiQueries {
     ///
     /// # Errors
     /// When the database does not answer, or the index is missing that chooses them.
-    pub async fn growth(&self) -> Result<Vec<Grown>, SourceError> {
+    pub async fn growth(&self) -> Result<Vec<GrowthPoint>, SourceError> {
         let _turn = self.turn().await?;
         let mut question = self.mongo.question(Collector::Stored).await?;
         growth::read(&mut question).await

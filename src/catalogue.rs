@@ -21,7 +21,7 @@ pub mod version;
 pub use availability::{Availability, ReadState};
 pub use collector_definition::{CollectorDefinition, Tier};
 pub use document_field::{Answer, Field, FieldRow, Origin};
-pub use growth_point::Grown;
+pub use growth_point::GrowthPoint;
 pub use labels::{OTHER, bound_labels};
 pub use metric::{Metric, MetricRow, Quantity, Read, Sample, count, instant, state};
 pub use migrations::running_version;

@@ -13,9 +13,10 @@ pub mod state;
 pub mod stream;
 
 pub use fields::{
-    AMOUNT, Field, Followed, Packed, amount, bits, existence, field, flag, number, truth, within,
+    AMOUNT, Field, Packed, WatchedCollection, amount, bits, existence, field, flag, number, truth,
+    within,
 };
-pub use follower::{Caught, Follower, names};
+pub use follower::{CatchUp, Follower, names};
 pub use lateness::Lateness;
 pub use packed_table::Row;
 pub use state::State;

@@ -82,7 +82,7 @@ pub mod user_features;
 pub mod users;
 pub mod workspace;
 
-pub use collector::{COLLECTORS, Collector, Extent};
+pub use collector::{COLLECTORS, Collector, RefreshScope};
 pub use collector_metrics::READINGS;
 pub use live_metrics::LIVE;
 pub use live_state::{Live, LiveCounts, LiveMode, LiveObstacle, LiveState};

@@ -28,7 +28,7 @@ use crate::clock::Clock;
 use crate::collectors::license::Grants;
 use crate::collectors::{Collector, LiveMode};
 use crate::document::Shape;
-use crate::exposition::Names;
+use crate::exposition::MetricNames;
 use crate::license::{BadKey, LicenseSource, PublicKey};
 use crate::mongodb::{MongoSettings, UriError, UriSource, read_file};
 use crate::rocketchat_client::{Address, BadAddress};
@@ -87,7 +87,7 @@ pub struct WorkspaceConfig {
     /// What to read.
     pub collectors: BTreeSet<Collector>,
     /// Which names the metrics have.
-    pub names: Names,
+    pub names: MetricNames,
     /// How the statistics document is wrapped.
     pub shape: Shape,
     /// The version that it imitates, when it is not found out.
@@ -458,9 +458,9 @@ fn workspace(
         live: mongodb.live.unwrap_or(LiveArgument::Auto).into(),
         collectors: collector.enabled(),
         names: if compat_metrics.unwrap_or(false) {
-            Names::WithBuiltIn
+            MetricNames::WithCompat
         } else {
-            Names::Own
+            MetricNames::Native
         },
         shape: statistics.shape.unwrap_or(ShapeArgument::Nested).into(),
         version: rocketchat.version,

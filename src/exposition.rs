@@ -15,7 +15,7 @@ use std::sync::{Arc, OnceLock};
 
 pub use builtin_names::COMPAT;
 use chunked_writer::Chunks;
-pub use exporter_metrics::{OWN, Own, OwnProcess, Reload, Requests};
+pub use exporter_metrics::{ExporterProcess, OWN, Own, Reload, Requests};
 use gzip::Compressed;
 pub use gzip::gzip;
 
@@ -23,11 +23,11 @@ use crate::collectors::Snapshot;
 
 /// Which names the metrics have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Names {
+pub enum MetricNames {
     /// The exporter's own.
-    Own,
+    Native,
     /// Those of Rocket.Chat's built-in exporter besides.
-    WithBuiltIn,
+    WithCompat,
 }
 
 /// A format of metrics.
@@ -47,7 +47,7 @@ pub struct Part {
     /// What was read.
     pub snapshot: Arc<Snapshot>,
     /// Which names the metrics have.
-    pub names: Names,
+    pub names: MetricNames,
 }
 
 /// Metrics of one workspace at one moment; what takes time is done once for each format and encoding.

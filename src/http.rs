@@ -34,18 +34,18 @@ pub use request_metrics::Counters;
 pub use router::is_served;
 pub use server::serve;
 
-use crate::catalogue::{Availability, Grown, Timestamp, Value, Version};
+use crate::catalogue::{Availability, GrowthPoint, Timestamp, Value, Version};
 use crate::collectors::license::HeldLicense;
-use crate::collectors::{Collector, Extent, Snapshot};
+use crate::collectors::{Collector, RefreshScope, Snapshot};
 use crate::document::Shape;
-use crate::exposition::{Exposition, Names, OwnProcess, Reload};
+use crate::exposition::{ExporterProcess, Exposition, MetricNames, Reload};
 pub use crate::http::api::auth::attempts as login_attempts;
 pub use crate::http::api::login_attempts::Attempts;
-pub use crate::http::api::rate_limit::{RateLimit, Rates};
+pub use crate::http::api::rate_limit::{RateLimit, RateLimiter};
 pub use crate::http::api::statistics_list::turns::Turns;
 pub use crate::http::handlers::metrics::Metrics;
 pub use crate::http::handlers::reload::Reloads;
-pub use crate::info_page::Desk;
+pub use crate::info_page::InfoPageState;
 use crate::info_page::history::History;
 use crate::rocketchat_client::RocketChat;
 
@@ -66,7 +66,7 @@ pub trait Backend: Send + Sync {
     /// A part of the stored documents, without what is never shown.
     fn list_history(&self, part: Part) -> Answer<'_, Result<Box<dyn Documents>, Refused>>;
     /// How the workspace grew, by some of the stored documents, oldest first.
-    fn growth(&self) -> Answer<'_, Result<Vec<Grown>, Refused>>;
+    fn growth(&self) -> Answer<'_, Result<Vec<GrowthPoint>, Refused>>;
     /// A license that somebody has at hand, judged as if it were in the settings; `None` when the text is empty.
     fn judge_license<'a>(&'a self, text: &'a str) -> Answer<'a, Option<HeldLicense>>;
     /// The time that readings are dated with.
@@ -74,7 +74,7 @@ pub trait Backend: Send + Sync {
     /// The time at the database, which dates in it are judged by.
     fn database_now(&self) -> Timestamp;
     /// Everything of an extent, read once more.
-    fn refresh(&self, extent: Extent) -> Answer<'_, Arc<Snapshot>>;
+    fn refresh(&self, extent: RefreshScope) -> Answer<'_, Arc<Snapshot>>;
 }
 
 /// Stored documents that come one after the other.
@@ -152,7 +152,7 @@ pub struct App {
     /// What is served at the moment.
     pub served: watch::Receiver<Arc<Served>>,
     /// The exporter's own process, as it was last looked at.
-    pub process: watch::Receiver<OwnProcess>,
+    pub process: watch::Receiver<ExporterProcess>,
     /// Who can read the configuration again.
     pub control: Arc<dyn Control>,
     /// The readings of the configuration that were asked for over HTTP.
@@ -202,7 +202,7 @@ pub struct Workspace {
     /// The database.
     pub backend: Box<dyn Backend>,
     /// Which names the metrics have.
-    pub names: Names,
+    pub names: MetricNames,
     /// How the statistics document is wrapped unless the request says otherwise.
     pub shape: Shape,
     /// Whether lists take `query` and `fields` from versions that ignore them unless told otherwise.
@@ -210,7 +210,7 @@ pub struct Workspace {
     /// The workspace's time zone.
     pub timezone: TimeZone,
     /// Who called what how often.
-    pub rates: Rates,
+    pub rates: RateLimiter,
     /// Who failed to log in to the API.
     pub logins: Arc<Attempts>,
     /// Whose turn it is to list the stored documents.
@@ -222,7 +222,7 @@ pub struct Workspace {
     /// Rocket.Chat itself, where licenses are handed over.
     pub rocketchat: Option<RocketChat>,
     /// What the page for people started.
-    pub desk: Desk,
+    pub desk: InfoPageState,
 }
 
 impl App {

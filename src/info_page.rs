@@ -32,7 +32,7 @@ use crate::info_page::page::overview::{Listed, Overview};
 
 /// What the page of one workspace started, and what it knows of it.
 #[derive(Debug)]
-pub struct Desk {
+pub struct InfoPageState {
     token: Token,
     refreshing: Refreshing,
     growth: KnownGrowth,
@@ -40,7 +40,7 @@ pub struct Desk {
     logins: Arc<Attempts>,
 }
 
-impl Default for Desk {
+impl Default for InfoPageState {
     fn default() -> Self {
         Self {
             token: Token::default(),

@@ -44,7 +44,7 @@ use indexes::KnownIndexes;
 pub use indexes::{Access, SMALL};
 pub use members::Member;
 pub use privileges::{Login, role_reference};
-pub use query::Question;
+pub use query::QueryContext;
 use server_clock::DatabaseClock;
 pub use settings::MongoSettings;
 pub use uri_source::{Given, Place, UriError, UriSource, read_file};
@@ -114,22 +114,22 @@ impl Mongo {
     }
 
     /// A question each part of which is asked of a server that the read preference chooses.
-    pub async fn question(&self, collector: Collector) -> Result<Question<'_>, SourceError> {
+    pub async fn question(&self, collector: Collector) -> Result<QueryContext<'_>, SourceError> {
         let access = self.connection.database().await?;
         let (client, name) = (access.database.client(), access.database.name());
         let database = command::directed(client, name, Some(access.members.preference()));
-        Ok(Question::new(self, access.lease, database, collector))
+        Ok(QueryContext::new(self, access.lease, database, collector))
     }
 
     /// A question all of which is asked of one member.
     pub async fn bound_question(
         &self,
         collector: Collector,
-    ) -> Result<(Question<'_>, Arc<Member>), SourceError> {
+    ) -> Result<(QueryContext<'_>, Arc<Member>), SourceError> {
         let access = self.connection.database().await?;
         let member = self.member(&access).await?;
         let database = member.database.clone();
-        let mut question = Question::new(self, access.lease, database, collector);
+        let mut question = QueryContext::new(self, access.lease, database, collector);
         question.data_at = member.data_at(question.data_at);
         question.replication = member.replication();
         Ok((question, member))

@@ -19,12 +19,12 @@ use tokio::sync::{Mutex as AsyncMutex, mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 
 pub use budget::Intervals;
-use heartbeat::Pulse;
+use heartbeat::Heartbeat;
 use shared::Shared;
 
 use crate::catalogue::{Availability, Tier, Version};
 use crate::clock::Clock;
-use crate::collectors::{Collector, Extent, Live, LiveMode, Snapshot, Sources};
+use crate::collectors::{Collector, Live, LiveMode, RefreshScope, Snapshot, Sources};
 use crate::supervision::keep_running;
 
 /// How many callers may wait for a fresh reading at once; further ones wait for a place.
@@ -32,7 +32,7 @@ const WAITING_REFRESHES: usize = 64;
 
 /// A caller that waits until something was read once more.
 pub struct Request {
-    extent: Extent,
+    extent: RefreshScope,
     done: oneshot::Sender<()>,
 }
 
@@ -48,7 +48,7 @@ impl Request {
 pub struct Sampler {
     snapshots: watch::Receiver<Arc<Snapshot>>,
     tiers: Vec<mpsc::Sender<Request>>,
-    pulses: Vec<Arc<Pulse>>,
+    pulses: Vec<Arc<Heartbeat>>,
 }
 
 /// What is read, and when.
@@ -93,7 +93,7 @@ impl Sampler {
             }
             let (request, requests) = mpsc::channel(WAITING_REFRESHES);
             let requests = Arc::new(AsyncMutex::new(requests));
-            let pulse = Arc::new(Pulse::default());
+            let pulse = Arc::new(Heartbeat::default());
             let (shared, beating) = (Arc::clone(&shared), Arc::clone(&pulse));
             tasks.spawn(async move {
                 let run = || tier::run(&shared, tier, &requests, &beating);
@@ -106,7 +106,7 @@ impl Sampler {
         if can_follow && shared.plan.live != LiveMode::Off {
             let (request, requests) = mpsc::channel(WAITING_REFRESHES);
             let requests = Arc::new(AsyncMutex::new(requests));
-            let pulse = Arc::new(Pulse::default());
+            let pulse = Arc::new(Heartbeat::default());
             let beating = Arc::clone(&pulse);
             tasks.spawn(async move {
                 let run = || live::run(&shared, &requests, &beating);
@@ -157,7 +157,7 @@ impl Sampler {
     ///
     /// # Errors
     /// When the sampler was stopped.
-    pub async fn refresh(&self, extent: Extent) -> Result<Arc<Snapshot>, Stopped> {
+    pub async fn refresh(&self, extent: RefreshScope) -> Result<Arc<Snapshot>, Stopped> {
         let mut answers = Vec::with_capacity(self.tiers.len());
         for tier in &self.tiers {
             let (done, answer) = oneshot::channel();

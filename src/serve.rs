@@ -14,12 +14,12 @@ use tokio::sync::watch;
 use tokio::task::{JoinSet, spawn_blocking};
 use tokio::time::{MissedTickBehavior, interval};
 
-use own_process::OwnSource;
+use own_process::ExporterProcessSource;
 use supervisor::{Supervisor, variable};
 
 use crate::cli::Cli;
 use crate::config::{Config, ConfigError};
-use crate::exposition::OwnProcess;
+use crate::exposition::ExporterProcess;
 use crate::http::connection::Limits as ConnectionLimits;
 use crate::http::handlers::metrics::Metrics;
 use crate::http::handlers::reload::Reloads;
@@ -95,16 +95,16 @@ pub async fn run(
 }
 
 /// Looks at the exporter's own process from time to time.
-fn watch_own_process(tasks: &mut JoinSet<()>) -> watch::Receiver<OwnProcess> {
-    let (publish, process) = watch::channel(OwnSource::new().read());
+fn watch_own_process(tasks: &mut JoinSet<()>) -> watch::Receiver<ExporterProcess> {
+    let (publish, process) = watch::channel(ExporterProcessSource::new().read());
     tasks.spawn(keep_running("own_process", move || {
         look_at_own_process(publish.clone())
     }));
     process
 }
 
-async fn look_at_own_process(publish: watch::Sender<OwnProcess>) {
-    let mut source = OwnSource::new();
+async fn look_at_own_process(publish: watch::Sender<ExporterProcess>) {
+    let mut source = ExporterProcessSource::new();
     let mut ticks = interval(OWN_INTERVAL);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {

@@ -6,7 +6,7 @@ use sha2::{Digest, Sha256};
 
 use crate::catalogue::FailureKind;
 use crate::collectors::license::query;
-use crate::mongodb::{Access, Question, SourceError, bson};
+use crate::mongodb::{Access, QueryContext, SourceError, bson};
 
 /// The role that a license confines to a few permissions, none of which is asked for here.
 const GUEST: &str = "guest";
@@ -25,7 +25,7 @@ pub struct Account {
 /// Looks up the account of a login token, by the rule of `/api/v1`: the token's SHA-256, in base64, is among its login
 /// tokens; personal access tokens are some of them.
 pub async fn by_login_token(
-    question: &Question<'_>,
+    question: &QueryContext<'_>,
     user_id: &str,
     token: &str,
 ) -> Result<Option<Account>, SourceError> {
@@ -36,7 +36,7 @@ pub async fn by_login_token(
 
 /// Looks up the account of an OAuth access token that has not expired.
 pub async fn by_access_token(
-    question: &mut Question<'_>,
+    question: &mut QueryContext<'_>,
     token: &str,
 ) -> Result<Option<Account>, SourceError> {
     const COLLECTION: &str = "rocketchat_oauth_access_tokens";
@@ -66,7 +66,10 @@ pub async fn by_access_token(
 
 /// The account that matches. Unlike Rocket.Chat, which relies on the removal of their tokens, deactivated accounts are
 /// refused.
-async fn find(question: &Question<'_>, filter: Document) -> Result<Option<Account>, SourceError> {
+async fn find(
+    question: &QueryContext<'_>,
+    filter: Document,
+) -> Result<Option<Account>, SourceError> {
     let projection = doc! { "roles": 1, "active": 1, "username": 1 };
     let Some(account) = question.find_one("users", filter, projection).await? else {
         return Ok(None);

@@ -6,10 +6,10 @@ use mongodb::bson::{Bson, doc};
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
-use crate::mongodb::{Question, SourceError, bson};
+use crate::mongodb::{QueryContext, SourceError, bson};
 
 /// How long they are believed: an API request must not cost more questions than it needs.
-const BELIEVED_FOR: Duration = Duration::from_mins(1);
+const CACHE_TTL: Duration = Duration::from_mins(1);
 
 /// How long the database is left alone after they could not be read.
 const LEFT_ALONE_FOR: Duration = Duration::from_secs(2);
@@ -50,7 +50,7 @@ impl KnownApiSettings {
         let mut known = self.0.lock().await;
         if let Some((read_at, settings)) = &*known {
             let believed_for = if settings.is_ok() {
-                BELIEVED_FOR
+                CACHE_TTL
             } else {
                 LEFT_ALONE_FOR
             };
@@ -64,7 +64,7 @@ impl KnownApiSettings {
     }
 }
 
-pub async fn read(question: &Question<'_>) -> Result<ApiSettings, SourceError> {
+pub async fn read(question: &QueryContext<'_>) -> Result<ApiSettings, SourceError> {
     let ids = [
         DEFAULT_COUNT,
         MOST_COUNT,

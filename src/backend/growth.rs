@@ -4,8 +4,8 @@
 
 use mongodb::bson::{Bson, DateTime, Document, doc};
 
-use crate::catalogue::{FailureKind, Grown};
-use crate::mongodb::{Access, Question, SourceError, bson};
+use crate::catalogue::{FailureKind, GrowthPoint};
+use crate::mongodb::{Access, QueryContext, SourceError, bson};
 
 const COLLECTION: &str = "rocketchat_statistics";
 
@@ -23,7 +23,7 @@ const NUMBERS: [&str; 6] = [
 ];
 
 /// The documents, oldest first.
-pub async fn read(question: &mut Question<'_>) -> Result<Vec<Grown>, SourceError> {
+pub async fn read(question: &mut QueryContext<'_>) -> Result<Vec<GrowthPoint>, SourceError> {
     let Access::Granted(hint) = question.access(COLLECTION, "createdAt").await? else {
         return Err(SourceError::new(
             FailureKind::MissingIndex,
@@ -70,7 +70,7 @@ pub async fn read(question: &mut Question<'_>) -> Result<Vec<Grown>, SourceError
         doc! { "$project": shown },
     ];
     let documents = question.aggregate(COLLECTION, fetch, hint).await?;
-    let mut grown: Vec<Grown> = documents.iter().filter_map(grown).collect();
+    let mut grown: Vec<GrowthPoint> = documents.iter().filter_map(grown).collect();
     grown.dedup_by_key(|it| it.at);
     Ok(grown)
 }
@@ -79,9 +79,9 @@ fn created_at(document: &Document) -> Option<DateTime> {
     document.get_datetime("createdAt").ok().copied()
 }
 
-fn grown(document: &Document) -> Option<Grown> {
+fn grown(document: &Document) -> Option<GrowthPoint> {
     let number = |key: &str| bson::number(document.get(key)).filter(|it| it.is_finite());
-    Some(Grown {
+    Some(GrowthPoint {
         at: bson::timestamp(document.get("createdAt"))?,
         users: number("totalUsers"),
         active_users: number("activeUsers"),

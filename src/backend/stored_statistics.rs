@@ -12,7 +12,7 @@ use super::{ApiQueries, query_filter};
 use crate::catalogue::Value;
 use crate::collectors::Collector;
 use crate::collectors::stored_document::query;
-use crate::mongodb::{Question, SourceError, bson, command};
+use crate::mongodb::{QueryContext, SourceError, bson, command};
 
 const COLLECTION: &str = "rocketchat_statistics";
 
@@ -59,7 +59,7 @@ pub struct Part {
 
 /// The number of documents, or what is wrong with the query.
 pub async fn count(
-    question: &Question<'_>,
+    question: &QueryContext<'_>,
     query: &Json,
 ) -> Result<Result<u64, String>, SourceError> {
     let filter = match query_filter::from_json(query) {

@@ -4,7 +4,7 @@ use super::value::Timestamp;
 
 /// What one stored document says; `None` where it does not say it.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Grown {
+pub struct GrowthPoint {
     /// When it was stored.
     pub at: Timestamp,
     /// `totalUsers`.

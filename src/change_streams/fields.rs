@@ -16,7 +16,7 @@ const ODD: i64 = -(1 << (Row::BITS - AMOUNT - 1));
 
 /// A collection that is followed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Followed {
+pub enum WatchedCollection {
     /// `users`
     Users,
     /// `rocketchat_room`
@@ -60,7 +60,7 @@ impl Field {
     }
 }
 
-impl Followed {
+impl WatchedCollection {
     /// Every one.
     pub const ALL: [Self; 5] = [
         Self::Users,

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use mongodb::bson::{RawDocumentBuf, Timestamp};
 use mongodb::change_stream::event::ResumeToken;
 
-use super::fields::Followed;
+use super::fields::WatchedCollection;
 pub use super::id_hasher::IdHasher;
 pub use super::state::{State, invalidates, subject};
 use super::stream::{Beginning, Changes, LiveError, Standing};
@@ -26,12 +26,12 @@ const BEGINNING: Timestamp = Timestamp {
 #[derive(Debug)]
 pub struct Follower {
     mongo: Arc<Mongo>,
-    wanted: BTreeSet<Followed>,
+    wanted: BTreeSet<WatchedCollection>,
     /// Those of them whose changes are told; views tell none.
-    collections: BTreeSet<Followed>,
+    collections: BTreeSet<WatchedCollection>,
     keys: IdHasher,
     streams: Option<Changes>,
-    tokens: BTreeMap<Followed, ResumeToken>,
+    tokens: BTreeMap<WatchedCollection, ResumeToken>,
     state: Option<State>,
     /// Changes since a full reading began that is not there yet.
     kept: Option<Vec<RawDocumentBuf>>,
@@ -48,7 +48,7 @@ pub struct Follower {
 
 /// How far changes were taken up.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Caught {
+pub struct CatchUp {
     /// Changes that were told, and documents that were looked up for them.
     pub told: u64,
     /// Whether there may be more.
@@ -60,7 +60,7 @@ pub struct Caught {
 pub struct FullReading {
     mongo: Arc<Mongo>,
     member: Arc<Member>,
-    collections: BTreeSet<Followed>,
+    collections: BTreeSet<WatchedCollection>,
     keys: IdHasher,
     after: Timestamp,
 }
@@ -79,7 +79,7 @@ impl FullReading {
 
 impl Follower {
     /// Nothing is asked or followed yet.
-    pub fn new(mongo: Arc<Mongo>, wanted: BTreeSet<Followed>) -> Self {
+    pub fn new(mongo: Arc<Mongo>, wanted: BTreeSet<WatchedCollection>) -> Self {
         Self {
             mongo,
             wanted,
@@ -117,7 +117,7 @@ impl Follower {
             .live_changes(member, &self.wanted, &beginning)
             .await?;
         self.collections = streams.collections();
-        let has_documents = |it: &Followed| *it != Followed::Instances;
+        let has_documents = |it: &WatchedCollection| *it != WatchedCollection::Instances;
         if !self.collections.iter().any(has_documents) {
             return Err(LiveError::Impossible(
                 LiveObstacle::View,
@@ -130,7 +130,7 @@ impl Follower {
     }
 
     /// The collections that are not followed because they are views, once it was begun.
-    pub fn views(&self) -> BTreeSet<Followed> {
+    pub fn views(&self) -> BTreeSet<WatchedCollection> {
         self.wanted.difference(&self.collections).copied().collect()
     }
 
@@ -228,10 +228,10 @@ impl Follower {
     ///
     /// # Errors
     /// When the stream broke, or told that a collection is no longer what it was.
-    pub async fn catch_up(&mut self) -> Result<Caught, LiveError> {
+    pub async fn catch_up(&mut self) -> Result<CatchUp, LiveError> {
         // They are of no use any more after an error.
         let Some(mut streams) = self.streams.take() else {
-            return Ok(Caught::default());
+            return Ok(CatchUp::default());
         };
         let before = self.counts.events + self.counts.lookups;
         let batch = self.mongo.live_batch(&mut streams).await?;
@@ -244,7 +244,7 @@ impl Follower {
         self.position = streams.position().unwrap_or(self.newest).max(self.position);
         self.look_up(&streams.member).await?;
         self.streams = Some(streams);
-        Ok(Caught {
+        Ok(CatchUp {
             told: self.counts.events + self.counts.lookups - before,
             more: batch.more,
         })
@@ -261,7 +261,7 @@ impl Follower {
                 "the stream told of `{operation}`, which changes more than single documents"
             )));
         }
-        if subject(&event).is_some_and(|(it, _)| it == Followed::Instances) {
+        if subject(&event).is_some_and(|(it, _)| it == WatchedCollection::Instances) {
             self.instances_changed = true;
             return Ok(());
         }
@@ -365,11 +365,11 @@ impl Follower {
 }
 
 /// The names of collections.
-pub fn names(collections: &BTreeSet<Followed>) -> Vec<&'static str> {
+pub fn names(collections: &BTreeSet<WatchedCollection>) -> Vec<&'static str> {
     collections.iter().map(|it| it.name()).collect()
 }
 
-fn named(differences: &BTreeMap<Followed, u64>) -> BTreeMap<&'static str, u64> {
+fn named(differences: &BTreeMap<WatchedCollection, u64>) -> BTreeMap<&'static str, u64> {
     let differences = differences.iter();
     differences
         .map(|(followed, number)| (followed.name(), *number))

@@ -2,19 +2,19 @@
 
 use mongodb::bson::{Bson, Document, doc};
 
-use super::fields::Followed;
+use super::fields::WatchedCollection;
 
 /// The documents of a collection that are kept.
-pub fn filter(followed: Followed) -> Document {
+pub fn filter(followed: WatchedCollection) -> Document {
     match followed {
-        Followed::Sessions => doc! { "connections.instanceId": { "$exists": true } },
+        WatchedCollection::Sessions => doc! { "connections.instanceId": { "$exists": true } },
         _ => Document::new(),
     }
 }
 
 /// What is told of a document.
-pub fn projection(followed: Followed) -> Document {
-    if followed == Followed::Sessions {
+pub fn projection(followed: WatchedCollection) -> Document {
+    if followed == WatchedCollection::Sessions {
         return doc! { "connections.instanceId": 1 };
     }
     let told = followed.fields().iter().map(|it| {
@@ -29,7 +29,7 @@ pub fn projection(followed: Followed) -> Document {
 ///
 /// An update tells `touched`, the paths of fields that were set or removed, and `set`, the values of those that were set
 /// as a whole; what is touched and not set is gone. A path with a dot is a part of a field: of most all parts count.
-pub fn changes(followed: Followed) -> Vec<Document> {
+pub fn changes(followed: WatchedCollection) -> Vec<Document> {
     let values = |within: &str| -> Document {
         let values = followed.fields().iter().map(|it| {
             let path = format!("{within}.{}", it.path);

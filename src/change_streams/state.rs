@@ -15,7 +15,7 @@ use mongodb::bson::{RawBson, RawBsonRef, RawDocument};
 
 use documents::{Documents, row};
 
-use super::fields::Followed;
+use super::fields::WatchedCollection;
 pub use super::id_hasher::IdHasher;
 use super::packed_table::{Key, Row};
 use super::sessions::{Sessions, held};
@@ -25,13 +25,13 @@ use crate::collectors::users::live;
 #[derive(Debug, Clone)]
 pub struct State {
     hasher: IdHasher,
-    collections: BTreeMap<Followed, Documents>,
+    collections: BTreeMap<WatchedCollection, Documents>,
     sessions: Option<Sessions>,
-    unclear: Unclear,
+    unclear: PendingLookups,
 }
 
 /// Documents of which an event told too little: they have to be looked up by their ids.
-pub type Unclear = BTreeMap<(Followed, Key), RawBson>;
+pub type PendingLookups = BTreeMap<(WatchedCollection, Key), RawBson>;
 
 /// Whether an event tells of more than a single document, such as a collection that is dropped: then only a full reading
 /// helps.
@@ -41,10 +41,10 @@ pub fn invalidates(event: &RawDocument) -> bool {
 }
 
 /// The document that an event is about: its collection and its id.
-pub fn subject(event: &RawDocument) -> Option<(Followed, RawBsonRef<'_>)> {
+pub fn subject(event: &RawDocument) -> Option<(WatchedCollection, RawBsonRef<'_>)> {
     let collection = event.get_document("ns").ok()?.get_str("coll").ok()?;
     let id = value(event.get_document("documentKey").ok()?, "_id")?;
-    Some((Followed::named(collection)?, id))
+    Some((WatchedCollection::named(collection)?, id))
 }
 
 fn value<'a>(document: &'a RawDocument, key: &str) -> Option<RawBsonRef<'a>> {
@@ -55,7 +55,7 @@ fn value<'a>(document: &'a RawDocument, key: &str) -> Option<RawBsonRef<'a>> {
 #[derive(Debug)]
 pub struct Readings {
     hasher: IdHasher,
-    followed: Followed,
+    followed: WatchedCollection,
     rows: Vec<(Key, Row)>,
     odd: BTreeMap<Key, f64>,
     sessions: Vec<(Key, BTreeMap<Key, u64>)>,
@@ -63,7 +63,7 @@ pub struct Readings {
 
 impl Readings {
     /// None yet, with room for as many as are expected.
-    pub fn new(hasher: IdHasher, followed: Followed, expected: usize) -> Self {
+    pub fn new(hasher: IdHasher, followed: WatchedCollection, expected: usize) -> Self {
         Self {
             hasher,
             followed,
@@ -84,7 +84,7 @@ impl Readings {
             return;
         };
         let key = self.hasher.of(id);
-        if self.followed == Followed::Sessions {
+        if self.followed == WatchedCollection::Sessions {
             self.sessions.push((key, held(&self.hasher, document)));
             return;
         }
@@ -103,11 +103,11 @@ impl State {
             hasher,
             collections: BTreeMap::new(),
             sessions: None,
-            unclear: Unclear::new(),
+            unclear: PendingLookups::new(),
         };
         let mut sessions = None;
         for it in readings {
-            if it.followed == Followed::Sessions {
+            if it.followed == WatchedCollection::Sessions {
                 sessions = Some(it.sessions);
                 continue;
             }
@@ -126,7 +126,7 @@ impl State {
     }
 
     fn is_person(&self, key: Key) -> bool {
-        let users = self.collections.get(&Followed::Users);
+        let users = self.collections.get(&WatchedCollection::Users);
         users
             .and_then(|users| users.rows.get(key))
             .is_some_and(live::is_person)
@@ -141,19 +141,19 @@ impl State {
         let was_person = self.is_person(key);
         let is_clear = match (followed, event.get_str("operationType")) {
             // Connections are parts of a list, and hardly ever told as a whole.
-            (Followed::Sessions, Ok("delete")) => {
+            (WatchedCollection::Sessions, Ok("delete")) => {
                 if let Some(sessions) = &mut self.sessions {
                     sessions.remove(key, was_person);
                 }
                 true
             }
-            (Followed::Sessions, _) => self.sessions.is_none(),
+            (WatchedCollection::Sessions, _) => self.sessions.is_none(),
             (_, operation) => match self.collections.get_mut(&followed) {
                 Some(documents) => documents.apply(key, operation.unwrap_or_default(), event),
                 None => return,
             },
         };
-        if followed == Followed::Users {
+        if followed == WatchedCollection::Users {
             self.follow_user(key, was_person);
         }
         // What was unclear stays so when only a part of the document was told.
@@ -176,20 +176,20 @@ impl State {
     }
 
     /// Takes back what [`State::take_unclear`] gave.
-    pub fn ask_again(&mut self, unclear: &Unclear) {
+    pub fn ask_again(&mut self, unclear: &PendingLookups) {
         self.unclear
             .extend(unclear.iter().map(|(key, id)| (*key, id.clone())));
     }
 
     /// Documents that have to be looked up; they are forgotten here.
-    pub fn take_unclear(&mut self) -> Unclear {
+    pub fn take_unclear(&mut self) -> PendingLookups {
         std::mem::take(&mut self.unclear)
     }
 
     /// Notes what was looked up: `asked` are the keys, `found` the documents that still exist.
     pub fn clear_up(
         &mut self,
-        followed: Followed,
+        followed: WatchedCollection,
         asked: BTreeSet<Key>,
         found: &[impl AsRef<RawDocument>],
     ) {
@@ -207,9 +207,9 @@ impl State {
     }
 
     /// Notes what a document is now; `None` when it is no more.
-    fn know(&mut self, followed: Followed, key: Key, document: Option<&RawDocument>) {
+    fn know(&mut self, followed: WatchedCollection, key: Key, document: Option<&RawDocument>) {
         let was_person = self.is_person(key);
-        if followed == Followed::Sessions {
+        if followed == WatchedCollection::Sessions {
             if let Some(sessions) = &mut self.sessions {
                 match document {
                     Some(document) => sessions.set(key, held(&self.hasher, document), was_person),
@@ -222,18 +222,18 @@ impl State {
                 None => documents.remove(key),
             }
         }
-        if followed == Followed::Users {
+        if followed == WatchedCollection::Users {
             self.follow_user(key, was_person);
         }
     }
 
     /// How many documents of each collection are tracked.
-    pub fn documents(&self) -> impl Iterator<Item = (Followed, usize)> {
+    pub fn documents(&self) -> impl Iterator<Item = (WatchedCollection, usize)> {
         let sessions = self.sessions.iter();
         self.collections
             .iter()
             .map(|(followed, documents)| (*followed, documents.rows.len()))
-            .chain(sessions.map(|it| (Followed::Sessions, it.len())))
+            .chain(sessions.map(|it| (WatchedCollection::Sessions, it.len())))
     }
 
     /// Memory that they take.
@@ -243,7 +243,7 @@ impl State {
     }
 
     /// How many documents of each collection another state knows otherwise, or not at all, or alone.
-    pub fn differences(&self, other: &Self) -> BTreeMap<Followed, u64> {
+    pub fn differences(&self, other: &Self) -> BTreeMap<WatchedCollection, u64> {
         let all = self.collections.iter();
         let mut all: BTreeMap<_, _> = all
             .map(|(followed, documents)| {
@@ -254,7 +254,7 @@ impl State {
             })
             .collect();
         if let (Some(sessions), Some(others)) = (&self.sessions, &other.sessions) {
-            all.insert(Followed::Sessions, sessions.differences(others));
+            all.insert(WatchedCollection::Sessions, sessions.differences(others));
         }
         all
     }

@@ -18,11 +18,11 @@ use mongodb::error::{Error, ErrorKind};
 use thiserror::Error;
 use tokio::time::Instant;
 
-use super::fields::Followed;
+use super::fields::WatchedCollection;
 pub use super::id_hasher::IdHasher;
 use super::pipeline::{changes, filter, projection};
 use super::position::position;
-pub use super::state::{Readings, State, Unclear};
+pub use super::state::{PendingLookups, Readings, State};
 use crate::catalogue::{FailureKind, Replication};
 use crate::collectors::LiveObstacle;
 use crate::mongodb::{Hello, Member, Mongo, SourceError, bson, command, indexes, lost_member};
@@ -91,7 +91,7 @@ pub enum Beginning {
     /// With the first change at or after a time of the server.
     Time(Timestamp),
     /// Where earlier ones ended.
-    Tokens(BTreeMap<Followed, ResumeToken>),
+    Tokens(BTreeMap<WatchedCollection, ResumeToken>),
 }
 
 /// Open change streams.
@@ -99,7 +99,7 @@ pub enum Beginning {
 pub struct Changes {
     /// The member that tells them, which is also asked for what they tell too little of.
     pub member: Arc<Member>,
-    streams: BTreeMap<Followed, ChangeStream<RawDocumentBuf>>,
+    streams: BTreeMap<WatchedCollection, ChangeStream<RawDocumentBuf>>,
 }
 
 /// How things stood at a member that tells changes.
@@ -208,7 +208,7 @@ impl Mongo {
     pub async fn live_changes(
         &self,
         member: Arc<Member>,
-        collections: &BTreeSet<Followed>,
+        collections: &BTreeSet<WatchedCollection>,
         from: &Beginning,
     ) -> Result<Changes, LiveError> {
         let mut streams = BTreeMap::new();
@@ -280,7 +280,7 @@ impl Mongo {
     pub async fn live_reading(
         &self,
         member: &Member,
-        collections: &BTreeSet<Followed>,
+        collections: &BTreeSet<WatchedCollection>,
         keys: &IdHasher,
         after: Timestamp,
     ) -> Result<State, LiveError> {
@@ -288,7 +288,9 @@ impl Mongo {
         let lease = self.connection.database().await?.lease;
         let mut readings = Vec::with_capacity(collections.len());
         let mut left = MOST_DOCUMENTS;
-        let kept = collections.iter().filter(|it| **it != Followed::Instances);
+        let kept = collections
+            .iter()
+            .filter(|it| **it != WatchedCollection::Instances);
         for followed in kept {
             let reading = self
                 .read_collection(member, *followed, keys, after, left)
@@ -303,7 +305,7 @@ impl Mongo {
     async fn read_collection(
         &self,
         member: &Member,
-        followed: Followed,
+        followed: WatchedCollection,
         keys: &IdHasher,
         after: Timestamp,
         most: usize,
@@ -327,7 +329,7 @@ impl Mongo {
         let expected = bson::counted(&count, "n");
         let expected = match followed {
             // Few of them have connections.
-            Followed::Sessions => 0,
+            WatchedCollection::Sessions => 0,
             _ => usize::try_from(expected).unwrap_or(usize::MAX),
         };
         if expected > most {
@@ -353,11 +355,12 @@ impl Mongo {
     pub async fn live_lookup(
         &self,
         member: &Member,
-        unclear: &Unclear,
+        unclear: &PendingLookups,
         after: Timestamp,
-        mut note: impl FnMut(Followed, BTreeSet<u64>, &[RawDocumentBuf]),
+        mut note: impl FnMut(WatchedCollection, BTreeSet<u64>, &[RawDocumentBuf]),
     ) -> Result<(), LiveError> {
-        let mut by_collection: BTreeMap<Followed, (BTreeSet<u64>, Vec<Bson>)> = BTreeMap::new();
+        let mut by_collection: BTreeMap<WatchedCollection, (BTreeSet<u64>, Vec<Bson>)> =
+            BTreeMap::new();
         for ((followed, key), id) in unclear {
             let (keys, ids) = by_collection.entry(*followed).or_default();
             keys.insert(*key);
@@ -380,7 +383,7 @@ impl Mongo {
     async fn find_after(
         &self,
         member: &Member,
-        followed: Followed,
+        followed: WatchedCollection,
         filter: Document,
         after: Timestamp,
     ) -> Result<Cursor<Document>, LiveError> {
@@ -410,12 +413,12 @@ impl Changes {
     }
 
     /// The collections that have a stream.
-    pub fn collections(&self) -> BTreeSet<Followed> {
+    pub fn collections(&self) -> BTreeSet<WatchedCollection> {
         self.streams.keys().copied().collect()
     }
 
     /// Where the streams have come to.
-    pub fn tokens(&self) -> BTreeMap<Followed, ResumeToken> {
+    pub fn tokens(&self) -> BTreeMap<WatchedCollection, ResumeToken> {
         let streams = self.streams.iter();
         streams
             .filter_map(|(followed, stream)| Some((*followed, stream.resume_token()?)))

@@ -95,14 +95,14 @@ impl Collector {
 
 /// What is read once more when somebody asks for it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Extent {
+pub enum RefreshScope {
     /// What the statistics document needs.
     Document,
     /// Everything.
     Everything,
 }
 
-impl Extent {
+impl RefreshScope {
     /// Whether it has this collector, where the workspace is of this version.
     pub fn contains(self, collector: Collector, version: Option<Version>) -> bool {
         self == Self::Everything || collector.is_for_document(version)

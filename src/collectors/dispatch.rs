@@ -8,7 +8,7 @@ use super::collector::Collector;
 use super::license;
 use super::snapshot::{Reading, Snapshot};
 use super::sources::Read;
-use crate::mongodb::{Mongo, Question, SourceError, lost_member};
+use crate::mongodb::{Mongo, QueryContext, SourceError, lost_member};
 
 impl Mongo {
     /// Reads one section.
@@ -49,7 +49,7 @@ impl Mongo {
         &self,
         collector: Collector,
         known: &Snapshot,
-    ) -> Result<(Question<'_>, Option<Result<Reading, SourceError>>), SourceError> {
+    ) -> Result<(QueryContext<'_>, Option<Result<Reading, SourceError>>), SourceError> {
         let (mut question, member) = self.bound_question(collector).await?;
         let result = member.unless_lost(self.ask(&mut question, known)).await;
         Ok((question, result))
@@ -62,7 +62,7 @@ macro_rules! dispatch {
             /// Asks what a collector asks; `known` is what was read before.
             pub async fn ask(
                 &self,
-                question: &mut Question<'_>,
+                question: &mut QueryContext<'_>,
                 known: &Snapshot,
             ) -> Result<Reading, SourceError> {
                 if question.collector.needs_grants() {

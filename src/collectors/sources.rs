@@ -11,7 +11,7 @@ use super::snapshot::{Reading, Snapshot};
 use crate::catalogue::{
     FailureKind, IndexCheck, PoolState, Refusal, Replication, Skipped, Timestamp,
 };
-use crate::change_streams::{Followed, Follower};
+use crate::change_streams::{Follower, WatchedCollection};
 use crate::mongodb::{Mongo, SourceError};
 
 /// How long reading the host may take.
@@ -80,7 +80,7 @@ impl Sources {
     }
 
     /// What follows changes of the database; `None` where none is read.
-    pub fn follower(&self, collections: BTreeSet<Followed>) -> Option<Follower> {
+    pub fn follower(&self, collections: BTreeSet<WatchedCollection>) -> Option<Follower> {
         let mongo = self.mongo.as_ref()?;
         Some(Follower::new(Arc::clone(mongo), collections))
     }

@@ -26,9 +26,9 @@ use assemble::join;
 use journal::{FOUND, Parts, PartsError, Settings};
 use pages::{Stretch, date_of};
 use progress::Progress;
-use rule::Said;
+use rule::Extracted;
 use samples::Target;
-use series::told_by;
+use series::rules_for;
 
 use crate::catalogue::{Timestamp, Value, Version};
 use crate::cli::BackfillOptions;
@@ -47,7 +47,7 @@ const LONGEST_FOUND: usize = 40;
 const SAVED_EVERY: Duration = Duration::from_secs(10);
 
 /// How long closing the connections to the database may take.
-const CLOSING: Duration = Duration::from_secs(2);
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Why there is no file.
 #[derive(Debug, Error)]
@@ -180,7 +180,7 @@ pub async fn backfill(
         end: Box::pin(signals.split().0),
     };
     let result = work.run(parts).await;
-    if timeout(CLOSING, mongo.close()).await.is_err() {
+    if timeout(CLOSE_TIMEOUT, mongo.close()).await.is_err() {
         tracing::debug!("the connections to the database did not close in time");
     }
     result
@@ -251,7 +251,7 @@ struct Work<'a, End> {
 enum Document {
     /// Nothing says how its numbers are meant; what stands in the version's place, where there is something.
     WithoutVersion(Option<String>),
-    Of(Vec<(usize, Said)>),
+    Of(Vec<(usize, Extracted)>),
 }
 
 impl<End: Future<Output = ()> + Unpin> Work<'_, End> {
@@ -440,6 +440,9 @@ fn what_it_says(document: &Value) -> Document {
         let beginning: String = found.chars().take(LONGEST_FOUND).collect();
         return Document::WithoutVersion(Some(format!("`{}`", beginning.escape_debug())));
     };
-    let said = told_by(version).map(|(row, told)| (row, told.read(document, date_of)));
-    Document::Of(said.filter(|(_, said)| *said != Said::Nothing).collect())
+    let said = rules_for(version).map(|(row, told)| (row, told.read(document, date_of)));
+    Document::Of(
+        said.filter(|(_, said)| *said != Extracted::Nothing)
+            .collect(),
+    )
 }

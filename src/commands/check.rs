@@ -20,7 +20,7 @@ use crate::mongodb::privileges::required::{NEEDS, Need, Purpose};
 use crate::mongodb::{Mongo, SourceError};
 
 /// How long closing the connections to the database may take.
-const CLOSING: Duration = Duration::from_secs(2);
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Everything that was found out.
 #[derive(Debug, Serialize)]
@@ -137,7 +137,7 @@ pub async fn check(
         workspace.license.clone(),
     );
     let report = Report::make(&workspace, &mongo).await;
-    if timeout(CLOSING, mongo.close()).await.is_err() {
+    if timeout(CLOSE_TIMEOUT, mongo.close()).await.is_err() {
         tracing::debug!("the connections to the database did not close in time");
     }
     let text = match format {

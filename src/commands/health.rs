@@ -31,7 +31,7 @@ use tokio_rustls::rustls::{
 use crate::cli::Cli;
 use crate::http::listener::Address;
 use crate::web_config::WebConfigError;
-use crate::web_config::reload::Live;
+use crate::web_config::reload::ReloadableWebConfig;
 
 /// How long an address may take. Container engines have a limit of their own, and 30 seconds unless told otherwise.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -73,7 +73,11 @@ pub async fn health(cli: &Cli) -> Result<(), HealthError> {
     if cli.systemd_socket {
         return Err(HealthError::Systemd);
     }
-    let web_config = cli.web_config_file.clone().map(Live::open).transpose()?;
+    let web_config = cli
+        .web_config_file
+        .clone()
+        .map(ReloadableWebConfig::open)
+        .transpose()?;
     let is_encrypted = web_config.is_some_and(|it| it.is_encrypted());
     for address in &cli.listen_addresses {
         let status = within_patience(ask(address, is_encrypted)).await;

@@ -1,8 +1,8 @@
 //! The reference: every metric and every field of the document, as Markdown. `docs/statistics.md` holds a copy, and
 //! the README a summary.
 
-use super::backfill::rule::{Told, Where};
-use super::backfill::series::TOLD;
+use super::backfill::rule::{BackfillRule, Extract};
+use super::backfill::series::BACKFILL_SERIES;
 use crate::catalogue::{FieldRow, Metric, MetricRow, Quantity};
 use crate::collectors::{LIVE, READINGS, REPLICATION, SECTIONS};
 use crate::exposition::{COMPAT, OWN};
@@ -171,7 +171,10 @@ fn past(text: &mut String) {
     line(text, &["|---|---|---|"]);
     let metrics = || SECTIONS.iter().flat_map(|section| section.metrics());
     for metric in metrics() {
-        for row in TOLD.iter().filter(|row| row.metric == metric.name) {
+        for row in BACKFILL_SERIES
+            .iter()
+            .filter(|row| row.metric == metric.name)
+        {
             line(
                 text,
                 &[
@@ -187,7 +190,7 @@ fn past(text: &mut String) {
         }
     }
     let untold: Vec<_> = metrics()
-        .filter(|metric| TOLD.iter().all(|row| row.metric != metric.name))
+        .filter(|metric| BACKFILL_SERIES.iter().all(|row| row.metric != metric.name))
         .map(|metric| format!("`{}`", metric.name))
         .collect();
     line(
@@ -201,7 +204,7 @@ fn past(text: &mut String) {
 }
 
 /// A series as a query names it; where labels are read too, only their names.
-fn series(metric: &MetricRow, row: &Told) -> String {
+fn series(metric: &MetricRow, row: &BackfillRule) -> String {
     if row.labels.is_empty() {
         return named(metric);
     }
@@ -212,15 +215,17 @@ fn series(metric: &MetricRow, row: &Told) -> String {
     format!("{}{{{}}}", metric.name, labels.join(", "))
 }
 
-fn taken_from(place: &Where) -> String {
+fn taken_from(place: &Extract) -> String {
     match place {
-        Where::Number(path) | Where::Instant(path) | Where::State(path) => format!("`{path}`"),
-        Where::Without(path, others) => {
+        Extract::Number(path) | Extract::Instant(path) | Extract::State(path) => {
+            format!("`{path}`")
+        }
+        Extract::Without(path, others) => {
             let others: Vec<_> = others.iter().map(|it| format!("`{it}`")).collect();
             format!("`{path}` without {}", others.join(" and "))
         }
-        Where::Period(path, member) => format!("`{path}.data`: `{member}`"),
-        Where::Labels(paths) => {
+        Extract::Period(path, member) => format!("`{path}.data`: `{member}`"),
+        Extract::Labels(paths) => {
             let paths: Vec<_> = paths.iter().map(|it| format!("`{it}`")).collect();
             paths.join(", ")
         }

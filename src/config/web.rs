@@ -6,7 +6,7 @@ use super::ConfigError;
 use crate::cli::Cli;
 use crate::http;
 use crate::http::listener::Origin;
-use crate::web_config::reload::Live;
+use crate::web_config::reload::ReloadableWebConfig;
 
 /// Where and how to serve.
 #[derive(Debug)]
@@ -16,7 +16,7 @@ pub struct Web {
     /// Where connections come from.
     pub origin: Origin,
     /// Encryption and users.
-    pub config: Option<Live>,
+    pub config: Option<ReloadableWebConfig>,
     /// Scrapes under way at once; 0 means any number.
     pub max_requests: usize,
     /// How long the head of a request may take.
@@ -40,7 +40,11 @@ impl Web {
             } else {
                 Origin::Addresses(cli.listen_addresses.clone())
             },
-            config: cli.web_config_file.clone().map(Live::open).transpose()?,
+            config: cli
+                .web_config_file
+                .clone()
+                .map(ReloadableWebConfig::open)
+                .transpose()?,
             max_requests: cli.max_requests,
             header_timeout: cli.header_timeout,
             idle_timeout: cli.idle_timeout,
@@ -50,6 +54,8 @@ impl Web {
     /// Whether connections are encrypted.
     #[must_use]
     pub fn is_encrypted(&self) -> bool {
-        self.config.as_ref().is_some_and(Live::is_encrypted)
+        self.config
+            .as_ref()
+            .is_some_and(ReloadableWebConfig::is_encrypted)
     }
 }

@@ -4,7 +4,7 @@ use crate::catalogue::{Metric, Quantity, Read, Sample, Timestamp, count, instant
 
 /// The exporter's own process.
 #[derive(Debug, Clone, Default)]
-pub struct OwnProcess {
+pub struct ExporterProcess {
     /// Processor time that it used.
     pub cpu_seconds: Option<f64>,
     /// Memory that it holds.
@@ -47,7 +47,7 @@ pub struct Reload {
 #[derive(Debug, Clone, Default)]
 pub struct Own {
     /// The process.
-    pub process: OwnProcess,
+    pub process: ExporterProcess,
     /// Requests, by kind.
     pub requests: Vec<Requests>,
     /// How many times a task was started again that broke off by a defect.

@@ -12,7 +12,7 @@ use prometheus_client::registry::{Registry, Unit};
 
 use super::builtin_names::visit_compat_samples;
 use super::exporter_metrics::{OWN, Own};
-use super::{Names, Part};
+use super::{MetricNames, Part};
 use crate::catalogue::{MetricRow, Quantity, Sample, bound_labels};
 use crate::collectors::{LIVE, READINGS, REPLICATION, SECTIONS};
 
@@ -49,7 +49,10 @@ pub fn render(parts: &[Part], mut write: impl FnMut(&str) -> io::Result<()>) -> 
         write(&families.write())?;
     }
     let mut built_in = Families::default();
-    for part in parts.iter().filter(|it| it.names == Names::WithBuiltIn) {
+    for part in parts
+        .iter()
+        .filter(|it| it.names == MetricNames::WithCompat)
+    {
         visit_compat_samples(&part.snapshot, &mut |row, samples| {
             built_in.add(row, part.workspace.as_ref(), samples);
         });

@@ -42,7 +42,7 @@ pub struct Connection {
 
 /// An answer that is kept until a client has taken it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Kept {
+pub struct UnsentAnswer {
     /// Where it is in memory; the same answer to several clients has one place.
     pub place: usize,
     /// Its length.
@@ -62,7 +62,7 @@ struct State {
     /// Bytes of answers that the client has not taken yet.
     unsent: usize,
     /// Those answers.
-    kept: Vec<Kept>,
+    kept: Vec<UnsentAnswer>,
     /// When it has to have taken more of them.
     send_by: Instant,
     ending: Ending,
@@ -143,7 +143,7 @@ impl Connection {
     }
 
     /// An answer is there for the client to take.
-    pub fn has_to_send(&self, kept: Kept) {
+    pub fn has_to_send(&self, kept: UnsentAnswer) {
         self.all_kept.fetch_add(kept.bytes, Ordering::Relaxed);
         let mut state = self.state();
         state.kept.push(kept);
@@ -165,7 +165,7 @@ impl Connection {
     }
 
     /// An answer is no longer kept; so many bytes of it will not be sent.
-    pub fn has_dropped(&self, kept: Kept, rest: usize) {
+    pub fn has_dropped(&self, kept: UnsentAnswer, rest: usize) {
         self.all_kept.fetch_sub(kept.bytes, Ordering::Relaxed);
         let mut state = self.state();
         if let Some(index) = state.kept.iter().position(|other| *other == kept) {
@@ -177,7 +177,7 @@ impl Connection {
     }
 
     /// The answers that its client has not taken yet.
-    pub fn kept(&self) -> Vec<Kept> {
+    pub fn kept(&self) -> Vec<UnsentAnswer> {
         self.state().kept.clone()
     }
 
@@ -302,8 +302,8 @@ mod tests {
         Arc::new(Connection::new(Ipv4Addr::LOCALHOST.into(), all_kept))
     }
 
-    fn answer(bytes: usize) -> Kept {
-        Kept { place: 1, bytes }
+    fn answer(bytes: usize) -> UnsentAnswer {
+        UnsentAnswer { place: 1, bytes }
     }
 
     fn deadline(connection: &Connection) -> Option<Instant> {

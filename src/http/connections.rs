@@ -180,7 +180,7 @@ mod tests {
     use std::net::Ipv4Addr;
 
     use super::*;
-    use crate::http::connection::Kept;
+    use crate::http::connection::UnsentAnswer;
 
     fn network(number: u32) -> IpAddr {
         Ipv4Addr::from(number).into()
@@ -222,7 +222,7 @@ mod tests {
         let asks = place(&connections, 2).await;
         let _request = asks.begin();
         let slow = place(&connections, 2).await;
-        slow.has_to_send(Kept { place: 1, bytes: 1 });
+        slow.has_to_send(UnsentAnswer { place: 1, bytes: 1 });
         tokio::time::sleep(Duration::from_secs(1)).await;
         let newest = place(&connections, 2).await;
         for (from, expected) in [(3, &idle), (4, &asks), (5, &slow)] {
@@ -248,7 +248,7 @@ mod tests {
         let connections = Arc::new(Connections::new(10));
         let fast = place(&connections, 1).await;
         let slow = place(&connections, 2).await;
-        let same = Kept {
+        let same = UnsentAnswer {
             place: 1,
             bytes: MOST_UNSENT,
         };
@@ -257,7 +257,7 @@ mod tests {
         }
         connections.make_room().await;
         assert!(is_there(&slow));
-        let other = Kept { place: 2, bytes: 1 };
+        let other = UnsentAnswer { place: 2, bytes: 1 };
         slow.has_to_send(other);
         connections.make_room().await;
         assert!(!is_there(&slow) && is_there(&fast));

@@ -10,14 +10,14 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use super::connection::Connection;
 
 /// A stream, and the connection that it belongs to.
-pub struct Watched<S> {
+pub struct IdleTracking<S> {
     stream: S,
     connection: Arc<Connection>,
     /// Whether what is read between requests is the head of one; in HTTP/2 it may be anything.
     reads_heads: bool,
 }
 
-impl<S> Watched<S> {
+impl<S> IdleTracking<S> {
     /// Watches a stream.
     pub fn new(stream: S, connection: Arc<Connection>, reads_heads: bool) -> Self {
         Self {
@@ -28,7 +28,7 @@ impl<S> Watched<S> {
     }
 }
 
-impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
+impl<S: AsyncRead + Unpin> AsyncRead for IdleTracking<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -43,7 +43,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
     }
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
+impl<S: AsyncWrite + Unpin> AsyncWrite for IdleTracking<S> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,

@@ -19,7 +19,7 @@ use super::response::{self, Response};
 use super::{App, host_header, router};
 use crate::network;
 use crate::web_config::WebConfig;
-use crate::web_config::reload::Live;
+use crate::web_config::reload::ReloadableWebConfig;
 
 /// The longest body of a request, and the longest form.
 const LONGEST_BODY: usize = 64 * 1024;
@@ -33,14 +33,14 @@ const BODY: Duration = Duration::from_secs(10);
 /// Lets requests through, or not.
 #[derive(Debug)]
 pub struct Gate {
-    web_config: Option<Live>,
+    web_config: Option<ReloadableWebConfig>,
     /// Places of scrapes; `None` when any number may be under way.
     scrapes: Option<Semaphore>,
 }
 
 impl Gate {
     /// A gate that lets so many scrapes through at once, or all where it is 0.
-    pub fn new(web_config: Option<Live>, most_scrapes: usize) -> Self {
+    pub fn new(web_config: Option<ReloadableWebConfig>, most_scrapes: usize) -> Self {
         Self {
             web_config,
             scrapes: (most_scrapes > 0).then(|| Semaphore::new(most_scrapes)),
@@ -48,7 +48,7 @@ impl Gate {
     }
 
     /// The web configuration.
-    pub fn web_config(&self) -> Option<&Live> {
+    pub fn web_config(&self) -> Option<&ReloadableWebConfig> {
         self.web_config.as_ref()
     }
 
@@ -148,7 +148,7 @@ fn is_scrape(app: &App, request: &Request<Incoming>) -> bool {
 
 /// Whether the web configuration lets somebody pass. What asks for the workspace's own login is not its business.
 async fn may_pass(
-    live: &Live,
+    live: &ReloadableWebConfig,
     config: &WebConfig,
     request: &Request<Incoming>,
     caller: &Caller,

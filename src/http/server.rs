@@ -24,7 +24,7 @@ use tokio_util::either::Either;
 use super::body::Body;
 use super::connection::{Connection, Limits};
 use super::connections::{self, Connections, Place};
-use super::idle_tracking::Watched;
+use super::idle_tracking::IdleTracking;
 use super::listener::{Listener, Stream};
 pub use super::middleware::{Caller, Gate};
 use super::unsent_body::Sending;
@@ -233,8 +233,12 @@ fn watch<S: AsyncRead + AsyncWrite + Unpin>(
     stream: S,
     connection: &Arc<Connection>,
     reads_heads: bool,
-) -> TokioIo<Watched<S>> {
-    TokioIo::new(Watched::new(stream, Arc::clone(connection), reads_heads))
+) -> TokioIo<IdleTracking<S>> {
+    TokioIo::new(IdleTracking::new(
+        stream,
+        Arc::clone(connection),
+        reads_heads,
+    ))
 }
 
 /// What answers the requests of a connection.

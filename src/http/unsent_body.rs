@@ -8,7 +8,7 @@ use bytes::Buf;
 use hyper::body::{Body, Frame, SizeHint};
 
 use super::body_pieces::Pieces;
-use super::connection::{Connection, Kept, UnderWay};
+use super::connection::{Connection, UnderWay, UnsentAnswer};
 
 /// A body that is sent over a connection.
 #[derive(Debug)]
@@ -24,7 +24,7 @@ pub struct Sending<B> {
 pub struct Unsent {
     pieces: Pieces,
     connection: Arc<Connection>,
-    kept: Kept,
+    kept: UnsentAnswer,
 }
 
 impl<B> Sending<B> {
@@ -48,7 +48,7 @@ impl<B: Body<Data = Pieces> + Unpin> Body for Sending<B> {
     ) -> Poll<Option<Result<Frame<Unsent>, B::Error>>> {
         let frame = ready!(Pin::new(&mut self.body).poll_frame(context));
         let unsent = |pieces: Pieces| {
-            let kept = Kept {
+            let kept = UnsentAnswer {
                 place: pieces.place(),
                 bytes: pieces.remaining(),
             };

@@ -6,12 +6,12 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout};
 
-use crate::catalogue::Grown;
+use crate::catalogue::GrowthPoint;
 use crate::collectors::Collector;
 use crate::http::{Refused, Unavailable, Workspace};
 
 /// How long it is believed.
-const BELIEVED_FOR: Duration = Duration::from_mins(10);
+const CACHE_TTL: Duration = Duration::from_mins(10);
 
 /// How long it is left alone after it could not be read.
 const LEFT_ALONE_FOR: Duration = Duration::from_mins(1);
@@ -20,7 +20,7 @@ const LEFT_ALONE_FOR: Duration = Duration::from_mins(1);
 const WAIT: Duration = Duration::from_millis(25);
 
 /// The newest reading.
-type Known = Option<(Instant, Result<Arc<[Grown]>, String>)>;
+type Known = Option<(Instant, Result<Arc<[GrowthPoint]>, String>)>;
 
 /// The newest reading, and whether another one is under way.
 #[derive(Debug)]
@@ -40,7 +40,7 @@ pub enum Reading {
     /// That it is read.
     UnderWay,
     /// What was read, or why nothing was.
-    Done(Result<Arc<[Grown]>, String>),
+    Done(Result<Arc<[GrowthPoint]>, String>),
 }
 
 impl Default for KnownGrowth {
@@ -60,7 +60,7 @@ pub async fn look(workspace: &Arc<Workspace>) -> Reading {
     let begins = growth.send_if_modified(|state| {
         let is_old = state.known.as_ref().is_none_or(|(at, known)| {
             let believed = if known.is_ok() {
-                BELIEVED_FOR
+                CACHE_TTL
             } else {
                 LEFT_ALONE_FOR
             };

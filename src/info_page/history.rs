@@ -14,7 +14,7 @@ const MINUTE: i64 = 60_000;
 
 /// A number that is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Curve {
+pub enum HistorySeries {
     /// Accounts that others see as online.
     Online,
     /// Accounts that others see as away.
@@ -31,7 +31,7 @@ pub enum Curve {
     Cost,
 }
 
-const CURVES: usize = Curve::Cost as usize + 1;
+const CURVES: usize = HistorySeries::Cost as usize + 1;
 
 /// What was known in one minute. Single precision keeps a day within 50 kB.
 #[derive(Debug, Clone, Copy)]
@@ -90,7 +90,7 @@ impl History {
     }
 
     /// The points of a curve; `None` where it was unknown.
-    pub fn curve(&self, curve: Curve) -> impl Iterator<Item = Option<f64>> {
+    pub fn curve(&self, curve: HistorySeries) -> impl Iterator<Item = Option<f64>> {
         self.points.iter().map(move |point| {
             let value = f64::from(point.values[curve as usize]);
             value.is_finite().then_some(value)
@@ -113,24 +113,24 @@ impl History {
     )]
     fn values(&self, snapshot: &Snapshot) -> [f32; CURVES] {
         let mut values = [f32::NAN; CURVES];
-        let mut put = |curve: Curve, value: Option<f64>| {
+        let mut put = |curve: HistorySeries, value: Option<f64>| {
             if let Some(value) = value {
                 values[curve as usize] = value as f32;
             }
         };
         let shown = snapshot.presence.as_ref().map(|it| it.shown);
-        put(Curve::Online, shown.map(|it| it.online as f64));
-        put(Curve::Away, shown.map(|it| it.away as f64));
-        put(Curve::Busy, shown.map(|it| it.busy as f64));
-        put(Curve::MessagesPerMinute, self.messages_per_minute);
+        put(HistorySeries::Online, shown.map(|it| it.online as f64));
+        put(HistorySeries::Away, shown.map(|it| it.away as f64));
+        put(HistorySeries::Busy, shown.map(|it| it.busy as f64));
+        put(HistorySeries::MessagesPerMinute, self.messages_per_minute);
         let instances = snapshot.instances.as_ref();
         put(
-            Curve::Instances,
+            HistorySeries::Instances,
             instances.map(|it| it.live().count() as f64),
         );
         let connections = instances.and_then(|it| it.connections());
-        put(Curve::Connections, connections.map(|it| it as f64));
-        put(Curve::Cost, snapshot.cost());
+        put(HistorySeries::Connections, connections.map(|it| it as f64));
+        put(HistorySeries::Cost, snapshot.cost());
         values
     }
 
@@ -236,8 +236,16 @@ mod tests {
         }
         assert_eq!(history.times().count(), MOST_POINTS);
         assert_eq!(history.times().last(), Some(Timestamp(2999 * MINUTE)));
-        assert!(history.curve(Curve::Online).all(|it| it == Some(2.0)));
-        assert!(history.curve(Curve::Connections).all(|it| it.is_none()));
+        assert!(
+            history
+                .curve(HistorySeries::Online)
+                .all(|it| it == Some(2.0))
+        );
+        assert!(
+            history
+                .curve(HistorySeries::Connections)
+                .all(|it| it.is_none())
+        );
         assert!(size_of::<Point>() * MOST_POINTS <= 50_000);
     }
 

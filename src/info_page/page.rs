@@ -26,9 +26,9 @@ use maud::{DOCTYPE, Markup, html};
 use card::Shown;
 
 use super::history::History;
-use crate::catalogue::{Grown, Timestamp};
+use crate::catalogue::{GrowthPoint, Timestamp};
 use crate::collectors::Snapshot;
-use crate::exposition::OwnProcess;
+use crate::exposition::ExporterProcess;
 
 /// What the page is drawn with.
 pub const STYLE: &str = include_str!("page/info.css");
@@ -58,7 +58,7 @@ pub struct Page<'a> {
     /// Where Rocket.Chat itself is, where licenses are handed over.
     pub rocketchat: Option<String>,
     /// The exporter's own process.
-    pub process: &'a OwnProcess,
+    pub process: &'a ExporterProcess,
     /// What the button must send along.
     pub token: &'a str,
     /// The time that the ages of readings are counted from.
@@ -73,7 +73,7 @@ pub struct Page<'a> {
 #[derive(Clone, Copy)]
 pub enum Growth<'a> {
     /// The stored documents, oldest first.
-    Known(&'a [Grown]),
+    Known(&'a [GrowthPoint]),
     /// They are being read.
     Read,
     /// They cannot be read, and why.
@@ -241,7 +241,7 @@ mod tests {
     use super::*;
     use crate::collectors::host::Host;
     use crate::collectors::presence::{Presence, Presences};
-    use crate::info_page::history::Curve;
+    use crate::info_page::history::HistorySeries;
 
     /// A page that has everything that can be drawn.
     fn full() -> String {
@@ -262,12 +262,12 @@ mod tests {
             let now = i64::try_from(minute).unwrap_or_default() * 60_000;
             history.note(&snapshot, Timestamp(now));
         }
-        assert!(history.curve(Curve::Online).all(|it| it.is_some()));
+        assert!(history.curve(HistorySeries::Online).all(|it| it.is_some()));
         snapshot.host = Some(Arc::new(Host::default()));
-        let grown: Vec<Grown> = (0..200)
+        let grown: Vec<GrowthPoint> = (0..200)
             .map(|day: i64| {
                 let number = Some(12_345_678.9 + day as f64);
-                Grown {
+                GrowthPoint {
                     at: Timestamp(day * 86_400_000),
                     users: number,
                     active_users: number,
@@ -290,7 +290,7 @@ mod tests {
             },
             collectors: 24,
             rocketchat: None,
-            process: &OwnProcess::default(),
+            process: &ExporterProcess::default(),
             token: "token",
             now: Timestamp(0),
             database_now: Timestamp(0),

@@ -11,7 +11,7 @@ use tokio::time::{Instant, timeout};
 use super::csrf;
 use super::page::Refreshed;
 use crate::catalogue::Timestamp;
-use crate::collectors::{Extent, Snapshot};
+use crate::collectors::{RefreshScope, Snapshot};
 use crate::http::response::{self, Response};
 use crate::http::{Unavailable, Workspace};
 
@@ -90,7 +90,7 @@ pub async fn answer(
 
 async fn refresh(workspace: Arc<Workspace>) {
     let begun = Instant::now();
-    let result = workspace.backend.refresh(Extent::Everything).await;
+    let result = workspace.backend.refresh(RefreshScope::Everything).await;
     let succeeded = match result {
         Ok(snapshot) => snapshot.up() != Some(false),
         Err(Unavailable) => false,

@@ -6,7 +6,7 @@ use mongodb::options::Hint;
 
 use super::bson;
 use super::error::SourceError;
-use super::query::Question;
+use super::query::QueryContext;
 
 /// Groups of one kind that are told one by one.
 pub const MOST_GROUPS: usize = 1_000;
@@ -68,7 +68,7 @@ impl Members<'_> {
     }
 }
 
-impl Question<'_> {
+impl QueryContext<'_> {
     /// The groups of a pipeline that ends with an order. Only when there are too many the others are asked for.
     pub async fn groups(
         &self,
@@ -93,7 +93,7 @@ impl Question<'_> {
         Ok(groups)
     }
 
-    /// The same with sums of a field's finite numbers, as [`Question::finite_sums`] makes them.
+    /// The same with sums of a field's finite numbers, as [`QueryContext::finite_sums`] makes them.
     pub async fn finite_groups(
         &self,
         collection: &str,

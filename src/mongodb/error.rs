@@ -26,7 +26,7 @@ pub struct SourceError {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Scope {
     /// Nothing: it was answered, or its connection broke.
-    Question,
+    QueryContext,
     /// No answer came, and the question was given up; whether others get one is not known.
     Silence,
     /// Every other question would fail as well: there is no server that can be asked, or it lets nobody in.
@@ -61,7 +61,7 @@ impl SourceError {
                 | FailureKind::TooOld
                 | FailureKind::Misconfigured
                 | FailureKind::NoDatabase => Scope::Everything,
-                _ => Scope::Question,
+                _ => Scope::QueryContext,
             },
         }
     }

@@ -3,10 +3,10 @@
 use super::command;
 use super::error::SourceError;
 use super::indexes::{Names, is_namespace_not_found, is_view};
-use super::query::Question;
+use super::query::QueryContext;
 use crate::catalogue::IndexCheck;
 
-impl Question<'_> {
+impl QueryContext<'_> {
     /// The name of an index of `collection` that begins with `key` and holds every document that has it.
     pub async fn index(
         &mut self,

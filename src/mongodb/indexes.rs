@@ -15,7 +15,7 @@ pub const SMALL: u64 = 10_000;
 pub const NEVER_SCANNED: &str = "rocketchat_message";
 
 /// How long a list of indexes is believed; a reading that fails ends that at once, for an index may have been dropped.
-const BELIEVED_FOR: Duration = Duration::from_mins(10);
+const CACHE_TTL: Duration = Duration::from_mins(10);
 
 /// How a query may run.
 pub enum Access {
@@ -87,7 +87,7 @@ impl KnownIndexes {
     pub fn get(&self, collection: &str) -> Option<Names> {
         let listed = self.lock();
         let (listed_at, names) = listed.get(collection)?;
-        (listed_at.elapsed() < BELIEVED_FOR).then(|| names.clone())
+        (listed_at.elapsed() < CACHE_TTL).then(|| names.clone())
     }
 
     pub fn put(&self, collection: &'static str, names: Names) {

@@ -24,7 +24,7 @@ use crate::collectors::license::Grants;
 pub const ONE_REPLY: u32 = 10_000;
 
 /// One reading of one section: it asks, knows what is licensed, and notes which indexes it looked for.
-pub struct Question<'a> {
+pub struct QueryContext<'a> {
     pub mongo: &'a Mongo,
     /// Keeps the client open.
     pub lease: Lease,
@@ -45,7 +45,7 @@ pub struct Question<'a> {
 
 /// Documents that come one after the other.
 pub struct Documents<'a> {
-    question: &'a Question<'a>,
+    question: &'a QueryContext<'a>,
     cursor: Cursor<Document>,
 }
 
@@ -60,7 +60,7 @@ impl Documents<'_> {
     }
 }
 
-impl<'a> Question<'a> {
+impl<'a> QueryContext<'a> {
     /// A question to a database, nothing of which has been asked yet.
     pub fn new(mongo: &'a Mongo, lease: Lease, database: Database, collector: Collector) -> Self {
         Self {
@@ -79,7 +79,7 @@ impl<'a> Question<'a> {
     }
 }
 
-impl Question<'_> {
+impl QueryContext<'_> {
     pub fn collection(&self, name: &str) -> Collection<Document> {
         self.database.collection(name)
     }

@@ -8,7 +8,7 @@ use jiff::Zoned;
 use mongodb::bson::{Document, doc};
 
 use super::error::SourceError;
-use super::query::Question;
+use super::query::QueryContext;
 use super::{bson, command, out_of_range};
 use crate::catalogue::Timestamp;
 use crate::clock::Clock;
@@ -21,12 +21,12 @@ const RECENT: Duration = Duration::from_mins(1);
 pub struct DatabaseClock {
     own: Clock,
     // A std mutex: it is only held while the time is copied.
-    told: Mutex<Option<Told>>,
+    told: Mutex<Option<BackfillRule>>,
 }
 
 /// What the database's clock showed, and when that was.
 #[derive(Debug, Clone, Copy)]
-struct Told {
+struct BackfillRule {
     time: Timestamp,
     at: Instant,
 }
@@ -55,16 +55,16 @@ impl DatabaseClock {
     }
 
     fn is_known(&self) -> bool {
-        let is_recent = |told: Told| told.at.elapsed() < RECENT;
+        let is_recent = |told: BackfillRule| told.at.elapsed() < RECENT;
         matches!(self.own, Clock::Fixed(_)) || self.lock().is_some_and(is_recent)
     }
 
-    fn lock(&self) -> MutexGuard<'_, Option<Told>> {
+    fn lock(&self) -> MutexGuard<'_, Option<BackfillRule>> {
         self.told.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Question<'_> {
+impl QueryContext<'_> {
     /// The time at the database, asked for at most once a minute. A server that does not tell it is taken to agree with
     /// this machine.
     pub async fn now(&self) -> Result<Timestamp, SourceError> {
@@ -75,7 +75,7 @@ impl Question<'_> {
             if let Some(time) = bson::timestamp(hello.get("localTime")) {
                 // The server read its clock between the question and the answer.
                 let at = asked + asked.elapsed() / 2;
-                *clock.lock() = Some(Told { time, at });
+                *clock.lock() = Some(BackfillRule { time, at });
             }
         }
         Ok(clock.last_known())

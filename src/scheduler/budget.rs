@@ -264,7 +264,7 @@ impl Scheduled {
             self.failures_in_a_row = self.failures_in_a_row.saturating_add(1);
             let longest = match error.scope {
                 Scope::Everything | Scope::Unasked => LONGEST_RETRY_OF_OUTAGE,
-                Scope::Question | Scope::Silence => LONGEST_RETRY,
+                Scope::QueryContext | Scope::Silence => LONGEST_RETRY,
             };
             let retry = doubled.min(longest).min(regular);
             let rest = match error.kind {

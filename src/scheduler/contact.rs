@@ -75,7 +75,7 @@ impl Contact {
         }
         match error.scope {
             Scope::Unasked => return false,
-            Scope::Question => {
+            Scope::QueryContext => {
                 state.silent = 0;
                 return false;
             }
@@ -158,7 +158,7 @@ mod tests {
         let contact = Contact::default();
         let begun = Instant::now();
         assert!(!contact.failed(&error(Scope::Silence), begun));
-        assert!(!contact.failed(&error(Scope::Question), begun));
+        assert!(!contact.failed(&error(Scope::QueryContext), begun));
         assert!(!contact.failed(&error(Scope::Silence), begun));
         assert!(contact.failed(&error(Scope::Silence), begun));
         // What was answered meanwhile tells more.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::heartbeat::Pulse;
+use super::heartbeat::Heartbeat;
 use super::journal::Asked;
 use super::shared::{Shared, follows};
 use crate::catalogue::ReadState;
@@ -15,7 +15,7 @@ use crate::collectors::Collector;
 impl Shared {
     /// Ends a round that began at this time: where it read nothing, looks whether anything else can be read, and logs
     /// what changed.
-    pub async fn end_round(&self, begun: Instant, mut asked: Vec<Asked>, pulse: &Pulse) {
+    pub async fn end_round(&self, begun: Instant, mut asked: Vec<Asked>, pulse: &Heartbeat) {
         let failed = asked
             .iter()
             .any(|(collector, error)| collector.asks_database() && error.is_some());
@@ -26,7 +26,7 @@ impl Shared {
     }
 
     /// Reads again what was read before, the cheapest first, until one reading succeeds or all have failed.
-    async fn ask_others(&self, since: Instant, asked: &mut Vec<Asked>, pulse: &Pulse) {
+    async fn ask_others(&self, since: Instant, asked: &mut Vec<Asked>, pulse: &Heartbeat) {
         // One tier does that at a time; what it finds holds for the others.
         let Ok(_doubting) = self.doubting.try_lock() else {
             return;

@@ -6,7 +6,7 @@ use tokio::time::Instant;
 
 /// A sign of life.
 #[derive(Debug, Default)]
-pub struct Pulse(Mutex<State>);
+pub struct Heartbeat(Mutex<State>);
 
 #[derive(Debug, Default)]
 enum State {
@@ -18,7 +18,7 @@ enum State {
     Ended,
 }
 
-impl Pulse {
+impl Heartbeat {
     /// The task will be heard of again by this instant.
     pub fn expect_by(&self, instant: Instant) {
         *self.state() = State::ExpectedBy(instant);
@@ -51,7 +51,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_task_is_alive_until_it_is_late_or_has_ended() {
-        let pulse = Pulse::default();
+        let pulse = Heartbeat::default();
         assert!(pulse.is_alive());
         pulse.expect_by(Instant::now() + Duration::from_secs(5));
         tokio::time::advance(Duration::from_secs(5)).await;

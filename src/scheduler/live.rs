@@ -15,10 +15,10 @@ use cost::Measure;
 
 use super::Request;
 use super::budget::{at_share, jittered};
-use super::heartbeat::Pulse;
+use super::heartbeat::Heartbeat;
 use super::shared::Shared;
 use crate::catalogue::FailureKind;
-use crate::change_streams::{Followed, Follower, Lateness, LiveError, State, names};
+use crate::change_streams::{Follower, Lateness, LiveError, State, WatchedCollection, names};
 use crate::collectors::user_features::UserFeatures;
 use crate::collectors::{
     Collector, Live, LiveCounts, LiveMode, LiveObstacle, LiveState, Reading, Snapshot,
@@ -50,16 +50,16 @@ const STEADY: Duration = Duration::from_secs(10);
 const MOST_LOSSES: u32 = 5;
 
 /// Sections that can be followed, and the collections that they come of.
-const SECTIONS: [(Collector, &[Followed]); 7] = [
-    (Collector::Presence, &[Followed::Users]),
-    (Collector::Users, &[Followed::Users]),
-    (Collector::UserFeatures, &[Followed::Users]),
-    (Collector::Rooms, &[Followed::Rooms]),
-    (Collector::RoomFeatures, &[Followed::Rooms]),
-    (Collector::Uploads, &[Followed::Uploads]),
+const SECTIONS: [(Collector, &[WatchedCollection]); 7] = [
+    (Collector::Presence, &[WatchedCollection::Users]),
+    (Collector::Users, &[WatchedCollection::Users]),
+    (Collector::UserFeatures, &[WatchedCollection::Users]),
+    (Collector::Rooms, &[WatchedCollection::Rooms]),
+    (Collector::RoomFeatures, &[WatchedCollection::Rooms]),
+    (Collector::Uploads, &[WatchedCollection::Uploads]),
     (
         Collector::Connections,
-        &[Followed::Users, Followed::Sessions],
+        &[WatchedCollection::Users, WatchedCollection::Sessions],
     ),
 ];
 
@@ -118,7 +118,7 @@ pub struct Task<'a> {
     collectors: BTreeSet<Collector>,
     follower: Follower,
     requests: MutexGuard<'a, mpsc::Receiver<Request>>,
-    pulse: &'a Pulse,
+    pulse: &'a Heartbeat,
     /// No full reading begins before, so that all of them take no more than their share of the time.
     may_read: Instant,
     /// When what is followed is to be checked.
@@ -132,13 +132,17 @@ pub struct Task<'a> {
     losses_in_a_row: u32,
     fallbacks: u64,
     /// Collections that cannot be followed.
-    views: BTreeSet<Followed>,
+    views: BTreeSet<WatchedCollection>,
     spent: Duration,
     published: Instant,
 }
 
 /// Follows for ever, where there is something that can be followed.
-pub async fn run(shared: &Shared, requests: &AsyncMutex<mpsc::Receiver<Request>>, pulse: &Pulse) {
+pub async fn run(
+    shared: &Shared,
+    requests: &AsyncMutex<mpsc::Receiver<Request>>,
+    pulse: &Heartbeat,
+) {
     let requests = requests.lock().await;
     if let Some(task) = Task::new(shared, requests, pulse) {
         task.run().await;
@@ -150,19 +154,19 @@ impl<'a> Task<'a> {
     fn new(
         shared: &'a Shared,
         requests: MutexGuard<'a, mpsc::Receiver<Request>>,
-        pulse: &'a Pulse,
+        pulse: &'a Heartbeat,
     ) -> Option<Self> {
         let collectors = followable(&shared.plan.collectors);
         if collectors.is_empty() {
             return None;
         }
         let sections = SECTIONS.iter().filter(|(it, _)| collectors.contains(it));
-        let mut collections: BTreeSet<Followed> = sections
+        let mut collections: BTreeSet<WatchedCollection> = sections
             .flat_map(|(_, collections)| *collections)
             .copied()
             .collect();
         if shared.plan.collectors.contains(&Collector::Instances) {
-            collections.insert(Followed::Instances);
+            collections.insert(WatchedCollection::Instances);
         }
         let now = Instant::now();
         Some(Self {

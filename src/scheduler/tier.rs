@@ -9,7 +9,7 @@ use tokio::time::{Instant, sleep_until};
 
 use super::budget::{Pace, Scheduled};
 use super::contact::Permission;
-use super::heartbeat::Pulse;
+use super::heartbeat::Heartbeat;
 use super::journal::Asked;
 use super::shared::Shared;
 use super::{Request, live};
@@ -28,7 +28,7 @@ pub async fn run(
     shared: &Shared,
     tier: Tier,
     requests: &AsyncMutex<mpsc::Receiver<Request>>,
-    pulse: &Pulse,
+    pulse: &Heartbeat,
 ) {
     let mut requests = requests.lock().await;
     let begin = Instant::now() + shared.plan.delay;
@@ -100,7 +100,7 @@ pub async fn run(
 struct Round<'a> {
     begun: Instant,
     pace: Pace,
-    pulse: &'a Pulse,
+    pulse: &'a Heartbeat,
     /// A std mutex: nothing is awaited while it is held.
     asked: Mutex<Vec<Asked>>,
 }

@@ -4,13 +4,13 @@ use sysinfo::{Pid, ProcessRefreshKind, ProcessesToUpdate, System};
 
 use crate::collectors::host::proc;
 use crate::collectors::host::query::seconds;
-use crate::exposition::OwnProcess;
+use crate::exposition::ExporterProcess;
 
 /// Looks at the exporter's own process.
 #[derive(Debug)]
-pub struct OwnSource(Option<System>);
+pub struct ExporterProcessSource(Option<System>);
 
-impl OwnSource {
+impl ExporterProcessSource {
     /// Ready to look; nothing is read here.
     pub fn new() -> Self {
         Self(System::new().ok())
@@ -18,10 +18,10 @@ impl OwnSource {
 
     /// What the process uses; nothing where the system does not tell. Reads a few files of `/proc`, so it belongs on a
     /// blocking thread.
-    pub fn read(&mut self) -> OwnProcess {
+    pub fn read(&mut self) -> ExporterProcess {
         let pid = Pid::from_u32(std::process::id());
         let Some(system) = &mut self.0 else {
-            return OwnProcess::default();
+            return ExporterProcess::default();
         };
         system.refresh_processes_specifics(
             ProcessesToUpdate::Some(&[pid]),
@@ -32,9 +32,9 @@ impl OwnSource {
                 .without_tasks(),
         );
         let Some(process) = system.process(pid) else {
-            return OwnProcess::default();
+            return ExporterProcess::default();
         };
-        OwnProcess {
+        ExporterProcess {
             cpu_seconds: Some(process.accumulated_cpu_time() as f64 / 1000.0),
             resident_bytes: Some(process.memory()),
             virtual_bytes: Some(process.virtual_memory()),

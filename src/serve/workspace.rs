@@ -11,16 +11,16 @@ use tokio::time::timeout;
 
 use crate::backend::ApiQueries;
 use crate::backend::stored_statistics::{self, Documents};
-use crate::catalogue::{FailureKind, Grown, Timestamp, Value};
+use crate::catalogue::{FailureKind, GrowthPoint, Timestamp, Value};
 use crate::clock::Clock;
 use crate::collectors::license::HeldLicense;
-use crate::collectors::{Extent, Snapshot, Sources};
+use crate::collectors::{RefreshScope, Snapshot, Sources};
 use crate::config::WorkspaceConfig;
 use crate::exposition::{Exposition, Part, Wanted};
-use crate::http::api::rate_limit::{RateLimit, Rates};
+use crate::http::api::rate_limit::{RateLimit, RateLimiter};
 use crate::http::api::statistics_list::turns::Turns;
 use crate::http::{self, Answer, Backend, Credentials, Limits, Login, Refused, Unavailable};
-use crate::info_page::Desk;
+use crate::info_page::InfoPageState;
 use crate::info_page::history::History;
 use crate::mongodb::{Mongo, SourceError};
 use crate::rocketchat_client::RocketChat;
@@ -28,7 +28,7 @@ use crate::scheduler::{Plan, Sampler};
 use crate::supervision::keep_running;
 
 /// How long closing the connections to the database may take.
-const CLOSING: Duration = Duration::from_secs(2);
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// A workspace that is read until it is stopped.
 pub struct Running {
@@ -86,13 +86,13 @@ impl Running {
             shape: config.shape,
             takes_unsafe_parameters: config.takes_unsafe_parameters,
             timezone: config.timezone.clone(),
-            rates: Rates::default(),
+            rates: RateLimiter::default(),
             logins: http::login_attempts(),
             lists: Turns::default(),
             collectors: config.collectors.clone(),
             history,
             rocketchat: config.rocketchat.clone().map(RocketChat::new),
-            desk: Desk::default(),
+            desk: InfoPageState::default(),
         });
         Self {
             config,
@@ -144,7 +144,7 @@ impl Running {
     /// Stops to read it, and closes its connections.
     pub async fn stop(mut self) {
         self.tasks.shutdown().await;
-        if timeout(CLOSING, self.mongo.close()).await.is_err() {
+        if timeout(CLOSE_TIMEOUT, self.mongo.close()).await.is_err() {
             tracing::debug!("the connections to the database did not close in time");
         }
     }
@@ -271,7 +271,7 @@ impl Backend for Database {
         })
     }
 
-    fn growth(&self) -> Answer<'_, Result<Vec<Grown>, Refused>> {
+    fn growth(&self) -> Answer<'_, Result<Vec<GrowthPoint>, Refused>> {
         Box::pin(async move {
             match self.backend.growth().await {
                 Err(error) if error.kind == FailureKind::MissingIndex => {
@@ -301,7 +301,7 @@ impl Backend for Database {
         self.backend.mongo.now()
     }
 
-    fn refresh(&self, extent: Extent) -> Answer<'_, Arc<Snapshot>> {
+    fn refresh(&self, extent: RefreshScope) -> Answer<'_, Arc<Snapshot>> {
         Box::pin(async move { self.sampler.refresh(extent).await.map_err(|_| Unavailable) })
     }
 }

@@ -24,7 +24,7 @@ const PATIENCE: Duration = Duration::from_secs(2);
 
 /// The file, and what it said when it could last be used.
 #[derive(Debug)]
-pub struct Live {
+pub struct ReloadableWebConfig {
     in_use: Arc<InUse>,
     checks: Checks,
     /// Held while somebody looks, also by a look that hangs.
@@ -38,7 +38,7 @@ struct InUse {
     current: RwLock<Arc<WebConfig>>,
 }
 
-impl Live {
+impl ReloadableWebConfig {
     /// Reads the file for the first time.
     ///
     /// # Errors

@@ -5,13 +5,13 @@ use std::collections::BTreeMap;
 use mongodb::bson::{RawBsonRef, RawDocument};
 
 use super::value;
-use crate::change_streams::fields::Followed;
+use crate::change_streams::fields::WatchedCollection;
 use crate::change_streams::packed_table::{Key, Row, Table};
 
 /// The documents of a collection.
 #[derive(Debug, Clone)]
 pub struct Documents {
-    followed: Followed,
+    followed: WatchedCollection,
     /// A row of each document.
     pub rows: Table,
     tallies: BTreeMap<Row, Tally>,
@@ -27,7 +27,7 @@ struct Tally {
 }
 
 /// What a document is, as a row; and its amount, where that does not fit into one.
-pub fn row(followed: Followed, document: &RawDocument) -> (Row, Option<f64>) {
+pub fn row(followed: WatchedCollection, document: &RawDocument) -> (Row, Option<f64>) {
     let (mut row, mut odd) = (0, None);
     for field in followed.fields() {
         let packed = (field.pack)(field.mask, value(document, field.name));
@@ -39,7 +39,7 @@ pub fn row(followed: Followed, document: &RawDocument) -> (Row, Option<f64>) {
 
 impl Documents {
     /// Those of a full reading, and the amounts that do not fit into a row.
-    pub fn of(followed: Followed, rows: Vec<(Key, Row)>, odd: BTreeMap<Key, f64>) -> Self {
+    pub fn of(followed: WatchedCollection, rows: Vec<(Key, Row)>, odd: BTreeMap<Key, f64>) -> Self {
         let mut documents = Self {
             followed,
             rows: Table::default(),

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use mongodb::bson::RawBsonRef;
 
 use super::State;
-use crate::change_streams::fields::Followed;
+use crate::change_streams::fields::WatchedCollection;
 use crate::change_streams::packed_table::Row;
 use crate::collectors::connections::Connections;
 use crate::collectors::instances::Instances;
@@ -23,7 +23,7 @@ const MOST_LANGUAGES: usize = 1_000;
 impl State {
     /// Users by presence.
     pub fn presence(&self) -> Option<Presence> {
-        let users = self.collections.get(&Followed::Users)?;
+        let users = self.collections.get(&WatchedCollection::Users)?;
         let by = |mask: Row, place: u32| {
             let with = |state: Row| users.count(|class| (class & mask) >> place == state);
             Presences {
@@ -41,7 +41,7 @@ impl State {
 
     /// Users by kind and state.
     pub fn users(&self) -> Option<Users> {
-        let users = self.collections.get(&Followed::Users)?;
+        let users = self.collections.get(&WatchedCollection::Users)?;
         let of_accounts = user::KIND | user::STATE | user::GUEST | user::REMOTE | user::FEDERATED;
         let mut counts: BTreeMap<Row, u64> = BTreeMap::new();
         for (class, documents) in users.classes() {
@@ -71,7 +71,7 @@ impl State {
     /// What users have; `None` when somebody has a language that rows do not tell, or there are too many. OAuth services of the workspace's own
     /// are not among it.
     pub fn user_features(&self) -> Option<UserFeatures> {
-        let users = self.collections.get(&Followed::Users)?;
+        let users = self.collections.get(&WatchedCollection::Users)?;
         let with = |bits: Row| users.count(|class| class & bits == bits);
         if with(user::ODD_LANGUAGE) > 0 {
             return None;
@@ -111,7 +111,7 @@ impl State {
 
     /// What rooms have.
     pub fn room_features(&self, grants: &Grants) -> Option<RoomFeatures> {
-        let rooms = self.collections.get(&Followed::Rooms)?;
+        let rooms = self.collections.get(&WatchedCollection::Rooms)?;
         let features = ROOM_FEATURES.into_iter().map(|(name, feature)| {
             let (has, has_not) = room::signs_of(feature)?;
             let count = rooms.count(|class| class & (has | has_not) == has);
@@ -130,7 +130,7 @@ impl State {
 
     /// Rooms by kind.
     pub fn rooms(&self) -> Option<Rooms> {
-        let rooms = self.collections.get(&Followed::Rooms)?;
+        let rooms = self.collections.get(&WatchedCollection::Rooms)?;
         let mut groups = Vec::new();
         for (class, kind) in [
             (room::CHANNEL, RoomKind::Channel),
@@ -163,7 +163,7 @@ impl State {
     /// Connections to the instances that live.
     pub fn connections(&self, instances: &Instances) -> Option<Connections> {
         // They tell whose connections count.
-        self.collections.get(&Followed::Users)?;
+        self.collections.get(&WatchedCollection::Users)?;
         let live = instances.live();
         let live = live.map(|it| self.hasher.of(RawBsonRef::String(&it.id)));
         Some(self.sessions.as_ref()?.connections(&live.collect()))
@@ -171,7 +171,7 @@ impl State {
 
     /// Files and their sizes.
     pub fn uploads(&self) -> Option<Uploads> {
-        let uploads = self.collections.get(&Followed::Uploads)?;
+        let uploads = self.collections.get(&WatchedCollection::Uploads)?;
         Some(Uploads {
             files: uploads.rows.len() as u64,
             bytes: uploads.amount(|_| true),

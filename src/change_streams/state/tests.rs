@@ -13,7 +13,11 @@ fn raw(document: &Document) -> RawDocumentBuf {
 }
 
 /// What a full reading of these documents finds.
-fn read(keys: &IdHasher, followed: Followed, documents: &BTreeMap<String, Document>) -> State {
+fn read(
+    keys: &IdHasher,
+    followed: WatchedCollection,
+    documents: &BTreeMap<String, Document>,
+) -> State {
     let mut readings = Readings::new(keys.clone(), followed, documents.len());
     for (id, document) in documents {
         readings.add(&raw(&with_id(id, document)));
@@ -27,7 +31,7 @@ fn with_id(id: &str, document: &Document) -> Document {
     with_id
 }
 
-fn event(operation: &str, followed: Followed, id: &str, more: Document) -> RawDocumentBuf {
+fn event(operation: &str, followed: WatchedCollection, id: &str, more: Document) -> RawDocumentBuf {
     let mut event = doc! {
         "operationType": operation,
         "ns": { "db": "rocketchat", "coll": followed.name() },
@@ -84,7 +88,11 @@ fn whatever_happens_to_documents_the_counters_are_those_of_a_full_reading() {
     let seed = fastrand::u64(..);
     eprintln!("seed {seed}");
     let mut random = fastrand::Rng::with_seed(seed);
-    for followed in [Followed::Users, Followed::Rooms, Followed::Uploads] {
+    for followed in [
+        WatchedCollection::Users,
+        WatchedCollection::Rooms,
+        WatchedCollection::Uploads,
+    ] {
         let keys = IdHasher::default();
         let mut documents = BTreeMap::new();
         let mut state = read(&keys, followed, &documents);
@@ -157,7 +165,10 @@ fn connections_are_those_of_people_whatever_happens_to_users_and_sessions() {
     let mut random = fastrand::Rng::with_seed(seed);
     let keys = IdHasher::default();
     let read = |users: &BTreeMap<String, Document>, sessions: &BTreeMap<String, Document>| {
-        let all = [(Followed::Sessions, sessions), (Followed::Users, users)];
+        let all = [
+            (WatchedCollection::Sessions, sessions),
+            (WatchedCollection::Users, users),
+        ];
         let readings = all.map(|(followed, documents)| {
             let mut readings = Readings::new(keys.clone(), followed, 0);
             for (id, document) in documents {
@@ -189,17 +200,27 @@ fn connections_are_those_of_people_whatever_happens_to_users_and_sessions() {
         match random.u8(..6) {
             0 => {
                 users.remove(&id);
-                state.apply(&event("delete", Followed::Users, &id, Document::new()));
+                state.apply(&event(
+                    "delete",
+                    WatchedCollection::Users,
+                    &id,
+                    Document::new(),
+                ));
             }
             1 | 2 => {
                 let user = doc! { "type": if random.bool() { "user" } else { "bot" } };
                 let whole = doc! { "fullDocument": user.clone() };
                 users.insert(id.clone(), user);
-                state.apply(&event("insert", Followed::Users, &id, whole));
+                state.apply(&event("insert", WatchedCollection::Users, &id, whole));
             }
             3 => {
                 sessions.remove(&id);
-                state.apply(&event("delete", Followed::Sessions, &id, Document::new()));
+                state.apply(&event(
+                    "delete",
+                    WatchedCollection::Sessions,
+                    &id,
+                    Document::new(),
+                ));
             }
             _ => {
                 let connection =
@@ -208,10 +229,10 @@ fn connections_are_those_of_people_whatever_happens_to_users_and_sessions() {
                     std::iter::repeat_with(connection).take(2).collect();
                 let session = doc! { "connections": connections };
                 let part = doc! { "touched": ["connections.0"], "set": {} };
-                state.apply(&event("update", Followed::Sessions, &id, part));
+                state.apply(&event("update", WatchedCollection::Sessions, &id, part));
                 let asked = state.take_unclear().into_keys().map(|(_, key)| key);
                 state.clear_up(
-                    Followed::Sessions,
+                    WatchedCollection::Sessions,
                     asked.collect(),
                     &[raw(&with_id(&id, &session))],
                 );
@@ -244,11 +265,11 @@ fn connections_are_those_of_people_whatever_happens_to_users_and_sessions() {
 fn a_part_of_a_field_and_an_unknown_document_are_looked_up() {
     let keys = IdHasher::default();
     let users = [("a".to_owned(), doc! { "roles": ["user"], "active": true })];
-    let mut state = read(&keys, Followed::Users, &users.into());
+    let mut state = read(&keys, WatchedCollection::Users, &users.into());
     let part = doc! { "touched": ["roles.0"], "set": {} };
-    state.apply(&event("update", Followed::Users, "a", part));
+    state.apply(&event("update", WatchedCollection::Users, "a", part));
     let other = doc! { "touched": ["status"], "set": { "status": "away" } };
-    state.apply(&event("update", Followed::Users, "b", other));
+    state.apply(&event("update", WatchedCollection::Users, "b", other));
     let unclear = state.take_unclear();
     let ids: BTreeSet<String> = unclear
         .values()
@@ -262,7 +283,7 @@ fn a_part_of_a_field_and_an_unknown_document_are_looked_up() {
         &doc! { "_id": "a", "roles": ["guest"], "active": true },
     )];
     let asked = unclear.keys().map(|(_, key)| *key).collect();
-    state.clear_up(Followed::Users, asked, &found);
+    state.clear_up(WatchedCollection::Users, asked, &found);
     let users = state.users().expect("users are followed").accounts;
     assert!(users.len() == 1 && users[0].guest && users[0].count == 1);
 }
@@ -271,10 +292,10 @@ fn a_part_of_a_field_and_an_unknown_document_are_looked_up() {
 fn a_language_that_rows_do_not_tell_leaves_it_to_a_reading() {
     let keys = IdHasher::default();
     let users = [("a".to_owned(), doc! { "language": "zh-Hant" })];
-    let mut state = read(&keys, Followed::Users, &users.into());
+    let mut state = read(&keys, WatchedCollection::Users, &users.into());
     assert_eq!(state.user_features(), None);
     let other = doc! { "touched": ["language"], "set": { "language": "zh-TW" } };
-    state.apply(&event("update", Followed::Users, "a", other));
+    state.apply(&event("update", WatchedCollection::Users, "a", other));
     let features = state.user_features().expect("it can be told now");
     assert_eq!(features.by_language, Some(vec![("zh-TW".to_owned(), 1)]));
 }

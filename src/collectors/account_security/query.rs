@@ -5,14 +5,14 @@ use mongodb::options::Hint;
 
 use super::Hygiene;
 use crate::collectors::snapshot::Snapshot;
-use crate::mongodb::{Question, SourceError, bson};
+use crate::mongodb::{QueryContext, SourceError, bson};
 
 const COLLECTION: &str = "users";
 
 /// Accounts that no person logs in to.
 const NO_PEOPLE: [&str; 2] = ["bot", "app"];
 
-pub async fn read(question: &mut Question<'_>, _: &Snapshot) -> Result<Hygiene, SourceError> {
+pub async fn read(question: &mut QueryContext<'_>, _: &Snapshot) -> Result<Hygiene, SourceError> {
     let unprotected = doc! {
         "roles": "admin",
         "active": true,

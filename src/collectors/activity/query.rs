@@ -2,9 +2,9 @@
 
 use super::{Activity, Newest};
 use crate::collectors::snapshot::Snapshot;
-use crate::mongodb::{Access, Question, SourceError};
+use crate::mongodb::{Access, QueryContext, SourceError};
 
-pub async fn read(question: &mut Question<'_>, _: &Snapshot) -> Result<Activity, SourceError> {
+pub async fn read(question: &mut QueryContext<'_>, _: &Snapshot) -> Result<Activity, SourceError> {
     Ok(Activity {
         last_login: newest(question, "users", "lastLogin").await?,
         last_message: newest(question, "rocketchat_message", "ts").await?,
@@ -14,7 +14,7 @@ pub async fn read(question: &mut Question<'_>, _: &Snapshot) -> Result<Activity,
 
 /// The newest date that `field` has in `collection`.
 async fn newest(
-    question: &mut Question<'_>,
+    question: &mut QueryContext<'_>,
     collection: &'static str,
     field: &'static str,
 ) -> Result<Newest, SourceError> {

@@ -4,10 +4,10 @@ use mongodb::bson::doc;
 
 use super::Administration;
 use crate::collectors::snapshot::Snapshot;
-use crate::mongodb::{Question, SourceError, bson};
+use crate::mongodb::{QueryContext, SourceError, bson};
 
 pub async fn read(
-    question: &mut Question<'_>,
+    question: &mut QueryContext<'_>,
     _: &Snapshot,
 ) -> Result<Administration, SourceError> {
     let roles = question
@@ -51,7 +51,7 @@ pub async fn read(
     })
 }
 
-async fn attributes(question: &Question<'_>) -> Result<(u64, u64), SourceError> {
+async fn attributes(question: &QueryContext<'_>) -> Result<(u64, u64), SourceError> {
     let size = doc! { "$cond": [{ "$isArray": "$values" }, { "$size": "$values" }, 0] };
     let sums = question
         .tally(

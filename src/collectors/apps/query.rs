@@ -4,9 +4,9 @@ use mongodb::bson::{Bson, doc};
 
 use super::Apps;
 use crate::collectors::snapshot::Snapshot;
-use crate::mongodb::{Question, SourceError, bson};
+use crate::mongodb::{QueryContext, SourceError, bson};
 
-pub async fn read(question: &mut Question<'_>, _: &Snapshot) -> Result<Apps, SourceError> {
+pub async fn read(question: &mut QueryContext<'_>, _: &Snapshot) -> Result<Apps, SourceError> {
     let known = ["auto_enabled", "manually_enabled", "manually_disabled"];
     let is_known = doc! { "$in": ["$status", known.as_slice()] };
     let pipeline = vec![doc! { "$group": {

@@ -6,14 +6,14 @@ use mongodb::bson::{Bson, DateTime, Document, doc};
 
 use super::{CONFERENCES, Calls, VoiceCalls};
 use crate::collectors::snapshot::Snapshot;
-use crate::mongodb::{Access, Question, SourceError, bson};
+use crate::mongodb::{Access, QueryContext, SourceError, bson};
 
 const CONFERENCE: &str = "rocketchat_video_conference";
 
 /// A call that lasted less, in seconds, has failed.
 const SHORTEST: i32 = 5;
 
-pub async fn read(question: &mut Question<'_>, _: &Snapshot) -> Result<Calls, SourceError> {
+pub async fn read(question: &mut QueryContext<'_>, _: &Snapshot) -> Result<Calls, SourceError> {
     Ok(Calls {
         conferences: conferences(question).await?,
         voice: if question.grants.grants("livechat-enterprise") {
@@ -26,7 +26,7 @@ pub async fn read(question: &mut Question<'_>, _: &Snapshot) -> Result<Calls, So
 
 /// Conferences by an index on `type` and `status`; none of the numbers when it is missing and there are many.
 async fn conferences(
-    question: &mut Question<'_>,
+    question: &mut QueryContext<'_>,
 ) -> Result<BTreeMap<&'static str, u64>, SourceError> {
     let Access::Granted(hint) = question.access(CONFERENCE, "type").await? else {
         return Ok(BTreeMap::new());
@@ -62,7 +62,7 @@ async fn conferences(
 }
 
 /// Voice calls of all time, and of the last 30 days, 7 days and one day.
-async fn voice(question: &Question<'_>) -> Result<[VoiceCalls; 4], SourceError> {
+async fn voice(question: &QueryContext<'_>) -> Result<[VoiceCalls; 4], SourceError> {
     let now = question.now().await?.0;
     let mut facets = Document::new();
     for (name, days) in [

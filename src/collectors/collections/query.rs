@@ -8,12 +8,15 @@ use mongodb::bson::{Bson, Document, doc};
 use super::{CollectionSize, Collections, WATCHED_COLLECTIONS};
 use crate::catalogue::SkipReason;
 use crate::collectors::snapshot::Snapshot;
-use crate::mongodb::{Question, SourceError, bson, indexes};
+use crate::mongodb::{QueryContext, SourceError, bson, indexes};
 
 /// Collections whose sizes may fail, each for a reason of its own; when more do it is not the collections that are odd.
 const MOST_ODD: usize = 3;
 
-pub async fn read(question: &mut Question<'_>, _: &Snapshot) -> Result<Collections, SourceError> {
+pub async fn read(
+    question: &mut QueryContext<'_>,
+    _: &Snapshot,
+) -> Result<Collections, SourceError> {
     let mut collections = Collections::default();
     let mut failures = 0;
     for name in WATCHED_COLLECTIONS {
@@ -61,7 +64,7 @@ enum Stats {
 }
 
 /// A collection's numbers, those of all shards together.
-async fn stats(question: &Question<'_>, name: &str) -> Result<Stats, SourceError> {
+async fn stats(question: &QueryContext<'_>, name: &str) -> Result<Stats, SourceError> {
     let pipeline = vec![
         doc! { "$collStats": { "storageStats": {} } },
         doc! { "$group": {

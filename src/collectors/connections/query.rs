@@ -11,10 +11,10 @@ use mongodb::options::Hint;
 use super::Connections;
 use crate::collectors::instances::query;
 use crate::collectors::snapshot::Snapshot;
-use crate::mongodb::{Question, SourceError, bson};
+use crate::mongodb::{QueryContext, SourceError, bson};
 
 pub async fn read(
-    question: &mut Question<'_>,
+    question: &mut QueryContext<'_>,
     known: &Snapshot,
 ) -> Result<Connections, SourceError> {
     let instances = query::read(question, known).await?;
@@ -60,7 +60,7 @@ fn sessions(live: &[Bson]) -> Vec<Document> {
 }
 
 /// How many of these accounts exist and are neither bots nor apps.
-async fn people(question: &Question<'_>, ids: Vec<Bson>) -> Result<u64, SourceError> {
+async fn people(question: &QueryContext<'_>, ids: Vec<Bson>) -> Result<u64, SourceError> {
     if ids.is_empty() {
         return Ok(0);
     }

@@ -5,11 +5,11 @@ use mongodb::bson::{DateTime, Document, doc};
 use super::{Contacts, Source, SourceContacts, Verification};
 use crate::catalogue::{OTHER, Value};
 use crate::collectors::snapshot::Snapshot;
-use crate::mongodb::{Groups, Members, Question, SourceError, bson};
+use crate::mongodb::{Groups, Members, QueryContext, SourceError, bson};
 
 const ROOMS: &str = "rocketchat_room";
 
-pub async fn read(question: &mut Question<'_>, _: &Snapshot) -> Result<Contacts, SourceError> {
+pub async fn read(question: &mut QueryContext<'_>, _: &Snapshot) -> Result<Contacts, SourceError> {
     let sources = vec![
         doc! { "$match": { "t": "l", "source": { "$exists": true } } },
         doc! { "$group": { "_id": "$source", "rooms": { "$sum": 1 } } },
@@ -67,7 +67,7 @@ const SUMS: [&str; 8] = [
 
 /// Conversations and contacts of every source in every period, in one pass over the rooms that any of them may hold. Each
 /// contact's conversations are grouped once, and counted for each period.
-async fn periods(question: &Question<'_>) -> Result<Groups, SourceError> {
+async fn periods(question: &QueryContext<'_>) -> Result<Groups, SourceError> {
     let now = question.now().await?.0;
     let this_month = jiff::Timestamp::from_millisecond(now)
         .map(|now| now.strftime("%Y-%m").to_string())
@@ -152,7 +152,7 @@ fn source_contacts(group: &Document, period: &str) -> Option<SourceContacts> {
     })
 }
 
-async fn verification(question: &Question<'_>) -> Result<Verification, SourceError> {
+async fn verification(question: &QueryContext<'_>) -> Result<Verification, SourceError> {
     let list = |path: &str| doc! { "$cond": [{ "$isArray": path }, path, []] };
     let size = |path: &str| doc! { "$size": list(path) };
     let has = |path: &str| doc! { "$in": [true, list(path)] };

@@ -5,7 +5,7 @@ use mongodb::bson::{Bson, Document, doc};
 use super::{FederatedRoom, Federation};
 use crate::catalogue::{Value, Version};
 use crate::collectors::snapshot::Snapshot;
-use crate::mongodb::{Access, Members, Question, SourceError, bson};
+use crate::mongodb::{Access, Members, QueryContext, SourceError, bson};
 
 const ROOMS: &str = "rocketchat_room";
 
@@ -13,7 +13,7 @@ const ROOMS: &str = "rocketchat_room";
 const HAS_SERVERS: Version = Version::new(2, 0, 0);
 
 pub async fn read(
-    question: &mut Question<'_>,
+    question: &mut QueryContext<'_>,
     known: &Snapshot,
 ) -> Result<Federation, SourceError> {
     let (servers, active_servers) = if known.version().is_none_or(|it| it >= HAS_SERVERS) {
@@ -35,7 +35,7 @@ pub async fn read(
 }
 
 /// Other servers that 1.3 knows, and how many of them answer.
-async fn peers(question: &Question<'_>) -> Result<(u64, u64), SourceError> {
+async fn peers(question: &QueryContext<'_>) -> Result<(u64, u64), SourceError> {
     let remote = |active: Bson| {
         bson::one_where(doc! { "$and": [
             { "$eq": ["$isRemote", true] },
@@ -58,7 +58,7 @@ async fn peers(question: &Question<'_>) -> Result<(u64, u64), SourceError> {
 }
 
 /// The names of the first other servers, and how many there are.
-async fn matrix_servers(question: &Question<'_>) -> Result<(Vec<String>, u64), SourceError> {
+async fn matrix_servers(question: &QueryContext<'_>) -> Result<(Vec<String>, u64), SourceError> {
     let own = question
         .find_one(
             "rocketchat_settings",
@@ -89,7 +89,7 @@ async fn matrix_servers(question: &Question<'_>) -> Result<(Vec<String>, u64), S
 
 /// The federated room that stands first in an order of users.
 async fn extreme(
-    question: &mut Question<'_>,
+    question: &mut QueryContext<'_>,
     order: i32,
 ) -> Result<Option<FederatedRoom>, SourceError> {
     let Access::Granted(hint) = question.access(ROOMS, "federated").await? else {

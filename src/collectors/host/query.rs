@@ -12,14 +12,14 @@ use super::{Cpu, Host, NodeProcess, node, proc};
 use crate::catalogue::{FailureKind, Timestamp};
 use crate::collectors::instances::Instances;
 use crate::collectors::snapshot::{Reading, Snapshot};
-use crate::mongodb::{Question, SourceError};
+use crate::mongodb::{QueryContext, SourceError};
 
 /// Nothing is read of the host by asking MongoDB; [`HostSource`] reads it.
 #[expect(
     clippy::unused_async,
     reason = "the signature of every collector's query"
 )]
-pub async fn read(_: &mut Question<'_>, _: &Snapshot) -> Result<Host, SourceError> {
+pub async fn read(_: &mut QueryContext<'_>, _: &Snapshot) -> Result<Host, SourceError> {
     Err(SourceError::new(
         FailureKind::Other,
         "the host is not read from MongoDB",

@@ -6,7 +6,7 @@ use super::{Instance, Instances, LIVE_FOR, OtherInstances};
 use crate::catalogue::Timestamp;
 use crate::clock::Clock;
 use crate::collectors::snapshot::Snapshot;
-use crate::mongodb::{Question, SourceError, bson};
+use crate::mongodb::{QueryContext, SourceError, bson};
 
 /// More processes than any workspace has; all others are added up.
 const MOST: usize = 1_000;
@@ -21,7 +21,7 @@ const TEXTS: [&str; 4] = [
     "$extraInformation.nodeVersion",
 ];
 
-pub async fn read(question: &mut Question<'_>, _: &Snapshot) -> Result<Instances, SourceError> {
+pub async fn read(question: &mut QueryContext<'_>, _: &Snapshot) -> Result<Instances, SourceError> {
     let most = i64::try_from(MOST).expect("it is small");
     let newest_first = doc! { "$sort": { "_updatedAt": -1, "_id": 1 } };
     let pipeline = vec![

@@ -4,9 +4,12 @@ use mongodb::bson::{Bson, doc};
 
 use super::Integrations;
 use crate::collectors::snapshot::Snapshot;
-use crate::mongodb::{Question, SourceError, bson};
+use crate::mongodb::{QueryContext, SourceError, bson};
 
-pub async fn read(question: &mut Question<'_>, _: &Snapshot) -> Result<Integrations, SourceError> {
+pub async fn read(
+    question: &mut QueryContext<'_>,
+    _: &Snapshot,
+) -> Result<Integrations, SourceError> {
     let is_known = doc! { "$in": ["$type", ["webhook-incoming", "webhook-outgoing"]] };
     let kind = doc! { "$cond": [is_known, "$type", Bson::Null] };
     let pipeline = vec![doc! { "$group": {

@@ -7,12 +7,12 @@ use mongodb::bson::{Bson, DateTime, Document, doc};
 use super::{JOBS, Job, Jobs, OTHER_JOB};
 use crate::catalogue::Timestamp;
 use crate::collectors::snapshot::Snapshot;
-use crate::mongodb::{Access, Question, SMALL, SourceError, bson};
+use crate::mongodb::{Access, QueryContext, SMALL, SourceError, bson};
 
 const PLAN: &str = "rocketchat_cron";
 const HISTORY: &str = "rocketchat_cron_history";
 
-pub async fn read(question: &mut Question<'_>, _: &Snapshot) -> Result<Jobs, SourceError> {
+pub async fn read(question: &mut QueryContext<'_>, _: &Snapshot) -> Result<Jobs, SourceError> {
     let now = question.now().await?;
     let mut jobs: BTreeMap<String, Job> = BTreeMap::new();
     let groups = [plan(question).await?, history(question, now).await?];
@@ -37,7 +37,7 @@ pub async fn read(question: &mut Question<'_>, _: &Snapshot) -> Result<Jobs, Sou
 
 /// One document for each job, and one more for each thing that happens once; where those have become many, what is
 /// planned is left out.
-async fn plan(question: &Question<'_>) -> Result<Vec<Document>, SourceError> {
+async fn plan(question: &QueryContext<'_>) -> Result<Vec<Document>, SourceError> {
     if question.estimated_count(PLAN).await? > SMALL {
         return Ok(Vec::new());
     }
@@ -55,7 +55,7 @@ async fn plan(question: &Question<'_>) -> Result<Vec<Document>, SourceError> {
 }
 
 async fn history(
-    question: &mut Question<'_>,
+    question: &mut QueryContext<'_>,
     now: Timestamp,
 ) -> Result<Vec<Document>, SourceError> {
     let Access::Granted(hint) = question.detail_access(HISTORY, "intendedAt").await? else {

@@ -9,7 +9,7 @@ use super::{Grants, HeldLicense, License, LimitKind};
 use crate::catalogue::{Timestamp, Value};
 use crate::collectors::snapshot::Snapshot;
 use crate::license::{Circumstances, LONGEST, LicenseSettings, TooLong};
-use crate::mongodb::{Mongo, Question, SourceError, bson};
+use crate::mongodb::{Mongo, QueryContext, SourceError, bson};
 
 /// The license that counts, and the one that came from Rocket.Chat's cloud: early versions noted it only there.
 const TEXTS: [&str; 2] = ["Enterprise_License", "Cloud_Workspace_License"];
@@ -17,7 +17,10 @@ const TEXTS: [&str; 2] = ["Enterprise_License", "Cloud_Workspace_License"];
 const STATUS: &str = "Enterprise_License_Status";
 const SITE_URL: &str = "Site_Url";
 
-pub async fn read(question: &mut Question<'_>, known: &Snapshot) -> Result<License, SourceError> {
+pub async fn read(
+    question: &mut QueryContext<'_>,
+    known: &Snapshot,
+) -> Result<License, SourceError> {
     let held = held(question, known).await?;
     let configured = question.mongo.license.configured.clone();
     Ok(License {
@@ -29,7 +32,7 @@ pub async fn read(question: &mut Question<'_>, known: &Snapshot) -> Result<Licen
 
 /// The modules that count. While the settings cannot be read there are none: what else a collector reads is not to
 /// be lost for it.
-pub async fn grants(question: &Question<'_>, known: &Snapshot) -> Result<Grants, SourceError> {
+pub async fn grants(question: &QueryContext<'_>, known: &Snapshot) -> Result<Grants, SourceError> {
     if let Some(configured) = &question.mongo.license.configured {
         return Ok(configured.clone());
     }
@@ -41,7 +44,7 @@ pub async fn grants(question: &Question<'_>, known: &Snapshot) -> Result<Grants,
 }
 
 /// Whether any license counts; also one that only Rocket.Chat holds to be valid, because it forbids and allows nothing.
-pub async fn is_valid(question: &Question<'_>) -> Result<bool, SourceError> {
+pub async fn is_valid(question: &QueryContext<'_>) -> Result<bool, SourceError> {
     if question.mongo.license.configured.is_some() {
         return Ok(true);
     }
@@ -74,7 +77,7 @@ fn named_by_statistics(known: &Snapshot) -> Option<Vec<String>> {
 }
 
 async fn held(
-    question: &Question<'_>,
+    question: &QueryContext<'_>,
     known: &Snapshot,
 ) -> Result<Option<HeldLicense>, SourceError> {
     let settings = settings(question).await?;
@@ -140,7 +143,7 @@ fn used(kind: LimitKind, known: &Snapshot) -> Option<u64> {
 }
 
 /// The settings; a text that is longer than any license is not even fetched.
-async fn settings(question: &Question<'_>) -> Result<LicenseSettings, SourceError> {
+async fn settings(question: &QueryContext<'_>) -> Result<LicenseSettings, SourceError> {
     let ids: Vec<&str> = TEXTS.into_iter().chain([STATUS, SITE_URL]).collect();
     let is_text = doc! { "$eq": [{ "$type": "$value" }, "string"] };
     let text = doc! { "$cond": [is_text, "$value", ""] };

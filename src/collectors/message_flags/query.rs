@@ -4,11 +4,11 @@ use mongodb::bson::{Bson, Document, doc};
 
 use super::{Marked, Marks};
 use crate::collectors::snapshot::Snapshot;
-use crate::mongodb::{Access, Question, SourceError, bson};
+use crate::mongodb::{Access, QueryContext, SourceError, bson};
 
 const COLLECTION: &str = "rocketchat_message";
 
-pub async fn read(question: &mut Question<'_>, _: &Snapshot) -> Result<Marks, SourceError> {
+pub async fn read(question: &mut QueryContext<'_>, _: &Snapshot) -> Result<Marks, SourceError> {
     let is_shown = doc! { "$ne": ["$_hidden", true] };
     let is_kept = doc! { "$and": [is_shown.clone(), { "$ne": ["$t", "rm"] }] };
     let starred = doc! { "starred._id": { "$exists": true } };
@@ -24,13 +24,16 @@ pub async fn read(question: &mut Question<'_>, _: &Snapshot) -> Result<Marks, So
     })
 }
 
-async fn of_type(question: &mut Question<'_>, kind: &str) -> Result<Option<u64>, SourceError> {
+async fn of_type(question: &mut QueryContext<'_>, kind: &str) -> Result<Option<u64>, SourceError> {
     question
         .indexed_count(COLLECTION, "t", doc! { "t": kind })
         .await
 }
 
-async fn rooms_with(question: &mut Question<'_>, kind: &str) -> Result<Option<u64>, SourceError> {
+async fn rooms_with(
+    question: &mut QueryContext<'_>,
+    kind: &str,
+) -> Result<Option<u64>, SourceError> {
     let counted = doc! { "$eq": [1, 1] };
     let marked = marked(question, "t", doc! { "t": kind }, counted).await?;
     Ok(marked.map(|marked| marked.rooms))
@@ -38,7 +41,7 @@ async fn rooms_with(question: &mut Question<'_>, kind: &str) -> Result<Option<u6
 
 /// Messages that match, by an index on `key`: how many of them count, and in how many rooms there are any.
 async fn marked(
-    question: &mut Question<'_>,
+    question: &mut QueryContext<'_>,
     key: &'static str,
     filter: Document,
     counts: Document,

@@ -4,14 +4,14 @@ use mongodb::bson::doc;
 
 use super::Messages;
 use crate::collectors::snapshot::Snapshot;
-use crate::mongodb::{Question, SourceError};
+use crate::mongodb::{QueryContext, SourceError};
 
 const COLLECTION: &str = "rocketchat_message";
 
 /// Types besides numbers that a count of replies was ever found to have.
 const ODD_TYPES: [&str; 4] = ["null", "string", "bool", "date"];
 
-pub async fn read(question: &mut Question<'_>, _: &Snapshot) -> Result<Messages, SourceError> {
+pub async fn read(question: &mut QueryContext<'_>, _: &Snapshot) -> Result<Messages, SourceError> {
     Ok(Messages {
         documents: question.estimated_count(COLLECTION).await?,
         threads: threads(question).await?,
@@ -22,7 +22,7 @@ pub async fn read(question: &mut Question<'_>, _: &Snapshot) -> Result<Messages,
 ///
 /// `$exists` would fetch every message that it counts. A range of numbers is counted by the index alone, and what is
 /// not a number is fetched, but there hardly ever is any.
-async fn threads(question: &mut Question<'_>) -> Result<Option<u64>, SourceError> {
+async fn threads(question: &mut QueryContext<'_>) -> Result<Option<u64>, SourceError> {
     let number = doc! { "tcount": { "$gte": f64::NEG_INFINITY } };
     let mut odd = vec![doc! { "tcount": f64::NAN }];
     odd.extend(ODD_TYPES.map(|name| doc! { "tcount": { "$type": name } }));

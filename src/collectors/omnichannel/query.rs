@@ -5,10 +5,10 @@ use mongodb::bson::{Bson, Document, doc};
 use super::{LicensedOmnichannel, Omnichannel};
 use crate::catalogue::Version;
 use crate::collectors::snapshot::Snapshot;
-use crate::mongodb::{Access, Question, SourceError, bson};
+use crate::mongodb::{Access, QueryContext, SourceError, bson};
 
 pub async fn read(
-    question: &mut Question<'_>,
+    question: &mut QueryContext<'_>,
     known: &Snapshot,
 ) -> Result<Omnichannel, SourceError> {
     let open = open(question).await?;
@@ -61,7 +61,7 @@ pub async fn read(
 }
 
 /// Agents who take conversations now.
-async fn agents_available(question: &mut Question<'_>) -> Result<Option<u64>, SourceError> {
+async fn agents_available(question: &mut QueryContext<'_>) -> Result<Option<u64>, SourceError> {
     let filter = doc! {
         "roles": "livechat-agent",
         "statusLivechat": "available",
@@ -72,7 +72,7 @@ async fn agents_available(question: &mut Question<'_>) -> Result<Option<u64>, So
 }
 
 /// Open conversations: how many, and since when, by fetching them alone.
-async fn open(question: &mut Question<'_>) -> Result<Option<Document>, SourceError> {
+async fn open(question: &mut QueryContext<'_>) -> Result<Option<Document>, SourceError> {
     let Access::Granted(hint) = question.access("rocketchat_room", "open").await? else {
         return Ok(None);
     };
@@ -97,7 +97,7 @@ fn since(path: &str) -> Document {
 
 /// Contacts of the current month in UTC as the license limits them: before 7.0 visitors were counted instead.
 async fn active_contacts(
-    question: &mut Question<'_>,
+    question: &mut QueryContext<'_>,
     version: Option<Version>,
 ) -> Result<Option<u64>, SourceError> {
     let collection = match version {
@@ -114,7 +114,7 @@ async fn active_contacts(
 }
 
 /// Conversations in the queue: how many, and since when.
-async fn waiting(question: &Question<'_>) -> Result<Document, SourceError> {
+async fn waiting(question: &QueryContext<'_>) -> Result<Document, SourceError> {
     let pipeline = vec![
         doc! { "$match": { "status": { "$in": ["queued", "ready"] } } },
         doc! { "$group": {
@@ -130,7 +130,7 @@ async fn waiting(question: &Question<'_>) -> Result<Document, SourceError> {
 }
 
 async fn licensed_omnichannel(
-    question: &mut Question<'_>,
+    question: &mut QueryContext<'_>,
 ) -> Result<LicensedOmnichannel, SourceError> {
     Ok(LicensedOmnichannel {
         tags: question.estimated_count("rocketchat_livechat_tag").await?,
@@ -147,7 +147,10 @@ async fn licensed_omnichannel(
     })
 }
 
-async fn with_role(question: &mut Question<'_>, role: &str) -> Result<Option<u64>, SourceError> {
+async fn with_role(
+    question: &mut QueryContext<'_>,
+    role: &str,
+) -> Result<Option<u64>, SourceError> {
     question
         .indexed_count("users", "roles", doc! { "roles": role })
         .await

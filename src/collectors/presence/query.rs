@@ -5,9 +5,9 @@ use mongodb::bson::{Document, doc};
 use super::{Presence, Presences};
 use crate::catalogue::FailureKind;
 use crate::collectors::snapshot::Snapshot;
-use crate::mongodb::{Access, Question, SourceError, bson};
+use crate::mongodb::{Access, QueryContext, SourceError, bson};
 
-pub async fn read(question: &mut Question<'_>, _: &Snapshot) -> Result<Presence, SourceError> {
+pub async fn read(question: &mut QueryContext<'_>, _: &Snapshot) -> Result<Presence, SourceError> {
     Ok(Presence {
         shown: by(question, "status").await?,
         connected: by(question, "statusConnection").await?,
@@ -15,7 +15,10 @@ pub async fn read(question: &mut Question<'_>, _: &Snapshot) -> Result<Presence,
     })
 }
 
-async fn by(question: &mut Question<'_>, field: &'static str) -> Result<Presences, SourceError> {
+async fn by(
+    question: &mut QueryContext<'_>,
+    field: &'static str,
+) -> Result<Presences, SourceError> {
     let Access::Granted(hint) = question.access("users", field).await? else {
         return Err(SourceError::new(
             FailureKind::MissingIndex,

@@ -5,7 +5,7 @@ use mongodb::bson::{DateTime, Document, doc};
 use super::Push;
 use crate::catalogue::{Timestamp, Version};
 use crate::collectors::snapshot::Snapshot;
-use crate::mongodb::{Access, Question, SourceError, bson};
+use crate::mongodb::{Access, QueryContext, SourceError, bson};
 
 /// From this version on Rocket.Chat keeps the queue itself; before, a package of Meteor did.
 const OWN_PUSH_QUEUE: Version = Version::new(3, 2, 0);
@@ -15,7 +15,7 @@ const QUEUE: &str = "rocketchat_notification_queue";
 /// After so long Rocket.Chat takes a notification that is being sent for one that nobody sends any more.
 const SENT_WITHIN: i64 = 5 * 60_000;
 
-pub async fn read(question: &mut Question<'_>, known: &Snapshot) -> Result<Push, SourceError> {
+pub async fn read(question: &mut QueryContext<'_>, known: &Snapshot) -> Result<Push, SourceError> {
     let has_own_queue = known
         .version()
         .is_none_or(|version| version >= OWN_PUSH_QUEUE);
@@ -43,7 +43,7 @@ pub async fn read(question: &mut Question<'_>, known: &Snapshot) -> Result<Push,
 
 /// When the notification came that waits longest; those that failed wait no more.
 async fn oldest_notification(
-    question: &mut Question<'_>,
+    question: &mut QueryContext<'_>,
 ) -> Result<Option<Timestamp>, SourceError> {
     let Access::Granted(hint) = question.detail_access(QUEUE, "ts").await? else {
         return Ok(None);

@@ -7,7 +7,7 @@ use mongodb::options::Hint;
 
 use super::{ROOM_FEATURES, RoomFeature, RoomFeatures};
 use crate::collectors::snapshot::Snapshot;
-use crate::mongodb::{Question, SourceError, bson};
+use crate::mongodb::{QueryContext, SourceError, bson};
 
 const COLLECTION: &str = "rocketchat_room";
 
@@ -20,7 +20,10 @@ const ORPHANED: &str = "orphaned";
 /// Kinds of rooms that may be left by all: direct ones, and omnichannel conversations and calls.
 const MAY_BE_LEFT: [&str; 3] = ["d", "l", "v"];
 
-pub async fn read(question: &mut Question<'_>, _: &Snapshot) -> Result<RoomFeatures, SourceError> {
+pub async fn read(
+    question: &mut QueryContext<'_>,
+    _: &Snapshot,
+) -> Result<RoomFeatures, SourceError> {
     let mut features = BTreeMap::new();
     let mut filters = vec![
         doc! { "msgs": { "$not": { "$gt": f64::NEG_INFINITY, "$lt": f64::INFINITY } } },

@@ -8,11 +8,11 @@ use mongodb::options::Hint;
 
 use super::{RoomGroup, RoomKind, Rooms};
 use crate::collectors::snapshot::Snapshot;
-use crate::mongodb::{Question, SourceError, bson};
+use crate::mongodb::{QueryContext, SourceError, bson};
 
 const COLLECTION: &str = "rocketchat_room";
 
-pub async fn read(question: &mut Question<'_>, _: &Snapshot) -> Result<Rooms, SourceError> {
+pub async fn read(question: &mut QueryContext<'_>, _: &Snapshot) -> Result<Rooms, SourceError> {
     // Without the index these are passes too, as small as the one over all rooms.
     let index = question.known_index(COLLECTION, "prid").await?;
     let has_parent = doc! { "prid": { "$exists": true } };
@@ -40,7 +40,7 @@ pub async fn read(question: &mut Question<'_>, _: &Snapshot) -> Result<Rooms, So
 
 /// Rooms by their kind, one group for each: discussions where there is a filter that finds them, else all rooms.
 async fn by_kind(
-    question: &Question<'_>,
+    question: &QueryContext<'_>,
     discussions: Option<Document>,
 ) -> Result<Vec<RoomGroup>, SourceError> {
     let pipeline = |sum: fn(&str) -> Bson| {

@@ -7,12 +7,12 @@ use mongodb::bson::{Document, doc};
 use super::Server;
 use crate::catalogue::FailureKind;
 use crate::collectors::snapshot::Snapshot;
-use crate::mongodb::{Question, SourceError, bson, command};
+use crate::mongodb::{QueryContext, SourceError, bson, command};
 
 /// The operations that the members of a replica set copy from each other.
 const OPLOG: &str = "local.oplog.rs";
 
-pub async fn read(question: &mut Question<'_>, _: &Snapshot) -> Result<Server, SourceError> {
+pub async fn read(question: &mut QueryContext<'_>, _: &Snapshot) -> Result<Server, SourceError> {
     let oplog_window = oplog_window(question).await?;
     // Sections that are not needed are switched off: some of them cost the server more than the answer is worth.
     let status = doc! {
@@ -42,7 +42,7 @@ pub async fn read(question: &mut Question<'_>, _: &Snapshot) -> Result<Server, S
 
 /// The time between the oldest and the newest operation that the member which is asked still has; `None` where there is
 /// no replica set, or it may not be looked at.
-async fn oplog_window(question: &mut Question<'_>) -> Result<Option<Duration>, SourceError> {
+async fn oplog_window(question: &mut QueryContext<'_>) -> Result<Option<Duration>, SourceError> {
     let hello = question.hello().await;
     if !hello.is_ok_and(|hello| hello.is_member()) {
         return Ok(None);
@@ -58,7 +58,10 @@ async fn oplog_window(question: &mut Question<'_>) -> Result<Option<Duration>, S
 }
 
 /// When the first operation in a direction was done, in seconds since 1970: one document, read from its end.
-async fn end_of_oplog(question: &Question<'_>, direction: i32) -> Result<Option<u32>, SourceError> {
+async fn end_of_oplog(
+    question: &QueryContext<'_>,
+    direction: i32,
+) -> Result<Option<u32>, SourceError> {
     let local = command::beside(&question.database, "local");
     let oplog = local.collection::<Document>("oplog.rs");
     let ask = oplog

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use mongodb::bson::{Bson, Document, doc};
 
 use super::daily::COLLECTION;
-use crate::mongodb::{Groups, Members, Question, SourceError};
+use crate::mongodb::{Groups, Members, QueryContext, SourceError};
 
 /// The groups of each list by its name.
 pub type Lists = BTreeMap<String, Groups>;
@@ -16,7 +16,7 @@ type List<'a> = (String, Vec<Document>, &'a Members<'a>);
 
 /// Reads the lists, and in a second pass the sums of what is left out of those that are too long.
 pub async fn read(
-    question: &Question<'_>,
+    question: &QueryContext<'_>,
     rows: Vec<Document>,
     lists: Vec<List<'_>>,
 ) -> Result<Lists, SourceError> {
@@ -52,7 +52,7 @@ pub async fn read(
 
 /// One pass over the rows.
 async fn pass(
-    question: &Question<'_>,
+    question: &QueryContext<'_>,
     rows: &[Document],
     facets: Vec<(String, Vec<Document>)>,
 ) -> Result<Document, SourceError> {

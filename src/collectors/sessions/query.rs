@@ -15,7 +15,7 @@ use super::{
 };
 use crate::catalogue::{OTHER, Value, Version};
 use crate::collectors::snapshot::Snapshot;
-use crate::mongodb::{Members, Question, SourceError, bson, out_of_range};
+use crate::mongodb::{Members, QueryContext, SourceError, bson, out_of_range};
 
 const USERS: Members<'_> = Members {
     what: "roles",
@@ -51,7 +51,10 @@ const MONTH_MENDED: Version = Version::new(3, 10, 0);
 /// From this version on the summaries have the form that they have today.
 const SUMMARIES_MENDED: Version = Version::new(1, 0, 3);
 
-pub async fn read(question: &mut Question<'_>, known: &Snapshot) -> Result<Sessions, SourceError> {
+pub async fn read(
+    question: &mut QueryContext<'_>,
+    known: &Snapshot,
+) -> Result<Sessions, SourceError> {
     let today = question.local_time().await?.date();
     let yesterday = today.yesterday().map_err(out_of_range)?;
     let month = month_that_ends(yesterday).map_err(out_of_range)?;
@@ -112,7 +115,7 @@ pub async fn read(question: &mut Question<'_>, known: &Snapshot) -> Result<Sessi
 
 /// Sums over the summaries of 0.74.1 to 1.0.2.
 async fn early(
-    question: &Question<'_>,
+    question: &QueryContext<'_>,
     month: Date,
     yesterday: Date,
 ) -> Result<EarlySessions, SourceError> {
@@ -179,7 +182,7 @@ fn within(first: Date, last: Date) -> Document {
 
 /// One period: its users, and what the pass over the devices found for it.
 async fn period(
-    question: &Question<'_>,
+    question: &QueryContext<'_>,
     found: &Lists,
     name: &str,
     days: RangeInclusive<Date>,
@@ -209,7 +212,7 @@ fn same_day_of_last_month(today: Date) -> Result<Date, jiff::Error> {
 
 /// Users once each, then by their most important role.
 async fn users(
-    question: &Question<'_>,
+    question: &QueryContext<'_>,
     first: Date,
     last: Date,
 ) -> Result<Vec<UserSessions>, SourceError> {

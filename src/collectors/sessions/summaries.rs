@@ -8,7 +8,7 @@ use mongodb::options::Hint;
 
 use super::Summaries;
 use super::daily::{COLLECTION, day, months};
-use crate::mongodb::{Question, SourceError};
+use crate::mongodb::{QueryContext, SourceError};
 
 /// When something was computed more lately than that the night's work may not be over, and members of a replica set may
 /// still differ.
@@ -17,7 +17,7 @@ const QUIET: Duration = Duration::from_hours(1);
 /// What tells the summaries of some days apart from any other ones; `None` when that cannot be told, because Rocket.Chat
 /// may be writing them, the index of their times is missing, or the user may not look for it.
 pub async fn of(
-    question: &mut Question<'_>,
+    question: &mut QueryContext<'_>,
     first: Date,
     last: Date,
 ) -> Result<Option<Summaries>, SourceError> {

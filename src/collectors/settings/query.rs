@@ -5,7 +5,7 @@ use mongodb::options::Hint;
 
 use super::{NeedsLicense, Setting, Settings};
 use crate::collectors::snapshot::Snapshot;
-use crate::mongodb::{Question, SourceError, bson};
+use crate::mongodb::{QueryContext, SourceError, bson};
 
 /// Settings that define an OAuth service of the workspace's own.
 const CUSTOM_OAUTH: &str = "^Accounts_OAuth_Custom-[^-]+$";
@@ -18,7 +18,7 @@ const MOST_OAUTH: u64 = 1_000;
 
 const COLLECTION: &str = "rocketchat_settings";
 
-pub async fn read(question: &mut Question<'_>, _: &Snapshot) -> Result<Settings, SourceError> {
+pub async fn read(question: &mut QueryContext<'_>, _: &Snapshot) -> Result<Settings, SourceError> {
     let ids = super::ids();
     let fields = doc! {
         "value": bson::at_most("$value", LONGEST),

@@ -7,7 +7,7 @@ use mongodb::options::Hint;
 use super::Stored;
 use crate::catalogue::{FailureKind, PackedValue, Timestamp};
 use crate::collectors::snapshot::Snapshot;
-use crate::mongodb::{Access, Question, SourceError, bson, out_of_range};
+use crate::mongodb::{Access, QueryContext, SourceError, bson, out_of_range};
 
 /// What is never shown: the token for Rocket.Chat's cloud, mail settings, and the contact person of old versions.
 const SECRETS: [&[&str]; 5] = [
@@ -38,7 +38,7 @@ const LONGEST: i32 = 1_048_576;
 
 const COLLECTION: &str = "rocketchat_statistics";
 
-pub async fn read(question: &mut Question<'_>, _: &Snapshot) -> Result<Stored, SourceError> {
+pub async fn read(question: &mut QueryContext<'_>, _: &Snapshot) -> Result<Stored, SourceError> {
     let Access::Granted(hint) = question.access(COLLECTION, "createdAt").await? else {
         return Err(SourceError::new(
             FailureKind::MissingIndex,
@@ -68,7 +68,7 @@ pub async fn read(question: &mut Question<'_>, _: &Snapshot) -> Result<Stored, S
 /// The newest document, without lists that are always read fresh; of one that is longer than any of Rocket.Chat's, only
 /// what tells its version and age.
 async fn newest(
-    question: &Question<'_>,
+    question: &QueryContext<'_>,
     hint: Option<Hint>,
 ) -> Result<Option<Document>, SourceError> {
     let is_short = doc! { "$lte": [{ "$bsonSize": "$$ROOT" }, LONGEST] };
@@ -102,7 +102,7 @@ async fn newest(
 
 /// The greatest peak since the midnight 30 days ago, in the workspace's time zone.
 async fn peak_connections(
-    question: &Question<'_>,
+    question: &QueryContext<'_>,
     hint: Option<Hint>,
 ) -> Result<Option<f64>, SourceError> {
     let since = a_month_ago(question).await?;
@@ -122,7 +122,7 @@ async fn peak_connections(
 /// When the newest document of the last 30 days was written that has a token of Rocket.Chat's cloud. The token stays
 /// where it is.
 async fn reported_at(
-    question: &Question<'_>,
+    question: &QueryContext<'_>,
     hint: Option<Hint>,
 ) -> Result<Option<Timestamp>, SourceError> {
     let pipeline = vec![
@@ -141,7 +141,7 @@ async fn reported_at(
 }
 
 /// The midnight 30 days ago, in the workspace's time zone.
-async fn a_month_ago(question: &Question<'_>) -> Result<DateTime, SourceError> {
+async fn a_month_ago(question: &QueryContext<'_>) -> Result<DateTime, SourceError> {
     let now = question.local_time().await?;
     let midnight = now
         .start_of_day()

@@ -4,9 +4,9 @@ use mongodb::bson::{Bson, Document, doc};
 
 use super::Uploads;
 use crate::collectors::snapshot::Snapshot;
-use crate::mongodb::{Question, SourceError, bson};
+use crate::mongodb::{QueryContext, SourceError, bson};
 
-pub async fn read(question: &mut Question<'_>, _: &Snapshot) -> Result<Uploads, SourceError> {
+pub async fn read(question: &mut QueryContext<'_>, _: &Snapshot) -> Result<Uploads, SourceError> {
     let pipeline = |sum: fn(&str) -> Bson| {
         vec![doc! { "$group": {
             "_id": Bson::Null,

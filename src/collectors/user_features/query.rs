@@ -8,7 +8,7 @@ use mongodb::options::Hint;
 use super::{CustomOauth, LOGIN_SERVICES, UserFeatures};
 use crate::catalogue::OTHER;
 use crate::collectors::snapshot::Snapshot;
-use crate::mongodb::{Access, Members, Question, SourceError, bson};
+use crate::mongodb::{Access, Members, QueryContext, SourceError, bson};
 
 const COLLECTION: &str = "users";
 
@@ -22,7 +22,7 @@ const LONGEST_LANGUAGE: i32 = 100;
 const MOST_SETTINGS: usize = 1_000;
 
 pub async fn read(
-    question: &mut Question<'_>,
+    question: &mut QueryContext<'_>,
     known: &Snapshot,
 ) -> Result<UserFeatures, SourceError> {
     let names_custom_oauth = known
@@ -55,7 +55,7 @@ pub async fn read(
 }
 
 /// OAuth services of the workspace's own, each by its settings; nobody is counted yet.
-async fn custom_oauth(question: &Question<'_>) -> Result<Vec<CustomOauth>, SourceError> {
+async fn custom_oauth(question: &QueryContext<'_>) -> Result<Vec<CustomOauth>, SourceError> {
     const PREFIX: &str = "Accounts_OAuth_Custom-";
     const MERGES: &str = "-merge_roles";
     // A name with anything else in it is no part of a path that MongoDB understands.
@@ -106,7 +106,7 @@ async fn custom_oauth(question: &Question<'_>) -> Result<Vec<CustomOauth>, Sourc
 /// What accounts have below `services` is grouped as it is, and the names are looked for in the groups: a workspace may
 /// have a million of them, and only those that count come over the network.
 async fn by_services(
-    question: &Question<'_>,
+    question: &QueryContext<'_>,
     names: &[&str],
 ) -> Result<(BTreeMap<String, u64>, u64), SourceError> {
     let mut group_by = doc! {
@@ -184,7 +184,7 @@ fn names_of_services() -> Document {
 
 /// Activated accounts that have a second factor: by the index that holds it beside `active`, else by a pass.
 async fn with_second_factor(
-    question: &Question<'_>,
+    question: &QueryContext<'_>,
     factor: &'static str,
 ) -> Result<u64, SourceError> {
     let filter = doc! { "active": true, factor: true };
@@ -208,7 +208,7 @@ async fn with_second_factor(
 /// Languages by their index alone; a text that is not empty counts as one. To count each by itself costs half of what it
 /// costs to group them.
 async fn by_language(
-    question: &mut Question<'_>,
+    question: &mut QueryContext<'_>,
 ) -> Result<Option<Vec<(String, u64)>>, SourceError> {
     let Access::Granted(hint) = question.access(COLLECTION, "language").await? else {
         return Ok(None);
@@ -258,7 +258,7 @@ fn name_to_look_for(group: &Document) -> Option<String> {
 }
 
 async fn one_by_one(
-    question: &Question<'_>,
+    question: &QueryContext<'_>,
     mut names: Vec<String>,
     hint: Option<Hint>,
 ) -> Result<Vec<(String, u64)>, SourceError> {

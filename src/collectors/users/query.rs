@@ -8,14 +8,14 @@ use mongodb::options::Hint;
 
 use super::{AccountKind, AccountState, Accounts, Users};
 use crate::collectors::snapshot::Snapshot;
-use crate::mongodb::{Question, SourceError, bson};
+use crate::mongodb::{QueryContext, SourceError, bson};
 
 const COLLECTION: &str = "users";
 
 /// The indexes by which every account is found that is not simply a person of this server.
 const INDEXES_OF_SPECIAL: [&str; 4] = ["type", "roles", "isRemote", "federated"];
 
-pub async fn read(question: &mut Question<'_>, _: &Snapshot) -> Result<Users, SourceError> {
+pub async fn read(question: &mut QueryContext<'_>, _: &Snapshot) -> Result<Users, SourceError> {
     let accounts = match index_of_states(question).await? {
         Some(index) => by_index(question, index).await?,
         // In one pass, as there is no way to find the special accounts otherwise.
@@ -25,7 +25,7 @@ pub async fn read(question: &mut Question<'_>, _: &Snapshot) -> Result<Users, So
 }
 
 /// The index on `active`, where those of the special accounts are there too.
-async fn index_of_states(question: &Question<'_>) -> Result<Option<String>, SourceError> {
+async fn index_of_states(question: &QueryContext<'_>) -> Result<Option<String>, SourceError> {
     for key in INDEXES_OF_SPECIAL {
         if question.known_index(COLLECTION, key).await?.is_none() {
             return Ok(None);
@@ -35,7 +35,10 @@ async fn index_of_states(question: &Question<'_>) -> Result<Option<String>, Sour
 }
 
 /// The special accounts by their indexes, and all the others as the difference to all.
-async fn by_index(question: &Question<'_>, index: String) -> Result<Vec<Accounts>, SourceError> {
+async fn by_index(
+    question: &QueryContext<'_>,
+    index: String,
+) -> Result<Vec<Accounts>, SourceError> {
     let special = doc! { "$or": [
         { "type": { "$in": ["app", "bot"] } },
         { "roles": ["guest"] },
@@ -75,7 +78,10 @@ async fn by_index(question: &Question<'_>, index: String) -> Result<Vec<Accounts
 }
 
 /// Accounts that match, grouped by everything that the definitions look at.
-async fn groups(question: &Question<'_>, filter: Document) -> Result<Vec<Accounts>, SourceError> {
+async fn groups(
+    question: &QueryContext<'_>,
+    filter: Document,
+) -> Result<Vec<Accounts>, SourceError> {
     let pipeline = vec![
         doc! { "$match": filter },
         doc! { "$group": {

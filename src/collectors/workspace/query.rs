@@ -7,12 +7,15 @@ use mongodb::bson::{Bson, Document, doc};
 use super::{Migration, Workspace};
 use crate::catalogue::{Timestamp, running_version};
 use crate::collectors::snapshot::Snapshot;
-use crate::mongodb::{Question, SourceError, bson};
+use crate::mongodb::{QueryContext, SourceError, bson};
 
 /// Bytes of the longest control document that is shown as it is; of a longer one only what it has to have is fetched.
 const LONGEST_CONTROL: i32 = 16_384;
 
-pub async fn read(question: &mut Question<'_>, known: &Snapshot) -> Result<Workspace, SourceError> {
+pub async fn read(
+    question: &mut QueryContext<'_>,
+    known: &Snapshot,
+) -> Result<Workspace, SourceError> {
     let ids = ["uniqueID", "Site_Url"];
     let settings: HashMap<String, Document> = question
         .find(
@@ -48,7 +51,7 @@ pub async fn read(question: &mut Question<'_>, known: &Snapshot) -> Result<Works
     })
 }
 
-async fn migration(question: &Question<'_>) -> Result<Option<Migration>, SourceError> {
+async fn migration(question: &QueryContext<'_>) -> Result<Option<Migration>, SourceError> {
     let is_short = doc! { "$lte": [{ "$bsonSize": "$$ROOT" }, LONGEST_CONTROL] };
     let known = doc! {
         "_id": "$_id",

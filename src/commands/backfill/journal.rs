@@ -15,8 +15,8 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use super::files;
-use super::rule::{Said, Where};
-use super::series::TOLD;
+use super::rule::{Extract, Extracted};
+use super::series::BACKFILL_SERIES;
 use crate::catalogue::Timestamp;
 
 /// What decides about the content of the file; a run goes on only with what another one of the same settings began.
@@ -227,7 +227,7 @@ impl Parts {
             _lock: lock_file,
             pending: vec![Vec::new(); state.series.len()],
             places: HashMap::new(),
-            rows: vec![None; TOLD.len()],
+            rows: vec![None; BACKFILL_SERIES.len()],
             labelled: 0,
             state,
         };
@@ -252,9 +252,9 @@ impl Parts {
             };
             cut().map_err(|reason| (path.clone(), reason))?;
             let name = (series.metric.clone(), series.labels.clone());
-            let has_known_labels = TOLD
+            let has_known_labels = BACKFILL_SERIES
                 .iter()
-                .any(|row| row.metric == series.metric && !matches!(row.from, Where::Labels(_)));
+                .any(|row| row.metric == series.metric && !matches!(row.from, Extract::Labels(_)));
             self.labelled += usize::from(!has_known_labels);
             self.places.insert(name, place);
         }
@@ -262,12 +262,12 @@ impl Parts {
     }
 
     /// Takes what a document says about the row of a number. Answers the path of what is no value.
-    pub fn take(&mut self, row: usize, said: Said, at: Timestamp) -> Option<&'static str> {
-        let told = &TOLD[row];
+    pub fn take(&mut self, row: usize, said: Extracted, at: Timestamp) -> Option<&'static str> {
+        let told = &BACKFILL_SERIES[row];
         let (place, value) = match said {
-            Said::Nothing => return None,
-            Said::Odd(path) => return Some(path),
-            Said::Number(value) => {
+            Extracted::Nothing => return None,
+            Extracted::Odd(path) => return Some(path),
+            Extracted::Number(value) => {
                 let place = if let Some(place) = self.rows[row] {
                     place
                 } else {
@@ -278,7 +278,7 @@ impl Parts {
                 };
                 (place, value)
             }
-            Said::Labels(labels) => {
+            Extracted::Labels(labels) => {
                 let name = (told.metric.to_owned(), labels);
                 let place = match self.places.get(&name) {
                     Some(place) => *place,

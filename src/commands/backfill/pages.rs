@@ -6,10 +6,10 @@
 use mongodb::bson::{Bson, DateTime, doc};
 use mongodb::options::Hint;
 
-use super::series::told_paths;
+use super::series::rule_paths;
 use crate::catalogue::{FailureKind, Timestamp, Value};
 use crate::collectors::Collector;
-use crate::mongodb::{Access, Mongo, Question, SourceError, bson};
+use crate::mongodb::{Access, Mongo, QueryContext, SourceError, bson};
 
 const COLLECTION: &str = "rocketchat_statistics";
 
@@ -55,7 +55,7 @@ impl Mongo {
 
 /// How many documents there are from an instant on, and before another one.
 pub async fn look(
-    question: &mut Question<'_>,
+    question: &mut QueryContext<'_>,
     from: Timestamp,
     until: Timestamp,
 ) -> Result<Stretch, SourceError> {
@@ -85,7 +85,7 @@ pub async fn look(
 /// What `read` makes of the next documents, oldest first, with their dates: at most `most` of them, and fewer where the
 /// server would take too long or several have the same date as the last one.
 pub async fn page<T>(
-    question: &mut Question<'_>,
+    question: &mut QueryContext<'_>,
     (from, until): (Timestamp, Timestamp),
     most: u32,
     mut read: impl FnMut(&Value) -> T,
@@ -134,7 +134,7 @@ impl<T> Page<T> {
 }
 
 async fn ask<T>(
-    question: &Question<'_>,
+    question: &QueryContext<'_>,
     (from, until): (Timestamp, Timestamp),
     limit: u32,
     hint: Option<Hint>,
@@ -142,7 +142,7 @@ async fn ask<T>(
 ) -> Result<Vec<(Timestamp, T)>, SourceError> {
     let collection = question.collection(COLLECTION);
     let mut projection = doc! { "_id": 0 };
-    for path in told_paths() {
+    for path in rule_paths() {
         projection.insert(path, 1);
     }
     let ask = async {
@@ -172,7 +172,7 @@ async fn ask<T>(
     question.mongo.within(ask).await
 }
 
-async fn hint(question: &mut Question<'_>) -> Result<Option<Hint>, SourceError> {
+async fn hint(question: &mut QueryContext<'_>) -> Result<Option<Hint>, SourceError> {
     match question.access(COLLECTION, "createdAt").await? {
         Access::Granted(hint) => Ok(hint),
         Access::Refused => Err(SourceError::new(

@@ -8,7 +8,7 @@ use super::journal::State;
 use super::pages::Stretch;
 use super::progress::day;
 use super::samples::{Series, Target};
-use super::series::TOLD;
+use super::series::BACKFILL_SERIES;
 use crate::catalogue::Timestamp;
 use crate::cli::BackfillOptions;
 use crate::collectors::SECTIONS;
@@ -43,7 +43,10 @@ pub fn bound(stretch: Stretch, until: i64, options: &BackfillOptions, target: &T
         documents.saturating_mul(of_each).min(seconds / fill + 1)
     });
     let of_each = documents.saturating_add(repeated);
-    let mut series: Vec<_> = TOLD.iter().map(|row| (row.metric, row.labels)).collect();
+    let mut series: Vec<_> = BACKFILL_SERIES
+        .iter()
+        .map(|row| (row.metric, row.labels))
+        .collect();
     series.sort_unstable();
     series.dedup();
     let metrics: Vec<_> = SECTIONS.iter().flat_map(|it| it.metrics()).collect();

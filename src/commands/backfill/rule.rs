@@ -7,19 +7,19 @@
 use crate::catalogue::{Timestamp, Value, Versions};
 
 /// A series, and where stored documents tell it.
-pub struct Told {
+pub struct BackfillRule {
     /// The metric's whole name.
     pub metric: &'static str,
-    /// Values of its labels, in their order; those of a metric whose labels are read too are in [`Where::Labels`].
+    /// Values of its labels, in their order; those of a metric whose labels are read too are in [`Extract::Labels`].
     pub labels: &'static [&'static str],
     /// Versions of Rocket.Chat whose document defines it as the metric does.
     pub versions: Versions,
     /// Where its value stands.
-    pub from: Where,
+    pub from: Extract,
 }
 
 /// How a value is taken from a document; paths have a dot where they nest.
-pub enum Where {
+pub enum Extract {
     /// A number.
     Number(&'static str),
     /// A number without some others, none of which may be missing.
@@ -36,7 +36,7 @@ pub enum Where {
 
 /// What a document says about a series.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Said {
+pub enum Extracted {
     /// This.
     Number(f64),
     /// The number 1, with these values of the labels.
@@ -50,65 +50,65 @@ pub enum Said {
 /// The longest text that is taken for a label: versions and names are shorter.
 const LONGEST_LABEL: usize = 100;
 
-impl Told {
+impl BackfillRule {
     /// What a document says. `date_of` understands the texts that stand for dates.
-    pub fn read(&self, document: &Value, date_of: fn(&str) -> Option<Timestamp>) -> Said {
+    pub fn read(&self, document: &Value, date_of: fn(&str) -> Option<Timestamp>) -> Extracted {
         match &self.from {
-            Where::Number(path) => {
-                number(document, path).map_or_else(Said::from_error, Said::Number)
+            Extract::Number(path) => {
+                number(document, path).map_or_else(Extracted::from_error, Extracted::Number)
             }
-            Where::Without(path, others) => {
+            Extract::Without(path, others) => {
                 let difference = number(document, path).and_then(|whole| {
                     let mut others = others.iter();
                     others.try_fold(whole, |left, other| Ok(left - number(document, other)?))
                 });
                 match difference {
-                    Ok(difference) if difference < 0.0 => Said::Odd(path),
-                    Ok(difference) => Said::Number(difference),
-                    Err(error) => Said::from_error(error),
+                    Ok(difference) if difference < 0.0 => Extracted::Odd(path),
+                    Ok(difference) => Extracted::Number(difference),
+                    Err(error) => Extracted::from_error(error),
                 }
             }
-            Where::Instant(path) => match at(document, path) {
-                None | Some(Value::Null | Value::Undefined) => Said::Nothing,
-                Some(Value::Date(date)) => Said::Number(date.seconds()),
-                Some(Value::Text(text)) if text.is_empty() => Said::Nothing,
+            Extract::Instant(path) => match at(document, path) {
+                None | Some(Value::Null | Value::Undefined) => Extracted::Nothing,
+                Some(Value::Date(date)) => Extracted::Number(date.seconds()),
+                Some(Value::Text(text)) if text.is_empty() => Extracted::Nothing,
                 Some(Value::Text(text)) => match date_of(text) {
-                    Some(date) => Said::Number(date.seconds()),
-                    None => Said::Odd(path),
+                    Some(date) => Extracted::Number(date.seconds()),
+                    None => Extracted::Odd(path),
                 },
-                Some(_) => Said::Odd(path),
+                Some(_) => Extracted::Odd(path),
             },
-            Where::State(path) => match at(document, path) {
-                None | Some(Value::Null | Value::Undefined) => Said::Nothing,
-                Some(Value::Bool(holds)) => Said::Number(crate::catalogue::state(*holds)),
-                Some(_) => Said::Odd(path),
+            Extract::State(path) => match at(document, path) {
+                None | Some(Value::Null | Value::Undefined) => Extracted::Nothing,
+                Some(Value::Bool(holds)) => Extracted::Number(crate::catalogue::state(*holds)),
+                Some(_) => Extracted::Odd(path),
             },
-            Where::Period(path, member) => match at(document, path) {
-                None | Some(Value::Null | Value::Undefined) => Said::Nothing,
+            Extract::Period(path, member) => match at(document, path) {
+                None | Some(Value::Null | Value::Undefined) => Extracted::Nothing,
                 Some(period) => match period.get("data") {
                     Some(Value::List(items)) => match items.as_slice() {
-                        [] => Said::Number(0.0),
+                        [] => Extracted::Number(0.0),
                         [only] => match number(only, member) {
-                            Ok(number) => Said::Number(number),
-                            Err(_) => Said::Odd(path),
+                            Ok(number) => Extracted::Number(number),
+                            Err(_) => Extracted::Odd(path),
                         },
-                        _ => Said::Odd(path),
+                        _ => Extracted::Odd(path),
                     },
-                    _ => Said::Odd(path),
+                    _ => Extracted::Odd(path),
                 },
             },
-            Where::Labels(paths) => {
+            Extract::Labels(paths) => {
                 let mut texts = Vec::with_capacity(paths.len());
                 for path in *paths {
                     match at(document, path) {
-                        None | Some(Value::Null | Value::Undefined) => return Said::Nothing,
+                        None | Some(Value::Null | Value::Undefined) => return Extracted::Nothing,
                         Some(Value::Text(text)) if text.len() <= LONGEST_LABEL => {
                             texts.push(text.clone());
                         }
-                        Some(_) => return Said::Odd(path),
+                        Some(_) => return Extracted::Odd(path),
                     }
                 }
-                Said::Labels(texts)
+                Extracted::Labels(texts)
             }
         }
     }
@@ -116,17 +116,17 @@ impl Told {
     /// The paths that it looks at.
     pub fn paths(&self) -> Vec<&'static str> {
         match &self.from {
-            Where::Number(path)
-            | Where::Instant(path)
-            | Where::State(path)
-            | Where::Period(path, _) => {
+            Extract::Number(path)
+            | Extract::Instant(path)
+            | Extract::State(path)
+            | Extract::Period(path, _) => {
                 vec![path]
             }
-            Where::Without(path, others) => {
+            Extract::Without(path, others) => {
                 let others = others.iter().copied();
                 std::iter::once(*path).chain(others).collect()
             }
-            Where::Labels(paths) => paths.to_vec(),
+            Extract::Labels(paths) => paths.to_vec(),
         }
     }
 }
@@ -138,7 +138,7 @@ enum Unknown {
     Odd(&'static str),
 }
 
-impl Said {
+impl Extracted {
     fn from_error(error: Unknown) -> Self {
         match error {
             Unknown::Missing => Self::Nothing,
@@ -175,8 +175,8 @@ mod tests {
         None
     }
 
-    fn told(from: Where) -> Told {
-        Told {
+    fn told(from: Extract) -> BackfillRule {
+        BackfillRule {
             metric: "x",
             labels: &[],
             versions: Versions::since(0, 8, 0),
@@ -195,50 +195,50 @@ mod tests {
 
     #[test]
     fn what_is_no_number_is_odd_and_what_is_not_there_is_nothing() {
-        let row = told(Where::Number("a"));
+        let row = told(Extract::Number("a"));
         for (value, said) in [
-            (Value::Integer(3), Said::Number(3.0)),
-            (Value::Number(2.5), Said::Number(2.5)),
-            (Value::Null, Said::Nothing),
-            (Value::Number(f64::NAN), Said::Odd("a")),
-            (Value::Integer(-1), Said::Odd("a")),
-            (Value::Bool(false), Said::Odd("a")),
-            (Value::text("3"), Said::Odd("a")),
+            (Value::Integer(3), Extracted::Number(3.0)),
+            (Value::Number(2.5), Extracted::Number(2.5)),
+            (Value::Null, Extracted::Nothing),
+            (Value::Number(f64::NAN), Extracted::Odd("a")),
+            (Value::Integer(-1), Extracted::Odd("a")),
+            (Value::Bool(false), Extracted::Odd("a")),
+            (Value::text("3"), Extracted::Odd("a")),
         ] {
             assert_eq!(row.read(&document(&[("a", value)]), no_date), said);
         }
-        assert_eq!(row.read(&document(&[]), no_date), Said::Nothing);
+        assert_eq!(row.read(&document(&[]), no_date), Extracted::Nothing);
     }
 
     #[test]
     fn a_difference_needs_all_its_parts() {
-        let row = told(Where::Without("a", &["b", "c"]));
+        let row = told(Extract::Without("a", &["b", "c"]));
         let read = |entries: &[_]| row.read(&document(entries), no_date);
         let of = Value::Integer;
         assert_eq!(
             read(&[("a", of(9)), ("b", of(2)), ("c", of(3))]),
-            Said::Number(4.0)
+            Extracted::Number(4.0)
         );
-        assert_eq!(read(&[("a", of(9)), ("b", of(2))]), Said::Nothing);
+        assert_eq!(read(&[("a", of(9)), ("b", of(2))]), Extracted::Nothing);
         assert_eq!(
             read(&[("a", of(1)), ("b", of(2)), ("c", of(0))]),
-            Said::Odd("a")
+            Extracted::Odd("a")
         );
         let is_odd = read(&[("a", of(1)), ("b", Value::Bool(true)), ("c", of(0))]);
-        assert_eq!(is_odd, Said::Odd("b"));
+        assert_eq!(is_odd, Extracted::Odd("b"));
     }
 
     #[test]
     fn nobody_in_a_period_is_zero() {
-        let row = told(Where::Period("a", "count"));
+        let row = told(Extract::Period("a", "count"));
         let of = |data: Vec<Value>| {
             let period = document(&[("data", Value::List(data))]);
             row.read(&document(&[("a", period)]), no_date)
         };
         let three = document(&[("count", Value::Integer(3))]);
-        assert_eq!(of(Vec::new()), Said::Number(0.0));
-        assert_eq!(of(vec![three.clone()]), Said::Number(3.0));
-        assert_eq!(of(vec![document(&[])]), Said::Odd("a"));
-        assert_eq!(of(vec![three.clone(), three]), Said::Odd("a"));
+        assert_eq!(of(Vec::new()), Extracted::Number(0.0));
+        assert_eq!(of(vec![three.clone()]), Extracted::Number(3.0));
+        assert_eq!(of(vec![document(&[])]), Extracted::Odd("a"));
+        assert_eq!(of(vec![three.clone(), three]), Extracted::Odd("a"));
     }
 }

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use super::rule::{Told, Where};
+use super::rule::{BackfillRule, Extract};
 use crate::catalogue::{Version, Versions};
 
 const fn count(
@@ -11,12 +11,12 @@ const fn count(
     labels: &'static [&'static str],
     versions: Versions,
     path: &'static str,
-) -> Told {
-    Told {
+) -> BackfillRule {
+    BackfillRule {
         metric,
         labels,
         versions,
-        from: Where::Number(path),
+        from: Extract::Number(path),
     }
 }
 
@@ -24,7 +24,7 @@ const fn since(major: u16, minor: u16, patch: u16) -> Versions {
     Versions::since(major, minor, patch)
 }
 
-const fn login_service(label: &'static [&'static str], path: &'static str) -> Told {
+const fn login_service(label: &'static [&'static str], path: &'static str) -> BackfillRule {
     count(
         "rocketchat_users_by_login_service",
         label,
@@ -33,7 +33,7 @@ const fn login_service(label: &'static [&'static str], path: &'static str) -> To
     )
 }
 
-const fn conferences(labels: &'static [&'static str], path: &'static str) -> Told {
+const fn conferences(labels: &'static [&'static str], path: &'static str) -> BackfillRule {
     count("rocketchat_video_conferences", labels, since(5, 0, 0), path)
 }
 
@@ -41,17 +41,17 @@ const fn room_feature(
     feature: &'static [&'static str],
     versions: Versions,
     path: &'static str,
-) -> Told {
+) -> BackfillRule {
     count("rocketchat_rooms_with_feature", feature, versions, path)
 }
 
 /// Every series that stored documents tell, family by family.
-pub const TOLD: &[Told] = &[
-    Told {
+pub const BACKFILL_SERIES: &[BackfillRule] = &[
+    BackfillRule {
         metric: "rocketchat_installed_timestamp_seconds",
         labels: &[],
         versions: since(0, 40, 0),
-        from: Where::Instant("installedAt"),
+        from: Extract::Instant("installedAt"),
     },
     count(
         "rocketchat_migration_version",
@@ -59,23 +59,23 @@ pub const TOLD: &[Told] = &[
         since(0, 8, 0),
         "migration.version",
     ),
-    Told {
+    BackfillRule {
         metric: "rocketchat_migration_locked",
         labels: &[],
         versions: since(0, 8, 0),
-        from: Where::State("migration.locked"),
+        from: Extract::State("migration.locked"),
     },
-    Told {
+    BackfillRule {
         metric: "rocketchat_migration_locked_timestamp_seconds",
         labels: &[],
         versions: since(0, 8, 0),
-        from: Where::Instant("migration.lockedAt"),
+        from: Extract::Instant("migration.lockedAt"),
     },
-    Told {
+    BackfillRule {
         metric: "rocketchat_livechat_enabled",
         labels: &[],
         versions: since(0, 74, 0),
-        from: Where::State("livechatEnabled"),
+        from: Extract::State("livechatEnabled"),
     },
     count(
         "rocketchat_uncaught_exceptions_total",
@@ -83,11 +83,11 @@ pub const TOLD: &[Told] = &[
         since(5, 0, 0),
         "uncaughtExceptionsCount",
     ),
-    Told {
+    BackfillRule {
         metric: "rocketchat_mongodb_info",
         labels: &[],
         versions: since(1, 0, 0),
-        from: Where::Labels(&["mongoVersion", "mongoStorageEngine"]),
+        from: Extract::Labels(&["mongoVersion", "mongoStorageEngine"]),
     },
     count(
         "rocketchat_peak_connections",
@@ -95,11 +95,11 @@ pub const TOLD: &[Told] = &[
         since(6, 5, 0),
         "maxMonthlyPeakConnections",
     ),
-    Told {
+    BackfillRule {
         metric: "rocketchat_statistics_document_timestamp_seconds",
         labels: &[],
         versions: since(0, 8, 0),
-        from: Where::Instant("createdAt"),
+        from: Extract::Instant("createdAt"),
     },
     // Before 3.12 Rocket.Chat counted the states of connections, which today are a metric of their own.
     count(
@@ -172,23 +172,23 @@ pub const TOLD: &[Told] = &[
         since(4, 8, 0),
         "totalUserEmail2fa",
     ),
-    Told {
+    BackfillRule {
         metric: "rocketchat_last_login_timestamp_seconds",
         labels: &[],
         versions: since(0, 8, 0),
-        from: Where::Instant("lastLogin"),
+        from: Extract::Instant("lastLogin"),
     },
-    Told {
+    BackfillRule {
         metric: "rocketchat_last_message_timestamp_seconds",
         labels: &[],
         versions: since(0, 8, 0),
-        from: Where::Instant("lastMessageSentAt"),
+        from: Extract::Instant("lastMessageSentAt"),
     },
-    Told {
+    BackfillRule {
         metric: "rocketchat_last_seen_timestamp_seconds",
         labels: &[],
         versions: since(0, 8, 0),
-        from: Where::Instant("lastSeenSubscription"),
+        from: Extract::Instant("lastSeenSubscription"),
     },
     count(
         "rocketchat_rooms",
@@ -345,36 +345,36 @@ pub const TOLD: &[Told] = &[
         since(0, 74, 0),
         "uploadsTotalSize",
     ),
-    Told {
+    BackfillRule {
         metric: "rocketchat_unique_users_yesterday",
         labels: &[],
         versions: since(1, 0, 3),
-        from: Where::Period("uniqueUsersOfYesterday", "count"),
+        from: Extract::Period("uniqueUsersOfYesterday", "count"),
     },
-    Told {
+    BackfillRule {
         metric: "rocketchat_unique_users_last_week",
         labels: &[],
         versions: since(3, 10, 0),
-        from: Where::Period("uniqueUsersOfLastWeek", "count"),
+        from: Extract::Period("uniqueUsersOfLastWeek", "count"),
     },
     // Before 3.10 it was the month before the last one.
-    Told {
+    BackfillRule {
         metric: "rocketchat_unique_users_last_month",
         labels: &[],
         versions: since(3, 10, 0),
-        from: Where::Period("uniqueUsersOfLastMonth", "count"),
+        from: Extract::Period("uniqueUsersOfLastMonth", "count"),
     },
-    Told {
+    BackfillRule {
         metric: "rocketchat_sessions_yesterday",
         labels: &[],
         versions: since(1, 0, 3),
-        from: Where::Period("uniqueUsersOfYesterday", "sessions"),
+        from: Extract::Period("uniqueUsersOfYesterday", "sessions"),
     },
-    Told {
+    BackfillRule {
         metric: "rocketchat_sessions_yesterday_duration_seconds",
         labels: &[],
         versions: since(1, 0, 3),
-        from: Where::Period("uniqueUsersOfYesterday", "time"),
+        from: Extract::Period("uniqueUsersOfYesterday", "time"),
     },
     count(
         "rocketchat_livechat_visitors",
@@ -395,11 +395,11 @@ pub const TOLD: &[Told] = &[
         "totalLivechatManagers",
     ),
     // The number of business units is known with a license only.
-    Told {
+    BackfillRule {
         metric: "rocketchat_livechat_departments",
         labels: &["active"],
         versions: since(6, 0, 0),
-        from: Where::Without(
+        from: Extract::Without(
             "departments",
             &["archivedDepartments", "enterprise.businessUnits"],
         ),
@@ -496,11 +496,11 @@ pub const TOLD: &[Told] = &[
         since(1, 3, 0),
         "integrations.totalIncomingActive",
     ),
-    Told {
+    BackfillRule {
         metric: "rocketchat_integrations",
         labels: &["incoming", "disabled"],
         versions: since(1, 3, 0),
-        from: Where::Without(
+        from: Extract::Without(
             "integrations.totalIncoming",
             &["integrations.totalIncomingActive"],
         ),
@@ -511,11 +511,11 @@ pub const TOLD: &[Told] = &[
         since(1, 3, 0),
         "integrations.totalOutgoingActive",
     ),
-    Told {
+    BackfillRule {
         metric: "rocketchat_integrations",
         labels: &["outgoing", "disabled"],
         versions: since(1, 3, 0),
-        from: Where::Without(
+        from: Extract::Without(
             "integrations.totalOutgoing",
             &["integrations.totalOutgoingActive"],
         ),
@@ -533,11 +533,11 @@ pub const TOLD: &[Told] = &[
         "apps.totalActive",
     ),
     // From 6.10 to 7.1 Rocket.Chat counted as failed what is disabled by hand.
-    Told {
+    BackfillRule {
         metric: "rocketchat_apps",
         labels: &["disabled"],
         versions: since(3, 8, 0).until(6, 10, 0),
-        from: Where::Without(
+        from: Extract::Without(
             "apps.totalInstalled",
             &["apps.totalActive", "apps.totalFailed"],
         ),
@@ -548,11 +548,11 @@ pub const TOLD: &[Told] = &[
         since(6, 10, 0).until(7, 2, 0),
         "apps.totalFailed",
     ),
-    Told {
+    BackfillRule {
         metric: "rocketchat_apps",
         labels: &["disabled"],
         versions: since(7, 2, 0),
-        from: Where::Without(
+        from: Extract::Without(
             "apps.totalInstalled",
             &["apps.totalActive", "apps.totalFailed"],
         ),
@@ -563,11 +563,11 @@ pub const TOLD: &[Told] = &[
         since(3, 8, 0).until(6, 10, 0),
         "apps.totalFailed",
     ),
-    Told {
+    BackfillRule {
         metric: "rocketchat_apps",
         labels: &["failed"],
         versions: since(6, 10, 0).until(7, 2, 0),
-        from: Where::Without(
+        from: Extract::Without(
             "apps.totalInstalled",
             &["apps.totalActive", "apps.totalFailed"],
         ),
@@ -593,14 +593,14 @@ pub const TOLD: &[Told] = &[
 ];
 
 /// The fields that the rows look at, and the version that says how they are meant.
-pub fn told_paths() -> BTreeSet<&'static str> {
-    let paths = TOLD.iter().flat_map(Told::paths);
+pub fn rule_paths() -> BTreeSet<&'static str> {
+    let paths = BACKFILL_SERIES.iter().flat_map(BackfillRule::paths);
     paths.chain(["version", "createdAt"]).collect()
 }
 
-/// The rows of a version, with their places in [`TOLD`].
-pub fn told_by(version: Version) -> impl Iterator<Item = (usize, &'static Told)> {
-    let rows = TOLD.iter().enumerate();
+/// The rows of a version, with their places in [`BACKFILL_SERIES`].
+pub fn rules_for(version: Version) -> impl Iterator<Item = (usize, &'static BackfillRule)> {
+    let rows = BACKFILL_SERIES.iter().enumerate();
     rows.filter(move |(_, row)| row.versions.contains(version))
 }
 
@@ -615,18 +615,18 @@ mod tests {
     #[test]
     fn every_row_names_a_metric_with_as_many_labels() {
         let metrics: Vec<_> = SECTIONS.iter().flat_map(|it| it.metrics()).collect();
-        for row in TOLD {
+        for row in BACKFILL_SERIES {
             let metric = metrics.iter().find(|it| it.name == row.metric);
             let metric = metric.unwrap_or_else(|| panic!("{} is no metric", row.metric));
             let labels = match &row.from {
-                Where::Labels(paths) => paths.len(),
+                Extract::Labels(paths) => paths.len(),
                 _ => row.labels.len(),
             };
             assert_eq!(labels, metric.labels.len(), "{}", row.metric);
             let is_info = metric.quantity == Quantity::Info;
             assert_eq!(
                 is_info,
-                matches!(row.from, Where::Labels(_)),
+                matches!(row.from, Extract::Labels(_)),
                 "{}",
                 row.metric
             );
@@ -636,7 +636,7 @@ mod tests {
     #[test]
     fn every_row_looks_only_at_fields_that_its_versions_have() {
         let fields: Vec<_> = SECTIONS.iter().flat_map(|it| it.fields()).collect();
-        for row in TOLD {
+        for row in BACKFILL_SERIES {
             for path in row.paths() {
                 let has = |version: Version| {
                     fields.iter().any(|field| {
@@ -655,10 +655,10 @@ mod tests {
 
     #[test]
     fn no_version_tells_a_series_twice() {
-        let bounds = TOLD.iter().map(|row| row.versions.first);
+        let bounds = BACKFILL_SERIES.iter().map(|row| row.versions.first);
         for version in bounds.chain([Version::NEWEST]) {
             let mut seen = BTreeSet::new();
-            for (_, row) in told_by(version) {
+            for (_, row) in rules_for(version) {
                 let series = (row.metric, row.labels);
                 assert!(seen.insert(series), "{series:?} in {version}");
             }

@@ -17,7 +17,7 @@ use crate::collectors::license::{Grants, query};
 use crate::collectors::{Collector, Reading, Snapshot};
 use crate::license::LicenseSource;
 use crate::mongodb::{
-    Hello, Login, Mongo, MongoSettings, Plan, Question, Recorder, Sent, SourceError,
+    Hello, Login, Mongo, MongoSettings, Plan, QueryContext, Recorder, Sent, SourceError,
     TELLING_COLLECTIONS, bson, command, explain, indexes, server_states,
 };
 
@@ -318,7 +318,7 @@ impl Mongo {
     }
 }
 
-impl Question<'_> {
+impl QueryContext<'_> {
     async fn ask_server(&self, mut command: Document) -> Result<Document, SourceError> {
         command.insert("maxTimeMS", bson::milliseconds(self.mongo.query_timeout));
         let admin = command::beside(&self.database, "admin");

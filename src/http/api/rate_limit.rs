@@ -29,7 +29,7 @@ pub struct RateLimit {
 
 /// The calls of every address.
 #[derive(Debug, Default)]
-pub struct Rates(
+pub struct RateLimiter(
     // A std mutex: nothing is awaited while it is held.
     Mutex<HashMap<(IpAddr, Endpoint), Window>>,
 );
@@ -53,7 +53,7 @@ pub struct Standing {
     pub reset_in: Duration,
 }
 
-impl Rates {
+impl RateLimiter {
     /// Counts a call.
     pub fn count(
         &self,
@@ -122,7 +122,7 @@ mod tests {
 
     #[test]
     fn calls_are_counted_from_the_first_one_on_until_the_time_has_passed() {
-        let rates = Rates::default();
+        let rates = RateLimiter::default();
         let begun = Instant::now();
         let count = |caller, endpoint, seconds| {
             let now = begun + Duration::from_secs(seconds);
@@ -140,7 +140,7 @@ mod tests {
 
     #[test]
     fn however_many_addresses_call_only_some_are_remembered() {
-        let rates = Rates::default();
+        let rates = RateLimiter::default();
         let now = Instant::now();
         for number in 0..10_000 {
             rates.count(address(number), Endpoint::Info, LIMIT, now);

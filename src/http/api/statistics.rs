@@ -12,7 +12,7 @@ use super::endpoint::Endpoint;
 use super::login_attempts::Refusal;
 use super::rate_limit::Standing;
 use super::{document, errors, info, statistics_list};
-use crate::collectors::Extent;
+use crate::collectors::RefreshScope;
 use crate::document::{Asked, Shape};
 use crate::http::query_string::Parameters;
 use crate::http::response::Response;
@@ -112,7 +112,7 @@ async fn statistics(
     let (asked, snapshot) = if parameters.once("refresh") == Some("true") {
         (
             Asked::ForRefresh,
-            workspace.backend.refresh(Extent::Document).await?,
+            workspace.backend.refresh(RefreshScope::Document).await?,
         )
     } else {
         (Asked::ForStored, workspace.snapshots.borrow().clone())

@@ -15,7 +15,7 @@ use tokio::sync::{OnceCell, Semaphore};
 use tokio::task::block_in_place;
 
 use crate::collectors::{Collector, Snapshot};
-use crate::exposition::{self, Exposition, Format, Names, Own, Part};
+use crate::exposition::{self, Exposition, Format, MetricNames, Own, Part};
 use crate::http::body_pieces::Pieces;
 use crate::http::query_string::Parameters;
 use crate::http::response::{self, Response};
@@ -155,7 +155,7 @@ fn parts(served: &Served) -> impl Iterator<Item = Part> {
     let host = served.host.iter().map(|snapshots| Part {
         workspace: None,
         snapshot: Arc::<Snapshot>::clone(&snapshots.borrow()),
-        names: Names::Own,
+        names: MetricNames::Native,
     });
     let workspaces: Vec<_> = match &served.workspaces {
         Workspaces::One(workspace, _) => vec![(None, workspace)],

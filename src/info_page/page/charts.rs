@@ -5,8 +5,8 @@ use maud::{Markup, html};
 use super::card::Shown;
 use super::svg_chart::{Chart, Line};
 use super::{Growth, format};
-use crate::catalogue::{Grown, Timestamp};
-use crate::info_page::history::Curve;
+use crate::catalogue::{GrowthPoint, Timestamp};
+use crate::info_page::history::HistorySeries;
 
 pub fn of_the_day(shown: &Shown<'_>) -> Markup {
     let history = shown.page.history;
@@ -34,14 +34,14 @@ pub fn of_the_day(shown: &Shown<'_>) -> Markup {
             }
             div.grid #day data-live {
                 (chart("presence", "Presence", vec![
-                    line("online", Curve::Online), line("away", Curve::Away), line("busy", Curve::Busy),
+                    line("online", HistorySeries::Online), line("away", HistorySeries::Away), line("busy", HistorySeries::Busy),
                 ], format::number))
                 (chart("messages-per-minute", "Messages per minute", vec![
-                    line("messages", Curve::MessagesPerMinute),
+                    line("messages", HistorySeries::MessagesPerMinute),
                 ], format::number))
-                (chart("connections", "Connections", vec![line("connections", Curve::Connections)], format::number))
-                (chart("instances", "Instances", vec![line("instances", Curve::Instances)], format::number))
-                (chart("cost", "Database time that the exporter takes", vec![line("share", Curve::Cost)], format::percent))
+                (chart("connections", "Connections", vec![line("connections", HistorySeries::Connections)], format::number))
+                (chart("instances", "Instances", vec![line("instances", HistorySeries::Instances)], format::number))
+                (chart("cost", "Database time that the exporter takes", vec![line("share", HistorySeries::Cost)], format::percent))
             }
         }
     }
@@ -67,9 +67,9 @@ pub fn of_growth(shown: &Shown<'_>) -> Markup {
     }
 }
 
-fn charts(shown: &Shown<'_>, grown: &[Grown]) -> Markup {
+fn charts(shown: &Shown<'_>, grown: &[GrowthPoint]) -> Markup {
     let times: Vec<Timestamp> = grown.iter().map(|it| it.at).collect();
-    let line = |name, read: fn(&Grown) -> Option<f64>| Line {
+    let line = |name, read: fn(&GrowthPoint) -> Option<f64>| Line {
         name,
         values: grown.iter().map(read).collect(),
     };

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::change_streams::Caught;
+use crate::change_streams::CatchUp;
 
 /// The longest time that the database takes for one change that it tells, or one document.
 const MOST_FOR_ONE: Duration = Duration::from_millis(1);
@@ -49,7 +49,7 @@ impl Measure {
     }
 
     /// Notes an answer.
-    pub fn note(&mut self, duration: Duration, caught: Caught) {
+    pub fn note(&mut self, duration: Duration, caught: CatchUp) {
         self.least = self.least.min(duration);
         let told = u32::try_from(caught.told).unwrap_or(u32::MAX);
         // What took longer has waited for something else, such as a connection.
@@ -95,8 +95,8 @@ impl Measure {
 mod tests {
     use super::*;
 
-    fn told(told: u64) -> Caught {
-        Caught { told, more: false }
+    fn told(told: u64) -> CatchUp {
+        CatchUp { told, more: false }
     }
 
     #[tokio::test(start_paused = true)]
