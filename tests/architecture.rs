@@ -1,5 +1,6 @@
 //! The direction of the code: who may know whom.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -74,6 +75,110 @@ fn no_module_imports_what_lies_above_it() {
             for name in imported(&text) {
                 let is_allowed = never.iter().all(|names| !names.contains(&name));
                 assert!(is_allowed, "{} imports `{name}`", file.display());
+            }
+        }
+    }
+}
+
+/// The modules that a file's `use` declarations name, as paths below the crate.
+fn used_modules(file: &Path) -> Vec<Vec<String>> {
+    let text = fs::read_to_string(file).expect("the file can be read");
+    let declarations = text.lines().fold(Vec::<String>::new(), |mut all, line| {
+        let begins = line
+            .strip_prefix("pub ")
+            .unwrap_or(line)
+            .strip_prefix("use ");
+        match (begins, all.last_mut()) {
+            (Some(declaration), _) => all.push(declaration.to_owned()),
+            (None, Some(last)) if !last.ends_with(';') => last.push_str(line.trim()),
+            _ => {}
+        }
+        all
+    });
+    let own = path_of(file);
+    let mut modules = Vec::new();
+    for declaration in declarations {
+        let (prefix, group) = declaration.split_once('{').unwrap_or((&declaration, ""));
+        let mut path: Vec<String> = Vec::new();
+        for (place, part) in prefix
+            .split(&[':', ';'][..])
+            .filter(|it| !it.is_empty())
+            .enumerate()
+        {
+            match part {
+                "crate" => {}
+                "super" if place == 0 => path = own[..own.len() - 1].to_vec(),
+                "super" => drop(path.pop()),
+                _ => path.push(part.to_owned()),
+            }
+        }
+        if !["crate", "super"].iter().any(|it| prefix.starts_with(it)) {
+            continue;
+        }
+        let items = group.split(&[',', '{', '}', ';', ' '][..]);
+        for item in items
+            .chain([""])
+            .filter(|it| it.is_empty() || it.starts_with(char::is_lowercase))
+        {
+            let first = item.split(':').next().unwrap_or_default();
+            let with_item = path
+                .iter()
+                .cloned()
+                .chain((!first.is_empty()).then(|| first.to_owned()));
+            modules.push(with_item.collect());
+        }
+    }
+    modules
+}
+
+/// The path of a file's module.
+fn path_of(file: &Path) -> Vec<String> {
+    let relative = file
+        .strip_prefix(source())
+        .expect("the file is below src")
+        .with_extension("");
+    let parts = relative.iter().map(|it| it.to_string_lossy().into_owned());
+    parts.filter(|it| it != "mod" && it != "lib").collect()
+}
+
+/// What a workspace of `http` keeps for its page has the page's own type.
+const KNOWN_CIRCLE: [&str; 2] = ["http", "info_page"];
+
+#[test]
+fn no_two_files_import_each_other_however_long_the_way() {
+    let files: BTreeMap<Vec<String>, PathBuf> = source_files(&source())
+        .into_iter()
+        .map(|it| (path_of(&it), it))
+        .collect();
+    let imports: BTreeMap<&Vec<String>, BTreeSet<&Vec<String>>> = files
+        .iter()
+        .map(|(module, file)| {
+            let used = used_modules(file).into_iter().filter_map(|mut path| {
+                while !files.contains_key(&path) {
+                    path.pop()?;
+                }
+                let (used, _) = files.get_key_value(&path)?;
+                // A folder's own file and those in it belong together.
+                let is_near = used.starts_with(module) || module.starts_with(used);
+                let is_known = module[..] == KNOWN_CIRCLE[..1] && used[..] == KNOWN_CIRCLE[1..];
+                (!is_near && !is_known).then_some(used)
+            });
+            (module, used.collect())
+        })
+        .collect();
+    for start in imports.keys() {
+        let (mut seen, mut next) = (BTreeSet::new(), vec![*start]);
+        while let Some(module) = next.pop() {
+            for used in &imports[module] {
+                assert!(
+                    used != start,
+                    "{} and {} import each other",
+                    start.join("/"),
+                    module.join("/")
+                );
+                if seen.insert(*used) {
+                    next.push(used);
+                }
             }
         }
     }
