@@ -45,8 +45,8 @@ pub use crate::http::api::rate_limit::{RateLimit, RateLimiter};
 pub use crate::http::api::statistics_list::turns::Turns;
 pub use crate::http::handlers::metrics::Metrics;
 pub use crate::http::handlers::reload::Reloads;
-pub use crate::info_page::InfoPageState;
 use crate::info_page::history::History;
+pub use crate::info_page::state::InfoPageState;
 use crate::rocketchat_client::RocketChat;
 
 /// A future whose type is not named.

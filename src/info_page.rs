@@ -10,6 +10,7 @@ pub mod history;
 pub mod license;
 pub mod page;
 pub mod refresh;
+pub mod state;
 
 use std::net::IpAddr;
 use std::sync::{Arc, PoisonError};
@@ -17,39 +18,15 @@ use std::sync::{Arc, PoisonError};
 use hyper::body::Incoming;
 use hyper::{Method, Request, StatusCode};
 
-use csrf::Token;
-use growth::{KnownGrowth, Reading};
+use growth::Reading;
 use page::{Growth, Page, page};
-use refresh::Refreshing;
 
 use crate::document::Asked;
 use crate::http::api::document;
-use crate::http::api::login_attempts::Attempts;
 use crate::http::request_metrics::Handler;
 use crate::http::response::{self, Response};
 use crate::http::{App, Workspace, Workspaces};
 use crate::info_page::page::overview::{Listed, Overview};
-
-/// What the page of one workspace started, and what it knows of it.
-#[derive(Debug)]
-pub struct InfoPageState {
-    token: Token,
-    refreshing: Refreshing,
-    growth: KnownGrowth,
-    /// Who failed to log in to Rocket.Chat from here.
-    logins: Arc<Attempts>,
-}
-
-impl Default for InfoPageState {
-    fn default() -> Self {
-        Self {
-            token: Token::default(),
-            refreshing: Refreshing::default(),
-            growth: KnownGrowth::default(),
-            logins: license::attempts(),
-        }
-    }
-}
 
 /// What is asked for of a workspace.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -211,7 +188,7 @@ fn show<T>(
             Reading::Done(Ok(grown)) => Growth::Known(grown),
             Reading::Done(Err(why)) => Growth::Unknown(why),
         },
-        refreshed: workspace.desk.refreshing.shown(&snapshot),
+        refreshed: refresh::shown(&workspace.desk.refreshing.borrow(), &snapshot),
         collectors: workspace.collectors.len(),
         rocketchat: workspace
             .rocketchat

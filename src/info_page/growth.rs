@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::watch;
 use tokio::time::{Instant, timeout};
 
 use crate::catalogue::GrowthPoint;
@@ -19,19 +18,6 @@ const LEFT_ALONE_FOR: Duration = Duration::from_mins(1);
 /// How long a page waits for it: long enough for most workspaces to be complete at the first sight.
 const WAIT: Duration = Duration::from_millis(25);
 
-/// The newest reading.
-type Known = Option<(Instant, Result<Arc<[GrowthPoint]>, String>)>;
-
-/// The newest reading, and whether another one is under way.
-#[derive(Debug)]
-pub struct KnownGrowth(watch::Sender<State>);
-
-#[derive(Debug, Clone, Default)]
-struct State {
-    known: Known,
-    is_reading: bool,
-}
-
 /// What a page shows of it.
 #[derive(Debug, Clone)]
 pub enum Reading {
@@ -43,19 +29,13 @@ pub enum Reading {
     Done(Result<Arc<[GrowthPoint]>, String>),
 }
 
-impl Default for KnownGrowth {
-    fn default() -> Self {
-        Self(watch::Sender::new(State::default()))
-    }
-}
-
 /// What is known, which begins a reading where that is old.
 pub async fn look(workspace: &Arc<Workspace>) -> Reading {
     if !workspace.collectors.contains(&Collector::Stored) {
         let why = "The stored statistics are not read: the collector stored is switched off.";
         return Reading::Done(Err(why.to_owned()));
     }
-    let growth = &workspace.desk.growth.0;
+    let growth = &workspace.desk.growth;
     let mut states = growth.subscribe();
     let begins = growth.send_if_modified(|state| {
         let is_old = state.known.as_ref().is_none_or(|(at, known)| {
@@ -96,7 +76,7 @@ async fn read(workspace: Arc<Workspace>) {
             Err("The stored statistics cannot be read; the reason is in the log.".to_owned())
         }
     };
-    workspace.desk.growth.0.send_modify(|state| {
+    workspace.desk.growth.send_modify(|state| {
         state.known = Some((Instant::now(), grown));
         state.is_reading = false;
     });

@@ -3,7 +3,7 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use hyper::body::Incoming;
 use hyper::{Request, StatusCode, header};
@@ -11,7 +11,7 @@ use hyper::{Request, StatusCode, header};
 use super::growth::Reading;
 use super::page::apply_license::{Pasted, Step, page as apply_page};
 use super::{csrf, show};
-use crate::http::api::login_attempts::{Allowance, AttemptLimits, Attempts, Refusal};
+use crate::http::api::login_attempts::Refusal;
 use crate::http::response::{self, Response};
 use crate::http::{App, Unavailable, Workspace};
 use crate::rocketchat_client::{Login, NotTaken, RocketChat};
@@ -21,24 +21,6 @@ pub const PAGE: &str = "license";
 
 /// Where it is handed over.
 pub const APPLY: &str = "license/apply";
-
-/// How many logins may be refused: somebody who types one in is wrong a few times, and not often.
-const LIMITS: AttemptLimits = AttemptLimits {
-    by_address: Allowance {
-        burst: 10,
-        interval: Duration::from_mins(1),
-    },
-    in_all: Allowance {
-        burst: 20,
-        interval: Duration::from_secs(20),
-    },
-    under_way: 1,
-};
-
-/// The logins to one workspace's Rocket.Chat.
-pub fn attempts() -> Arc<Attempts> {
-    Attempts::new("administrators", LIMITS)
-}
 
 /// The page to paste it.
 pub fn form(app: &App, workspace: &Workspace, name: Option<&str>) -> Response {

@@ -5,12 +5,11 @@ use std::time::Duration;
 
 use hyper::Request;
 use hyper::body::Incoming;
-use tokio::sync::watch;
 use tokio::time::{Instant, timeout};
 
 use super::csrf;
 use super::page::Refreshed;
-use crate::catalogue::Timestamp;
+use super::state::RefreshState;
 use crate::collectors::{RefreshScope, Snapshot};
 use crate::http::response::{self, Response};
 use crate::http::{Unavailable, Workspace};
@@ -21,37 +20,16 @@ const PAUSE: Duration = Duration::from_secs(10);
 /// How long the answer waits for the reading; a longer one goes on, and the page shows how far it is.
 const WAIT: Duration = Duration::from_secs(2);
 
-/// The reading that was asked for, and how the one before went.
-#[derive(Debug)]
-pub struct Refreshing(watch::Sender<State>);
-
-#[derive(Debug, Clone, Copy, Default)]
-struct State {
-    /// While one is under way: how many readings there were when it began.
-    running: Option<u64>,
-    /// When the newest one ended, how long it took and whether it succeeded.
-    last: Option<(Instant, Timestamp, Duration, bool)>,
-}
-
-impl Default for Refreshing {
-    fn default() -> Self {
-        Self(watch::Sender::new(State::default()))
-    }
-}
-
-impl Refreshing {
-    /// As the page shows it.
-    pub fn shown(&self, snapshot: &Snapshot) -> Refreshed {
-        let state = *self.0.borrow();
-        // The tiers read on by themselves meanwhile.
-        let collectors = snapshot.outcomes.len() as u64;
-        let done = |before: u64| readings(snapshot).saturating_sub(before).min(collectors);
-        Refreshed {
-            running: state.running.map(done),
-            last: state
-                .last
-                .map(|(_, at, took, succeeded)| (at, took, succeeded)),
-        }
+/// As the page shows it.
+pub fn shown(state: &RefreshState, snapshot: &Snapshot) -> Refreshed {
+    // The tiers read on by themselves meanwhile.
+    let collectors = snapshot.outcomes.len() as u64;
+    let done = |before: u64| readings(snapshot).saturating_sub(before).min(collectors);
+    Refreshed {
+        running: state.running.map(done),
+        last: state
+            .last
+            .map(|(_, at, took, succeeded)| (at, took, succeeded)),
     }
 }
 
@@ -65,10 +43,10 @@ pub async fn answer(
     if let Some(refusal) = csrf::refusal(request, &desk.token) {
         return refusal;
     }
-    let mut states = desk.refreshing.0.subscribe();
+    let mut states = desk.refreshing.subscribe();
     let mut wait = None;
     let before = readings(&workspace.snapshots.borrow());
-    let begins = desk.refreshing.0.send_if_modified(|state| {
+    let begins = desk.refreshing.send_if_modified(|state| {
         let ended = state.last.map(|(ended, ..)| ended.elapsed());
         wait = ended.and_then(|it| PAUSE.checked_sub(it));
         let begins = state.running.is_none() && wait.is_none();
@@ -96,7 +74,7 @@ async fn refresh(workspace: Arc<Workspace>) {
         Err(Unavailable) => false,
     };
     let now = workspace.backend.now();
-    workspace.desk.refreshing.0.send_modify(|state| {
+    workspace.desk.refreshing.send_modify(|state| {
         state.running = None;
         state.last = Some((Instant::now(), now, begun.elapsed(), succeeded));
     });
