@@ -1,6 +1,7 @@
 //! What the exporter does to the database, seen by the database's own profiler.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use std::time::{Duration, SystemTime};
 
@@ -214,21 +215,29 @@ async fn while_somebody_waits_two_dear_collectors_are_read_at_once() {
         .run_command(slowly)
         .await
         .expect("a delay can be arranged");
-    let refresh = tokio::task::spawn_blocking(move || {
-        let headers = [
-            ("X-User-Id", credentials.admin.user_id.as_str()),
-            ("X-Auth-Token", credentials.admin.token.as_str()),
-        ];
-        exporter.request("GET", "/api/v1/statistics?refresh=true", &headers)
-    });
+    let exporter = Arc::new(exporter);
     let mut most = BTreeSet::new();
-    while !refresh.is_finished() {
-        let now = dear_collectors_at_work(&admin).await;
-        if now.len() > most.len() {
-            most = now;
+    // What is at work is looked at now and then, so a busy machine may need several refreshes to see two.
+    for _ in 0..10 {
+        let (exporter, admin_user) = (Arc::clone(&exporter), credentials.admin.clone());
+        let refresh = tokio::task::spawn_blocking(move || {
+            let headers = [
+                ("X-User-Id", admin_user.user_id.as_str()),
+                ("X-Auth-Token", admin_user.token.as_str()),
+            ];
+            exporter.request("GET", "/api/v1/statistics?refresh=true", &headers)
+        });
+        while !refresh.is_finished() {
+            let now = dear_collectors_at_work(&admin).await;
+            if now.len() > most.len() {
+                most = now;
+            }
+        }
+        assert_eq!(refresh.await.expect("it is answered").status, 200);
+        if most.len() > 1 {
+            break;
         }
     }
-    assert_eq!(refresh.await.expect("it is answered").status, 200);
     assert_eq!(most.len(), 2, "{most:?}");
 }
 
