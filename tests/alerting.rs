@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 use mongodb::bson::{DateTime, Document, doc};
 use mongodb::{Collection, Database};
 use serde_json::{Value, json};
-use xtask::mongod::Options;
-use xtask::tools::PrometheusVersion;
+use testbed::mongod::Options;
+use testbed::tools::PrometheusVersion;
 
 use crate::rules::{RULES, parsed, rule_files};
 use crate::support::{Alertmanager, Exporter, Filled, Prometheus, Receiver, SOON, mongod};

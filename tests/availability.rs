@@ -2,7 +2,7 @@
 
 use mongodb::Database;
 use mongodb::bson::{Bson, doc};
-use xtask::mongod::{Mongod, Options};
+use testbed::mongod::{Mongod, Options};
 
 use crate::support::{Exporter, Filled, SOON, client, eventually, mongod};
 

@@ -12,8 +12,8 @@ use mongodb::Database;
 use mongodb::bson::{Bson, DateTime, Document, doc};
 use serde_json::json;
 use tempfile::TempDir;
-use xtask::mongod::Options;
-use xtask::tools::{self, PrometheusVersion};
+use testbed::mongod::Options;
+use testbed::tools::{self, PrometheusVersion};
 
 use crate::document_definitions::workspace::licensed_answers;
 use crate::support::{

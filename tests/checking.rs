@@ -6,8 +6,8 @@ use std::process::Output;
 use mongodb::bson::{DateTime, Document, doc};
 use mongodb::{Client, IndexModel};
 use serde_json::Value as Json;
-use xtask::mongod::{Mongod, Options};
-use xtask::tools::MongodVersion;
+use testbed::mongod::{Mongod, Options};
+use testbed::tools::MongodVersion;
 
 use crate::connecting::fill;
 use crate::support::{

@@ -3,8 +3,8 @@
 use std::fs;
 
 use mongodb::bson::doc;
-use xtask::mongod::{Mongod, Options};
-use xtask::tools::MongodVersion;
+use testbed::mongod::{Mongod, Options};
+use testbed::tools::MongodVersion;
 
 use crate::support::{
     Exporter, Filled, PASSWORD, READER, client, eventually, exporter_of_reader, mongod, with_reader,

@@ -1,6 +1,6 @@
 //! What is said when no server can be asked: in words, with what to do, and the same for all collectors.
 
-use xtask::mongod::Options;
+use testbed::mongod::Options;
 
 use crate::support::{
     Exporter, READER, SOON, assert_no_structures, eventually, mongod, shared_mongod, with_reader,

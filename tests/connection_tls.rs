@@ -7,7 +7,7 @@ use mongodb::Database;
 use mongodb::bson::doc;
 use rcgen::{ExtendedKeyUsagePurpose, SanType};
 use tempfile::TempDir;
-use xtask::mongod::{Mongod, Options};
+use testbed::mongod::{Mongod, Options};
 
 use crate::support::tls::{Authority, Identity, self_signed, self_signed_leaf};
 use crate::support::{Exporter, Filled, assert_no_structures, client, mongod, shared_mongod};

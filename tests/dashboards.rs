@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use promql_parser::parser::{Expr, VectorSelector};
 use promql_parser::util::{ExprVisitor, walk_expr};
 use serde_json::Value;
-use xtask::dashboards;
+use testbed::tools::dashboards;
 
 use crate::support::Exporter;
 

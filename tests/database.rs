@@ -9,7 +9,7 @@ use futures_util::TryStreamExt;
 use jiff::{Timestamp, ToSpan, Zoned, tz::TimeZone};
 use mongodb::Database;
 use mongodb::bson::{Bson, DateTime, Document, doc};
-use xtask::mongod::{Mongod, Options};
+use testbed::mongod::{Mongod, Options};
 
 use crate::support::{Exporter, Filled, Workspace, client, connections_of_exporters, mongod};
 

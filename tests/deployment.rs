@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use serde_json::Value;
-use xtask::tools;
+use testbed::tools;
 
 use crate::support::{Exporter, assert_golden};
 

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use mongodb::Client;
 use mongodb::bson::{Document, doc};
-use xtask::mongod::{Options, ReplicaSet};
+use testbed::mongod::{Options, ReplicaSet};
 
 use crate::support::{
     Exporter, Filled, PASSWORD, Proxy, READER, assert_no_structures, client,

@@ -2,7 +2,7 @@
 
 use mongodb::Database;
 use mongodb::bson::{Document, doc};
-use xtask::mongod::Options;
+use testbed::mongod::Options;
 
 use crate::support::{
     Exporter, Filled, PASSWORD, SOON, client, eventually, fresh_database, mongod, uri_of,

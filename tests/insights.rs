@@ -2,7 +2,7 @@
 
 use mongodb::bson::{Bson, DateTime, Document, doc};
 
-use xtask::mongod::Options;
+use testbed::mongod::Options;
 
 use crate::support::{
     Exporter, Filled, client, eventually, exporter_of_reader, exporter_on, mongod, with_reader,

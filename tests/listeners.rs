@@ -7,7 +7,7 @@ use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use xtask::tools;
+use testbed::tools;
 
 use crate::support::{Exporter, eventually};
 

@@ -10,8 +10,8 @@ use mongodb::bson::oid::ObjectId;
 use mongodb::bson::{Bson, DateTime, Decimal128, Document, doc};
 use mongodb::options::{Acknowledgment, ClientOptions, WriteConcern};
 use mongodb::{Client, Collection, Database};
-use xtask::mongod::{Mongod, Options, ReplicaSet};
-use xtask::tools::MongodVersion;
+use testbed::mongod::{Mongod, Options, ReplicaSet};
+use testbed::tools::MongodVersion;
 
 use crate::support::{
     Exporter, Filled, client, connections_of_exporters, eventually, exporter_of_reader,

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use xtask::workspace::Account;
+use testbed::workspace::Account;
 
 use crate::support::{Answer, Exporter, Filled, Proxy, Workspace, shared_mongod};
 

@@ -9,7 +9,7 @@ use mongodb::bson::{Binary, Document, Timestamp, doc};
 use mongodb::options::{Acknowledgment, WriteConcern};
 use mongodb::{Client, Database};
 use serde_json::Value as Json;
-use xtask::mongod::{Mongod, ReplicaSet};
+use testbed::mongod::{Mongod, ReplicaSet};
 
 use crate::support::{Exporter, Filled, SOON, client, eventually};
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use mongodb::Database;
 use mongodb::bson::{DateTime, Document, doc};
-use xtask::mongod::Options;
+use testbed::mongod::Options;
 
 use crate::support::{Exporter, Filled, SOON, eventually, fresh_database, mongod, uri_of};
 

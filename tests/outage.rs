@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use mongodb::bson::doc;
-use xtask::mongod::Options;
+use testbed::mongod::Options;
 
 use crate::support::{Exporter, Filled, SOON, eventually, mongod, uri_of};
 

@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use xtask::tools;
+use testbed::tools;
 
 use crate::support::Workspace;
 

@@ -3,7 +3,7 @@
 use std::fs;
 
 use mongodb::bson::doc;
-use xtask::mongod::Options;
+use testbed::mongod::Options;
 
 use crate::support::tls::Authority;
 use crate::support::{

@@ -58,7 +58,7 @@ async fn an_access_token_goes_before_the_headers_which_count_where_it_is_not_val
     grant(&workspace, &[("valid", in_hours(1)), ("old", in_hours(-1))]).await;
     let plain = &workspace.credentials.plain;
     let admin = &workspace.credentials.admin;
-    let status = |account: &xtask::workspace::Account, bearer: &str, query: &str| {
+    let status = |account: &testbed::workspace::Account, bearer: &str, query: &str| {
         let headers = [
             ("X-User-Id", account.user_id.as_str()),
             ("X-Auth-Token", account.token.as_str()),

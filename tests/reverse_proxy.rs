@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use tempfile::TempDir;
-use xtask::tools;
+use testbed::tools;
 
 use crate::support::tls::Authority;
 use crate::support::{Exporter, Workspace, eventually};

@@ -8,7 +8,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use xtask::tools;
+use testbed::tools;
 
 use crate::support::{Exporter, assert_golden};
 

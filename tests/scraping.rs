@@ -3,7 +3,7 @@
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde_json::json;
-use xtask::tools::PrometheusVersion;
+use testbed::tools::PrometheusVersion;
 
 use crate::support::{Prometheus, Workspace, eventually};
 

@@ -4,7 +4,7 @@
 use std::fs;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use xtask::mongod::Options;
+use testbed::mongod::Options;
 
 use crate::support::{Filled, Workspace, client, connections_of_exporters, mongod};
 

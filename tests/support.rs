@@ -22,7 +22,7 @@ use std::time::{Duration, Instant};
 use futures_util::TryStreamExt;
 use mongodb::bson::{Document, RawDocumentBuf, doc};
 use mongodb::{Client, Database};
-use xtask::mongod::{Mongod, Options};
+use testbed::mongod::{Mongod, Options};
 
 pub use alertmanager::{Alertmanager, Receiver};
 pub use exporter::{Answer, Exporter, assert_no_structures};

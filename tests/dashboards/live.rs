@@ -6,7 +6,7 @@ use std::process::Command;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde_json::json;
-use xtask::tools::{self, PrometheusVersion};
+use testbed::tools::{self, PrometheusVersion};
 
 use super::{Query, boards, labels_of, list, queries, queries_of, text};
 use crate::support::{Exporter, Filled, Prometheus, eventually, uri_of};

@@ -13,15 +13,15 @@ use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
 use serde_json::Value;
 use tempfile::TempDir;
+use testbed::child_process::{ChildProcess, Output};
+use testbed::port;
+use testbed::tools;
 use tokio::net::TcpListener;
-use xtask::guardian::{Guarded, Output};
-use xtask::port;
-use xtask::tools;
 
 /// A running Alertmanager; it ends when dropped, and its data are gone.
 pub struct Alertmanager {
     // Before its folder, because fields are dropped in this order.
-    process: Guarded,
+    process: ChildProcess,
     _folder: TempDir,
     address: String,
 }
@@ -55,7 +55,7 @@ impl Alertmanager {
             .arg(format!("--web.listen-address={address}"))
             .arg("--cluster.listen-address=");
         let log = folder.path().join("log");
-        let process = Guarded::start(&mut command, Some(folder.path()), Output::File(&log))
+        let process = ChildProcess::start(&mut command, Some(folder.path()), Output::File(&log))
             .expect("Alertmanager starts");
         let mut alertmanager = Self {
             process,

@@ -11,9 +11,9 @@ use hyper::Method;
 use hyper_util::client::legacy::connect::HttpConnector;
 use serde_json::{Value, json};
 use tempfile::TempDir;
+use testbed::tools;
 use tokio::sync::Mutex;
 use url::{ParseError, Url};
-use xtask::tools;
 
 use super::Exporter;
 

@@ -2,7 +2,7 @@
 
 use std::process::{Command, Stdio};
 
-use xtask::tools;
+use testbed::tools;
 
 /// What `promtool check metrics` says when it does not like metrics in the classic format.
 pub fn complaint_of_promtool(metrics: &[u8]) -> Option<String> {

@@ -8,14 +8,14 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use tempfile::TempDir;
-use xtask::guardian::{Guarded, Output};
-use xtask::port;
-use xtask::tools::{self, PrometheusVersion};
+use testbed::child_process::{ChildProcess, Output};
+use testbed::port;
+use testbed::tools::{self, PrometheusVersion};
 
 /// A running Prometheus; it ends when dropped, and its data are gone.
 pub struct Prometheus {
     // Before its folder, because fields are dropped in this order.
-    process: Guarded,
+    process: ChildProcess,
     _folder: TempDir,
     address: String,
 }
@@ -82,7 +82,7 @@ impl Prometheus {
             .arg(format!("--storage.tsdb.path={}", data.display()))
             .arg(format!("--web.listen-address={address}"));
         let log = folder.path().join("log");
-        let process = Guarded::start(&mut command, Some(folder.path()), Output::File(&log))
+        let process = ChildProcess::start(&mut command, Some(folder.path()), Output::File(&log))
             .expect("Prometheus starts");
         let mut prometheus = Self {
             process,

@@ -1,7 +1,7 @@
 //! The user that the README tells to create: it may only read what is needed.
 
 use mongodb::bson::{Document, doc};
-use xtask::mongod::{Mongod, Options};
+use testbed::mongod::{Mongod, Options};
 
 use super::{Exporter, Filled, mongod};
 

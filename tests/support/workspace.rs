@@ -2,7 +2,7 @@
 
 use mongodb::bson::{DateTime, Document};
 use mongodb::{Collection, Database};
-use xtask::workspace::{self, Account, Credentials, Size};
+use testbed::workspace::{self, Account, Credentials, Size};
 
 use super::{Answer, Exporter, client, fresh_database, uri_of};
 

@@ -1,51 +1,16 @@
-//! `cargo xtask dashboards`: writes the dashboards for Grafana anew. Their source is Python, because that is where
-//! Grafana's own models of a dashboard are at hand without a build.
-
-use std::path::{Path, PathBuf};
-use std::process::Command;
+//! `cargo xtask dashboards`: generates the dashboards for Grafana from their source.
 
 use anyhow::Result;
+use tools::{GrafanaSdk, dashboards, grafana_sdk};
 
-use crate::tools::{self, GrafanaSdk, output_of, workspace_root};
-
-/// Writes them to where they are kept.
+/// Writes the dashboards to where they are kept.
 #[expect(clippy::print_stdout, reason = "this is the output of a command")]
-pub fn run() -> Result<()> {
+pub(crate) fn run() -> Result<()> {
     for &sdk in GrafanaSdk::ALL {
-        tools::grafana_sdk::fetch(sdk)?;
+        grafana_sdk::fetch(sdk)?;
     }
-    generate(&folder())?;
-    println!("dashboards: {}", folder().display());
+    let folder = dashboards::folder();
+    dashboards::generate(&folder)?;
+    println!("dashboards: {}", folder.display());
     Ok(())
-}
-
-/// Where they are kept.
-#[must_use]
-pub fn folder() -> PathBuf {
-    workspace_root().join("dashboards")
-}
-
-/// Writes them into a folder.
-pub fn generate(destination: &Path) -> Result<()> {
-    let mut command = python(GrafanaSdk::Oldest, "generate.py")?;
-    output_of(command.arg(destination)).map(drop)
-}
-
-/// Fails with every key of the files that Grafana's models do not know: those of the oldest Grafana have to give each
-/// file back as it is, those of the newest must not lose anything of it.
-pub fn check(files: &[PathBuf]) -> Result<()> {
-    output_of(python(GrafanaSdk::Oldest, "check.py")?.args(files))?;
-    let mut command = python(GrafanaSdk::Newest, "check.py")?;
-    output_of(command.arg("--newer").args(files)).map(drop)
-}
-
-/// A script of the dashboards' source, with the models that it needs.
-fn python(sdk: GrafanaSdk, script: &str) -> Result<Command> {
-    let mut command = Command::new("python3");
-    // -B: no compiled files beside the source.
-    command
-        .arg("-B")
-        .arg(folder().join("source").join(script))
-        .env("PYTHONPATH", tools::grafana_sdk::find(sdk)?);
-    Ok(command)
 }

@@ -5,32 +5,21 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
-use clap::Args;
-
-use crate::cargo::cargo;
-
-/// How to fuzz.
-#[derive(Args)]
-pub struct Options {
-    /// Seconds for each target.
-    #[arg(long, default_value_t = 30)]
-    seconds: u32,
-}
+use tools::cargo::cargo;
+use tools::workspace_root;
 
 /// Fuzzes one target after the other; stops at the first input that ends a reader.
 ///
 /// # Errors
 /// When there is such an input, or `cargo fuzz` cannot be had: building it takes a minute and a C++ compiler.
-pub fn run(options: &Options) -> Result<()> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .parent()
-        .context("the project has a root")?;
-    let cargo_fuzz = cargo_fuzz(root)?;
-    for target in targets(root)? {
+pub(crate) fn run(seconds: u32) -> Result<()> {
+    let root = workspace_root();
+    let cargo_fuzz = cargo_fuzz(&root)?;
+    for target in targets(&root)? {
         let status = Command::new(&cargo_fuzz)
             .args(["fuzz", "run", &target, "--"])
-            .arg(format!("-max_total_time={}", options.seconds))
-            .current_dir(root)
+            .arg(format!("-max_total_time={seconds}"))
+            .current_dir(&root)
             // libFuzzer needs flags of rustc that are not stable.
             .env("RUSTC_BOOTSTRAP", "1")
             .status()

@@ -1,42 +1,94 @@
-//! `cargo xtask`: the project's own commands.
+//! `cargo xtask`: the project's own commands. Few dependencies, so that it builds in seconds; what needs more is a program
+//! in `crates/` that is built when its command is used.
 
+mod dashboards;
+mod fuzz;
+mod package;
+mod test;
+
+use std::ffi::OsString;
+use std::os::unix::process::CommandExt;
 use std::process::ExitCode;
 
-use clap::Parser;
-use xtask::{bench, dashboards, demo, fuzz, package, suite};
+use anyhow::{Error, Result};
+use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
+use tools::cargo::cargo;
 
-/// The project's own commands.
-#[derive(Parser)]
-#[command(name = "cargo xtask", bin_name = "cargo xtask")]
-enum Command {
-    /// Run the exporter against a lively Rocket.Chat workspace that is made up on the spot
-    Demo(demo::Options),
-    /// Measure what the exporter costs the database and its own machine, next to Rocket.Chat's own way
-    Bench(bench::Options),
-    /// Serve the same bytes for ever; what `bench` compares the exporter with
-    #[command(hide = true)]
-    BenchBareServer(bench::BareOptions),
-    /// Write the dashboards for Grafana anew from their source
-    Dashboards,
-    /// Give every reader of texts from outside whatever libFuzzer comes up with
-    Fuzz(fuzz::Options),
-    /// Build the Debian package, and try it on a clean Debian that systemd has booted
-    Package(package::Options),
-    /// Fetch the real tools, then format check, clippy, docs and tests
-    Test,
+fn commands() -> Command {
+    let no_try = Arg::new("no-try").long("no-try").action(ArgAction::SetTrue);
+    let seconds = Arg::new("seconds").long("seconds").default_value("30");
+    Command::new("cargo xtask")
+        .bin_name("cargo xtask")
+        .about("The project's own commands")
+        .subcommand_required(true)
+        .arg_required_else_help(true)
+        .subcommand(passed_on("demo").about(
+            "Run the exporter against a generated Rocket.Chat workspace with simulated activity",
+        ))
+        .subcommand(Command::new("test").about(
+            "Install the tools that tests need, then check format, lints, docs, and run all tests",
+        ))
+        .subcommand(passed_on("bench").about(
+            "Measure what the exporter costs the database and its own machine, next to Rocket.Chat's own way",
+        ))
+        .subcommand(
+            Command::new("package")
+                .about("Build the Debian package, and try it on a clean Debian booted by systemd")
+                .arg(no_try.help("Only build the package, and do not install it anywhere")),
+        )
+        .subcommand(
+            Command::new("dashboards").about("Generate the dashboards for Grafana from their source"),
+        )
+        .subcommand(
+            Command::new("fuzz")
+                .about("Run libFuzzer on every parser of input from outside")
+                .arg(
+                    seconds
+                        .value_parser(value_parser!(u32))
+                        .help("Seconds for each target"),
+                ),
+        )
+}
+
+/// A command whose arguments, `--help` among them, another program reads.
+fn passed_on(name: &'static str) -> Command {
+    let arguments = Arg::new("arguments")
+        .num_args(0..)
+        .allow_hyphen_values(true)
+        .trailing_var_arg(true)
+        .value_parser(value_parser!(OsString));
+    Command::new(name).disable_help_flag(true).arg(arguments)
+}
+
+fn run(matches: &ArgMatches) -> Result<()> {
+    match matches.subcommand() {
+        Some(("demo", matches)) => Err(exec(&["--package=testbed", "--bin=demo"], matches)),
+        // Optimized: what decodes the driver's answers must not be what is measured.
+        Some(("bench", matches)) => Err(exec(
+            &["--release", "--package=rocketchat-exporter-bench"],
+            matches,
+        )),
+        Some(("dashboards", _)) => dashboards::run(),
+        Some(("fuzz", matches)) => fuzz::run(matches.get_one("seconds").copied().unwrap_or(30)),
+        Some(("package", matches)) => package::run(matches.get_flag("no-try")),
+        _ => test::run(),
+    }
+}
+
+/// Replaces this process by a program of another package; only returns when that fails.
+fn exec(selection: &[&str], matches: &ArgMatches) -> Error {
+    let arguments = matches.get_many::<OsString>("arguments");
+    let error = cargo()
+        .args(["run", "--quiet"])
+        .args(selection)
+        .arg("--")
+        .args(arguments.into_iter().flatten())
+        .exec();
+    Error::new(error).context("cannot run cargo")
 }
 
 fn main() -> ExitCode {
-    let outcome = match Command::parse() {
-        Command::Bench(options) => bench::run(&options),
-        Command::BenchBareServer(options) => bench::serve_bare(&options),
-        Command::Dashboards => dashboards::run(),
-        Command::Demo(options) => demo::run(&options),
-        Command::Fuzz(options) => fuzz::run(&options),
-        Command::Package(options) => package::run(&options),
-        Command::Test => suite::run(),
-    };
-    match outcome {
+    match run(&commands().get_matches()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             report(&error);
@@ -45,10 +97,7 @@ fn main() -> ExitCode {
     }
 }
 
-#[expect(
-    clippy::print_stderr,
-    reason = "this is where a command says why it failed"
-)]
-fn report(error: &anyhow::Error) {
+#[expect(clippy::print_stderr, reason = "the reason for a failed command")]
+fn report(error: &Error) {
     eprintln!("error: {error:#}");
 }

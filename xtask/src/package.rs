@@ -9,31 +9,21 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
-use clap::Args;
-
-use crate::demo;
-use crate::tools::{self, workspace_root};
-
-/// How far to go.
-#[derive(Args)]
-pub struct Options {
-    /// Only build the package, and do not install it anywhere
-    #[arg(long)]
-    no_try: bool,
-}
+use tools::cargo::build_exporter;
+use tools::workspace_root;
 
 /// Builds, checks and tries the package; stops at the first thing that is wrong.
 #[expect(clippy::print_stdout, reason = "this is the output of a command")]
-pub fn run(options: &Options) -> Result<()> {
+pub(crate) fn run(no_try: bool) -> Result<()> {
     let cargo_deb = tools::cargo_deb::fetch()?;
     tools::package_tools::ensure_builders()?;
-    let program = demo::exporter::build()?;
+    let program = build_exporter()?;
     contents::make(&program)?;
     let package = build(&cargo_deb)?;
     println!("package: {}", package.display());
     complain_of(&package)?;
     println!("lintian: no complaint");
-    if !options.no_try {
+    if !no_try {
         tools::package_tools::ensure_machines()?;
         trial::run(&package)?;
     }

@@ -7,7 +7,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
 
-use crate::tools::workspace_root;
+use tools::workspace_root;
 
 /// File names, and the arguments with which the program prints what goes there.
 const PRINTED: &[(&str, &[&str])] = &[

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
 
-use crate::tools::{last_lines, workspace_root};
+use tools::{last_lines, workspace_root};
 
 /// A booted machine; it is switched off, and its files are removed, when this is dropped.
 pub(super) struct Machine {

@@ -1,0 +1,239 @@
+//! What the exporter needs of its own machine: memory, disk, connections, and time to start.
+
+use std::fs;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::{Child, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, ensure};
+use futures_util::TryStreamExt;
+use mongodb::bson::{DateTime, Document, doc};
+use serde::Serialize;
+
+use crate::client;
+use crate::data::{DATABASE, Data};
+use crate::exporter::{self, Exporter, Mode, Pace, Setup, free_address};
+use crate::machine::{own_bytes, resident_bytes};
+use crate::median::median;
+use crate::table::{Table, bytes, say, seconds};
+use crate::targets::{Limit, Target};
+use testbed::mongod::{Mongod, Options};
+use testbed::workspace;
+
+/// How often the exporter is started to see how long that takes.
+const STARTS: usize = 15;
+
+/// Scrapes after which the memory is looked at again.
+const SCRAPES: usize = 10_000;
+
+/// Workspaces that one exporter is given.
+const WORKSPACES: usize = 200;
+
+/// Scrapes of all of them.
+const SCRAPES_OF_MANY: usize = 20;
+
+/// What Prometheus says that it accepts.
+const AS_PROMETHEUS: &[(&str, &str)] = &[
+    (
+        "Accept",
+        "application/openmetrics-text;version=1.0.0,text/plain;version=0.0.4;q=0.5,*/*;q=0.1",
+    ),
+    ("Accept-Encoding", "gzip"),
+];
+
+#[derive(Debug, Serialize)]
+pub(super) struct Report {
+    binary_bytes: u64,
+    start_seconds: f64,
+    idle_bytes: u64,
+    after_scrapes_bytes: u64,
+    after_refreshes_bytes: u64,
+    /// Of that, what is no page of a file.
+    own_bytes: u64,
+    /// Of one that follows changes, and tracks the documents of the workspace.
+    live_bytes: u64,
+    /// With 200 workspaces.
+    workspaces_bytes: u64,
+    connections: u64,
+}
+
+pub(super) async fn measure(data: &Data, program: &Path, directory: &Path) -> Result<Report> {
+    say("footprint");
+    let mut starts = Vec::new();
+    for _ in 0..STARTS {
+        starts.push(start_to_first_byte(program, data).await?);
+    }
+    let reading = Setup::new(Pace::Usual, Mode::Reading);
+    let exporter = Exporter::start(reading, program, data, directory).await?;
+    let idle_bytes = resident_bytes(exporter.pid());
+    client::get_often(exporter.address, "/metrics", AS_PROMETHEUS, SCRAPES).await?;
+    let after_scrapes_bytes = resident_bytes(exporter.pid());
+    let connections = connections(data).await?;
+    for _ in 0..5 {
+        exporter.refresh(data).await?;
+    }
+    let after_refreshes_bytes = resident_bytes(exporter.pid());
+    let own_bytes = own_bytes(exporter.pid());
+    drop(exporter);
+    let live = Setup::new(Pace::Usual, Mode::Live);
+    let live = Exporter::start(live, program, data, directory).await?;
+    Ok(Report {
+        binary_bytes: std::fs::metadata(program)?.len(),
+        start_seconds: median(starts),
+        idle_bytes,
+        after_scrapes_bytes,
+        after_refreshes_bytes,
+        own_bytes,
+        live_bytes: resident_bytes(live.pid()),
+        workspaces_bytes: many_workspaces(program, directory).await?,
+        connections,
+    })
+}
+
+/// A child that is killed when it is no longer needed; without the shell's shell, whose start would be measured too.
+struct Killed(Child);
+
+impl Drop for Killed {
+    fn drop(&mut self) {
+        drop(self.0.kill());
+        drop(self.0.wait());
+    }
+}
+
+async fn start_to_first_byte(program: &Path, data: &Data) -> Result<f64> {
+    let address = free_address()?;
+    let mut command = exporter::command(program, &data.mongod.uri(), data, address)?;
+    command.stderr(Stdio::null());
+    let begun = Instant::now();
+    let child = command.spawn().context("cannot start the exporter")?;
+    let _killed = Killed(child);
+    while client::get(address, "/metrics", &[]).await.is_err() {
+        ensure!(
+            begun.elapsed() < Duration::from_secs(20),
+            "the exporter does not serve"
+        );
+        // Shorter than what is measured; a busy loop would take the processor from the exporter.
+        tokio::time::sleep(Duration::from_micros(500)).await;
+    }
+    Ok(begun.elapsed().as_secs_f64())
+}
+
+/// Connections that mongod has from the exporter.
+async fn connections(data: &Data) -> Result<u64> {
+    let pipeline = vec![
+        doc! { "$currentOp": { "allUsers": true, "idleConnections": true } },
+        doc! { "$match": { "appName": "rocketchat-exporter" } },
+        doc! { "$group": { "_id": "$connectionId" } },
+    ];
+    let admin = data.database.client().database("admin");
+    let found: Vec<Document> = admin.aggregate(pipeline).await?.try_collect().await?;
+    Ok(u64::try_from(found.len())?)
+}
+
+/// The memory with two hundred workspaces, after everything was read and scraped. They are one small workspace on a
+/// mongod of their own under two hundred names, each with a client and connections of its own.
+async fn many_workspaces(program: &Path, directory: &Path) -> Result<u64> {
+    let mongod = Mongod::start(&Options::default()).await?;
+    let client = mongodb::Client::with_uri_str(mongod.uri()).await?;
+    let database = client.database(DATABASE);
+    workspace::fill(&database, &workspace::Size::small(), DateTime::now()).await?;
+    fs::write(directory.join("uri"), mongod.uri())?;
+    let names = (0..WORKSPACES).map(|number| format!("  w{number}: {{}}\n"));
+    let text = format!(
+        "mongodb: {{uri-file: uri, database: {DATABASE}}}\nworkspaces:\n{}",
+        names.collect::<String>()
+    );
+    let file = directory.join("workspaces.yml");
+    fs::write(&file, text).with_context(|| format!("cannot write `{}`", file.display()))?;
+    let address = free_address()?;
+    let mut command = exporter::as_service(program)?;
+    command
+        .arg(format!("--config.file={}", file.display()))
+        .arg(format!("--web.listen-address={address}"))
+        .arg("--log.level=warn")
+        .stderr(Stdio::null());
+    let exporter = Killed(command.spawn().context("cannot start the exporter")?);
+    let begun = Instant::now();
+    while !all_are_read(address).await {
+        ensure!(
+            begun.elapsed() < Duration::from_mins(10),
+            "{WORKSPACES} workspaces are not read within ten minutes"
+        );
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+    client::get_often(address, "/metrics", AS_PROMETHEUS, SCRAPES_OF_MANY).await?;
+    Ok(resident_bytes(exporter.0.id()))
+}
+
+/// Whether each workspace's slowest collector has read.
+async fn all_are_read(address: SocketAddr) -> bool {
+    // Only as much as is needed to know: an answer with everything would be kept for the next who asks.
+    let path = "/metrics?collect[]=sessions";
+    let Ok(answer) = client::get(address, path, &[]).await else {
+        return false;
+    };
+    let text = String::from_utf8_lossy(&answer.body);
+    let is_read = |line: &&str| {
+        line.starts_with("rocketchat_exporter_collector_success{")
+            && line.ends_with("collector=\"sessions\"} 1")
+    };
+    text.lines().filter(is_read).count() == WORKSPACES
+}
+
+impl Report {
+    pub(super) fn print(&self) {
+        let mut table = Table::new(&["", ""]);
+        let mut row = |name: &str, value: String| table.row(vec![name.to_owned(), value]);
+        row("binary", bytes(self.binary_bytes as f64));
+        row("start to first served byte", seconds(self.start_seconds));
+        row(
+            "resident, everything read once",
+            bytes(self.idle_bytes as f64),
+        );
+        row(
+            "resident, after 10,000 scrapes",
+            bytes(self.after_scrapes_bytes as f64),
+        );
+        row(
+            "resident, after five refreshes",
+            bytes(self.after_refreshes_bytes as f64),
+        );
+        row("of that, its own", bytes(self.own_bytes as f64));
+        row(
+            "resident, live, once it follows",
+            bytes(self.live_bytes as f64),
+        );
+        row(
+            "resident, 200 workspaces",
+            bytes(self.workspaces_bytes as f64),
+        );
+        row("connections to mongod", self.connections.to_string());
+        table.print("Footprint");
+    }
+
+    pub(super) fn targets(&self) -> Vec<Target> {
+        let mebibytes = |bytes: u64| bytes as f64 / 1_048_576.0;
+        let most = self
+            .idle_bytes
+            .max(self.after_scrapes_bytes)
+            .max(self.after_refreshes_bytes);
+        vec![
+            Target::new(
+                "resident memory, MiB",
+                Some(mebibytes(most)),
+                Limit::AtMost(12.0),
+            ),
+            Target::new(
+                "resident memory with 200 workspaces, MiB",
+                Some(mebibytes(self.workspaces_bytes)),
+                Limit::Below(50.0),
+            ),
+            Target::new(
+                "start to first served byte, ms",
+                Some(self.start_seconds * 1e3),
+                Limit::Below(30.0),
+            ),
+        ]
+    }
+}

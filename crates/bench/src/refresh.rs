@@ -1,0 +1,378 @@
+//! One refresh of everything: Rocket.Chat's own way twice, the exporter's, and the floor, in turn, so that whatever else
+//! the machine does disturbs all of them alike.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use serde::Serialize;
+
+use crate::data::{self, Data};
+use crate::exporter::{Exporter, Mode, Pace, Setup};
+use crate::lower_bound;
+use crate::median::{median, median_ratio};
+use crate::meter::{Cost, Meter};
+use crate::profile::{self, Query, Sums};
+use crate::rocketchat::Way;
+use crate::size::Size;
+use crate::table::{Table, bytes, ratio, say, seconds};
+use crate::targets::{Limit, Target};
+
+/// Who is measured.
+const EXPORTER: &str = "rocketchat-exporter";
+const FOR_V3_4: &str = "rocketchat-exporter, document of 3.4.0";
+const FOR_V6_2: &str = "rocketchat-exporter, document of 6.2";
+const LIVE: &str = "rocketchat-exporter, live";
+const LIVE_FOR_V3_4: &str = "rocketchat-exporter, live, document of 3.4.0";
+const LIVE_FOR_V6_2: &str = "rocketchat-exporter, live, document of 6.2";
+const FLOOR: &str = "floor";
+const V3_4: &str = "Rocket.Chat 3.4.0";
+const V6_2: &str = "Rocket.Chat 6.2";
+
+/// The collectors of the exporter's fast tier.
+const FAST: [&str; 2] = ["instances", "presence"];
+
+/// Each exporter, how it knows what changed, and the version its workspace passes for.
+const EXPORTERS: [(&str, Mode, Option<&str>); 6] = [
+    (EXPORTER, Mode::Reading, None),
+    (FOR_V3_4, Mode::Reading, Some("3.4.0")),
+    (FOR_V6_2, Mode::Reading, Some("6.2.0")),
+    (LIVE, Mode::Live, None),
+    (LIVE_FOR_V3_4, Mode::Live, Some("3.4.0")),
+    (LIVE_FOR_V6_2, Mode::Live, Some("6.2.0")),
+];
+
+/// The exporters of each mode: with the whole document, and with those of 3.4.0 and of 6.2.
+const MODES: [(&str, [&str; 3]); 2] = [
+    ("", [EXPORTER, FOR_V3_4, FOR_V6_2]),
+    ("live, ", [LIVE, LIVE_FOR_V3_4, LIVE_FOR_V6_2]),
+];
+
+const NEAR_THE_FLOOR: Limit = Limit::AtMost(1.3);
+const OF_V3_4: Limit = Limit::AtLeast(6.0);
+const OF_V6_2: Limit = Limit::AtLeast(15.0);
+
+/// What was measured at one size.
+#[derive(Debug, Serialize)]
+pub(super) struct Report {
+    size: Size,
+    documents: Vec<(String, u64)>,
+    seconds_to_fill: Option<f64>,
+    rounds: usize,
+    /// The median of each contender, and each round.
+    contenders: BTreeMap<&'static str, Contender>,
+    sections: Vec<Section>,
+    /// Each query of one refresh of the exporter, the slowest first.
+    queries: Vec<Query>,
+}
+
+#[derive(Debug, Serialize)]
+struct Contender {
+    median: Cost,
+    rounds: Vec<Cost>,
+}
+
+/// One collector of the exporter that reads everything.
+#[derive(Debug, Serialize)]
+pub(super) struct Section {
+    pub(super) collector: String,
+    /// By the exporter's clock, with the wait for a connection and for others that are read beside it.
+    pub(super) wall_seconds: f64,
+    /// What mongod's threads used for its queries, as its profiler noted it.
+    pub(super) mongod_cpu_seconds: f64,
+    /// What they used for the floor's queries for the same.
+    pub(super) floor_cpu_seconds: Option<f64>,
+    pub(super) queries: usize,
+    pub(super) documents_examined: f64,
+    pub(super) keys_examined: f64,
+    pub(super) bytes: f64,
+}
+
+/// Whether Rocket.Chat's own way is measured too, which takes by far the longest.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Field {
+    Everybody,
+    ExporterAndFloor,
+}
+
+pub(super) async fn measure(
+    data: &Data,
+    size: &Size,
+    program: &Path,
+    directory: &Path,
+    rounds: usize,
+    field: Field,
+) -> Result<Report> {
+    let pid = data.mongod.pid().context("mongod is not running")?;
+    let meter = Meter::new(&data.database, pid);
+    let steps = lower_bound::steps(data.now);
+    let mut contenders = vec![FLOOR];
+    let mut exporters = BTreeMap::new();
+    for (name, mode, version) in EXPORTERS {
+        if field == Field::Everybody || name == EXPORTER {
+            let setup = Setup {
+                pace: Pace::OnRequest,
+                mode,
+                version,
+            };
+            let exporter = Exporter::start(setup, program, data, directory).await?;
+            exporter.ensure_healthy().await?;
+            contenders.push(name);
+            exporters.insert(name, exporter);
+        }
+    }
+    if field == Field::Everybody {
+        contenders.extend([V3_4, V6_2]);
+    }
+    let ways = BTreeMap::from([(V3_4, Way::of_3_4(data.now)), (V6_2, Way::of_6_2(data.now))]);
+    let mut costs: BTreeMap<&str, Vec<Cost>> = BTreeMap::new();
+    let mut durations: BTreeMap<String, Vec<f64>> = BTreeMap::new();
+    for round in 0..=rounds {
+        // The first round fills the caches and does not count; each round begins with another contender.
+        let counts = round > 0;
+        say(&if counts {
+            format!("refresh, round {round} of {rounds}")
+        } else {
+            "refresh, warming up".to_owned()
+        });
+        for turn in 0..contenders.len() {
+            let contender = contenders[(round + turn) % contenders.len()];
+            let cost = match exporters.get(contender) {
+                Some(exporter) => {
+                    let cost = meter.measure(exporter.refresh(data)).await?.0;
+                    if counts && contender == EXPORTER {
+                        for (collector, seconds) in exporter.durations().await? {
+                            durations.entry(collector).or_default().push(seconds);
+                        }
+                    }
+                    cost
+                }
+                None if contender == FLOOR => {
+                    meter
+                        .measure(lower_bound::run(&steps, &data.database))
+                        .await?
+                        .0
+                }
+                None => meter.measure(ways[contender].run(&data.database)).await?.0,
+            };
+            if counts {
+                costs.entry(contender).or_default().push(cost);
+            }
+        }
+    }
+    for exporter in exporters.values() {
+        exporter.ensure_healthy().await?;
+    }
+    // Those that follow would be noted too.
+    exporters.retain(|name, _| *name == EXPORTER);
+    let exporter = &exporters[EXPORTER];
+    let (mut queries, mut of_exporter, mut of_floor) = (Vec::new(), Vec::new(), Vec::new());
+    for _ in 0..rounds {
+        let refresh = exporter.refresh(data);
+        queries = profile::during(&data.database, profile::COMMENT, refresh).await?;
+        of_exporter.push(profile::by_collector(&queries));
+        let run = lower_bound::run(&steps, &data.database);
+        let asked = profile::during(&data.database, lower_bound::COMMENT, run).await?;
+        of_floor.push(profile::by_collector(&asked));
+    }
+    exporter.ensure_healthy().await?;
+    Ok(Report {
+        size: size.clone(),
+        documents: data::counts(&data.database).await?,
+        seconds_to_fill: data.seconds_to_fill,
+        rounds,
+        contenders: contenders
+            .into_iter()
+            .map(|name| {
+                let rounds = costs.remove(name).unwrap_or_default();
+                let median = Cost::median(&rounds);
+                (name, Contender { median, rounds })
+            })
+            .collect(),
+        sections: sections(&durations, &of_exporter, &of_floor),
+        queries,
+    })
+}
+
+/// The collectors that a refresh reads, from the profiler's notes of each round.
+fn sections(
+    durations: &BTreeMap<String, Vec<f64>>,
+    of_exporter: &[BTreeMap<String, Sums>],
+    of_floor: &[BTreeMap<String, Sums>],
+) -> Vec<Section> {
+    let Some(last) = of_exporter.last() else {
+        return Vec::new();
+    };
+    let processor = |rounds: &[BTreeMap<String, Sums>], collector: &str| {
+        let sums: Vec<_> = rounds.iter().filter_map(|it| it.get(collector)).collect();
+        (!sums.is_empty()).then(|| median(sums.iter().map(|it| it.cpu_seconds)))
+    };
+    let mut sections: Vec<Section> = last
+        .iter()
+        .map(|(collector, sums)| {
+            let walls = durations.get(collector).into_iter().flatten();
+            Section {
+                collector: collector.clone(),
+                wall_seconds: median(walls.copied()),
+                mongod_cpu_seconds: processor(of_exporter, collector).unwrap_or_default(),
+                floor_cpu_seconds: processor(of_floor, collector),
+                queries: sums.queries,
+                documents_examined: sums.documents_examined,
+                keys_examined: sums.keys_examined,
+                bytes: sums.bytes,
+            }
+        })
+        .collect();
+    sections.sort_by(|left, right| right.mongod_cpu_seconds.total_cmp(&left.mongod_cpu_seconds));
+    sections
+}
+
+impl Report {
+    pub(super) fn sections(&self) -> &[Section] {
+        &self.sections
+    }
+
+    pub(super) fn size(&self) -> &Size {
+        &self.size
+    }
+
+    /// What the exporter and the floor cost in the median.
+    pub(super) fn exporter_and_floor(&self) -> (Cost, Cost) {
+        let median = |name| {
+            self.contenders
+                .get(name)
+                .map(|it| it.median)
+                .unwrap_or_default()
+        };
+        (median(EXPORTER), median(FLOOR))
+    }
+
+    /// The median over the rounds of one contender's number as a multiple of another's.
+    fn ratio(&self, of: &str, to: &str, number: fn(&Cost) -> f64) -> Option<f64> {
+        let rounds = |name| self.contenders.get(name).map(|it| it.rounds.iter());
+        median_ratio(
+            rounds(of)?
+                .zip(rounds(to)?)
+                .map(|(left, right)| (number(left), number(right))),
+        )
+    }
+
+    pub(super) fn print(&self) {
+        let mut table = Table::new(&[
+            "",
+            "wall",
+            "x floor",
+            "mongod CPU",
+            "x floor",
+            "documents",
+            "keys",
+            "sent",
+        ]);
+        for (name, contender) in &self.contenders {
+            let cost = contender.median;
+            let times = |number: fn(&Cost) -> f64| {
+                let ratio = self.ratio(name, FLOOR, number);
+                ratio.map_or_else(|| "-".to_owned(), |ratio| format!("{ratio:.2}"))
+            };
+            table.row(vec![
+                (*name).to_owned(),
+                seconds(cost.wall_seconds),
+                times(|it| it.wall_seconds),
+                seconds(cost.mongod_cpu_seconds),
+                times(|it| it.mongod_cpu_seconds),
+                format!("{:.0}", cost.documents_examined),
+                format!("{:.0}", cost.keys_examined),
+                bytes(cost.bytes),
+            ]);
+        }
+        let size = &self.size;
+        table.print(&format!(
+            "One refresh: {} users, {} rooms, {} messages, {} uploads, {} rows of sessions; medians of {} rounds",
+            size.users, size.rooms, size.messages, size.uploads, size.sessions, self.rounds
+        ));
+        let mut table = Table::new(&[
+            "collector",
+            "wall",
+            "mongod CPU",
+            "floor's",
+            "x floor",
+            "queries",
+            "documents",
+            "keys",
+            "sent",
+        ]);
+        for section in &self.sections {
+            let floor = section.floor_cpu_seconds;
+            let processor = section.mongod_cpu_seconds;
+            table.row(vec![
+                section.collector.clone(),
+                seconds(section.wall_seconds),
+                seconds(processor),
+                floor.map_or_else(|| "-".to_owned(), seconds),
+                floor.map_or_else(|| "-".to_owned(), |floor| ratio(processor, floor)),
+                section.queries.to_string(),
+                format!("{:.0}", section.documents_examined),
+                format!("{:.0}", section.keys_examined),
+                bytes(section.bytes),
+            ]);
+        }
+        table.print(
+            "The reading exporter's collectors in that refresh; wall with waiting for the others",
+        );
+    }
+
+    pub(super) fn targets(&self) -> Vec<Target> {
+        let mut targets = Vec::new();
+        for (mode, [whole, for_3_4, for_6_2]) in MODES {
+            // Those of the first as a multiple of the second's in the same round.
+            let promises = [
+                ("full refresh", whole, FLOOR, NEAR_THE_FLOOR),
+                ("3.4.0's way against ours", V3_4, whole, OF_V3_4),
+                ("6.2's way against ours", V6_2, whole, OF_V6_2),
+                (
+                    "3.4.0's way against ours for its document",
+                    V3_4,
+                    for_3_4,
+                    OF_V3_4,
+                ),
+                (
+                    "6.2's way against ours for its document",
+                    V6_2,
+                    for_6_2,
+                    OF_V6_2,
+                ),
+            ];
+            for (name, of, to, limit) in promises {
+                let against = if to == FLOOR {
+                    ", against the floor"
+                } else {
+                    ""
+                };
+                let wall = self.ratio(of, to, |it| it.wall_seconds);
+                let processor = self.ratio(of, to, |it| it.mongod_cpu_seconds);
+                for (figure, ratio) in [("wall", wall), ("mongod CPU", processor)] {
+                    let name = format!("{mode}{name}, {figure}{against}");
+                    targets.push(Target::new(name, ratio, limit));
+                }
+            }
+        }
+        let scans = profile::scans_of_messages(&self.queries);
+        targets.push(Target::new(
+            "scans of messages",
+            Some(scans as f64),
+            Limit::AtMost(0.0),
+        ));
+        let spent = |sections: &mut dyn Iterator<Item = &Section>| {
+            sections.map(|it| it.mongod_cpu_seconds).sum::<f64>()
+        };
+        let fast = |section: &&Section| FAST.contains(&section.collector.as_str());
+        let by_all = spent(&mut self.sections.iter());
+        let by_fast = spent(&mut self.sections.iter().filter(fast));
+        targets.push(Target::new(
+            "fast tier's part of the full refresh, %",
+            (by_all > 0.0).then(|| by_fast / by_all * 100.0),
+            Limit::Below(2.0),
+        ));
+        targets
+    }
+}

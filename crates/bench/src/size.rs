@@ -1,0 +1,98 @@
+//! How large the workspace is that the bench measures on.
+
+use anyhow::{Result, ensure};
+use serde::Serialize;
+
+use testbed::workspace::LargeSize;
+
+/// The usual size, or a part of it, or any other.
+#[derive(Clone, Debug, clap::Args)]
+#[group(skip)]
+pub struct Options {
+    /// Part of the usual size, for example 0.01
+    #[arg(long, value_name = "FRACTION", default_value_t = 1.0)]
+    size: f64,
+    /// Users, instead of 1,000,000 times the size
+    #[arg(long, value_name = "N")]
+    users: Option<usize>,
+    /// Rooms, instead of 300,000 times the size
+    #[arg(long, value_name = "N")]
+    rooms: Option<usize>,
+    /// Messages, instead of 2,000,000 times the size
+    #[arg(long, value_name = "N")]
+    messages: Option<usize>,
+    /// Uploads, instead of 500,000 times the size
+    #[arg(long, value_name = "N")]
+    uploads: Option<usize>,
+    /// Rows of sessions, instead of 200,000 times the size
+    #[arg(long, value_name = "N")]
+    sessions: Option<usize>,
+    /// People who are connected, instead of 10,000 times the size
+    #[arg(long, value_name = "N")]
+    connected: Option<usize>,
+}
+
+/// How many documents there are of what costs.
+#[derive(Clone, Debug, Serialize)]
+pub(super) struct Size {
+    pub(super) users: usize,
+    pub(super) rooms: usize,
+    pub(super) messages: usize,
+    pub(super) uploads: usize,
+    pub(super) sessions: usize,
+    pub(super) connected: usize,
+}
+
+impl Options {
+    /// The size, times a further fraction.
+    pub(super) fn resolve(&self, fraction: f64) -> Result<Size> {
+        ensure!(
+            self.size > 0.0 && self.size <= 10.0,
+            "--size is {}, and must be above 0 and at most 10",
+            self.size
+        );
+        let part = |given: Option<usize>, usual: usize| match given {
+            Some(number) => scaled(number, fraction),
+            None => scaled(usual, self.size * fraction),
+        };
+        Ok(Size {
+            // The smallest workspace that has every kind of user and room is a little smaller than these.
+            users: part(self.users, 1_000_000).max(100),
+            rooms: part(self.rooms, 300_000).max(80),
+            messages: part(self.messages, 2_000_000),
+            uploads: part(self.uploads, 500_000),
+            sessions: part(self.sessions, 200_000),
+            connected: part(self.connected, 10_000),
+        })
+    }
+}
+
+impl Size {
+    pub(super) fn workspace(&self) -> LargeSize {
+        LargeSize {
+            users: self.users,
+            rooms: self.rooms,
+            messages: self.messages,
+            uploads: self.uploads,
+            sessions: self.sessions,
+            connected: self.connected,
+        }
+    }
+
+    /// A name for the directory of its data.
+    pub(super) fn name(&self) -> String {
+        format!(
+            "u{}-r{}-m{}-f{}-s{}-c{}",
+            self.users, self.rooms, self.messages, self.uploads, self.sessions, self.connected
+        )
+    }
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "positive numbers far below what a float holds exactly"
+)]
+fn scaled(number: usize, fraction: f64) -> usize {
+    (number as f64 * fraction).round() as usize
+}

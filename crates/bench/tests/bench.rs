@@ -1,0 +1,109 @@
+//! That the bench runs through: at a size at which nothing it says means anything, but every part of it is used that
+//! needs no further tools.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result, ensure};
+use serde_json::Value;
+
+/// The exporter that was built with these tests, or one that is built now.
+fn exporter() -> Result<PathBuf> {
+    let test = std::env::current_exe()?;
+    let folder = test.parent().and_then(|deps| deps.parent());
+    let program = folder
+        .context("tests lie in a folder")?
+        .join("rocketchat-exporter");
+    if !program.exists() {
+        let status = Command::new(env!("CARGO"))
+            .args(["build", "--quiet", "--package=rocketchat-exporter"])
+            .current_dir(testbed::tools::workspace_root())
+            .status()?;
+        ensure!(status.success(), "the exporter does not build");
+    }
+    Ok(program)
+}
+
+fn run(arguments: &[&str]) -> Result<()> {
+    let output = Command::new(env!("CARGO_BIN_EXE_rocketchat-exporter-bench"))
+        .args(arguments)
+        .output()?;
+    ensure!(
+        output.status.success(),
+        "the benchmark fails: {}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    Ok(())
+}
+
+fn read(directory: &Path, name: &str) -> Result<Value> {
+    let text = std::fs::read_to_string(directory.join(name))?;
+    Ok(serde_json::from_str(&text)?)
+}
+
+#[test]
+fn a_tiny_bench_measures_everybody_and_keeps_its_data() -> Result<()> {
+    let directory = tempfile::tempdir()?;
+    let arguments = [
+        "--size=0.0005",
+        "--rounds=1",
+        "--only=refresh,steady,footprint",
+        "--steady-seconds=1",
+        &format!("--directory={}", directory.path().display()),
+        &format!("--exporter={}", exporter()?.display()),
+    ];
+    run(&arguments)?;
+    let refresh = read(directory.path(), "refresh.json")?;
+    let contenders = refresh["result"]["contenders"]
+        .as_object()
+        .context("contenders")?;
+    let names: Vec<&String> = contenders.keys().collect();
+    assert_eq!(
+        names,
+        [
+            "Rocket.Chat 3.4.0",
+            "Rocket.Chat 6.2",
+            "floor",
+            "rocketchat-exporter",
+            "rocketchat-exporter, document of 3.4.0",
+            "rocketchat-exporter, document of 6.2",
+            "rocketchat-exporter, live",
+            "rocketchat-exporter, live, document of 3.4.0",
+            "rocketchat-exporter, live, document of 6.2"
+        ]
+    );
+    let examined = |name: &str| contenders[name]["median"]["documents_examined"].as_f64();
+    for name in names {
+        let documents = examined(name);
+        // Who follows changes looks at less than who reads, and that is the point of it.
+        let as_expected = match name.replace(", live", "") {
+            reading if reading != *name => documents > Some(0.0) && documents < examined(&reading),
+            _ => documents > Some(500.0),
+        };
+        assert!(as_expected, "{name} looked at {documents:?} documents");
+    }
+    let scans = refresh["result"]["queries"].as_array().context("queries")?;
+    assert!(scans.len() > 40, "only {} queries were noted", scans.len());
+    let targets = read(directory.path(), "targets.json")?;
+    let targets = targets["result"].as_array().context("targets")?;
+    let of_scans = targets.iter().find(|it| it["name"] == "scans of messages");
+    assert_eq!(of_scans.context("the target")?["met"], true);
+    assert!(directory.path().join("footprint.json").exists());
+
+    // The same size again starts at once, on the data that are there.
+    let made = workspace(directory.path())?;
+    let only = arguments.map(|argument| match argument {
+        "--only=refresh,steady,footprint" => "--only=steady",
+        other => other,
+    });
+    run(&only)?;
+    assert_eq!(workspace(directory.path())?, made);
+    Ok(())
+}
+
+/// What is known of the workspace that was made, the time among it.
+fn workspace(directory: &Path) -> Result<Value> {
+    let mut entries = std::fs::read_dir(directory)?.flatten();
+    let data = entries.find(|entry| entry.file_name().to_string_lossy().starts_with("data-"));
+    read(&data.context("the data are kept")?.path(), "workspace.json")
+}

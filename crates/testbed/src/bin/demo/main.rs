@@ -1,0 +1,200 @@
+//! `cargo xtask demo`: a made-up workspace that lives, and the exporter reading it.
+//!
+//! Everything it starts or makes is gone when it ends, whichever way it ends. With `--mongodb.uri` it only ever touches
+//! a database that it made itself.
+
+mod shutdown;
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::{Context, Error, Result, ensure};
+use clap::Parser;
+use mongodb::bson::DateTime;
+use mongodb::options::ClientOptions;
+use mongodb::{Client, Database};
+use tokio::sync::oneshot;
+
+use testbed::exporter::{self, Exporter};
+use testbed::mongod::{self, Mongod};
+use testbed::tools::cargo::build_exporter;
+use testbed::tools::{self, MongodVersion};
+use testbed::workspace::{self, Credentials, Size};
+
+use shutdown::Shutdown;
+
+/// Run the exporter against a generated Rocket.Chat workspace with simulated activity
+#[derive(Parser)]
+#[command(name = "cargo xtask demo", bin_name = "cargo xtask demo")]
+struct Options {
+    /// A MongoDB server to make the demo's own new database on, instead of starting one
+    #[arg(id = "mongodb.uri", long = "mongodb.uri", value_name = "URI")]
+    mongodb_uri: Option<String>,
+    /// Where the exporter listens
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:9459")]
+    listen: SocketAddr,
+    /// Stop after so many seconds
+    #[arg(long, value_name = "N", hide = true)]
+    seconds: Option<u64>,
+    /// Run this program instead of building the exporter
+    #[arg(long, value_name = "PATH", hide = true)]
+    exporter: Option<PathBuf>,
+}
+
+fn main() -> ExitCode {
+    match run(&Options::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            report(&error);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+#[expect(clippy::print_stderr, reason = "the reason for a failed command")]
+fn report(error: &Error) {
+    eprintln!("error: {error:#}");
+}
+
+/// Runs the demo until it is told to stop.
+fn run(options: &Options) -> Result<()> {
+    let listen = exporter::free_address(options.listen)?;
+    if options.mongodb_uri.is_none() {
+        tools::mongod::fetch(MongodVersion::default())?;
+    }
+    let program = options.exporter.clone().map_or_else(build_exporter, Ok)?;
+    let runtime = tokio::runtime::Runtime::new().context("cannot start the runtime")?;
+    runtime.block_on(async {
+        // Listened for from here on, so that nothing that follows is left behind.
+        let shutdown = Shutdown::new(options.seconds.map(Duration::from_secs))?;
+        let Some(server) = shutdown
+            .or(Server::open(options.mongodb_uri.as_deref()))
+            .await
+        else {
+            return Ok(());
+        };
+        let server = server?;
+        let outcome = present(&server, &program, listen, &shutdown).await;
+        server.close().await.and(outcome)
+    })
+}
+
+/// The MongoDB of the demo, and the database made in it.
+struct Server {
+    uri: String,
+    database: Database,
+    /// Ours to stop, unless the server is somebody else's.
+    mongod: Option<Mongod>,
+}
+
+impl Server {
+    async fn open(uri: Option<&str>) -> Result<Self> {
+        let (uri, name, mongod) = if let Some(uri) = uri {
+            (
+                uri.to_owned(),
+                format!("rocketchat_demo_{}", DateTime::now().timestamp_millis()),
+                None,
+            )
+        } else {
+            say("starting mongod");
+            let mongod = Mongod::start(&mongod::Options::default()).await?;
+            (mongod.uri(), "rocketchat".to_owned(), Some(mongod))
+        };
+        let mut options = ClientOptions::parse(&uri)
+            .await
+            .context("--mongodb.uri is not a URI of MongoDB")?;
+        options.server_selection_timeout = Some(Duration::from_secs(5));
+        options.app_name = Some("rocketchat-exporter demo".to_owned());
+        let client = Client::with_options(options)?;
+        let names = client
+            .list_database_names()
+            .await
+            .context("cannot reach the MongoDB of --mongodb.uri")?;
+        ensure!(
+            !names.contains(&name),
+            "the database `{name}` already exists, and the demo only uses its own"
+        );
+        Ok(Self {
+            uri,
+            database: client.database(&name),
+            mongod,
+        })
+    }
+
+    async fn close(mut self) -> Result<()> {
+        match &mut self.mongod {
+            Some(mongod) => mongod.kill(),
+            None => self.database.drop().await.with_context(|| {
+                format!(
+                    "cannot drop the database `{}`; please drop it by hand",
+                    self.database.name()
+                )
+            }),
+        }
+    }
+}
+
+async fn present(
+    server: &Server,
+    program: &Path,
+    listen: SocketAddr,
+    shutdown: &Shutdown,
+) -> Result<()> {
+    say(&format!(
+        "making up a workspace in the database `{}`",
+        server.database.name()
+    ));
+    // Not cut short: an insert that is still on its way would bring a dropped database back.
+    let credentials = workspace::fill(&server.database, &Size::default(), DateTime::now()).await?;
+    let mut exporter = Exporter::start(program, &server.uri, server.database.name(), listen)?;
+    let (stop, stopped) = oneshot::channel::<()>();
+    let mut life = tokio::spawn(workspace::simulate(server.database.clone(), async {
+        drop(stopped.await);
+    }));
+    let outcome = match shutdown.or(exporter.ready()).await {
+        Some(Ok(())) => {
+            introduce(listen, &credentials);
+            tokio::select! {
+                () = shutdown.clone().wait() => Ok(()),
+                outcome = exporter.ended() => outcome,
+                outcome = &mut life => outcome.map_err(Error::from).flatten().context("the workspace stopped moving"),
+            }
+        }
+        Some(Err(error)) => Err(error),
+        None => Ok(()),
+    };
+    if outcome.is_ok() {
+        say("stopping");
+    }
+    let stopping = exporter.stop().await;
+    drop(stop);
+    if !life.is_finished() {
+        drop(life.await);
+    }
+    stopping.and(outcome)
+}
+
+/// What to do with the demo.
+#[expect(clippy::print_stdout, reason = "this is the output of a command")]
+fn introduce(listen: SocketAddr, credentials: &Credentials) {
+    let admin = &credentials.admin;
+    println!(
+        "
+open  http://{listen}/info
+      http://{listen}/metrics
+
+curl -s http://{listen}/metrics
+curl -s -H 'X-User-Id: {}' -H 'X-Auth-Token: {}' http://{listen}/api/v1/statistics
+
+Ctrl-C stops everything
+",
+        admin.user_id, admin.token
+    );
+}
+
+#[expect(clippy::print_stdout, reason = "this is the output of a command")]
+fn say(text: &str) {
+    println!("demo: {text}");
+}

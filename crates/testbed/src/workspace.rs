@@ -1,0 +1,158 @@
+//! A generator of a Rocket.Chat workspace: a database with the collections, shapes, indexes and habits of
+//! Rocket.Chat 7.7.1, community edition, in the middle of a working day.
+//!
+//! The same `now` and [`Size`] give the same workspace. Dates lie before `now`; the indexes expire documents by the
+//! server's own clock, so a workspace of the past loses its instances, notifications and session rows within a minute
+//! unless the server runs with `ttlMonitorEnabled=false`.
+
+mod builder;
+mod enlarge;
+mod grown;
+mod indexes;
+mod livechat;
+mod messages;
+mod misc;
+mod names;
+mod presence;
+mod random;
+mod rooms;
+mod sessions;
+mod settings;
+mod simulate;
+mod statistics;
+mod subscriptions;
+pub mod time;
+mod tokens;
+mod uploads;
+mod users;
+
+use anyhow::{Result, ensure};
+use mongodb::Database;
+use mongodb::bson::DateTime;
+
+pub use enlarge::LargeSize;
+pub use simulate::simulate;
+
+use builder::Builder;
+
+/// How much of everything there is.
+#[derive(Clone, Debug)]
+pub struct Size {
+    /// Documents in `users`: people, guests, bots and apps.
+    pub users: usize,
+    /// Documents in `rocketchat_room`: of all kinds.
+    pub rooms: usize,
+    /// Documents in `rocketchat_message`, give or take one per room.
+    pub messages: usize,
+    /// Files in `rocketchat_uploads`; their thumbnails come on top.
+    pub uploads: usize,
+    /// People seen on a working day: rows of type `user_daily` for each of the last 40 days.
+    pub sessions: usize,
+    /// Visitors of the livechat widget.
+    pub visitors: usize,
+    /// Days of history in `rocketchat_statistics`.
+    pub statistics: usize,
+}
+
+impl Default for Size {
+    fn default() -> Self {
+        Self {
+            users: 600,
+            rooms: 240,
+            messages: 12_000,
+            uploads: 420,
+            sessions: 180,
+            visitors: 90,
+            statistics: 120,
+        }
+    }
+}
+
+impl Size {
+    /// The smallest workspace that still has something of every kind.
+    #[must_use]
+    pub fn small() -> Self {
+        Self {
+            users: 80,
+            rooms: 60,
+            messages: 600,
+            uploads: 30,
+            sessions: 20,
+            visitors: 20,
+            statistics: 5,
+        }
+    }
+}
+
+/// Who may ask the workspace's REST endpoints.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Credentials {
+    /// An administrator, who has the permission `view-statistics`.
+    pub admin: Account,
+    /// A person who has not.
+    pub plain: Account,
+}
+
+/// A user id with a personal access token, as in the headers `X-User-Id` and `X-Auth-Token`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Account {
+    /// `users._id`.
+    pub user_id: String,
+    /// The token in plain text; the database only has its hash.
+    pub token: String,
+}
+
+/// Fills an empty database. A database with any collection in it is refused untouched.
+pub async fn fill(database: &Database, size: &Size, now: DateTime) -> Result<Credentials> {
+    let credentials = fill_documents(database, size, now).await?;
+    indexes::create(database).await?;
+    Ok(credentials)
+}
+
+/// Fills an empty database with a workspace of any size: a small one, whose documents are then copied with other ids.
+///
+/// The indexes come last, because building them once costs far less than keeping them while millions of documents
+/// arrive.
+pub async fn fill_large(
+    database: &Database,
+    size: &LargeSize,
+    now: DateTime,
+) -> Result<Credentials> {
+    let usual = Size::default();
+    let is_small = size.users < usual.users || size.rooms < usual.rooms;
+    let pattern = if is_small { Size::small() } else { usual };
+    let credentials = fill_documents(database, &pattern, now).await?;
+    enlarge::enlarge(database, size).await?;
+    indexes::create(database).await?;
+    Ok(credentials)
+}
+
+async fn fill_documents(database: &Database, size: &Size, now: DateTime) -> Result<Credentials> {
+    let smallest = Size::small();
+    ensure!(
+        size.users >= smallest.users && size.rooms >= smallest.rooms,
+        "a workspace needs at least {} users and {} rooms to have every kind of them",
+        smallest.users,
+        smallest.rooms
+    );
+    ensure!(
+        database.list_collection_names().await?.is_empty(),
+        "the database `{}` is not empty; a workspace is only made in an empty one",
+        database.name()
+    );
+    let mut builder = Builder::new(database, size, now);
+    settings::fill(&mut builder).await?;
+    let instances = misc::fill(&mut builder).await?;
+    let people = users::fill(&mut builder, &instances).await?;
+    let visitors = livechat::fill_visitors(&mut builder, &people).await?;
+    let mut rooms = rooms::plan(&mut builder, &people, &visitors);
+    messages::fill(&mut builder, &people, &mut rooms).await?;
+    rooms::fill(&mut builder, &rooms).await?;
+    subscriptions::fill(&mut builder, &people, &rooms).await?;
+    livechat::fill_inquiries(&mut builder, &rooms).await?;
+    uploads::fill(&mut builder, &people, &rooms).await?;
+    sessions::fill(&mut builder, &people, &instances).await?;
+    grown::fill(&mut builder).await?;
+    statistics::fill(&mut builder).await?;
+    Ok(users::credentials(&people))
+}

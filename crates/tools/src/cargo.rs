@@ -1,0 +1,57 @@
+//! Running cargo from within a program that cargo runs.
+
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, Result, ensure};
+
+use crate::workspace_root;
+
+/// Variables that cargo sets for the package that it runs. Some build scripts (ring's, for one) watch them, so a cargo
+/// started with them rebuilds half of the dependencies.
+const PACKAGE_VARIABLES: [&str; 3] = ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_BIN_"];
+
+/// The cargo that runs this program, with the environment of a shell.
+#[must_use]
+pub fn cargo() -> Command {
+    let program = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let mut command = Command::new(program);
+    for (name, _) in std::env::vars_os() {
+        let name = name.to_string_lossy();
+        if PACKAGE_VARIABLES
+            .iter()
+            .any(|prefix| name.starts_with(prefix))
+        {
+            command.env_remove(&*name);
+        }
+    }
+    command
+}
+
+/// Builds the exporter in release mode and returns the path of its executable.
+pub fn build_exporter() -> Result<PathBuf> {
+    let arguments = [
+        "build",
+        "--release",
+        "--package=rocketchat-exporter",
+        "--message-format=json-render-diagnostics",
+    ];
+    let output = cargo()
+        .args(arguments)
+        .current_dir(workspace_root())
+        .stderr(Stdio::inherit())
+        .output()
+        .context("cannot run cargo")?;
+    ensure!(
+        output.status.success(),
+        "`cargo {}` failed with {}",
+        arguments.join(" "),
+        output.status
+    );
+    let messages = String::from_utf8_lossy(&output.stdout);
+    // Only the message of a binary has a path there; for libraries it is null.
+    let executables = messages.split("\"executable\":\"").skip(1);
+    let path = executables.last().and_then(|rest| rest.split('"').next());
+    path.map(PathBuf::from)
+        .context("cargo built no executable; has the package lost its binary?")
+}
