@@ -9,7 +9,7 @@ use mongodb::bson::{DateTime, Document, doc};
 use mongodb::{Collection, Database};
 use serde_json::{Value, json};
 use testbed::mongod::Options;
-use testbed::tools::PrometheusVersion;
+use testbed::tools;
 
 use crate::rules::{RULES, parsed, rule_files};
 use crate::support::{Alertmanager, Exporter, Filled, Prometheus, Receiver, SOON, mongod};
@@ -25,7 +25,7 @@ async fn whoever_is_on_call_hears_that_the_workspace_is_down_and_that_it_is_back
     let alertmanager = Alertmanager::start(&routes_to(&receiver)).await;
     let folder = tempfile::tempdir().expect("a folder can be made");
     let configuration = scrape_of(&exporter, &alertmanager, folder.path());
-    let _prometheus = Prometheus::start(PrometheusVersion::V2, &configuration).await;
+    let _prometheus = Prometheus::start(tools::PROMETHEUS_2, &configuration).await;
 
     // All instances end, and nobody has read for a while.
     let instances = database.collection::<Document>("instances");

@@ -13,7 +13,7 @@ use mongodb::bson::{Bson, DateTime, Document, doc};
 use serde_json::json;
 use tempfile::TempDir;
 use testbed::mongod::Options;
-use testbed::tools::{self, PrometheusVersion};
+use testbed::tools;
 
 use crate::document_definitions::workspace::licensed_answers;
 use crate::support::{
@@ -156,9 +156,10 @@ fn samples(text: &str) -> BTreeMap<String, Vec<(i64, f64)>> {
 
 /// The folder with the blocks that promtool makes of a file.
 fn blocks(file: &Path, folder: &Path) -> PathBuf {
-    let promtool = tools::promtool::find().expect("promtool is there");
+    let promtool = tools::PROMTOOL.find().expect("promtool is there");
     let blocks = folder.join("blocks");
-    let made = Command::new(promtool)
+    let made = promtool
+        .command()
         .args(["tsdb", "create-blocks-from", "openmetrics"])
         .arg("--max-block-duration=486h")
         .args([file, &blocks])
@@ -207,8 +208,7 @@ async fn the_past_continues_into_what_is_scraped() {
         }],
     });
     let prometheus =
-        Prometheus::start_on_blocks(PrometheusVersion::V3, &configuration.to_string(), &blocks)
-            .await;
+        Prometheus::start_on_blocks(tools::PROMETHEUS_3, &configuration.to_string(), &blocks).await;
     eventually("the exporter is scraped", || {
         let series = prometheus.query("rocketchat_up").expect("it is a query");
         series.first().map(|it| it.points[0].1)

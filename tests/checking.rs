@@ -6,8 +6,7 @@ use std::process::Output;
 use mongodb::bson::{DateTime, Document, doc};
 use mongodb::{Client, IndexModel};
 use serde_json::Value as Json;
-use testbed::mongod::{Mongod, Options};
-use testbed::tools::MongodVersion;
+use testbed::mongod::{Mongod, MongodVersion, Options};
 
 use crate::connecting::fill;
 use crate::support::{

@@ -3,8 +3,7 @@
 use std::fs;
 
 use mongodb::bson::doc;
-use testbed::mongod::{Mongod, Options};
-use testbed::tools::MongodVersion;
+use testbed::mongod::{Mongod, MongodVersion, Options};
 
 use crate::support::{
     Exporter, Filled, PASSWORD, READER, client, eventually, exporter_of_reader, mongod, with_reader,

@@ -114,9 +114,10 @@ fn every_file_names_the_version_of_the_program() {
 
 #[test]
 fn hadolint_accepts_the_dockerfile() {
-    let hadolint = tools::hadolint::find().expect("hadolint is there");
+    let hadolint = tools::HADOLINT.find().expect("hadolint is there");
     printed(
-        Command::new(hadolint)
+        hadolint
+            .command()
             .arg("--failure-threshold=style")
             .arg(shipped(DOCKERFILE)),
     );
@@ -139,7 +140,10 @@ fn the_image_keeps_memory_as_the_service_does() {
 }
 
 fn composed(files: &[&str]) -> Value {
-    let mut command = Command::new(tools::compose::find().expect("docker compose is there"));
+    let mut command = tools::DOCKER_COMPOSE
+        .find()
+        .expect("docker compose is there")
+        .command();
     for file in files {
         command.arg("--file").arg(shipped(file));
     }
@@ -202,8 +206,8 @@ fn prometheus_accepts_the_configuration_of_the_compose_file() {
     let file = folder.path().join("prometheus.yml");
     let config = config.replace("/etc/prometheus/rules", &rules);
     fs::write(&file, config).expect("the file can be written");
-    let promtool = tools::promtool::find().expect("promtool is there");
-    let said = printed(Command::new(promtool).args(["check", "config"]).arg(&file));
+    let promtool = tools::PROMTOOL.find().expect("promtool is there");
+    let said = printed(promtool.command().args(["check", "config"]).arg(&file));
     assert!(said.contains("rules found"), "{said}");
     // The names in it are those of the compose file.
     for target in ["alertmanager:9093", "exporter:9459"] {
@@ -213,9 +217,10 @@ fn prometheus_accepts_the_configuration_of_the_compose_file() {
 
 /// The manifests that kustomize makes of a folder.
 fn rendered(folder: &str) -> String {
-    let kubectl = tools::kubectl::find().expect("kubectl is there");
+    let kubectl = tools::KUBECTL.find().expect("kubectl is there");
     printed(
-        Command::new(kubectl)
+        kubectl
+            .command()
             .arg("kustomize")
             .arg(shipped(folder))
             .env("HOME", "/nonexistent"),
@@ -238,14 +243,16 @@ fn manifest(folder: &str, kind: &str) -> Value {
 fn kubernetes_knows_every_key_of_the_manifests() {
     let folder = tempfile::tempdir().expect("a folder can be made");
     let file = folder.path().join("manifests.yaml");
-    let modules = tools::kubernetes_validate::find().expect("kubernetes-validate is there");
+    let modules = tools::KUBERNETES_VALIDATE
+        .find()
+        .expect("kubernetes-validate is there");
     for manifests in [BASE, OPERATOR] {
         fs::write(&file, rendered(manifests)).expect("the file can be written");
         let mut command = Command::new("python3");
         command
             .args(["-m", "kubernetes_validate", "--strict"])
             .arg(&file)
-            .env("PYTHONPATH", &modules);
+            .env("PYTHONPATH", modules.path());
         let output = command.output().expect("python3 runs");
         let said = [output.stdout, output.stderr].concat();
         let said = String::from_utf8_lossy(&said);

@@ -120,8 +120,10 @@ async fn it_serves_on_the_sockets_that_systemd_passes_and_leaves_them() {
     let address = port.local_addr().expect("it has an address").to_string();
     drop(port);
     // It belongs to the same package.
-    let systemd = tools::systemd_analyze::find().expect("systemd-analyze is there");
-    let mut activate = Command::new(systemd.with_file_name("systemd-socket-activate"))
+    let systemd = tools::SYSTEMD_ANALYZE
+        .find()
+        .expect("systemd-analyze is there");
+    let mut activate = Command::new(systemd.path().with_file_name("systemd-socket-activate"))
         .args(["--listen", &address, "--listen"])
         .arg(&path)
         .arg(env!("CARGO_BIN_EXE_rocketchat-exporter"))

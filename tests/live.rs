@@ -10,8 +10,7 @@ use mongodb::bson::oid::ObjectId;
 use mongodb::bson::{Bson, DateTime, Decimal128, Document, doc};
 use mongodb::options::{Acknowledgment, ClientOptions, WriteConcern};
 use mongodb::{Client, Collection, Database};
-use testbed::mongod::{Mongod, Options, ReplicaSet};
-use testbed::tools::MongodVersion;
+use testbed::mongod::{Mongod, MongodVersion, Options, ReplicaSet};
 
 use crate::support::{
     Exporter, Filled, client, connections_of_exporters, eventually, exporter_of_reader,

@@ -39,13 +39,15 @@ for refused in (plain.statistics, plain.statistics_list):
 #[tokio::test(flavor = "multi_thread")]
 async fn the_python_client_works_against_it() {
     let workspace = Workspace::start(&[]).await;
-    let modules = tools::rocketchat_api::find().expect("rocketchat_API is there");
+    let modules = tools::ROCKETCHAT_API
+        .find()
+        .expect("rocketchat_API is there");
     let (admin, plain) = (&workspace.credentials.admin, &workspace.credentials.plain);
     let url = format!("http://{}", workspace.exporter.address());
     let output = Command::new("python3")
         .args(["-c", SCRIPT, &url, &admin.user_id, &admin.token])
         .args([&plain.user_id, &plain.token])
-        .env("PYTHONPATH", modules)
+        .env("PYTHONPATH", modules.path())
         .env("NO_PROXY", "127.0.0.1")
         .output()
         .expect("Python runs");

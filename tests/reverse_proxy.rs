@@ -191,7 +191,7 @@ async fn nginx(snippet: &str, exporter: &str) -> Proxy {
     fs::write(folder.path().join("nginx.conf"), whole).expect("it can be written");
     fs::write(folder.path().join("rocketchat-exporter.conf"), snippet).expect("it can be written");
     let command = || {
-        let nginx = tools::nginx::find().expect("nginx is there");
+        let nginx = tools::NGINX.find().expect("nginx is there");
         let mut command = nginx.command();
         command.args(["-p", &path, "-e", "stderr", "-c", "nginx.conf"]);
         command
@@ -220,7 +220,7 @@ async fn caddy(changes: &[(&str, &str)]) -> Proxy {
     let global = "{\n\tadmin off\n\tauto_https off\n}\n";
     let file = folder.path().join("Caddyfile");
     fs::write(&file, format!("{global}{site}")).expect("it can be written");
-    let mut command = Command::new(tools::caddy::find().expect("caddy is there"));
+    let mut command = tools::CADDY.find().expect("caddy is there").command();
     command
         .args(["run", "--adapter=caddyfile", "--config"])
         .arg(&file)
@@ -357,7 +357,10 @@ fn caddy_accepts_the_file_as_it_is_shipped_and_would_write_it_so() {
     let folder = tempfile::tempdir().expect("a folder can be made");
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("deploy/caddy/Caddyfile");
     let caddy = |arguments: &[&str]| {
-        let output = Command::new(tools::caddy::find().expect("caddy is there"))
+        let output = tools::CADDY
+            .find()
+            .expect("caddy is there")
+            .command()
             .args(arguments)
             .arg(&file)
             .env("HOME", folder.path())

@@ -46,8 +46,9 @@ fn every_rule_does_what_its_tests_say() {
 
 #[test]
 fn alertmanager_accepts_the_example_and_every_alert_that_it_names_exists() {
-    let alertmanager = tools::alertmanager::find().expect("Alertmanager is there");
-    run(Command::new(alertmanager.amtool())
+    let amtool = tools::AMTOOL.find().expect("amtool is there");
+    run(amtool
+        .command()
         .args(["check-config", "deploy/prometheus/alertmanager.yml"]));
     let alerts = alerts();
     let configuration = parsed("deploy/prometheus/alertmanager.yml");
@@ -446,8 +447,8 @@ fn metrics_of(expression: &str) -> impl Iterator<Item = (usize, &str)> {
 }
 
 fn promtool(arguments: &[&str], files: impl Iterator<Item = String>) {
-    let promtool = tools::promtool::find().expect("promtool is there");
-    run(Command::new(promtool).args(arguments).args(files));
+    let promtool = tools::PROMTOOL.find().expect("promtool is there");
+    run(promtool.command().args(arguments).args(files));
 }
 
 /// Runs a program in the project's folder; what it says when it fails is what is wrong.

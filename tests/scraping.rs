@@ -3,14 +3,14 @@
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde_json::json;
-use testbed::tools::PrometheusVersion;
+use testbed::tools;
 
 use crate::support::{Prometheus, Workspace, eventually};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn both_lines_of_prometheus_take_every_metric_of_a_scrape() {
     let workspace = Workspace::start(&[]).await;
-    for &version in PrometheusVersion::ALL {
+    for version in [tools::PROMETHEUS_2, tools::PROMETHEUS_3] {
         // JSON is YAML.
         let configuration = json!({
             "global": { "scrape_interval": "1s" },

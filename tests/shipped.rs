@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use serde_json::Value;
 use testbed::tools;
@@ -39,8 +38,9 @@ fn prometheus_accepts_every_expression_of_what_to_watch_and_every_metric_in_it_i
     let folder = tempfile::tempdir().expect("a folder can be made");
     let file = folder.path().join("rules.yml");
     fs::write(&file, rules.to_string()).expect("the file can be written");
-    let promtool = tools::promtool::find().expect("promtool is there");
-    let output = Command::new(promtool)
+    let promtool = tools::PROMTOOL.find().expect("promtool is there");
+    let output = promtool
+        .command()
         .args(["check", "rules"])
         .arg(file)
         .output()
@@ -100,8 +100,9 @@ fn every_variable_of_the_environment_file_is_one_of_the_program() {
 
 #[test]
 fn prometheus_accepts_the_scrape_configuration() {
-    let promtool = tools::promtool::find().expect("promtool is there");
-    let output = Command::new(promtool)
+    let promtool = tools::PROMTOOL.find().expect("promtool is there");
+    let output = promtool
+        .command()
         .args(["check", "config"])
         .arg(shipped("deploy/prometheus/prometheus.yml"))
         .output()
@@ -164,8 +165,11 @@ fn unit_of_the_built_binary(folder: &Path) -> PathBuf {
 
 /// What systemd-analyze says about a unit; an error when it does not like it.
 fn systemd_analyze(arguments: &[&str], unit: &Path) -> Result<String, String> {
-    let program = tools::systemd_analyze::find().expect("systemd-analyze is there");
-    let output = Command::new(program)
+    let program = tools::SYSTEMD_ANALYZE
+        .find()
+        .expect("systemd-analyze is there");
+    let output = program
+        .command()
         .args(arguments)
         .arg(unit)
         .output()

@@ -2,11 +2,10 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::process::Command;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde_json::json;
-use testbed::tools::{self, PrometheusVersion};
+use testbed::tools::{self, Tool};
 
 use super::{Query, boards, labels_of, list, queries, queries_of, text};
 use crate::support::{Exporter, Filled, Prometheus, eventually, uri_of};
@@ -115,14 +114,14 @@ const NO_JOB_RUNS: &str = "no background job runs";
 #[tokio::test(flavor = "multi_thread")]
 async fn every_panel_has_data_of_the_only_workspace() {
     let workspace = Filled::as_in_the_demo().await.start(&[]).await;
-    let scraped = scraped(PrometheusVersion::V2, &workspace.exporter, None).await;
+    let scraped = scraped(tools::PROMETHEUS_2, &workspace.exporter, None).await;
     assert_all_have_data(&scraped, &workspace.exporter, ".*").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_panel_has_data_of_one_of_several_workspaces() {
     let several = Several::start().await;
-    let scraped = scraped(PrometheusVersion::V3, &several.exporter, None).await;
+    let scraped = scraped(tools::PROMETHEUS_3, &several.exporter, None).await;
     assert_all_have_data(&scraped, &several.exporter, "acme").await;
 }
 
@@ -130,7 +129,7 @@ async fn every_panel_has_data_of_one_of_several_workspaces() {
 async fn every_panel_has_data_where_each_workspace_is_a_target_and_none_counts_twice() {
     let several = Several::start().await;
     let list = format!("http://{}/sd", several.exporter.address());
-    let scraped = scraped(PrometheusVersion::V2, &several.exporter, Some(&list)).await;
+    let scraped = scraped(tools::PROMETHEUS_2, &several.exporter, Some(&list)).await;
     assert_all_have_data(&scraped, &several.exporter, "acme").await;
     let queries = queries();
     let watched = queries.iter().find(|it| it.panel == "Watched");
@@ -171,11 +170,7 @@ impl Several {
 
 /// A Prometheus that scrapes the exporter every second: all of it as one target, or as the README says each workspace of a
 /// list, and the host apart.
-async fn scraped(
-    version: PrometheusVersion,
-    exporter: &Exporter,
-    list: Option<&str>,
-) -> Prometheus {
+async fn scraped(version: Tool, exporter: &Exporter, list: Option<&str>) -> Prometheus {
     let own = json!([{ "targets": [exporter.address()] }]);
     let jobs = match list {
         None => json!([{ "job_name": "rocketchat-exporter", "static_configs": own }]),
@@ -245,8 +240,9 @@ fn a_new_version_is_marked_once_and_neither_a_first_scrape_nor_a_gap_is() {
     let folder = tempfile::tempdir().expect("a folder can be made");
     let file = folder.path().join("test.yml");
     fs::write(&file, test.to_string()).expect("the file can be written");
-    let promtool = tools::promtool::find().expect("promtool is there");
-    let output = Command::new(promtool)
+    let promtool = tools::PROMTOOL.find().expect("promtool is there");
+    let output = promtool
+        .command()
         .args(["test", "rules"])
         .arg(file)
         .output();

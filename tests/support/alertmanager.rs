@@ -43,7 +43,7 @@ impl Alertmanager {
 
     /// Nothing when the port is taken.
     async fn start_on(port: u16, configuration: &str) -> Option<Self> {
-        let program = tools::alertmanager::find().expect("Alertmanager is there");
+        let program = tools::ALERTMANAGER.find().expect("Alertmanager is there");
         let folder = tempfile::tempdir().expect("a folder can be made");
         let file = folder.path().join("alertmanager.yml");
         fs::write(&file, configuration).expect("the configuration can be written");

@@ -1,7 +1,7 @@
 //! A real Chromium without a window, and what it says of a page: its console, its requests, and what axe-core finds.
 
 use std::io::{BufRead, BufReader};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Stdio};
 use std::time::Duration;
 
 use fantoccini::error::CmdError;
@@ -131,8 +131,11 @@ async fn log(client: &Client, kind: &str) -> Result<Vec<Value>, CmdError> {
 }
 
 async fn start() -> (Driver, Client) {
-    let chromium = tools::chromium::find().expect("Chromium is here");
-    let mut child = Command::new(&chromium.driver)
+    let chromium = tools::CHROMIUM.find().expect("Chromium is here");
+    let mut child = tools::CHROMEDRIVER
+        .find()
+        .expect("chromedriver is here")
+        .command()
         .arg("--port=0")
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
@@ -153,7 +156,7 @@ async fn start() -> (Driver, Client) {
     let port = port.expect("chromedriver says where it listens");
     let wanted = json!({
         "goog:chromeOptions": {
-            "binary": chromium.browser,
+            "binary": chromium.path(),
             // Without the sandbox, because root cannot have it; it sees nothing but the exporter.
             "args": [
                 "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage",
@@ -272,8 +275,8 @@ impl Browser {
 
     /// Puts axe-core into the page that is shown.
     pub async fn load_axe(&self) {
-        let script = tools::axe::find().expect("axe-core is here");
-        let script = std::fs::read_to_string(script).expect("it can be read");
+        let script = tools::AXE.find().expect("axe-core is here");
+        let script = std::fs::read_to_string(script.path()).expect("it can be read");
         let loaded = self.client.execute(&script, Vec::new()).await;
         loaded.expect("axe-core can be loaded");
     }

@@ -6,14 +6,16 @@ use testbed::tools;
 
 /// What `promtool check metrics` says when it does not like metrics in the classic format.
 pub fn complaint_of_promtool(metrics: &[u8]) -> Option<String> {
-    let promtool = tools::promtool::find().expect("promtool is there");
-    complaint(Command::new(promtool).args(["check", "metrics"]), metrics)
+    let promtool = tools::PROMTOOL.find().expect("promtool is there");
+    complaint(promtool.command().args(["check", "metrics"]), metrics)
 }
 
 /// What the strict parser of Python's prometheus_client says when it does not like metrics in OpenMetrics, or when the
 /// assertion about the parsed `families` does not hold.
 pub fn complaint_of_strict_parser(metrics: &[u8], assertion: &str) -> Option<String> {
-    let modules = tools::prometheus_client::find().expect("prometheus_client is there");
+    let modules = tools::PROMETHEUS_CLIENT
+        .find()
+        .expect("prometheus_client is there");
     let parse = format!(
         "import sys\n\
          from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse\n\
@@ -21,7 +23,9 @@ pub fn complaint_of_strict_parser(metrics: &[u8], assertion: &str) -> Option<Str
          assert {assertion}, families"
     );
     let mut python = Command::new("python3");
-    python.args(["-c", &parse]).env("PYTHONPATH", modules);
+    python
+        .args(["-c", &parse])
+        .env("PYTHONPATH", modules.path());
     complaint(&mut python, metrics)
 }
 

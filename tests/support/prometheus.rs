@@ -3,14 +3,13 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
-use std::process::Command;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use tempfile::TempDir;
 use testbed::child_process::{ChildProcess, Output};
 use testbed::port;
-use testbed::tools::{self, PrometheusVersion};
+use testbed::tools::Tool;
 
 /// A running Prometheus; it ends when dropped, and its data are gone.
 pub struct Prometheus {
@@ -36,24 +35,16 @@ const POLL: Duration = Duration::from_millis(20);
 impl Prometheus {
     /// Starts it with a configuration, on a port of its own, and waits until it answers queries. Files that the
     /// configuration names need whole paths.
-    pub async fn start(version: PrometheusVersion, configuration: &str) -> Self {
+    pub async fn start(version: Tool, configuration: &str) -> Self {
         Self::start_with(version, configuration, None).await
     }
 
     /// The same with a folder of blocks that are there already, where it also keeps its own.
-    pub async fn start_on_blocks(
-        version: PrometheusVersion,
-        configuration: &str,
-        blocks: &Path,
-    ) -> Self {
+    pub async fn start_on_blocks(version: Tool, configuration: &str, blocks: &Path) -> Self {
         Self::start_with(version, configuration, Some(blocks)).await
     }
 
-    async fn start_with(
-        version: PrometheusVersion,
-        configuration: &str,
-        blocks: Option<&Path>,
-    ) -> Self {
+    async fn start_with(version: Tool, configuration: &str, blocks: Option<&Path>) -> Self {
         for _ in 0..ATTEMPTS {
             let started = Self::start_on(port::random(), version, configuration, blocks);
             if let Some(prometheus) = started.await {
@@ -66,17 +57,17 @@ impl Prometheus {
     /// Nothing when the port is taken.
     async fn start_on(
         port: u16,
-        version: PrometheusVersion,
+        version: Tool,
         configuration: &str,
         blocks: Option<&Path>,
     ) -> Option<Self> {
-        let program = tools::prometheus::find(version).expect("Prometheus is there");
+        let program = version.find().expect("Prometheus is there");
         let folder = tempfile::tempdir().expect("a folder can be made");
         let data = blocks.map_or_else(|| folder.path().join("data"), Path::to_path_buf);
         let file = folder.path().join("prometheus.yml");
         fs::write(&file, configuration).expect("the configuration can be written");
         let address = format!("127.0.0.1:{port}");
-        let mut command = Command::new(program);
+        let mut command = program.command();
         command
             .arg(format!("--config.file={}", file.display()))
             .arg(format!("--storage.tsdb.path={}", data.display()))

@@ -1,11 +1,9 @@
 //! `cargo xtask fuzz`: libFuzzer on every reader of texts that come from outside.
 
 use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
-use tools::cargo::cargo;
 use tools::workspace_root;
 
 /// Fuzzes one target after the other; stops at the first input that ends a reader.
@@ -14,9 +12,10 @@ use tools::workspace_root;
 /// When there is such an input, or `cargo fuzz` cannot be had: building it takes a minute and a C++ compiler.
 pub(crate) fn run(seconds: u32) -> Result<()> {
     let root = workspace_root();
-    let cargo_fuzz = cargo_fuzz(&root)?;
+    let cargo_fuzz = tools::CARGO_FUZZ.fetch()?;
     for target in targets(&root)? {
-        let status = Command::new(&cargo_fuzz)
+        let status = cargo_fuzz
+            .command()
             .args(["fuzz", "run", &target, "--"])
             .arg(format!("-max_total_time={seconds}"))
             .current_dir(&root)
@@ -40,19 +39,4 @@ fn targets(root: &Path) -> Result<Vec<String>> {
     }
     names.sort();
     Ok(names)
-}
-
-fn cargo_fuzz(root: &Path) -> Result<PathBuf> {
-    let folder = root.join("target/tools/cargo-fuzz");
-    let program = folder.join("bin/cargo-fuzz");
-    if !program.exists() {
-        let status = cargo()
-            .args(["install", "--locked", "--root"])
-            .arg(&folder)
-            .arg("cargo-fuzz")
-            .status()
-            .context("cargo cannot be run")?;
-        ensure!(status.success(), "cargo-fuzz cannot be installed: {status}");
-    }
-    Ok(program)
 }

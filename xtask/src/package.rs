@@ -15,16 +15,19 @@ use tools::workspace_root;
 /// Builds, checks and tries the package; stops at the first thing that is wrong.
 #[expect(clippy::print_stdout, reason = "this is the output of a command")]
 pub(crate) fn run(no_try: bool) -> Result<()> {
-    let cargo_deb = tools::cargo_deb::fetch()?;
-    tools::package_tools::ensure_builders()?;
+    let cargo_deb = tools::CARGO_DEB.fetch()?;
+    tools::DPKG_SHLIBDEPS.fetch()?;
+    tools::LINTIAN.fetch()?;
     let program = build_exporter()?;
     contents::make(&program)?;
-    let package = build(&cargo_deb)?;
+    let package = build(cargo_deb.path())?;
     println!("package: {}", package.display());
-    complain_of(&package)?;
+    run_lintian(&package)?;
     println!("lintian: no complaint");
     if !no_try {
-        tools::package_tools::ensure_machines()?;
+        for tool in [tools::MMDEBSTRAP, tools::SYSTEMD_NSPAWN, tools::NSENTER] {
+            tool.fetch()?;
+        }
         trial::run(&package)?;
     }
     Ok(())
@@ -46,7 +49,7 @@ fn build(cargo_deb: &Path) -> Result<PathBuf> {
 }
 
 /// Lintian's errors and warnings; what is overridden in deploy/debian/lintian-overrides stands there with its reason.
-fn complain_of(package: &Path) -> Result<()> {
+fn run_lintian(package: &Path) -> Result<()> {
     let output = Command::new("lintian")
         .args(["--allow-root", "--info", "--fail-on=error,warning"])
         .arg(package)

@@ -1,20 +1,25 @@
-//! `cargo xtask test`: fetches the real tools, then runs every check in the order in which they fail fastest.
+//! `cargo xtask test`: installs the tools, then runs every check, the fast ones first.
 
-use anyhow::{Context, Result, bail};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail, ensure};
 use tools::cargo::cargo;
-use tools::{GrafanaSdk, MongodVersion, PrometheusVersion, workspace_root};
+use tools::workspace_root;
 
 struct Step {
+    name: &'static str,
     arguments: &'static [&'static str],
     environment: &'static [(&'static str, &'static str)],
 }
 
 const STEPS: &[Step] = &[
     Step {
+        name: "format",
         arguments: &["fmt", "--all", "--check"],
         environment: &[],
     },
     Step {
+        name: "lints",
         arguments: &[
             "clippy",
             "--workspace",
@@ -26,6 +31,7 @@ const STEPS: &[Step] = &[
         environment: &[],
     },
     Step {
+        name: "docs",
         arguments: &[
             "doc",
             "--workspace",
@@ -35,104 +41,96 @@ const STEPS: &[Step] = &[
         environment: &[("RUSTDOCFLAGS", "-Dwarnings")],
     },
     Step {
-        arguments: &["test", "--workspace", "--locked", "--doc"],
-        environment: &[],
-    },
-    Step {
-        arguments: &[
-            "test",
-            "--workspace",
-            "--locked",
-            "--lib",
-            "--bins",
-            "--tests",
-            "--no-fail-fast",
-        ],
+        name: "tests",
+        arguments: &["test", "--workspace", "--locked", "--no-fail-fast"],
         environment: &[],
     },
 ];
 
-/// Cargo's commands that are installed apart, and what brings them.
+/// Cargo's commands that are components of rustup, and the components.
 const COMPONENTS: &[(&str, &str)] = &[("fmt", "rustfmt"), ("clippy", "clippy")];
 
-/// Runs everything, and stops at the first step that fails.
-#[expect(clippy::print_stdout, reason = "this is the output of a command")]
+/// Runs every step; stops at the first that fails.
 pub(crate) fn run() -> Result<()> {
+    let begun = Instant::now();
+    let mut times = Vec::new();
+    timed(
+        "tools",
+        "what tests run from outside",
+        &mut times,
+        install_tools,
+    )?;
+    for step in STEPS {
+        timed(step.name, &step.text(), &mut times, || step.run())?;
+    }
+    say(&format!(
+        "passed in {}: {}",
+        seconds(begun.elapsed()),
+        times.join(", ")
+    ));
+    Ok(())
+}
+
+/// Runs a step between two lines that name it; the second has its time.
+fn timed(
+    name: &str,
+    text: &str,
+    times: &mut Vec<String>,
+    step: impl FnOnce() -> Result<()>,
+) -> Result<()> {
+    say(&format!("{name}: {text}"));
+    let begun = Instant::now();
+    let outcome = step();
+    let time = format!("{name} {}", seconds(begun.elapsed()));
+    let state = outcome.as_ref().map_or("failed", |()| "passed");
+    say(&format!("{time} {state}"));
+    times.push(time);
+    outcome
+}
+
+#[expect(clippy::print_stdout, reason = "this is the output of a command")]
+fn install_tools() -> Result<()> {
     for (command, component) in COMPONENTS {
         let available = cargo().args([command, "--version"]).output();
         if !available.context("cannot run cargo")?.status.success() {
             bail!("`cargo {command}` is missing; run `rustup component add {component}`");
         }
     }
-    for &version in MongodVersion::ALL {
-        let mongod = tools::mongod::fetch(version)?;
-        println!("mongod {}: {}", mongod.version()?, mongod.path.display());
-    }
-    for &version in PrometheusVersion::ALL {
-        let prometheus = tools::prometheus::fetch(version)?;
-        println!("{version}: {}", prometheus.display());
-    }
-    println!(
-        "alertmanager: {}",
-        tools::alertmanager::fetch()?.amtool().display()
-    );
-    println!("promtool: {}", tools::promtool::fetch()?.display());
-    println!(
-        "prometheus-client: {}",
-        tools::prometheus_client::fetch()?.display()
-    );
-    for &sdk in GrafanaSdk::ALL {
-        let folder = tools::grafana_sdk::fetch(sdk)?;
-        println!("grafana-foundation-sdk: {}", folder.display());
-    }
-    println!(
-        "rocketchat_API: {}",
-        tools::rocketchat_api::fetch()?.display()
-    );
-    println!(
-        "systemd-analyze: {}",
-        tools::systemd_analyze::fetch()?.display()
-    );
-    println!("chromium: {}", tools::chromium::fetch()?.browser.display());
-    println!("axe-core: {}", tools::axe::fetch()?.display());
-    println!("hadolint: {}", tools::hadolint::fetch()?.display());
-    println!("docker compose: {}", tools::compose::fetch()?.display());
-    println!("kubectl: {}", tools::kubectl::fetch()?.display());
-    println!(
-        "kubernetes-validate: {}",
-        tools::kubernetes_validate::fetch()?.display()
-    );
-    println!("nginx: {}", tools::nginx::fetch()?.path().display());
-    println!("caddy: {}", tools::caddy::fetch()?.display());
-    for step in STEPS {
-        let text = step.text();
-        println!("\n$ {text}");
-        let mut command = cargo();
-        command
-            .args(step.arguments)
-            .envs(step.environment.iter().copied())
-            .current_dir(workspace_root());
-        let status = command
-            .status()
-            .with_context(|| format!("cannot run `{text}`"))?;
-        if !status.success() {
-            bail!("`{text}` failed with {status}");
-        }
+    for tool in tools::OF_TESTS {
+        println!("{}: {}", tool.name, tool.fetch()?.path().display());
     }
     Ok(())
 }
 
 impl Step {
+    fn run(&self) -> Result<()> {
+        let text = self.text();
+        let status = cargo()
+            .args(self.arguments)
+            .envs(self.environment.iter().copied())
+            .current_dir(workspace_root())
+            .status()
+            .with_context(|| format!("cannot run `{text}`"))?;
+        ensure!(status.success(), "`{text}` failed with {status}");
+        Ok(())
+    }
+
     /// The step as one would type it.
     fn text(&self) -> String {
-        let settings = self
+        let environment = self
             .environment
             .iter()
             .map(|(name, value)| format!("{name}={value} "));
-        format!(
-            "{}cargo {}",
-            settings.collect::<String>(),
-            self.arguments.join(" ")
-        )
+        let environment: String = environment.collect();
+        format!("{environment}cargo {}", self.arguments.join(" "))
     }
+}
+
+fn seconds(time: Duration) -> String {
+    format!("{:.0} s", time.as_secs_f64())
+}
+
+#[expect(clippy::print_stdout, reason = "this is the output of a command")]
+fn say(text: &str) {
+    println!("\n== {text}");
 }

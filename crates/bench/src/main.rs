@@ -39,8 +39,9 @@ use machine::Machine;
 use refresh::Field;
 use table::say;
 use targets::Target;
+use testbed::mongod::MongodVersion;
 use testbed::tools::cargo::build_exporter;
-use testbed::tools::{self, MongodVersion, workspace_root};
+use testbed::tools::workspace_root;
 
 /// Measure what the exporter costs the database and its own machine, next to Rocket.Chat's own way
 #[derive(Parser)]
@@ -137,7 +138,7 @@ fn run(options: &Options) -> Result<()> {
         options.rounds > 0,
         "--rounds is 0, and nothing can be told from no round"
     );
-    tools::mongod::fetch(MongodVersion::default())?;
+    MongodVersion::default().tool().fetch()?;
     let program = options.exporter.clone().map_or_else(build_exporter, Ok)?;
     let directory = options.directory.clone();
     let directory = directory.unwrap_or_else(|| workspace_root().join("target/bench"));
@@ -153,7 +154,7 @@ fn run(options: &Options) -> Result<()> {
 }
 
 async fn measure(options: &Options, program: &Path, directory: &Path) -> Result<Vec<Target>> {
-    let mongod = tools::mongod::find(MongodVersion::default())?.version()?;
+    let mongod = MongodVersion::default().full()?;
     let mut machine = Machine::new(mongod);
     let mut targets = Vec::new();
     let size = options.size.resolve(1.0)?;

@@ -4,7 +4,6 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::Path;
-use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -72,8 +71,8 @@ pub(super) async fn measure(
     rounds: usize,
     seconds: u64,
 ) -> Result<Report> {
-    let wrk = tools::wrk::fetch()?;
-    let node_exporter = tools::node_exporter::fetch()?;
+    let wrk = tools::WRK.fetch()?;
+    let node_exporter = tools::NODE_EXPORTER.fetch()?;
     let setup = Setup::new(Pace::OnRequest, Mode::Reading);
     let exporter = Exporter::start(setup, program, data, directory).await?;
     let servers = servers(&exporter, &node_exporter, directory).await?;
@@ -137,7 +136,7 @@ pub(super) async fn measure(
 
 async fn servers(
     exporter: &Exporter,
-    node_exporter: &Path,
+    node_exporter: &Program,
     directory: &Path,
 ) -> Result<Vec<Server>> {
     let mut servers = Vec::new();
@@ -165,7 +164,7 @@ async fn servers(
         });
     }
     let address = free_address()?;
-    let mut command = Command::new(node_exporter);
+    let mut command = node_exporter.command();
     // Without a limit of its own, which it would keep to by refusing most of 64 connections.
     command.arg("--web.max-requests=0").arg("--log.level=error");
     command.arg(format!("--web.listen-address={address}"));

@@ -49,6 +49,9 @@ impl ChildProcess {
                 None => shell.env_remove(name),
             };
         }
+        if let Some(directory) = program.get_current_dir() {
+            shell.current_dir(directory);
+        }
         shell
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())

@@ -5,6 +5,7 @@
 
 mod directory;
 mod set;
+mod version;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -21,10 +22,12 @@ use tokio::time::sleep;
 
 use crate::child_process::{ChildProcess, Output};
 use crate::port;
-use tools::{MongodBinary, MongodVersion};
+use tools::Program;
+use tools::command::last_lines;
 
 use directory::Directory;
 pub use set::ReplicaSet;
+pub use version::MongodVersion;
 
 /// How a mongod is to be started. The default is a single server of the default version, open to everyone.
 #[derive(Clone, Debug, Default)]
@@ -51,7 +54,7 @@ pub struct Options {
 /// A running mongod.
 #[derive(Debug)]
 pub struct Mongod {
-    binary: MongodBinary,
+    program: Program,
     options: Options,
     port: u16,
     /// Absent while it is killed. Before the directory, because fields are dropped in this order.
@@ -71,11 +74,11 @@ const POLL: Duration = Duration::from_millis(20);
 impl Mongod {
     /// Starts a server and returns once it accepts connections and, as a replica set, writes.
     pub async fn start(options: &Options) -> Result<Self> {
-        let binary = tools::mongod::find(options.version)?;
+        let program = options.version.tool().find()?;
         for _ in 0..ATTEMPTS {
             let port = port::random();
             let mut mongod = Self {
-                binary: binary.clone(),
+                program: program.clone(),
                 options: options.clone(),
                 port,
                 process: None,
@@ -238,10 +241,7 @@ impl Mongod {
 
     fn command(&self) -> Command {
         let directory = &self.directory.0;
-        let mut command = Command::new(&self.binary.path);
-        if let Some(libraries) = &self.binary.libraries {
-            command.env("LD_LIBRARY_PATH", libraries);
-        }
+        let mut command = self.program.command();
         command.args([
             "--bind_ip",
             "127.0.0.1",
@@ -370,7 +370,7 @@ impl Mongod {
 
     fn last_words(&self) -> String {
         let output = fs::read_to_string(self.directory.0.join("output")).unwrap_or_default();
-        tools::last_lines(&format!("{output}\n{}", self.log()))
+        last_lines(&format!("{output}\n{}", self.log()))
     }
 }
 

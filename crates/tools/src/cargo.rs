@@ -1,6 +1,6 @@
 //! Running cargo from within a program that cargo runs.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, ensure};
@@ -54,4 +54,16 @@ pub fn build_exporter() -> Result<PathBuf> {
     let path = executables.last().and_then(|rest| rest.split('"').next());
     path.map(PathBuf::from)
         .context("cargo built no executable; has the package lost its binary?")
+}
+
+/// Builds a program of crates.io into `bin/` of a folder.
+pub(crate) fn install(name: &str, version: &str, folder: &Path) -> Result<()> {
+    let status = cargo()
+        .args(["install", "--locked", "--version", version, "--root"])
+        .arg(folder)
+        .arg(name)
+        .status()
+        .context("cannot run cargo")?;
+    ensure!(status.success(), "cargo install failed with {status}");
+    Ok(())
 }

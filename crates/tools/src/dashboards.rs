@@ -6,7 +6,8 @@ use std::process::Command;
 
 use anyhow::Result;
 
-use crate::{GrafanaSdk, grafana_sdk, output_of, workspace_root};
+use crate::command::output_of;
+use crate::{GRAFANA_SDK_NEWEST, GRAFANA_SDK_OLDEST, Tool, workspace_root};
 
 /// Where they are kept.
 #[must_use]
@@ -16,25 +17,25 @@ pub fn folder() -> PathBuf {
 
 /// Writes them into a folder.
 pub fn generate(destination: &Path) -> Result<()> {
-    let mut command = python(GrafanaSdk::Oldest, "generate.py")?;
+    let mut command = python(&GRAFANA_SDK_OLDEST, "generate.py")?;
     output_of(command.arg(destination)).map(drop)
 }
 
 /// Fails with every key of the files that Grafana's models do not know: those of the oldest Grafana have to give each
 /// file back as it is, those of the newest must not lose anything of it.
 pub fn check(files: &[PathBuf]) -> Result<()> {
-    output_of(python(GrafanaSdk::Oldest, "check.py")?.args(files))?;
-    let mut command = python(GrafanaSdk::Newest, "check.py")?;
+    output_of(python(&GRAFANA_SDK_OLDEST, "check.py")?.args(files))?;
+    let mut command = python(&GRAFANA_SDK_NEWEST, "check.py")?;
     output_of(command.arg("--newer").args(files)).map(drop)
 }
 
 /// A script of the dashboards' source, with the models that it needs.
-fn python(sdk: GrafanaSdk, script: &str) -> Result<Command> {
+fn python(sdk: &Tool, script: &str) -> Result<Command> {
     let mut command = Command::new("python3");
     // -B: no compiled files beside the source.
     command
         .arg("-B")
         .arg(folder().join("source").join(script))
-        .env("PYTHONPATH", grafana_sdk::find(sdk)?);
+        .env("PYTHONPATH", sdk.find()?.path());
     Ok(command)
 }

@@ -1,108 +1,15 @@
-//! Debian packages as a way to fetch programs: apt-get downloads them without being root, and dpkg unpacks them without
-//! installing them.
+//! Packages of Debian: apt-get downloads them without being root, and dpkg unpacks them without installing them.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, ensure};
 
-use super::{apt_get, directory, install, on_path, output_of};
-
-/// Where a package's libraries are.
-const LIBRARIES: &str = "usr/lib/x86_64-linux-gnu";
-
-/// A program of Debian's packages, which are unpacked below `target/tools`.
-pub(super) struct Package {
-    /// The folder below `target/tools`.
-    pub(super) folder: &'static str,
-    /// The program in that folder.
-    pub(super) program: &'static str,
-    /// Under which name one on the PATH serves as well; `None` where it does not.
-    pub(super) on_path: Option<&'static str>,
-    /// Another suite than this machine's.
-    pub(super) suite: Option<&'static str>,
-    /// The package that has it, and those with libraries that it needs.
-    pub(super) packages: &'static [&'static str],
-    /// The command of `cargo xtask` that fetches it.
-    pub(super) command: &'static str,
-}
-
-/// A program that can be started.
-#[derive(Clone, Debug)]
-pub struct Program {
-    path: PathBuf,
-    libraries: Option<PathBuf>,
-}
-
-impl Program {
-    /// The program, to be given arguments.
-    #[must_use]
-    pub fn command(&self) -> Command {
-        let mut command = Command::new(&self.path);
-        if let Some(libraries) = &self.libraries {
-            command.env("LD_LIBRARY_PATH", libraries);
-        }
-        command
-    }
-
-    /// Where it is.
-    #[must_use]
-    pub fn path(&self) -> &Path {
-        &self.path
-    }
-}
-
-impl Package {
-    /// One that is already here.
-    pub(super) fn find(&self) -> Result<Program> {
-        let folder = directory().join(self.folder);
-        if let Some(path) = self.on_path.and_then(on_path) {
-            return Ok(Program {
-                path,
-                libraries: None,
-            });
-        }
-        if folder.exists() {
-            return Ok(self.unpacked_in(&folder));
-        }
-        let command = self.command;
-        match self.on_path {
-            Some(name) => {
-                bail!("no {name} here; run `cargo xtask {command}` once, or put {name} on PATH")
-            }
-            None => bail!(
-                "no `{}`; run `cargo xtask {command}` once, on Debian",
-                folder.join(self.program).display()
-            ),
-        }
-    }
-
-    /// The program, downloaded if need be, and tried out before it counts as there.
-    pub(super) fn fetch(&self, try_out: impl FnOnce(&Program) -> Result<()>) -> Result<Program> {
-        if let Ok(program) = self.find() {
-            return Ok(program);
-        }
-        let folder = install(self.folder, |staging| {
-            match self.suite {
-                None => unpack(self.packages, staging)?,
-                Some(suite) => unpack_from_suite(suite, self.packages, staging)?,
-            }
-            try_out(&self.unpacked_in(staging))
-        })?;
-        Ok(self.unpacked_in(&folder))
-    }
-
-    fn unpacked_in(&self, folder: &Path) -> Program {
-        Program {
-            path: folder.join(self.program),
-            libraries: Some(folder.join(LIBRARIES)).filter(|it| it.exists()),
-        }
-    }
-}
+use crate::command::output_of;
 
 /// Downloads packages and unpacks them into `destination`.
-pub(super) fn unpack(packages: &[&str], destination: &Path) -> Result<()> {
+pub(crate) fn unpack(packages: &[&str], destination: &Path) -> Result<()> {
     let downloads = destination.join(DOWNLOADS);
     fs::create_dir(&downloads)?;
     apt_get(|command| {
@@ -111,12 +18,7 @@ pub(super) fn unpack(packages: &[&str], destination: &Path) -> Result<()> {
             .args(packages)
             .current_dir(&downloads);
     })
-    .with_context(|| {
-        format!(
-            "cannot download Debian's {}; run `apt-get update`, or install it by hand",
-            packages.join(", ")
-        )
-    })?;
+    .context("cannot download the packages; run `apt-get update`")?;
     unpack_downloads(&downloads, destination)
 }
 
@@ -124,7 +26,7 @@ pub(super) fn unpack(packages: &[&str], destination: &Path) -> Result<()> {
 ///
 /// apt-get works on a state of its own, so that this machine's lists and installed packages stay as they are: with the
 /// same mirror, proxy and keys, but another suite.
-pub(super) fn unpack_from_suite(suite: &str, packages: &[&str], destination: &Path) -> Result<()> {
+pub(crate) fn unpack_from_suite(suite: &str, packages: &[&str], destination: &Path) -> Result<()> {
     let downloads = destination.join(DOWNLOADS);
     let state = downloads.join("state");
     for folder in ["lists/partial", "cache/archives/partial", "sources"] {
@@ -213,4 +115,41 @@ fn unpack_downloads(downloads: &Path, destination: &Path) -> Result<()> {
         )?;
     }
     Ok(fs::remove_dir_all(downloads)?)
+}
+
+/// Installs packages, which takes root.
+pub(crate) fn install(packages: &[&str]) -> Result<()> {
+    let names = packages.join(" ");
+    ensure!(
+        is_root(),
+        "only root can install Debian's packages {names}; install them by hand"
+    );
+    apt_get(|command| {
+        command
+            .args(["install", "-q", "-y", "--no-install-recommends"])
+            .args(packages);
+    })
+    .with_context(|| format!("cannot install Debian's packages {names}; install them by hand"))
+}
+
+fn is_root() -> bool {
+    output_of(Command::new("id").arg("-u")).is_ok_and(|identity| identity.trim() == "0")
+}
+
+/// Runs apt-get; when it fails, once more after `apt-get update`, because a fresh Debian has no lists of packages.
+fn apt_get(configure: impl Fn(&mut Command)) -> Result<()> {
+    let run = || {
+        let mut command = Command::new("apt-get");
+        command.env("DEBIAN_FRONTEND", "noninteractive");
+        configure(&mut command);
+        output_of(&mut command)
+    };
+    match run() {
+        Ok(_) => Ok(()),
+        Err(error) if !is_root() => Err(error),
+        Err(_) => {
+            output_of(Command::new("apt-get").args(["-q", "update"]))?;
+            run().map(drop)
+        }
+    }
 }

@@ -9,7 +9,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
 
-use tools::{last_lines, workspace_root};
+use tools::command::last_lines;
+use tools::workspace_root;
 
 /// A booted machine; it is switched off, and its files are removed, when this is dropped.
 pub(super) struct Machine {

@@ -18,9 +18,8 @@ use mongodb::{Client, Database};
 use tokio::sync::oneshot;
 
 use testbed::exporter::{self, Exporter};
-use testbed::mongod::{self, Mongod};
+use testbed::mongod::{self, Mongod, MongodVersion};
 use testbed::tools::cargo::build_exporter;
-use testbed::tools::{self, MongodVersion};
 use testbed::workspace::{self, Credentials, Size};
 
 use shutdown::Shutdown;
@@ -62,7 +61,7 @@ fn report(error: &Error) {
 fn run(options: &Options) -> Result<()> {
     let listen = exporter::free_address(options.listen)?;
     if options.mongodb_uri.is_none() {
-        tools::mongod::fetch(MongodVersion::default())?;
+        MongodVersion::default().tool().fetch()?;
     }
     let program = options.exporter.clone().map_or_else(build_exporter, Ok)?;
     let runtime = tokio::runtime::Runtime::new().context("cannot start the runtime")?;

