@@ -1,131 +1,41 @@
-//! Which version of Rocket.Chat a database was migrated for: the last resort where nothing else tells it.
+//! The lowest version of Rocket.Chat that can run on a database, from its migration number.
 //!
-//! A release carries every migration up to a number, applies what is missing when it starts, and refuses to start on a
-//! database with a greater number. So the number in the control document is a lower bound of the version: no release
-//! before the first that carries it can run on that database. Releases that add no migration cannot be told apart:
-//! 5.1 to 5.4, 6.0 and 6.1, 6.5 to 6.14, 7.0 to 7.7 and all of 8.x look alike, and some neighbours before 1.3.
+//! A release has all migrations up to a number, applies the missing ones at startup, and does not start on a database
+//! with a greater number. So the number in the control document of `migrations` is a lower bound of the version.
+//! Releases without a migration of their own cannot be distinguished: 5.1 to 5.4, 6.0 and 6.1, 6.5 to 6.14, 7.0 to 7.7,
+//! all of 8.x, and some neighbours before 1.3.
 
 use super::version::Version;
 
-/// The greatest migration of a release, and the first release that has it.
+/// Greatest migration numbers, each with the first release that has it.
+#[rustfmt::skip]
 const MIGRATIONS: &[(u64, Version)] = &[
-    (24, Version::new(0, 8, 0)),
-    (25, Version::new(0, 9, 0)),
-    (26, Version::new(0, 10, 0)),
-    (27, Version::new(0, 13, 0)),
-    (28, Version::new(0, 17, 0)),
-    (29, Version::new(0, 18, 0)),
-    (30, Version::new(0, 19, 0)),
-    (33, Version::new(0, 22, 0)),
-    (34, Version::new(0, 23, 0)),
-    (35, Version::new(0, 24, 0)),
-    (37, Version::new(0, 25, 0)),
-    (42, Version::new(0, 26, 0)),
-    (43, Version::new(0, 27, 0)),
-    (46, Version::new(0, 28, 0)),
-    (50, Version::new(0, 29, 0)),
-    (53, Version::new(0, 30, 0)),
-    (54, Version::new(0, 32, 0)),
-    (55, Version::new(0, 35, 0)),
-    (56, Version::new(0, 37, 0)),
-    (57, Version::new(0, 37, 1)),
-    (58, Version::new(0, 38, 0)),
-    (61, Version::new(0, 40, 0)),
-    (63, Version::new(0, 41, 0)),
-    (64, Version::new(0, 45, 0)),
-    (68, Version::new(0, 47, 0)),
-    (69, Version::new(0, 47, 1)),
-    (71, Version::new(0, 48, 0)),
-    (79, Version::new(0, 49, 0)),
-    (80, Version::new(0, 49, 3)),
-    (81, Version::new(0, 49, 4)),
-    (82, Version::new(0, 50, 1)),
-    (85, Version::new(0, 51, 0)),
-    (88, Version::new(0, 52, 0)),
-    (89, Version::new(0, 53, 0)),
-    (90, Version::new(0, 54, 0)),
-    (91, Version::new(0, 55, 0)),
-    (93, Version::new(0, 56, 0)),
-    (98, Version::new(0, 57, 0)),
-    (99, Version::new(0, 57, 1)),
-    (103, Version::new(0, 59, 0)),
-    (104, Version::new(0, 59, 1)),
-    (105, Version::new(0, 60, 0)),
-    (106, Version::new(0, 61, 0)),
-    (107, Version::new(0, 62, 0)),
-    (109, Version::new(0, 63, 0)),
-    (115, Version::new(0, 64, 0)),
-    (119, Version::new(0, 64, 2)),
-    (121, Version::new(0, 65, 0)),
-    (128, Version::new(0, 66, 0)),
-    (129, Version::new(0, 66, 1)),
-    (130, Version::new(0, 67, 0)),
-    (131, Version::new(0, 69, 0)),
-    (134, Version::new(0, 70, 0)),
-    (135, Version::new(0, 70, 1)),
-    (136, Version::new(0, 72, 0)),
-    (137, Version::new(0, 73, 2)),
-    (143, Version::new(1, 0, 0)),
-    (144, Version::new(1, 0, 3)),
-    (146, Version::new(1, 1, 0)),
-    (147, Version::new(1, 1, 1)),
-    (149, Version::new(1, 3, 0)),
-    (156, Version::new(2, 0, 0)),
-    (161, Version::new(2, 1, 0)),
-    (166, Version::new(2, 2, 0)),
-    (168, Version::new(2, 3, 0)),
-    (169, Version::new(2, 3, 1)),
-    (170, Version::new(2, 4, 0)),
-    (173, Version::new(3, 0, 0)),
-    (174, Version::new(3, 0, 1)),
-    (178, Version::new(3, 0, 7)),
-    (182, Version::new(3, 1, 0)),
-    (184, Version::new(3, 1, 1)),
-    (188, Version::new(3, 2, 0)),
-    (191, Version::new(3, 3, 0)),
-    (197, Version::new(3, 4, 0)),
-    (201, Version::new(3, 5, 0)),
-    (202, Version::new(3, 5, 1)),
-    (205, Version::new(3, 6, 0)),
-    (206, Version::new(3, 7, 0)),
-    (209, Version::new(3, 8, 0)),
-    (211, Version::new(3, 9, 0)),
-    (212, Version::new(3, 9, 2)),
-    (213, Version::new(3, 10, 4)),
-    (215, Version::new(3, 11, 0)),
-    (218, Version::new(3, 12, 0)),
-    (220, Version::new(3, 13, 0)),
-    (222, Version::new(3, 14, 0)),
-    (225, Version::new(3, 15, 0)),
-    (226, Version::new(3, 16, 0)),
-    (228, Version::new(3, 17, 0)),
-    (231, Version::new(3, 18, 0)),
-    (232, Version::new(3, 18, 1)),
-    (240, Version::new(4, 0, 0)),
-    (242, Version::new(4, 1, 0)),
-    (243, Version::new(4, 1, 2)),
-    (249, Version::new(4, 2, 0)),
-    (252, Version::new(4, 3, 0)),
-    (253, Version::new(4, 4, 0)),
-    (254, Version::new(4, 4, 1)),
-    (256, Version::new(4, 5, 0)),
-    (258, Version::new(4, 6, 0)),
-    (261, Version::new(4, 7, 0)),
-    (262, Version::new(4, 7, 1)),
-    (265, Version::new(4, 8, 0)),
-    (279, Version::new(5, 0, 0)),
-    (281, Version::new(5, 1, 0)),
-    (292, Version::new(6, 0, 0)),
-    (294, Version::new(6, 2, 0)),
-    (301, Version::new(6, 3, 0)),
-    (303, Version::new(6, 4, 0)),
-    (304, Version::new(6, 5, 0)),
-    (318, Version::new(7, 0, 0)),
-    (319, Version::new(7, 7, 2)),
-    (335, Version::new(8, 0, 0)),
+    (24, v(0, 8, 0)), (25, v(0, 9, 0)), (26, v(0, 10, 0)), (27, v(0, 13, 0)), (28, v(0, 17, 0)), (29, v(0, 18, 0)),
+    (30, v(0, 19, 0)), (33, v(0, 22, 0)), (34, v(0, 23, 0)), (35, v(0, 24, 0)), (37, v(0, 25, 0)), (42, v(0, 26, 0)),
+    (43, v(0, 27, 0)), (46, v(0, 28, 0)), (50, v(0, 29, 0)), (53, v(0, 30, 0)), (54, v(0, 32, 0)), (55, v(0, 35, 0)),
+    (56, v(0, 37, 0)), (57, v(0, 37, 1)), (58, v(0, 38, 0)), (61, v(0, 40, 0)), (63, v(0, 41, 0)), (64, v(0, 45, 0)),
+    (68, v(0, 47, 0)), (69, v(0, 47, 1)), (71, v(0, 48, 0)), (79, v(0, 49, 0)), (80, v(0, 49, 3)), (81, v(0, 49, 4)),
+    (82, v(0, 50, 1)), (85, v(0, 51, 0)), (88, v(0, 52, 0)), (89, v(0, 53, 0)), (90, v(0, 54, 0)), (91, v(0, 55, 0)),
+    (93, v(0, 56, 0)), (98, v(0, 57, 0)), (99, v(0, 57, 1)), (103, v(0, 59, 0)), (104, v(0, 59, 1)), (105, v(0, 60, 0)),
+    (106, v(0, 61, 0)), (107, v(0, 62, 0)), (109, v(0, 63, 0)), (115, v(0, 64, 0)), (119, v(0, 64, 2)), (121, v(0, 65, 0)),
+    (128, v(0, 66, 0)), (129, v(0, 66, 1)), (130, v(0, 67, 0)), (131, v(0, 69, 0)), (134, v(0, 70, 0)), (135, v(0, 70, 1)),
+    (136, v(0, 72, 0)), (137, v(0, 73, 2)), (143, v(1, 0, 0)), (144, v(1, 0, 3)), (146, v(1, 1, 0)), (147, v(1, 1, 1)),
+    (149, v(1, 3, 0)), (156, v(2, 0, 0)), (161, v(2, 1, 0)), (166, v(2, 2, 0)), (168, v(2, 3, 0)), (169, v(2, 3, 1)),
+    (170, v(2, 4, 0)), (173, v(3, 0, 0)), (174, v(3, 0, 1)), (178, v(3, 0, 7)), (182, v(3, 1, 0)), (184, v(3, 1, 1)),
+    (188, v(3, 2, 0)), (191, v(3, 3, 0)), (197, v(3, 4, 0)), (201, v(3, 5, 0)), (202, v(3, 5, 1)), (205, v(3, 6, 0)),
+    (206, v(3, 7, 0)), (209, v(3, 8, 0)), (211, v(3, 9, 0)), (212, v(3, 9, 2)), (213, v(3, 10, 4)), (215, v(3, 11, 0)),
+    (218, v(3, 12, 0)), (220, v(3, 13, 0)), (222, v(3, 14, 0)), (225, v(3, 15, 0)), (226, v(3, 16, 0)), (228, v(3, 17, 0)),
+    (231, v(3, 18, 0)), (232, v(3, 18, 1)), (240, v(4, 0, 0)), (242, v(4, 1, 0)), (243, v(4, 1, 2)), (249, v(4, 2, 0)),
+    (252, v(4, 3, 0)), (253, v(4, 4, 0)), (254, v(4, 4, 1)), (256, v(4, 5, 0)), (258, v(4, 6, 0)), (261, v(4, 7, 0)),
+    (262, v(4, 7, 1)), (265, v(4, 8, 0)), (279, v(5, 0, 0)), (281, v(5, 1, 0)), (292, v(6, 0, 0)), (294, v(6, 2, 0)),
+    (301, v(6, 3, 0)), (303, v(6, 4, 0)), (304, v(6, 5, 0)), (318, v(7, 0, 0)), (319, v(7, 7, 2)), (335, v(8, 0, 0)),
 ];
 
-/// The first version that carries a migration; for a greater one than all that are known, the newest known version.
+const fn v(major: u16, minor: u16, patch: u16) -> Version {
+    Version::new(major, minor, patch)
+}
+
+/// The first version that has a migration; the newest known version for unknown greater ones.
 pub fn first_with(migration: u64) -> Version {
     MIGRATIONS
         .iter()
@@ -133,11 +43,11 @@ pub fn first_with(migration: u64) -> Version {
         .map_or(Version::NEWEST, |(_, version)| *version)
 }
 
-/// The version that a workspace runs, as text: as configured, else as the newest stored document says, unless a release
-/// as old as that could not run on the database; then the first that could.
+/// The running version: the configured one, else that of the newest stored document, unless that is too old for the
+/// database's migrations; then the first release that has them.
 ///
-/// The stored document may be a day old or older, and an upgrade does not always make a new one; the migrations of the
-/// database are of the release that started last.
+/// The stored document can be a day old or older, also after an upgrade. The migrations are those of the release that
+/// started last.
 pub fn running_version(
     configured: Option<Version>,
     stored: Option<&str>,
