@@ -1,4 +1,4 @@
-//! What the web asks of a workspace's database for its callers: accounts, settings of the API, stored documents.
+//! Queries on behalf of HTTP requests: accounts, settings of the API, stored statistics documents.
 
 pub mod accounts;
 pub mod api_settings;
@@ -20,18 +20,18 @@ use crate::collectors::Collector;
 use crate::mongodb::driver::GRACE;
 use crate::mongodb::{Mongo, SourceError};
 
-/// A workspace's database, as requests ask it.
+/// A workspace's database, as requests query it.
 #[derive(Debug)]
 pub struct ApiQueries {
     /// The database.
     pub mongo: Arc<Mongo>,
     api_settings: KnownApiSettings,
-    /// Requests take turns, so that all of them together take one connection of the pool.
+    /// One request at a time, so that all of them together take one connection of the pool.
     turn: Semaphore,
 }
 
 impl ApiQueries {
-    /// A database that has not been asked yet.
+    /// Connects nothing yet.
     pub fn new(mongo: Arc<Mongo>) -> Self {
         Self {
             mongo,
@@ -40,7 +40,7 @@ impl ApiQueries {
         }
     }
 
-    /// The account that a user id and a login token belong to; `None` when there is none or it is deactivated.
+    /// The account of a user id and a login token; `None` when there is none or it is deactivated.
     ///
     /// # Errors
     /// When the database does not answer.
@@ -54,7 +54,7 @@ impl ApiQueries {
         accounts::by_login_token(&question, user_id, token).await
     }
 
-    /// The account that an OAuth access token belongs to; `None` also when the token has expired.
+    /// The account of an OAuth access token; `None` also when the token has expired.
     ///
     /// # Errors
     /// When the database does not answer.
@@ -70,7 +70,7 @@ impl ApiQueries {
     /// The settings of the REST API, at most a minute old.
     ///
     /// # Errors
-    /// When they are not known and the database does not answer.
+    /// When they are not cached and the database does not answer.
     pub async fn api_settings(&self) -> Result<ApiSettings, SourceError> {
         let read = async {
             let _turn = self.turn().await?;
@@ -80,7 +80,7 @@ impl ApiQueries {
         self.api_settings.get_or_read(read).await
     }
 
-    /// The number of stored statistics documents that match a query, or what is wrong with the query.
+    /// The number of stored statistics documents that match a query, or why the query was rejected.
     ///
     /// # Errors
     /// When the database does not answer.
@@ -93,7 +93,7 @@ impl ApiQueries {
         stored_statistics::count(&question, query).await
     }
 
-    /// A part of the stored statistics documents, or what is wrong with the question.
+    /// A page of the stored statistics documents, or why the request was rejected.
     ///
     /// # Errors
     /// When the database does not answer.
@@ -104,17 +104,17 @@ impl ApiQueries {
         stored_statistics::list(self, part).await
     }
 
-    /// How the workspace grew, by some of the stored statistics documents.
+    /// How the workspace grew, from a sample of the stored statistics documents.
     ///
     /// # Errors
-    /// When the database does not answer, or the index is missing that chooses them.
+    /// When the database does not answer, or the index on `createdAt` is missing.
     pub async fn growth(&self) -> Result<Vec<GrowthPoint>, SourceError> {
         let _turn = self.turn().await?;
         let mut question = self.mongo.question(Collector::Stored).await?;
         growth::read(&mut question).await
     }
 
-    /// Waits until nothing else is asked for a caller of the web.
+    /// Waits until no other request queries the database.
     pub async fn turn(&self) -> Result<SemaphorePermit<'_>, SourceError> {
         let limit = self.mongo.query_timeout + GRACE;
         // Fails only when it is closed, which it never is.

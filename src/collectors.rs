@@ -1,11 +1,11 @@
-//! The collectors, a folder each. `mod.rs` holds the struct that one reading fills and, below it, the tables of its metrics
-//! and of its document fields; `query.rs` asks MongoDB; `live.rs` says what a change stream tells of it.
+//! The collectors, a folder each. `mod.rs` has the struct that one reading fills, the collector's name, tier and
+//! privileges, and the tables of its metrics and document fields. `query.rs` reads MongoDB. `live.rs`, where there is
+//! one, keeps the same numbers up to date from a change stream.
 //!
-//! Everything else is derived from the tables: `/metrics`, the JSON document, the README's reference and the checks of
-//! names.
+//! Everything else is derived from the tables: switches, `/metrics`, the JSON document, the README's reference and role,
+//! and `check`.
 
-/// Every collector, in the order in which the reference and `/metrics` show them: the folder, and the type of what it
-/// reads. A new collector is a folder and a line here; everything else is derived from it.
+/// Every collector, in the order in which the reference and `/metrics` show them: its folder, and the struct that it fills.
 macro_rules! every_collector {
     ($derived:ident) => {
         $derived! {
@@ -68,6 +68,7 @@ pub mod omnichannel;
 pub mod presence;
 pub mod push;
 pub mod replication_metrics;
+pub mod required_privileges;
 pub mod room_features;
 pub mod rooms;
 pub mod sections;

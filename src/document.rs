@@ -1,4 +1,4 @@
-//! The statistics document: the newest stored one, overlaid with what was read fresh.
+//! The statistics document: the newest stored one, overlaid with fresh readings.
 
 pub mod field_order;
 
@@ -10,42 +10,42 @@ use serde_json::{Map, Number};
 
 use field_order::TOP_LEVEL_ORDER;
 
-use crate::catalogue::{Answer, PackedValue, Timestamp, Value, Version};
+use crate::catalogue::{Answer, Timestamp, Value, Version};
 use crate::collectors::{SECTIONS, Snapshot};
 
-/// How the document is wrapped.
+/// The shape of the answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Shape {
     /// `{"statistics": {...}, "success": true}` as before 3.0, with both spellings of the livechat total.
     Nested,
     /// The document itself with `"success": true` in it, as from 3.0 on.
     Flat,
-    /// Whichever of the two the workspace's version has.
+    /// The one of the workspace's version.
     Version,
 }
 
-/// Which of its two answers Rocket.Chat would give: they differ in what is undefined.
+/// Which of Rocket.Chat's two answers is imitated; they differ in undefined values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Asked {
-    /// With `refresh=true`: the document as it was just made.
+    /// With `refresh=true`: the document before it is stored.
     ForRefresh,
-    /// Without: the document as it was read back from the database.
+    /// Without: the document as read from the database.
     ForStored,
 }
 
-/// From this version on what is undefined is stored as null.
+/// From this version on undefined values are stored as null.
 const STORES_NULL: Version = Version::new(7, 0, 0);
 
-/// From this version on a document that was just made does not tell when it was updated ...
+/// From this version on a refreshed document has no `_updatedAt` ...
 const HIDES_UPDATE: Version = Version::new(4, 2, 0);
 
-/// ... and until this one it does not tell its id either.
+/// ... and before this one no `_id` either.
 const SHOWS_ID: Version = Version::new(6, 5, 0);
 
-/// From this version on the total of messages is the sum of the totals by kind of room.
+/// From this version on `totalMessages` is the sum of the totals by kind of room.
 const TOTAL_IS_SUM: Version = Version::new(3, 1, 0);
 
-/// The answer to a request for the statistics.
+/// Renders the answer to a request for the statistics, as JSON.
 pub fn render(snapshot: &Snapshot, shape: Shape, asked: Asked, timezone: &TimeZone) -> Vec<u8> {
     let version = snapshot.version().unwrap_or(Version::NEWEST);
     let write = Write {
@@ -75,7 +75,7 @@ pub fn render(snapshot: &Snapshot, shape: Shape, asked: Asked, timezone: &TimeZo
     serde_json::to_vec(&answer).expect("a map with texts as keys can always be written")
 }
 
-/// The document itself, as it is without a wrapping.
+/// The document alone, without the wrapping of the answer.
 pub fn object(snapshot: &Snapshot, timezone: &TimeZone) -> Map<String, serde_json::Value> {
     let version = snapshot.version().unwrap_or(Version::NEWEST);
     let write = Write {
@@ -87,7 +87,7 @@ pub fn object(snapshot: &Snapshot, timezone: &TimeZone) -> Map<String, serde_jso
     document
 }
 
-/// The fields of that document whose values are those of the newest stored one.
+/// The fields of that document whose values come from the stored document.
 pub fn stored_fields(snapshot: &Snapshot) -> BTreeSet<&'static str> {
     let version = snapshot.version().unwrap_or(Version::NEWEST);
     let mut stored = BTreeSet::new();
@@ -103,10 +103,10 @@ pub fn stored_fields(snapshot: &Snapshot) -> BTreeSet<&'static str> {
     stored
 }
 
-/// Fields that the catalogue leaves to the stored document, and that are written anew.
+/// Fields that the catalogue takes from the stored document, and that are overwritten.
 const WRITTEN: [&str; 3] = ["createdAt", "_updatedAt", "version"];
 
-/// One value of a stored document, as Rocket.Chat writes it.
+/// A value of a stored document as JSON, as Rocket.Chat writes it.
 pub fn json(value: Value, timezone: &TimeZone) -> serde_json::Value {
     let write = Write {
         timezone,
@@ -117,14 +117,13 @@ pub fn json(value: Value, timezone: &TimeZone) -> serde_json::Value {
 
 type Entries = Vec<(Cow<'static, str>, Value)>;
 
-/// The stored document with each field that the exporter reads replaced; a field that could not be read is left out,
-/// because the stored value would be up to a day old and look fresh.
+/// The stored document with all fields replaced that the exporter reads. A field that could not be read is left out,
+/// because its stored value can be a day old.
 fn overlay(snapshot: &Snapshot, version: Version, asked: Asked) -> Entries {
     let mut document = match snapshot
         .stored_document
         .as_ref()
-        .and_then(|it| it.document.as_ref())
-        .map(PackedValue::unpack)
+        .and_then(|stored| stored.document.as_ref()?.get(&[]))
     {
         Some(Value::Object(entries)) => entries,
         _ => Entries::new(),
@@ -170,7 +169,7 @@ fn overlay(snapshot: &Snapshot, version: Version, asked: Asked) -> Entries {
     document
 }
 
-/// Whether a version has a field, or fields below it or around it.
+/// Whether a path is known, or one below it or around it.
 fn is_known(path: &str, known: &[&str]) -> bool {
     let is_below = |inner: &str, outer: &str| {
         inner
@@ -179,10 +178,10 @@ fn is_known(path: &str, known: &[&str]) -> bool {
     };
     known
         .iter()
-        .any(|it| *it == path || is_below(it, path) || is_below(path, it))
+        .any(|known| *known == path || is_below(known, path) || is_below(path, known))
 }
 
-/// Makes a null that was undefined before it was stored undefined again.
+/// Turns a null, which was undefined before it was stored, into undefined again.
 fn undefine(entries: &mut Entries, path: &str) {
     for (key, value) in entries {
         if key == path && *value == Value::Null {
@@ -195,7 +194,7 @@ fn remove_unless_true(entries: &mut Entries, path: &str) {
     entries.retain(|(key, value)| key != path || *value == Value::Bool(true));
 }
 
-/// Where a top-level key stands; what the catalogue does not know stands before the dates that end the document.
+/// The position of a top-level key; unknown keys come before the dates at the end.
 fn place(key: &str, version: Version) -> (usize, bool) {
     let position = |wanted: &str| TOP_LEVEL_ORDER.iter().position(|known| *known == wanted);
     match position(key) {
@@ -212,7 +211,7 @@ fn place(key: &str, version: Version) -> (usize, bool) {
     }
 }
 
-/// Sets or removes the value at a path, in place where there was one.
+/// Sets or removes the value at a path; an existing one keeps its position.
 fn set(entries: &mut Entries, path: &'static str, value: Option<Value>) {
     let (key, rest) = match path.split_once('.') {
         Some((key, rest)) => (key, Some(rest)),
@@ -248,7 +247,7 @@ fn nested(path: &'static str, value: Option<Value>) -> Value {
     Value::Object(inner)
 }
 
-/// The documented example of the nested shape has the misspelling, later versions have not: scripts know either.
+/// Adds both spellings: the documented example of the nested shape is misspelled, later versions are not.
 fn spell_livechat_both_ways(document: &mut Entries) {
     const SPELLINGS: [&str; 2] = ["totlalLivechat", "totalLivechat"];
     let Some(position) = document
@@ -302,7 +301,7 @@ impl Write<'_> {
     }
 }
 
-/// A number as JavaScript writes it: whole ones without a point, and null for what JSON cannot say.
+/// A number as JavaScript writes it: whole ones without a decimal point, and null for NaN and infinities.
 fn javascript_number(number: f64) -> serde_json::Value {
     const EXACT: f64 = 9_007_199_254_740_992.0;
     if number.fract() == 0.0 && number.abs() < EXACT {
@@ -315,13 +314,13 @@ fn javascript_number(number: f64) -> serde_json::Value {
     Number::from_f64(number).map_or(serde_json::Value::Null, Into::into)
 }
 
-/// ISO 8601 with milliseconds, in UTC; null when the instant is outside every calendar.
+/// ISO 8601 with milliseconds in UTC; null when the time is out of range.
 fn iso(timestamp: Timestamp) -> Option<String> {
     let timestamp = jiff::Timestamp::from_millisecond(timestamp.0).ok()?;
     Some(timestamp.strftime("%Y-%m-%dT%H:%M:%S.%3fZ").to_string())
 }
 
-/// JavaScript's `Date.toString()`; outside UTC the zone's short name stands where Node writes its long one.
+/// JavaScript's `Date.toString()`; outside UTC with the zone's short name instead of the long one of Node.js.
 fn javascript_date(timestamp: Timestamp, timezone: &TimeZone) -> Option<String> {
     let timestamp = jiff::Timestamp::from_millisecond(timestamp.0).ok()?;
     let zoned = timestamp.to_zoned(timezone.clone());
@@ -354,7 +353,7 @@ mod tests {
                 created_at: None,
                 reported_at: None,
                 peak_connections: None,
-                document: Some(PackedValue::of(&stored)),
+                document: Some(Arc::new(stored)),
             })),
             presence: Some(Arc::new(Presence {
                 accounts: 9,

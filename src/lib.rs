@@ -35,5 +35,5 @@ pub use crate::commands::print_statistics::{
 };
 pub use cli::configuration_reference;
 pub use collectors::COLLECTORS;
-pub use mongodb::role_reference;
+pub use collectors::required_privileges::role_reference;
 pub use program::program;

@@ -43,7 +43,7 @@ pub use hello::Hello;
 use indexes::KnownIndexes;
 pub use indexes::{Access, SMALL};
 pub use members::Member;
-pub use privileges::{Login, role_reference};
+pub use privileges::UserPrivileges;
 pub use query::QueryContext;
 use server_clock::DatabaseClock;
 pub use settings::MongoSettings;

@@ -201,6 +201,27 @@ fn what_is_known_of_a_section_knows_nothing_of_how_it_is_read() {
 }
 
 #[test]
+fn collector_folders_are_those_of_the_list() {
+    let folder = source().join("collectors");
+    let folders: BTreeSet<String> = fs::read_dir(&folder)
+        .expect("the folder can be listed")
+        .map(|entry| entry.expect("the folder can be listed").path())
+        .filter(|path| path.is_dir())
+        .map(|path| path_of(&path).pop().unwrap_or_default())
+        .collect();
+    let list = fs::read_to_string(folder.with_extension("rs")).expect("the list can be read");
+    let (_, list) = list
+        .split_once("$derived! {")
+        .expect("the macro has the list");
+    let (list, _) = list.split_once('}').expect("the list ends");
+    let listed: BTreeSet<String> = list
+        .lines()
+        .filter_map(|line| Some(line.trim().split_once("::")?.0.to_owned()))
+        .collect();
+    assert_eq!(folders, listed);
+}
+
+#[test]
 fn files_that_an_operator_names_are_read_by_one_function() {
     // What `backfill` opens it has written itself, and opens by `backfill/files.rs`; the seeds are files of this repository.
     let others = ["small_file.rs", "commands/backfill", "fuzzing.rs"];

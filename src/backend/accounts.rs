@@ -1,4 +1,4 @@
-//! Accounts: who credentials belong to, and what they may do.
+//! Accounts of API requests: who the credentials belong to, and the account's permissions.
 
 use base64::Engine;
 use mongodb::bson::{Bson, Document, doc};
@@ -8,10 +8,10 @@ use crate::catalogue::FailureKind;
 use crate::collectors::license::query;
 use crate::mongodb::{Access, QueryContext, SourceError, bson};
 
-/// The role that a license confines to a few permissions, none of which is asked for here.
+/// The role that a valid license restricts to a few permissions, none of which counts here.
 const GUEST: &str = "guest";
 
-/// An account that logged in.
+/// An authenticated account.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Account {
     /// Whether it has a user name.
@@ -22,8 +22,8 @@ pub struct Account {
     pub bypasses_rate_limit: bool,
 }
 
-/// Looks up the account of a login token, by the rule of `/api/v1`: the token's SHA-256, in base64, is among its login
-/// tokens; personal access tokens are some of them.
+/// Looks up the account of a login token as `/api/v1` does: by the base64 of the token's SHA-256 in
+/// `users.services.resume.loginTokens`. Personal access tokens are login tokens, too.
 pub async fn by_login_token(
     question: &QueryContext<'_>,
     user_id: &str,
@@ -34,7 +34,7 @@ pub async fn by_login_token(
     find(question, filter).await
 }
 
-/// Looks up the account of an OAuth access token that has not expired.
+/// Looks up the account of an unexpired token in `rocketchat_oauth_access_tokens`.
 pub async fn by_access_token(
     question: &mut QueryContext<'_>,
     token: &str,
@@ -57,15 +57,14 @@ pub async fn by_access_token(
     };
     match grant
         .filter(is_valid)
-        .and_then(|it| bson::text(it.get("userId")))
+        .and_then(|grant| bson::text(grant.get("userId")))
     {
         Some(user_id) => find(question, doc! { "_id": user_id }).await,
         None => Ok(None),
     }
 }
 
-/// The account that matches. Unlike Rocket.Chat, which relies on the removal of their tokens, deactivated accounts are
-/// refused.
+/// The account that matches. Deactivated accounts are rejected; Rocket.Chat relies on the removal of their tokens.
 async fn find(
     question: &QueryContext<'_>,
     filter: Document,

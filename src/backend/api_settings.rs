@@ -1,4 +1,4 @@
-//! The settings of Rocket.Chat's REST API that hold here too.
+//! The settings of Rocket.Chat's REST API, which apply here, too.
 
 use std::time::Duration;
 
@@ -8,10 +8,10 @@ use tokio::time::Instant;
 
 use crate::mongodb::{QueryContext, SourceError, bson};
 
-/// How long they are believed: an API request must not cost more questions than it needs.
+/// How long settings are cached.
 const CACHE_TTL: Duration = Duration::from_mins(1);
 
-/// How long the database is left alone after they could not be read.
+/// How long a failure is cached.
 const LEFT_ALONE_FOR: Duration = Duration::from_secs(2);
 
 const DEFAULT_COUNT: &str = "API_Default_Count";
@@ -21,20 +21,20 @@ const RATE_LIMITER: &str = "API_Enable_Rate_Limiter";
 const RATE_CALLS: &str = "API_Enable_Rate_Limiter_Limit_Calls_Default";
 const RATE_TIME: &str = "API_Enable_Rate_Limiter_Limit_Time_Default";
 
-/// The settings, with Rocket.Chat's own values in place of those that are missing or make no sense.
+/// The settings, with Rocket.Chat's defaults for missing and invalid ones.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ApiSettings {
-    /// Entries of a list that does not say how many it wants.
+    /// Entries of a list without the parameter `count`.
     pub default_count: u64,
-    /// The most entries that a list may ask for.
+    /// Maximum of the parameter `count`.
     pub most_count: u64,
-    /// Whether a list may be had whole.
+    /// Whether `count=0` returns the whole list.
     pub allows_infinite_count: bool,
-    /// How many calls are answered in how long; `None` when their rate is not limited.
+    /// Calls allowed in a period; `None` without a rate limit.
     pub rate_limit: Option<(u64, Duration)>,
 }
 
-/// The settings as they were last read, or why they were not.
+/// The settings, or the error of the last attempt to read them.
 #[derive(Debug, Default)]
 pub struct KnownApiSettings(
     // Held while they are read, so that of many requests one reads them.
@@ -42,7 +42,7 @@ pub struct KnownApiSettings(
 );
 
 impl KnownApiSettings {
-    /// The settings, which are read anew when they are old.
+    /// The cached settings, or new ones when those are too old.
     pub async fn get_or_read(
         &self,
         read: impl Future<Output = Result<ApiSettings, SourceError>>,

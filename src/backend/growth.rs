@@ -1,6 +1,6 @@
-//! How the workspace grew: some of the statistics documents that it stored, spread evenly over the time.
+//! How the workspace grew: a sample of `rocketchat_statistics`, spread evenly over time.
 //!
-//! Documents are large and there may be tens of thousands, so the index on their dates chooses those that are fetched.
+//! Documents are large, and there can be tens of thousands: the index on `createdAt` selects those that are fetched.
 
 use mongodb::bson::{Bson, DateTime, Document, doc};
 
@@ -9,10 +9,10 @@ use crate::mongodb::{Access, QueryContext, SourceError, bson};
 
 const COLLECTION: &str = "rocketchat_statistics";
 
-/// Documents that are fetched at most.
+/// Maximum number of documents.
 const MOST: i64 = 200;
 
-/// What of a document is fetched besides its date.
+/// Fields that are fetched besides the date.
 const NUMBERS: [&str; 6] = [
     "totalUsers",
     "activeUsers",
@@ -71,7 +71,7 @@ pub async fn read(question: &mut QueryContext<'_>) -> Result<Vec<GrowthPoint>, S
     ];
     let documents = question.aggregate(COLLECTION, fetch, hint).await?;
     let mut grown: Vec<GrowthPoint> = documents.iter().filter_map(grown).collect();
-    grown.dedup_by_key(|it| it.at);
+    grown.dedup_by_key(|point| point.at);
     Ok(grown)
 }
 
@@ -80,7 +80,7 @@ fn created_at(document: &Document) -> Option<DateTime> {
 }
 
 fn grown(document: &Document) -> Option<GrowthPoint> {
-    let number = |key: &str| bson::number(document.get(key)).filter(|it| it.is_finite());
+    let number = |key: &str| bson::number(document.get(key)).filter(|number| number.is_finite());
     Some(GrowthPoint {
         at: bson::timestamp(document.get("createdAt"))?,
         users: number("totalUsers"),

@@ -1,30 +1,27 @@
-//! Queries that somebody else wrote: only operators that compare are let through, none that runs code, takes long
-//! whatever it is given, or asks about what is never shown.
+//! Filters sent by API clients: only comparing operators are allowed, none that runs code or has unbounded cost, and no
+//! access to hidden fields.
 
 use jiff::civil;
 use jiff::tz::TimeZone;
 use mongodb::bson::{Bson, DateTime, Document};
 use serde_json::{Map, Value};
 
-use crate::collectors::stored_document::query;
+use crate::catalogue::{IGNORED_FIELDS, touches_hidden_field};
 
-/// Characters of a regular expression.
+/// Maximum length of a regular expression, in characters.
 const LONGEST_EXPRESSION: usize = 200;
 
-/// Values in a query: keys, and items of arrays.
+/// Maximum number of keys and array items in a query.
 const MOST_VALUES: usize = 500;
 
-/// Names that Rocket.Chat takes out of every query and projection.
-pub const REMOVED: [&str; 4] = ["joinCode", "members", "importIds", "e2e"];
-
-/// A query as MongoDB takes it, or what is wrong with it.
+/// Parses a query into a MongoDB filter, or returns why it is rejected.
 pub fn from_json(query: &Value) -> Result<Document, String> {
     let Value::Object(entries) = query else {
         return Ok(Document::new());
     };
     let mut reader = Reader { values: 0 };
     let mut filter = reader.fields(entries, "")?;
-    for name in REMOVED {
+    for name in IGNORED_FIELDS {
         filter.remove(name);
     }
     Ok(filter)
@@ -58,7 +55,7 @@ impl Reader {
                     } else {
                         format!("{within}.{key}")
                     };
-                    if query::touches_secret(&path) {
+                    if touches_hidden_field(&path) {
                         return Err(hidden(&path));
                     }
                     self.condition(value, &path)?
@@ -69,7 +66,7 @@ impl Reader {
         Ok(filter)
     }
 
-    /// What a field is compared with.
+    /// The condition on a field.
     fn condition(&mut self, value: &Value, path: &str) -> Result<Bson, String> {
         match value {
             Value::Object(entries) if has_operators(entries) => {
@@ -108,7 +105,7 @@ impl Reader {
         Ok(condition)
     }
 
-    /// A value without any operator in it; dates are written as `{"$date": ...}`.
+    /// A value without operators; `{"$date": ...}` is a date.
     fn literal(&mut self, value: &Value) -> Result<Bson, String> {
         self.note()?;
         Ok(match value {
@@ -155,7 +152,7 @@ impl Reader {
     }
 }
 
-/// Whether an object is a set of operators, not a value; a date is a value.
+/// Whether an object has operators; a date is a value.
 fn has_operators(entries: &Map<String, Value>) -> bool {
     entries.keys().any(|key| key.starts_with('$')) && !entries.contains_key("$date")
 }
@@ -164,7 +161,7 @@ fn refused(operator: &str) -> String {
     format!("{operator} is not allowed in a query, or not there.")
 }
 
-/// The name of a field, as BSON can hold it: a zero byte would end it.
+/// Checks that BSON can hold the name of a field: a zero byte would end it.
 pub fn field(name: &str) -> Result<String, String> {
     if name.contains('\0') {
         return Err(format!(
@@ -175,12 +172,12 @@ pub fn field(name: &str) -> Result<String, String> {
     Ok(name.to_owned())
 }
 
-/// What is said about a field that is never shown, wholly or in part.
+/// The message for a field that is hidden, wholly or in part.
 pub fn hidden(path: &str) -> String {
     format!("{path} cannot be asked about, because it is never shown or parts of it are not.")
 }
 
-/// An instant, from milliseconds since 1970 or from ISO 8601.
+/// A date from milliseconds since 1970 or ISO 8601.
 fn date(value: &Value) -> Option<DateTime> {
     let milliseconds = match value {
         Value::Number(number) => number.as_i64()?,

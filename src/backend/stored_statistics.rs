@@ -1,4 +1,4 @@
-//! The stored statistics documents, as somebody else asks for them.
+//! The stored statistics documents (`rocketchat_statistics`) for API clients.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -9,55 +9,55 @@ use mongodb::error::ErrorKind;
 use serde_json::Value as Json;
 
 use super::{ApiQueries, query_filter};
-use crate::catalogue::Value;
+use crate::catalogue::{IGNORED_FIELDS, Value, touches_hidden_field};
 use crate::collectors::Collector;
 use crate::collectors::stored_document::query;
 use crate::mongodb::{QueryContext, SourceError, bson, command};
 
 const COLLECTION: &str = "rocketchat_statistics";
 
-/// The most documents of a list.
+/// Maximum number of documents in a list.
 const MOST: u32 = 10_000;
 
-/// Documents that the database sends at once.
+/// Documents in one reply of the server.
 const BATCH: u32 = 64;
 
-/// Bytes of documents beyond which no further ones are fetched before they are taken.
+/// Bytes after which a page is complete.
 const PAGE: usize = 4 << 20;
 
-/// The most bytes of a list, as the database stores it.
+/// Maximum size of a list in the database, in bytes.
 const LARGEST: u64 = 512 << 20;
 
-/// What the database itself calls wrong with a question; everything else is a failure.
+/// Error codes of the server that mean an invalid query; all others are failures.
 mod code {
     pub const BAD_VALUE: i32 = 2;
     pub const FAILED_TO_PARSE: i32 = 9;
     pub const TYPE_MISMATCH: i32 = 14;
-    /// More names in a path, or values within each other, than it can take.
+    /// A path or a value is nested too deeply.
     pub const OVERFLOW: i32 = 15;
     pub const MAX_TIME_EXPIRED: i32 = 50;
     pub const DOLLAR_PREFIXED_FIELD_NAME: i32 = 52;
     pub const MEMORY_LIMIT: i32 = 292;
-    /// Codes from here on stand for one place in the server's code that checks what it is given.
+    /// Codes from here on are assertions about the input at one place of the server's code.
     pub const FIRST_LOCATION: i32 = 15_000;
 }
 
-/// A part of the list.
+/// A page of the list.
 #[derive(Debug, Clone)]
 pub struct Part {
-    /// Which documents.
+    /// The filter.
     pub query: Json,
-    /// Fields to sort by, and whether they descend.
+    /// Fields to sort by, and whether in descending order.
     pub sort: Vec<(String, bool)>,
-    /// Fields to leave out.
+    /// Fields to exclude.
     pub exclude: Vec<String>,
-    /// Documents to pass over.
+    /// Documents to skip.
     pub offset: u64,
-    /// Documents to answer; `None` means all.
+    /// Documents to return; `None` means all.
     pub count: Option<u64>,
 }
 
-/// The number of documents, or what is wrong with the query.
+/// The number of documents, or why the query was rejected.
 pub async fn count(
     question: &QueryContext<'_>,
     query: &Json,
@@ -77,17 +77,17 @@ pub async fn count(
     Ok(answer.map(|answer| bson::counted(&answer, "n")))
 }
 
-/// Documents that come one after the other, without what is never shown.
+/// A stream of documents without hidden fields.
 #[derive(Debug)]
 pub struct Documents {
     backend: Arc<ApiQueries>,
     /// `None` after the last document.
     cursor: Option<Cursor<Document>>,
-    /// Those that were fetched and not taken yet.
+    /// Fetched documents that were not returned yet.
     page: VecDeque<RawDocumentBuf>,
 }
 
-/// The documents, or what is wrong with the question.
+/// The documents, or why the request was rejected.
 pub async fn list(
     backend: &Arc<ApiQueries>,
     part: &Part,
@@ -148,18 +148,18 @@ pub async fn list(
     }))
 }
 
-/// Filter, order and fields as MongoDB takes them, or what is wrong with them.
+/// Filter, order and projection for MongoDB, or why they are rejected.
 fn read(part: &Part) -> Result<(Document, Document, Document), String> {
     let filter = query_filter::from_json(&part.query)?;
     let mut sort = Document::new();
     for (path, descends) in &part.sort {
-        if query::touches_secret(path) {
+        if touches_hidden_field(path) {
             return Err(query_filter::hidden(path));
         }
         sort.insert(query_filter::field(path)?, if *descends { -1 } else { 1 });
     }
     let mut projection = Document::new();
-    for path in query_filter::REMOVED
+    for path in IGNORED_FIELDS
         .into_iter()
         .chain(part.exclude.iter().map(String::as_str))
     {
@@ -168,7 +168,7 @@ fn read(part: &Part) -> Result<(Document, Document, Document), String> {
     Ok((filter, sort, projection))
 }
 
-/// The next documents of a cursor, and the cursor itself unless it has no more.
+/// The next documents of a cursor, and the cursor unless it is exhausted.
 async fn page(
     mut cursor: Cursor<Document>,
 ) -> Result<(Option<Cursor<Document>>, VecDeque<RawDocumentBuf>), mongodb::error::Error> {
@@ -186,8 +186,7 @@ async fn page(
 }
 
 impl Documents {
-    /// The next one; `None` after the last. One that cannot be read at all is passed over, so that it does not cost the
-    /// others.
+    /// The next document; `None` after the last. Unreadable documents are skipped.
     ///
     /// # Errors
     /// When the database does not answer.
@@ -215,7 +214,7 @@ impl Documents {
     }
 }
 
-/// Tells an answer that the question is to blame for from a failure.
+/// Separates errors of the query, with their message, from failures.
 fn refused<T>(
     answer: Result<T, mongodb::error::Error>,
 ) -> Result<Result<T, String>, mongodb::error::Error> {

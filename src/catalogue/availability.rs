@@ -1,18 +1,18 @@
-//! How much of a workspace's database is read: what `rocketchat_up`, `/-/ready`, the log and the pages go by.
+//! Whether a workspace's database can be read: the state behind `rocketchat_up`, `/-/ready`, the log and the pages.
 
 use super::outcome::FailureKind;
 use super::value::Timestamp;
 
-/// How much of a workspace's database is read at the moment.
+/// How much of a workspace's database can be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ReadState {
-    /// Nothing was read so far, and not every collector was tried.
+    /// Nothing was read yet, and not every collector was tried.
     Untried,
-    /// The newest reading of every collector failed, whatever the reasons.
+    /// The newest reading of every collector failed.
     Down,
-    /// The newest reading of some collectors failed, and that of at least one succeeded.
+    /// The newest readings of some collectors failed, and at least one succeeded.
     Partly,
-    /// No collector's newest reading failed, and at least one succeeded.
+    /// No newest reading failed, and at least one succeeded.
     Up,
 }
 
@@ -23,12 +23,12 @@ pub struct Availability {
     pub state: ReadState,
     /// When this state began.
     pub since: Timestamp,
-    /// While it is [`ReadState::Down`], what most collectors fail for.
+    /// The most frequent failure, while the state is [`ReadState::Down`].
     pub reason: Option<FailureKind>,
 }
 
 impl Availability {
-    /// Before anything was tried.
+    /// The state before the first reading.
     pub fn untried(now: Timestamp) -> Self {
         Self {
             state: ReadState::Untried,
@@ -37,7 +37,7 @@ impl Availability {
         }
     }
 
-    /// Whether something is read.
+    /// Whether at least one collector succeeded.
     pub fn is_up(self) -> bool {
         matches!(self.state, ReadState::Partly | ReadState::Up)
     }

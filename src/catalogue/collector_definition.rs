@@ -1,11 +1,13 @@
-//! What is said of a collector besides what it reads.
+//! What a collector declares besides its metrics and document fields.
+
+use super::privilege::Privilege;
 
 /// How often a section is read; each tier's interval is a setting.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Tier {
-    /// What moves within seconds and costs next to nothing: presence, instances, the host.
+    /// Changes within seconds and costs next to nothing: presence, instances, the host.
     Fast,
-    /// What moves within minutes: users, rooms, messages, settings.
+    /// Changes within minutes: users, rooms, messages, settings.
     Normal,
     /// Full scans: sizes of uploads, session history.
     Slow,
@@ -15,7 +17,7 @@ impl Tier {
     /// Every tier.
     pub const ALL: [Self; 3] = [Self::Fast, Self::Normal, Self::Slow];
 
-    /// The word used in the reference.
+    /// The name in the reference and in flags.
     pub fn name(self) -> &'static str {
         match self {
             Self::Fast => "fast",
@@ -25,17 +27,19 @@ impl Tier {
     }
 }
 
-/// A collector: its name, and when it is read.
+/// A collector: its name, when it is read, and the privileges that reading it needs.
 #[derive(Debug)]
 pub struct CollectorDefinition {
     /// The value of the label `collector`, and the name in its switches.
     pub name: &'static str,
     /// How often it is read.
     pub tier: Tier,
-    /// Its place among those of its tier, which are read one after the other: cheap ones first.
+    /// Its order in its tier, whose collectors are read one after the other: cheap ones first.
     pub rank: u8,
-    /// Whether what it reads depends on the modules that are licensed.
+    /// Whether its queries depend on the licensed modules.
     pub needs_grants: bool,
-    /// Whether others of its tier are read by what it says: the version, the workspace's address, the stored document.
+    /// Whether other collectors of its tier depend on it: on the version, the address or the stored document.
     pub tells_version: bool,
+    /// The privileges it needs on MongoDB; the role in the README and `check` are derived from them.
+    pub privileges: &'static [Privilege],
 }

@@ -7,27 +7,27 @@ use super::version::Versions;
 pub enum Origin<T> {
     /// Read by the exporter; `None` means that the document has no such key.
     Fresh(fn(&T) -> Option<Value>),
-    /// Read by the exporter where this workspace tells it, else taken from the newest stored document.
+    /// Read by the exporter; the newest stored document where the reading has none.
     FreshElseStored(fn(&T) -> Option<Value>),
-    /// Read by the exporter, or taken from the newest stored document, as the section says.
+    /// Read by the exporter or taken from the newest stored document, as the section decides.
     Either(fn(&T) -> Answer),
-    /// Read by the exporter from what stands under a key, such as the id of a setting.
+    /// Read by the exporter with a key, such as the id of a setting.
     Keyed(fn(&T, &str) -> Option<Value>, &'static str),
-    /// Known to Rocket.Chat's process only: taken from the newest stored document.
+    /// Known to Rocket.Chat's process only, so taken from the newest stored document.
     Stored,
-    /// The same, but the document has no such key unless it is true.
+    /// The same, but absent unless true.
     StoredIfTrue,
-    /// A secret or somebody's personal data: never shown.
+    /// A secret or personal data: never shown; see [`HIDDEN_FIELDS`](super::HIDDEN_FIELDS).
     Withheld,
 }
 
 /// One row of a section's fields in the statistics document.
 pub struct Field<T> {
-    /// Path in the document; a dot nests.
+    /// Path in the document, with dots between nested keys.
     pub path: &'static str,
     /// The versions of Rocket.Chat whose document has the field with this definition.
     pub versions: Versions,
-    /// The definition, in words: what is counted, with which filter.
+    /// The definition: what is counted, with which filter.
     pub meaning: &'static str,
     /// Where the value comes from.
     pub origin: Origin<T>,
@@ -56,25 +56,30 @@ pub struct FieldRow {
     pub path: &'static str,
     /// Versions with this definition.
     pub versions: Versions,
-    /// The definition, in words.
+    /// The definition.
     pub meaning: &'static str,
-    /// Whether only the stored document knows it.
+    /// Whether it comes from the stored document only.
     pub stored: bool,
     /// Whether it is never shown.
     pub withheld: bool,
-    /// What it is read by, such as the id of a setting.
+    /// The key it is read with, such as the id of a setting.
     pub key: Option<&'static str>,
 }
 
-/// What a section says about one of its fields.
+/// A count as the value of a field.
+pub fn count_field(number: u64) -> Option<Value> {
+    Some(Value::count(number))
+}
+
+/// The value of a field, or where to take it from.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Answer {
-    /// The section was read: this is the value, or the document has no such key.
+    /// The section was read: the value, or `None` when the document has no such key.
     Fresh(Option<Value>),
-    /// The section was not read, so nothing is known.
+    /// The section was not read.
     Unknown,
-    /// The stored document decides.
+    /// The value of the stored document.
     Stored,
-    /// The stored document decides, but there is no such key unless it is true.
+    /// The value of the stored document if it is true, else absent.
     StoredIfTrue,
 }

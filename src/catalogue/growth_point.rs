@@ -1,11 +1,11 @@
-//! How a workspace grew, by the statistics documents that it stored.
+//! The growth of a workspace, from its stored statistics documents.
 
 use super::value::Timestamp;
 
-/// What one stored document says; `None` where it does not say it.
+/// Numbers of one stored document; `None` where it has none.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct GrowthPoint {
-    /// When it was stored.
+    /// Time when it was stored.
     pub at: Timestamp,
     /// `totalUsers`.
     pub users: Option<f64>,

@@ -1,21 +1,21 @@
-//! Bounds on label values: a workspace may hold any text, and a scrape must stay small and valid all the same.
+//! Bounds on label values: whatever text a workspace holds, a scrape must stay small and valid.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
 
 use super::metric::{Quantity, Sample};
 
-/// Bytes of the longest label value. A longer one is cut, and ends in an ellipsis and a hash of the whole text.
-pub const LONGEST_LABEL: usize = 200;
+/// Maximum length of a label value in bytes. A longer one is cut and ends in an ellipsis and a hash of the whole text.
+pub const MAX_LABEL_BYTES: usize = 200;
 
-/// The label of what is added up because there is too much of it to be shown one by one.
+/// The label value of a sum over entries that are too many to be shown.
 pub const OTHER: &str = "other";
 
-/// What stands for a character that Prometheus cannot read: NUL ends its input.
+/// Replaces NUL, which ends Prometheus' input.
 const UNREADABLE: &str = "\u{fffd}";
 
-/// Brings every label value to at most [`LONGEST_LABEL`] bytes, and merges series that have the same labels then, as the
-/// numeric id 1 and the text "1" have: duplicate series make Prometheus refuse a whole scrape.
+/// Shortens label values to [`MAX_LABEL_BYTES`], and merges series with equal labels, such as the numeric id 1 and the
+/// text "1": Prometheus rejects a whole scrape with duplicate series.
 pub fn bound_labels(quantity: Quantity, samples: &mut Vec<Sample>) {
     for label in samples.iter_mut().flat_map(|sample| &mut sample.labels) {
         if let Some(mended) = mended(label) {
@@ -27,28 +27,28 @@ pub fn bound_labels(quantity: Quantity, samples: &mut Vec<Sample>) {
     }
 }
 
-/// A label value that Prometheus can read and that is not too long; `None` when it is that already.
+/// A valid label value of bounded length; `None` when the value already is one.
 pub fn mended(label: &str) -> Option<String> {
-    if label.len() <= LONGEST_LABEL && !label.contains('\0') {
+    if label.len() <= MAX_LABEL_BYTES && !label.contains('\0') {
         return None;
     }
     let readable = label.replace('\0', UNREADABLE);
-    if readable.len() <= LONGEST_LABEL {
+    if readable.len() <= MAX_LABEL_BYTES {
         return Some(readable);
     }
     let mark = format!("…{:016x}", hash(label));
-    let end = readable.floor_char_boundary(LONGEST_LABEL - mark.len());
+    let end = readable.floor_char_boundary(MAX_LABEL_BYTES - mark.len());
     Some(format!("{}{mark}", &readable[..end]))
 }
 
-/// FNV-1a: the same text has the same hash in every release, so that its series goes on.
+/// FNV-1a: stable over releases, so that a series continues.
 fn hash(text: &str) -> u64 {
     text.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
         (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
     })
 }
 
-/// Makes one series of those with the same labels: a sum of what can be added up, else the greatest.
+/// Merges series with equal labels: their sum where values can be added up, else the greatest.
 fn merge(quantity: Quantity, samples: &mut Vec<Sample>) {
     let mut places: HashMap<Vec<Cow<'static, str>>, usize> = HashMap::new();
     let mut merged: Vec<Sample> = Vec::with_capacity(samples.len());
@@ -104,15 +104,15 @@ mod tests {
             let series = bounded(Quantity::Count, &[(&long, 1.0), (&longer, 2.0)]);
             assert_eq!(series.len(), 2, "{series:?}");
             for (label, _) in &series {
-                assert!(label.len() <= LONGEST_LABEL, "{label}");
-                assert!(label.len() > LONGEST_LABEL - 4, "{label}");
+                assert!(label.len() <= MAX_LABEL_BYTES, "{label}");
+                assert!(label.len() > MAX_LABEL_BYTES - 4, "{label}");
             }
         }
     }
 
     #[test]
     fn a_value_of_the_longest_length_is_left_alone() {
-        let longest = "x".repeat(LONGEST_LABEL);
+        let longest = "x".repeat(MAX_LABEL_BYTES);
         let series = bounded(Quantity::Count, &[(&longest, 1.0)]);
         assert_eq!(series, [(longest, 1.0)]);
     }

@@ -1,47 +1,47 @@
-//! What is exposed: a metric, its kind, and how it is read out of a section.
+//! A metric: its name, help, quantity, and how its samples are read from a section.
 
 use std::borrow::Cow;
 
 use super::value::Timestamp;
 
-/// What a number measures: this decides its type, its unit and the ending of its name.
+/// What a metric measures: this decides its type, its unit and the suffix of its name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Quantity {
-    /// How many of something there are now.
+    /// A current number of things.
     Count,
-    /// How many times something happened since a start; the name ends in `_total`.
+    /// A counter of events; the name ends in `_total`.
     CountTotal,
     /// A size in bytes; the name ends in `_bytes`.
     Bytes,
-    /// Bytes that went somewhere since a start; the name ends in `_bytes_total`.
+    /// A counter of bytes; the name ends in `_bytes_total`.
     BytesTotal,
-    /// A length of time; the name ends in `_seconds`.
+    /// A duration; the name ends in `_seconds`.
     Seconds,
-    /// Time spent since a start; the name ends in `_seconds_total`.
+    /// A counter of time; the name ends in `_seconds_total`.
     SecondsTotal,
-    /// An instant as seconds since 1970; the name ends in `_timestamp_seconds`.
+    /// A time in seconds since 1970; the name ends in `_timestamp_seconds`.
     Instant,
-    /// A plain number without a unit, such as a load average or a migration number.
+    /// A number without a unit, such as a load average.
     Number,
-    /// 1 when something holds, 0 when it does not.
+    /// 1 for true, 0 for false.
     State,
-    /// Identity in labels, with the value 1; the name ends in `_info`.
+    /// Information in labels, with the value 1; the name ends in `_info`.
     Info,
-    /// Anything, under a name of the built-in exporter whose ending says nothing about it.
+    /// A metric of Rocket.Chat's built-in exporter, whose name does not follow these rules.
     Untyped,
 }
 
-/// The value of one series: the values of the family's labels, in their order, and the number.
+/// A sample of a metric: its label values, in the order of the metric's labels, and its number.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Sample {
-    /// One value for each of the family's labels.
+    /// One value for each label of the metric.
     pub labels: Vec<Cow<'static, str>>,
-    /// The number itself, in the family's base unit.
+    /// The number, in the metric's base unit.
     pub value: f64,
 }
 
 impl Sample {
-    /// A series of a family that has one label.
+    /// A sample of a metric with one label.
     pub fn of(label: impl Into<Cow<'static, str>>, value: f64) -> Self {
         Self {
             labels: vec![label.into()],
@@ -50,25 +50,25 @@ impl Sample {
     }
 }
 
-/// How a metric reads its number or numbers out of its section.
+/// How the samples of a metric are read from its section.
 pub enum Read<T> {
-    /// One series without labels; `None` means unknown, and the series is left out.
+    /// One sample without labels; `None` is unknown, and the sample is absent.
     One(fn(&T) -> Option<f64>),
-    /// One series for each set of label values.
+    /// The names of the labels, and the samples.
     By(&'static [&'static str], fn(&T) -> Vec<Sample>),
 }
 
 /// One row of a section's metrics.
 pub struct Metric<T> {
-    /// The whole exposed name, as it is seen in a query.
+    /// The full name.
     pub name: &'static str,
-    /// What the number means: the HELP text.
+    /// The HELP text.
     pub help: &'static str,
-    /// Where it is read: collection and filter, command or file.
+    /// The source: collection and filter, command or file.
     pub source: &'static str,
-    /// Type, unit and ending of the name.
+    /// What it measures.
     pub quantity: Quantity,
-    /// How it is read out of the section.
+    /// How it is read from the section.
     pub read: Read<T>,
 }
 
@@ -87,7 +87,7 @@ impl<T> Metric<T> {
         }
     }
 
-    /// Its series; those that are unknown are left out.
+    /// Its samples, without those that are not finite.
     pub fn samples(&self, section: &T) -> Vec<Sample> {
         let mut samples = match self.read {
             Read::One(read) => read(section)
@@ -108,13 +108,13 @@ impl<T> Metric<T> {
 /// A metric's row without the type of its section.
 #[derive(Debug, Clone, Copy)]
 pub struct MetricRow {
-    /// The whole exposed name.
+    /// The full name.
     pub name: &'static str,
-    /// What the number means.
+    /// The HELP text.
     pub help: &'static str,
-    /// Where it is read.
+    /// The source.
     pub source: &'static str,
-    /// Type, unit and ending of the name.
+    /// What it measures.
     pub quantity: Quantity,
     /// Names of the labels.
     pub labels: &'static [&'static str],
@@ -125,7 +125,7 @@ pub fn count(number: u64) -> Option<f64> {
     Some(number as f64)
 }
 
-/// An instant as the number of a sample: seconds since 1970.
+/// A time as the number of a sample: seconds since 1970.
 pub fn instant(timestamp: Option<Timestamp>) -> Option<f64> {
     timestamp.map(Timestamp::seconds)
 }

@@ -1,4 +1,4 @@
-//! How a reading went: what failed, what it relied on, what it had to leave out.
+//! The outcome of a reading: its failure, the indexes it relied on, and what it left out.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -6,24 +6,24 @@ use std::time::Duration;
 
 use super::value::Timestamp;
 
-/// Why a reading failed, in the words of the label and of the log.
+/// Why a reading failed, as the label `reason` and the log say it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FailureKind {
     /// No server answered in time, or the connection broke.
     Unreachable,
-    /// The server refused the user name or password.
+    /// The server rejected the user name or password.
     Unauthenticated,
     /// The server is older than the driver supports.
     TooOld,
-    /// The connection string can never work, or a file that it names cannot be used.
+    /// The connection string, or a file that it names, is invalid.
     Misconfigured,
-    /// It is not clear which database is Rocket.Chat's.
+    /// Rocket.Chat's database is not found, or ambiguous.
     NoDatabase,
     /// The user lacks a privilege.
     Unauthorized,
-    /// A query took longer than its limit.
+    /// A query exceeded its time limit.
     TimedOut,
-    /// A query would scan a large collection because its index is missing.
+    /// A query would scan a large collection because an index is missing.
     MissingIndex,
     /// Anything else.
     Other,
@@ -45,7 +45,7 @@ impl FailureKind {
         }
     }
 
-    /// Whether nothing can be asked of the database at all.
+    /// Whether the database cannot be queried at all.
     pub fn is_database_down(self) -> bool {
         match self {
             Self::Unreachable
@@ -58,38 +58,38 @@ impl FailureKind {
     }
 }
 
-/// How the newest reading of a section went, and how all of them did.
+/// The outcome of a collector's newest reading, and counters of all its readings.
 #[derive(Debug, Clone, Default)]
 pub struct Outcome {
-    /// `None` when the newest reading succeeded.
+    /// `None` if the newest reading succeeded.
     pub failure: Option<FailureKind>,
-    /// How long the newest reading took.
+    /// Duration of the newest reading.
     pub duration: Duration,
-    /// When a reading last succeeded.
+    /// Time of the last successful reading.
     pub last_success: Option<Timestamp>,
-    /// The moment that the data describe which it read.
+    /// The time that the data of that reading describe.
     pub data_at: Option<Timestamp>,
-    /// The time from one reading to the next, as stretched by its cost.
+    /// Time between two readings, as lengthened by their cost.
     pub interval: Duration,
-    /// Readings made since the start.
+    /// Readings since the start.
     pub readings: u64,
-    /// Those of them that failed.
+    /// Failed readings since the start.
     pub failures: u64,
-    /// Whether live mode kept the section, no longer does, and nothing was read since.
+    /// Whether live mode kept the section up to date, stopped, and nothing was read since.
     pub was_followed: bool,
-    /// Indexes that its queries rely on, as the newest successful reading found them.
+    /// Indexes that its queries rely on, as of the newest successful reading.
     pub indexes: Vec<IndexCheck>,
-    /// Privileges without which the newest successful reading had less to tell.
+    /// Missing privileges that made the newest successful reading incomplete.
     pub refusals: Vec<Refusal>,
-    /// How many of what the newest successful reading does not tell one by one.
+    /// Numbers of entries that the newest successful reading does not show individually, by kind.
     pub left_out: BTreeMap<&'static str, u64>,
-    /// Collections because of which the newest successful reading had less to tell.
+    /// Collections that made the newest successful reading incomplete.
     pub skipped: Vec<Skipped>,
 }
 
 impl Outcome {
-    /// The share of the time that the source spends on the readings. One that failed waited for an answer, which costs the
-    /// source nothing, unless the server worked until the time limit.
+    /// The fraction of time that the database spends on the readings. A failed one costs it nothing, unless it ran into
+    /// the time limit.
     pub fn share(&self) -> f64 {
         let interval = self.interval.as_secs_f64();
         let worked = matches!(self.failure, None | Some(FailureKind::TimedOut));
@@ -101,14 +101,14 @@ impl Outcome {
     }
 }
 
-/// Connections for queries to the database, over all of its servers.
+/// The connection pools for queries, over all servers of the database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PoolState {
-    /// Open ones.
+    /// Open connections.
     pub open: u64,
-    /// Those of them that a query uses.
+    /// Connections in use by a query.
     pub in_use: u64,
-    /// How many were opened since the start.
+    /// Connections opened since the start.
     pub opened: u64,
 }
 
@@ -117,13 +117,13 @@ pub struct PoolState {
 pub struct IndexCheck {
     /// The collection.
     pub collection: &'static str,
-    /// The key that it must begin with.
+    /// The first key of the index.
     pub key: &'static str,
-    /// Whether there is one.
+    /// Whether the index exists.
     pub present: bool,
 }
 
-/// A privilege that a collector can do without, and that the user lacks.
+/// A missing privilege without which the collector still succeeds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Refusal {
     /// The collection; with its database where that is not the workspace's.
@@ -132,28 +132,28 @@ pub struct Refusal {
     pub action: &'static str,
 }
 
-/// A collection because of which a reading had less to tell.
+/// A collection that could not be read fully.
 #[derive(Debug, Clone)]
 pub struct Skipped {
     /// The collection.
     pub collection: &'static str,
-    /// Why it cannot be asked as others can.
+    /// The reason.
     pub reason: SkipReason,
-    /// The same in words.
+    /// The reason as a message.
     pub message: Arc<str>,
 }
 
-/// Why a collection cannot be asked as others can.
+/// Why a collection could not be read fully.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SkipReason {
-    /// It is a view, or one for time series: it has no sizes and no indexes of its own, and tells no changes.
+    /// It is a view or a time series: it has no sizes, no indexes and no change stream.
     View,
-    /// The server refused or did not answer in time, for this collection alone.
+    /// The query failed for this collection alone.
     Failed(FailureKind),
 }
 
 impl Skipped {
-    /// Whether another one says the same.
+    /// Whether collection and reason are equal.
     pub fn is_same(&self, other: &Self) -> bool {
         (self.collection, self.reason) == (other.collection, other.reason)
     }

@@ -1,16 +1,16 @@
-//! The tables of a section: its metrics and its document fields.
+//! A section of the catalogue: metrics and document fields of one collector.
 
 use super::document_field::{Answer, Field, FieldRow, Origin};
 use super::metric::{Metric, MetricRow, Sample};
 use super::version::Version;
 
-/// A section's heading and its tables.
+/// The title and the tables of a section.
 pub struct Table<T: 'static> {
-    /// Heading in the reference.
+    /// Title in the reference.
     pub title: &'static str,
-    /// What is exposed.
+    /// Its metrics.
     pub metrics: &'static [Metric<T>],
-    /// What the statistics document says.
+    /// Its fields of the statistics document.
     pub fields: &'static [Field<T>],
 }
 
@@ -25,7 +25,7 @@ impl<T> Table<T> {
         self.fields.iter().map(Field::row).collect()
     }
 
-    /// Hands each metric that has a value to `visit`; nothing when the section is absent.
+    /// Calls `visit` with each metric that has a value; never when the section is absent.
     pub fn visit_samples(
         &self,
         section: Option<&T>,
@@ -42,7 +42,7 @@ impl<T> Table<T> {
         }
     }
 
-    /// Hands each field that `version` has to `visit`.
+    /// Calls `visit` with each field of `version`.
     pub fn visit_fields(
         &self,
         section: Option<&T>,

@@ -1,9 +1,9 @@
-//! Values of the statistics document, and instants, without any library's types.
+//! Values of the statistics document, and timestamps, without types of a library.
 
 use std::borrow::Cow;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-/// An instant as milliseconds since 1970 in UTC, which is how MongoDB stores dates.
+/// A time in milliseconds since 1970 in UTC, as MongoDB stores dates.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Timestamp(pub i64);
 
@@ -13,7 +13,7 @@ impl Timestamp {
         self.0 as f64 / 1000.0
     }
 
-    /// The instant that lies so long before this one.
+    /// This time minus a duration.
     #[must_use]
     pub fn before(self, time: Duration) -> Self {
         let milliseconds = i64::try_from(time.as_millis()).unwrap_or(i64::MAX);
@@ -26,7 +26,7 @@ impl Timestamp {
         u64::try_from(milliseconds).ok().map(Duration::from_millis)
     }
 
-    /// The instant that comes some time after this one.
+    /// This time plus a duration.
     pub fn after(self, time: Duration) -> Self {
         let milliseconds = i64::try_from(time.as_millis()).unwrap_or(i64::MAX);
         Self(self.0.saturating_add(milliseconds))
@@ -46,21 +46,21 @@ impl From<SystemTime> for Timestamp {
 /// A value of the statistics document.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Value {
-    /// JSON's null.
+    /// `null`.
     Null,
-    /// What JavaScript calls undefined: left out of an answer, and null in one that was stored by 7.0 or later.
+    /// JavaScript's `undefined`: absent from an answer, and null in a document stored by 7.0 or later.
     Undefined,
-    /// true or false.
+    /// A boolean.
     Bool(bool),
     /// A whole number.
     Integer(i64),
-    /// Any other number; not-a-number and the infinities become null in JSON, as in JavaScript.
+    /// Any other number; NaN and infinities become null in JSON, as in JavaScript.
     Number(f64),
-    /// A text.
+    /// A string.
     Text(String),
-    /// An instant, shown as ISO 8601 with milliseconds.
+    /// A time, shown as ISO 8601 with milliseconds.
     Date(Timestamp),
-    /// An instant, shown as JavaScript's `Date.toString()` writes it in the workspace's time zone.
+    /// A time, shown as JavaScript's `Date.toString()` in the workspace's time zone.
     DateText(Timestamp),
     /// An array.
     List(Vec<Value>),
@@ -74,12 +74,12 @@ impl Value {
         i64::try_from(number).map_or(Self::Number(number as f64), Self::Integer)
     }
 
-    /// A text.
+    /// A string.
     pub fn text(text: impl Into<String>) -> Self {
         Self::Text(text.into())
     }
 
-    /// An object with keys known beforehand; entries without a value are left out.
+    /// An object; entries without a value are left out.
     pub fn object<const N: usize>(entries: [(&'static str, Option<Value>); N]) -> Self {
         Self::Object(
             entries
@@ -99,7 +99,7 @@ impl Value {
         }
     }
 
-    /// The text, when it is one.
+    /// The string, if it is one.
     pub fn as_text(&self) -> Option<&str> {
         match self {
             Self::Text(text) => Some(text),

@@ -12,7 +12,7 @@ pub struct Version {
 }
 
 impl Version {
-    /// The newest version whose definitions are in the catalogue; used when a workspace does not tell its own.
+    /// The newest version in the catalogue, assumed when a workspace's version is unknown.
     pub const NEWEST: Self = Self::new(8, 3, 0);
 
     /// A version from its numbers.
@@ -31,7 +31,7 @@ impl fmt::Display for Version {
     }
 }
 
-/// A text that is not a version.
+/// An invalid version.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NotAVersion;
 
@@ -64,17 +64,17 @@ impl FromStr for Version {
     }
 }
 
-/// A range of versions: from the first that had something to the one that no longer has it.
+/// A range of versions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Versions {
     /// The first version.
     pub first: Version,
-    /// The first version that is outside again; `None` while the newest still has it.
+    /// The first version after the range; `None` for an open range.
     pub end: Option<Version>,
 }
 
 impl Versions {
-    /// All versions from one on.
+    /// The range from a version on.
     pub const fn since(major: u16, minor: u16, patch: u16) -> Self {
         Self {
             first: Version::new(major, minor, patch),
@@ -82,7 +82,7 @@ impl Versions {
         }
     }
 
-    /// Ends the range: the given version is the first outside.
+    /// Ends the range before a version.
     pub const fn until(self, major: u16, minor: u16, patch: u16) -> Self {
         Self {
             first: self.first,

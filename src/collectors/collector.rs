@@ -1,20 +1,20 @@
-//! The collectors by name: how often each is read, and when somebody needs it.
+//! The collectors by name, and their definitions.
 
-use crate::catalogue::{CollectorDefinition, FieldRow, Tier, Version};
+use crate::catalogue::{CollectorDefinition, FieldRow, Privilege, Tier, Version};
 
 macro_rules! collector {
     ($($module:ident::$section:ident,)*) => {
-        /// One part of the collection: it asks for one section.
+        /// A collector; it reads one section.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
         pub enum Collector {$(
             $section,
         )*}
 
-        /// How many collectors there are.
+        /// The number of collectors.
         pub const COLLECTORS: usize = [$(stringify!($section)),*].len();
 
         impl Collector {
-            /// Every collector, by tier and in the order in which a tier reads its own.
+            /// Every collector, by tier and in reading order.
             pub const ALL: [Self; COLLECTORS] = in_reading_order([$(Self::$section),*]);
 
             const fn definition(self) -> &'static CollectorDefinition {
@@ -58,7 +58,7 @@ impl Collector {
         self.definition().name
     }
 
-    /// The collector of a name.
+    /// The collector with a name.
     pub fn named(name: &str) -> Option<Self> {
         Self::ALL
             .into_iter()
@@ -70,40 +70,44 @@ impl Collector {
         self.definition().tier
     }
 
-    /// Whether others of its tier are read by what it says: the version, the workspace's address, the stored document.
+    /// Whether other collectors of its tier depend on it: on the version, the address or the stored document.
     pub fn tells_version(self) -> bool {
         self.definition().tells_version
     }
 
-    /// Whether what it reads depends on the modules that are licensed.
+    /// Whether its queries depend on the licensed modules.
     pub fn needs_grants(self) -> bool {
         self.definition().needs_grants
     }
 
-    /// Whether it asks the database, and not the host.
+    /// The privileges it needs on MongoDB.
+    pub fn privileges(self) -> &'static [Privilege] {
+        self.definition().privileges
+    }
+
+    /// Whether it reads the database, and not the host.
     pub fn asks_database(self) -> bool {
         self != Self::Host
     }
 
-    /// Whether the statistics document of a version has a field of it; where the version is not known, whether that of any
-    /// version has.
+    /// Whether the statistics document of a version has a field of it; of any version, if it is unknown.
     pub fn is_for_document(self, version: Option<Version>) -> bool {
         let mut fields = self.fields().into_iter();
         fields.any(|row| version.is_none_or(|version| row.versions.contains(version)))
     }
 }
 
-/// What is read once more when somebody asks for it.
+/// What a requested refresh reads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RefreshScope {
-    /// What the statistics document needs.
+    /// The collectors of the statistics document.
     Document,
-    /// Everything.
+    /// Every collector.
     Everything,
 }
 
 impl RefreshScope {
-    /// Whether it has this collector, where the workspace is of this version.
+    /// Whether it includes a collector, in a workspace of this version.
     pub fn contains(self, collector: Collector, version: Option<Version>) -> bool {
         self == Self::Everything || collector.is_for_document(version)
     }

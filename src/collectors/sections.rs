@@ -1,22 +1,22 @@
-//! Every section, as what shows it sees it.
+//! Every section, for those who render it.
 
 use super::collector::Collector;
 use super::snapshot::Snapshot;
 use crate::catalogue::{Answer, FieldRow, MetricRow, Sample, Table, Version};
 
-/// A section as the renderers see it: its tables, whatever its type.
+/// A section without its type.
 pub trait Section: Sync {
     /// The collector that fills it.
     fn collector(&self) -> Collector;
-    /// Heading in the reference.
+    /// Title in the reference.
     fn title(&self) -> &'static str;
     /// Rows of its metrics.
     fn metrics(&self) -> Vec<MetricRow>;
     /// Rows of its document fields.
     fn fields(&self) -> Vec<FieldRow>;
-    /// Hands each metric that has a value to `visit`; nothing when the section is absent.
+    /// Calls `visit` with each metric that has a value; never when the section is absent.
     fn visit_samples(&self, snapshot: &Snapshot, visit: &mut dyn FnMut(MetricRow, Vec<Sample>));
-    /// Hands each field that `version` has to `visit`.
+    /// Calls `visit` with each field of `version`.
     fn visit_fields(
         &self,
         snapshot: &Snapshot,

@@ -1,4 +1,4 @@
-//! Everything known at one moment: the newest reading of each section, and how each reading went.
+//! The newest reading of each section, and the outcome of each collector.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -12,45 +12,45 @@ use crate::catalogue::{
 
 macro_rules! snapshot {
     ($($module:ident::$section:ident,)*) => {
-        /// What one collector brought back; each variant is named after its section.
+        /// What one collector read.
         #[derive(Debug)]
         pub enum Reading {$(
             $section(super::$module::$section),
         )*}
 
-        /// The newest reading of every section; a section is `None` while its newest reading failed or none was made.
+        /// The newest reading of every section; a section is `None` if its newest reading failed or none was made.
         #[derive(Debug, Clone, Default)]
         pub struct Snapshot {
             $(
                 pub $module: Option<Arc<super::$module::$section>>,
             )*
-            /// How the newest reading of each collector went.
+            /// The outcome of each collector.
             pub outcomes: BTreeMap<Collector, Outcome>,
-            /// How much of the database is read; `None` where none is asked, as of the host alone.
+            /// Whether the database can be read; `None` if only the host is read.
             pub availability: Option<Availability>,
-            /// Connections to the database, after the newest reading.
+            /// The connection pools, after the newest reading.
             pub pool: Option<PoolState>,
-            /// Whether changes are followed; `None` where nothing could be.
+            /// The state of live mode; `None` where it is impossible.
             pub live: Option<Arc<Live>>,
-            /// When the newest reading of the database succeeded.
+            /// Time of the newest successful reading of the database.
             pub read_at: Option<Timestamp>,
-            /// The moment that the data describe which it read.
+            /// The time that the data of that reading describe.
             pub data_at: Option<Timestamp>,
-            /// Where the member of the replica set stood that answered it; `None` where the database is none.
+            /// The replication state of the member that answered it; `None` without a replica set.
             pub replication: Option<Replication>,
-            /// The version set by the operator, which overrides the one the workspace tells.
+            /// The configured version, which takes precedence.
             pub configured_version: Option<Version>,
         }
 
         impl Snapshot {
-            /// Puts a reading in its place.
+            /// Stores a reading.
             pub fn put(&mut self, reading: Reading) {
                 match reading {$(
                     Reading::$section(section) => self.$module = Some(Arc::new(section)),
                 )*}
             }
 
-            /// Takes a section out: what failed is absent, never old and never zero.
+            /// Removes a section: after a failure it is absent, never old and never zero.
             pub fn clear(&mut self, collector: Collector) {
                 match collector {$(
                     Collector::$section => self.$module = None,
@@ -63,15 +63,15 @@ macro_rules! snapshot {
 every_collector!(snapshot);
 
 impl Snapshot {
-    /// The workspace's version as text, with whatever suffix it has; see [`running_version`].
+    /// The workspace's version, including a suffix; see [`running_version`].
     pub fn version_name(&self) -> Option<String> {
-        let stored = self.stored_document.as_ref().and_then(|it| it.version());
-        let migration = self.workspace.as_ref().and_then(|it| it.migration.as_ref());
-        running_version(
-            self.configured_version,
-            stored,
-            migration.and_then(|it| it.version),
-        )
+        let stored = self
+            .stored_document
+            .as_ref()
+            .and_then(|stored| stored.version());
+        let workspace = self.workspace.as_ref();
+        let migration = workspace.and_then(|workspace| workspace.migration.as_ref()?.version);
+        running_version(self.configured_version, stored.as_deref(), migration)
     }
 
     /// The workspace's version, when it is known.
@@ -79,7 +79,7 @@ impl Snapshot {
         self.version_name()?.parse().ok()
     }
 
-    /// The same without what other collectors read.
+    /// The snapshot of the chosen collectors only.
     #[must_use]
     pub fn only(&self, chosen: &BTreeSet<Collector>) -> Self {
         let mut part = self.clone();
@@ -92,21 +92,23 @@ impl Snapshot {
         part
     }
 
-    /// How far the data were behind that the newest reading of the database found, where that is more than it may be.
+    /// How far the data of the newest reading lag behind, if that is more than [`STALE_AFTER`].
     pub fn stale_by(&self) -> Option<Duration> {
         let behind = self.read_at?.since(self.data_at?)?;
         (behind > STALE_AFTER).then_some(behind)
     }
 
-    /// The share of the time in which the database answers, by the newest reading of each collector; `None` before the
-    /// first.
+    /// The fraction of time that the database spends on all collectors; `None` before the first reading.
     pub fn cost(&self) -> Option<f64> {
-        let of_database = self.outcomes.iter().filter(|(it, _)| it.asks_database());
+        let of_database = self
+            .outcomes
+            .iter()
+            .filter(|(collector, _)| collector.asks_database());
         let shares: Vec<f64> = of_database.map(|(_, outcome)| outcome.share()).collect();
         (!shares.is_empty()).then(|| shares.iter().sum())
     }
 
-    /// Collectors whose newest reading failed, or that were not read yet.
+    /// Collectors that were not read yet, or whose newest reading failed.
     pub fn missing(&self) -> Vec<Collector> {
         Collector::ALL
             .into_iter()

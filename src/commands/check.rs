@@ -12,11 +12,11 @@ use tokio::time::timeout;
 use findings::{advice, reason};
 use inspect::{Connected, Index, Query, Target, Topology};
 
-use crate::catalogue::FailureKind;
+use crate::catalogue::{FailureKind, Privilege};
 use crate::cli::CheckFormat;
+use crate::collectors::required_privileges::{PrivilegeUse, required_privileges};
 use crate::collectors::{Collector, LiveMode, Snapshot, Sources};
 use crate::config::{ChoiceError, Config, WorkspaceConfig};
-use crate::mongodb::privileges::required::{NEEDS, Need, Purpose};
 use crate::mongodb::{Mongo, SourceError};
 
 /// How long closing the connections to the database may take.
@@ -85,7 +85,7 @@ struct PrivilegeRow {
     vital: bool,
     granted: bool,
     #[serde(skip)]
-    need: &'static Need,
+    privilege: Privilege,
 }
 
 /// An index that queries rely on.
@@ -318,12 +318,12 @@ impl Privileges {
             (None, true) => Access::Open,
             (None, false) => Access::LoggedOut,
         };
-        let is_granted = |need: &Need| {
+        let is_granted = |privilege: &Privilege| {
             access == Access::Open
                 || connected.login.allows(
-                    need.database.unwrap_or(&connected.database),
-                    need.collection,
-                    need.action,
+                    privilege.database.unwrap_or(&connected.database),
+                    privilege.collection,
+                    privilege.action,
                 )
         };
         let is_enabled = |collector| workspace.collectors.contains(&collector);
@@ -331,29 +331,33 @@ impl Privileges {
         // Elsewhere there are no changes to be told.
         let is_live = workspace.live != LiveMode::Off
             && matches!(connected.topology, Topology::ReplicaSet { .. });
-        let needed: Vec<PrivilegeRow> = NEEDS
-            .iter()
-            .filter_map(|need| {
-                let purposes = need.needed_by(is_enabled, is_licensed, is_live);
-                (!purposes.is_empty()).then(|| PrivilegeRow {
-                    collection: need.resource(),
-                    action: need.action,
-                    vital: purposes.iter().any(|it| it.is_vital()),
-                    needed_by: purposes.into_iter().map(Purpose::name).collect(),
-                    granted: is_granted(need),
-                    need,
+        let needed: Vec<PrivilegeRow> = required_privileges()
+            .into_iter()
+            .filter_map(|required| {
+                let privilege = required.privilege;
+                let uses = required.used_by(is_enabled, is_licensed, is_live);
+                (!uses.is_empty()).then(|| PrivilegeRow {
+                    collection: required.resource(),
+                    action: privilege.action,
+                    vital: uses.iter().any(|used_by| used_by.is_vital()),
+                    needed_by: uses.into_iter().map(PrivilegeUse::name).collect(),
+                    granted: is_granted(&privilege),
+                    privilege,
                 })
             })
             .collect();
-        let missing: Vec<&Need> = needed
+        let missing: Vec<&Privilege> = needed
             .iter()
             .filter(|row| !row.granted)
-            .map(|row| row.need)
+            .map(|row| &row.privilege)
             .collect();
         Self {
             access,
-            statement: (!missing.is_empty())
-                .then(|| connected.login.remedy(&connected.database, &missing)),
+            statement: (!missing.is_empty()).then(|| {
+                connected
+                    .login
+                    .grant_statement(&connected.database, &missing)
+            }),
             needed,
         }
     }

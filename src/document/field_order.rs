@@ -1,7 +1,6 @@
 //! The order of the statistics document.
 
-/// Top-level keys in the order in which Rocket.Chat writes them into a new document; `_id` stands first, as in a
-/// document read back.
+/// Top-level keys in the order in which Rocket.Chat writes them; `_id` comes first, as in a document read from MongoDB.
 pub const TOP_LEVEL_ORDER: &[&str] = &[
     "_id",
     "statsToken",

@@ -68,7 +68,7 @@ pub const COMPAT: &[CompatMetric] = &[
                     .stored_document
                     .as_ref()
                     .and_then(|it| it.document.as_ref());
-                match document.and_then(|it| it.at(&["oplogEnabled"])) {
+                match document.and_then(|it| it.get(&["oplogEnabled"])) {
                     Some(Value::Bool(enabled)) => vec![Sample::of(enabled.to_string(), 1.0)],
                     _ => Vec::new(),
                 }
@@ -296,7 +296,6 @@ mod tests {
 
     use super::*;
     use crate::catalogue::Metric;
-    use crate::catalogue::PackedValue;
     use crate::catalogue::Timestamp;
     use crate::collectors::LIVE;
     use crate::collectors::READINGS;
@@ -382,7 +381,7 @@ mod tests {
                 },
             })),
             stored_document: Some(Arc::new(Stored {
-                document: Some(PackedValue::of(&Value::Object(vec![
+                document: Some(Arc::new(Value::Object(vec![
                     ("version".into(), Value::text(version)),
                     ("oplogEnabled".into(), Value::Bool(true)),
                     ("totalRooms".into(), Value::Integer(5)),

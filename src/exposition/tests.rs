@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use super::exporter_metrics::OWN;
-use crate::catalogue::{Answer, FieldRow, Metric, MetricRow, Quantity, Version, Versions};
+use crate::catalogue::{
+    Answer, FieldRow, HIDDEN_FIELDS, Metric, MetricRow, Quantity, Version, Versions,
+};
 use crate::collectors::{Collector, LIVE, READINGS, SECTIONS, Snapshot};
 use crate::document::field_order::TOP_LEVEL_ORDER;
 
@@ -133,6 +135,17 @@ fn every_field_has_a_place_in_the_document() {
     for field in fields() {
         let top = field.path.split('.').next().unwrap_or(field.path);
         assert!(TOP_LEVEL_ORDER.contains(&top), "{}", field.path);
+    }
+}
+
+#[test]
+fn withheld_fields_are_the_hidden_ones() {
+    for field in fields() {
+        let is_hidden = HIDDEN_FIELDS.iter().any(|hidden| {
+            let below = field.path.strip_prefix(hidden);
+            below.is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+        });
+        assert_eq!(field.withheld, is_hidden, "{}", field.path);
     }
 }
 

@@ -1,49 +1,47 @@
-//! What a user may do, what is missing of what is needed, and the statements for `mongosh` that mend it.
-
-pub mod required;
+//! What a MongoDB user is allowed to do, and the statements for `mongosh` that grant what is missing.
 
 use std::collections::BTreeMap;
 
 use mongodb::bson::{Bson, Document};
 
-pub use required::{NEEDS, Need};
+use crate::catalogue::Privilege;
 
-/// The role that is proposed where there is none.
+/// The role that a statement creates.
 const ROLE: &str = "rocketchatExporter";
 
-/// The user that is proposed where there is none.
+/// The user that a statement creates.
 const USER: &str = "rocketchat-exporter";
 
-/// Who is logged in, and what that allows.
+/// The authenticated user, its roles and its privileges.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Login {
-    /// The user and the database that it belongs to; `None` when nobody is logged in.
-    pub user: Option<Named>,
-    roles: Vec<Named>,
+pub struct UserPrivileges {
+    /// The user; `None` when the connection is not authenticated.
+    pub user: Option<QualifiedName>,
+    roles: Vec<QualifiedName>,
     privileges: Vec<Document>,
 }
 
-/// A user or role, and the database that it belongs to.
+/// The name of a user or role, and its database.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Named {
+pub struct QualifiedName {
     /// Its name.
     pub name: String,
     /// The database.
     pub database: String,
 }
 
-impl Login {
-    /// What the server answers to `connectionStatus`.
+impl UserPrivileges {
+    /// Parses the answer to `connectionStatus` with `showPrivileges`.
     pub fn from_status(status: &Document) -> Self {
         let Ok(info) = status.get_document("authInfo") else {
             return Self::default();
         };
         let named = |key: &str, name: &str| {
             documents(info, key)
-                .filter_map(|it| {
-                    Some(Named {
-                        name: it.get_str(name).ok()?.to_owned(),
-                        database: it.get_str("db").ok()?.to_owned(),
+                .filter_map(|entry| {
+                    Some(QualifiedName {
+                        name: entry.get_str(name).ok()?.to_owned(),
+                        database: entry.get_str("db").ok()?.to_owned(),
                     })
                 })
                 .collect::<Vec<_>>()
@@ -57,20 +55,20 @@ impl Login {
         }
     }
 
-    /// Whether it allows an action on a collection of a database, or on the server.
+    /// Whether an action on a collection of a database is allowed, or on the server.
     pub fn allows(&self, database: &str, collection: Option<&str>, action: &str) -> bool {
         self.privileges.iter().any(|privilege| {
             let actions = privilege.get_array("actions");
-            let is_named =
-                actions.is_ok_and(|all| all.iter().any(|it| it.as_str() == Some(action)));
+            let is_named = actions
+                .is_ok_and(|actions| actions.iter().any(|name| name.as_str() == Some(action)));
             let resource = privilege.get_document("resource");
             is_named && resource.is_ok_and(|resource| covers(resource, database, collection))
         })
     }
 
-    /// The statement that allows what is missing, for an administrator's `mongosh`; everything on one line.
-    pub fn remedy(&self, database: &str, missing: &[&Need]) -> String {
-        let privileges = one_line(&privileges(database, missing));
+    /// The statement that grants what is missing, on one line, for an administrator's `mongosh`.
+    pub fn grant_statement(&self, database: &str, missing: &[&Privilege]) -> String {
+        let privileges = one_line(&privileges_by_resource(database, missing));
         let Some(user) = &self.user else {
             return format!(
                 "db.getSiblingDB(\"admin\").createRole({{\"role\": \"{ROLE}\", \"privileges\": {privileges}, \"roles\": []}}); db.getSiblingDB(\"admin\").createUser({{\"user\": \"{USER}\", \"pwd\": passwordPrompt(), \"roles\": [\"{ROLE}\"]}})"
@@ -101,7 +99,7 @@ fn documents<'a>(document: &'a Document, key: &str) -> impl Iterator<Item = &'a 
     all.iter().filter_map(Bson::as_document)
 }
 
-/// Whether the resource of a privilege holds what is needed. An empty name stands for all of its kind.
+/// Whether the resource of a privilege covers a collection, or the server. An empty name matches every name.
 fn covers(resource: &Document, database: &str, collection: Option<&str>) -> bool {
     let is_true = |key: &str| resource.get_bool(key).unwrap_or(false);
     if is_true("anyResource") {
@@ -113,12 +111,12 @@ fn covers(resource: &Document, database: &str, collection: Option<&str>) -> bool
     let matches = |key: &str, name: &str| {
         resource
             .get_str(key)
-            .is_ok_and(|it| it.is_empty() || it == name)
+            .is_ok_and(|granted| granted.is_empty() || granted == name)
     };
     matches("db", database) && matches("collection", collection)
 }
 
-/// Roles that every server has, which cannot be changed.
+/// Whether a role is built into the server, so that it cannot be changed.
 fn is_built_in(role: &str) -> bool {
     const NAMES: [&str; 20] = [
         "__queryableBackup",
@@ -145,12 +143,18 @@ fn is_built_in(role: &str) -> bool {
     NAMES.contains(&role)
 }
 
-/// Each resource as JSON, with the actions that are needed on it.
-fn privileges(database: &str, needs: &[&Need]) -> Vec<String> {
+/// Each resource as JSON, with the actions on it.
+fn privileges_by_resource(database: &str, privileges: &[&Privilege]) -> Vec<String> {
     let mut actions: BTreeMap<_, Vec<&str>> = BTreeMap::new();
-    for need in needs {
-        let key = (need.collection.is_none(), need.database, need.collection);
-        actions.entry(key).or_default().push(need.action);
+    for privilege in privileges {
+        let Privilege {
+            database,
+            collection,
+            action,
+            ..
+        } = privilege;
+        let resource = (collection.is_none(), *database, *collection);
+        actions.entry(resource).or_default().push(action);
     }
     actions
         .into_iter()
@@ -162,7 +166,10 @@ fn privileges(database: &str, needs: &[&Need]) -> Vec<String> {
                     quoted(other.unwrap_or(database))
                 ),
             };
-            let actions: Vec<String> = actions.iter().map(|it| format!("\"{it}\"")).collect();
+            let actions: Vec<String> = actions
+                .iter()
+                .map(|action| format!("\"{action}\""))
+                .collect();
             format!(
                 "{{ \"resource\": {resource}, \"actions\": [{}] }}",
                 actions.join(", ")
@@ -175,16 +182,14 @@ fn one_line(privileges: &[String]) -> String {
     format!("[{}]", privileges.join(", "))
 }
 
-/// A text as `mongosh` reads it.
+/// A string literal of `mongosh`.
 fn quoted(text: &str) -> String {
     serde_json::Value::from(text).to_string()
 }
 
-/// The statements that make a user who may read what every collector needs, as the README has them.
-#[must_use]
-pub fn role_reference() -> String {
-    let all: Vec<&Need> = NEEDS.iter().collect();
-    let privileges = privileges("rocketchat", &all).join(",\n    ");
+/// The statements that create a role with these privileges, and a user with it.
+pub fn create_user_statements(database: &str, privileges: &[&Privilege]) -> String {
+    let privileges = privileges_by_resource(database, privileges).join(",\n    ");
     format!(
         "db.getSiblingDB(\"admin\").createRole({{
   \"role\": \"{ROLE}\",
@@ -208,8 +213,8 @@ mod tests {
 
     use super::*;
 
-    fn login(resource: &Document) -> Login {
-        Login::from_status(&doc! { "authInfo": {
+    fn user_with(resource: &Document) -> UserPrivileges {
+        UserPrivileges::from_status(&doc! { "authInfo": {
             "authenticatedUsers": [{ "user": "me", "db": "admin" }],
             "authenticatedUserRoles": [{ "role": "readAnyDatabase", "db": "admin" }],
             "authenticatedUserPrivileges": [{ "resource": resource, "actions": ["find", "serverStatus"] }],
@@ -217,7 +222,7 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_name_stands_for_all_of_its_kind() {
+    fn empty_name_covers_every_name() {
         for (resource, expected) in [
             (
                 doc! { "db": "rocketchat", "collection": "users" },
@@ -239,23 +244,23 @@ mod tests {
             (doc! { "cluster": true }, [false, false, true]),
             (doc! { "anyResource": true }, [true, true, true]),
         ] {
-            let login = login(&resource);
+            let user = user_with(&resource);
             let found = [
-                login.allows("rocketchat", Some("users"), "find"),
-                login.allows("rocketchat", Some("instances"), "find"),
-                login.allows("rocketchat", None, "serverStatus"),
+                user.allows("rocketchat", Some("users"), "find"),
+                user.allows("rocketchat", Some("instances"), "find"),
+                user.allows("rocketchat", None, "serverStatus"),
             ];
             assert_eq!(found, expected, "{resource}");
-            assert!(!login.allows("rocketchat", Some("users"), "insert"));
+            assert!(!user.allows("rocketchat", Some("users"), "insert"));
         }
     }
 
     #[test]
-    fn a_role_that_cannot_be_changed_is_left_alone() {
-        let needs: Vec<&Need> = NEEDS.iter().take(1).collect();
-        let remedy = login(&doc! {}).remedy("rocketchat", &needs);
-        assert!(remedy.contains("createRole") && remedy.contains("grantRolesToUser(\"me\""));
-        let remedy = Login::default().remedy("rocketchat", &needs);
-        assert!(remedy.contains("createUser"), "{remedy}");
+    fn built_in_role_is_not_changed() {
+        let missing = [&Privilege::find("users")];
+        let statement = user_with(&doc! {}).grant_statement("rocketchat", &missing);
+        assert!(statement.contains("createRole") && statement.contains("grantRolesToUser(\"me\""));
+        let statement = UserPrivileges::default().grant_statement("rocketchat", &missing);
+        assert!(statement.contains("createUser"), "{statement}");
     }
 }

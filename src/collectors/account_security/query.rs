@@ -1,4 +1,4 @@
-//! Accounts that an administrator should look at: one pass over all of them, and administrators by their index.
+//! Account security: one pass over `users`, and administrators by the index on `roles`.
 
 use mongodb::bson::{Bson, doc};
 use mongodb::options::Hint;
@@ -9,7 +9,7 @@ use crate::mongodb::{QueryContext, SourceError, bson};
 
 const COLLECTION: &str = "users";
 
-/// Accounts that no person logs in to.
+/// Types of accounts that are not people.
 const NO_PEOPLE: [&str; 2] = ["bot", "app"];
 
 pub async fn read(question: &mut QueryContext<'_>, _: &Snapshot) -> Result<Hygiene, SourceError> {

@@ -1,33 +1,33 @@
-//! When something last happened: a login, a message, a reading.
+//! Times of the newest login, message and read room.
 
 pub mod query;
 
 use crate::catalogue::Origin::Fresh;
 use crate::catalogue::{
-    CollectorDefinition, Field, Metric, Quantity, Read, Table, Tier, Timestamp, Value, Versions,
-    instant,
+    CollectorDefinition, Field, Metric, Privilege, Quantity, Read, Table, Tier, Timestamp, Value,
+    Versions, instant,
 };
 
-/// The newest instants of three kinds.
+/// The newest dates of three collections.
 #[derive(Debug, Clone, Default)]
 pub struct Activity {
     /// Newest `lastLogin` of `users`.
     pub last_login: Newest,
-    /// Newest `ts` of `rocketchat_message`, system messages included.
+    /// Newest `ts` of `rocketchat_message`, including system messages.
     pub last_message: Newest,
     /// Newest `ls` of `rocketchat_subscription`.
     pub last_seen: Newest,
 }
 
-/// The newest of some instants.
+/// The newest date of a collection.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Newest {
-    /// Not looked for, because the index that makes it cheap is missing.
+    /// Not read, because the index is missing.
     #[default]
     Unknown,
-    /// There is none.
+    /// The collection has none.
     Never,
-    /// This one.
+    /// The date.
     At(Timestamp),
 }
 
@@ -39,7 +39,7 @@ impl Newest {
         }
     }
 
-    /// As a date; undefined when there is none.
+    /// As a date; undefined without one.
     fn date(self) -> Option<Value> {
         match self {
             Self::Unknown => None,
@@ -48,7 +48,7 @@ impl Newest {
         }
     }
 
-    /// The text that newer versions store instead; empty when there is none.
+    /// As the string that newer versions store; empty without a date.
     fn date_text(self) -> Option<Value> {
         match self {
             Self::Unknown => None,
@@ -58,13 +58,20 @@ impl Newest {
     }
 }
 
-/// Latest login, message and reading.
 pub const COLLECTOR: CollectorDefinition = CollectorDefinition {
     name: "activity",
     tier: Tier::Normal,
     rank: 4,
     needs_grants: false,
     tells_version: false,
+    privileges: &[
+        Privilege::find("rocketchat_message"),
+        Privilege::list_indexes("rocketchat_message"),
+        Privilege::find("rocketchat_subscription"),
+        Privilege::list_indexes("rocketchat_subscription"),
+        Privilege::find("users"),
+        Privilege::list_indexes("users"),
+    ],
 };
 
 pub const SECTION: Table<Activity> = Table {
@@ -72,21 +79,21 @@ pub const SECTION: Table<Activity> = Table {
     metrics: &[
         Metric {
             name: "rocketchat_last_login_timestamp_seconds",
-            help: "When somebody last logged in.",
+            help: "Time of the newest login.",
             source: "users: newest lastLogin",
             quantity: Quantity::Instant,
             read: Read::One(|activity| instant(activity.last_login.timestamp())),
         },
         Metric {
             name: "rocketchat_last_message_timestamp_seconds",
-            help: "When the newest message was sent; system messages count.",
+            help: "Time of the newest message, including system messages.",
             source: "rocketchat_message: newest ts",
             quantity: Quantity::Instant,
             read: Read::One(|activity| instant(activity.last_message.timestamp())),
         },
         Metric {
             name: "rocketchat_last_seen_timestamp_seconds",
-            help: "When somebody last read a room.",
+            help: "Time when a user last read a room.",
             source: "rocketchat_subscription: newest ls",
             quantity: Quantity::Instant,
             read: Read::One(|activity| instant(activity.last_seen.timestamp())),
@@ -102,13 +109,13 @@ pub const SECTION: Table<Activity> = Table {
         Field {
             path: "lastLogin",
             versions: Versions::since(6, 2, 0),
-            meaning: "newest lastLogin of all accounts, as JavaScript writes a date, or an empty text",
+            meaning: "newest lastLogin of all accounts as a JavaScript date string; empty without one",
             origin: Fresh(|activity| activity.last_login.date_text()),
         },
         Field {
             path: "lastMessageSentAt",
             versions: Versions::since(0, 8, 0),
-            meaning: "newest ts of all messages, system messages included",
+            meaning: "newest ts of all messages, including system messages",
             origin: Fresh(|activity| activity.last_message.date()),
         },
         Field {
@@ -120,7 +127,7 @@ pub const SECTION: Table<Activity> = Table {
         Field {
             path: "lastSeenSubscription",
             versions: Versions::since(6, 1, 0),
-            meaning: "newest ls of all subscriptions, as JavaScript writes a date, or an empty text",
+            meaning: "newest ls of all subscriptions as a JavaScript date string; empty without one",
             origin: Fresh(|activity| activity.last_seen.date_text()),
         },
     ],

@@ -1,4 +1,4 @@
-//! Activity: the last entry of one index in each of three collections.
+//! Activity: the last entry of an index of `users`, `rocketchat_message` and `rocketchat_subscription`.
 
 use super::{Activity, Newest};
 use crate::collectors::snapshot::Snapshot;
@@ -12,7 +12,7 @@ pub async fn read(question: &mut QueryContext<'_>, _: &Snapshot) -> Result<Activ
     })
 }
 
-/// The newest date that `field` has in `collection`.
+/// The newest date of a field.
 async fn newest(
     question: &mut QueryContext<'_>,
     collection: &'static str,

@@ -1,10 +1,12 @@
-//! What administrators set up: teams, roles, invitations, mailboxes, attributes.
+//! Teams, roles, invite links, mailboxes and attributes, from small collections.
 
 pub mod query;
 
+use super::license::ABAC;
 use crate::catalogue::Origin::Fresh;
 use crate::catalogue::{
-    CollectorDefinition, Field, Metric, Quantity, Read, Sample, Table, Tier, Value, Versions, count,
+    CollectorDefinition, Field, Metric, Privilege, Quantity, Read, Sample, Table, Tier, Value,
+    Versions, count, count_field,
 };
 
 /// Counts of small collections.
@@ -12,35 +14,38 @@ use crate::catalogue::{
 pub struct Administration {
     /// Documents of `rocketchat_team`.
     pub teams: u64,
-    /// Roles of subscriptions: what somebody is within one room.
+    /// `rocketchat_roles` with `scope` `Subscriptions`, which apply to one room.
     pub subscription_roles: u64,
-    /// Roles of users: what somebody is everywhere.
+    /// `rocketchat_roles` with `scope` `Users`, which apply to the whole workspace.
     pub user_roles: u64,
-    /// Roles that the workspace made.
+    /// `rocketchat_roles` with `protected` false.
     pub custom_roles: u64,
-    /// Links that invite to a room.
+    /// Documents of `rocketchat_invites`.
     pub invites: u64,
-    /// How many times such links were used.
+    /// Sum of `uses` of `rocketchat_invites`.
     pub invite_uses: f64,
-    /// Mailboxes that omnichannel reads.
+    /// Documents of `rocketchat_email_inbox`.
     pub email_inboxes: u64,
-    /// Requests for more seats since Rocket.Chat last made statistics.
+    /// `count` of `rocketchat_analytics` with `type` `seat-request`.
     pub seat_requests: u64,
-    /// Attributes for access control and their values; `None` without a license for them.
+    /// Documents of `rocketchat_abac_attributes` and their values; `None` unless the license grants `abac`.
     pub attributes: Option<(u64, u64)>,
 }
 
-fn number(value: u64) -> Option<Value> {
-    Some(Value::count(value))
-}
-
-/// Teams, roles, invitations.
 pub const COLLECTOR: CollectorDefinition = CollectorDefinition {
     name: "administration",
     tier: Tier::Normal,
     rank: 9,
     needs_grants: true,
     tells_version: false,
+    privileges: &[
+        Privilege::find("rocketchat_abac_attributes").licensed(ABAC),
+        Privilege::find("rocketchat_analytics"),
+        Privilege::find("rocketchat_email_inbox"),
+        Privilege::find("rocketchat_invites"),
+        Privilege::find("rocketchat_roles"),
+        Privilege::find("rocketchat_team"),
+    ],
 };
 
 pub const SECTION: Table<Administration> = Table {
@@ -51,26 +56,26 @@ pub const SECTION: Table<Administration> = Table {
             help: "Teams (3.13 and later).",
             source: "rocketchat_team: count in the collection's metadata",
             quantity: Quantity::Count,
-            read: Read::One(|it| count(it.teams)),
+            read: Read::One(|administration| count(administration.teams)),
         },
         Metric {
             name: "rocketchat_roles",
-            help: "Roles by what they are about: all the workspace, or one room.",
+            help: "Roles by scope: the whole workspace (users) or a single room (subscriptions).",
             source: "rocketchat_roles by scope",
             quantity: Quantity::Count,
-            read: Read::By(&["scope"], |it| {
+            read: Read::By(&["scope"], |administration| {
                 vec![
-                    Sample::of("users", it.user_roles as f64),
-                    Sample::of("subscriptions", it.subscription_roles as f64),
+                    Sample::of("users", administration.user_roles as f64),
+                    Sample::of("subscriptions", administration.subscription_roles as f64),
                 ]
             }),
         },
         Metric {
             name: "rocketchat_invites",
-            help: "Links that invite to a room.",
+            help: "Invite links to rooms.",
             source: "rocketchat_invites",
             quantity: Quantity::Count,
-            read: Read::One(|it| count(it.invites)),
+            read: Read::One(|administration| count(administration.invites)),
         },
     ],
     fields: &[
@@ -78,67 +83,75 @@ pub const SECTION: Table<Administration> = Table {
             path: "teams.totalTeams",
             versions: Versions::since(3, 13, 0).until(4, 6, 0),
             meaning: "teams",
-            origin: Fresh(|it| number(it.teams)),
+            origin: Fresh(|administration| count_field(administration.teams)),
         },
         Field {
             path: "teams.totalTeams",
             versions: Versions::since(4, 8, 0),
-            meaning: "teams; 4.6 and 4.7 have none of it",
-            origin: Fresh(|it| number(it.teams)),
+            meaning: "teams; absent in 4.6 and 4.7",
+            origin: Fresh(|administration| count_field(administration.teams)),
         },
         Field {
             path: "totalSubscriptionRoles",
             versions: Versions::since(5, 0, 0),
-            meaning: "roles of the scope Subscriptions",
-            origin: Fresh(|it| number(it.subscription_roles)),
+            meaning: "roles with the scope Subscriptions",
+            origin: Fresh(|administration| count_field(administration.subscription_roles)),
         },
         Field {
             path: "totalUserRoles",
             versions: Versions::since(5, 0, 0),
-            meaning: "roles of the scope Users",
-            origin: Fresh(|it| number(it.user_roles)),
+            meaning: "roles with the scope Users",
+            origin: Fresh(|administration| count_field(administration.user_roles)),
         },
         Field {
             path: "totalCustomRoles",
             versions: Versions::since(6, 1, 0),
-            meaning: "roles whose field protected is false",
-            origin: Fresh(|it| number(it.custom_roles)),
+            meaning: "roles with protected false",
+            origin: Fresh(|administration| count_field(administration.custom_roles)),
         },
         Field {
             path: "totalLinkInvitation",
             versions: Versions::since(4, 8, 0),
-            meaning: "links that invite to a room",
-            origin: Fresh(|it| number(it.invites)),
+            meaning: "invite links to rooms",
+            origin: Fresh(|administration| count_field(administration.invites)),
         },
         Field {
             path: "totalLinkInvitationUses",
             versions: Versions::since(4, 8, 0),
-            meaning: "how many times such links were used",
-            origin: Fresh(|it| Some(Value::Number(it.invite_uses))),
+            meaning: "uses of all invite links",
+            origin: Fresh(|administration| Some(Value::Number(administration.invite_uses))),
         },
         Field {
             path: "emailInboxes",
             versions: Versions::since(4, 6, 0),
-            meaning: "mailboxes that omnichannel reads",
-            origin: Fresh(|it| number(it.email_inboxes)),
+            meaning: "mailboxes of omnichannel",
+            origin: Fresh(|administration| count_field(administration.email_inboxes)),
         },
         Field {
             path: "enterprise.seatRequests",
             versions: Versions::since(4, 0, 0),
-            meaning: "requests for more seats since Rocket.Chat last made statistics",
-            origin: Fresh(|it| number(it.seat_requests)),
+            meaning: "requests for more seats since the statistics before",
+            origin: Fresh(|administration| count_field(administration.seat_requests)),
         },
         Field {
             path: "abacTotalAttributes",
             versions: Versions::since(8, 0, 0),
-            meaning: "attributes for access control, where the license grants abac",
-            origin: Fresh(|it| it.attributes.and_then(|(attributes, _)| number(attributes))),
+            meaning: "attributes for access control, if the license grants abac",
+            origin: Fresh(|administration| {
+                administration
+                    .attributes
+                    .and_then(|(attributes, _)| count_field(attributes))
+            }),
         },
         Field {
             path: "abacTotalAttributeValues",
             versions: Versions::since(8, 0, 0),
-            meaning: "their values, where the license grants abac",
-            origin: Fresh(|it| it.attributes.and_then(|(_, values)| number(values))),
+            meaning: "values of all attributes for access control, if the license grants abac",
+            origin: Fresh(|administration| {
+                administration
+                    .attributes
+                    .and_then(|(_, values)| count_field(values))
+            }),
         },
     ],
 };

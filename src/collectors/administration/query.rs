@@ -1,8 +1,9 @@
-//! Administration: sums over collections that are small by nature.
+//! Administration: sums over small collections.
 
 use mongodb::bson::doc;
 
 use super::Administration;
+use crate::collectors::license::ABAC;
 use crate::collectors::snapshot::Snapshot;
 use crate::mongodb::{QueryContext, SourceError, bson};
 
@@ -43,7 +44,7 @@ pub async fn read(
         invite_uses: bson::summed(&invites, "uses"),
         email_inboxes: question.estimated_count("rocketchat_email_inbox").await?,
         seat_requests: bson::counted(&seat_requests, "count"),
-        attributes: if question.grants.grants("abac") {
+        attributes: if question.grants.grants(ABAC) {
             Some(attributes(question).await?)
         } else {
             None

@@ -1,4 +1,4 @@
-//! Installed apps, in a pass over the few that there are.
+//! Apps: one pass over `rocketchat_apps`.
 
 use mongodb::bson::{Bson, doc};
 

@@ -1,12 +1,14 @@
-//! Calls: video conferences, and what the voice calls of 7.3 to 7.x left behind.
+//! Video conferences, from `rocketchat_video_conference`, and voice calls of 7.3 to 7.x, from `rocketchat_freeswitch_calls`.
 
 pub mod query;
 
 use std::collections::BTreeMap;
 
+use super::license::LIVECHAT_ENTERPRISE;
 use crate::catalogue::Origin::{Fresh, Keyed};
 use crate::catalogue::{
-    CollectorDefinition, Field, Metric, Quantity, Read, Sample, Table, Tier, Value, Versions,
+    CollectorDefinition, Field, Metric, Privilege, Quantity, Read, Sample, Table, Tier, Value,
+    Versions,
 };
 
 /// Calls by kind and state.
@@ -14,11 +16,12 @@ use crate::catalogue::{
 pub struct Calls {
     /// Video conferences by [`CONFERENCES`].
     pub conferences: BTreeMap<&'static str, u64>,
-    /// Voice calls of all time, of the last 30 days, 7 days and one day; `None` without a license for them.
+    /// Voice calls of all time, of the last 30 days, 7 days and one day; `None` unless the license grants
+    /// [`LIVECHAT_ENTERPRISE`].
     pub voice: Option<[VoiceCalls; 4]>,
 }
 
-/// Names of the combinations of kind and state that are counted: with the field `type` and the number `status`.
+/// Counted combinations of kind and state: the name, the field `type` and the field `status`.
 pub const CONFERENCES: [(&str, &str, i32); 7] = [
     ("direct.calling", "direct", 0),
     ("direct.ended", "direct", 3),
@@ -34,15 +37,15 @@ pub const CONFERENCES: [(&str, &str, i32); 7] = [
 pub struct VoiceCalls {
     /// Between users.
     pub internal: u64,
-    /// From outside.
+    /// Incoming from outside.
     pub inbound: u64,
-    /// To outside.
+    /// Outgoing.
     pub outbound: u64,
-    /// That lasted five seconds at least.
+    /// Of at least five seconds.
     pub successful: u64,
-    /// The others.
+    /// All others.
     pub failed: u64,
-    /// Seconds that all of them lasted.
+    /// Total duration in seconds.
     pub seconds: f64,
 }
 
@@ -77,13 +80,17 @@ const fn conferences(path: &'static str, key: &'static str) -> Field<Calls> {
 
 const VOICE: Versions = Versions::since(7, 3, 0).until(8, 0, 0);
 
-/// Video conferences and voice calls.
 pub const COLLECTOR: CollectorDefinition = CollectorDefinition {
     name: "calls",
     tier: Tier::Slow,
     rank: 0,
     needs_grants: true,
     tells_version: false,
+    privileges: &[
+        Privilege::find("rocketchat_freeswitch_calls").licensed(LIVECHAT_ENTERPRISE),
+        Privilege::find("rocketchat_video_conference"),
+        Privilege::list_indexes("rocketchat_video_conference"),
+    ],
 };
 
 pub const SECTION: Table<Calls> = Table {
@@ -120,26 +127,26 @@ pub const SECTION: Table<Calls> = Table {
         Field {
             path: "enterprise.voip.total",
             versions: VOICE,
-            meaning: "voice calls of all time, where the license grants livechat-enterprise",
-            origin: Fresh(|calls| calls.voice.map(|it| it[0].value())),
+            meaning: "voice calls of all time, if the license grants livechat-enterprise",
+            origin: Fresh(|calls| calls.voice.map(|periods| periods[0].value())),
         },
         Field {
             path: "enterprise.voip.lastMonth",
             versions: VOICE,
-            meaning: "the same for the last 30 days",
-            origin: Fresh(|calls| calls.voice.map(|it| it[1].value())),
+            meaning: "voice calls of the last 30 days, if the license grants livechat-enterprise",
+            origin: Fresh(|calls| calls.voice.map(|periods| periods[1].value())),
         },
         Field {
             path: "enterprise.voip.lastWeek",
             versions: VOICE,
-            meaning: "the same for the last 7 days",
-            origin: Fresh(|calls| calls.voice.map(|it| it[2].value())),
+            meaning: "voice calls of the last 7 days, if the license grants livechat-enterprise",
+            origin: Fresh(|calls| calls.voice.map(|periods| periods[2].value())),
         },
         Field {
             path: "enterprise.voip.lastDay",
             versions: VOICE,
-            meaning: "the same for the last day",
-            origin: Fresh(|calls| calls.voice.map(|it| it[3].value())),
+            meaning: "voice calls of the last day, if the license grants livechat-enterprise",
+            origin: Fresh(|calls| calls.voice.map(|periods| periods[3].value())),
         },
     ],
 };

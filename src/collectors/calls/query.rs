@@ -1,22 +1,23 @@
-//! Calls: conferences by an index where there is one, voice calls by one pass over their collection.
+//! Calls: conferences by the index on `type`, voice calls by one pass over their collection.
 
 use std::collections::BTreeMap;
 
 use mongodb::bson::{Bson, DateTime, Document, doc};
 
 use super::{CONFERENCES, Calls, VoiceCalls};
+use crate::collectors::license::LIVECHAT_ENTERPRISE;
 use crate::collectors::snapshot::Snapshot;
 use crate::mongodb::{Access, QueryContext, SourceError, bson};
 
 const CONFERENCE: &str = "rocketchat_video_conference";
 
-/// A call that lasted less, in seconds, has failed.
+/// Minimum duration of a successful call, in seconds.
 const SHORTEST: i32 = 5;
 
 pub async fn read(question: &mut QueryContext<'_>, _: &Snapshot) -> Result<Calls, SourceError> {
     Ok(Calls {
         conferences: conferences(question).await?,
-        voice: if question.grants.grants("livechat-enterprise") {
+        voice: if question.grants.grants(LIVECHAT_ENTERPRISE) {
             Some(voice(question).await?)
         } else {
             None
@@ -24,7 +25,7 @@ pub async fn read(question: &mut QueryContext<'_>, _: &Snapshot) -> Result<Calls
     })
 }
 
-/// Conferences by an index on `type` and `status`; none of the numbers when it is missing and there are many.
+/// Conferences by an index on `type`; empty when it is missing and there are many.
 async fn conferences(
     question: &mut QueryContext<'_>,
 ) -> Result<BTreeMap<&'static str, u64>, SourceError> {
@@ -48,7 +49,7 @@ async fn conferences(
             .iter()
             .filter(|group| {
                 group.get_document("_id").is_ok_and(|id| {
-                    id.get_str("type").is_ok_and(|it| it == kind)
+                    id.get_str("type").is_ok_and(|found| found == kind)
                         && bson::number(id.get("status")) == Some(f64::from(status))
                 })
             })

@@ -1,10 +1,12 @@
-//! How large the collections are that grow, or that are known to have grown without bound.
+//! Sizes of collections that grow, or that are known to have grown without bound.
 
 pub mod query;
 
-use crate::catalogue::{CollectorDefinition, Metric, Quantity, Read, Sample, Table, Tier};
+use crate::catalogue::{
+    CollectorDefinition, Metric, Privilege, Quantity, Read, Sample, Table, Tier,
+};
 
-/// The collections that are looked at, in their order.
+/// The collections whose sizes are read, in alphabetical order.
 pub const WATCHED_COLLECTIONS: [&str; 22] = [
     "rocketchat__trash",
     "rocketchat_analytics",
@@ -30,27 +32,27 @@ pub const WATCHED_COLLECTIONS: [&str; 22] = [
     "usersSessions",
 ];
 
-/// The collections of the list that exist and may be looked at.
+/// The sizes of existing collections.
 #[derive(Debug, Clone, Default)]
 pub struct Collections {
-    /// In their order.
+    /// In the order of [`WATCHED_COLLECTIONS`].
     pub sizes: Vec<CollectionSize>,
 }
 
-/// How large a collection is, as its metadata tells it.
+/// The size of a collection, from `$collStats`.
 #[derive(Debug, Clone)]
 pub struct CollectionSize {
     /// Its name.
     pub name: &'static str,
-    /// Documents; `None` where the metadata do not tell, as those of a collection for time series.
+    /// Documents; `None` for a time series.
     pub documents: Option<u64>,
-    /// Their bytes before compression.
+    /// Uncompressed bytes.
     pub bytes: f64,
-    /// Bytes that its file takes.
+    /// Bytes of its file.
     pub storage_bytes: f64,
-    /// Those of them that are free and will be used again.
+    /// Reusable bytes in its file.
     pub free_bytes: Option<f64>,
-    /// Bytes that its indexes take.
+    /// Bytes of its indexes.
     pub index_bytes: f64,
 }
 
@@ -63,13 +65,23 @@ impl Collections {
     }
 }
 
-/// Sizes of collections.
+const SIZES: [Privilege; WATCHED_COLLECTIONS.len()] = {
+    let mut sizes = [Privilege::coll_stats("").optional(); WATCHED_COLLECTIONS.len()];
+    let mut index = 0;
+    while index < sizes.len() {
+        sizes[index].collection = Some(WATCHED_COLLECTIONS[index]);
+        index += 1;
+    }
+    sizes
+};
+
 pub const COLLECTOR: CollectorDefinition = CollectorDefinition {
     name: "collections",
     tier: Tier::Slow,
     rank: 2,
     needs_grants: false,
     tells_version: false,
+    privileges: &SIZES,
 };
 
 pub const SECTION: Table<Collections> = Table {
@@ -77,43 +89,47 @@ pub const SECTION: Table<Collections> = Table {
     metrics: &[
         Metric {
             name: "rocketchat_collection_documents",
-            help: "Documents of a collection that grows.",
+            help: "Documents in a collection.",
             source: "$collStats storageStats: count",
             quantity: Quantity::Count,
-            read: Read::By(&["collection"], |it| {
-                it.of_each(|size| crate::catalogue::count(size.documents?))
+            read: Read::By(&["collection"], |collections| {
+                collections.of_each(|size| crate::catalogue::count(size.documents?))
             }),
         },
         Metric {
             name: "rocketchat_collection_size_bytes",
-            help: "Bytes of the documents of a collection that grows, before compression.",
+            help: "Uncompressed size of the documents in a collection.",
             source: "$collStats storageStats: size",
             quantity: Quantity::Bytes,
-            read: Read::By(&["collection"], |it| it.of_each(|size| Some(size.bytes))),
+            read: Read::By(&["collection"], |collections| {
+                collections.of_each(|size| Some(size.bytes))
+            }),
         },
         Metric {
             name: "rocketchat_collection_storage_size_bytes",
-            help: "Bytes that the file of a collection takes on the database's disk, free ones included.",
+            help: "Size of a collection's file on the database's disk, including free space.",
             source: "$collStats storageStats: storageSize",
             quantity: Quantity::Bytes,
-            read: Read::By(&["collection"], |it| {
-                it.of_each(|size| Some(size.storage_bytes))
+            read: Read::By(&["collection"], |collections| {
+                collections.of_each(|size| Some(size.storage_bytes))
             }),
         },
         Metric {
             name: "rocketchat_collection_free_size_bytes",
-            help: "Bytes of the file of a collection that removed documents left, which new ones will use.",
+            help: "Reusable free space in a collection's file.",
             source: "$collStats storageStats: freeStorageSize",
             quantity: Quantity::Bytes,
-            read: Read::By(&["collection"], |it| it.of_each(|size| size.free_bytes)),
+            read: Read::By(&["collection"], |collections| {
+                collections.of_each(|size| size.free_bytes)
+            }),
         },
         Metric {
             name: "rocketchat_collection_index_size_bytes",
-            help: "Bytes that the indexes of a collection take on the database's disk.",
+            help: "Size of a collection's indexes on the database's disk.",
             source: "$collStats storageStats: totalIndexSize",
             quantity: Quantity::Bytes,
-            read: Read::By(&["collection"], |it| {
-                it.of_each(|size| Some(size.index_bytes))
+            read: Read::By(&["collection"], |collections| {
+                collections.of_each(|size| Some(size.index_bytes))
             }),
         },
     ],

@@ -1,4 +1,4 @@
-//! Sizes of collections: from the storage engine's own numbers, without looking at a document.
+//! Sizes of collections: `$collStats`, which reads no document.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use crate::catalogue::SkipReason;
 use crate::collectors::snapshot::Snapshot;
 use crate::mongodb::{QueryContext, SourceError, bson, indexes};
 
-/// Collections whose sizes may fail, each for a reason of its own; when more do it is not the collections that are odd.
+/// Collections whose sizes may fail; more failures fail the collector.
 const MOST_ODD: usize = 3;
 
 pub async fn read(
@@ -55,15 +55,15 @@ pub async fn read(
     Ok(collections)
 }
 
-/// What the metadata of a collection tell.
+/// The answer of `$collStats`.
 enum Stats {
     Of(Document),
-    /// Nothing: it is none that is stored.
+    /// A view has no sizes.
     View,
     Missing,
 }
 
-/// A collection's numbers, those of all shards together.
+/// A collection's sizes, added up over all shards.
 async fn stats(question: &QueryContext<'_>, name: &str) -> Result<Stats, SourceError> {
     let pipeline = vec![
         doc! { "$collStats": { "storageStats": {} } },

@@ -1,25 +1,31 @@
-//! Who is connected right now, by the live connections themselves: people, and not bots or apps.
+//! People and accounts connected now, from `usersSessions` (live instances only) and `users`.
 
 pub mod query;
 
-use crate::catalogue::{CollectorDefinition, Metric, Quantity, Read, Table, Tier, count};
+use crate::catalogue::{
+    CollectorDefinition, Metric, Privilege, Quantity, Read, Table, Tier, count,
+};
 
-/// Connections that belong to live instances; those that a crashed one left behind do not count.
+/// Connections of live instances; those left behind by a crashed one are not counted.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Connections {
-    /// Different people with a connection: accounts that are neither bots nor apps.
+    /// Distinct accounts with a connection that are neither bots nor apps.
     pub people: u64,
-    /// Connections of logged-in accounts of every kind.
+    /// Connections of accounts of every kind.
     pub connections: u64,
 }
 
-/// People with live connections.
 pub const COLLECTOR: CollectorDefinition = CollectorDefinition {
     name: "connections",
     tier: Tier::Normal,
     rank: 5,
     needs_grants: false,
     tells_version: false,
+    privileges: &[
+        Privilege::find("instances"),
+        Privilege::find("users"),
+        Privilege::find("usersSessions"),
+    ],
 };
 
 pub const SECTION: Table<Connections> = Table {
@@ -27,17 +33,17 @@ pub const SECTION: Table<Connections> = Table {
     metrics: &[
         Metric {
             name: "rocketchat_people_connected",
-            help: "People with a connection to a live instance; bots, apps and connections that a crash left behind do not count.",
-            source: "usersSessions with connections to live instances, users of no type bot or app",
+            help: "People connected to a live instance; bots, apps and connections left behind by a crash are not counted.",
+            source: "usersSessions with connections to live instances; users whose type is neither bot nor app",
             quantity: Quantity::Count,
-            read: Read::One(|it| count(it.people)),
+            read: Read::One(|connections| count(connections.people)),
         },
         Metric {
             name: "rocketchat_user_connections",
             help: "Connections of logged-in accounts to live instances.",
             source: "usersSessions: connections to live instances",
             quantity: Quantity::Count,
-            read: Read::One(|it| count(it.connections)),
+            read: Read::One(|connections| count(connections.connections)),
         },
     ],
     fields: &[],

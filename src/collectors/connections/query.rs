@@ -1,7 +1,6 @@
-//! Connections: the sessions that have one to a live instance, and the kind of account behind each.
+//! Connections: `usersSessions` with a connection to a live instance, and the type of each account.
 //!
-//! The accounts are counted by their ids, two thousand at a time: `$lookup` would ask for each by itself, which costs
-//! mongod four times as much.
+//! Accounts are counted by id in batches: `$lookup` queries each one, which costs mongod four times as much.
 
 use std::mem;
 
@@ -41,13 +40,13 @@ pub async fn read(
     Ok(read)
 }
 
-/// Sessions in one reply.
+/// Sessions in one reply of the server.
 const BATCH: u32 = 1_000;
 
-/// Accounts that are asked for at once.
+/// Accounts in one query.
 const MOST: usize = 2_000;
 
-/// Sessions with a connection to a live instance: whose they are, and how many such connections they have.
+/// Sessions with a connection to a live instance: the account's id, and the number of such connections.
 fn sessions(live: &[Bson]) -> Vec<Document> {
     let connections = doc! { "$cond": [{ "$isArray": "$connections" }, "$connections", []] };
     vec![
@@ -59,7 +58,7 @@ fn sessions(live: &[Bson]) -> Vec<Document> {
     ]
 }
 
-/// How many of these accounts exist and are neither bots nor apps.
+/// The number of these accounts that exist and are neither bots nor apps.
 async fn people(question: &QueryContext<'_>, ids: Vec<Bson>) -> Result<u64, SourceError> {
     if ids.is_empty() {
         return Ok(0);

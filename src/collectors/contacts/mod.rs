@@ -1,26 +1,27 @@
-//! Omnichannel contacts: who came from where, and how far they are verified.
+//! Omnichannel contacts, from `rocketchat_room` with `t` `l` (by source) and `rocketchat_livechat_contact` (by state).
 
 pub mod query;
 
 use crate::catalogue::Origin::Fresh;
 use crate::catalogue::{
-    CollectorDefinition, Field, Metric, Quantity, Read, Sample, Table, Tier, Value, Versions, count,
+    CollectorDefinition, Field, Metric, Privilege, Quantity, Read, Sample, Table, Tier, Value,
+    Versions, count, count_field,
 };
 
-/// Conversations by source, and the contacts behind them.
+/// Conversations and contacts by source and period.
 #[derive(Debug, Clone, Default)]
 pub struct Contacts {
-    /// Rooms by the whole object that tells their source; equal looking ones may differ in what is not shown.
+    /// Rooms by the whole object `source`; entries that look equal differ in members that are not shown.
     pub sources: Vec<Source>,
-    /// Of the current month in UTC, by the months in which the visitors were active.
+    /// Of the current month (UTC), by `v.activity`.
     pub this_month: Vec<SourceContacts>,
-    /// Of rooms that were opened within the last 24 hours.
+    /// Of rooms opened within the last 24 hours, by `ts`.
     pub last_day: Vec<SourceContacts>,
-    /// Within the last 7 times 24 hours.
+    /// Of rooms opened within the last 7 times 24 hours.
     pub last_week: Vec<SourceContacts>,
-    /// Within the last 30 times 24 hours.
+    /// Of rooms opened within the last 30 times 24 hours.
     pub last_month: Vec<SourceContacts>,
-    /// Contacts by how far they are verified (7.2 and later).
+    /// Contacts by state (7.2 and later).
     pub verification: Verification,
 }
 
@@ -40,9 +41,9 @@ pub struct Source {
 /// Conversations of one source in one period.
 #[derive(Debug, Clone)]
 pub struct SourceContacts {
-    /// The alias, else the type; null when there is neither.
+    /// The alias, else the type, else null.
     pub source: Value,
-    /// Different visitors.
+    /// Distinct visitors.
     pub contacts: u64,
     /// Rooms.
     pub conversations: u64,
@@ -53,9 +54,9 @@ pub struct SourceContacts {
 pub struct Verification {
     /// All contacts.
     pub contacts: u64,
-    /// Whose `unknown` is true.
+    /// With `unknown` true.
     pub unknown: u64,
-    /// Conflicting fields of all of them.
+    /// Sum of the lengths of `conflictingFields`.
     pub conflicts: u64,
     /// With a blocked channel.
     pub blocked: u64,
@@ -63,32 +64,28 @@ pub struct Verification {
     pub fully_blocked: u64,
     /// With a verified channel.
     pub verified: u64,
-    /// Channels of all of them.
+    /// Sum of the lengths of `channels`.
     pub channels: u64,
-    /// With a list of channels that is empty.
+    /// With empty `channels`.
     pub without_channels: u64,
-}
-
-fn number(value: u64) -> Option<Value> {
-    Some(Value::count(value))
 }
 
 fn period(sources: &[SourceContacts]) -> Option<Value> {
     let list = sources
         .iter()
-        .map(|it| {
+        .map(|source| {
             Value::object([
-                ("source", Some(it.source.clone())),
-                ("contactsCount", number(it.contacts)),
-                ("conversationsCount", number(it.conversations)),
+                ("source", Some(source.source.clone())),
+                ("contactsCount", count_field(source.contacts)),
+                ("conversationsCount", count_field(source.conversations)),
             ])
         })
         .collect();
-    let sum = |read: fn(&SourceContacts) -> u64| number(sources.iter().map(read).sum());
+    let sum = |read: fn(&SourceContacts) -> u64| count_field(sources.iter().map(read).sum());
     Some(Value::object([
         ("sources", Some(Value::List(list))),
-        ("contactsCount", sum(|it| it.contacts)),
-        ("conversationsCount", sum(|it| it.conversations)),
+        ("contactsCount", sum(|source| source.contacts)),
+        ("conversationsCount", sum(|source| source.conversations)),
     ]))
 }
 
@@ -98,20 +95,23 @@ fn source(source: &Source) -> Value {
         ("id", or_undefined(&source.id)),
         ("alias", or_undefined(&source.alias)),
         ("type", or_undefined(&source.kind)),
-        ("count", number(source.rooms)),
+        ("count", count_field(source.rooms)),
     ])
 }
 
 const PERIODS: Versions = Versions::since(6, 5, 0);
 const VERIFICATION: Versions = Versions::since(7, 2, 0);
 
-/// Omnichannel contacts.
 pub const COLLECTOR: CollectorDefinition = CollectorDefinition {
     name: "contacts",
     tier: Tier::Slow,
     rank: 3,
     needs_grants: false,
     tells_version: false,
+    privileges: &[
+        Privilege::find("rocketchat_livechat_contact"),
+        Privilege::find("rocketchat_room"),
+    ],
 };
 
 pub const SECTION: Table<Contacts> = Table {
@@ -122,15 +122,15 @@ pub const SECTION: Table<Contacts> = Table {
             help: "Omnichannel contacts (7.2 and later).",
             source: "rocketchat_livechat_contact",
             quantity: Quantity::Count,
-            read: Read::One(|it| count(it.verification.contacts)),
+            read: Read::One(|contacts| count(contacts.verification.contacts)),
         },
         Metric {
             name: "rocketchat_contacts_with_state",
-            help: "Omnichannel contacts that are unknown, verified, partly or fully blocked; a contact may be several of these.",
+            help: "Omnichannel contacts that are unknown, verified, partly blocked or fully blocked; a contact can have several states (7.2 and later).",
             source: "rocketchat_livechat_contact: unknown, channels.verified, channels.blocked",
             quantity: Quantity::Count,
-            read: Read::By(&["state"], |it| {
-                let verification = it.verification;
+            read: Read::By(&["state"], |contacts| {
+                let verification = contacts.verification;
                 let partly = verification
                     .blocked
                     .saturating_sub(verification.fully_blocked);
@@ -144,74 +144,84 @@ pub const SECTION: Table<Contacts> = Table {
         },
         Metric {
             name: "rocketchat_monthly_active_contacts",
-            help: "Visitors who were active in omnichannel during the current month in UTC, counted for each source (6.5 and later).",
+            help: "Omnichannel visitors active in the current month (UTC), counted once for each source (6.5 and later).",
             source: "rocketchat_room: t l, v.activity",
             quantity: Quantity::Count,
-            read: Read::One(|it| count(it.this_month.iter().map(|it| it.contacts).sum())),
+            read: Read::One(|contacts| {
+                count(
+                    contacts
+                        .this_month
+                        .iter()
+                        .map(|source| source.contacts)
+                        .sum(),
+                )
+            }),
         },
     ],
     fields: &[
         Field {
             path: "omnichannelSources",
             versions: Versions::since(4, 2, 0),
-            meaning: "omnichannel rooms by their source: id, alias, type, count",
-            origin: Fresh(|it| Some(Value::List(it.sources.iter().map(source).collect()))),
+            meaning: "omnichannel rooms by source: id, alias, type, count",
+            origin: Fresh(|contacts| {
+                Some(Value::List(contacts.sources.iter().map(source).collect()))
+            }),
         },
         Field {
             path: "omnichannelContactsBySource",
             versions: PERIODS,
-            meaning: "visitors and conversations of the current month in UTC, by source",
-            origin: Fresh(|it| period(&it.this_month)),
+            meaning: "visitors and conversations of the current month (UTC), by source",
+            origin: Fresh(|contacts| period(&contacts.this_month)),
         },
         Field {
             path: "uniqueContactsOfYesterday",
             versions: PERIODS,
-            meaning: "the same for rooms that were opened within the last 24 hours",
-            origin: Fresh(|it| period(&it.last_day)),
+            meaning: "visitors and conversations opened within the last 24 hours, by source",
+            origin: Fresh(|contacts| period(&contacts.last_day)),
         },
         Field {
             path: "uniqueContactsOfLastWeek",
             versions: PERIODS,
-            meaning: "the same for the last 7 times 24 hours",
-            origin: Fresh(|it| period(&it.last_week)),
+            meaning: "visitors and conversations opened within the last 7 times 24 hours, by source",
+            origin: Fresh(|contacts| period(&contacts.last_week)),
         },
         Field {
             path: "uniqueContactsOfLastMonth",
             versions: PERIODS,
-            meaning: "the same for the last 30 times 24 hours",
-            origin: Fresh(|it| period(&it.last_month)),
+            meaning: "visitors and conversations opened within the last 30 times 24 hours, by source",
+            origin: Fresh(|contacts| period(&contacts.last_month)),
         },
         Field {
             path: "contactVerification.totalContacts",
             versions: VERIFICATION,
             meaning: "contacts",
-            origin: Fresh(|it| number(it.verification.contacts)),
+            origin: Fresh(|contacts| count_field(contacts.verification.contacts)),
         },
         Field {
             path: "contactVerification.totalUnknownContacts",
             versions: VERIFICATION,
-            meaning: "contacts whose field unknown is true",
-            origin: Fresh(|it| number(it.verification.unknown)),
+            meaning: "contacts with unknown true",
+            origin: Fresh(|contacts| count_field(contacts.verification.unknown)),
         },
         Field {
             path: "contactVerification.totalConflicts",
             versions: VERIFICATION,
             meaning: "conflicting fields of all contacts",
-            origin: Fresh(|it| number(it.verification.conflicts)),
+            origin: Fresh(|contacts| count_field(contacts.verification.conflicts)),
         },
         Field {
             path: "contactVerification.totalBlockedContacts",
             versions: VERIFICATION,
             meaning: "contacts with a blocked channel",
-            origin: Fresh(|it| number(it.verification.blocked)),
+            origin: Fresh(|contacts| count_field(contacts.verification.blocked)),
         },
         Field {
             path: "contactVerification.totalPartiallyBlockedContacts",
             versions: VERIFICATION,
-            meaning: "those that have other channels too",
-            origin: Fresh(|it| {
-                let verification = it.verification;
-                number(
+            meaning: "contacts with a blocked channel and others",
+            origin: Fresh(|contacts| {
+                let verification = contacts.verification;
+                count_field(
                     verification
                         .blocked
                         .saturating_sub(verification.fully_blocked),
@@ -221,29 +231,30 @@ pub const SECTION: Table<Contacts> = Table {
         Field {
             path: "contactVerification.totalFullyBlockedContacts",
             versions: VERIFICATION,
-            meaning: "those that have no others",
-            origin: Fresh(|it| number(it.verification.fully_blocked)),
+            meaning: "contacts with blocked channels only",
+            origin: Fresh(|contacts| count_field(contacts.verification.fully_blocked)),
         },
         Field {
             path: "contactVerification.totalVerifiedContacts",
             versions: VERIFICATION,
             meaning: "contacts with a verified channel",
-            origin: Fresh(|it| number(it.verification.verified)),
+            origin: Fresh(|contacts| count_field(contacts.verification.verified)),
         },
         Field {
             path: "contactVerification.avgChannelsPerContact",
             versions: VERIFICATION,
-            meaning: "channels for each contact; 0 without contacts",
-            origin: Fresh(|it| {
-                let contacts = it.verification.contacts.max(1) as f64;
-                Some(Value::Number(it.verification.channels as f64 / contacts))
+            meaning: "average number of channels of a contact; 0 without contacts",
+            origin: Fresh(|contacts| {
+                let verification = contacts.verification;
+                let contacts = verification.contacts.max(1) as f64;
+                Some(Value::Number(verification.channels as f64 / contacts))
             }),
         },
         Field {
             path: "contactVerification.totalContactsWithoutChannels",
             versions: VERIFICATION,
-            meaning: "contacts whose list of channels is empty",
-            origin: Fresh(|it| number(it.verification.without_channels)),
+            meaning: "contacts with an empty list of channels",
+            origin: Fresh(|contacts| count_field(contacts.verification.without_channels)),
         },
     ],
 };

@@ -1,4 +1,4 @@
-//! Contacts: omnichannel rooms by their source and period, and one pass over the contacts.
+//! Contacts: omnichannel rooms by source and period, and one pass over the contacts.
 
 use mongodb::bson::{DateTime, Document, doc};
 
@@ -24,7 +24,9 @@ pub async fn read(question: &mut QueryContext<'_>, _: &Snapshot) -> Result<Conta
     let periods = periods(question).await?;
     let period = |name| {
         let first = periods.first.iter();
-        let mut sources: Vec<_> = first.filter_map(|it| source_contacts(it, name)).collect();
+        let mut sources: Vec<_> = first
+            .filter_map(|group| source_contacts(group, name))
+            .collect();
         sources.extend(periods.others.as_ref().and_then(|others| {
             let contacts = source_contacts(others, name)?;
             Some(SourceContacts {
@@ -53,7 +55,7 @@ const LAST_DAY: &str = "lastDay";
 const LAST_WEEK: &str = "lastWeek";
 const LAST_MONTH: &str = "lastMonth";
 
-/// What is added up for each source.
+/// The sums of each source.
 const SUMS: [&str; 8] = [
     THIS_MONTH,
     LAST_DAY,
@@ -65,8 +67,7 @@ const SUMS: [&str; 8] = [
     "lastMonthContacts",
 ];
 
-/// Conversations and contacts of every source in every period, in one pass over the rooms that any of them may hold. Each
-/// contact's conversations are grouped once, and counted for each period.
+/// Conversations and contacts of every source and period, in one pass: rooms are grouped by contact, then by source.
 async fn periods(question: &QueryContext<'_>) -> Result<Groups, SourceError> {
     let now = question.now().await?.0;
     let this_month = jiff::Timestamp::from_millisecond(now)
@@ -141,7 +142,7 @@ fn source(group: &Document) -> Source {
     }
 }
 
-/// What a source had in a period; `None` where it had nothing.
+/// The conversations of a source in a period; `None` without any.
 fn source_contacts(group: &Document, period: &str) -> Option<SourceContacts> {
     let conversations = bson::counted(group, period);
     let source = group.get("_id").and_then(bson::value);

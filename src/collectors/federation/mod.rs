@@ -1,35 +1,37 @@
-//! Federation with other servers: the old one (1.3 to 7.x) and Matrix.
+//! Federation with other servers: the old one (1.3 to 7.x, `rocketchat_federation_servers`) and Matrix (`rocketchat_room`
+//! with `federated`, `rocketchat_matrix_bridged_rooms`).
 
 pub mod query;
 
 use crate::catalogue::Origin::Fresh;
 use crate::catalogue::{
-    CollectorDefinition, Field, Metric, Quantity, Read, Table, Tier, Value, Versions, count,
+    CollectorDefinition, Field, Metric, Privilege, Quantity, Read, Table, Tier, Value, Versions,
+    count, count_field,
 };
 
-/// Servers, and the extremes among the federated rooms.
+/// Federated servers, and the largest and smallest federated rooms.
 #[derive(Debug, Clone, Default)]
 pub struct Federation {
-    /// Documents of `rocketchat_federation_servers`: the old federation; in 1.3 its peers on other servers.
+    /// Documents of `rocketchat_federation_servers`; before 2.0 remote ones of `rocketchat_federation_peers`.
     pub servers: u64,
-    /// Those of the peers that answer; `None` from 2.0 on.
+    /// Peers with `active` true; `None` from 2.0 on.
     pub active_servers: Option<u64>,
-    /// Servers of bridged rooms, without the workspace's own: Matrix.
+    /// `fromServer` of bridged rooms, without the workspace's own server.
     pub matrix_servers: Vec<String>,
-    /// How many there are, also those that are too many to be named.
+    /// The number of all such servers, including those not in the list.
     pub matrix_server_count: u64,
-    /// The federated room with the most users; `None` when there is none.
+    /// The federated room with the most users.
     pub biggest_room: Option<FederatedRoom>,
     /// The federated room with the fewest users.
     pub smallest_room: Option<FederatedRoom>,
 }
 
-/// A room that is federated by Matrix.
+/// A room federated with Matrix.
 #[derive(Debug, Clone)]
 pub struct FederatedRoom {
     /// Its id.
     pub id: Value,
-    /// Its `fname`, else its `name`, else an empty text.
+    /// Its `fname`, else its `name`, else an empty string.
     pub name: Value,
     /// Its `usersCount`.
     pub users: Option<Value>,
@@ -55,13 +57,20 @@ fn servers(servers: &[String], count: u64) -> Option<Value> {
 
 const MATRIX: Versions = Versions::since(6, 3, 0);
 
-/// Federated servers.
 pub const COLLECTOR: CollectorDefinition = CollectorDefinition {
     name: "federation",
     tier: Tier::Normal,
     rank: 8,
     needs_grants: false,
     tells_version: false,
+    privileges: &[
+        Privilege::find("rocketchat_federation_peers").before_3_2(),
+        Privilege::find("rocketchat_federation_servers"),
+        Privilege::find("rocketchat_matrix_bridged_rooms"),
+        Privilege::find("rocketchat_room"),
+        Privilege::list_indexes("rocketchat_room"),
+        Privilege::find("rocketchat_settings"),
+    ],
 };
 
 pub const SECTION: Table<Federation> = Table {
@@ -69,14 +78,14 @@ pub const SECTION: Table<Federation> = Table {
     metrics: &[
         Metric {
             name: "rocketchat_federation_servers",
-            help: "Servers that the old federation knows (1.3 to 7.x).",
+            help: "Servers known to the old federation (1.3 to 7.x).",
             source: "rocketchat_federation_servers (before 2.0 rocketchat_federation_peers): count in the collection's metadata",
             quantity: Quantity::Count,
             read: Read::One(|federation| count(federation.servers)),
         },
         Metric {
             name: "rocketchat_matrix_servers",
-            help: "Other servers that share rooms by Matrix (6.3 to 7.x).",
+            help: "Remote servers that share rooms through Matrix (6.3 to 7.x).",
             source: "rocketchat_matrix_bridged_rooms: fromServer",
             quantity: Quantity::Count,
             read: Read::One(|federation| count(federation.matrix_server_count)),
@@ -86,13 +95,13 @@ pub const SECTION: Table<Federation> = Table {
         Field {
             path: "federatedServers",
             versions: Versions::since(1, 3, 0).until(8, 0, 0),
-            meaning: "servers that the old federation knows",
-            origin: Fresh(|federation| Some(Value::count(federation.servers))),
+            meaning: "servers known to the old federation",
+            origin: Fresh(|federation| count_field(federation.servers)),
         },
         Field {
             path: "federatedServersActive",
             versions: Versions::since(1, 3, 0).until(1, 4, 0),
-            meaning: "those of them that answer",
+            meaning: "peers of the old federation that respond",
             origin: Fresh(|federation| federation.active_servers.map(Value::count)),
         },
         Field {
@@ -110,7 +119,7 @@ pub const SECTION: Table<Federation> = Table {
         Field {
             path: "matrixFederation.externalConnectedServers",
             versions: MATRIX.until(8, 0, 0),
-            meaning: "servers of bridged rooms, without the workspace's own",
+            meaning: "remote servers of bridged rooms",
             origin: Fresh(|federation| {
                 servers(&federation.matrix_servers, federation.matrix_server_count)
             }),
@@ -118,7 +127,7 @@ pub const SECTION: Table<Federation> = Table {
         Field {
             path: "matrixFederation.externalConnectedServers",
             versions: Versions::since(8, 0, 0),
-            meaning: "always none: these versions do not look",
+            meaning: "always empty: these versions do not collect them",
             origin: Fresh(|_| servers(&[], 0)),
         },
     ],

@@ -1,4 +1,4 @@
-//! Federation: servers, and the federated rooms with the most and the fewest users.
+//! Federation: servers, and the largest and smallest federated rooms.
 
 use mongodb::bson::{Bson, Document, doc};
 
@@ -9,14 +9,15 @@ use crate::mongodb::{Access, Members, QueryContext, SourceError, bson};
 
 const ROOMS: &str = "rocketchat_room";
 
-/// From this version on the old federation keeps servers; before, it kept peers.
+/// The first version with `rocketchat_federation_servers`; earlier ones have `rocketchat_federation_peers`.
 const HAS_SERVERS: Version = Version::new(2, 0, 0);
 
 pub async fn read(
     question: &mut QueryContext<'_>,
     known: &Snapshot,
 ) -> Result<Federation, SourceError> {
-    let (servers, active_servers) = if known.version().is_none_or(|it| it >= HAS_SERVERS) {
+    let (servers, active_servers) = if known.version().is_none_or(|version| version >= HAS_SERVERS)
+    {
         let servers = question.estimated_count("rocketchat_federation_servers");
         (servers.await?, None)
     } else {
@@ -34,7 +35,7 @@ pub async fn read(
     })
 }
 
-/// Other servers that 1.3 knows, and how many of them answer.
+/// Remote peers of 1.3, and the active ones among them.
 async fn peers(question: &QueryContext<'_>) -> Result<(u64, u64), SourceError> {
     let remote = |active: Bson| {
         bson::one_where(doc! { "$and": [
@@ -57,7 +58,7 @@ async fn peers(question: &QueryContext<'_>) -> Result<(u64, u64), SourceError> {
     ))
 }
 
-/// The names of the first other servers, and how many there are.
+/// The names of the first remote servers, and the number of all.
 async fn matrix_servers(question: &QueryContext<'_>) -> Result<(Vec<String>, u64), SourceError> {
     let own = question
         .find_one(
@@ -81,13 +82,17 @@ async fn matrix_servers(question: &QueryContext<'_>) -> Result<(Vec<String>, u64
         .groups("rocketchat_matrix_bridged_rooms", pipeline, None, &servers)
         .await?;
     let names = groups.first.iter();
-    let names: Vec<String> = names.filter_map(|it| bson::text(it.get("_id"))).collect();
-    let others = groups.others.map_or(0, |it| bson::counted(&it, "groups"));
+    let names: Vec<String> = names
+        .filter_map(|group| bson::text(group.get("_id")))
+        .collect();
+    let others = groups
+        .others
+        .map_or(0, |others| bson::counted(&others, "groups"));
     let count = names.len() as u64 + others;
     Ok((names, count))
 }
 
-/// The federated room that stands first in an order of users.
+/// The first federated room by `usersCount`, in an order.
 async fn extreme(
     question: &mut QueryContext<'_>,
     order: i32,

@@ -1,4 +1,4 @@
-//! The machine that the exporter runs on, and the Rocket.Chat processes found on it.
+//! The machine that runs the exporter, and the Rocket.Chat processes on it, from `/proc`.
 
 pub mod node;
 pub mod proc;
@@ -10,12 +10,12 @@ use crate::catalogue::{
     Versions, count, instant,
 };
 
-/// The machine; what could not be read is `None`.
+/// The machine; `None` for values that could not be read.
 #[derive(Debug, Clone, Default)]
 pub struct Host {
-    /// Name of the kernel, such as `Linux`.
+    /// Kernel name, such as `Linux`.
     pub kernel: Option<String>,
-    /// Release of the kernel.
+    /// Kernel release.
     pub kernel_release: Option<String>,
     /// Name of the distribution, such as `Debian GNU/Linux`.
     pub distribution: Option<String>,
@@ -23,19 +23,19 @@ pub struct Host {
     pub distribution_version: Option<String>,
     /// Architecture, as Node names it: `x64`, `arm64`.
     pub architecture: &'static str,
-    /// Seconds since the machine started.
+    /// Seconds since boot.
     pub uptime_seconds: Option<f64>,
     /// Load averages over 1, 5 and 15 minutes.
     pub load: Option<[f64; 3]>,
     /// Physical memory.
     pub memory_bytes: Option<u64>,
-    /// Memory that nothing uses, not even as a cache: what Node calls free.
+    /// Unused memory, without caches.
     pub memory_free_bytes: Option<u64>,
-    /// Memory that programs could get without swapping.
+    /// Memory available without swapping.
     pub memory_available_bytes: Option<u64>,
-    /// Each processor.
+    /// The processors.
     pub cpus: Vec<Cpu>,
-    /// Rocket.Chat's processes on this machine, by the pids that live instances registered.
+    /// Rocket.Chat processes on this machine, by the pids of live instances.
     pub node_processes: Vec<NodeProcess>,
 }
 
@@ -44,35 +44,35 @@ pub struct Host {
 pub struct Cpu {
     /// Its model.
     pub model: String,
-    /// Its clock in MHz.
+    /// Its frequency in MHz.
     pub megahertz: u64,
-    /// Where its time went since the machine started.
+    /// Its times since boot.
     pub times: CpuTimes,
 }
 
-/// Seconds of one processor since the machine started, by what they were spent on.
+/// Seconds that a processor spent in each mode since boot.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct CpuTimes {
-    /// Programs.
+    /// User mode.
     pub user: f64,
-    /// Programs of low priority.
+    /// User mode with low priority.
     pub nice: f64,
-    /// The kernel.
+    /// Kernel mode.
     pub system: f64,
-    /// Nothing.
+    /// Idle.
     pub idle: f64,
-    /// Waiting for disks.
+    /// Waiting for I/O.
     pub iowait: f64,
     /// Interrupts.
     pub irq: f64,
     /// Soft interrupts.
     pub softirq: f64,
-    /// Taken by the hypervisor.
+    /// Stolen by the hypervisor.
     pub steal: f64,
 }
 
 impl CpuTimes {
-    /// How busy the processor was since an earlier look at it, from 0 to 1.
+    /// Utilization since an earlier reading, from 0 to 1.
     pub fn busy_share_since(self, earlier: Self) -> f64 {
         let (idle, all) = self.idle_and_all();
         let (idle_before, all_before) = earlier.idle_and_all();
@@ -89,7 +89,7 @@ impl CpuTimes {
         (self.idle + self.iowait, all)
     }
 
-    /// The times by the names that Prometheus users know.
+    /// The times by their mode, named as in node_exporter.
     fn modes(self) -> [(&'static str, f64); 8] {
         [
             ("user", self.user),
@@ -107,17 +107,17 @@ impl CpuTimes {
 /// A Rocket.Chat process on this machine.
 #[derive(Debug, Clone)]
 pub struct NodeProcess {
-    /// The instance that registered it.
+    /// Id of its instance.
     pub instance_id: String,
-    /// Processor time that it used.
+    /// Processor time in seconds.
     pub cpu_seconds: Option<f64>,
-    /// Memory that it holds.
+    /// Resident memory.
     pub resident_bytes: Option<u64>,
-    /// Files and sockets that it has open; `None` without the privilege to look.
+    /// Open file descriptors; `None` without permission to read them.
     pub open_files: Option<u64>,
-    /// How many it may have open.
+    /// Maximum number of open file descriptors.
     pub max_files: Option<u64>,
-    /// When it started.
+    /// Start time.
     pub started_at: Option<Timestamp>,
 }
 
@@ -128,7 +128,7 @@ fn of_each(host: &Host, read: impl Fn(&NodeProcess) -> Option<f64>) -> Vec<Sampl
         .collect()
 }
 
-/// Seconds as the whole milliseconds that Node reports.
+/// Seconds as whole milliseconds, as Node.js reports them.
 fn milliseconds(seconds: f64) -> Option<Value> {
     Some(Value::Number((seconds * 1000.0).round()))
 }
@@ -150,13 +150,13 @@ fn cpu(cpu: &Cpu) -> Value {
     ])
 }
 
-/// The machine and the processes on it.
 pub const COLLECTOR: CollectorDefinition = CollectorDefinition {
     name: "host",
     tier: Tier::Fast,
     rank: 2,
     needs_grants: false,
     tells_version: false,
+    privileges: &[],
 };
 
 pub const SECTION: Table<Host> = Table {
@@ -164,7 +164,7 @@ pub const SECTION: Table<Host> = Table {
     metrics: &[
         Metric {
             name: "rocketchat_host_info",
-            help: "The machine that the exporter runs on.",
+            help: "Information about the machine that runs the exporter.",
             source: "uname, /etc/os-release",
             quantity: Quantity::Info,
             read: Read::By(
@@ -192,14 +192,14 @@ pub const SECTION: Table<Host> = Table {
         },
         Metric {
             name: "rocketchat_host_cpus",
-            help: "Processors of the machine.",
+            help: "Number of processors.",
             source: "/proc/stat",
             quantity: Quantity::Count,
             read: Read::One(|host| (!host.cpus.is_empty()).then_some(host.cpus.len() as f64)),
         },
         Metric {
             name: "rocketchat_host_cpu_seconds_total",
-            help: "Time of each processor since the machine started, by what it was spent on.",
+            help: "Time that each processor spent in each mode since boot.",
             source: "/proc/stat",
             quantity: Quantity::SecondsTotal,
             read: Read::By(&["cpu", "mode"], |host| {
@@ -238,73 +238,75 @@ pub const SECTION: Table<Host> = Table {
         },
         Metric {
             name: "rocketchat_host_uptime_seconds",
-            help: "Time since the machine started.",
+            help: "Time since boot.",
             source: "/proc/uptime",
             quantity: Quantity::Seconds,
             read: Read::One(|host| host.uptime_seconds),
         },
         Metric {
             name: "rocketchat_host_memory_size_bytes",
-            help: "Physical memory of the machine.",
+            help: "Physical memory.",
             source: "/proc/meminfo MemTotal",
             quantity: Quantity::Bytes,
             read: Read::One(|host| host.memory_bytes.and_then(count)),
         },
         Metric {
             name: "rocketchat_host_memory_free_bytes",
-            help: "Memory that is used by nothing, not even as a cache.",
+            help: "Unused memory, without caches.",
             source: "/proc/meminfo MemFree",
             quantity: Quantity::Bytes,
             read: Read::One(|host| host.memory_free_bytes.and_then(count)),
         },
         Metric {
             name: "rocketchat_host_memory_available_bytes",
-            help: "Memory that programs could get without swapping.",
+            help: "Memory available to programs without swapping.",
             source: "/proc/meminfo MemAvailable",
             quantity: Quantity::Bytes,
             read: Read::One(|host| host.memory_available_bytes.and_then(count)),
         },
         Metric {
             name: "rocketchat_process_cpu_seconds_total",
-            help: "Processor time used by each Rocket.Chat process on this machine.",
+            help: "Processor time used by a Rocket.Chat process on this machine.",
             source: "/proc/PID/stat of the pid in instances",
             quantity: Quantity::SecondsTotal,
-            read: Read::By(&["instance_id"], |host| of_each(host, |it| it.cpu_seconds)),
+            read: Read::By(&["instance_id"], |host| {
+                of_each(host, |process| process.cpu_seconds)
+            }),
         },
         Metric {
             name: "rocketchat_process_resident_memory_bytes",
-            help: "Memory held by each Rocket.Chat process on this machine.",
+            help: "Resident memory of a Rocket.Chat process on this machine.",
             source: "/proc/PID/statm of the pid in instances",
             quantity: Quantity::Bytes,
             read: Read::By(&["instance_id"], |host| {
-                of_each(host, |it| it.resident_bytes.and_then(count))
+                of_each(host, |process| process.resident_bytes.and_then(count))
             }),
         },
         Metric {
             name: "rocketchat_process_open_fds",
-            help: "Files and sockets that each Rocket.Chat process on this machine has open; absent without the privilege to look.",
+            help: "Open file descriptors of a Rocket.Chat process on this machine; absent without permission to read them.",
             source: "/proc/PID/fd of the pid in instances",
             quantity: Quantity::Count,
             read: Read::By(&["instance_id"], |host| {
-                of_each(host, |it| it.open_files.and_then(count))
+                of_each(host, |process| process.open_files.and_then(count))
             }),
         },
         Metric {
             name: "rocketchat_process_max_fds",
-            help: "How many files and sockets each Rocket.Chat process on this machine may have open.",
+            help: "Maximum number of open file descriptors of a Rocket.Chat process on this machine.",
             source: "/proc/PID/limits of the pid in instances",
             quantity: Quantity::Count,
             read: Read::By(&["instance_id"], |host| {
-                of_each(host, |it| it.max_files.and_then(count))
+                of_each(host, |process| process.max_files.and_then(count))
             }),
         },
         Metric {
             name: "rocketchat_process_start_timestamp_seconds",
-            help: "When each Rocket.Chat process on this machine started.",
+            help: "Start time of a Rocket.Chat process on this machine.",
             source: "/proc/PID/stat of the pid in instances",
             quantity: Quantity::Instant,
             read: Read::By(&["instance_id"], |host| {
-                of_each(host, |it| instant(it.started_at))
+                of_each(host, |process| instant(process.started_at))
             }),
         },
     ],
@@ -312,13 +314,13 @@ pub const SECTION: Table<Host> = Table {
         Field {
             path: "os.type",
             versions: Versions::since(0, 51, 0),
-            meaning: "name of the kernel",
+            meaning: "kernel name",
             origin: Fresh(|host| host.kernel.as_ref().map(Value::text)),
         },
         Field {
             path: "os.platform",
             versions: Versions::since(0, 51, 0),
-            meaning: "name of the platform, as Node writes it",
+            meaning: "platform, as named by Node.js",
             origin: Fresh(|host| {
                 host.kernel
                     .as_ref()
@@ -328,20 +330,23 @@ pub const SECTION: Table<Host> = Table {
         Field {
             path: "os.arch",
             versions: Versions::since(0, 51, 0),
-            meaning: "architecture, as Node writes it",
+            meaning: "architecture, as named by Node.js",
             origin: Fresh(|host| Some(Value::text(host.architecture))),
         },
         Field {
             path: "os.release",
             versions: Versions::since(0, 51, 0),
-            meaning: "release of the kernel",
+            meaning: "kernel release",
             origin: Fresh(|host| host.kernel_release.as_ref().map(Value::text)),
         },
         Field {
             path: "os.uptime",
             versions: Versions::since(0, 51, 0),
-            meaning: "whole seconds since the machine started",
-            origin: Fresh(|host| host.uptime_seconds.map(|it| Value::Number(it.floor()))),
+            meaning: "whole seconds since boot",
+            origin: Fresh(|host| {
+                host.uptime_seconds
+                    .map(|seconds| Value::Number(seconds.floor()))
+            }),
         },
         Field {
             path: "os.loadavg",
@@ -361,13 +366,13 @@ pub const SECTION: Table<Host> = Table {
         Field {
             path: "os.freemem",
             versions: Versions::since(0, 51, 0),
-            meaning: "memory in bytes that nothing uses, not even as a cache",
+            meaning: "unused memory in bytes, without caches",
             origin: Fresh(|host| host.memory_free_bytes.map(Value::count)),
         },
         Field {
             path: "os.cpus",
             versions: Versions::since(0, 51, 0),
-            meaning: "each processor: model, speed in MHz, times in milliseconds since the machine started",
+            meaning: "each processor: model, speed in MHz, times in milliseconds since boot",
             origin: Fresh(|host| Some(Value::List(host.cpus.iter().map(cpu).collect()))),
         },
     ],

@@ -1,8 +1,7 @@
-//! Which processes on this machine are Rocket.Chat's instances.
+//! Finds the processes of Rocket.Chat's instances on this machine.
 //!
-//! An instance registers its process id as it sees it. In a container that is another number than here, and on another
-//! machine it means nothing, so a process must also be named `node` and have started shortly before the instance
-//! registered.
+//! An instance registers the pid of its own namespace, which differs in a container and means nothing on another
+//! machine. So a process must also be named `node` and have started shortly before the instance registered.
 
 use std::fs;
 use std::path::Path;
@@ -13,23 +12,23 @@ use crate::catalogue::Timestamp;
 use crate::collectors::instances::Instances;
 use crate::small_file::read_to_string;
 
-/// How long Rocket.Chat may take from its process's start to its registration: migrations run in between.
+/// Maximum time between the start of the process and its registration: migrations run in between.
 const LONGEST_START: Duration = Duration::from_mins(15);
 
-/// By how much the registration, which the database dates, may seem to come too early, in milliseconds: the difference
-/// of its clock from this machine's is known to about the time that an answer takes.
+/// Tolerance in milliseconds for the difference between the database's clock and this machine's, which is known up to
+/// the round-trip time.
 const CLOCK_DIFFERENCE: i64 = 5_000;
 
 /// A process named `node`.
 struct Process {
-    /// Its number here.
+    /// Its pid in this namespace.
     pid: u32,
-    /// Its number in its own name space.
+    /// Its pid in its own namespace.
     own_pid: u64,
     started_at: Timestamp,
 }
 
-/// The live instances whose processes run on this machine: their ids, and the process ids as this machine sees them.
+/// Ids of live instances on this machine, and the pids of their processes in this namespace.
 pub fn find(instances: &Instances) -> Vec<(String, u32)> {
     let mut live = instances.live().peekable();
     if live.peek().is_none() {
@@ -44,7 +43,7 @@ pub fn find(instances: &Instances) -> Vec<(String, u32)> {
     .collect()
 }
 
-/// The process of the instance that registered as `wanted`, at an instant of this machine's clock.
+/// The process that registered `pid` at a time of this machine's clock.
 fn process_of(wanted: u64, created_at: Timestamp, processes: &[Process]) -> Option<u32> {
     // In an instance's own name space its number is often 1, so several containers may claim the same one:
     // the process that started last before the registration is the one that registered.
@@ -60,7 +59,7 @@ fn process_of(wanted: u64, created_at: Timestamp, processes: &[Process]) -> Opti
         .map(|(_, pid)| pid)
 }
 
-/// Every process named `node`; those that end while they are looked at are left out.
+/// Every process named `node`.
 fn processes() -> Vec<Process> {
     let Some(booted_at) = proc::booted_at() else {
         return Vec::new();

@@ -1,4 +1,4 @@
-//! What only `/proc` tells: where each processor's time went, and process ids as another name space sees them.
+//! Values of `/proc` that sysinfo does not read: processor times by mode, and pids in other namespaces.
 
 use std::path::Path;
 
@@ -6,13 +6,13 @@ use super::CpuTimes;
 use crate::catalogue::Timestamp;
 use crate::small_file::read_to_string;
 
-/// Seconds since the machine started, with their fraction.
+/// Seconds since boot.
 pub fn uptime() -> Option<f64> {
     let text = read_to_string(Path::new("/proc/uptime")).ok()?;
     text.split_whitespace().next()?.parse().ok()
 }
 
-/// Times of every processor, in their order.
+/// Times of every processor, in order.
 pub fn cpu_times() -> Option<Vec<CpuTimes>> {
     let text = read_to_string(Path::new("/proc/stat")).ok()?;
     let ticks = rustix::param::clock_ticks_per_second();
@@ -42,13 +42,13 @@ fn parse_cpu_times(stat: &str, ticks_per_second: f64) -> Vec<CpuTimes> {
         .collect()
 }
 
-/// When the machine started, in seconds since 1970.
+/// Boot time in seconds since 1970.
 pub fn booted_at() -> Option<f64> {
     let stat = read_to_string(Path::new("/proc/stat")).ok()?;
     field(&stat, "btime ")?.trim().parse().ok()
 }
 
-/// When a process started, by its `/proc/PID/stat`: in ticks since the machine's start.
+/// Start time of a process, from `/proc/PID/stat`.
 pub fn started_at(stat: &str, booted_at: f64) -> Option<Timestamp> {
     // The name in parentheses may contain anything; the numbers begin behind the last one.
     let (_, numbers) = stat.rsplit_once(')')?;
@@ -61,13 +61,13 @@ pub fn started_at(stat: &str, booted_at: f64) -> Option<Timestamp> {
     Some(Timestamp((seconds * 1000.0) as i64))
 }
 
-/// Threads of this process.
+/// The number of threads of this process.
 pub fn threads() -> Option<u64> {
     let status = read_to_string(Path::new("/proc/self/status")).ok()?;
     field(&status, "Threads:")?.trim().parse().ok()
 }
 
-/// What follows a name at the beginning of a line.
+/// The rest of the line that begins with `name`.
 pub fn field<'a>(text: &'a str, name: &str) -> Option<&'a str> {
     text.lines().find_map(|line| line.strip_prefix(name))
 }

@@ -1,6 +1,4 @@
-//! The machine, and the Rocket.Chat processes on it.
-//!
-//! sysinfo keeps state between readings, and everything here reads files, so a reading happens on a blocking thread.
+//! Reads the machine on a blocking thread: sysinfo keeps state between readings and reads files.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -14,7 +12,7 @@ use crate::collectors::instances::Instances;
 use crate::collectors::snapshot::{Reading, Snapshot};
 use crate::mongodb::{QueryContext, SourceError};
 
-/// Nothing is read of the host by asking MongoDB; [`HostSource`] reads it.
+/// Always fails: [`HostSource`] reads the host, not MongoDB.
 #[expect(
     clippy::unused_async,
     reason = "the signature of every collector's query"
@@ -26,7 +24,7 @@ pub async fn read(_: &mut QueryContext<'_>, _: &Snapshot) -> Result<Host, Source
     ))
 }
 
-/// The host as a source.
+/// Reads the host.
 #[derive(Debug)]
 pub struct HostSource {
     // A std mutex: it is only ever locked on a blocking thread, by one reading at a time.
@@ -40,7 +38,7 @@ impl HostSource {
         }
     }
 
-    /// Reads the machine and looks for the processes of `instances`.
+    /// Reads the machine and finds the processes of `instances`.
     pub async fn read(&self, instances: Option<Arc<Instances>>) -> Result<Reading, SourceError> {
         let state = Arc::clone(&self.state);
         tokio::task::spawn_blocking(move || {
@@ -113,7 +111,7 @@ fn host(system: &System, found: &[(String, u32)]) -> Host {
     }
 }
 
-/// Architectures as Node names them.
+/// The architecture, as Node.js names it.
 fn architecture() -> &'static str {
     match std::env::consts::ARCH {
         "x86_64" => "x64",

@@ -1,4 +1,4 @@
-//! Application instances, by the heartbeats that they write.
+//! Application instances, from their heartbeats in `instances`.
 
 pub mod query;
 
@@ -7,38 +7,38 @@ use std::time::Duration;
 
 use crate::catalogue::Origin::{Either, Fresh, FreshElseStored};
 use crate::catalogue::{
-    Answer, CollectorDefinition, Field, Metric, OTHER, Quantity, Read, Sample, Table, Tier,
-    Timestamp, Value, Versions, count,
+    Answer, CollectorDefinition, Field, Metric, OTHER, Privilege, Quantity, Read, Sample, Table,
+    Tier, Timestamp, Value, Versions, count, count_field,
 };
 
-/// How young a heartbeat must be: instances write one every 10 s, and MongoDB removes records after 60 s.
+/// Maximum age of a live instance's heartbeat: instances write one every 10 s, and MongoDB removes records after 60 s.
 pub const LIVE_FOR: Duration = Duration::from_mins(1);
 
-/// One record of the collection `instances`.
+/// A document of `instances`.
 #[derive(Debug, Clone)]
 pub struct Instance {
-    /// Random for each start of a process.
+    /// Random id of each process start.
     pub id: String,
-    /// Process id, in the instance's own name space.
+    /// Process id in the instance's namespace.
     pub pid: Option<u64>,
-    /// When the instance registered.
+    /// Registration time.
     pub created_at: Option<Timestamp>,
-    /// Its newest heartbeat.
+    /// Time of the newest heartbeat.
     pub heartbeat: Option<Timestamp>,
     /// `extraInformation.host` and `.port`.
     pub address: String,
     /// `extraInformation.nodeVersion` (3.10 and later).
     pub node_version: Option<String>,
-    /// `extraInformation.conns`: open sessions, with a user or without (6.0 and later).
+    /// `extraInformation.conns`: open sessions, with or without a user (6.0 and later).
     pub connections: Option<u64>,
 }
 
-/// All records, and the server's clock to judge them by.
+/// All records, and the time of the database's clock.
 #[derive(Debug, Clone)]
 pub struct Instances {
-    /// The time at the database when they were read.
+    /// Time of the reading by the database's clock.
     pub now: Timestamp,
-    /// The same moment by this machine's clock.
+    /// The same time by this machine's clock.
     pub here: Timestamp,
     /// Records, live or not; the 1,000 with the newest heartbeats.
     pub records: Vec<Instance>,
@@ -46,41 +46,41 @@ pub struct Instances {
     pub others: OtherInstances,
 }
 
-/// Records that are too many to be told one by one.
+/// Sums of the records that are not shown individually.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct OtherInstances {
-    /// All of them.
+    /// Documents of `rocketchat_uploads`.
     pub records: u64,
-    /// Those that are live.
+    /// Live records.
     pub live: u64,
-    /// Those whose heartbeat lies too far ahead.
+    /// Records whose heartbeat is too far ahead.
     pub in_future: u64,
-    /// Open sessions of all of them.
+    /// Open sessions.
     pub connections: u64,
-    /// Open sessions of those that are live.
+    /// Open sessions of live records.
     pub live_connections: u64,
 }
 
 impl Instances {
-    /// An instant that the database dated, by this machine's clock.
+    /// Converts a time of the database's clock to this machine's.
     pub fn by_own_clock(&self, at: Timestamp) -> Timestamp {
         let ahead = self.here.0.saturating_sub(self.now.0);
         Timestamp(at.0.saturating_add(ahead))
     }
 
-    /// How many instances are live, whether they are told one by one or not.
+    /// The number of live instances, including those not shown individually.
     pub fn live_count(&self) -> u64 {
         self.live().count() as u64 + self.others.live
     }
 
-    /// Records that are told one by one and whose heartbeat is at most [`LIVE_FOR`] away from the server's clock, to either side.
+    /// Records whose heartbeat is at most [`LIVE_FOR`] before or after the database's clock.
     pub fn live(&self) -> impl Iterator<Item = &Instance> {
         self.records
             .iter()
             .filter(|instance| self.is_live(instance))
     }
 
-    /// Whether a record's heartbeat is that near.
+    /// Whether a record's heartbeat is that close.
     pub fn is_live(&self, instance: &Instance) -> bool {
         let away = instance.heartbeat.and_then(|heartbeat| {
             self.now
@@ -90,16 +90,18 @@ impl Instances {
         away.is_some_and(|away| away <= LIVE_FOR)
     }
 
-    /// Records whose heartbeat lies further ahead of the server's clock than a live one may.
+    /// Records whose heartbeat is more than [`LIVE_FOR`] ahead of the database's clock.
     pub fn in_future(&self) -> u64 {
         let is_ahead = |instance: &&Instance| {
-            let ahead = instance.heartbeat.and_then(|it| it.since(self.now));
+            let ahead = instance
+                .heartbeat
+                .and_then(|heartbeat| heartbeat.since(self.now));
             ahead.is_some_and(|ahead| ahead > LIVE_FOR)
         };
         self.records.iter().filter(is_ahead).count() as u64 + self.others.in_future
     }
 
-    /// Different versions of Node among live instances; `None` when none tells its version.
+    /// Distinct Node.js versions of live instances; `None` if none has one.
     pub fn node_versions(&self) -> Option<u64> {
         let versions: BTreeSet<_> = self
             .live()
@@ -108,16 +110,19 @@ impl Instances {
         (!versions.is_empty()).then_some(versions.len() as u64)
     }
 
-    /// Sessions of all live instances; `None` when none tells its own.
+    /// Sessions of all live instances; `None` if none has a number.
     pub fn connections(&self) -> Option<u64> {
-        let told: Vec<u64> = self.live().filter_map(|it| it.connections).collect();
+        let told: Vec<u64> = self
+            .live()
+            .filter_map(|instance| instance.connections)
+            .collect();
         let others = self.others.live_connections;
         let sum = told.iter().fold(others, |sum, it| sum.saturating_add(*it));
         (!told.is_empty()).then_some(sum)
     }
 
-    /// What the document says of its process: that of the live instance which registered first. While none is live it is
-    /// the process that stored the newest document, never a mixture of the two.
+    /// A field about the process of the document: that of the live instance that registered first, or, while none is
+    /// live, of the process that stored the newest document.
     fn of_first(&self, read: impl Fn(&Instance) -> Option<Value>) -> Answer {
         match self.first() {
             Some(first) => Answer::Fresh(read(first)),
@@ -125,7 +130,7 @@ impl Instances {
         }
     }
 
-    /// The live instance that registered first: the document describes one process.
+    /// The live instance that registered first.
     fn first(&self) -> Option<&Instance> {
         self.live()
             .min_by_key(|instance| (instance.created_at, &instance.id))
@@ -140,13 +145,13 @@ fn of_each(instances: &Instances, read: impl Fn(&Instance) -> Option<f64>) -> Ve
         .collect()
 }
 
-/// Live application instances.
 pub const COLLECTOR: CollectorDefinition = CollectorDefinition {
     name: "instances",
     tier: Tier::Fast,
     rank: 0,
     needs_grants: false,
     tells_version: false,
+    privileges: &[Privilege::find("instances")],
 };
 
 pub const SECTION: Table<Instances> = Table {
@@ -154,35 +159,35 @@ pub const SECTION: Table<Instances> = Table {
     metrics: &[
         Metric {
             name: "rocketchat_instances",
-            help: "Application instances with a heartbeat within the last 60 seconds of the database's clock.",
+            help: "Live instances: their heartbeat is at most 60 seconds away from the database's clock.",
             source: "instances: _updatedAt",
             quantity: Quantity::Count,
             read: Read::One(|instances| count(instances.live_count())),
         },
         Metric {
             name: "rocketchat_instances_in_future",
-            help: "Recorded instances whose heartbeat lies more than 60 seconds ahead of the database's clock; they are not live.",
+            help: "Recorded instances whose heartbeat is more than 60 seconds ahead of the database's clock; they do not count as live.",
             source: "instances: _updatedAt",
             quantity: Quantity::Count,
             read: Read::One(|instances| count(instances.in_future())),
         },
         Metric {
             name: "rocketchat_instance_node_versions",
-            help: "Different versions of Node among live instances; more than one means that they do not run the same build (3.10 and later).",
+            help: "Distinct Node.js versions of live instances; more than one means that the instances run different builds (3.10 and later).",
             source: "instances: extraInformation.nodeVersion",
             quantity: Quantity::Count,
             read: Read::One(|instances| instances.node_versions().and_then(count)),
         },
         Metric {
             name: "rocketchat_connections",
-            help: "Open client sessions of all live instances, with or without a user: what Rocket.Chat calls active sessions and compares with its limit (6.0 and later).",
-            source: "instances: extraInformation.conns of those that are live",
+            help: "Open client sessions of all live instances, with or without a user: the active sessions that Rocket.Chat compares with its limit (6.0 and later).",
+            source: "instances: extraInformation.conns of live ones",
             quantity: Quantity::Count,
             read: Read::One(|instances| instances.connections().and_then(count)),
         },
         Metric {
             name: "rocketchat_instance_info",
-            help: "Each recorded instance: its address, process id and Node version (3.10 and later).",
+            help: "Address, process ID and Node.js version of a recorded instance (3.10 and later).",
             source: "instances: extraInformation, pid",
             quantity: Quantity::Info,
             read: Read::By(
@@ -210,29 +215,34 @@ pub const SECTION: Table<Instances> = Table {
         },
         Metric {
             name: "rocketchat_instance_heartbeat_timestamp_seconds",
-            help: "Newest heartbeat of each recorded instance, of the 1,000 newest at most.",
+            help: "Time of the newest heartbeat of a recorded instance; the 1,000 newest are shown.",
             source: "instances: _updatedAt",
             quantity: Quantity::Instant,
             read: Read::By(&["instance_id"], |instances| {
-                of_each(instances, |it| it.heartbeat.map(Timestamp::seconds))
+                of_each(instances, |instance| {
+                    instance.heartbeat.map(Timestamp::seconds)
+                })
             }),
         },
         Metric {
             name: "rocketchat_instance_start_timestamp_seconds",
-            help: "When each recorded instance registered.",
+            help: "Time when a recorded instance registered.",
             source: "instances: _createdAt",
             quantity: Quantity::Instant,
             read: Read::By(&["instance_id"], |instances| {
-                of_each(instances, |it| it.created_at.map(Timestamp::seconds))
+                of_each(instances, |instance| {
+                    instance.created_at.map(Timestamp::seconds)
+                })
             }),
         },
         Metric {
             name: "rocketchat_instance_connections",
-            help: "Open client sessions of each recorded instance, with or without a user (6.0 and later); those beyond the 1,000 newest count as other.",
+            help: "Open client sessions of a recorded instance, with or without a user; those beyond the 1,000 newest are added up as other (6.0 and later).",
             source: "instances: extraInformation.conns",
             quantity: Quantity::Count,
             read: Read::By(&["instance_id"], |instances| {
-                let mut samples = of_each(instances, |it| it.connections.and_then(count));
+                let mut samples =
+                    of_each(instances, |instance| instance.connections.and_then(count));
                 if instances.others.records > 0 {
                     samples.push(Sample::of(OTHER, instances.others.connections as f64));
                 }
@@ -245,12 +255,12 @@ pub const SECTION: Table<Instances> = Table {
             path: "instanceCount",
             versions: Versions::since(0, 16, 0),
             meaning: "instances with a heartbeat within the last 60 seconds",
-            origin: Fresh(|instances| Some(Value::count(instances.live_count()))),
+            origin: Fresh(|instances| count_field(instances.live_count())),
         },
         Field {
             path: "process.nodeVersion",
             versions: Versions::since(0, 51, 0),
-            meaning: "version of Node, as the first live instance registered it; the stored one while none is live",
+            meaning: "Node.js version of the live instance that registered first; the stored one while none is live",
             origin: FreshElseStored(|instances| {
                 Some(Value::text(instances.first()?.node_version.as_ref()?))
             }),
@@ -258,16 +268,16 @@ pub const SECTION: Table<Instances> = Table {
         Field {
             path: "process.pid",
             versions: Versions::since(0, 51, 0),
-            meaning: "process id of the live instance that registered first; the stored one while none is live",
-            origin: Either(|instances| instances.of_first(|it| it.pid.map(Value::count))),
+            meaning: "process ID of the live instance that registered first; the stored one while none is live",
+            origin: Either(|instances| instances.of_first(|first| first.pid.map(Value::count))),
         },
         Field {
             path: "process.uptime",
             versions: Versions::since(0, 51, 0),
-            meaning: "seconds since that instance registered; the stored number while none is live",
+            meaning: "seconds since the first live instance registered; the stored number while none is live",
             origin: Either(|instances| {
-                instances.of_first(|it| {
-                    let uptime = instances.now.since(it.created_at?)?;
+                instances.of_first(|first| {
+                    let uptime = instances.now.since(first.created_at?)?;
                     Some(Value::Number(uptime.as_secs_f64()))
                 })
             }),

@@ -1,4 +1,4 @@
-//! Instances: the newest records of a collection that holds one for each running process, and the sums of all others.
+//! Instances: the newest records of `instances`, and the sums of all others.
 
 use mongodb::bson::{Bson, DateTime, Document, doc};
 
@@ -8,12 +8,12 @@ use crate::clock::Clock;
 use crate::collectors::snapshot::Snapshot;
 use crate::mongodb::{QueryContext, SourceError, bson};
 
-/// More processes than any workspace has; all others are added up.
+/// Maximum number of records that are shown individually; others are added up.
 const MOST: usize = 1_000;
 
 const COLLECTION: &str = "instances";
 
-/// What becomes a label, and may be any text.
+/// Strings of any length that become labels.
 const TEXTS: [&str; 4] = [
     "$_id",
     "$extraInformation.host",
@@ -45,7 +45,7 @@ pub async fn read(question: &mut QueryContext<'_>, _: &Snapshot) -> Result<Insta
     let own = question.mongo.clock.own();
     let told = records
         .first()
-        .and_then(|it| bson::timestamp(it.get("now")));
+        .and_then(|record| bson::timestamp(record.get("now")));
     let now = match (own, told) {
         (Clock::System, Some(told)) => told,
         _ => question.now().await?,
@@ -71,7 +71,7 @@ pub async fn read(question: &mut QueryContext<'_>, _: &Snapshot) -> Result<Insta
     })
 }
 
-/// The stage that adds up records.
+/// The stage that adds up the other records.
 fn sums(now: Timestamp) -> Document {
     let live_for = i64::try_from(LIVE_FOR.as_millis()).expect("it is a minute");
     let at = |milliseconds: i64| DateTime::from_millis(now.0.saturating_add(milliseconds));
@@ -124,8 +124,7 @@ fn instance(record: &Document) -> Instance {
     }
 }
 
-/// An id as a text. Rocket.Chat's own are texts; of another type they say so, for the number 1 and the text "1" are not
-/// the same.
+/// An id as a string. Rocket.Chat's ids are strings; others name their type, so that 1 and "1" differ.
 fn id(id: &Bson) -> String {
     match id {
         Bson::String(id) => id.clone(),

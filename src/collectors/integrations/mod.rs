@@ -1,31 +1,28 @@
-//! Integrations: incoming and outgoing webhooks.
+//! Incoming and outgoing webhooks, from `rocketchat_integrations`.
 
 pub mod query;
 
 use crate::catalogue::Origin::Fresh;
 use crate::catalogue::{
-    CollectorDefinition, Field, Metric, Quantity, Read, Sample, Table, Tier, Value, Versions, count,
+    CollectorDefinition, Field, Metric, Privilege, Quantity, Read, Sample, Table, Tier, Versions,
+    count, count_field,
 };
 
-/// Webhooks by direction; enabled means that `enabled` is exactly true.
+/// Webhooks by direction; enabled means `enabled` true.
 #[derive(Debug, Clone, Default)]
 pub struct Integrations {
     /// Documents of `rocketchat_integrations`.
     pub total: u64,
     /// Type `webhook-incoming`.
     pub incoming: u64,
-    /// Those of them that are enabled.
+    /// The enabled ones among these.
     pub incoming_enabled: u64,
     /// Type `webhook-outgoing`.
     pub outgoing: u64,
-    /// Those of them that are enabled.
+    /// The enabled ones among these.
     pub outgoing_enabled: u64,
-    /// Those whose `scriptEnabled` is exactly true.
+    /// With `scriptEnabled` true.
     pub with_script: u64,
-}
-
-fn number(value: u64) -> Option<Value> {
-    Some(Value::count(value))
 }
 
 fn sample(direction: &'static str, state: &'static str, value: u64) -> Sample {
@@ -35,13 +32,13 @@ fn sample(direction: &'static str, state: &'static str, value: u64) -> Sample {
     }
 }
 
-/// Webhooks.
 pub const COLLECTOR: CollectorDefinition = CollectorDefinition {
     name: "integrations",
     tier: Tier::Normal,
     rank: 10,
     needs_grants: false,
     tells_version: false,
+    privileges: &[Privilege::find("rocketchat_integrations")],
 };
 
 pub const SECTION: Table<Integrations> = Table {
@@ -52,12 +49,20 @@ pub const SECTION: Table<Integrations> = Table {
             help: "Webhooks by direction and state.",
             source: "rocketchat_integrations by type and enabled",
             quantity: Quantity::Count,
-            read: Read::By(&["direction", "state"], |it| {
+            read: Read::By(&["direction", "state"], |integrations| {
                 vec![
-                    sample("incoming", "enabled", it.incoming_enabled),
-                    sample("incoming", "disabled", it.incoming - it.incoming_enabled),
-                    sample("outgoing", "enabled", it.outgoing_enabled),
-                    sample("outgoing", "disabled", it.outgoing - it.outgoing_enabled),
+                    sample("incoming", "enabled", integrations.incoming_enabled),
+                    sample(
+                        "incoming",
+                        "disabled",
+                        integrations.incoming - integrations.incoming_enabled,
+                    ),
+                    sample("outgoing", "enabled", integrations.outgoing_enabled),
+                    sample(
+                        "outgoing",
+                        "disabled",
+                        integrations.outgoing - integrations.outgoing_enabled,
+                    ),
                 ]
             }),
         },
@@ -66,7 +71,7 @@ pub const SECTION: Table<Integrations> = Table {
             help: "Webhooks that run a script.",
             source: "rocketchat_integrations with scriptEnabled true",
             quantity: Quantity::Count,
-            read: Read::One(|it| count(it.with_script)),
+            read: Read::One(|integrations| count(integrations.with_script)),
         },
     ],
     fields: &[
@@ -74,37 +79,37 @@ pub const SECTION: Table<Integrations> = Table {
             path: "integrations.totalIntegrations",
             versions: Versions::since(1, 3, 0),
             meaning: "all integrations",
-            origin: Fresh(|it| number(it.total)),
+            origin: Fresh(|integrations| count_field(integrations.total)),
         },
         Field {
             path: "integrations.totalIncoming",
             versions: Versions::since(1, 3, 0),
             meaning: "incoming webhooks",
-            origin: Fresh(|it| number(it.incoming)),
+            origin: Fresh(|integrations| count_field(integrations.incoming)),
         },
         Field {
             path: "integrations.totalIncomingActive",
             versions: Versions::since(1, 3, 0),
-            meaning: "incoming webhooks that are enabled",
-            origin: Fresh(|it| number(it.incoming_enabled)),
+            meaning: "enabled incoming webhooks",
+            origin: Fresh(|integrations| count_field(integrations.incoming_enabled)),
         },
         Field {
             path: "integrations.totalOutgoing",
             versions: Versions::since(1, 3, 0),
             meaning: "outgoing webhooks",
-            origin: Fresh(|it| number(it.outgoing)),
+            origin: Fresh(|integrations| count_field(integrations.outgoing)),
         },
         Field {
             path: "integrations.totalOutgoingActive",
             versions: Versions::since(1, 3, 0),
-            meaning: "outgoing webhooks that are enabled",
-            origin: Fresh(|it| number(it.outgoing_enabled)),
+            meaning: "enabled outgoing webhooks",
+            origin: Fresh(|integrations| count_field(integrations.outgoing_enabled)),
         },
         Field {
             path: "integrations.totalWithScriptEnabled",
             versions: Versions::since(1, 3, 0),
-            meaning: "integrations whose script is enabled",
-            origin: Fresh(|it| number(it.with_script)),
+            meaning: "integrations with an enabled script",
+            origin: Fresh(|integrations| count_field(integrations.with_script)),
         },
     ],
 };

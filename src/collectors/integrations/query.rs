@@ -1,4 +1,4 @@
-//! Webhooks, in a pass over the few that there are.
+//! Webhooks: one pass over `rocketchat_integrations`.
 
 use mongodb::bson::{Bson, doc};
 

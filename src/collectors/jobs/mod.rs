@@ -1,12 +1,13 @@
-//! Rocket.Chat's background jobs: when each last succeeded, when it is due, and whether it is late or fails.
+//! Background jobs, from `rocketchat_cron` (6.3 and later) and `rocketchat_cron_history`: results, next runs, delays.
 
 pub mod query;
 
 use crate::catalogue::{
-    CollectorDefinition, Metric, Quantity, Read, Sample, Table, Tier, Timestamp, instant, state,
+    CollectorDefinition, Metric, Privilege, Quantity, Read, Sample, Table, Tier, Timestamp,
+    instant, state,
 };
 
-/// Jobs of Rocket.Chat's own; all others, such as one for each event of a calendar, count as one.
+/// Rocket.Chat's own jobs; all others, such as one for each calendar event, are summarized as [`OTHER_JOB`].
 pub const JOBS: [&str; 19] = [
     "Apps-Request-End-Users:notify",
     "Cleanup OEmbed cache",
@@ -29,10 +30,10 @@ pub const JOBS: [&str; 19] = [
     "version_check",
 ];
 
-/// What jobs count under that are not in the list.
+/// The name of jobs that are not in the list.
 pub const OTHER_JOB: &str = "other";
 
-/// What is known of every job that ran or is planned.
+/// Every job that ran or is planned.
 #[derive(Debug, Clone)]
 pub struct Jobs {
     /// The time at the database when this was read.
@@ -46,13 +47,13 @@ pub struct Jobs {
 pub struct Job {
     /// One of [`JOBS`], or [`OTHER_JOB`].
     pub name: String,
-    /// When it last ended well.
+    /// Time of the last success.
     pub succeeded: Option<Timestamp>,
-    /// When it last ended with an error.
+    /// Time of the last failure.
     pub failed: Option<Timestamp>,
-    /// When it is to run next (6.3 and later).
+    /// Time of the next run (6.3 and later).
     pub next_run: Option<Timestamp>,
-    /// Since when an instance holds it (6.3 and later).
+    /// Time since when it is locked (6.3 and later).
     pub locked: Option<Timestamp>,
 }
 
@@ -66,7 +67,7 @@ impl Jobs {
 }
 
 impl Job {
-    /// Whether the newest run ended with an error; `None` when no run is known.
+    /// Whether the newest run failed; `None` without a run.
     fn is_failing(&self) -> Option<bool> {
         if self.succeeded.is_none() && self.failed.is_none() {
             return None;
@@ -74,20 +75,24 @@ impl Job {
         Some(self.failed > self.succeeded)
     }
 
-    /// How long ago it should have run; zero while that lies ahead.
+    /// Seconds since it should have run; 0 if that is in the future.
     fn overdue(&self, now: Timestamp) -> Option<f64> {
         let late = now.since(self.next_run?);
         Some(late.map_or(0.0, |late| late.as_secs_f64()))
     }
 }
 
-/// Background jobs.
 pub const COLLECTOR: CollectorDefinition = CollectorDefinition {
     name: "jobs",
     tier: Tier::Normal,
     rank: 13,
     needs_grants: false,
     tells_version: false,
+    privileges: &[
+        Privilege::find("rocketchat_cron"),
+        Privilege::find("rocketchat_cron_history"),
+        Privilege::list_indexes("rocketchat_cron_history").optional(),
+    ],
 };
 
 pub const SECTION: Table<Jobs> = Table {
@@ -95,47 +100,47 @@ pub const SECTION: Table<Jobs> = Table {
     metrics: &[
         Metric {
             name: "rocketchat_job_last_success_timestamp_seconds",
-            help: "When a background job last ended without an error; jobs that are not Rocket.Chat's own count as other.",
+            help: "Time when a background job last succeeded; jobs other than Rocket.Chat's own are summarized as other.",
             source: "rocketchat_cron_history of the last 48 hours: finishedAt without error; rocketchat_cron lastFinishedAt",
             quantity: Quantity::Instant,
-            read: Read::By(&["name"], |it| it.of_each(|job| instant(job.succeeded))),
+            read: Read::By(&["name"], |jobs| jobs.of_each(|job| instant(job.succeeded))),
         },
         Metric {
             name: "rocketchat_job_last_failure_timestamp_seconds",
-            help: "When a background job last ended with an error.",
+            help: "Time when a background job last failed.",
             source: "rocketchat_cron_history of the last 48 hours: finishedAt with error; rocketchat_cron failedAt",
             quantity: Quantity::Instant,
-            read: Read::By(&["name"], |it| it.of_each(|job| instant(job.failed))),
+            read: Read::By(&["name"], |jobs| jobs.of_each(|job| instant(job.failed))),
         },
         Metric {
             name: "rocketchat_job_failing",
-            help: "Whether the newest run of a background job that ended did so with an error.",
-            source: "rocketchat_cron_history and rocketchat_cron, as above",
+            help: "Whether the newest completed run of a background job failed.",
+            source: "rocketchat_cron_history, rocketchat_cron",
             quantity: Quantity::State,
-            read: Read::By(&["name"], |it| {
-                it.of_each(|job| job.is_failing().map(state))
+            read: Read::By(&["name"], |jobs| {
+                jobs.of_each(|job| job.is_failing().map(state))
             }),
         },
         Metric {
             name: "rocketchat_job_next_run_timestamp_seconds",
-            help: "When a background job is to run next (6.3 and later).",
+            help: "Time of the next run of a background job (6.3 and later).",
             source: "rocketchat_cron: earliest nextRunAt that is not disabled",
             quantity: Quantity::Instant,
-            read: Read::By(&["name"], |it| it.of_each(|job| instant(job.next_run))),
+            read: Read::By(&["name"], |jobs| jobs.of_each(|job| instant(job.next_run))),
         },
         Metric {
             name: "rocketchat_job_overdue_seconds",
-            help: "How long ago a background job should have run, by the database's clock; 0 while it is in time. Rocket.Chat looks every minute (6.3 and later).",
+            help: "Time since a background job should have run, by the database's clock; 0 when it is not late. Rocket.Chat checks every minute (6.3 and later).",
             source: "rocketchat_cron: earliest nextRunAt that is not disabled",
             quantity: Quantity::Seconds,
-            read: Read::By(&["name"], |it| it.of_each(|job| job.overdue(it.now))),
+            read: Read::By(&["name"], |jobs| jobs.of_each(|job| job.overdue(jobs.now))),
         },
         Metric {
             name: "rocketchat_job_locked_timestamp_seconds",
-            help: "Since when an instance holds a background job: it runs, or what ran it has crashed (6.3 and later). Absent while none does.",
+            help: "Time since when a background job is locked: it is running, or its instance crashed (6.3 and later). Absent when it is not locked.",
             source: "rocketchat_cron: earliest lockedAt",
             quantity: Quantity::Instant,
-            read: Read::By(&["name"], |it| it.of_each(|job| instant(job.locked))),
+            read: Read::By(&["name"], |jobs| jobs.of_each(|job| instant(job.locked))),
         },
     ],
     fields: &[],

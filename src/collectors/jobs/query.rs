@@ -1,4 +1,4 @@
-//! Background jobs: the plan that Rocket.Chat keeps since 6.3, and the runs of the last two days by their index.
+//! Background jobs: one pass over `rocketchat_cron`, and the runs of the last two days by the index on `intendedAt`.
 
 use std::collections::BTreeMap;
 
@@ -35,8 +35,7 @@ pub async fn read(question: &mut QueryContext<'_>, _: &Snapshot) -> Result<Jobs,
     })
 }
 
-/// One document for each job, and one more for each thing that happens once; where those have become many, what is
-/// planned is left out.
+/// The planned jobs; none if there are too many documents, which one-time jobs can leave behind.
 async fn plan(question: &QueryContext<'_>) -> Result<Vec<Document>, SourceError> {
     if question.estimated_count(PLAN).await? > SMALL {
         return Ok(Vec::new());
@@ -78,7 +77,7 @@ async fn history(
     question.aggregate(HISTORY, pipeline, hint).await
 }
 
-/// An expression that is the job's name where that is a known one.
+/// An expression for the job's name, if it is in [`JOBS`].
 fn name() -> Document {
     doc! { "$cond": [{ "$in": ["$name", JOBS.as_slice()] }, "$name", OTHER_JOB] }
 }
@@ -87,7 +86,7 @@ fn is_date(path: &str) -> Document {
     doc! { "$eq": [{ "$type": path }, "date"] }
 }
 
-/// An expression that is `path` where it is a date; what is none takes no part in a minimum or maximum.
+/// An expression that is `path` if it is a date, else null, which minimum and maximum ignore.
 fn date(path: &str) -> Document {
     doc! { "$cond": [is_date(path), path, Bson::Null] }
 }

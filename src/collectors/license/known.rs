@@ -41,7 +41,7 @@ impl KnownLicenses {
         let Ok(mut known) = timeout(WAIT, self.0.lock()).await else {
             return Err(failed("other licenses take long to be read"));
         };
-        if let Some((_, opened)) = known.iter().find(|(it, _)| *it == key) {
+        if let Some((_, opened)) = known.iter().find(|(known_key, _)| *known_key == key) {
             return Ok(opened.clone());
         }
         let (settings, timezone) = (settings.clone(), timezone.clone());

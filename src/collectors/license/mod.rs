@@ -1,22 +1,28 @@
-//! The workspace's license: whether it is valid and why not, what it grants, its limits and how far they are used.
+//! The workspace's license, from `rocketchat_settings`: validity, modules, limits and their usage.
 //!
-//! Nothing in here tells whom it was granted to, its id or its text.
+//! It holds neither the licensee, nor the license's id, nor its text.
 
 pub mod known;
 pub mod query;
 
 use crate::catalogue::Origin::FreshElseStored;
 use crate::catalogue::{
-    CollectorDefinition, Field, Metric, Quantity, Read, Sample, Table, Tier, Timestamp, Value,
-    Versions, instant, state,
+    CollectorDefinition, Field, Metric, Privilege, Quantity, Read, Sample, Table, Tier, Timestamp,
+    Value, Versions, instant, state,
 };
+
+/// The module of omnichannel's and voice calls' licensed features.
+pub const LIVECHAT_ENTERPRISE: &str = "livechat-enterprise";
+
+/// The module of attribute-based access control.
+pub const ABAC: &str = "abac";
 
 /// Modules of Rocket.Chat's own, in the order in which its bundles name them; those of apps have a point in their name.
 pub const LICENSE_MODULES: [&str; 25] = [
     "auditing",
     "canned-responses",
     "ldap-enterprise",
-    "livechat-enterprise",
+    LIVECHAT_ENTERPRISE,
     "voip-enterprise",
     "omnichannel-mobile-enterprise",
     "engagement-dashboard",
@@ -37,7 +43,7 @@ pub const LICENSE_MODULES: [&str; 25] = [
     "contact-id-verification",
     "teams-voip",
     "outbound-messaging",
-    "abac",
+    ABAC,
 ];
 
 /// The modules that count.
@@ -57,7 +63,7 @@ impl Grants {
     pub fn grants(&self, module: &str) -> bool {
         match self {
             Self::None => false,
-            Self::Modules(modules) => modules.iter().any(|it| it == module),
+            Self::Modules(modules) => modules.iter().any(|granted| granted == module),
             Self::Everything => true,
         }
     }
@@ -274,20 +280,20 @@ impl License {
     fn info(&self) -> Option<Sample> {
         let held = self.held.as_ref()?;
         let content = held.content.as_ref();
-        let yes_or_no = |it: fn(&LicenseContent) -> bool| match content.map(it) {
+        let yes_or_no = |read: fn(&LicenseContent) -> bool| match content.map(read) {
             Some(true) => "true",
             Some(false) => "false",
             None => "",
         };
-        let plan: Vec<&str> = content.map_or_else(Vec::new, |it| {
-            it.tags.iter().map(|tag| tag.name.as_str()).collect()
+        let plan: Vec<&str> = content.map_or_else(Vec::new, |content| {
+            content.tags.iter().map(|tag| tag.name.as_str()).collect()
         });
         Some(Sample {
             labels: vec![
                 held.format.map_or("", LicenseFormat::name).into(),
                 plan.join(", ").into(),
-                yes_or_no(|it| it.trial).into(),
-                yes_or_no(|it| it.offline).into(),
+                yes_or_no(|content| content.trial).into(),
+                yes_or_no(|content| content.offline).into(),
                 held.voucher.name().into(),
                 held.flaw.map_or("", LicenseFlaw::name).into(),
             ],
@@ -317,7 +323,7 @@ impl License {
     }
 
     fn limits(&self, number: fn(&LicenseLimit) -> Option<u64>) -> Vec<Sample> {
-        let limits = self.content().map_or(&[][..], |it| &it.limits);
+        let limits = self.content().map_or(&[][..], |content| &content.limits);
         limits
             .iter()
             .filter_map(|limit| Some(Sample::of(limit.kind.name(), number(limit)? as f64)))
@@ -348,7 +354,6 @@ impl License {
     }
 }
 
-/// The license in the settings.
 pub const COLLECTOR: CollectorDefinition = CollectorDefinition {
     name: "license",
     tier: Tier::Normal,
@@ -356,6 +361,7 @@ pub const COLLECTOR: CollectorDefinition = CollectorDefinition {
     rank: 16,
     needs_grants: false,
     tells_version: false,
+    privileges: &[Privilege::find("rocketchat_settings")],
 };
 
 pub const SECTION: Table<License> = Table {
@@ -363,7 +369,7 @@ pub const SECTION: Table<License> = Table {
     metrics: &[
         Metric {
             name: "rocketchat_license_info",
-            help: "The license in the settings, valid or not: its format (2 or 3), plan, whether it is a trial or for offline use, who vouches for it (signature, status or nobody) and the reason why it is not valid.",
+            help: "The license in the settings, valid or not: format (2 or 3), plan, trial, offline use, how its authenticity is established (signature, status or nobody) and why it is invalid.",
             source: "rocketchat_settings Enterprise_License, else Cloud_Workspace_License",
             quantity: Quantity::Info,
             read: Read::By(
@@ -373,56 +379,56 @@ pub const SECTION: Table<License> = Table {
         },
         Metric {
             name: "rocketchat_license_valid",
-            help: "Whether the settings hold a license that is genuine (by its signature where a public key is configured, else by Rocket.Chat's own word), that Rocket.Chat does not call invalid, and whose periods, address and limits hold now; 0 without a license.",
+            help: "Whether the settings hold a valid license: authentic by its signature if a public key is configured, else by Rocket.Chat's own status; not marked invalid by Rocket.Chat; and within its periods, address and limits. 0 without a license.",
             source: "rocketchat_settings Enterprise_License, Enterprise_License_Status and Site_Url",
             quantity: Quantity::State,
             read: Read::One(|license| Some(state(license.is_valid()))),
         },
         Metric {
             name: "rocketchat_license_module_granted",
-            help: "Whether a module counts as licensed, by a valid license or by --rocketchat.license-modules; absent without either.",
+            help: "Whether a module is licensed, by a valid license or by --rocketchat.license-modules; absent without either.",
             source: "rocketchat_settings Enterprise_License",
             quantity: Quantity::State,
             read: Read::By(&["module"], License::modules),
         },
         Metric {
             name: "rocketchat_license_other_modules",
-            help: "Modules that count as licensed besides Rocket.Chat's own, such as those of apps.",
+            help: "Licensed modules that are not Rocket.Chat's own, such as those of apps.",
             source: "rocketchat_settings Enterprise_License",
             quantity: Quantity::Count,
             read: Read::One(License::other_modules),
         },
         Metric {
             name: "rocketchat_license_limit",
-            help: "The most that the license allows of what it limits; absent where it sets no limit.",
+            help: "Maximum that the license allows; absent where there is no limit.",
             source: "rocketchat_settings Enterprise_License: least max of limits",
             quantity: Quantity::Count,
-            read: Read::By(&["limit"], |license| license.limits(|it| it.max)),
+            read: Read::By(&["limit"], |license| license.limits(|limit| limit.max)),
         },
         Metric {
             name: "rocketchat_license_used",
-            help: "What is used of what a license limits, counted as Rocket.Chat counts it for the license: seats, guests, enabled apps and the month's contacts.",
+            help: "Usage that counts against a license limit: seats, guests, enabled apps and contacts of the month, as Rocket.Chat counts them.",
             source: "as in rocketchat_seats_used, rocketchat_livechat_active_contacts and the fields activeGuests and apps",
             quantity: Quantity::Count,
-            read: Read::By(&["limit"], |license| license.limits(|it| it.used)),
+            read: Read::By(&["limit"], |license| license.limits(|limit| limit.used)),
         },
         Metric {
             name: "rocketchat_license_expiry_timestamp_seconds",
-            help: "When the license stops being valid by itself, also when that has passed.",
+            help: "Time when the license becomes invalid, also when it is in the past.",
             source: "rocketchat_settings Enterprise_License: earliest validUntil with invalidate_license",
             quantity: Quantity::Instant,
             read: Read::One(|license| instant(license.content()?.expires)),
         },
         Metric {
             name: "rocketchat_license_shown_expiry_timestamp_seconds",
-            help: "When the license expires as Rocket.Chat shows it to administrators; a trial's end, for example.",
+            help: "Expiry time that Rocket.Chat shows to administrators, for example the end of a trial.",
             source: "rocketchat_settings Enterprise_License: visualExpiration",
             quantity: Quantity::Instant,
             read: Read::One(|license| instant(license.content()?.shown_expiry)),
         },
         Metric {
             name: "rocketchat_license_trial",
-            help: "Whether the license is for trying only.",
+            help: "Whether the license is a trial license.",
             source: "rocketchat_settings Enterprise_License: trial",
             quantity: Quantity::State,
             read: Read::One(|license| Some(state(license.content()?.trial))),
@@ -432,13 +438,13 @@ pub const SECTION: Table<License> = Table {
         Field {
             path: "enterprise.modules",
             versions: Versions::since(3, 8, 0),
-            meaning: "modules of a valid license; where they cannot be read, those of the newest stored document",
+            meaning: "modules of a valid license; those of the newest stored document if the license is not readable",
             origin: FreshElseStored(License::shown_modules),
         },
         Field {
             path: "enterprise.tags",
             versions: Versions::since(3, 8, 0),
-            meaning: "tags of a valid license; where they cannot be read, those of the newest stored document",
+            meaning: "tags of a valid license; those of the newest stored document if the license is not readable",
             origin: FreshElseStored(License::shown_tags),
         },
     ],

@@ -1,4 +1,4 @@
-//! The license: a few settings by their ids, judged by what else is known.
+//! The license: settings by their ids, validated with the snapshot.
 
 use std::collections::HashMap;
 
@@ -53,7 +53,7 @@ pub async fn is_valid(question: &QueryContext<'_>) -> Result<bool, SourceError> 
     let mongo = question.mongo;
     let nothing = Snapshot::default();
     let held = judged(mongo, &mongo.license_in_settings, &settings, &nothing, now).await?;
-    Ok(settings.status == "Valid" || held.is_some_and(|it| it.is_valid()))
+    Ok(settings.status == "Valid" || held.is_some_and(|license| license.is_valid()))
 }
 
 /// What a license grants: when only Rocket.Chat can read it, the modules that its newest statistics name.
@@ -69,7 +69,7 @@ fn granted(held: Option<&HeldLicense>, known: &Snapshot) -> Grants {
 
 fn named_by_statistics(known: &Snapshot) -> Option<Vec<String>> {
     let document = known.stored_document.as_ref()?.document.as_ref()?;
-    let Value::List(modules) = document.at(&["enterprise", "modules"])? else {
+    let Value::List(modules) = document.get(&["enterprise", "modules"])? else {
         return None;
     };
     let names = modules.iter().filter_map(Value::as_text);
@@ -97,7 +97,10 @@ impl Mongo {
         text: &str,
         known: &Snapshot,
     ) -> Result<Option<HeldLicense>, SourceError> {
-        let site_url = known.workspace.as_ref().and_then(|it| it.site_url.as_ref());
+        let site_url = known
+            .workspace
+            .as_ref()
+            .and_then(|workspace| workspace.site_url.as_ref());
         let site_url = site_url.and_then(Value::as_text).unwrap_or_default();
         let settings = LicenseSettings {
             text: Ok(text.to_owned()),
@@ -136,7 +139,9 @@ fn used(kind: LimitKind, known: &Snapshot) -> Option<u64> {
         LimitKind::ActiveUsers => Some(users?.seats()),
         LimitKind::GuestUsers => Some(users?.guests()),
         LimitKind::PrivateApps => Some(apps?.private_enabled),
-        LimitKind::MarketplaceApps => apps.map(|it| it.enabled.saturating_sub(it.private_enabled)),
+        LimitKind::MarketplaceApps => {
+            apps.map(|apps| apps.enabled.saturating_sub(apps.private_enabled))
+        }
         LimitKind::MonthlyActiveContacts => known.omnichannel.as_ref()?.active_contacts,
         LimitKind::RoomsPerGuest => None,
     }

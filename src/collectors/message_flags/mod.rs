@@ -1,10 +1,11 @@
-//! Marks on messages: pinned, starred, encrypted, and the system messages that some features leave.
+//! Flags of messages, from `rocketchat_message`: starred, pinned, encrypted, and types of system messages.
 
 pub mod query;
 
 use crate::catalogue::Origin::Fresh;
 use crate::catalogue::{
-    CollectorDefinition, Field, Metric, Quantity, Read, Sample, Table, Tier, Value, Versions,
+    CollectorDefinition, Field, Metric, Privilege, Quantity, Read, Sample, Table, Tier, Value,
+    Versions,
 };
 
 /// Counts by indexes of `rocketchat_message`; `None` where the index is missing, as that on `t` is before 6.4.
@@ -38,26 +39,29 @@ pub struct Marked {
 const VOIP: Versions = Versions::since(4, 6, 0).until(8, 0, 0);
 const MARKS: Versions = Versions::since(4, 8, 0);
 
-/// Pinned, starred and encrypted messages.
 pub const COLLECTOR: CollectorDefinition = CollectorDefinition {
     name: "marks",
     tier: Tier::Slow,
     rank: 1,
     needs_grants: false,
     tells_version: false,
+    privileges: &[
+        Privilege::find("rocketchat_message"),
+        Privilege::list_indexes("rocketchat_message"),
+    ],
 };
 
 pub const SECTION: Table<Marks> = Table {
-    title: "Marks on messages",
+    title: "Message flags",
     metrics: &[Metric {
         name: "rocketchat_messages_with_mark",
-        help: "Messages that are starred, pinned or encrypted from end to end; a message may have several marks.",
+        help: "Starred, pinned and end-to-end encrypted messages; a message can have several marks.",
         source: "rocketchat_message: indexes on starred._id, pinned and t",
         quantity: Quantity::Count,
         read: Read::By(&["mark"], |marks| {
             let counts = [
-                ("starred", marks.starred.map(|it| it.messages)),
-                ("pinned", marks.pinned.map(|it| it.messages)),
+                ("starred", marks.starred.map(|marked| marked.messages)),
+                ("pinned", marks.pinned.map(|marked| marked.messages)),
                 ("encrypted", marks.encrypted),
             ];
             counts
@@ -71,54 +75,54 @@ pub const SECTION: Table<Marks> = Table {
             path: "totalStarred",
             versions: MARKS,
             meaning: "starred messages that are not hidden",
-            origin: Fresh(|marks| marks.starred.map(|it| Value::count(it.messages))),
+            origin: Fresh(|marks| marks.starred.map(|marked| Value::count(marked.messages))),
         },
         Field {
             path: "totalRoomsWithStarred",
             versions: MARKS,
             meaning: "rooms with starred messages",
-            origin: Fresh(|marks| marks.starred.map(|it| Value::count(it.rooms))),
+            origin: Fresh(|marks| marks.starred.map(|marked| Value::count(marked.rooms))),
         },
         Field {
             path: "totalPinned",
             versions: MARKS,
             meaning: "pinned messages that are not hidden and not removed",
-            origin: Fresh(|marks| marks.pinned.map(|it| Value::count(it.messages))),
+            origin: Fresh(|marks| marks.pinned.map(|marked| Value::count(marked.messages))),
         },
         Field {
             path: "totalRoomsWithPinned",
             versions: MARKS,
             meaning: "rooms with pinned messages",
-            origin: Fresh(|marks| marks.pinned.map(|it| Value::count(it.rooms))),
+            origin: Fresh(|marks| marks.pinned.map(|marked| Value::count(marked.rooms))),
         },
         Field {
             path: "totalEncryptedMessages",
             versions: MARKS,
-            meaning: "messages of the type e2e",
+            meaning: "messages with type e2e",
             origin: Fresh(|marks| marks.encrypted.map(Value::count)),
         },
         Field {
             path: "chatsOnHold",
             versions: Versions::since(4, 6, 0),
-            meaning: "rooms with a message of the type omnichannel_placed_chat_on_hold",
+            meaning: "rooms with a message of type omnichannel_placed_chat_on_hold",
             origin: Fresh(|marks| marks.rooms_on_hold.map(Value::count)),
         },
         Field {
             path: "voipSuccessfulCalls",
             versions: VOIP,
-            meaning: "messages of the type voip-call-wrapup",
+            meaning: "messages with type voip-call-wrapup",
             origin: Fresh(|marks| marks.calls_wrapped_up.map(Value::count)),
         },
         Field {
             path: "voipErrorCalls",
             versions: VOIP,
-            meaning: "messages of the type voip-call-ended-unexpectedly",
+            meaning: "messages with type voip-call-ended-unexpectedly",
             origin: Fresh(|marks| marks.calls_broken.map(Value::count)),
         },
         Field {
             path: "voipOnHoldCalls",
             versions: VOIP,
-            meaning: "rooms with a message of the type voip-call-on-hold",
+            meaning: "rooms with a message of type voip-call-on-hold",
             origin: Fresh(|marks| marks.rooms_with_call_on_hold.map(Value::count)),
         },
     ],

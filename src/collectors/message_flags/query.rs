@@ -1,4 +1,4 @@
-//! Marks on messages: counts by index; only messages that have the mark are fetched.
+//! Message flags: counts by index; only messages with the flag are fetched.
 
 use mongodb::bson::{Bson, Document, doc};
 

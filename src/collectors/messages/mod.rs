@@ -1,28 +1,32 @@
-//! Messages as the collection holds them, counted without reading one.
+//! Messages and threads, from `rocketchat_message`, counted without reading a message.
 
 pub mod query;
 
 use crate::catalogue::Origin::Fresh;
 use crate::catalogue::{
-    CollectorDefinition, Field, Metric, Quantity, Read, Table, Tier, Value, Versions, count,
+    CollectorDefinition, Field, Metric, Privilege, Quantity, Read, Table, Tier, Value, Versions,
+    count, count_field,
 };
 
-/// Counts of `rocketchat_message` from its metadata and an index.
+/// Counts from the metadata and an index of `rocketchat_message`.
 #[derive(Debug, Clone)]
 pub struct Messages {
     /// Documents of the collection, from its metadata.
     pub documents: u64,
-    /// Messages that began a thread; `None` when the index on `tcount` is missing.
+    /// Messages with `tcount`, which started a thread; `None` when the index on `tcount` is missing.
     pub threads: Option<u64>,
 }
 
-/// Messages and threads.
 pub const COLLECTOR: CollectorDefinition = CollectorDefinition {
     name: "messages",
     tier: Tier::Normal,
     rank: 6,
     needs_grants: false,
     tells_version: false,
+    privileges: &[
+        Privilege::find("rocketchat_message"),
+        Privilege::list_indexes("rocketchat_message"),
+    ],
 };
 
 pub const SECTION: Table<Messages> = Table {
@@ -30,14 +34,14 @@ pub const SECTION: Table<Messages> = Table {
     metrics: &[
         Metric {
             name: "rocketchat_messages",
-            help: "Messages that exist, system messages included.",
+            help: "Messages, including system messages.",
             source: "rocketchat_message: count in the collection's metadata",
             quantity: Quantity::Count,
             read: Read::One(|messages| count(messages.documents)),
         },
         Metric {
             name: "rocketchat_threads",
-            help: "Messages that began a thread.",
+            help: "Messages that started a thread.",
             source: "rocketchat_message: index on tcount",
             quantity: Quantity::Count,
             read: Read::One(|messages| messages.threads.and_then(count)),
@@ -47,14 +51,14 @@ pub const SECTION: Table<Messages> = Table {
         Field {
             path: "totalThreads",
             versions: Versions::since(1, 0, 0),
-            meaning: "messages with the field tcount, their number of replies",
+            meaning: "messages with the field tcount, the number of replies",
             origin: Fresh(|messages| messages.threads.map(Value::count)),
         },
         Field {
             path: "totalMessages",
             versions: Versions::since(0, 8, 0).until(3, 1, 0),
             meaning: "documents of rocketchat_message",
-            origin: Fresh(|messages| Some(Value::count(messages.documents))),
+            origin: Fresh(|messages| count_field(messages.documents)),
         },
     ],
 };

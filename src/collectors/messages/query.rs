@@ -1,4 +1,4 @@
-//! Messages: the collection's metadata and one index; no message is read for being counted.
+//! Messages: the collection's metadata, and the index on `tcount`.
 
 use mongodb::bson::doc;
 
@@ -8,7 +8,7 @@ use crate::mongodb::{QueryContext, SourceError};
 
 const COLLECTION: &str = "rocketchat_message";
 
-/// Types besides numbers that a count of replies was ever found to have.
+/// Types besides numbers that `tcount` was found to have.
 const ODD_TYPES: [&str; 4] = ["null", "string", "bool", "date"];
 
 pub async fn read(question: &mut QueryContext<'_>, _: &Snapshot) -> Result<Messages, SourceError> {

@@ -1,11 +1,12 @@
-//! Omnichannel: the people who ask and the people who answer.
+//! Omnichannel: visitors, agents, conversations, departments, from `rocketchat_livechat_*`, `rocketchat_room` and `users`.
 
 pub mod query;
 
+use super::license::LIVECHAT_ENTERPRISE;
 use crate::catalogue::Origin::Fresh;
 use crate::catalogue::{
-    CollectorDefinition, Field, Metric, Quantity, Read, Sample, Table, Tier, Timestamp, Value,
-    Versions, count, instant,
+    CollectorDefinition, Field, Metric, Privilege, Quantity, Read, Sample, Table, Tier, Timestamp,
+    Value, Versions, count, count_field, instant,
 };
 
 /// Agents, managers and visitors.
@@ -17,37 +18,37 @@ pub struct Omnichannel {
     pub agents: Option<u64>,
     /// Accounts with the role `livechat-manager`; `None` when the index on `roles` is missing.
     pub managers: Option<u64>,
-    /// Agents who take conversations now: available, activated and not offline.
+    /// Agents who accept conversations: available, activated and not offline.
     pub agents_available: Option<u64>,
-    /// Conversations that are open; `None` when the index on `open` is missing.
+    /// Open conversations; `None` when the index on `open` is missing.
     pub open: Option<u64>,
-    /// When the oldest of them began.
+    /// Start time of the oldest open conversation.
     pub open_since: Option<Timestamp>,
-    /// Contacts of the current month in UTC, as the license limits them; `None` where they cannot be counted.
+    /// Contacts of the current month (UTC), as the license limits them; `None` if they cannot be counted.
     pub active_contacts: Option<u64>,
-    /// Conversations that wait for an agent.
+    /// `rocketchat_livechat_inquiry` with `status` `queued` or `ready`: conversations waiting for an agent.
     pub waiting: u64,
-    /// When the one that waits longest began to.
+    /// Start time of the one waiting longest.
     pub waiting_since: Option<Timestamp>,
-    /// Documents of `rocketchat_livechat_department`, business units included.
+    /// Documents of `rocketchat_livechat_department`, including business units.
     pub departments: u64,
-    /// Those of them that are archived.
+    /// Archived ones among these.
     pub archived_departments: u64,
-    /// Those of them that are business units.
+    /// Business units among these.
     pub business_units: u64,
-    /// Triggers of the widget.
+    /// Triggers of the livechat widget.
     pub triggers: u64,
     /// Custom fields.
     pub custom_fields: u64,
-    /// Those of them that visitors may fill in.
+    /// Custom fields that visitors can fill in.
     pub public_custom_fields: u64,
-    /// Tables of business hours.
+    /// Business hours.
     pub business_hours: u64,
-    /// What exists only with a license for it.
+    /// Licensed features; `None` unless the license grants [`LIVECHAT_ENTERPRISE`].
     pub licensed: Option<LicensedOmnichannel>,
 }
 
-/// What omnichannel has with the license module livechat-enterprise.
+/// Features that need the license module [`LIVECHAT_ENTERPRISE`].
 #[derive(Debug, Clone)]
 pub struct LicensedOmnichannel {
     /// Tags for conversations.
@@ -62,10 +63,6 @@ pub struct LicensedOmnichannel {
     pub monitors: Option<u64>,
 }
 
-fn number(value: u64) -> Option<Value> {
-    Some(Value::count(value))
-}
-
 fn licensed(
     omnichannel: &Omnichannel,
     read: fn(&LicensedOmnichannel) -> Option<u64>,
@@ -77,13 +74,32 @@ fn licensed(
         .map(Value::count)
 }
 
-/// Agents and visitors.
 pub const COLLECTOR: CollectorDefinition = CollectorDefinition {
     name: "omnichannel",
     tier: Tier::Normal,
     rank: 7,
     needs_grants: true,
     tells_version: false,
+    privileges: &[
+        Privilege::find("rocketchat_canned_response").licensed(LIVECHAT_ENTERPRISE),
+        Privilege::find("rocketchat_livechat_business_hours"),
+        Privilege::find("rocketchat_livechat_contact").optional(),
+        Privilege::list_indexes("rocketchat_livechat_contact").optional(),
+        Privilege::find("rocketchat_livechat_custom_field"),
+        Privilege::find("rocketchat_livechat_department"),
+        Privilege::find("rocketchat_livechat_inquiry"),
+        Privilege::find("rocketchat_livechat_priority").licensed(LIVECHAT_ENTERPRISE),
+        Privilege::find("rocketchat_livechat_tag").licensed(LIVECHAT_ENTERPRISE),
+        Privilege::find("rocketchat_livechat_trigger"),
+        Privilege::find("rocketchat_livechat_visitor"),
+        Privilege::list_indexes("rocketchat_livechat_visitor").optional(),
+        Privilege::find("rocketchat_omnichannel_service_level_agreements")
+            .licensed(LIVECHAT_ENTERPRISE),
+        Privilege::find("rocketchat_room"),
+        Privilege::list_indexes("rocketchat_room"),
+        Privilege::find("users"),
+        Privilege::list_indexes("users"),
+    ],
 };
 
 pub const SECTION: Table<Omnichannel> = Table {
@@ -91,79 +107,79 @@ pub const SECTION: Table<Omnichannel> = Table {
     metrics: &[
         Metric {
             name: "rocketchat_livechat_visitors",
-            help: "Visitors that omnichannel ever registered.",
+            help: "Visitors ever registered by omnichannel.",
             source: "rocketchat_livechat_visitor: count in the collection's metadata",
             quantity: Quantity::Count,
             read: Read::One(|omnichannel| count(omnichannel.visitors)),
         },
         Metric {
             name: "rocketchat_livechat_agents",
-            help: "Accounts that are omnichannel agents, deactivated ones included.",
+            help: "Omnichannel agents, including deactivated accounts.",
             source: "users with the role livechat-agent",
             quantity: Quantity::Count,
             read: Read::One(|omnichannel| omnichannel.agents.and_then(count)),
         },
         Metric {
             name: "rocketchat_livechat_agents_available",
-            help: "Agents who take conversations now: available for livechat, activated and not offline.",
+            help: "Agents who accept conversations: available for livechat, activated and not offline.",
             source: "users with the role livechat-agent: statusLivechat, active, status",
             quantity: Quantity::Count,
             read: Read::One(|omnichannel| omnichannel.agents_available.and_then(count)),
         },
         Metric {
             name: "rocketchat_livechat_open",
-            help: "Omnichannel conversations that are open.",
+            help: "Open omnichannel conversations.",
             source: "rocketchat_room: open true, t l",
             quantity: Quantity::Count,
             read: Read::One(|omnichannel| omnichannel.open.and_then(count)),
         },
         Metric {
             name: "rocketchat_livechat_open_since_timestamp_seconds",
-            help: "When the oldest of the omnichannel conversations that are open began; absent when none is.",
+            help: "Start time of the oldest open omnichannel conversation; absent when none is open.",
             source: "rocketchat_room: earliest ts of open true, t l",
             quantity: Quantity::Instant,
             read: Read::One(|omnichannel| instant(omnichannel.open_since)),
         },
         Metric {
             name: "rocketchat_livechat_active_contacts",
-            help: "Omnichannel contacts that were active during the current month in UTC, each counted once, as a license limits them; visitors before 7.0.",
+            help: "Omnichannel contacts active in the current month (UTC), each counted once, as the license limits them; visitors before 7.0.",
             source: "rocketchat_livechat_contact (rocketchat_livechat_visitor before 7.0): index on activity",
             quantity: Quantity::Count,
             read: Read::One(|omnichannel| omnichannel.active_contacts.and_then(count)),
         },
         Metric {
             name: "rocketchat_livechat_waiting",
-            help: "Omnichannel conversations that wait for an agent.",
+            help: "Omnichannel conversations waiting for an agent.",
             source: "rocketchat_livechat_inquiry: status queued or ready",
             quantity: Quantity::Count,
             read: Read::One(|omnichannel| count(omnichannel.waiting)),
         },
         Metric {
             name: "rocketchat_livechat_waiting_since_timestamp_seconds",
-            help: "When the conversation that waits longest for an agent began to; absent when none waits.",
-            source: "rocketchat_livechat_inquiry: earliest ts of those that wait",
+            help: "Start time of the omnichannel conversation that has waited longest for an agent; absent when none is waiting.",
+            source: "rocketchat_livechat_inquiry: earliest ts of status queued or ready",
             quantity: Quantity::Instant,
             read: Read::One(|omnichannel| instant(omnichannel.waiting_since)),
         },
         Metric {
             name: "rocketchat_livechat_managers",
-            help: "Accounts that are omnichannel managers, deactivated ones included.",
+            help: "Omnichannel managers, including deactivated accounts.",
             source: "users with the role livechat-manager",
             quantity: Quantity::Count,
             read: Read::One(|omnichannel| omnichannel.managers.and_then(count)),
         },
         Metric {
             name: "rocketchat_livechat_departments",
-            help: "Departments of omnichannel by state, without business units.",
+            help: "Omnichannel departments by state, without business units.",
             source: "rocketchat_livechat_department by archived and type",
             quantity: Quantity::Count,
-            read: Read::By(&["state"], |it| {
-                let active = it
+            read: Read::By(&["state"], |omnichannel| {
+                let active = omnichannel
                     .departments
-                    .saturating_sub(it.archived_departments + it.business_units);
+                    .saturating_sub(omnichannel.archived_departments + omnichannel.business_units);
                 vec![
                     Sample::of("active", active as f64),
-                    Sample::of("archived", it.archived_departments as f64),
+                    Sample::of("archived", omnichannel.archived_departments as f64),
                 ]
             }),
         },
@@ -173,7 +189,7 @@ pub const SECTION: Table<Omnichannel> = Table {
             path: "totalLivechatVisitors",
             versions: Versions::since(0, 70, 0),
             meaning: "omnichannel visitors",
-            origin: Fresh(|omnichannel| Some(Value::count(omnichannel.visitors))),
+            origin: Fresh(|omnichannel| count_field(omnichannel.visitors)),
         },
         Field {
             path: "totalLivechatAgents",
@@ -190,74 +206,85 @@ pub const SECTION: Table<Omnichannel> = Table {
         Field {
             path: "departments",
             versions: Versions::since(4, 6, 0),
-            meaning: "departments, business units included",
-            origin: Fresh(|it| number(it.departments)),
+            meaning: "departments, including business units",
+            origin: Fresh(|omnichannel| count_field(omnichannel.departments)),
         },
         Field {
             path: "archivedDepartments",
             versions: Versions::since(6, 0, 0),
             meaning: "archived departments",
-            origin: Fresh(|it| number(it.archived_departments)),
+            origin: Fresh(|omnichannel| count_field(omnichannel.archived_departments)),
         },
         Field {
             path: "totalTriggers",
             versions: Versions::since(6, 0, 0),
-            meaning: "triggers of the widget",
-            origin: Fresh(|it| number(it.triggers)),
+            meaning: "triggers of the livechat widget",
+            origin: Fresh(|omnichannel| count_field(omnichannel.triggers)),
         },
         Field {
             path: "totalCustomFields",
             versions: Versions::since(6, 0, 0),
             meaning: "custom fields of omnichannel",
-            origin: Fresh(|it| number(it.custom_fields)),
+            origin: Fresh(|omnichannel| count_field(omnichannel.custom_fields)),
         },
         Field {
             path: "totalLivechatPublicCustomFields",
             versions: Versions::since(6, 8, 0),
-            meaning: "those that visitors may fill in",
-            origin: Fresh(|it| number(it.public_custom_fields)),
+            meaning: "custom fields of omnichannel that visitors can fill in",
+            origin: Fresh(|omnichannel| count_field(omnichannel.public_custom_fields)),
         },
         Field {
             path: "BusinessHours.total",
             versions: Versions::since(4, 6, 0),
-            meaning: "tables of business hours",
-            origin: Fresh(|it| number(it.business_hours)),
+            meaning: "business hours",
+            origin: Fresh(|omnichannel| count_field(omnichannel.business_hours)),
         },
         Field {
             path: "enterprise.livechatTags",
             versions: Versions::since(4, 6, 0),
-            meaning: "tags, where the license grants livechat-enterprise",
-            origin: Fresh(|it| licensed(it, |it| Some(it.tags))),
+            meaning: "tags, if the license grants livechat-enterprise",
+            origin: Fresh(|omnichannel| licensed(omnichannel, |licensed| Some(licensed.tags))),
         },
         Field {
             path: "enterprise.cannedResponses",
             versions: Versions::since(4, 6, 0),
-            meaning: "canned responses, with the same license",
-            origin: Fresh(|it| licensed(it, |it| Some(it.canned_responses))),
+            meaning: "canned responses, if the license grants livechat-enterprise",
+            origin: Fresh(|omnichannel| {
+                licensed(omnichannel, |licensed| Some(licensed.canned_responses))
+            }),
         },
         Field {
             path: "enterprise.priorities",
             versions: Versions::since(4, 6, 0).until(6, 0, 0),
-            meaning: "priorities, with the same license",
-            origin: Fresh(|it| licensed(it, |it| Some(it.priorities))),
+            meaning: "priorities, if the license grants livechat-enterprise",
+            origin: Fresh(|omnichannel| {
+                licensed(omnichannel, |licensed| Some(licensed.priorities))
+            }),
         },
         Field {
             path: "enterprise.slas",
             versions: Versions::since(6, 0, 0),
-            meaning: "service levels, with the same license",
-            origin: Fresh(|it| licensed(it, |it| Some(it.service_levels))),
+            meaning: "service levels, if the license grants livechat-enterprise",
+            origin: Fresh(|omnichannel| {
+                licensed(omnichannel, |licensed| Some(licensed.service_levels))
+            }),
         },
         Field {
             path: "enterprise.businessUnits",
             versions: Versions::since(4, 6, 0),
-            meaning: "business units, with the same license",
-            origin: Fresh(|it| it.licensed.as_ref().and_then(|_| number(it.business_units))),
+            meaning: "business units, if the license grants livechat-enterprise",
+            origin: Fresh(|omnichannel| {
+                omnichannel
+                    .licensed
+                    .as_ref()
+                    .and_then(|_| count_field(omnichannel.business_units))
+            }),
         },
         Field {
             path: "enterprise.livechatMonitors",
             versions: Versions::since(6, 0, 0),
-            meaning: "accounts with the role livechat-monitor, with the same license",
-            origin: Fresh(|it| licensed(it, |it| it.monitors)),
+            meaning: "accounts with the role livechat-monitor, if the license grants livechat-enterprise",
+            origin: Fresh(|omnichannel| licensed(omnichannel, |licensed| licensed.monitors)),
         },
     ],
 };

@@ -1,9 +1,10 @@
-//! Conversations, agents and visitors: counts by their indexes, and passes over collections that are small.
+//! Omnichannel: counts by index, and passes over small collections.
 
 use mongodb::bson::{Bson, Document, doc};
 
 use super::{LicensedOmnichannel, Omnichannel};
 use crate::catalogue::Version;
+use crate::collectors::license::LIVECHAT_ENTERPRISE;
 use crate::collectors::snapshot::Snapshot;
 use crate::mongodb::{Access, QueryContext, SourceError, bson};
 
@@ -36,8 +37,8 @@ pub async fn read(
         agents: with_role(question, "livechat-agent").await?,
         managers: with_role(question, "livechat-manager").await?,
         agents_available: agents_available(question).await?,
-        open: open.as_ref().map(|it| bson::counted(it, "open")),
-        open_since: open.and_then(|it| bson::timestamp(it.get("since"))),
+        open: open.as_ref().map(|group| bson::counted(group, "open")),
+        open_since: open.and_then(|group| bson::timestamp(group.get("since"))),
         active_contacts: active_contacts(question, known.version()).await?,
         waiting: bson::counted(&waiting, "waiting"),
         waiting_since: bson::timestamp(waiting.get("since")),
@@ -52,7 +53,7 @@ pub async fn read(
         business_hours: question
             .estimated_count("rocketchat_livechat_business_hours")
             .await?,
-        licensed: if question.grants.grants("livechat-enterprise") {
+        licensed: if question.grants.grants(LIVECHAT_ENTERPRISE) {
             Some(licensed_omnichannel(question).await?)
         } else {
             None
@@ -60,7 +61,7 @@ pub async fn read(
     })
 }
 
-/// Agents who take conversations now.
+/// Agents who accept conversations.
 async fn agents_available(question: &mut QueryContext<'_>) -> Result<Option<u64>, SourceError> {
     let filter = doc! {
         "roles": "livechat-agent",
@@ -71,7 +72,7 @@ async fn agents_available(question: &mut QueryContext<'_>) -> Result<Option<u64>
     question.indexed_count("users", "roles", filter).await
 }
 
-/// Open conversations: how many, and since when, by fetching them alone.
+/// Open conversations: their number, and the start time of the oldest.
 async fn open(question: &mut QueryContext<'_>) -> Result<Option<Document>, SourceError> {
     let Access::Granted(hint) = question.access("rocketchat_room", "open").await? else {
         return Ok(None);
@@ -90,12 +91,12 @@ async fn open(question: &mut QueryContext<'_>) -> Result<Option<Document>, Sourc
     Ok(Some(groups.into_iter().next().unwrap_or_default()))
 }
 
-/// An expression that is `path` where it is a date.
+/// An expression that is `path` if it is a date.
 fn since(path: &str) -> Document {
     doc! { "$cond": [{ "$eq": [{ "$type": path }, "date"] }, path, Bson::Null] }
 }
 
-/// Contacts of the current month in UTC as the license limits them: before 7.0 visitors were counted instead.
+/// Contacts of the current month (UTC), as the license limits them; visitors before 7.0.
 async fn active_contacts(
     question: &mut QueryContext<'_>,
     version: Option<Version>,
@@ -113,7 +114,7 @@ async fn active_contacts(
         .await
 }
 
-/// Conversations in the queue: how many, and since when.
+/// Waiting conversations: their number, and the start time of the oldest.
 async fn waiting(question: &QueryContext<'_>) -> Result<Document, SourceError> {
     let pipeline = vec![
         doc! { "$match": { "status": { "$in": ["queued", "ready"] } } },

@@ -1,13 +1,14 @@
-//! Who is online, as others see it and by live connections.
+//! Presence of accounts, from `users`: the visible `status`, and `statusConnection`.
 
 pub mod query;
 
 use crate::catalogue::Origin::Fresh;
 use crate::catalogue::{
-    CollectorDefinition, Field, Metric, Quantity, Read, Sample, Table, Tier, Value, Versions,
+    CollectorDefinition, Field, Metric, Privilege, Quantity, Read, Sample, Table, Tier, Value,
+    Versions, count_field,
 };
 
-/// How many accounts are in each state that is not offline.
+/// Accounts in each state that is not offline.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Presences {
     /// Online.
@@ -18,32 +19,32 @@ pub struct Presences {
     pub busy: u64,
 }
 
-/// Presence of all accounts, bots and apps included.
+/// Presence of all accounts, including bots and apps.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Presence {
-    /// Every account of the collection, from its metadata.
+    /// All accounts, from the collection's metadata.
     pub accounts: u64,
-    /// By `status`: what others see, after the user's own choice.
+    /// By `status`, which others see and the user can choose.
     pub shown: Presences,
-    /// By `statusConnection`: the best state of the live connections.
+    /// By `statusConnection`, the best state of the account's connections.
     pub connected: Presences,
 }
 
 impl Presence {
-    /// Accounts in none of the three states; a remainder, as Rocket.Chat computes it.
+    /// Accounts in none of the three states, computed as a remainder as in Rocket.Chat.
     fn offline(&self) -> u64 {
         self.accounts
             .saturating_sub(self.shown.online + self.shown.away + self.shown.busy)
     }
 }
 
-/// Who is online.
 pub const COLLECTOR: CollectorDefinition = CollectorDefinition {
     name: "presence",
     tier: Tier::Fast,
     rank: 1,
     needs_grants: false,
     tells_version: false,
+    privileges: &[Privilege::find("users"), Privilege::list_indexes("users")],
 };
 
 pub const SECTION: Table<Presence> = Table {
@@ -51,7 +52,7 @@ pub const SECTION: Table<Presence> = Table {
     metrics: &[
         Metric {
             name: "rocketchat_users",
-            help: "Accounts by the presence that others see, bots and apps included; their sum is every account.",
+            help: "Accounts by visible presence, including bots and apps; the values add up to all accounts.",
             source: "users: index on status; offline is the rest of the collection's count",
             quantity: Quantity::Count,
             read: Read::By(&["presence"], |presence| {
@@ -65,7 +66,7 @@ pub const SECTION: Table<Presence> = Table {
         },
         Metric {
             name: "rocketchat_users_connected",
-            help: "Accounts with a live connection, by the best state of their connections; unlike presence it also holds invisible users.",
+            help: "Accounts with an open connection, by the best state of their connections; unlike presence this includes invisible users.",
             source: "users: index on statusConnection",
             quantity: Quantity::Count,
             read: Read::By(&["connection"], |presence| {
@@ -81,49 +82,49 @@ pub const SECTION: Table<Presence> = Table {
         Field {
             path: "totalUsers",
             versions: Versions::since(0, 8, 0),
-            meaning: "every account, whatever its kind and state",
-            origin: Fresh(|presence| Some(Value::count(presence.accounts))),
+            meaning: "accounts of every kind and state",
+            origin: Fresh(|presence| count_field(presence.accounts)),
         },
         Field {
             path: "onlineUsers",
             versions: Versions::since(0, 8, 0).until(3, 12, 0),
             meaning: "accounts whose statusConnection is online",
-            origin: Fresh(|presence| Some(Value::count(presence.connected.online))),
+            origin: Fresh(|presence| count_field(presence.connected.online)),
         },
         Field {
             path: "onlineUsers",
             versions: Versions::since(3, 12, 0),
             meaning: "accounts whose status is online",
-            origin: Fresh(|presence| Some(Value::count(presence.shown.online))),
+            origin: Fresh(|presence| count_field(presence.shown.online)),
         },
         Field {
             path: "awayUsers",
             versions: Versions::since(0, 8, 0).until(3, 12, 0),
             meaning: "accounts whose statusConnection is away",
-            origin: Fresh(|presence| Some(Value::count(presence.connected.away))),
+            origin: Fresh(|presence| count_field(presence.connected.away)),
         },
         Field {
             path: "awayUsers",
             versions: Versions::since(3, 12, 0),
             meaning: "accounts whose status is away",
-            origin: Fresh(|presence| Some(Value::count(presence.shown.away))),
+            origin: Fresh(|presence| count_field(presence.shown.away)),
         },
         Field {
             path: "busyUsers",
             versions: Versions::since(3, 11, 0).until(3, 12, 0),
             meaning: "accounts whose statusConnection is busy",
-            origin: Fresh(|presence| Some(Value::count(presence.connected.busy))),
+            origin: Fresh(|presence| count_field(presence.connected.busy)),
         },
         Field {
             path: "busyUsers",
             versions: Versions::since(3, 12, 0),
             meaning: "accounts whose status is busy",
-            origin: Fresh(|presence| Some(Value::count(presence.shown.busy))),
+            origin: Fresh(|presence| count_field(presence.shown.busy)),
         },
         Field {
             path: "totalConnectedUsers",
             versions: Versions::since(1, 0, 0).until(3, 12, 0),
-            meaning: "onlineUsers and awayUsers together, never the busy ones",
+            meaning: "sum of onlineUsers and awayUsers, without busy ones",
             origin: Fresh(|presence| {
                 Some(Value::count(
                     presence.connected.online + presence.connected.away,
@@ -133,7 +134,7 @@ pub const SECTION: Table<Presence> = Table {
         Field {
             path: "totalConnectedUsers",
             versions: Versions::since(3, 12, 0),
-            meaning: "onlineUsers and awayUsers together, never the busy ones",
+            meaning: "sum of onlineUsers and awayUsers, without busy ones",
             origin: Fresh(|presence| {
                 Some(Value::count(presence.shown.online + presence.shown.away))
             }),
@@ -141,7 +142,7 @@ pub const SECTION: Table<Presence> = Table {
         Field {
             path: "offlineUsers",
             versions: Versions::since(0, 8, 0).until(3, 11, 0),
-            meaning: "totalUsers without onlineUsers and awayUsers",
+            meaning: "totalUsers minus onlineUsers and awayUsers",
             origin: Fresh(|presence| {
                 Some(Value::count(presence.accounts.saturating_sub(
                     presence.connected.online + presence.connected.away,
@@ -151,7 +152,7 @@ pub const SECTION: Table<Presence> = Table {
         Field {
             path: "offlineUsers",
             versions: Versions::since(3, 11, 0).until(3, 12, 0),
-            meaning: "totalUsers without onlineUsers, awayUsers and busyUsers",
+            meaning: "totalUsers minus onlineUsers, awayUsers and busyUsers",
             origin: Fresh(|presence| {
                 Some(Value::count(presence.accounts.saturating_sub(
                     presence.connected.online + presence.connected.away + presence.connected.busy,
@@ -161,8 +162,8 @@ pub const SECTION: Table<Presence> = Table {
         Field {
             path: "offlineUsers",
             versions: Versions::since(3, 12, 0),
-            meaning: "totalUsers without onlineUsers, awayUsers and busyUsers",
-            origin: Fresh(|presence| Some(Value::count(presence.offline()))),
+            meaning: "totalUsers minus onlineUsers, awayUsers and busyUsers",
+            origin: Fresh(|presence| count_field(presence.offline())),
         },
     ],
 };

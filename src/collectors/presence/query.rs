@@ -1,4 +1,4 @@
-//! Presence: two walks over the index entries of everybody who is not offline.
+//! Presence: the index entries of accounts that are not offline.
 
 use mongodb::bson::{Document, doc};
 
@@ -35,7 +35,7 @@ async fn by(
     let count = |state| {
         groups
             .iter()
-            .find(|group: &&Document| group.get_str("_id").is_ok_and(|it| it == state))
+            .find(|group: &&Document| group.get_str("_id").is_ok_and(|found| found == state))
             .map_or(0, |group| bson::counted(group, "count"))
     };
     Ok(Presences {

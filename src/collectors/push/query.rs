@@ -1,4 +1,4 @@
-//! Notifications that wait to be sent, by the indexes of their queue.
+//! The notification queue, by its indexes.
 
 use mongodb::bson::{DateTime, Document, doc};
 
@@ -7,12 +7,12 @@ use crate::catalogue::{Timestamp, Version};
 use crate::collectors::snapshot::Snapshot;
 use crate::mongodb::{Access, QueryContext, SourceError, bson};
 
-/// From this version on Rocket.Chat keeps the queue itself; before, a package of Meteor did.
+/// The first version with `rocketchat_notification_queue`; earlier ones use a queue of Meteor.
 const OWN_PUSH_QUEUE: Version = Version::new(3, 2, 0);
 
 const QUEUE: &str = "rocketchat_notification_queue";
 
-/// After so long Rocket.Chat takes a notification that is being sent for one that nobody sends any more.
+/// Milliseconds after which Rocket.Chat considers a notification that is being sent as abandoned.
 const SENT_WITHIN: i64 = 5 * 60_000;
 
 pub async fn read(question: &mut QueryContext<'_>, known: &Snapshot) -> Result<Push, SourceError> {
@@ -41,7 +41,7 @@ pub async fn read(question: &mut QueryContext<'_>, known: &Snapshot) -> Result<P
     })
 }
 
-/// When the notification came that waits longest; those that failed wait no more.
+/// Time of the oldest notification that has not failed.
 async fn oldest_notification(
     question: &mut QueryContext<'_>,
 ) -> Result<Option<Timestamp>, SourceError> {
@@ -55,5 +55,7 @@ async fn oldest_notification(
         doc! { "$project": { "ts": 1 } },
     ];
     let oldest = question.aggregate(QUEUE, pipeline, hint).await?;
-    Ok(oldest.first().and_then(|it| bson::timestamp(it.get("ts"))))
+    Ok(oldest
+        .first()
+        .and_then(|notification| bson::timestamp(notification.get("ts"))))
 }

@@ -1,46 +1,47 @@
-//! What rooms have. Apart from the rooms themselves, because some of it has no index and takes a pass over all of them.
+//! Features of rooms, from `rocketchat_room`. A collector of its own, because some have no index and need a full pass.
 
 pub mod query;
 
 use std::collections::BTreeMap;
 
-use super::license::Grants;
+use super::license::{ABAC, Grants, LIVECHAT_ENTERPRISE};
 use crate::catalogue::Origin::{Fresh, Keyed};
 use crate::catalogue::{
-    CollectorDefinition, Field, Metric, Quantity, Read, Sample, Table, Tier, Value, Versions, count,
+    CollectorDefinition, Field, Metric, Privilege, Quantity, Read, Sample, Table, Tier, Value,
+    Versions, count,
 };
 
-/// What is counted of all rooms.
+/// Counts over all documents of `rocketchat_room`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RoomFeatures {
-    /// Rooms that have each of [`ROOM_FEATURES`].
+    /// Rooms with each of [`ROOM_FEATURES`].
     pub features: BTreeMap<&'static str, u64>,
-    /// Rooms whose `msgs` is no finite number; they add nothing to the sums of messages.
+    /// Rooms whose `msgs` is not a finite number.
     pub without_counter: u64,
-    /// Rooms without members that are neither direct nor omnichannel conversations.
+    /// Rooms with `usersCount` 0 that are neither direct nor omnichannel rooms.
     pub orphaned: u64,
-    /// The modules that count as licensed: some features count only with them.
+    /// The licensed modules, which some fields depend on.
     pub grants: Grants,
 }
 
-/// What a room may have that some field counts.
+/// The condition for a feature of a room.
 #[derive(Debug, Clone, Copy)]
 pub enum RoomFeature {
-    /// A field that is true.
+    /// A field is true.
     True(&'static str),
-    /// A field that is there, whatever it holds.
+    /// A field exists.
     Exists(&'static str),
-    /// A field that is there while another one is not.
+    /// A field exists, and another one does not.
     ExistsWithout(&'static str, &'static str),
-    /// The same, and a third one that is true.
+    /// The same, and a third one is true.
     ExistsWithoutAndTrue(&'static str, &'static str, &'static str),
-    /// A field that is there while another one is not true.
+    /// A field exists, and another one is not true.
     ExistsUnless(&'static str, &'static str),
-    /// A field that has a value.
+    /// A field has this value.
     Is(&'static str, &'static str),
 }
 
-/// Names of the features, and what each of them is.
+/// The features: name and condition.
 pub const ROOM_FEATURES: [(&str, RoomFeature); 15] = [
     (
         "abac",
@@ -71,7 +72,7 @@ pub const ROOM_FEATURES: [(&str, RoomFeature); 15] = [
     ("team_main", RoomFeature::True("teamMain")),
 ];
 
-/// The number of rooms with a feature.
+/// Rooms with a feature.
 const fn having(path: &'static str, versions: Versions, key: &'static str) -> Field<RoomFeatures> {
     Field {
         path,
@@ -84,7 +85,7 @@ const fn having(path: &'static str, versions: Versions, key: &'static str) -> Fi
     }
 }
 
-/// The same, where the license grants livechat-enterprise.
+/// The same, if the license grants [`LIVECHAT_ENTERPRISE`].
 const fn licensed(
     path: &'static str,
     versions: Versions,
@@ -93,10 +94,10 @@ const fn licensed(
     Field {
         path,
         versions,
-        meaning: "where the license grants livechat-enterprise, rooms with the feature",
+        meaning: "if the license grants livechat-enterprise, rooms with the feature",
         origin: Keyed(
             |rooms, key| {
-                let granted = rooms.grants.grants("livechat-enterprise");
+                let granted = rooms.grants.grants(LIVECHAT_ENTERPRISE);
                 let count = granted.then(|| rooms.features.get(key))?;
                 count.copied().map(Value::count)
             },
@@ -105,21 +106,24 @@ const fn licensed(
     }
 }
 
-/// Features that some rooms have.
 pub const COLLECTOR: CollectorDefinition = CollectorDefinition {
     name: "room_features",
     tier: Tier::Slow,
     rank: 5,
     needs_grants: true,
     tells_version: false,
+    privileges: &[
+        Privilege::find("rocketchat_room"),
+        Privilege::list_indexes("rocketchat_room"),
+    ],
 };
 
 pub const SECTION: Table<RoomFeatures> = Table {
-    title: "What rooms have",
+    title: "Room features",
     metrics: &[
         Metric {
             name: "rocketchat_rooms_with_feature",
-            help: "Rooms by what they have; a room may have several.",
+            help: "Rooms by feature; a room can have several.",
             source: "rocketchat_room: broadcast, encrypted, federated, teamId ... by name",
             quantity: Quantity::Count,
             read: Read::By(&["feature"], |rooms| {
@@ -132,15 +136,15 @@ pub const SECTION: Table<RoomFeatures> = Table {
         },
         Metric {
             name: "rocketchat_rooms_without_msgs",
-            help: "Rooms whose message counter is missing or no number; one of them makes Rocket.Chat's own sums null, here they add nothing.",
+            help: "Rooms whose message counter is missing or not a number. One of them turns Rocket.Chat's own sums into null; here they add nothing.",
             source: "rocketchat_room: msgs not a finite number",
             quantity: Quantity::Count,
             read: Read::One(|rooms| count(rooms.without_counter)),
         },
         Metric {
             name: "rocketchat_rooms_orphaned",
-            help: "Rooms that nobody is a member of, by the count that rooms carry (seen from 3.4 on; a room without it does not count); direct and omnichannel rooms, which may be left by all, do not count.",
-            source: "rocketchat_room: usersCount 0, t none of d, l and v",
+            help: "Rooms without members, by the member count stored in each room (seen from 3.4 on); direct and omnichannel rooms are not counted.",
+            source: "rocketchat_room: usersCount 0, t not d, l or v",
             quantity: Quantity::Count,
             read: Read::One(|rooms| count(rooms.orphaned)),
         },
@@ -206,18 +210,18 @@ pub const SECTION: Table<RoomFeatures> = Table {
         Field {
             path: "enterprise.omnichannelPdfTranscriptRequested",
             versions: Versions::since(7, 0, 0).until(8, 0, 0),
-            meaning: "always 0, where the license grants livechat-enterprise",
+            meaning: "always 0, if the license grants livechat-enterprise",
             origin: Fresh(|rooms| {
-                let granted = rooms.grants.grants("livechat-enterprise");
+                let granted = rooms.grants.grants(LIVECHAT_ENTERPRISE);
                 granted.then_some(Value::Integer(0))
             }),
         },
         Field {
             path: "abacRoomsEnrolled",
             versions: Versions::since(8, 0, 0),
-            meaning: "rooms with attributes that are not archived, where the license grants abac",
+            meaning: "rooms with attributes that are not archived, if the license grants abac",
             origin: Fresh(|rooms| {
-                let granted = rooms.grants.grants("abac");
+                let granted = rooms.grants.grants(ABAC);
                 granted.then(|| rooms.features.get("abac").copied().map(Value::count))?
             }),
         },

@@ -1,4 +1,4 @@
-//! What rooms have: counts by indexes, and one pass that looks for all that has none.
+//! Room features: counts by index, and one pass for features without one.
 
 use std::collections::BTreeMap;
 
@@ -11,13 +11,13 @@ use crate::mongodb::{QueryContext, SourceError, bson};
 
 const COLLECTION: &str = "rocketchat_room";
 
-/// Stands for a counter that is no finite number, among the names of the features.
+/// The group's key for rooms without a counter, beside the names of features.
 const WITHOUT_COUNTER: &str = "without_counter";
 
-/// Stands for rooms without members.
+/// The group's key for rooms without members.
 const ORPHANED: &str = "orphaned";
 
-/// Kinds of rooms that may be left by all: direct ones, and omnichannel conversations and calls.
+/// Kinds of rooms that can be empty: direct rooms, and omnichannel conversations and calls.
 const MAY_BE_LEFT: [&str; 3] = ["d", "l", "v"];
 
 pub async fn read(
@@ -73,7 +73,7 @@ pub async fn read(
     })
 }
 
-/// The field by whose index rooms with a feature are found.
+/// The field whose index finds rooms with a feature.
 fn field(feature: RoomFeature) -> &'static str {
     match feature {
         RoomFeature::True(field)
@@ -85,7 +85,7 @@ fn field(feature: RoomFeature) -> &'static str {
     }
 }
 
-/// The filter that finds the rooms with a feature.
+/// The filter for rooms with a feature.
 fn filter(feature: RoomFeature) -> Document {
     let exists = doc! { "$exists": true };
     let is_missing = doc! { "$exists": false };
@@ -101,7 +101,7 @@ fn filter(feature: RoomFeature) -> Document {
     }
 }
 
-/// The expression that tells whether a room has a feature.
+/// The expression for whether a room has a feature.
 fn condition(feature: RoomFeature) -> Document {
     let exists = |field: &str| bson::exists(&format!("${field}"));
     let is_true = |field: &str| doc! { "$eq": [format!("${field}"), true] };

@@ -1,21 +1,22 @@
-//! Rooms by kind, and the message counters that rooms carry.
+//! Rooms by kind, from `rocketchat_room`, and the message counters stored in them.
 
 pub mod live;
 pub mod query;
 
 use crate::catalogue::Origin::Fresh;
 use crate::catalogue::{
-    CollectorDefinition, Field, Metric, Quantity, Read, Sample, Table, Tier, Value, Versions, count,
+    CollectorDefinition, Field, Metric, Privilege, Quantity, Read, Sample, Table, Tier, Value,
+    Versions, count, count_field,
 };
 
-/// The field `t` of a room.
+/// The kind of a room, by its field `t`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RoomKind {
     /// `c`: a channel.
     Channel,
     /// `p`: a private group.
     PrivateGroup,
-    /// `d`: direct messages, of two or more people or of one with themselves.
+    /// `d`: a direct room, of any number of people.
     Direct,
     /// `l`: an omnichannel conversation.
     Livechat,
@@ -25,25 +26,25 @@ pub enum RoomKind {
     Other,
 }
 
-/// Rooms of one kind; discussions apart from the others.
+/// Rooms by kind, discussions separately.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Rooms {
-    /// One entry for each combination that exists.
+    /// One entry for each existing combination.
     pub groups: Vec<RoomGroup>,
-    /// Rooms with a field `prid`, whatever its value.
+    /// Rooms with the field `prid`.
     pub discussions: u64,
 }
 
-/// Rooms that are alike in everything the definitions look at.
+/// Rooms with equal properties.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RoomGroup {
     /// By `t`.
     pub kind: RoomKind,
-    /// Whether `prid` names a parent room.
+    /// Whether `prid` is truthy.
     pub discussion: bool,
-    /// How many there are.
+    /// Their number.
     pub rooms: u64,
-    /// Sum of their `msgs`, of those that are finite numbers.
+    /// Sum of their finite `msgs`.
     pub messages: f64,
 }
 
@@ -86,13 +87,16 @@ fn messages(sum: f64) -> Option<Value> {
     Some(Value::Number(sum))
 }
 
-/// Rooms and their message counters.
 pub const COLLECTOR: CollectorDefinition = CollectorDefinition {
     name: "rooms",
     tier: Tier::Normal,
     rank: 15,
     needs_grants: false,
     tells_version: false,
+    privileges: &[
+        Privilege::find("rocketchat_room"),
+        Privilege::list_indexes("rocketchat_room"),
+    ],
 };
 
 pub const SECTION: Table<Rooms> = Table {
@@ -100,7 +104,7 @@ pub const SECTION: Table<Rooms> = Table {
     metrics: &[
         Metric {
             name: "rocketchat_rooms",
-            help: "Rooms by kind; discussions and the main rooms of teams are among the channels and private groups.",
+            help: "Rooms by kind; discussions and the main rooms of teams are included in channels and private groups.",
             source: "rocketchat_room by t",
             quantity: Quantity::Count,
             read: Read::By(&["kind"], |rooms| {
@@ -112,14 +116,14 @@ pub const SECTION: Table<Rooms> = Table {
         },
         Metric {
             name: "rocketchat_discussions",
-            help: "Rooms that are discussions; they are also counted as channels or private groups.",
+            help: "Discussions; they are also counted as channels or private groups.",
             source: "rocketchat_room with prid",
             quantity: Quantity::Count,
             read: Read::One(|rooms| count(rooms.discussions)),
         },
         Metric {
             name: "rocketchat_room_messages",
-            help: "Messages by kind of room, by the counters that rooms carry; Rocket.Chat does not lower them for every deletion, so they drift above rocketchat_messages.",
+            help: "Messages by kind of room, from the counters stored in the rooms. Rocket.Chat does not decrement them for every deletion, so they drift above rocketchat_messages.",
             source: "rocketchat_room: sum of msgs by t",
             quantity: Quantity::Count,
             read: Read::By(&["kind"], |rooms| {
@@ -144,25 +148,25 @@ pub const SECTION: Table<Rooms> = Table {
         Field {
             path: "totalChannels",
             versions: Versions::since(0, 8, 0),
-            meaning: "channels, discussions among them",
+            meaning: "channels, including discussions",
             origin: Fresh(|rooms| rooms_of(rooms, RoomKind::Channel)),
         },
         Field {
             path: "totalPrivateGroups",
             versions: Versions::since(0, 8, 0),
-            meaning: "private groups, discussions among them",
+            meaning: "private groups, including discussions",
             origin: Fresh(|rooms| rooms_of(rooms, RoomKind::PrivateGroup)),
         },
         Field {
             path: "totalDirect",
             versions: Versions::since(0, 8, 0),
-            meaning: "rooms of direct messages",
+            meaning: "direct rooms",
             origin: Fresh(|rooms| rooms_of(rooms, RoomKind::Direct)),
         },
         Field {
             path: "totlalLivechat",
             versions: Versions::since(0, 51, 0).until(0, 66, 0),
-            meaning: "omnichannel rooms, under the name with the misspelling",
+            meaning: "omnichannel rooms, under the misspelled name",
             origin: Fresh(|rooms| rooms_of(rooms, RoomKind::Livechat)),
         },
         Field {
@@ -175,14 +179,16 @@ pub const SECTION: Table<Rooms> = Table {
             path: "totalDiscussions",
             versions: Versions::since(1, 0, 0),
             meaning: "rooms with the field prid",
-            origin: Fresh(|rooms| Some(Value::count(rooms.discussions))),
+            origin: Fresh(|rooms| count_field(rooms.discussions)),
         },
         Field {
             path: "totalMessages",
             versions: Versions::since(3, 1, 0),
             meaning: "sum of the message counters of channels, private groups, direct and omnichannel rooms",
             origin: Fresh(|rooms| {
-                messages(rooms.messages(|it| !matches!(it.kind, RoomKind::Voip | RoomKind::Other)))
+                messages(
+                    rooms.messages(|group| !matches!(group.kind, RoomKind::Voip | RoomKind::Other)),
+                )
             }),
         },
         Field {
@@ -196,7 +202,9 @@ pub const SECTION: Table<Rooms> = Table {
             versions: Versions::since(6, 5, 0),
             meaning: "sum of the message counters of channels, without discussions",
             origin: Fresh(|rooms| {
-                messages(rooms.messages(|it| it.kind == RoomKind::Channel && !it.discussion))
+                messages(
+                    rooms.messages(|group| group.kind == RoomKind::Channel && !group.discussion),
+                )
             }),
         },
         Field {
@@ -210,16 +218,21 @@ pub const SECTION: Table<Rooms> = Table {
             versions: Versions::since(6, 5, 0),
             meaning: "sum of the message counters of private groups, without discussions",
             origin: Fresh(|rooms| {
-                messages(rooms.messages(|it| it.kind == RoomKind::PrivateGroup && !it.discussion))
+                messages(
+                    rooms.messages(|group| {
+                        group.kind == RoomKind::PrivateGroup && !group.discussion
+                    }),
+                )
             }),
         },
         Field {
             path: "totalDiscussionsMessages",
             versions: Versions::since(6, 5, 0),
-            meaning: "sum of the message counters of discussions among channels and private groups",
+            meaning: "sum of the message counters of discussions that are channels or private groups",
             origin: Fresh(|rooms| {
-                messages(rooms.messages(|it| {
-                    it.discussion && matches!(it.kind, RoomKind::Channel | RoomKind::PrivateGroup)
+                messages(rooms.messages(|group| {
+                    group.discussion
+                        && matches!(group.kind, RoomKind::Channel | RoomKind::PrivateGroup)
                 }))
             }),
         },

@@ -1,7 +1,7 @@
-//! Rooms: by kind, with their message counters added up; discussions apart.
+//! Rooms by kind, with the sums of their message counters, and discussions separately.
 //!
-//! MongoDB's newer engine groups by a plain field at hardly more than it costs to read the rooms; the smallest expression
-//! there costs as much again. So kinds are told apart here, and the few discussions are found by their index.
+//! Grouping by a plain field costs MongoDB hardly more than reading the rooms; the smallest expression doubles that. So
+//! unknown kinds are merged here, and the few discussions are found by the index on `prid`.
 
 use mongodb::bson::{Bson, Document, doc};
 use mongodb::options::Hint;
@@ -26,7 +26,10 @@ pub async fn read(question: &mut QueryContext<'_>, _: &Snapshot) -> Result<Rooms
     // After the discussions, so that there are never more of them than rooms.
     let mut groups = by_kind(question, None).await?;
     for discussion in &discussions {
-        if let Some(all) = groups.iter_mut().find(|it| it.kind == discussion.kind) {
+        if let Some(all) = groups
+            .iter_mut()
+            .find(|group| group.kind == discussion.kind)
+        {
             all.rooms = all.rooms.saturating_sub(discussion.rooms);
             all.messages -= discussion.messages;
         }
@@ -38,13 +41,15 @@ pub async fn read(question: &mut QueryContext<'_>, _: &Snapshot) -> Result<Rooms
     })
 }
 
-/// Rooms by their kind, one group for each: discussions where there is a filter that finds them, else all rooms.
+/// Rooms by kind: those that match the filter for discussions, or all rooms.
 async fn by_kind(
     question: &QueryContext<'_>,
     discussions: Option<Document>,
 ) -> Result<Vec<RoomGroup>, SourceError> {
     let pipeline = |sum: fn(&str) -> Bson| {
-        let filter = discussions.iter().map(|it| doc! { "$match": it.clone() });
+        let filter = discussions
+            .iter()
+            .map(|filter| doc! { "$match": filter.clone() });
         let group = doc! { "$group": {
             "_id": "$t",
             "rooms": { "$sum": 1 },
@@ -60,7 +65,7 @@ async fn by_kind(
         let kind = kind(document);
         let rooms = bson::counted(document, "rooms");
         let messages = bson::summed(document, "messages");
-        if let Some(group) = groups.iter_mut().find(|it| it.kind == kind) {
+        if let Some(group) = groups.iter_mut().find(|group| group.kind == kind) {
             group.rooms += rooms;
             group.messages += messages;
         } else {
@@ -75,7 +80,7 @@ async fn by_kind(
     Ok(groups)
 }
 
-/// The stage that makes one group of all kinds that Rocket.Chat does not have: a field may hold anything.
+/// The stage that merges all unknown kinds into one group.
 fn of_known_kinds() -> Document {
     let is_known = doc! { "$in": ["$_id", ["c", "p", "d", "l", "v"]] };
     doc! { "$group": {

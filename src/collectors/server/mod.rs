@@ -1,4 +1,4 @@
-//! The MongoDB server that holds the workspace.
+//! The MongoDB server of the workspace, from `serverStatus` or `buildInfo`, and the oplog.
 
 pub mod query;
 
@@ -6,27 +6,31 @@ use std::time::Duration;
 
 use crate::catalogue::Origin::{Fresh, Stored, StoredIfTrue};
 use crate::catalogue::{
-    CollectorDefinition, Field, Metric, Quantity, Read, Sample, Table, Tier, Value, Versions,
+    CollectorDefinition, Field, Metric, Privilege, Quantity, Read, Sample, Table, Tier, Value,
+    Versions,
 };
 
-/// What the server says of itself.
+/// Version, storage engine and oplog of the server.
 #[derive(Debug, Clone)]
 pub struct Server {
     /// Version of the server that answered.
     pub version: String,
-    /// Its storage engine, or `unknown` when `serverStatus` is not permitted, as Rocket.Chat says it.
+    /// Its storage engine; `unknown` without the privilege `serverStatus`, as in Rocket.Chat.
     pub storage_engine: String,
-    /// How far the oplog goes back; `None` where there is none, or it may not be looked at.
+    /// Time between the oldest and the newest operation of the oplog; `None` without an oplog or the privilege to read it.
     pub oplog_window: Option<Duration>,
 }
 
-/// The MongoDB server itself.
 pub const COLLECTOR: CollectorDefinition = CollectorDefinition {
     name: "server",
     tier: Tier::Normal,
     rank: 3,
     needs_grants: false,
     tells_version: false,
+    privileges: &[
+        Privilege::find("oplog.rs").in_database("local").optional(),
+        Privilege::on_server("serverStatus").optional(),
+    ],
 };
 
 pub const SECTION: Table<Server> = Table {
@@ -34,7 +38,7 @@ pub const SECTION: Table<Server> = Table {
     metrics: &[
         Metric {
             name: "rocketchat_mongodb_info",
-            help: "The MongoDB server that answered; the storage engine is unknown without the privilege serverStatus.",
+            help: "Version and storage engine of the MongoDB server; the storage engine is unknown without the privilege serverStatus.",
             source: "commands serverStatus, else buildInfo",
             quantity: Quantity::Info,
             read: Read::By(&["version", "storage_engine"], |server| {
@@ -49,7 +53,7 @@ pub const SECTION: Table<Server> = Table {
         },
         Metric {
             name: "rocketchat_mongodb_oplog_window_seconds",
-            help: "Time from the oldest to the newest operation in the oplog of the member that answered: a member that is away for longer has to copy everything anew. Absent without a replica set or the privilege find on local.oplog.rs.",
+            help: "Time between the oldest and the newest operation in the oplog. A member that is down for longer needs a full resync. Absent without a replica set or the privilege find on local.oplog.rs.",
             source: "local.oplog.rs: ts of the first and the last document",
             quantity: Quantity::Seconds,
             read: Read::One(|server| Some(server.oplog_window?.as_secs_f64())),
@@ -59,13 +63,13 @@ pub const SECTION: Table<Server> = Table {
         Field {
             path: "oplogEnabled",
             versions: Versions::since(0, 49, 3).until(1, 0, 3),
-            meaning: "whether Rocket.Chat's process reads the oplog; no such field where it does not",
+            meaning: "whether Rocket.Chat reads the oplog; absent if not",
             origin: StoredIfTrue,
         },
         Field {
             path: "oplogEnabled",
             versions: Versions::since(1, 0, 3),
-            meaning: "whether Rocket.Chat's process reads the oplog",
+            meaning: "whether Rocket.Chat reads the oplog",
             origin: Stored,
         },
         Field {

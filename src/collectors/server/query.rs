@@ -1,4 +1,4 @@
-//! The server: what it says of itself, with the fallback that Rocket.Chat uses where `serverStatus` is not permitted.
+//! The server: `serverStatus`, or `buildInfo` without the privilege for it, and both ends of the oplog.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use crate::catalogue::FailureKind;
 use crate::collectors::snapshot::Snapshot;
 use crate::mongodb::{QueryContext, SourceError, bson, command};
 
-/// The operations that the members of a replica set copy from each other.
+/// The oplog.
 const OPLOG: &str = "local.oplog.rs";
 
 pub async fn read(question: &mut QueryContext<'_>, _: &Snapshot) -> Result<Server, SourceError> {
@@ -40,8 +40,8 @@ pub async fn read(question: &mut QueryContext<'_>, _: &Snapshot) -> Result<Serve
     }
 }
 
-/// The time between the oldest and the newest operation that the member which is asked still has; `None` where there is
-/// no replica set, or it may not be looked at.
+/// The time between the oldest and the newest operation of the member's oplog; `None` without a replica set or the
+/// privilege to read it.
 async fn oplog_window(question: &mut QueryContext<'_>) -> Result<Option<Duration>, SourceError> {
     let hello = question.hello().await;
     if !hello.is_ok_and(|hello| hello.is_member()) {
@@ -72,8 +72,8 @@ async fn end_of_oplog(
         .max_time(question.mongo.query_timeout);
     let operation = question.mongo.within(ask.into_future()).await?;
     Ok(operation
-        .and_then(|it| it.get_timestamp("ts").ok())
-        .map(|it| it.time))
+        .and_then(|operation| operation.get_timestamp("ts").ok())
+        .map(|timestamp| timestamp.time))
 }
 
 fn unknown() -> String {

@@ -1,4 +1,4 @@
-//! The rows of past days, which Rocket.Chat writes once a night: where they are, and the filter that finds them.
+//! Filters for the nightly summaries of `rocketchat_sessions`.
 
 use jiff::ToSpan;
 use jiff::civil::Date;
@@ -9,7 +9,7 @@ use super::Day;
 /// The collection.
 pub const COLLECTION: &str = "rocketchat_sessions";
 
-/// A day as the document writes it.
+/// A day as in the document.
 pub fn day(date: Date) -> Day {
     Day {
         year: date.year(),
@@ -18,7 +18,7 @@ pub fn day(date: Date) -> Day {
     }
 }
 
-/// A filter for each calendar month between two days: equality on year and month lets every version's index serve it.
+/// A filter for each calendar month between two days: equality on year and month can use the index of every version.
 pub fn months(first: Date, last: Date) -> Vec<Document> {
     let mut filters = Vec::new();
     let mut month = first.first_of_month();

@@ -1,5 +1,5 @@
-//! Several lists of groups in one pass over the same rows. A pass is dear, so the lists share it; each of them is short,
-//! because the server makes one document of all of them.
+//! Several lists of groups in one pass over the same rows. A pass is expensive, so the lists share it; each is short,
+//! because the server returns all of them in one document.
 
 use std::collections::BTreeMap;
 
@@ -8,13 +8,13 @@ use mongodb::bson::{Bson, Document, doc};
 use super::daily::COLLECTION;
 use crate::mongodb::{Groups, Members, QueryContext, SourceError};
 
-/// The groups of each list by its name.
+/// The groups of each list, by name.
 pub type Lists = BTreeMap<String, Groups>;
 
-/// What makes a list of the rows: its name, the stages that group and order it, and what its groups have.
+/// A list: its name, the stages that group and sort it, and the fields of its groups.
 type List<'a> = (String, Vec<Document>, &'a Members<'a>);
 
-/// Reads the lists, and in a second pass the sums of what is left out of those that are too long.
+/// Reads the lists, and in a second pass the sums of entries beyond the limit.
 pub async fn read(
     question: &QueryContext<'_>,
     rows: Vec<Document>,

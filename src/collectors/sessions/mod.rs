@@ -1,4 +1,5 @@
-//! Who used the workspace on past days, and with what: the nightly summaries of `rocketchat_sessions`.
+//! Users, devices and operating systems of past days, from the nightly summaries (`type` `user_daily`) of
+//! `rocketchat_sessions`.
 
 pub mod daily;
 pub mod lists;
@@ -7,8 +8,8 @@ pub mod summaries;
 
 use crate::catalogue::Origin::Fresh;
 use crate::catalogue::{
-    CollectorDefinition, Field, Metric, Quantity, Read, Table, Tier, Timestamp, Value, Versions,
-    count,
+    CollectorDefinition, Field, Metric, Privilege, Quantity, Read, Table, Tier, Timestamp, Value,
+    Versions, count,
 };
 
 /// A calendar day in the workspace's time zone.
@@ -22,27 +23,27 @@ pub struct Day {
     pub day: i8,
 }
 
-/// What tells the nightly summaries of some days apart from those that were there before or come later.
+/// Identifies the nightly summaries of some days, to detect changes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Summaries {
-    /// The first day and the last.
+    /// First and last day.
     pub days: (Day, Day),
-    /// How many there are.
+    /// Their number.
     pub rows: u64,
-    /// When the newest of all summaries was computed.
+    /// `_computedAt` of the newest summary.
     pub computed: Timestamp,
 }
 
-/// Users of a period with the same most important role.
+/// Users of a period with the same role.
 #[derive(Debug, Clone)]
 pub struct UserSessions {
-    /// The most important role (3.9 and later); `None` when none was recorded.
+    /// `mostImportantRole` (3.9 and later).
     pub role: Option<Value>,
     /// Users.
     pub users: u64,
     /// Their sessions.
     pub sessions: f64,
-    /// Seconds that the sessions lasted.
+    /// Total duration of the sessions in seconds.
     pub seconds: f64,
 }
 
@@ -57,7 +58,7 @@ pub struct DeviceSessions {
     pub version: Option<Value>,
     /// Sessions.
     pub sessions: f64,
-    /// Seconds that they lasted.
+    /// Total duration in seconds.
     pub seconds: f64,
 }
 
@@ -70,63 +71,67 @@ pub struct OsSessions {
     pub version: Option<Value>,
     /// Sessions.
     pub sessions: f64,
-    /// Seconds that they lasted.
+    /// Total duration in seconds.
     pub seconds: f64,
 }
 
-/// What one period holds.
+/// The sessions of a period.
 #[derive(Debug, Clone, Default)]
 pub struct PeriodSessions {
     /// Users by role.
     pub users: Vec<UserSessions>,
-    /// Sessions by device, the longest first.
+    /// Sessions by device, in descending order of duration.
     pub devices: Vec<DeviceSessions>,
-    /// Sessions by operating system, the longest first.
+    /// Sessions by operating system, in descending order of duration.
     pub systems: Vec<OsSessions>,
 }
 
-/// Yesterday, the seven days and the month that end with it.
+/// The sessions of yesterday, and of the seven days and the month that end with it.
 #[derive(Debug, Clone)]
 pub struct Sessions {
-    /// The summaries that all of it is made of; `None` when it cannot be told whether others follow.
+    /// The summaries that were read; `None` if more can follow.
     pub summaries: Option<Summaries>,
     /// The last day of all three periods.
     pub yesterday: Day,
-    /// Yesterday alone.
+    /// Of yesterday.
     pub of_yesterday: PeriodSessions,
-    /// Yesterday and the six days before.
+    /// Of yesterday and the six days before.
     pub of_last_week: PeriodSessions,
-    /// The calendar month that ends yesterday.
+    /// Of the calendar month that ends yesterday.
     pub of_last_month: PeriodSessions,
-    /// Before 3.10 the users of the last month were those of the month that ended one month ago: that day, and they.
+    /// The last day and the users of the month that ended one month ago, which versions before 3.10 show.
     pub of_month_before: Option<(Day, Vec<UserSessions>)>,
-    /// What the versions before 1.0.3 make of the summaries; `None` for later ones.
+    /// The sums of versions before 1.0.3; `None` for later versions.
     pub early: Option<EarlySessions>,
 }
 
-/// Sessions as 0.74.1 to 1.0.2 summarised and counted them.
+/// Sessions as counted by 0.74.1 to 1.0.2.
 #[derive(Debug, Clone)]
 pub struct EarlySessions {
-    /// Sums of `count` and `time` of yesterday; `None` when nobody was seen.
+    /// Sums of `count` and `time` of yesterday; `None` without sessions.
     pub of_yesterday: Option<(f64, f64)>,
     /// Year and number of the last month.
     pub month: (i16, i8),
-    /// Sums of `count` and `time` of that whole month.
+    /// Sums of `count` and `time` of that month.
     pub of_month: Option<(f64, f64)>,
-    /// Yesterday by device; they have no seconds.
+    /// Yesterday by device, without duration.
     pub devices: Vec<DeviceSessions>,
-    /// Yesterday by operating system; they have no seconds.
+    /// Yesterday by operating system, without duration.
     pub systems: Vec<OsSessions>,
 }
 
-/// The three sums of a period's users: users, sessions, seconds.
+/// Users, sessions and seconds of a period.
 fn totals(users: &[UserSessions]) -> (u64, f64, f64) {
-    users.iter().fold((0, 0.0, 0.0), |sum, it| {
-        (sum.0 + it.users, sum.1 + it.sessions, sum.2 + it.seconds)
+    users.iter().fold((0, 0.0, 0.0), |sum, group| {
+        (
+            sum.0 + group.users,
+            sum.1 + group.sessions,
+            sum.2 + group.seconds,
+        )
     })
 }
 
-/// Users as the document shows them: an empty list when nobody was seen, else one element.
+/// Users as in the document: one element, or an empty list without users.
 fn users(day: Day, users: &[UserSessions]) -> Option<Value> {
     let (count, sessions, seconds) = totals(users);
     let data = (!users.is_empty()).then(|| {
@@ -139,17 +144,17 @@ fn users(day: Day, users: &[UserSessions]) -> Option<Value> {
     on(day, data.into_iter().collect())
 }
 
-/// The same with the users by role; what stands for an unknown role differs: nothing for a single day, null for more.
+/// The same with users by role; an unknown role is absent for a single day, and null for longer periods.
 fn users_by_role(day: Day, users: &[UserSessions], unknown_role: Option<&Value>) -> Option<Value> {
     let (count, sessions, seconds) = totals(users);
     let roles = users
         .iter()
-        .map(|it| {
+        .map(|group| {
             Value::object([
-                ("role", it.role.clone().or_else(|| unknown_role.cloned())),
-                ("count", Some(Value::count(it.users))),
-                ("sessions", Some(Value::Number(it.sessions))),
-                ("time", Some(Value::Number(it.seconds))),
+                ("role", group.role.clone().or_else(|| unknown_role.cloned())),
+                ("count", Some(Value::count(group.users))),
+                ("sessions", Some(Value::Number(group.sessions))),
+                ("time", Some(Value::Number(group.seconds))),
             ])
         })
         .collect();
@@ -167,13 +172,13 @@ fn users_by_role(day: Day, users: &[UserSessions], unknown_role: Option<&Value>)
 fn devices(day: Day, devices: &[DeviceSessions]) -> Option<Value> {
     let data = devices
         .iter()
-        .map(|it| {
+        .map(|device| {
             Value::object([
-                ("count", Some(Value::Number(it.sessions))),
-                ("time", Some(Value::Number(it.seconds))),
-                ("type", it.kind.clone()),
-                ("name", it.name.clone()),
-                ("version", it.version.clone()),
+                ("count", Some(Value::Number(device.sessions))),
+                ("time", Some(Value::Number(device.seconds))),
+                ("type", device.kind.clone()),
+                ("name", device.name.clone()),
+                ("version", device.version.clone()),
             ])
         })
         .collect();
@@ -183,19 +188,19 @@ fn devices(day: Day, devices: &[DeviceSessions]) -> Option<Value> {
 fn systems(day: Day, systems: &[OsSessions]) -> Option<Value> {
     let data = systems
         .iter()
-        .map(|it| {
+        .map(|system| {
             Value::object([
-                ("count", Some(Value::Number(it.sessions))),
-                ("time", Some(Value::Number(it.seconds))),
-                ("name", it.name.clone()),
-                ("version", it.version.clone()),
+                ("count", Some(Value::Number(system.sessions))),
+                ("time", Some(Value::Number(system.seconds))),
+                ("name", system.name.clone()),
+                ("version", system.version.clone()),
             ])
         })
         .collect();
     on(day, data)
 }
 
-/// Sums before 1.0.3: an empty list when nobody was seen, else one element.
+/// Sums before 1.0.3: one element, or an empty list without sessions.
 fn early_users(sums: Option<(f64, f64)>) -> Vec<Value> {
     let data = sums.map(|(count, seconds)| {
         Value::object([
@@ -206,7 +211,7 @@ fn early_users(sums: Option<(f64, f64)>) -> Vec<Value> {
     data.into_iter().collect()
 }
 
-/// Sessions of one device or system before 1.0.3: they do not tell how long they lasted.
+/// Devices or systems before 1.0.3, which have no duration.
 fn without_time(value: Option<Value>) -> Option<Value> {
     let Some(Value::Object(mut entries)) = value else {
         return value;
@@ -236,13 +241,16 @@ fn unique(period: &PeriodSessions) -> Option<f64> {
     count(totals(&period.users).0)
 }
 
-/// Unique users, devices and systems of past days.
 pub const COLLECTOR: CollectorDefinition = CollectorDefinition {
     name: "sessions",
     tier: Tier::Slow,
     rank: 8,
     needs_grants: false,
     tells_version: false,
+    privileges: &[
+        Privilege::find("rocketchat_sessions"),
+        Privilege::list_indexes("rocketchat_sessions").optional(),
+    ],
 };
 
 pub const SECTION: Table<Sessions> = Table {
@@ -250,21 +258,21 @@ pub const SECTION: Table<Sessions> = Table {
     metrics: &[
         Metric {
             name: "rocketchat_unique_users_yesterday",
-            help: "Users who were logged in yesterday, in the workspace's time zone; summarised by Rocket.Chat at 02:00.",
+            help: "Unique users logged in yesterday, in the workspace's time zone; Rocket.Chat computes this at 02:00.",
             source: "rocketchat_sessions: type user_daily",
             quantity: Quantity::Count,
             read: Read::One(|sessions| unique(&sessions.of_yesterday)),
         },
         Metric {
             name: "rocketchat_unique_users_last_week",
-            help: "Different users who were logged in during the seven days that end yesterday.",
+            help: "Unique users logged in during the seven days that end yesterday.",
             source: "rocketchat_sessions: type user_daily",
             quantity: Quantity::Count,
             read: Read::One(|sessions| unique(&sessions.of_last_week)),
         },
         Metric {
             name: "rocketchat_unique_users_last_month",
-            help: "Different users who were logged in during the calendar month that ends yesterday.",
+            help: "Unique users logged in during the calendar month that ends yesterday.",
             source: "rocketchat_sessions: type user_daily",
             quantity: Quantity::Count,
             read: Read::One(|sessions| unique(&sessions.of_last_month)),
@@ -278,7 +286,7 @@ pub const SECTION: Table<Sessions> = Table {
         },
         Metric {
             name: "rocketchat_sessions_yesterday_duration_seconds",
-            help: "Time that the sessions of yesterday lasted, all together.",
+            help: "Total duration of yesterday's sessions.",
             source: "rocketchat_sessions: type user_daily, sum of time",
             quantity: Quantity::Seconds,
             read: Read::One(|sessions| Some(totals(&sessions.of_yesterday.users).2)),
@@ -288,35 +296,46 @@ pub const SECTION: Table<Sessions> = Table {
         Field {
             path: "uniqueUsersOfYesterday",
             versions: Versions::since(0, 74, 1).until(1, 0, 3),
-            meaning: "sums of count and time of the summaries of yesterday",
-            origin: Fresh(|it| on(it.yesterday, early_users(it.early.as_ref()?.of_yesterday))),
+            meaning: "sums of count and time of yesterday's summaries",
+            origin: Fresh(|sessions| {
+                on(
+                    sessions.yesterday,
+                    early_users(sessions.early.as_ref()?.of_yesterday),
+                )
+            }),
         },
         Field {
             path: "uniqueUsersOfYesterday",
             versions: Versions::since(1, 0, 3).until(3, 9, 0),
-            meaning: "users, sessions and their seconds of yesterday",
-            origin: Fresh(|it| users(it.yesterday, &it.of_yesterday.users)),
+            meaning: "unique users, sessions and their seconds of yesterday",
+            origin: Fresh(|sessions| users(sessions.yesterday, &sessions.of_yesterday.users)),
         },
         Field {
             path: "uniqueUsersOfYesterday",
             versions: Versions::since(3, 9, 0),
-            meaning: "users, sessions and their seconds of yesterday, by most important role",
-            origin: Fresh(|it| users_by_role(it.yesterday, &it.of_yesterday.users, None)),
+            meaning: "unique users, sessions and their seconds of yesterday, by most important role",
+            origin: Fresh(|sessions| {
+                users_by_role(sessions.yesterday, &sessions.of_yesterday.users, None)
+            }),
         },
         Field {
             path: "uniqueUsersOfLastWeek",
             versions: Versions::since(3, 10, 0),
-            meaning: "the same for yesterday and the six days before",
-            origin: Fresh(|it| {
-                users_by_role(it.yesterday, &it.of_last_week.users, Some(&Value::Null))
+            meaning: "unique users, sessions and their seconds of the last seven days, by most important role",
+            origin: Fresh(|sessions| {
+                users_by_role(
+                    sessions.yesterday,
+                    &sessions.of_last_week.users,
+                    Some(&Value::Null),
+                )
             }),
         },
         Field {
             path: "uniqueUsersOfLastMonth",
             versions: Versions::since(0, 74, 1).until(1, 0, 3),
-            meaning: "the same for the whole last month",
-            origin: Fresh(|it| {
-                let early = it.early.as_ref()?;
+            meaning: "sums of count and time of the summaries of the last calendar month",
+            origin: Fresh(|sessions| {
+                let early = sessions.early.as_ref()?;
                 let (year, month) = early.month;
                 Some(Value::object([
                     ("year", Some(Value::Integer(year.into()))),
@@ -328,76 +347,90 @@ pub const SECTION: Table<Sessions> = Table {
         Field {
             path: "uniqueUsersOfLastMonth",
             versions: Versions::since(1, 0, 3).until(3, 9, 0),
-            meaning: "the same for the calendar month that ended one month ago: these versions are a month late",
-            origin: Fresh(|it| {
-                let (day, of_month) = it.of_month_before.as_ref()?;
+            meaning: "unique users, sessions and their seconds of the month that ended one month ago (these versions are a month late)",
+            origin: Fresh(|sessions| {
+                let (day, of_month) = sessions.of_month_before.as_ref()?;
                 users(*day, of_month)
             }),
         },
         Field {
             path: "uniqueUsersOfLastMonth",
             versions: Versions::since(3, 9, 0).until(3, 10, 0),
-            meaning: "the same for the calendar month that ended one month ago, by most important role",
-            origin: Fresh(|it| {
-                let (day, of_month) = it.of_month_before.as_ref()?;
+            meaning: "unique users, sessions and their seconds of the month that ended one month ago, by most important role",
+            origin: Fresh(|sessions| {
+                let (day, of_month) = sessions.of_month_before.as_ref()?;
                 users_by_role(*day, of_month, Some(&Value::Null))
             }),
         },
         Field {
             path: "uniqueUsersOfLastMonth",
             versions: Versions::since(3, 10, 0),
-            meaning: "the same for the calendar month that ends yesterday",
-            origin: Fresh(|it| {
-                users_by_role(it.yesterday, &it.of_last_month.users, Some(&Value::Null))
+            meaning: "unique users, sessions and their seconds of the calendar month that ends yesterday, by most important role",
+            origin: Fresh(|sessions| {
+                users_by_role(
+                    sessions.yesterday,
+                    &sessions.of_last_month.users,
+                    Some(&Value::Null),
+                )
             }),
         },
         Field {
             path: "uniqueDevicesOfYesterday",
             versions: Versions::since(0, 74, 1).until(1, 0, 3),
-            meaning: "sum of count of the summaries of yesterday by device: type, name, version",
-            origin: Fresh(|it| without_time(devices(it.yesterday, &it.early.as_ref()?.devices))),
+            meaning: "sum of count of yesterday's summaries by device: type, name, version",
+            origin: Fresh(|sessions| {
+                without_time(devices(
+                    sessions.yesterday,
+                    &sessions.early.as_ref()?.devices,
+                ))
+            }),
         },
         Field {
             path: "uniqueDevicesOfYesterday",
             versions: Versions::since(1, 0, 3),
             meaning: "sessions of yesterday and their seconds by device: type, name, version",
-            origin: Fresh(|it| devices(it.yesterday, &it.of_yesterday.devices)),
+            origin: Fresh(|sessions| devices(sessions.yesterday, &sessions.of_yesterday.devices)),
         },
         Field {
             path: "uniqueDevicesOfLastWeek",
             versions: Versions::since(3, 10, 0),
-            meaning: "the same for yesterday and the six days before",
-            origin: Fresh(|it| devices(it.yesterday, &it.of_last_week.devices)),
+            meaning: "sessions of the last seven days and their seconds by device: type, name, version",
+            origin: Fresh(|sessions| devices(sessions.yesterday, &sessions.of_last_week.devices)),
         },
         Field {
             path: "uniqueDevicesOfLastMonth",
             versions: Versions::since(1, 0, 3),
-            meaning: "the same for the calendar month that ends yesterday",
-            origin: Fresh(|it| devices(it.yesterday, &it.of_last_month.devices)),
+            meaning: "sessions of the calendar month that ends yesterday and their seconds by device: type, name, version",
+            origin: Fresh(|sessions| devices(sessions.yesterday, &sessions.of_last_month.devices)),
         },
         Field {
             path: "uniqueOSOfYesterday",
             versions: Versions::since(0, 74, 1).until(1, 0, 3),
-            meaning: "sum of count of the summaries of yesterday by operating system: name, version",
-            origin: Fresh(|it| without_time(systems(it.yesterday, &it.early.as_ref()?.systems))),
+            meaning: "sum of count of yesterday's summaries by operating system: name, version",
+            origin: Fresh(|sessions| {
+                without_time(systems(
+                    sessions.yesterday,
+                    &sessions.early.as_ref()?.systems,
+                ))
+            }),
         },
         Field {
             path: "uniqueOSOfYesterday",
             versions: Versions::since(1, 0, 3),
             meaning: "sessions of yesterday and their seconds by operating system: name, version",
-            origin: Fresh(|it| systems(it.yesterday, &it.of_yesterday.systems)),
+            origin: Fresh(|sessions| systems(sessions.yesterday, &sessions.of_yesterday.systems)),
         },
         Field {
             path: "uniqueOSOfLastWeek",
             versions: Versions::since(3, 10, 0),
-            meaning: "the same for yesterday and the six days before",
-            origin: Fresh(|it| systems(it.yesterday, &it.of_last_week.systems)),
+            meaning: "sessions of the last seven days and their seconds by operating system: name, version",
+            origin: Fresh(|sessions| systems(sessions.yesterday, &sessions.of_last_week.systems)),
         },
         Field {
             path: "uniqueOSOfLastMonth",
             versions: Versions::since(1, 0, 3),
-            meaning: "the same for the calendar month that ends yesterday",
-            origin: Fresh(|it| systems(it.yesterday, &it.of_last_month.systems)),
+            meaning: "sessions of the calendar month that ends yesterday and their seconds by operating system: name, version",
+            origin: Fresh(|sessions| systems(sessions.yesterday, &sessions.of_last_month.systems)),
         },
     ],
 };

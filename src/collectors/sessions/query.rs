@@ -1,6 +1,6 @@
-//! Sessions: the nightly summaries of the last month. Devices and systems come from one pass that groups them by day,
-//! from which the server then makes the periods; users are grouped for each period, because they differ from day to day.
-//! While the summaries are those of the last reading nothing of that is asked again.
+//! Sessions: the nightly summaries of the last month. One pass groups devices and systems by day, from which the server
+//! computes the periods; users are grouped for each period, because they differ from day to day. Nothing is read again
+//! while the summaries are those of the last reading.
 
 use std::ops::RangeInclusive;
 
@@ -45,10 +45,10 @@ const EARLY_SYSTEMS: Members<'_> = Members {
     ..SYSTEMS
 };
 
-/// From this version on the users of the last month are those of the month that ends yesterday.
+/// From this version on the last month is the month that ends yesterday.
 const MONTH_MENDED: Version = Version::new(3, 10, 0);
 
-/// From this version on the summaries have the form that they have today.
+/// From this version on summaries have today's format.
 const SUMMARIES_MENDED: Version = Version::new(1, 0, 3);
 
 pub async fn read(
@@ -63,8 +63,8 @@ pub async fn read(
     let month_ago = same_day_of_last_month(today).map_err(out_of_range)?;
     let version = known.version();
     // An unknown version may be an old one: the first reading of this tier can be over before the version is known.
-    let has_month_before = version.is_none_or(|it| it < MONTH_MENDED);
-    let is_early = version.is_some_and(|it| it < SUMMARIES_MENDED);
+    let has_month_before = version.is_none_or(|version| version < MONTH_MENDED);
+    let is_early = version.is_some_and(|version| version < SUMMARIES_MENDED);
 
     let month_before = month_that_ends(month_ago).map_err(out_of_range)?;
     let first = if is_early {
@@ -180,7 +180,7 @@ fn within(first: Date, last: Date) -> Document {
     doc! { "$or": months(first, last) }
 }
 
-/// One period: its users, and what the pass over the devices found for it.
+/// A period: its users, and its lists of devices and systems.
 async fn period(
     question: &QueryContext<'_>,
     found: &Lists,
@@ -194,8 +194,8 @@ async fn period(
     })
 }
 
-/// The first day of the calendar month that ends on `last`: the 1st when that is the end of its month, else the day
-/// after the same day of the month before.
+/// The first day of the calendar month that ends on `last`: the 1st if `last` ends its month, else the day after the
+/// same day of the previous month.
 fn month_that_ends(last: Date) -> Result<Date, jiff::Error> {
     if last == last.last_of_month() {
         return Ok(last.first_of_month());
@@ -204,13 +204,13 @@ fn month_that_ends(last: Date) -> Result<Date, jiff::Error> {
     last.checked_sub(1.month())?.tomorrow()
 }
 
-/// The same day of the last month as JavaScript's `setMonth` finds it: what a shorter month lacks runs over.
+/// The same day of the last month, by JavaScript's `setMonth`: days that a shorter month lacks run over.
 fn same_day_of_last_month(today: Date) -> Result<Date, jiff::Error> {
     let first = today.first_of_month().checked_sub(1.month())?;
     first.checked_add(Span::new().days(today.day() - 1))
 }
 
-/// Users once each, then by their most important role.
+/// Unique users by their most important role.
 async fn users(
     question: &QueryContext<'_>,
     first: Date,
@@ -248,7 +248,7 @@ async fn users(
         .collect())
 }
 
-/// The sums of each device on each day, apart for rows in which any system is known.
+/// The sums of each device on each day, separately for rows with a known system.
 fn by_day_and_device(first: Date, last: Date) -> Vec<Document> {
     let systems = doc! { "$ifNull": ["$devices.device.os.name", Bson::Array(Vec::new())] };
     let nothing = Bson::Array(vec![Bson::Array(Vec::new())]);
@@ -268,7 +268,7 @@ fn by_day_and_device(first: Date, last: Date) -> Vec<Document> {
     ]
 }
 
-/// A filter for the groups of the days between two.
+/// A filter for the groups of a range of days.
 fn groups_of(first: Date, last: Date) -> Document {
     let mut months = months(first, last);
     for month in &mut months {
@@ -352,7 +352,7 @@ fn os_sessions(group: &Document) -> OsSessions {
     }
 }
 
-/// The same for the name, which the sums of all groups that are not told one by one have too.
+/// The same for the name, which is [`OTHER`] in the sums of groups beyond the limit.
 fn key_or_other(group: &Document, name: &str) -> Option<Value> {
     match group.get("_id") {
         Some(Bson::Null) => Some(Value::text(OTHER)),
@@ -401,7 +401,7 @@ mod tests {
         let filters = months(date(2025, 12, 16), date(2026, 1, 15));
         let days: Vec<_> = filters
             .iter()
-            .map(|it| (it.get_i32("year").ok(), it.get_i32("month").ok()))
+            .map(|filter| (filter.get_i32("year").ok(), filter.get_i32("month").ok()))
             .collect();
         assert_eq!(days, [(Some(2025), Some(12)), (Some(2026), Some(1))]);
     }

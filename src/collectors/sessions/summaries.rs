@@ -1,5 +1,5 @@
-//! Whether the nightly summaries of past days are still those that were read. Rocket.Chat writes them once, at two in the
-//! morning; to read them is dear, and to see that none came, went or was computed anew takes two walks over index entries.
+//! Detects changes of the nightly summaries. Rocket.Chat writes them once, at 02:00. Reading them is expensive; checking
+//! for changes only reads index entries.
 
 use std::time::Duration;
 
@@ -10,12 +10,11 @@ use super::Summaries;
 use super::daily::{COLLECTION, day, months};
 use crate::mongodb::{QueryContext, SourceError};
 
-/// When something was computed more lately than that the night's work may not be over, and members of a replica set may
-/// still differ.
+/// Minimum age of the newest summary: before that, Rocket.Chat may still be writing, and members may differ.
 const QUIET: Duration = Duration::from_hours(1);
 
-/// What tells the summaries of some days apart from any other ones; `None` when that cannot be told, because Rocket.Chat
-/// may be writing them, the index of their times is missing, or the user may not look for it.
+/// Identifies the summaries of some days; `None` if Rocket.Chat may still be writing them, or the index on `_computedAt`
+/// or the privilege to list indexes is missing.
 pub async fn of(
     question: &mut QueryContext<'_>,
     first: Date,
@@ -31,7 +30,9 @@ pub async fn of(
         .newest_date(COLLECTION, "_computedAt", index)
         .await?;
     let now = question.now().await?;
-    let Some(computed) = newest.filter(|it| now.since(*it).is_some_and(|age| age >= QUIET)) else {
+    let Some(computed) =
+        newest.filter(|computed| now.since(*computed).is_some_and(|age| age >= QUIET))
+    else {
         return Ok(None);
     };
     let mut rows = 0;

@@ -1,7 +1,6 @@
-//! Settings that the statistics document shows: wizard, login services, features, counters that settings keep.
+//! Settings that the statistics document shows, from `rocketchat_settings`: wizard, login services, features, counters.
 //!
-//! Most of them only the document shows. A setting that needs a license has two values: the one that was chosen, and
-//! the one that counts while its module is not licensed.
+//! A setting that needs a license has two values: the chosen one, and the one in effect while its module is not licensed.
 
 mod fields;
 pub mod query;
@@ -9,42 +8,42 @@ pub mod query;
 use super::license::Grants;
 use crate::catalogue::Origin::Keyed;
 use crate::catalogue::{
-    CollectorDefinition, Metric, Quantity, Read, Table, Tier, Value, count, state,
+    CollectorDefinition, Metric, Privilege, Quantity, Read, Table, Tier, Value, count, state,
 };
 
-/// The settings that the catalogue names, as `rocketchat_settings` holds them.
+/// The settings in the catalogue.
 #[derive(Debug, Clone, Default)]
 pub struct Settings {
-    /// In the order of their ids.
+    /// Sorted by id.
     by_id: Box<[(&'static str, Setting)]>,
-    /// The modules that count as licensed.
+    /// The licensed modules.
     pub grants: Grants,
-    /// How many settings define an OAuth service of the workspace's own.
+    /// The number of custom OAuth services.
     pub custom_oauth: usize,
 }
 
 /// One setting.
 #[derive(Debug, Clone, Default)]
 pub struct Setting {
-    /// The value that was chosen.
+    /// The chosen value.
     pub value: Option<Value>,
-    /// Whether that is another one than Rocket.Chat came with.
+    /// Whether that differs from `packageValue`, the default.
     pub changed: bool,
-    /// What counts instead, where it needs a license; few settings do.
+    /// The value without a license, for settings that need one.
     pub needs_license: Option<Box<NeedsLicense>>,
 }
 
-/// What a setting is without its license.
+/// A setting's value without its license.
 #[derive(Debug, Clone, Default)]
 pub struct NeedsLicense {
-    /// The value that counts without the license.
+    /// The value in effect without the license.
     pub invalid_value: Option<Value>,
-    /// The modules that the license must grant.
+    /// The modules that it needs.
     pub modules: Vec<String>,
 }
 
 impl Settings {
-    /// The settings that were found, each once.
+    /// Sorts the settings that were read.
     pub fn new(
         mut found: Vec<(&'static str, Setting)>,
         grants: Grants,
@@ -58,7 +57,7 @@ impl Settings {
         }
     }
 
-    /// The value that counts; `None` when there is no such setting.
+    /// The value in effect; `None` without such a setting.
     pub fn value(&self, id: &str) -> Option<&Value> {
         let setting = self.setting(id)?;
         match &setting.needs_license {
@@ -73,7 +72,11 @@ impl Settings {
     }
 
     fn is_licensed(&self, needs: &NeedsLicense) -> bool {
-        self.grants != Grants::None && needs.modules.iter().all(|it| self.grants.grants(it))
+        self.grants != Grants::None
+            && needs
+                .modules
+                .iter()
+                .all(|module| self.grants.grants(module))
     }
 
     fn is_on(&self, id: &str) -> bool {
@@ -91,7 +94,7 @@ impl Settings {
         }
     }
 
-    /// Days until the workspace becomes read-only; `None` while nothing counts down.
+    /// Days until the workspace becomes read-only; `None` without a countdown.
     fn days_until_read_only(&self) -> Option<f64> {
         let days = match self.value(AIR_GAPPED)? {
             Value::Integer(days) => *days as f64,
@@ -101,22 +104,24 @@ impl Settings {
         (days >= 0.0).then_some(days)
     }
 
-    /// The connections above which presence is switched off; `None` where there is no limit.
+    /// The number of connections above which presence is disabled; `None` without a limit.
     fn most_connections(&self) -> Option<u64> {
         let is_known = self.setting(BROADCAST_DISABLED).is_some();
-        let is_unlimited = UNLIMITED_PRESENCE.iter().any(|it| self.grants.grants(it));
+        let is_unlimited = UNLIMITED_PRESENCE
+            .iter()
+            .any(|module| self.grants.grants(module));
         (is_known && !is_unlimited).then_some(MOST_CONNECTIONS)
     }
 
-    /// Three bits: 1 for push itself, 2 for the gateway, 4 for a gateway of one's own.
+    /// Three bits: 1 for push, 2 for the gateway, 4 for a custom gateway.
     fn push(&self) -> i64 {
         i64::from(self.is_on("Push_enable"))
             + 2 * i64::from(self.is_on("Push_enable_gateway"))
             + 4 * i64::from(self.is_changed("Push_gateway"))
     }
 
-    /// OAuth services of the workspace's own, as the document lists them since 4.1: numbered, with fixed content,
-    /// because Rocket.Chat looks their settings up under the numbers. `synchronised` are the members of 6.8 and later.
+    /// Custom OAuth services as the document lists them since 4.1: numbered and with fixed content, because Rocket.Chat
+    /// looks up their settings by number. `synchronised` adds the members of 6.8 and later.
     fn custom_oauth(&self, merge_roles: &Value, synchronised: bool) -> Value {
         let service = || {
             Value::object([
@@ -135,19 +140,19 @@ impl Settings {
     }
 }
 
-/// Days until an unlicensed workspace that sends no usage report becomes read-only; -1 while nothing counts down.
+/// Days until an unlicensed workspace without usage reports becomes read-only; -1 without a countdown.
 const AIR_GAPPED: &str = "Cloud_Workspace_AirGapped_Restrictions_Remaining_Days";
 
-/// Whether presence is no longer told to anybody, because the limit of connections was passed.
+/// Whether presence is disabled because the limit of connections was exceeded.
 const BROADCAST_DISABLED: &str = "Presence_broadcast_disabled";
 
-/// The modules that each lift the limit of connections, and the limit.
+/// Modules that each remove the limit of connections.
 const UNLIMITED_PRESENCE: [&str; 2] = ["unlimited-presence", "scalability"];
 const MOST_CONNECTIONS: u64 = 200;
 
 const SECONDS_OF_A_DAY: f64 = 86_400.0;
 
-/// Ids of the settings that are looked at, in order.
+/// Ids of the settings to read, sorted.
 pub fn ids() -> Vec<&'static str> {
     let keyed = SECTION
         .fields
@@ -162,7 +167,7 @@ pub fn ids() -> Vec<&'static str> {
     ids
 }
 
-/// Settings that several fields, or a computed one, look at.
+/// Settings of computed fields.
 const OTHERS: [&str; 11] = [
     "ABAC_Enabled",
     "Assets_logo",
@@ -177,7 +182,7 @@ const OTHERS: [&str; 11] = [
     "Uncaught_Exceptions_Count",
 ];
 
-/// Settings that no field looks at, but the page for people shows.
+/// Settings of the Info page only.
 const SHOWN: [&str; 9] = [
     "Cloud_Workspace_AirGapped_Restrictions_Remaining_Days",
     "Cloud_Workspace_Id",
@@ -190,13 +195,13 @@ const SHOWN: [&str; 9] = [
     "Site_Name",
 ];
 
-/// Settings that the document shows.
 pub const COLLECTOR: CollectorDefinition = CollectorDefinition {
     name: "settings",
     tier: Tier::Normal,
     rank: 2,
     needs_grants: true,
     tells_version: false,
+    privileges: &[Privilege::find("rocketchat_settings")],
 };
 
 pub const SECTION: Table<Settings> = Table {
@@ -204,28 +209,28 @@ pub const SECTION: Table<Settings> = Table {
     metrics: &[
         Metric {
             name: "rocketchat_read_only_countdown_seconds",
-            help: "Whole days, as seconds, until a workspace without a license that sends no usage report becomes read-only; 0 when it is (7.0 and later). Absent while nothing counts down.",
+            help: "Time until a workspace without a license that sends no usage reports becomes read-only, in whole days; 0 when it is read-only (7.0 and later). Absent when there is no countdown.",
             source: "rocketchat_settings Cloud_Workspace_AirGapped_Restrictions_Remaining_Days",
             quantity: Quantity::Seconds,
             read: Read::One(|settings| Some(settings.days_until_read_only()? * SECONDS_OF_A_DAY)),
         },
         Metric {
             name: "rocketchat_presence_connections_limit",
-            help: "Connections above which presence is switched off for everybody; absent with a license for unlimited-presence or scalability.",
-            source: "a constant of Rocket.Chat, where there is the setting Presence_broadcast_disabled",
+            help: "Number of connections above which Rocket.Chat disables presence; absent with a license for unlimited-presence or scalability.",
+            source: "a constant of Rocket.Chat, if the setting Presence_broadcast_disabled exists",
             quantity: Quantity::Count,
             read: Read::One(|settings| settings.most_connections().and_then(count)),
         },
         Metric {
             name: "rocketchat_presence_broadcast_disabled",
-            help: "Whether presence is switched off because there were too many connections; it stays so until an administrator or a restart ends it.",
+            help: "Whether presence is disabled because there were too many connections; an administrator or a restart enables it again.",
             source: "rocketchat_settings Presence_broadcast_disabled",
             quantity: Quantity::State,
             read: Read::One(|settings| settings.state(BROADCAST_DISABLED)),
         },
         Metric {
             name: "rocketchat_livechat_enabled",
-            help: "Whether omnichannel livechat is switched on.",
+            help: "Whether livechat is enabled.",
             source: "rocketchat_settings Livechat_enabled",
             quantity: Quantity::State,
             read: Read::One(|settings| match settings.value("Livechat_enabled") {
@@ -235,7 +240,7 @@ pub const SECTION: Table<Settings> = Table {
         },
         Metric {
             name: "rocketchat_uncaught_exceptions_total",
-            help: "Exceptions that Rocket.Chat's processes did not catch, ever (5.0 and later).",
+            help: "Uncaught exceptions of all Rocket.Chat processes (5.0 and later).",
             source: "rocketchat_settings Uncaught_Exceptions_Count",
             quantity: Quantity::CountTotal,
             read: Read::One(

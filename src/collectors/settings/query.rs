@@ -1,4 +1,4 @@
-//! Settings: those that the catalogue names, by their ids, and the modules that count as licensed.
+//! Settings: those in the catalogue, by id.
 
 use mongodb::bson::{Document, doc};
 use mongodb::options::Hint;
@@ -7,13 +7,13 @@ use super::{NeedsLicense, Setting, Settings};
 use crate::collectors::snapshot::Snapshot;
 use crate::mongodb::{QueryContext, SourceError, bson};
 
-/// Settings that define an OAuth service of the workspace's own.
+/// Ids of settings that define a custom OAuth service.
 const CUSTOM_OAUTH: &str = "^Accounts_OAuth_Custom-[^-]+$";
 
-/// Bytes of the longest value that is fetched; scripts and pages of some megabytes are shown by nobody.
+/// Maximum size of a value in bytes; scripts and pages are longer, and never shown.
 const LONGEST: i32 = 16_384;
 
-/// OAuth services of the workspace's own that the document lists.
+/// Maximum number of custom OAuth services in the document.
 const MOST_OAUTH: u64 = 1_000;
 
 const COLLECTION: &str = "rocketchat_settings";

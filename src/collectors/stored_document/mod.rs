@@ -1,29 +1,31 @@
-//! The newest statistics document that Rocket.Chat stored: the base of the JSON document, and how old it is.
+//! The newest document of `rocketchat_statistics`: the base of the JSON document, and its age.
 
 pub mod query;
 
+use std::sync::Arc;
+
 use crate::catalogue::{
-    CollectorDefinition, Field, Metric, Origin, PackedValue, Quantity, Read, Table, Tier,
-    Timestamp, Value, Versions, instant,
+    CollectorDefinition, CompactDocument, Field, Metric, Origin, Privilege, Quantity, Read, Table,
+    Tier, Timestamp, Value, Versions, instant,
 };
 
-/// The newest document of `rocketchat_statistics`, without secrets and personal data.
+/// The newest stored document, without hidden fields.
 #[derive(Debug, Clone, Default)]
 pub struct Stored {
-    /// When it was written; `None` when there is none.
+    /// Its `createdAt`.
     pub created_at: Option<Timestamp>,
-    /// Its content; `None` when Rocket.Chat never stored one.
-    pub document: Option<PackedValue>,
-    /// When the newest of the last 30 days was written that Rocket.Chat's cloud accepted.
+    /// Its content; `None` if Rocket.Chat never stored one.
+    pub document: Option<Arc<dyn CompactDocument>>,
+    /// `createdAt` of the newest document of the last 30 days with a `statsToken`, which Rocket.Chat's cloud accepted.
     pub reported_at: Option<Timestamp>,
-    /// The most connections that a document of the last 30 days tells of (6.5 and later).
+    /// Greatest `dailyPeakConnections` of the last 30 days (6.5 and later).
     pub peak_connections: Option<f64>,
 }
 
 impl Stored {
-    /// The version that wrote it.
-    pub fn version(&self) -> Option<&str> {
-        self.document.as_ref()?.text_at(&["version"])
+    /// Its version.
+    pub fn version(&self) -> Option<String> {
+        self.document.as_ref()?.text(&["version"])
     }
 }
 
@@ -36,7 +38,6 @@ const fn stored(path: &'static str, versions: Versions, meaning: &'static str) -
     }
 }
 
-/// The newest document that Rocket.Chat stored.
 pub const COLLECTOR: CollectorDefinition = CollectorDefinition {
     name: "stored",
     tier: Tier::Normal,
@@ -44,6 +45,10 @@ pub const COLLECTOR: CollectorDefinition = CollectorDefinition {
     rank: 0,
     needs_grants: false,
     tells_version: true,
+    privileges: &[
+        Privilege::find("rocketchat_statistics"),
+        Privilege::list_indexes("rocketchat_statistics"),
+    ],
 };
 
 pub const SECTION: Table<Stored> = Table {
@@ -51,21 +56,21 @@ pub const SECTION: Table<Stored> = Table {
     metrics: &[
         Metric {
             name: "rocketchat_peak_connections",
-            help: "Most connections at a time that Rocket.Chat's own statistics of the last 30 days tell of (6.5 and later).",
+            help: "Highest number of concurrent connections in Rocket.Chat's own statistics of the last 30 days (6.5 and later).",
             source: "rocketchat_statistics: greatest dailyPeakConnections",
             quantity: Quantity::Count,
             read: Read::One(|stored| stored.peak_connections),
         },
         Metric {
             name: "rocketchat_usage_report_timestamp_seconds",
-            help: "When the newest usage report was made that Rocket.Chat's cloud accepted; without a license the workspace becomes read-only when that is ten days ago (7.0 and later). Absent when there was none within 30 days.",
+            help: "Time of the newest usage report accepted by Rocket.Chat's cloud. An unlicensed workspace becomes read-only ten days after it (7.0 and later). Absent when there was none within 30 days.",
             source: "rocketchat_statistics: createdAt of the newest document with a statsToken",
             quantity: Quantity::Instant,
             read: Read::One(|stored| instant(stored.reported_at)),
         },
         Metric {
             name: "rocketchat_statistics_document_timestamp_seconds",
-            help: "When Rocket.Chat last stored its own statistics; once a day since 5.0.",
+            help: "Time when Rocket.Chat last stored its own statistics; daily since 5.0.",
             source: "rocketchat_statistics, newest createdAt",
             quantity: Quantity::Instant,
             read: Read::One(|stored| instant(stored.created_at)),
@@ -75,23 +80,23 @@ pub const SECTION: Table<Stored> = Table {
         Field {
             path: "maxMonthlyPeakConnections",
             versions: Versions::since(6, 5, 0),
-            meaning: "the greatest dailyPeakConnections of the documents of the last 30 days",
+            meaning: "greatest dailyPeakConnections of the stored documents of the last 30 days",
             origin: Origin::Fresh(|stored| stored.peak_connections.map(Value::Number)),
         },
         stored(
             "dailyPeakConnections",
             Versions::since(6, 5, 0),
-            "most connections since the document before",
+            "peak connections since the previous document",
         ),
         stored(
             "msEnabled",
             Versions::since(5, 2, 0),
-            "whether Rocket.Chat runs as micro-services (TRANSPORTER)",
+            "whether Rocket.Chat runs as microservices (TRANSPORTER)",
         ),
         stored(
             "allowUnsafeQueryAndFieldsApiParamsEnabled",
             Versions::since(8, 0, 0),
-            "whether the API takes query and fields (ALLOW_UNSAFE_QUERY_AND_FIELDS_API_PARAMS)",
+            "whether the API accepts query and fields (ALLOW_UNSAFE_QUERY_AND_FIELDS_API_PARAMS)",
         ),
         stored(
             "teams.teamStats",
@@ -101,22 +106,22 @@ pub const SECTION: Table<Stored> = Table {
         stored(
             "maxRoomUsers",
             Versions::since(0, 8, 0).until(0, 43, 0),
-            "users of the room that has the most",
+            "users of the largest room",
         ),
         stored(
             "avgChannelUsers",
             Versions::since(0, 8, 0).until(0, 43, 0),
-            "users of a channel on average",
+            "average users of a channel",
         ),
         stored(
             "avgPrivateGroupUsers",
             Versions::since(0, 8, 0).until(0, 43, 0),
-            "users of a private group on average",
+            "average users of a private group",
         ),
         stored(
             "_id",
             Versions::since(0, 8, 0),
-            "id of the newest stored document; a refresh by the exporter stores none",
+            "ID of the newest stored document; a refresh by the exporter stores none",
         ),
         Field {
             path: "statsToken",
@@ -127,17 +132,17 @@ pub const SECTION: Table<Stored> = Table {
         stored(
             "createdAt",
             Versions::since(0, 8, 0),
-            "when the document was made: the time of the exporter's newest reading",
+            "time of the exporter's newest reading",
         ),
         stored(
             "_updatedAt",
             Versions::since(0, 8, 0),
-            "the same instant as createdAt",
+            "the same time as createdAt",
         ),
         stored(
             "version",
             Versions::since(0, 8, 0),
-            "version of Rocket.Chat that stored the newest document; the configured one, or the first that has the database's migrations, where these say otherwise",
+            "version that stored the newest document, unless another one is configured or the database has later migrations",
         ),
         stored("tag", Versions::since(0, 8, 0), "git tag of the build"),
         stored(

@@ -1,24 +1,17 @@
-//! The newest stored statistics document, without secrets and personal data.
+//! The newest stored statistics document, by the index on `createdAt`, without hidden fields.
+
+use std::sync::Arc;
 
 use jiff::ToSpan;
-use mongodb::bson::{Bson, DateTime, Document, doc};
+use mongodb::bson::{Bson, DateTime, Document, RawDocumentBuf, doc};
 use mongodb::options::Hint;
 
 use super::Stored;
-use crate::catalogue::{FailureKind, PackedValue, Timestamp};
+use crate::catalogue::{FailureKind, HIDDEN_FIELDS, Timestamp};
 use crate::collectors::snapshot::Snapshot;
 use crate::mongodb::{Access, QueryContext, SourceError, bson, out_of_range};
 
-/// What is never shown: the token for Rocket.Chat's cloud, mail settings, and the contact person of old versions.
-const SECRETS: [&[&str]; 5] = [
-    &["statsToken"],
-    &["settings", "email", "smtp"],
-    &["settings", "email", "fromEmail"],
-    &["wizard", "contactName"],
-    &["wizard", "contactEmail"],
-];
-
-/// Lists that grow with the workspace and that the exporter never takes from the stored document.
+/// Lists that grow with the workspace, and that are never taken from the stored document.
 const READ_FRESH: [&str; 11] = [
     "uniqueDevicesOfYesterday",
     "uniqueDevicesOfLastWeek",
@@ -33,7 +26,7 @@ const READ_FRESH: [&str; 11] = [
     "uniqueContactsOfLastMonth",
 ];
 
-/// Bytes of the longest document that is fetched; Rocket.Chat's have some tens of kilobytes.
+/// Maximum size of a document in bytes; Rocket.Chat's have some tens of kilobytes.
 const LONGEST: i32 = 1_048_576;
 
 const COLLECTION: &str = "rocketchat_statistics";
@@ -61,12 +54,11 @@ pub async fn read(question: &mut QueryContext<'_>, _: &Snapshot) -> Result<Store
         peak_connections: peak_connections(question, hint).await?,
         reported_at,
         created_at,
-        document: Some(PackedValue::of(&bson::object(&document))),
+        document: Some(Arc::new(encoded(&document)?)),
     })
 }
 
-/// The newest document, without lists that are always read fresh; of one that is longer than any of Rocket.Chat's, only
-/// what tells its version and age.
+/// The newest document, without lists that are always read fresh; only version and dates of one that is too long.
 async fn newest(
     question: &QueryContext<'_>,
     hint: Option<Hint>,
@@ -100,7 +92,7 @@ async fn newest(
     })
 }
 
-/// The greatest peak since the midnight 30 days ago, in the workspace's time zone.
+/// The greatest peak since midnight 30 days ago, in the workspace's time zone.
 async fn peak_connections(
     question: &QueryContext<'_>,
     hint: Option<Hint>,
@@ -119,8 +111,7 @@ async fn peak_connections(
         .and_then(|group| bson::number(group.get("peak"))))
 }
 
-/// When the newest document of the last 30 days was written that has a token of Rocket.Chat's cloud. The token stays
-/// where it is.
+/// `createdAt` of the newest document of the last 30 days with a token. The token is not fetched.
 async fn reported_at(
     question: &QueryContext<'_>,
     hint: Option<Hint>,
@@ -137,10 +128,10 @@ async fn reported_at(
     let newest = question.aggregate(COLLECTION, pipeline, hint).await?;
     Ok(newest
         .first()
-        .and_then(|it| bson::timestamp(it.get("createdAt"))))
+        .and_then(|document| bson::timestamp(document.get("createdAt"))))
 }
 
-/// The midnight 30 days ago, in the workspace's time zone.
+/// Midnight 30 days ago, in the workspace's time zone.
 async fn a_month_ago(question: &QueryContext<'_>) -> Result<DateTime, SourceError> {
     let now = question.local_time().await?;
     let midnight = now
@@ -150,30 +141,27 @@ async fn a_month_ago(question: &QueryContext<'_>) -> Result<DateTime, SourceErro
     Ok(DateTime::from_millis(midnight.timestamp().as_millisecond()))
 }
 
-/// Takes out what is never shown.
+fn encoded(document: &Document) -> Result<RawDocumentBuf, SourceError> {
+    RawDocumentBuf::try_from(document).map_err(|error| {
+        let message = format!("the newest statistics document cannot be encoded: {error}");
+        SourceError::new(FailureKind::Other, message)
+    })
+}
+
+/// Removes the fields that are never shown.
 pub fn redact(document: &mut Document) {
-    for path in SECRETS {
+    for path in HIDDEN_FIELDS {
         remove(document, path);
     }
 }
 
-/// Whether a path, with points between its names, leads to something that is never shown or holds it.
-pub fn touches_secret(path: &str) -> bool {
-    // A number is a place in a list.
-    let is_place = |name: &&str| !name.is_empty() && name.bytes().all(|it| it.is_ascii_digit());
-    SECRETS.iter().any(|secret| {
-        let names = path.split('.').filter(|it| !is_place(it));
-        names.zip(*secret).all(|(name, known)| name == *known)
-    })
-}
-
-fn remove(document: &mut Document, path: &[&str]) {
-    match path {
-        [] => {}
-        [key] => {
-            document.remove(key);
+/// Removes the value at a path, also from documents in arrays.
+fn remove(document: &mut Document, path: &str) {
+    match path.split_once('.') {
+        None => {
+            document.remove(path);
         }
-        [key, rest @ ..] => {
+        Some((key, rest)) => {
             if let Some(value) = document.get_mut(key) {
                 remove_within(value, rest);
             }
@@ -181,11 +169,10 @@ fn remove(document: &mut Document, path: &[&str]) {
     }
 }
 
-/// The same in a value: in a document, and in each that a list holds, however deep.
-fn remove_within(value: &mut Bson, path: &[&str]) {
+fn remove_within(value: &mut Bson, path: &str) {
     match value {
         Bson::Document(inner) => remove(inner, path),
-        Bson::Array(items) => items.iter_mut().for_each(|it| remove_within(it, path)),
+        Bson::Array(items) => items.iter_mut().for_each(|item| remove_within(item, path)),
         _ => {}
     }
 }
@@ -195,7 +182,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn secrets_are_removed_from_lists_too() {
+    fn hidden_fields_in_arrays_are_removed() {
         let smtp = doc! { "email": [{ "smtp": [1], "fromEmail": "secret", "other": 1 }] };
         let mut document = doc! {
             "settings": [smtp, "text", [{ "email": { "smtp": "secret" } }]],
@@ -207,12 +194,10 @@ mod tests {
             "wizard": [{ "size": "small" }],
         };
         assert_eq!(document, left);
-        assert!(touches_secret("settings.0.email.fromEmail"));
-        assert!(!touches_secret("settings.0.email.other"));
     }
 
     #[test]
-    fn every_secret_is_removed_and_nothing_else() {
+    fn hidden_fields_and_nothing_else_are_removed() {
         let mut document = doc! {
             "statsToken": "secret",
             "settings": { "email": { "smtp": { "smtpHost": "secret" }, "fromEmail": "secret", "other": 1 } },

@@ -1,28 +1,29 @@
-//! Uploaded files.
+//! Uploaded files, from `rocketchat_uploads`.
 
 pub mod query;
 
 use crate::catalogue::Origin::Fresh;
 use crate::catalogue::{
-    CollectorDefinition, Field, Metric, Quantity, Read, Table, Tier, Value, Versions, count,
+    CollectorDefinition, Field, Metric, Privilege, Quantity, Read, Table, Tier, Value, Versions,
+    count, count_field,
 };
 
-/// Files by their records in `rocketchat_uploads`, wherever their bytes lie.
+/// Records of uploaded files, wherever the files are stored.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Uploads {
-    /// Records.
+    /// Documents of `rocketchat_uploads`.
     pub files: u64,
-    /// Sum of `size`, of those that are finite numbers.
+    /// Sum of the finite `size`s.
     pub bytes: f64,
 }
 
-/// Files and their size.
 pub const COLLECTOR: CollectorDefinition = CollectorDefinition {
     name: "uploads",
     tier: Tier::Slow,
     rank: 4,
     needs_grants: false,
     tells_version: false,
+    privileges: &[Privilege::find("rocketchat_uploads")],
 };
 
 pub const SECTION: Table<Uploads> = Table {
@@ -30,14 +31,14 @@ pub const SECTION: Table<Uploads> = Table {
     metrics: &[
         Metric {
             name: "rocketchat_uploads",
-            help: "Uploaded files, with thumbnails and hidden or incomplete ones, without avatars.",
+            help: "Uploaded files, including thumbnails and hidden or incomplete files, without avatars.",
             source: "rocketchat_uploads",
             quantity: Quantity::Count,
             read: Read::One(|uploads| count(uploads.files)),
         },
         Metric {
             name: "rocketchat_uploads_size_bytes",
-            help: "Size of all uploaded files by their records; the bytes may lie in GridFS, on disk or in an object store.",
+            help: "Total recorded size of all uploaded files, whether stored in GridFS, on disk or in an object store.",
             source: "rocketchat_uploads: sum of size",
             quantity: Quantity::Bytes,
             read: Read::One(|uploads| Some(uploads.bytes)),
@@ -48,12 +49,12 @@ pub const SECTION: Table<Uploads> = Table {
             path: "uploadsTotal",
             versions: Versions::since(0, 74, 0),
             meaning: "records of uploaded files",
-            origin: Fresh(|uploads| Some(Value::count(uploads.files))),
+            origin: Fresh(|uploads| count_field(uploads.files)),
         },
         Field {
             path: "uploadsTotalSize",
             versions: Versions::since(0, 74, 0),
-            meaning: "sum of their sizes in bytes",
+            meaning: "total size of uploaded files in bytes",
             origin: Fresh(|uploads| Some(Value::Number(uploads.bytes))),
         },
     ],

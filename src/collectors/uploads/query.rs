@@ -1,4 +1,4 @@
-//! Files and their sizes, in a pass over all of them.
+//! Uploads: one pass over `rocketchat_uploads`.
 
 use mongodb::bson::{Bson, Document, doc};
 

@@ -1,5 +1,5 @@
-//! What accounts have: ways to log in, second factors, languages, extensions. Apart from the accounts themselves,
-//! because most of it has no index and takes a pass over all of them.
+//! Features of accounts, from `users`: login services, second factors, languages, phone extensions. A collector of its
+//! own, because most have no index and need a full pass.
 
 pub mod query;
 
@@ -7,51 +7,50 @@ use std::collections::BTreeMap;
 
 use crate::catalogue::Origin::{Fresh, Keyed};
 use crate::catalogue::{
-    CollectorDefinition, Field, Metric, Quantity, Read, Sample, Table, Tier, Value, Version,
-    Versions,
+    CollectorDefinition, Field, Metric, Privilege, Quantity, Read, Sample, Table, Tier, Value,
+    Version, Versions, count_field,
 };
 
-/// What is counted of all accounts.
+/// Counts over all documents of `users`.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct UserFeatures {
-    /// Activated accounts, without apps and pure guests, that have each of [`LOGIN_SERVICES`].
+    /// Activated accounts, without apps and pure guests, with each of [`LOGIN_SERVICES`].
     pub by_login_service: BTreeMap<&'static str, u64>,
-    /// Activated accounts with a second factor from an app.
+    /// Activated accounts with `services.totp.enabled`.
     pub with_totp: u64,
-    /// Activated accounts with a second factor by e-mail.
+    /// Activated accounts with `services.email2fa.enabled`.
     pub with_email_2fa: u64,
-    /// OAuth services of the workspace's own; only where the version shows them by their names (3.17 to 4.0).
+    /// Custom OAuth services; only for versions that show them by name (3.17 to 4.0).
     pub custom_oauth: Vec<CustomOauth>,
-    /// Accounts with the field `extension`, for calls.
+    /// Accounts with the field `extension`.
     pub with_extension: u64,
-    /// Accounts by the language of their interface; `None` when the index on `language` is missing.
+    /// Accounts by `language`; `None` when the index on it is missing.
     pub by_language: Option<Vec<(String, u64)>>,
-    /// Accounts of every kind, as the collection's metadata count them.
+    /// All accounts, from the collection's metadata.
     pub accounts: u64,
 }
 
 impl UserFeatures {
-    /// Whether a version shows OAuth services of the workspace's own by their names: earlier ones show none of them, and
-    /// later ones numbers.
+    /// Whether a version shows custom OAuth services by name: earlier ones show none, later ones show numbers.
     pub fn names_custom_oauth(version: Version) -> bool {
         (Version::new(3, 17, 0)..Version::new(4, 1, 0)).contains(&version)
     }
 }
 
-/// An OAuth service of the workspace's own.
+/// A custom OAuth service.
 #[derive(Debug, Clone, PartialEq)]
 pub struct CustomOauth {
     /// Its name.
     pub name: String,
-    /// Whether one can log in with it.
+    /// Whether it is enabled.
     pub enabled: bool,
-    /// Whether it brings roles along.
+    /// Whether it merges roles.
     pub merges_roles: bool,
-    /// Activated accounts, without apps and pure guests, that have it.
+    /// Activated accounts with it, without apps and pure guests.
     pub users: u64,
 }
 
-/// Fields below `services` that tell how an account logs in.
+/// Fields below `services` that are login services.
 pub const LOGIN_SERVICES: [&str; 17] = [
     "apple",
     "cas",
@@ -72,11 +71,7 @@ pub const LOGIN_SERVICES: [&str; 17] = [
     "wordpress",
 ];
 
-fn number(value: u64) -> Option<Value> {
-    Some(Value::count(value))
-}
-
-/// The number of accounts with a login service.
+/// Accounts with a login service.
 const fn logged_in_by(
     path: &'static str,
     versions: Versions,
@@ -85,29 +80,29 @@ const fn logged_in_by(
     Field {
         path,
         versions,
-        meaning: "activated accounts, without apps and guests, that have below services a",
+        meaning: "activated accounts, without apps and guests, with the login service",
         origin: Keyed(
-            |users, key| number(users.by_login_service.get(key).copied().unwrap_or_default()),
+            |users, key| count_field(users.by_login_service.get(key).copied().unwrap_or_default()),
             key,
         ),
     }
 }
 
-/// Login services, second factors, languages.
 pub const COLLECTOR: CollectorDefinition = CollectorDefinition {
     name: "user_features",
     tier: Tier::Slow,
     rank: 6,
     needs_grants: false,
     tells_version: false,
+    privileges: &[Privilege::find("users"), Privilege::list_indexes("users")],
 };
 
 pub const SECTION: Table<UserFeatures> = Table {
-    title: "What users have",
+    title: "User features",
     metrics: &[
         Metric {
             name: "rocketchat_users_by_login_service",
-            help: "Activated accounts, without apps and guests, by the services that they can log in with; an account may have several.",
+            help: "Activated accounts by login service, without apps and guests; an account can have several services.",
             source: "users: services.NAME exists",
             quantity: Quantity::Count,
             read: Read::By(&["login_service"], |users| {
@@ -120,7 +115,7 @@ pub const SECTION: Table<UserFeatures> = Table {
         },
         Metric {
             name: "rocketchat_users_with_second_factor",
-            help: "Activated accounts by the second factor that they have switched on; an account may have both.",
+            help: "Activated accounts by enabled second factor; an account can have both.",
             source: "users: services.totp.enabled, services.email2fa.enabled",
             quantity: Quantity::Count,
             read: Read::By(&["method"], |users| {
@@ -135,7 +130,7 @@ pub const SECTION: Table<UserFeatures> = Table {
         Field {
             path: "userLanguages",
             versions: Versions::since(3, 12, 0),
-            meaning: "accounts by the language of their interface; none is all the others",
+            meaning: "accounts by interface language; none is all others",
             origin: Fresh(|users| {
                 let languages = users.by_language.as_ref()?;
                 let known: u64 = languages.iter().map(|(_, count)| count).sum();
@@ -152,15 +147,15 @@ pub const SECTION: Table<UserFeatures> = Table {
         Field {
             path: "services.oauth.custom",
             versions: Versions::since(3, 17, 0).until(4, 1, 0),
-            meaning: "each OAuth service of the workspace's own, by its name: enabled, mergeRoles, users",
+            meaning: "each custom OAuth service by name: enabled, mergeRoles, users",
             origin: Fresh(|users| {
-                let services = users.custom_oauth.iter().map(|it| {
-                    let service = Value::object([
-                        ("enabled", Some(Value::Bool(it.enabled))),
-                        ("mergeRoles", Some(Value::Bool(it.merges_roles))),
-                        ("users", number(it.users)),
+                let services = users.custom_oauth.iter().map(|service| {
+                    let value = Value::object([
+                        ("enabled", Some(Value::Bool(service.enabled))),
+                        ("mergeRoles", Some(Value::Bool(service.merges_roles))),
+                        ("users", count_field(service.users)),
                     ]);
-                    (it.name.clone().into(), service)
+                    (service.name.clone().into(), value)
                 });
                 Some(Value::Object(services.collect()))
             }),
@@ -168,20 +163,20 @@ pub const SECTION: Table<UserFeatures> = Table {
         Field {
             path: "totalUserTOTP",
             versions: Versions::since(4, 8, 0),
-            meaning: "activated accounts with a second factor from an app",
-            origin: Fresh(|users| number(users.with_totp)),
+            meaning: "activated accounts with an authenticator app",
+            origin: Fresh(|users| count_field(users.with_totp)),
         },
         Field {
             path: "totalUserEmail2fa",
             versions: Versions::since(4, 8, 0),
             meaning: "activated accounts with a second factor by e-mail",
-            origin: Fresh(|users| number(users.with_email_2fa)),
+            origin: Fresh(|users| count_field(users.with_email_2fa)),
         },
         Field {
             path: "voipExtensions",
             versions: Versions::since(4, 6, 0).until(8, 0, 0),
-            meaning: "accounts with an extension for calls",
-            origin: Fresh(|users| number(users.with_extension)),
+            meaning: "accounts with a phone extension",
+            origin: Fresh(|users| count_field(users.with_extension)),
         },
         logged_in_by("services.ldap.users", Versions::since(3, 17, 0), "ldap"),
         logged_in_by("services.saml.users", Versions::since(3, 17, 0), "saml"),

@@ -1,4 +1,4 @@
-//! What users have: login services in a pass over all of them, because no index knows them, and the rest by indexes.
+//! User features: login services in one pass over `users`, because they have no index, and the rest by index.
 
 use std::collections::BTreeMap;
 
@@ -12,13 +12,13 @@ use crate::mongodb::{Access, Members, QueryContext, SourceError, bson};
 
 const COLLECTION: &str = "users";
 
-/// More languages than this are grouped, and not counted one by one: Rocket.Chat is translated into fewer.
+/// Maximum number of languages that are counted one by one; Rocket.Chat has fewer translations.
 const MOST_LANGUAGES: usize = 80;
 
-/// A longer text is no language that anything has to be looked up by.
+/// Maximum length of a language, in bytes.
 const LONGEST_LANGUAGE: i32 = 100;
 
-/// Settings of OAuth services of the workspace's own that are read.
+/// Maximum number of settings of custom OAuth services.
 const MOST_SETTINGS: usize = 1_000;
 
 pub async fn read(
@@ -54,7 +54,7 @@ pub async fn read(
     })
 }
 
-/// OAuth services of the workspace's own, each by its settings; nobody is counted yet.
+/// Custom OAuth services, from their settings, without their numbers of users.
 async fn custom_oauth(question: &QueryContext<'_>) -> Result<Vec<CustomOauth>, SourceError> {
     const PREFIX: &str = "Accounts_OAuth_Custom-";
     const MERGES: &str = "-merge_roles";
@@ -99,12 +99,11 @@ async fn custom_oauth(question: &QueryContext<'_>) -> Result<Vec<CustomOauth>, S
         .collect())
 }
 
-/// How many accounts have each of the named login services: all activated accounts, without those that are not counted,
-/// which are few, so that the pass computes hardly anything else for each account. Also the number of accounts with an
-/// extension.
+/// Accounts with each of the named login services, and accounts with an extension.
 ///
-/// What accounts have below `services` is grouped as it is, and the names are looked for in the groups: a workspace may
-/// have a million of them, and only those that count come over the network.
+/// The pass counts all activated accounts, and a second query subtracts the few apps and guests, so that the pass hardly
+/// computes anything per account. Accounts are grouped by the list of keys below `services`, and the names are looked up
+/// in the groups on the server: there can be a million groups, of which only sums come over the network.
 async fn by_services(
     question: &QueryContext<'_>,
     names: &[&str],
@@ -155,10 +154,10 @@ async fn by_services(
     Ok((counts, with_extension))
 }
 
-/// Stands for accounts with an extension, among the names of login services.
+/// The name of the group of accounts with an extension, beside names of login services.
 const EXTENSION: &str = "";
 
-/// The stages that make groups by lists of names into one for each of the names that count, and one for extensions.
+/// The stages that turn groups by list of names into one group for each name, and one for extensions.
 fn by_name(names: &[&str]) -> [Document; 3] {
     let counted = doc! { "$map": {
         "input": { "$setIntersection": ["$_id", names] },
@@ -172,8 +171,7 @@ fn by_name(names: &[&str]) -> [Document; 3] {
     ]
 }
 
-/// The names of the fields below `services`, in the order of the document. To name them costs half of what it costs to
-/// look for each of them.
+/// The keys below `services`, in the order of the document. Listing them costs half as much as testing for each.
 fn names_of_services() -> Document {
     let is_object = doc! { "$eq": [{ "$type": "$services" }, "object"] };
     doc! { "$map": {
@@ -182,7 +180,7 @@ fn names_of_services() -> Document {
     } }
 }
 
-/// Activated accounts that have a second factor: by the index that holds it beside `active`, else by a pass.
+/// Activated accounts with a second factor: by the index on `active` and the factor, else by a pass.
 async fn with_second_factor(
     question: &QueryContext<'_>,
     factor: &'static str,
@@ -205,8 +203,8 @@ async fn with_second_factor(
     Ok(groups.first().map_or(0, counted))
 }
 
-/// Languages by their index alone; a text that is not empty counts as one. To count each by itself costs half of what it
-/// costs to group them.
+/// Accounts by language, from the index alone; empty strings are left out. Counting each language costs half as much as
+/// grouping them.
 async fn by_language(
     question: &mut QueryContext<'_>,
 ) -> Result<Option<Vec<(String, u64)>>, SourceError> {
@@ -244,15 +242,15 @@ async fn by_language(
     // In the order of their names; texts that were mended may have become the same.
     let mut languages: BTreeMap<String, u64> = BTreeMap::new();
     let first = groups.first.iter();
-    let first = first.filter_map(|it| Some((bson::text(it.get("_id"))?, it)));
-    let others = groups.others.iter().map(|it| (OTHER.to_owned(), it));
+    let first = first.filter_map(|group| Some((bson::text(group.get("_id"))?, group)));
+    let others = groups.others.iter().map(|group| (OTHER.to_owned(), group));
     for (language, group) in first.chain(others) {
         *languages.entry(language).or_default() += bson::counted(group, "count");
     }
     Ok(Some(languages.into_iter().collect()))
 }
 
-/// A language by whose name accounts can be counted: it is short, and came as it is.
+/// A language that accounts can be counted by: it is short, and valid UTF-8.
 fn name_to_look_for(group: &Document) -> Option<String> {
     bson::text(group.get("_id")).filter(|name| !name.contains(char::REPLACEMENT_CHARACTER))
 }

@@ -1,36 +1,37 @@
-//! Accounts by what they are and whether they are activated, and the head counts derived from that.
+//! Accounts by kind and state, from `users`, and the counts derived from them.
 
 pub mod live;
 pub mod query;
 
 use crate::catalogue::Origin::Fresh;
 use crate::catalogue::{
-    CollectorDefinition, Field, Metric, Quantity, Read, Sample, Table, Tier, Value, Versions, count,
+    CollectorDefinition, Field, Metric, Privilege, Quantity, Read, Sample, Table, Tier, Value,
+    Versions, count, count_field,
 };
 
-/// The field `type` of an account.
+/// The kind of an account, by its field `type`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AccountKind {
-    /// A person, or an account without a known type: very old and some remote ones.
+    /// A person, or an unknown type, as of very old and some remote accounts.
     User,
     /// A bot.
     Bot,
-    /// The account of an app.
+    /// An app.
     App,
 }
 
-/// The field `active` of an account.
+/// The state of an account, by its field `active`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AccountState {
-    /// `active` is true: not deactivated. It says nothing about when the account was last used.
+    /// `active` is true: not deactivated, whenever it was last used.
     Activated,
     /// `active` is false.
     Deactivated,
-    /// `active` is missing or something else: neither activated nor deactivated for Rocket.Chat.
+    /// `active` is missing or not a boolean: neither activated nor deactivated.
     Unset,
 }
 
-/// Accounts that are alike in everything the definitions look at.
+/// Accounts with equal properties.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Accounts {
     /// By `type`.
@@ -39,11 +40,11 @@ pub struct Accounts {
     pub state: AccountState,
     /// Whether `roles` is exactly `["guest"]`.
     pub guest: bool,
-    /// Whether `isRemote` is true: federated by the old federation (1.3 to 7.x).
+    /// Whether `isRemote` is true: the old federation (1.3 to 7.x).
     pub remote: bool,
-    /// Whether `federated` is true: federated by Matrix (4.7 and later).
+    /// Whether `federated` is true: Matrix (4.7 and later).
     pub federated: bool,
-    /// How many there are.
+    /// Their number.
     pub count: u64,
 }
 
@@ -66,7 +67,7 @@ impl Accounts {
 /// All accounts.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Users {
-    /// One entry for each combination that exists.
+    /// One entry for each existing combination.
     pub accounts: Vec<Accounts>,
 }
 
@@ -81,24 +82,28 @@ impl Users {
 
     /// Activated accounts that count against the license: no guests, apps, bots or remote users.
     pub fn seats(&self) -> u64 {
-        self.sum(|it| {
-            it.is_active()
-                && !(it.guest || it.kind != AccountKind::User || it.remote || it.federated)
+        self.sum(|accounts| {
+            accounts.is_active()
+                && !(accounts.guest
+                    || accounts.kind != AccountKind::User
+                    || accounts.remote
+                    || accounts.federated)
         })
     }
 
     /// Activated accounts whose only role is guest, without apps and remote ones.
     pub fn guests(&self) -> u64 {
-        self.sum(|it| it.is_active() && it.guest && it.kind != AccountKind::App && !it.remote)
+        self.sum(|accounts| {
+            accounts.is_active()
+                && accounts.guest
+                && accounts.kind != AccountKind::App
+                && !accounts.remote
+        })
     }
 
     fn active_without(&self, excluded: impl Fn(&Accounts) -> bool) -> u64 {
-        self.sum(|it| it.is_active() && !excluded(it))
+        self.sum(|accounts| accounts.is_active() && !excluded(accounts))
     }
-}
-
-fn number(value: u64) -> Option<Value> {
-    Some(Value::count(value))
 }
 
 /// A difference as Rocket.Chat computes it, which may be negative.
@@ -116,13 +121,13 @@ const STATES: [(&str, AccountState); 3] = [
     ("unset", AccountState::Unset),
 ];
 
-/// Accounts by kind and state.
 pub const COLLECTOR: CollectorDefinition = CollectorDefinition {
     name: "users",
     tier: Tier::Normal,
     rank: 14,
     needs_grants: false,
     tells_version: false,
+    privileges: &[Privilege::find("users"), Privilege::list_indexes("users")],
 };
 
 pub const SECTION: Table<Users> = Table {
@@ -130,14 +135,15 @@ pub const SECTION: Table<Users> = Table {
     metrics: &[
         Metric {
             name: "rocketchat_accounts",
-            help: "Accounts by kind (app, bot, remote, guest with that role alone, else user; the first that fits) and state; unset has no field active.",
+            help: "Accounts by kind (the first that applies of app, bot, remote, guest and user) and state; guest means that it is the only role, unset that the field active is missing.",
             source: "users: type, isRemote, federated, roles, active",
             quantity: Quantity::Count,
             read: Read::By(&["kind", "state"], |users| {
                 let mut samples = Vec::with_capacity(KINDS.len() * STATES.len());
                 for kind in KINDS {
                     for (name, state) in STATES {
-                        let number = users.sum(|it| it.label() == kind && it.state == state);
+                        let number = users
+                            .sum(|accounts| accounts.label() == kind && accounts.state == state);
                         samples.push(Sample {
                             labels: vec![kind.into(), name.into()],
                             value: number as f64,
@@ -149,8 +155,8 @@ pub const SECTION: Table<Users> = Table {
         },
         Metric {
             name: "rocketchat_seats_used",
-            help: "Activated accounts that count against the license: without guests, bots, apps and remote users (Rocket.Chat's activeUsers since 6.4).",
-            source: "users: active true and none of roles [guest], type app or bot, federated, isRemote",
+            help: "Activated accounts that count against the license: no guests, bots, apps or remote users (Rocket.Chat's activeUsers since 6.4).",
+            source: "users: active true, without roles [guest], type app or bot, federated, isRemote",
             quantity: Quantity::Count,
             read: Read::One(|users| count(users.seats())),
         },
@@ -160,7 +166,7 @@ pub const SECTION: Table<Users> = Table {
             path: "activeUsers",
             versions: Versions::since(0, 8, 0).until(3, 0, 0),
             meaning: "activated accounts of every kind",
-            origin: Fresh(|users| number(users.sum(Accounts::is_active))),
+            origin: Fresh(|users| count_field(users.sum(Accounts::is_active))),
         },
         Field {
             path: "activeUsers",
@@ -168,85 +174,98 @@ pub const SECTION: Table<Users> = Table {
             meaning: "activated accounts without apps, minus activated remote accounts",
             origin: Fresh(|users| {
                 difference(
-                    users.active_without(|it| it.kind == AccountKind::App),
-                    users.sum(|it| it.is_active() && it.remote),
+                    users.active_without(|accounts| accounts.kind == AccountKind::App),
+                    users.sum(|accounts| accounts.is_active() && accounts.remote),
                 )
             }),
         },
         Field {
             path: "activeUsers",
             versions: Versions::since(3, 2, 0).until(5, 1, 0),
-            meaning: "activated accounts without apps and guests, minus activated remote accounts that are no guests",
+            meaning: "activated accounts without apps and guests, minus activated remote accounts that are not guests",
             origin: Fresh(|users| {
                 difference(
-                    users.active_without(|it| it.kind == AccountKind::App || it.guest),
-                    users.sum(|it| it.is_active() && it.remote && !it.guest),
+                    users.active_without(|accounts| {
+                        accounts.kind == AccountKind::App || accounts.guest
+                    }),
+                    users
+                        .sum(|accounts| accounts.is_active() && accounts.remote && !accounts.guest),
                 )
             }),
         },
         Field {
             path: "activeUsers",
             versions: Versions::since(5, 1, 0).until(6, 2, 9),
-            meaning: "as in 3.2, and minus activated federated accounts (one that is also remote is subtracted twice)",
+            meaning: "as since 3.2, also minus activated federated accounts (subtracted twice if they are remote, too)",
             origin: Fresh(|users| {
                 difference(
-                    users.active_without(|it| it.kind == AccountKind::App || it.guest),
-                    users.sum(|it| it.is_active() && it.remote && !it.guest)
-                        + users.sum(|it| it.is_active() && it.federated),
+                    users.active_without(|accounts| {
+                        accounts.kind == AccountKind::App || accounts.guest
+                    }),
+                    users
+                        .sum(|accounts| accounts.is_active() && accounts.remote && !accounts.guest)
+                        + users.sum(|accounts| accounts.is_active() && accounts.federated),
                 )
             }),
         },
         Field {
             path: "activeUsers",
             versions: Versions::since(6, 2, 9).until(6, 4, 0),
-            meaning: "activated accounts without guests, apps and remote or federated ones",
+            meaning: "activated accounts without guests, apps, remote and federated ones",
             origin: Fresh(|users| {
-                number(users.active_without(|it| {
-                    it.guest || it.kind == AccountKind::App || it.remote || it.federated
+                count_field(users.active_without(|accounts| {
+                    accounts.guest
+                        || accounts.kind == AccountKind::App
+                        || accounts.remote
+                        || accounts.federated
                 }))
             }),
         },
         Field {
             path: "activeUsers",
             versions: Versions::since(6, 4, 0),
-            meaning: "activated accounts without guests, apps, bots and remote or federated ones",
-            origin: Fresh(|users| number(users.seats())),
+            meaning: "activated accounts without guests, apps, bots, remote and federated ones",
+            origin: Fresh(|users| count_field(users.seats())),
         },
         Field {
             path: "activeGuests",
             versions: Versions::since(3, 2, 0),
             meaning: "activated accounts whose only role is guest, without apps and remote ones",
-            origin: Fresh(|users| number(users.guests())),
+            origin: Fresh(|users| count_field(users.guests())),
         },
         Field {
             path: "nonActiveUsers",
             versions: Versions::since(0, 8, 0).until(3, 0, 0),
-            meaning: "all accounts that are not activated",
-            origin: Fresh(|users| number(users.sum(|it| !it.is_active()))),
+            meaning: "accounts that are not activated",
+            origin: Fresh(|users| count_field(users.sum(|accounts| !accounts.is_active()))),
         },
         Field {
             path: "nonActiveUsers",
             versions: Versions::since(3, 0, 0),
-            meaning: "deactivated accounts; those without the field active are in neither number",
-            origin: Fresh(|users| number(users.sum(|it| it.state == AccountState::Deactivated))),
+            meaning: "deactivated accounts; those without the field active count as neither",
+            origin: Fresh(|users| {
+                count_field(users.sum(|accounts| accounts.state == AccountState::Deactivated))
+            }),
         },
         Field {
             path: "appUsers",
             versions: Versions::since(3, 0, 0),
             meaning: "accounts of apps, activated or not",
-            origin: Fresh(|users| number(users.sum(|it| it.kind == AccountKind::App))),
+            origin: Fresh(|users| {
+                count_field(users.sum(|accounts| accounts.kind == AccountKind::App))
+            }),
         },
         Field {
             path: "federatedUsers",
             versions: Versions::since(1, 3, 0).until(8, 0, 0),
-            meaning: "accounts of the old federation: isRemote true",
-            origin: Fresh(|users| number(users.sum(|it| it.remote))),
+            meaning: "accounts with isRemote true (old federation)",
+            origin: Fresh(|users| count_field(users.sum(|accounts| accounts.remote))),
         },
         Field {
             path: "matrixFederation.amountOfExternalUsers",
             versions: Versions::since(6, 3, 0),
-            meaning: "accounts federated by Matrix",
-            origin: Fresh(|users| number(users.sum(|it| it.federated))),
+            meaning: "accounts with federated true (Matrix)",
+            origin: Fresh(|users| count_field(users.sum(|accounts| accounts.federated))),
         },
     ],
 };

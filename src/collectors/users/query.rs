@@ -1,7 +1,7 @@
-//! Users: what kind of account each is, and whether it is activated.
+//! Users by kind and state.
 //!
-//! Bots, apps, guests and accounts of other servers are found by their indexes, and the people of this server are all the
-//! others: activated and deactivated ones are entries of an index, and the rest of the collection has no state.
+//! Bots, apps, guests and remote accounts are found by their indexes; local people are the remainder of the counts by the
+//! index on `active` and of the whole collection.
 
 use mongodb::bson::{Bson, Document, doc};
 use mongodb::options::Hint;
@@ -12,7 +12,7 @@ use crate::mongodb::{QueryContext, SourceError, bson};
 
 const COLLECTION: &str = "users";
 
-/// The indexes by which every account is found that is not simply a person of this server.
+/// Indexes that find every account that is not an ordinary local person.
 const INDEXES_OF_SPECIAL: [&str; 4] = ["type", "roles", "isRemote", "federated"];
 
 pub async fn read(question: &mut QueryContext<'_>, _: &Snapshot) -> Result<Users, SourceError> {
@@ -24,7 +24,7 @@ pub async fn read(question: &mut QueryContext<'_>, _: &Snapshot) -> Result<Users
     Ok(Users { accounts })
 }
 
-/// The index on `active`, where those of the special accounts are there too.
+/// The index on `active`, if those of special accounts exist, too.
 async fn index_of_states(question: &QueryContext<'_>) -> Result<Option<String>, SourceError> {
     for key in INDEXES_OF_SPECIAL {
         if question.known_index(COLLECTION, key).await?.is_none() {
@@ -34,7 +34,7 @@ async fn index_of_states(question: &QueryContext<'_>) -> Result<Option<String>, 
     question.known_index(COLLECTION, "active").await
 }
 
-/// The special accounts by their indexes, and all the others as the difference to all.
+/// Special accounts by their indexes, and the others as the difference to all.
 async fn by_index(
     question: &QueryContext<'_>,
     index: String,
@@ -63,8 +63,8 @@ async fn by_index(
             all.saturating_sub(activated + deactivated),
         ),
     ] {
-        let special = accounts.iter().filter(|it| it.state == state);
-        let special: u64 = special.map(|it| it.count).sum();
+        let special = accounts.iter().filter(|group| group.state == state);
+        let special: u64 = special.map(|group| group.count).sum();
         accounts.push(Accounts {
             kind: AccountKind::User,
             state,
@@ -77,7 +77,7 @@ async fn by_index(
     Ok(accounts)
 }
 
-/// Accounts that match, grouped by everything that the definitions look at.
+/// Accounts that match, grouped by all properties.
 async fn groups(
     question: &QueryContext<'_>,
     filter: Document,
@@ -99,7 +99,7 @@ async fn groups(
     Ok(groups.iter().filter_map(accounts).collect())
 }
 
-/// Whether an account is more than simply one of a person of this server.
+/// Whether accounts are not ordinary local people.
 fn is_special(accounts: &Accounts) -> bool {
     accounts.kind != AccountKind::User || accounts.guest || accounts.remote || accounts.federated
 }

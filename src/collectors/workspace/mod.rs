@@ -1,42 +1,40 @@
-//! The workspace itself: its identity, a few settings and its migration level.
+//! Identity of the workspace, from `rocketchat_settings`, and its migration level, from `migrations`.
 
 pub mod query;
 
 use crate::catalogue::Origin::Fresh;
 use crate::catalogue::{
-    CollectorDefinition, Field, Metric, Quantity, Read, Sample, Table, Tier, Timestamp, Value,
-    Versions, count, instant, state,
+    CollectorDefinition, Field, Metric, Privilege, Quantity, Read, Sample, Table, Tier, Timestamp,
+    Value, Versions, count, instant, state,
 };
 
-/// Identity and settings, as `rocketchat_settings` holds them, and the control document of `migrations`.
-///
-/// A setting may have any type, so what is only shown is kept as it was found.
+/// Identity and migration level. Settings can have any type, so those that are only shown are kept as they are.
 #[derive(Debug, Clone, Default)]
 pub struct Workspace {
-    /// Setting `uniqueID`, which the Info page calls Deployment ID.
+    /// Setting `uniqueID`, the deployment ID.
     pub deployment_id: Option<Value>,
-    /// When that setting was created: a date up to 4.5, a text from 4.6.
+    /// `createdAt` of that setting: a date up to 4.5, a string since 4.6.
     pub installed_at: Option<Value>,
-    /// The same as an instant, when it could be read as one.
+    /// The same as a time, if it is valid.
     pub installed: Option<Timestamp>,
     /// Setting `Site_Url`.
     pub site_url: Option<Value>,
     /// The control document of `migrations`.
     pub migration: Option<Migration>,
-    /// The version that the workspace runs, when it is known.
+    /// The running version, if it is known.
     pub version: Option<String>,
 }
 
 /// The control document of `migrations`.
 #[derive(Debug, Clone)]
 pub struct Migration {
-    /// The database schema's number.
+    /// Version number of the database schema.
     pub version: Option<u64>,
-    /// Whether a migration runs now, or was interrupted.
+    /// Whether a migration is running or was interrupted.
     pub locked: bool,
-    /// When the lock was last taken.
+    /// Time when the lock was last acquired.
     pub locked_at: Option<Timestamp>,
-    /// The document as it is stored.
+    /// The whole document.
     pub document: Value,
 }
 
@@ -47,13 +45,16 @@ fn text(value: Option<&Value>) -> String {
         .to_owned()
 }
 
-/// Identity, settings and migration level.
 pub const COLLECTOR: CollectorDefinition = CollectorDefinition {
     name: "workspace",
     tier: Tier::Normal,
     rank: 1,
     needs_grants: false,
     tells_version: true,
+    privileges: &[
+        Privilege::find("migrations"),
+        Privilege::find("rocketchat_settings"),
+    ],
 };
 
 pub const SECTION: Table<Workspace> = Table {
@@ -61,7 +62,7 @@ pub const SECTION: Table<Workspace> = Table {
     metrics: &[
         Metric {
             name: "rocketchat_info",
-            help: "Identity of the workspace; the version is the configured one, else the one that the newest stored statistics document names, else the first that has the migration number.",
+            help: "Identity of the workspace. The version is the configured one, else that of the newest stored statistics document, else the first release with the database's migration number.",
             source: "rocketchat_settings uniqueID and Site_Url; rocketchat_statistics version; migrations control, version",
             quantity: Quantity::Info,
             read: Read::By(&["version", "unique_id", "site_url"], |workspace| {
@@ -77,28 +78,28 @@ pub const SECTION: Table<Workspace> = Table {
         },
         Metric {
             name: "rocketchat_installed_timestamp_seconds",
-            help: "When the workspace was installed.",
+            help: "Time when the workspace was installed.",
             source: "rocketchat_settings uniqueID, createdAt",
             quantity: Quantity::Instant,
             read: Read::One(|workspace| instant(workspace.installed)),
         },
         Metric {
             name: "rocketchat_migration_version",
-            help: "Number of the database schema; it grows when a newer Rocket.Chat starts.",
+            help: "Version number of the database schema.",
             source: "migrations control, version",
             quantity: Quantity::Number,
             read: Read::One(|workspace| workspace.migration.as_ref()?.version.and_then(count)),
         },
         Metric {
             name: "rocketchat_migration_locked",
-            help: "Whether a database migration runs or was interrupted; Rocket.Chat does not start while it is locked.",
+            help: "Whether a database migration is running or was interrupted; Rocket.Chat does not start while the lock is held.",
             source: "migrations control, locked",
             quantity: Quantity::State,
             read: Read::One(|workspace| Some(state(workspace.migration.as_ref()?.locked))),
         },
         Metric {
             name: "rocketchat_migration_locked_timestamp_seconds",
-            help: "When the migration lock was last taken.",
+            help: "Time when the migration lock was last acquired.",
             source: "migrations control, lockedAt",
             quantity: Quantity::Instant,
             read: Read::One(|workspace| instant(workspace.migration.as_ref()?.locked_at)),
@@ -108,19 +109,19 @@ pub const SECTION: Table<Workspace> = Table {
         Field {
             path: "uniqueId",
             versions: Versions::since(0, 8, 0),
-            meaning: "setting uniqueID, the Deployment ID",
+            meaning: "setting uniqueID, the deployment ID",
             origin: Fresh(|workspace| workspace.deployment_id.clone()),
         },
         Field {
             path: "installedAt",
             versions: Versions::since(0, 40, 0),
-            meaning: "when the setting uniqueID was created",
+            meaning: "creation time of the setting uniqueID",
             origin: Fresh(|workspace| workspace.installed_at.clone()),
         },
         Field {
             path: "migration",
             versions: Versions::since(0, 8, 0),
-            meaning: "the control document of migrations, whole: _id, version, locked, lockedAt, buildAt",
+            meaning: "the control document of migrations: _id, version, locked, lockedAt, buildAt",
             origin: Fresh(|workspace| Some(workspace.migration.as_ref()?.document.clone())),
         },
     ],

@@ -1,4 +1,4 @@
-//! The workspace: a few settings by their ids, and the control document of the migrations.
+//! The workspace: settings by their ids, and the control document of `migrations`.
 
 use std::collections::HashMap;
 
@@ -9,7 +9,7 @@ use crate::catalogue::{Timestamp, running_version};
 use crate::collectors::snapshot::Snapshot;
 use crate::mongodb::{QueryContext, SourceError, bson};
 
-/// Bytes of the longest control document that is shown as it is; of a longer one only what it has to have is fetched.
+/// Maximum size of the control document in bytes; only the known fields of a larger one are fetched.
 const LONGEST_CONTROL: i32 = 16_384;
 
 pub async fn read(
@@ -31,12 +31,18 @@ pub async fn read(
         .into_iter()
         .filter_map(|setting| Some((bson::text(setting.get("_id"))?, setting)))
         .collect();
-    let is_long = |it: &&Document| it.get_bool("isLong").unwrap_or(false);
+    let is_long = |setting: &&Document| setting.get_bool("isLong").unwrap_or(false);
     let long = settings.values().filter(is_long).count() as u64;
     question.left_out("long_values", long);
     let setting = |id: &str| bson::value(settings.get(id)?.get("value")?);
-    let created = settings.get("uniqueID").and_then(|it| it.get("createdAt"));
+    let created = settings
+        .get("uniqueID")
+        .and_then(|setting| setting.get("createdAt"));
     let migration = migration(question).await?;
+    let stored = known
+        .stored_document
+        .as_ref()
+        .and_then(|stored| stored.version());
     Ok(Workspace {
         deployment_id: setting("uniqueID"),
         installed_at: created.and_then(bson::value),
@@ -44,8 +50,8 @@ pub async fn read(
         site_url: setting("Site_Url"),
         version: running_version(
             known.configured_version,
-            known.stored_document.as_ref().and_then(|it| it.version()),
-            migration.as_ref().and_then(|it| it.version),
+            stored.as_deref(),
+            migration.as_ref().and_then(|migration| migration.version),
         ),
         migration,
     })
@@ -72,7 +78,7 @@ async fn migration(question: &QueryContext<'_>) -> Result<Option<Migration>, Sou
     }))
 }
 
-/// An instant from a date, or from the ISO text that newer versions store.
+/// A time from a date, or from the ISO string that newer versions store.
 fn instant(value: &Bson) -> Option<Timestamp> {
     bson::timestamp(Some(value)).or_else(|| {
         let text = bson::text(Some(value))?;

@@ -48,7 +48,7 @@ pub enum Extracted {
 }
 
 /// The longest text that is taken for a label: versions and names are shorter.
-const LONGEST_LABEL: usize = 100;
+const MAX_LABEL_BYTES: usize = 100;
 
 impl BackfillRule {
     /// What a document says. `date_of` understands the texts that stand for dates.
@@ -102,7 +102,7 @@ impl BackfillRule {
                 for path in *paths {
                     match at(document, path) {
                         None | Some(Value::Null | Value::Undefined) => return Extracted::Nothing,
-                        Some(Value::Text(text)) if text.len() <= LONGEST_LABEL => {
+                        Some(Value::Text(text)) if text.len() <= MAX_LABEL_BYTES => {
                             texts.push(text.clone());
                         }
                         Some(_) => return Extracted::Odd(path),

@@ -17,8 +17,8 @@ use crate::collectors::license::{Grants, query};
 use crate::collectors::{Collector, Reading, Snapshot};
 use crate::license::LicenseSource;
 use crate::mongodb::{
-    Hello, Login, Mongo, MongoSettings, Plan, QueryContext, Recorder, Sent, SourceError,
-    TELLING_COLLECTIONS, bson, command, explain, indexes, server_states,
+    Hello, Mongo, MongoSettings, Plan, QueryContext, Recorder, Sent, SourceError,
+    TELLING_COLLECTIONS, UserPrivileges, bson, command, explain, indexes, server_states,
 };
 
 /// Questions for the time that an answer takes; the shortest counts.
@@ -55,7 +55,7 @@ pub struct Connected {
     /// The shortest time that an answer took.
     pub round_trip: Option<Duration>,
     /// Who is logged in, and what that allows.
-    pub login: Login,
+    pub login: UserPrivileges,
     /// Whether the server lets everybody do everything.
     pub is_open: bool,
     /// The modules that the license grants.
@@ -242,7 +242,7 @@ impl Mongo {
         let (question, _) = self.bound_question(Collector::Server).await?;
         let hello = question.hello().await?;
         let status = doc! { "connectionStatus": 1, "showPrivileges": true };
-        let login = Login::from_status(&question.ask_server(status).await?);
+        let login = UserPrivileges::from_status(&question.ask_server(status).await?);
         let is_open = login.user.is_none() && question.may_list_databases().await;
         let database = question.database.name();
         let sees_all = is_open

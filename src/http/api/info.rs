@@ -25,7 +25,7 @@ pub fn details(snapshot: &Snapshot, login: Option<Login>) -> Result<Response, Un
     if login.is_some_and(|login| login.may_view_statistics) {
         let stored = snapshot.stored_document.as_ref();
         let document = stored.and_then(|stored| stored.document.as_ref());
-        let text = |path: &[&str]| Some(Json::from(document?.text_at(path)?));
+        let text = |path: &[&str]| Some(Json::from(document?.text(path)?));
         let mut commit = Map::new();
         for key in ["tag", "branch"] {
             if let Some(text) = text(&[key]) {

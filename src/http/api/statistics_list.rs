@@ -13,16 +13,13 @@ use serde_json::Value;
 use stream::List;
 
 use super::errors;
-use crate::catalogue::Version;
+use crate::catalogue::{IGNORED_FIELDS, Version};
 use crate::http::query_string::Parameters;
 use crate::http::response::Response;
 use crate::http::{Limits, Login, Part, Refused, Unavailable, Workspace};
 
 /// From this version on `fields` and `query` are ignored unless they are allowed.
 const IGNORES_QUERY: Version = Version::new(7, 0, 0);
-
-/// Names that Rocket.Chat takes out of every projection.
-const REMOVED_FIELDS: [&str; 4] = ["joinCode", "members", "importIds", "e2e"];
 
 const ILLEGAL_SORT: &str = "Illegal sort clause, must be of the form [['field1', '(ascending|descending)'], ['field2', '(ascending|descending)']]";
 const BAD_SORT: &str = "$sort key ordering must be 1 (for ascending) or -1 (for descending)";
@@ -178,7 +175,7 @@ fn exclusions(sent: &Value) -> Option<Vec<String>> {
     };
     entries
         .iter()
-        .filter(|(name, _)| !REMOVED_FIELDS.contains(&name.as_str()))
+        .filter(|(name, _)| !IGNORED_FIELDS.contains(&name.as_str()))
         .map(|(name, wanted)| {
             let is_excluded = *wanted == Value::Bool(false) || wanted.as_f64() == Some(0.0);
             is_excluded.then(|| name.clone())

@@ -1,0 +1,182 @@
+//! The privileges that a MongoDB user needs: those that collectors declare, and those of the API and of live mode. The
+//! role in the README is made of this table.
+
+use std::collections::BTreeMap;
+
+use super::collector::Collector;
+use crate::catalogue::{Necessity, Privilege};
+use crate::mongodb::privileges::create_user_statements;
+
+/// What uses a privilege.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PrivilegeUse {
+    /// A collector.
+    Collector(Collector, Necessity),
+    /// The API: logins, its settings, stored documents.
+    Api,
+    /// Live mode.
+    Live,
+}
+
+/// A privilege, and what uses it.
+#[derive(Debug, Clone)]
+pub struct RequiredPrivilege {
+    /// The privilege.
+    pub privilege: Privilege,
+    /// What uses it, collectors in the order in which they are read.
+    pub uses: Vec<PrivilegeUse>,
+}
+
+const API: [Privilege; 6] = [
+    Privilege::find("rocketchat_oauth_access_tokens"),
+    Privilege::list_indexes("rocketchat_oauth_access_tokens"),
+    Privilege::find("rocketchat_permissions"),
+    Privilege::find("rocketchat_settings"),
+    Privilege::find("rocketchat_statistics"),
+    Privilege::find("users"),
+];
+
+const LIVE: [Privilege; 5] = [
+    Privilege::change_stream("instances"),
+    Privilege::change_stream("rocketchat_room"),
+    Privilege::change_stream("rocketchat_uploads"),
+    Privilege::change_stream("users"),
+    Privilege::change_stream("usersSessions"),
+];
+
+/// Every privilege, by collection; those on the server come last.
+pub fn required_privileges() -> Vec<RequiredPrivilege> {
+    let of_collectors = Collector::ALL.into_iter().flat_map(|collector| {
+        let privileges = collector.privileges().iter();
+        privileges.map(move |privilege| {
+            (
+                *privilege,
+                PrivilegeUse::Collector(collector, privilege.necessity),
+            )
+        })
+    });
+    let of_api = API.map(|privilege| (privilege, PrivilegeUse::Api));
+    let of_live = LIVE.map(|privilege| (privilege, PrivilegeUse::Live));
+    let mut required: BTreeMap<_, RequiredPrivilege> = BTreeMap::new();
+    for (privilege, used_by) in of_collectors.chain(of_api).chain(of_live) {
+        let key = (
+            privilege.collection.is_none(),
+            privilege.database,
+            privilege.collection,
+            privilege.action,
+        );
+        let entry = required.entry(key).or_insert_with(|| RequiredPrivilege {
+            privilege,
+            uses: Vec::new(),
+        });
+        entry.uses.push(used_by);
+    }
+    required.into_values().collect()
+}
+
+/// The statements that create a user with the privileges of every collector, as the README has them.
+#[must_use]
+pub fn role_reference() -> String {
+    let required = required_privileges();
+    let privileges: Vec<&Privilege> = required
+        .iter()
+        .map(|required| &required.privilege)
+        .collect();
+    create_user_statements("rocketchat", &privileges)
+}
+
+impl RequiredPrivilege {
+    /// The collection, with its database where that is not the workspace's; `None` for the server.
+    pub fn resource(&self) -> Option<String> {
+        let collection = self.privilege.collection?;
+        Some(match self.privilege.database {
+            Some(database) => format!("{database}.{collection}"),
+            None => collection.to_owned(),
+        })
+    }
+
+    /// What uses it in a workspace of today; the API is always enabled.
+    pub fn used_by(
+        &self,
+        is_enabled: impl Fn(Collector) -> bool,
+        is_licensed: impl Fn(&str) -> bool,
+        is_live: bool,
+    ) -> Vec<PrivilegeUse> {
+        let applies = |used_by: &&PrivilegeUse| match used_by {
+            PrivilegeUse::Collector(collector, necessity) => {
+                is_enabled(*collector)
+                    && match necessity {
+                        Necessity::Required | Necessity::Optional => true,
+                        Necessity::Licensed(module) => is_licensed(module),
+                        Necessity::Before3_2 => false,
+                    }
+            }
+            PrivilegeUse::Api => true,
+            PrivilegeUse::Live => is_live,
+        };
+        self.uses.iter().filter(applies).copied().collect()
+    }
+}
+
+impl PrivilegeUse {
+    /// Whether a collector fails without the privilege.
+    pub fn is_vital(self) -> bool {
+        matches!(
+            self,
+            Self::Collector(_, Necessity::Required | Necessity::Licensed(_))
+        )
+    }
+
+    /// Its name in a report.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Collector(collector, _) => collector.name(),
+            Self::Api => "the API",
+            Self::Live => "live mode",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn collector_declares_each_privilege_once() {
+        for collector in Collector::ALL {
+            let mut seen = HashSet::new();
+            for privilege in collector.privileges() {
+                let key = (privilege.database, privilege.collection, privilege.action);
+                assert!(seen.insert(key), "{}: {privilege:?}", collector.name());
+            }
+        }
+    }
+
+    #[test]
+    fn collector_that_reads_the_database_declares_privileges() {
+        for collector in Collector::ALL {
+            let is_declared = !collector.privileges().is_empty();
+            assert_eq!(
+                is_declared,
+                collector.asks_database(),
+                "{}",
+                collector.name()
+            );
+        }
+    }
+
+    #[test]
+    fn privilege_of_several_collectors_is_listed_once() {
+        let privileges = required_privileges();
+        let mut of_users = privileges.iter().filter(|required| {
+            let privilege = required.privilege;
+            (privilege.collection, privilege.action) == (Some("users"), "find")
+        });
+        let users = of_users.next().expect("collectors read users");
+        assert!(of_users.next().is_none());
+        assert!(users.uses.contains(&PrivilegeUse::Api));
+        assert!(users.uses.len() > 5, "{users:?}");
+    }
+}
