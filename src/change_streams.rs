@@ -1,23 +1,25 @@
-//! Following a workspace's changes instead of counting everything again: what is kept of each document, and how the
-//! counters come of it. The questions to the database are in [`crate::mongodb`], the times of them in the sampler.
+//! Change streams instead of counting everything again: what is kept of each document, and the counters of it. What is kept
+//! the collectors declare in their `live.rs`; when the streams are polled is up to [`crate::scheduler`].
 
-pub mod fields;
+pub mod followed_collection;
+pub mod followed_field;
 pub mod follower;
 pub mod id_hasher;
 pub mod lateness;
+pub mod packed_row;
 pub mod packed_table;
 pub mod pipeline;
-pub mod position;
-pub mod sessions;
-pub mod state;
+pub mod resume_token;
+pub mod session_connections;
 pub mod stream;
+pub mod tracked_collection;
+pub mod tracked_documents;
 
-pub use fields::{
-    AMOUNT, Field, Packed, WatchedCollection, amount, bits, existence, field, flag, number, truth,
-    within,
-};
-pub use follower::{CatchUp, Follower, names};
+pub use followed_collection::{FollowedCollections, SessionOwners, Tracking, merge};
+pub use followed_field::{Extract, FollowedField, number};
+pub use follower::{CatchUp, Follower, names_of};
 pub use lateness::Lateness;
-pub use packed_table::Row;
-pub use state::State;
+pub use packed_row::{Bits, PackedRow};
 pub use stream::LiveError;
+pub use tracked_collection::TrackedCollection;
+pub use tracked_documents::TrackedDocuments;

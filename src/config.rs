@@ -32,7 +32,7 @@ use crate::exposition::MetricNames;
 use crate::license::{BadKey, LicenseSource, PublicKey};
 use crate::mongodb::{MongoSettings, UriError, UriSource, read_file};
 use crate::rocketchat_client::{Address, BadAddress};
-use crate::scheduler::budget::Intervals;
+use crate::scheduler::Intervals;
 use crate::secret::Secret;
 use crate::web_config::WebConfigError;
 

@@ -1,14 +1,17 @@
-//! When to ask: each tier reads its collectors one after the other, at its interval, and publishes a new snapshot
-//! after each; while somebody waits the longer tiers read two at once. One failing collector leaves the others whole, and is
-//! tried again sooner than its interval.
+//! When collectors are read: each tier reads its collectors one after the other, at its interval, and publishes a new snapshot
+//! after each; while a caller waits the longer tiers read two at once. A failed collector leaves the others as they are, and
+//! is retried before its interval ends.
 
+pub mod backoff;
 pub mod budget;
-pub mod contact;
-pub mod doubt;
+pub mod circuit_breaker;
+pub mod context;
 pub mod heartbeat;
-pub mod journal;
+pub mod intervals;
 pub mod live;
-pub mod shared;
+pub mod reading_log;
+pub mod recheck;
+pub mod scheduled_collector;
 pub mod tier;
 
 use std::collections::BTreeSet;
@@ -18,130 +21,143 @@ use std::time::Duration;
 use tokio::sync::{Mutex as AsyncMutex, mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 
-pub use budget::Intervals;
+use context::SchedulerContext;
 use heartbeat::Heartbeat;
-use shared::Shared;
+pub use intervals::Intervals;
 
 use crate::catalogue::{Availability, Tier, Version};
 use crate::clock::Clock;
+use crate::collectors::live_sections::followable;
 use crate::collectors::{Collector, Live, LiveMode, RefreshScope, Snapshot, Sources};
 use crate::supervision::keep_running;
 
-/// How many callers may wait for a fresh reading at once; further ones wait for a place.
-const WAITING_REFRESHES: usize = 64;
+/// Refresh requests that a tier queues; further callers wait until there is room.
+const REFRESH_QUEUE: usize = 64;
 
-/// A caller that waits until something was read once more.
-pub struct Request {
-    extent: RefreshScope,
+/// A caller that waits until collectors were read once more.
+pub struct RefreshRequest {
+    scope: RefreshScope,
     done: oneshot::Sender<()>,
 }
 
-impl Request {
-    /// Says that it was read. A caller that no longer waits has gone away, and needs no answer.
+impl RefreshRequest {
+    /// Tells the caller that they were read, unless it has gone away.
     fn answer(self) {
         self.done.send(()).ok();
     }
 }
 
-/// The running sampler: where its snapshots appear, and how to ask for a fresh one.
+/// The running scheduler of one workspace or of the host.
 #[derive(Debug, Clone)]
-pub struct Sampler {
+pub struct Scheduler {
     snapshots: watch::Receiver<Arc<Snapshot>>,
-    tiers: Vec<mpsc::Sender<Request>>,
-    pulses: Vec<Arc<Heartbeat>>,
+    requests: Vec<mpsc::Sender<RefreshRequest>>,
+    heartbeats: Vec<Arc<Heartbeat>>,
 }
 
-/// What is read, and when.
+/// What a scheduler reads, and when.
 #[derive(Debug)]
-pub struct Plan {
+pub struct SchedulerConfig {
     /// The workspace's name in the log, where there are several.
     pub workspace: Option<Arc<str>>,
-    /// What is read.
+    /// The collectors that are read.
     pub collectors: BTreeSet<Collector>,
-    /// How often.
+    /// How often they are read.
     pub intervals: Intervals,
     /// Whether changes are followed instead, where that is possible.
     pub live: LiveMode,
     /// The version that the operator set.
     pub configured_version: Option<Version>,
-    /// How long the first reading is put off.
+    /// The wait before the first read.
     pub delay: Duration,
 }
 
-/// The sampler has been stopped, so nothing is read any more.
+/// The scheduler was stopped, so nothing is read any more.
 #[derive(Debug, Clone, Copy, thiserror::Error)]
 #[error("the exporter is stopping")]
-pub struct Stopped;
+pub struct SchedulerStopped;
 
-impl Sampler {
+impl Scheduler {
     /// Starts to read; the tasks run in `tasks` until that is dropped.
-    pub fn start(sources: Sources, plan: Plan, clock: Clock, tasks: &mut JoinSet<()>) -> Self {
-        let asks_database = plan.collectors.iter().any(|it| it.asks_database());
-        let can_follow = !live::followable(&plan.collectors).is_empty();
+    pub fn start(
+        sources: Sources,
+        config: SchedulerConfig,
+        clock: Clock,
+        tasks: &mut JoinSet<()>,
+    ) -> Self {
+        let mut collectors = config.collectors.iter();
+        let asks_database = collectors.any(|collector| collector.asks_database());
+        let can_follow = !followable(&config.collectors).is_empty();
         let (publish, snapshots) = watch::channel(Arc::new(Snapshot {
-            configured_version: plan.configured_version,
+            configured_version: config.configured_version,
             availability: asks_database.then(|| Availability::untried(clock.now())),
-            live: can_follow.then(|| Arc::new(Live::new(plan.live))),
+            live: can_follow.then(|| Arc::new(Live::new(config.live))),
             ..Snapshot::default()
         }));
-        let shared = Arc::new(Shared::new(sources, plan, clock, publish));
-        let mut tiers = Vec::new();
-        let mut pulses = Vec::new();
+        let context = Arc::new(SchedulerContext::new(sources, config, clock, publish));
+        let mut scheduler = Self {
+            snapshots,
+            requests: Vec::new(),
+            heartbeats: Vec::new(),
+        };
         for tier in Tier::ALL {
-            if !shared.plan.collectors.iter().any(|it| it.tier() == tier) {
+            let mut collectors = context.config.collectors.iter();
+            if !collectors.any(|collector| collector.tier() == tier) {
                 continue;
             }
-            let (request, requests) = mpsc::channel(WAITING_REFRESHES);
-            let requests = Arc::new(AsyncMutex::new(requests));
-            let pulse = Arc::new(Heartbeat::default());
-            let (shared, beating) = (Arc::clone(&shared), Arc::clone(&pulse));
+            let (requests, heartbeat) = scheduler.add_task();
+            let context = Arc::clone(&context);
             tasks.spawn(async move {
-                let run = || tier::run(&shared, tier, &requests, &beating);
+                let run = || tier::run(&context, tier, &requests, &heartbeat);
                 keep_running(tier.name(), run).await;
-                beating.end();
+                heartbeat.end();
             });
-            tiers.push(request);
-            pulses.push(pulse);
         }
-        if can_follow && shared.plan.live != LiveMode::Off {
-            let (request, requests) = mpsc::channel(WAITING_REFRESHES);
-            let requests = Arc::new(AsyncMutex::new(requests));
-            let pulse = Arc::new(Heartbeat::default());
-            let beating = Arc::clone(&pulse);
+        if can_follow && context.config.live != LiveMode::Off {
+            let (requests, heartbeat) = scheduler.add_task();
             tasks.spawn(async move {
-                let run = || live::run(&shared, &requests, &beating);
+                let run = || live::run(&context, &requests, &heartbeat);
                 keep_running("live", run).await;
-                beating.end();
+                heartbeat.end();
             });
-            tiers.push(request);
-            pulses.push(pulse);
         }
-        Self {
-            snapshots,
-            tiers,
-            pulses,
-        }
+        scheduler
     }
 
-    /// Whether every tier reads, or waits for its time; one that has ended, or that hangs longer than a reading may take,
+    /// The requests and the heartbeat of another task.
+    fn add_task(&mut self) -> (AsyncMutex<mpsc::Receiver<RefreshRequest>>, Arc<Heartbeat>) {
+        let (sender, requests) = mpsc::channel(REFRESH_QUEUE);
+        let heartbeat = Arc::new(Heartbeat::default());
+        self.requests.push(sender);
+        self.heartbeats.push(Arc::clone(&heartbeat));
+        (AsyncMutex::new(requests), heartbeat)
+    }
+
+    /// Whether every tier reads, or waits until it is due; one that has ended, or that hangs longer than a read may take,
     /// does not.
     pub fn is_alive(&self) -> bool {
-        self.pulses.iter().all(|pulse| pulse.is_alive())
+        let mut heartbeats = self.heartbeats.iter();
+        heartbeats.all(|heartbeat| heartbeat.is_alive())
     }
 
-    /// The first snapshot in which everything was tried.
+    /// The first snapshot in which all of these collectors were tried.
     ///
     /// # Errors
-    /// When the sampler was stopped.
-    pub async fn first(&self, collectors: &BTreeSet<Collector>) -> Result<Arc<Snapshot>, Stopped> {
+    /// When the scheduler was stopped.
+    pub async fn first(
+        &self,
+        collectors: &BTreeSet<Collector>,
+    ) -> Result<Arc<Snapshot>, SchedulerStopped> {
         let mut snapshots = self.snapshots();
         let complete = snapshots
-            .wait_for(|it| collectors.iter().all(|one| it.outcomes.contains_key(one)))
+            .wait_for(|snapshot| snapshot.has_tried(collectors))
             .await;
-        complete.map(|it| Arc::clone(&it)).map_err(|_| Stopped)
+        complete
+            .map(|snapshot| Arc::clone(&snapshot))
+            .map_err(|_| SchedulerStopped)
     }
 
-    /// Where each new snapshot appears.
+    /// Receives each new snapshot.
     pub fn snapshots(&self) -> watch::Receiver<Arc<Snapshot>> {
         self.snapshots.clone()
     }
@@ -151,22 +167,22 @@ impl Sampler {
         Arc::clone(&self.snapshots.borrow())
     }
 
-    /// Reads everything of an extent once more and returns when that is done.
+    /// Reads the collectors of a scope once more and returns when that is done.
     ///
-    /// Callers that come while a reading runs share the next one, so however many ask, one reads.
+    /// Callers that come during a read share the next one, so that many callers cause one read.
     ///
     /// # Errors
-    /// When the sampler was stopped.
-    pub async fn refresh(&self, extent: RefreshScope) -> Result<Arc<Snapshot>, Stopped> {
-        let mut answers = Vec::with_capacity(self.tiers.len());
-        for tier in &self.tiers {
+    /// When the scheduler was stopped.
+    pub async fn refresh(&self, scope: RefreshScope) -> Result<Arc<Snapshot>, SchedulerStopped> {
+        let mut answers = Vec::with_capacity(self.requests.len());
+        for requests in &self.requests {
             let (done, answer) = oneshot::channel();
-            let request = Request { extent, done };
-            tier.send(request).await.map_err(|_| Stopped)?;
+            let request = RefreshRequest { scope, done };
+            requests.send(request).await.map_err(|_| SchedulerStopped)?;
             answers.push(answer);
         }
         for answer in answers {
-            answer.await.map_err(|_| Stopped)?;
+            answer.await.map_err(|_| SchedulerStopped)?;
         }
         Ok(self.newest())
     }

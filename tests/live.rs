@@ -377,7 +377,7 @@ async fn streams_that_are_lost_as_soon_as_they_are_opened_are_given_up() {
     assert!(value(&exporter, "rocketchat_exporter_live_fallbacks_total") <= 5.0);
     let log = exporter.log();
     assert_eq!(
-        log.matches("everything had to be read anew").count(),
+        log.matches("everything had to be read again").count(),
         1,
         "{log}"
     );

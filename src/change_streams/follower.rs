@@ -1,127 +1,131 @@
-//! One workspace that is followed: its stream, its state, and the full reading that checks it.
+//! The change streams of one workspace, the documents that they keep current, and the full read that checks these.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use mongodb::bson::{RawDocumentBuf, Timestamp};
-use mongodb::change_stream::event::ResumeToken;
 
-use super::fields::WatchedCollection;
-pub use super::id_hasher::IdHasher;
-pub use super::state::{State, invalidates, subject};
-use super::stream::{Beginning, Changes, LiveError, Standing};
+use super::followed_collection::{FollowedCollection, FollowedCollections};
+use super::id_hasher::IdHasher;
+use super::stream::{ChangeStreams, LiveError, MemberStatus, ResumeTokens, StartPosition};
+use super::tracked_documents::{TrackedDocuments, invalidates, subject};
 use crate::collectors::{LiveCounts, LiveObstacle};
 use crate::mongodb::{Member, Mongo};
 
-/// Changes that are kept at the most while a full reading runs.
-const MOST_KEPT: usize = 50_000;
+/// Changes that are buffered while a full read runs.
+const MAX_BUFFERED: usize = 50_000;
 
-/// Before every time of a set.
-const BEGINNING: Timestamp = Timestamp {
+/// Before every time of a replica set.
+const ZERO_TIME: Timestamp = Timestamp {
     time: 0,
     increment: 0,
 };
 
-/// What follows the changes of one workspace.
+/// Follows the changes of one workspace.
 #[derive(Debug)]
 pub struct Follower {
     mongo: Arc<Mongo>,
-    wanted: BTreeSet<WatchedCollection>,
-    /// Those of them whose changes are told; views tell none.
-    collections: BTreeSet<WatchedCollection>,
-    keys: IdHasher,
-    streams: Option<Changes>,
-    tokens: BTreeMap<WatchedCollection, ResumeToken>,
-    state: Option<State>,
-    /// Changes since a full reading began that is not there yet.
-    kept: Option<Vec<RawDocumentBuf>>,
-    /// What a full reading found, until it agrees with the state.
-    fresh: Option<State>,
+    collections: FollowedCollections,
+    /// Collections that are views, which have no change streams.
+    views: BTreeSet<&'static str>,
+    hasher: IdHasher,
+    streams: Option<ChangeStreams>,
+    tokens: ResumeTokens,
+    documents: Option<TrackedDocuments>,
+    /// Changes since the start of a full read that has not ended.
+    buffered: Option<Vec<RawDocumentBuf>>,
+    /// What a full read found, until it agrees with the documents.
+    full_read: Option<TrackedDocuments>,
     /// The time of the newest change.
     newest: Timestamp,
-    /// The time of the set up to which everything was taken up.
+    /// The time of the replica set up to which every change was applied.
     position: Timestamp,
-    /// Whether an instance came, went or changed.
-    instances_changed: bool,
+    /// Collections of which only changes are watched, and that have changed.
+    changed: BTreeSet<&'static str>,
     counts: LiveCounts,
 }
 
-/// How far changes were taken up.
+/// The result of a poll.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct CatchUp {
-    /// Changes that were told, and documents that were looked up for them.
-    pub told: u64,
+    /// Changes, and documents that were looked up for them.
+    pub changes: u64,
     /// Whether there may be more.
     pub more: bool,
 }
 
-/// A full reading that can run while changes are followed.
+/// A full read that can run while changes are followed.
 #[derive(Debug)]
-pub struct FullReading {
+pub struct FullRead {
     mongo: Arc<Mongo>,
     member: Arc<Member>,
-    collections: BTreeSet<WatchedCollection>,
-    keys: IdHasher,
+    collections: FollowedCollections,
+    hasher: IdHasher,
     after: Timestamp,
 }
 
-impl FullReading {
-    /// Reads.
+impl FullRead {
+    /// Reads every document.
     ///
     /// # Errors
     /// When the server does not answer, or there are too many documents.
-    pub async fn read(self) -> Result<State, LiveError> {
+    pub async fn run(self) -> Result<TrackedDocuments, LiveError> {
         self.mongo
-            .live_reading(&self.member, &self.collections, &self.keys, self.after)
+            .read_collections(&self.member, &self.collections, &self.hasher, self.after)
             .await
     }
 }
 
 impl Follower {
-    /// Nothing is asked or followed yet.
-    pub fn new(mongo: Arc<Mongo>, wanted: BTreeSet<WatchedCollection>) -> Self {
+    /// A follower that has not started.
+    pub fn new(mongo: Arc<Mongo>, collections: FollowedCollections) -> Self {
         Self {
             mongo,
-            wanted,
-            collections: BTreeSet::new(),
-            keys: IdHasher::default(),
+            collections,
+            views: BTreeSet::new(),
+            hasher: IdHasher::default(),
             streams: None,
-            tokens: BTreeMap::new(),
-            state: None,
-            kept: None,
-            fresh: None,
-            newest: BEGINNING,
-            position: BEGINNING,
-            instances_changed: false,
+            tokens: ResumeTokens::new(),
+            documents: None,
+            buffered: None,
+            full_read: None,
+            newest: ZERO_TIME,
+            position: ZERO_TIME,
+            changed: BTreeSet::new(),
             counts: LiveCounts::default(),
         }
     }
 
-    /// Follows what happens from now on, and forgets everything from before; a full reading has to follow.
+    /// Opens streams that start now, and forgets all documents; a full read has to come next.
     ///
     /// # Errors
     /// When changes cannot be followed.
-    pub async fn begin(&mut self) -> Result<(), LiveError> {
-        self.leave();
+    pub async fn start(&mut self) -> Result<(), LiveError> {
+        self.close();
         self.forget();
         let member = self.mongo.live_member().await?;
-        let now = self.mongo.live_standing(&member).await?.time;
-        // What was written at this very time the full reading sees. Told as a change it may do harm: it may be the drop of
-        // a collection, after which everything is begun anew.
-        let beginning = Beginning::Time(Timestamp {
+        let now = self.mongo.member_status(&member).await?.time;
+        // The full read sees what was written at this very time. As a change it may do harm: the drop of a collection
+        // would make everything start again.
+        let start = StartPosition::Time(Timestamp {
             increment: now.increment.saturating_add(1),
             ..now
         });
         let streams = self
             .mongo
-            .live_changes(member, &self.wanted, &beginning)
+            .open_change_streams(member, &self.collections, &start)
             .await?;
-        self.collections = streams.collections();
-        let has_documents = |it: &WatchedCollection| *it != WatchedCollection::Instances;
-        if !self.collections.iter().any(has_documents) {
+        let streamed = streams.collections();
+        let names = self.collections.keys().copied();
+        self.views = names.filter(|name| !streamed.contains(name)).collect();
+        if !self
+            .streamed()
+            .values()
+            .any(FollowedCollection::keeps_documents)
+        {
             return Err(LiveError::Impossible(
                 LiveObstacle::View,
-                format!("views tell no changes: {}", names(&self.views()).join(", ")),
+                format!("views have no change streams: {}", names_of(&self.views)),
             ));
         }
         self.streams = Some(streams);
@@ -129,128 +133,140 @@ impl Follower {
         Ok(())
     }
 
-    /// The collections that are not followed because they are views, once it was begun.
-    pub fn views(&self) -> BTreeSet<WatchedCollection> {
-        self.wanted.difference(&self.collections).copied().collect()
+    /// The collections that are not followed because they are views, once it was started.
+    pub fn views(&self) -> &BTreeSet<&'static str> {
+        &self.views
     }
 
-    /// Goes on where the stream ended that broke; false when there is nothing to go on from.
+    /// The collections that have a stream.
+    fn streamed(&self) -> FollowedCollections {
+        let mut collections = self.collections.clone();
+        collections.retain(|name, _| !self.views.contains(name));
+        collections
+    }
+
+    /// Opens streams where the last ones ended; false when there is nothing to resume.
     ///
     /// # Errors
-    /// When changes cannot be followed, or not from there.
+    /// When changes cannot be followed, or the streams cannot be resumed.
     pub async fn resume(&mut self) -> Result<bool, LiveError> {
-        self.leave();
-        if self.state.is_none() {
+        self.close();
+        if self.documents.is_none() {
             return Ok(false);
         }
-        let beginning = Beginning::Tokens(self.tokens.clone());
+        let start = StartPosition::Tokens(self.tokens.clone());
         let member = self.mongo.live_member().await?;
         let streams = self
             .mongo
-            .live_changes(member, &self.collections, &beginning)
+            .open_change_streams(member, &self.streamed(), &start)
             .await?;
         self.streams = Some(streams);
         self.counts.resumes += 1;
         Ok(true)
     }
 
-    /// Ends the stream, and a full reading with it.
-    pub fn leave(&mut self) {
-        (self.streams, self.kept, self.fresh) = (None, None, None);
+    /// Closes the streams, and abandons a full read.
+    pub fn close(&mut self) {
+        (self.streams, self.buffered, self.full_read) = (None, None, None);
     }
 
-    /// Forgets everything that was followed; there is nothing to go on from.
+    /// Forgets all documents; there is nothing to resume.
     pub fn forget(&mut self) {
-        self.state = None;
+        self.documents = None;
         self.tokens.clear();
     }
 
-    /// Keeps no changes any more for a full reading that failed.
-    pub fn abandon_reading(&mut self) {
-        self.kept = None;
+    /// Stops buffering changes, because the full read has failed.
+    pub fn abandon_full_read(&mut self) {
+        self.buffered = None;
     }
 
-    /// A full reading; from here on changes are kept for it.
+    /// A full read; from here on changes are buffered for it.
     ///
     /// # Errors
-    /// When the server does not tell its time.
-    pub async fn full_reading(&mut self) -> Result<FullReading, LiveError> {
-        let member = match &self.streams {
-            Some(changes) => Arc::clone(&changes.member),
-            None => self.mongo.live_member().await?,
-        };
-        let now = self.mongo.live_standing(&member).await?.time;
-        self.kept = Some(Vec::new());
-        Ok(FullReading {
+    /// When the member does not answer.
+    pub async fn full_read(&mut self) -> Result<FullRead, LiveError> {
+        let member = self.member().await?;
+        let now = self.mongo.member_status(&member).await?.time;
+        self.buffered = Some(Vec::new());
+        Ok(FullRead {
             member,
             mongo: Arc::clone(&self.mongo),
-            collections: self.collections.clone(),
-            keys: self.keys.clone(),
-            // Both: the stream may go on at a member that is behind the one where it began.
+            collections: self.streamed(),
+            hasher: self.hasher.clone(),
+            // Both: a stream may have been resumed on a member that is behind the one where it started.
             after: now.max(self.newest),
         })
     }
 
-    /// Takes what a full reading found, and applies what has changed since it began.
-    pub fn take(&mut self, mut fresh: State) {
+    /// The member that the streams are on, or would be opened on.
+    async fn member(&mut self) -> Result<Arc<Member>, LiveError> {
+        match &self.streams {
+            Some(streams) => Ok(Arc::clone(&streams.member)),
+            None => self.mongo.live_member().await,
+        }
+    }
+
+    /// Takes what a full read found, and applies the changes since its start.
+    pub fn finish_full_read(&mut self, mut found: TrackedDocuments) {
         self.counts.readings += 1;
-        for event in self.kept.take().unwrap_or_default() {
-            fresh.apply(&event);
+        for event in self.buffered.take().unwrap_or_default() {
+            found.apply(&event);
         }
-        match &mut self.state {
-            Some(_) => self.fresh = Some(fresh),
-            state @ None => *state = Some(fresh),
+        match &mut self.documents {
+            Some(_) => self.full_read = Some(found),
+            documents @ None => *documents = Some(found),
         }
     }
 
-    /// Whether a full reading waits to be compared.
-    pub fn compares(&self) -> bool {
-        self.fresh.is_some()
+    /// Whether a full read waits to be compared.
+    pub fn is_comparing(&self) -> bool {
+        self.full_read.is_some()
     }
 
-    /// Compares the full reading with what was followed. Both have seen the same changes, but the reading may be ahead
-    /// of the stream, so they agree for sure only once the stream has come to where the reading ended; `give_up` says
+    /// Compares the full read with the tracked documents. Both have seen the same changes, but the full read may be ahead
+    /// of the streams, so they agree for sure only once the streams have reached the end of the full read; `give_up` says
     /// that there was time enough for that. True when there is nothing left to compare.
     pub fn compare(&mut self, give_up: bool) -> bool {
-        let (Some(state), Some(fresh)) = (&self.state, &self.fresh) else {
+        let (Some(documents), Some(full_read)) = (&self.documents, &self.full_read) else {
             return true;
         };
-        let differences = state.differences(fresh);
+        let differences = documents.differences(full_read);
         let agree = differences.values().all(|number| *number == 0);
         if agree || give_up {
-            self.counts.drift = named(&differences);
-            self.state = self.fresh.take();
+            self.counts.drift = differences;
+            self.documents = self.full_read.take();
         }
         agree || give_up
     }
 
-    /// Applies what happened since the last time, or as much of it as is taken up at once.
+    /// Polls the streams and applies the changes.
     ///
     /// # Errors
-    /// When the stream broke, or told that a collection is no longer what it was.
+    /// When a stream broke, or a collection was dropped or renamed.
     pub async fn catch_up(&mut self) -> Result<CatchUp, LiveError> {
-        // They are of no use any more after an error.
+        // After an error they have to be opened again.
         let Some(mut streams) = self.streams.take() else {
             return Ok(CatchUp::default());
         };
         let before = self.counts.events + self.counts.lookups;
-        let batch = self.mongo.live_batch(&mut streams).await?;
+        let batch = self.mongo.poll_changes(&mut streams).await?;
         for event in batch.events {
-            self.note(event)?;
+            self.apply(event)?;
         }
-        // Only now: what came before the tokens has been applied.
+        // Only now: everything before the tokens has been applied.
         self.tokens = streams.tokens();
-        // A token that does not tell leaves what the changes told.
+        // Where the tokens contain no time, the changes do.
         self.position = streams.position().unwrap_or(self.newest).max(self.position);
         self.look_up(&streams.member).await?;
         self.streams = Some(streams);
         Ok(CatchUp {
-            told: self.counts.events + self.counts.lookups - before,
+            changes: self.counts.events + self.counts.lookups - before,
             more: batch.more,
         })
     }
 
-    fn note(&mut self, event: RawDocumentBuf) -> Result<(), LiveError> {
+    fn apply(&mut self, event: RawDocumentBuf) -> Result<(), LiveError> {
         self.counts.events += 1;
         if let Ok(time) = event.get_timestamp("clusterTime") {
             self.newest = self.newest.max(time);
@@ -258,120 +274,119 @@ impl Follower {
         if invalidates(&event) {
             let operation = event.get_str("operationType").unwrap_or_default();
             return Err(LiveError::Lost(format!(
-                "the stream told of `{operation}`, which changes more than single documents"
+                "the change stream reports `{operation}`, which changes more than single documents"
             )));
         }
-        if subject(&event).is_some_and(|(it, _)| it == WatchedCollection::Instances) {
-            self.instances_changed = true;
+        let collection = subject(&event).and_then(|(name, _)| self.collections.get(name));
+        if let Some(collection) = collection.filter(|collection| !collection.keeps_documents()) {
+            self.changed.insert(collection.name);
             return Ok(());
         }
-        for state in self.state.iter_mut().chain(&mut self.fresh) {
-            state.apply(&event);
+        for documents in self.documents.iter_mut().chain(&mut self.full_read) {
+            documents.apply(&event);
         }
-        if let Some(kept) = &mut self.kept {
-            if kept.len() >= MOST_KEPT {
+        if let Some(buffered) = &mut self.buffered {
+            if buffered.len() >= MAX_BUFFERED {
                 return Err(LiveError::Lost(format!(
-                    "more than {MOST_KEPT} changes came while everything was read"
+                    "more than {MAX_BUFFERED} changes came during a full read"
                 )));
             }
-            kept.push(event);
+            buffered.push(event);
         }
         Ok(())
     }
 
-    /// Whether an instance came, went or changed since this was last asked.
-    pub fn take_instances_changed(&mut self) -> bool {
-        std::mem::take(&mut self.instances_changed)
+    /// The collections of which only changes are watched, and that have changed since the last call.
+    pub fn take_changed(&mut self) -> BTreeSet<&'static str> {
+        std::mem::take(&mut self.changed)
     }
 
-    /// Asks for documents of which the changes told too little.
+    /// Looks up the documents of which the changes do not contain enough.
     async fn look_up(&mut self, member: &Member) -> Result<(), LiveError> {
-        let mut unclear = BTreeMap::new();
-        for state in self.state.iter_mut().chain(&mut self.fresh) {
-            unclear.extend(state.take_unclear());
+        let mut pending = BTreeMap::new();
+        for documents in self.documents.iter_mut().chain(&mut self.full_read) {
+            pending.extend(documents.take_pending());
         }
-        if unclear.is_empty() {
+        if pending.is_empty() {
             return Ok(());
         }
-        self.counts.lookups += unclear.len() as u64;
-        let (mut state, mut fresh) = (self.state.as_mut(), self.fresh.as_mut());
-        let looked_up = self
+        self.counts.lookups += pending.len() as u64;
+        let (mut documents, mut full_read) = (self.documents.as_mut(), self.full_read.as_mut());
+        let result = self
             .mongo
-            .live_lookup(member, &unclear, self.newest, |followed, keys, found| {
-                for state in state.iter_mut().chain(&mut fresh) {
-                    state.clear_up(followed, keys.clone(), found);
-                }
-            })
+            .look_up(
+                member,
+                &self.collections,
+                &pending,
+                self.newest,
+                |collection, ids, found| {
+                    for documents in documents.iter_mut().chain(&mut full_read) {
+                        documents.apply_lookup(collection, ids.clone(), found);
+                    }
+                },
+            )
             .await;
-        if looked_up.is_err() {
-            // They stay unclear, for the stream that goes on.
-            for state in self.state.iter_mut().chain(&mut self.fresh) {
-                state.ask_again(&unclear);
+        if result.is_err() {
+            // They stay pending, for the streams that are resumed.
+            for documents in self.documents.iter_mut().chain(&mut self.full_read) {
+                documents.put_back(&pending);
             }
         }
-        looked_up
+        result
     }
 
-    /// The time of the set up to which everything was taken up.
+    /// The time of the replica set up to which every change was applied.
     pub fn position(&self) -> Timestamp {
         self.position
     }
 
-    /// How things stand at the member that tells the changes.
+    /// The status of the member that the streams are on.
     ///
     /// # Errors
-    /// When it does not answer, or none tells changes.
-    pub async fn standing(&mut self) -> Result<Standing, LiveError> {
-        let member = match &self.streams {
-            Some(changes) => Arc::clone(&changes.member),
-            None => self.mongo.live_member().await?,
-        };
-        self.mongo.live_standing(&member).await
+    /// When it does not answer, or has no change streams.
+    pub async fn member_status(&mut self) -> Result<MemberStatus, LiveError> {
+        let member = self.member().await?;
+        self.mongo.member_status(&member).await
     }
 
-    /// Whether the read preference chooses another member by now than the one that tells the changes.
+    /// Whether the read preference now chooses another member than the one that the streams are on, and one that is current.
     ///
     /// # Errors
     /// When no member answers.
     pub async fn has_better_member(&mut self) -> Result<bool, LiveError> {
-        let asked = self.streams.as_ref().map(|it| Arc::clone(&it.member));
-        let Some(asked) = asked else {
+        let Some(streams) = &self.streams else {
             return Ok(false);
         };
-        let member = self.mongo.live_member().await?;
-        let is_better = member.replication().is_some_and(|it| !it.is_stale());
-        Ok(is_better && !member.is_same(&asked))
+        let current = Arc::clone(&streams.member);
+        let chosen = self.mongo.live_member().await?;
+        let is_better = chosen
+            .replication()
+            .is_some_and(|replication| !replication.is_stale());
+        Ok(is_better && !chosen.is_same(&current))
     }
 
-    /// What is known, once there was a full reading.
-    pub fn state(&self) -> Option<&State> {
-        self.state.as_ref()
+    /// The tracked documents, once there was a full read.
+    pub fn documents(&self) -> Option<&TrackedDocuments> {
+        self.documents.as_ref()
     }
 
-    /// How it goes.
+    /// Counters since the start.
     pub fn counts(&self) -> LiveCounts {
         let mut counts = self.counts.clone();
-        if let Some(state) = &self.state {
-            for (followed, documents) in state.documents() {
-                counts.documents.insert(followed.name(), documents as u64);
-            }
-            counts.bytes = state.bytes() as u64;
+        if let Some(documents) = &self.documents {
+            let tracked = documents.counts();
+            counts.documents = tracked
+                .map(|(name, number)| (name, number as u64))
+                .collect();
         }
-        if let Some(fresh) = &self.fresh {
-            counts.bytes += fresh.bytes() as u64;
-        }
+        let all = self.documents.iter().chain(&self.full_read);
+        counts.bytes = all.map(|documents| documents.bytes() as u64).sum();
         counts
     }
 }
 
-/// The names of collections.
-pub fn names(collections: &BTreeSet<WatchedCollection>) -> Vec<&'static str> {
-    collections.iter().map(|it| it.name()).collect()
-}
-
-fn named(differences: &BTreeMap<WatchedCollection, u64>) -> BTreeMap<&'static str, u64> {
-    let differences = differences.iter();
-    differences
-        .map(|(followed, number)| (followed.name(), *number))
-        .collect()
+/// The names of collections, for messages.
+pub fn names_of(collections: &BTreeSet<&'static str>) -> String {
+    let names: Vec<_> = collections.iter().copied().collect();
+    names.join(", ")
 }

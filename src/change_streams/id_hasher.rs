@@ -1,23 +1,23 @@
-//! Documents' ids as the keys of the tables.
+//! Hashes of documents' ids.
 
 use std::hash::{BuildHasher, Hash, Hasher, RandomState};
 
 use mongodb::bson::RawBsonRef;
 
-use super::packed_table::Key;
+use super::packed_table::IdHash;
 
-/// Makes a document's id into its key; the same for all states of one run, and different in the next.
+/// Hashes the `_id` of a document: the same throughout one run, and different in the next.
 #[derive(Debug, Clone, Default)]
 pub struct IdHasher(RandomState);
 
 impl IdHasher {
-    /// The key of an id.
-    pub fn of(&self, id: RawBsonRef<'_>) -> Key {
+    /// The hash of an id.
+    pub fn hash(&self, id: RawBsonRef<'_>) -> IdHash {
         let mut hasher = self.0.build_hasher();
         match id {
             RawBsonRef::String(id) => id.hash(&mut hasher),
             RawBsonRef::ObjectId(id) => id.bytes().hash(&mut hasher),
-            // Hardly ever.
+            // Rare.
             id => format!("{id:?}").hash(&mut hasher),
         }
         hasher.finish()

@@ -1,81 +1,81 @@
-//! How far a stream of changes is behind the database. A stream tells what a majority of the set has written, so it stands
-//! still while that is lost, and without an error.
+//! How far the change streams are behind the database. They contain what a majority of the replica set has written, so they
+//! stand still, without an error, while the majority is lost.
 
 use std::time::Duration;
 
 use mongodb::bson::Timestamp;
 use tokio::time::Instant;
 
-use super::stream::Standing;
+use super::stream::MemberStatus;
 use crate::catalogue::STALE_AFTER;
 
-/// How often the member that tells the changes is asked how things stand.
-const ASKED_EVERY: Duration = Duration::from_secs(5);
+/// From one query for the member's status to the next.
+const STATUS_INTERVAL: Duration = Duration::from_secs(5);
 
-/// How far the stream has come, and how things stood.
+/// The position of the streams, and the status of the member that they are on.
 pub struct Lateness {
-    standing: Standing,
+    status: MemberStatus,
     position: Timestamp,
-    /// When the stream last came further. A healthy set writes something every 10 seconds.
-    moved: Instant,
+    /// When the position last advanced. A healthy replica set writes something every 10 seconds.
+    advanced_at: Instant,
 }
 
 impl Lateness {
-    /// A stream that begins here.
-    pub fn begin(standing: Standing, position: Timestamp) -> Self {
+    /// Streams that start at this position.
+    pub fn new(status: MemberStatus, position: Timestamp) -> Self {
         Self {
-            standing,
+            status,
             position,
-            moved: Instant::now(),
+            advanced_at: Instant::now(),
         }
     }
 
-    /// Notes how far the stream has come. True when it is time to ask again how things stand.
-    pub fn note(&mut self, position: Timestamp) -> bool {
+    /// Notes the position of the streams. True when the status has to be read again.
+    pub fn advance(&mut self, position: Timestamp) -> bool {
         if position > self.position {
             self.position = position;
-            self.moved = Instant::now();
+            self.advanced_at = Instant::now();
         }
-        self.standing.elapsed() >= ASKED_EVERY
+        self.status.elapsed() >= STATUS_INTERVAL
     }
 
-    /// Takes how things stand now.
-    pub fn take(&mut self, standing: Standing) {
-        self.standing = standing;
+    /// Sets the status of the member.
+    pub fn set_status(&mut self, status: MemberStatus) {
+        self.status = status;
     }
 
-    /// How far the stream is behind: by the time of the set, and by the time for which it stands still.
+    /// How far the streams are behind: by the time of the replica set, and by how long they have stood still.
     pub fn behind(&self) -> Duration {
-        let still = self.moved.elapsed();
-        self.standing.behind(self.position).max(still)
+        let still = self.advanced_at.elapsed();
+        self.status.behind(self.position).max(still)
     }
 
-    /// Whether that is more than it may be.
+    /// Whether that is too far.
     pub fn is_late(&self) -> bool {
         self.behind() > STALE_AFTER
     }
 
-    /// How long ago it was what the stream told up to `position`.
+    /// How old data of this position are.
     pub fn age(&self, position: Timestamp) -> Duration {
-        self.standing.age(position)
+        self.status.age(position)
     }
 
-    /// Whether the member is to blame that tells the changes.
+    /// Whether the member itself lags.
     pub fn member_lags(&self) -> bool {
-        self.standing.replication.is_stale()
+        self.status.replication.is_stale()
     }
 
-    /// What to look at.
+    /// The likely cause, for messages.
     pub fn cause(&self) -> &'static str {
-        let replication = self.standing.replication;
+        let replication = self.status.replication;
         if !replication.has_primary {
             "the replica set has no primary"
         } else if replication.is_stale() {
-            "the member that tells them lags"
+            "the member that they are read from lags"
         } else if replication.majority_lag > Some(STALE_AFTER) {
             "a majority of the replica set lags or is lost"
         } else {
-            "see the state of the replica set with rs.status()"
+            "rs.status() shows the state of the replica set"
         }
     }
 }

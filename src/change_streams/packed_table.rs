@@ -1,120 +1,160 @@
-//! One small row for each document, in 16 bytes: a sorted list, and a little map of what is new.
+//! One row for each document, in 24 bytes: a sorted list, and a small map of new rows.
 //!
-//! A hash map would hold the same in 20 to 40 bytes, by how full it happens to be.
+//! A hash map would take 30 to 60 bytes, depending on how full it is.
 
 use std::collections::BTreeMap;
 
-/// Stands for a document by its `_id`.
-pub type Key = u64;
+use super::packed_row::{PackedRow, REMOVED};
 
-/// What is known of a document.
-pub type Row = u64;
+/// Stands for a document: a hash of its `_id`.
+pub type IdHash = u64;
 
-/// A place in the list whose document is gone. No row is like this.
-const GONE: Row = Row::MAX;
-
-/// New rows and gone ones that are let be before the list is made anew.
-const LEAST: usize = 1024;
-
-/// The list is made anew when this part of it, the reciprocal, is new or gone.
-const PART: usize = 32;
-
-/// Memory of one entry in the map of what is new, roughly: its key, its row, and a node's share.
-const NEW_BYTES: usize = 40;
-
-/// Rows by key.
-#[derive(Debug, Clone, Default)]
-pub struct Table {
-    /// In the order of the keys.
-    rows: Vec<(Key, Row)>,
-    /// Keys that are not in the list.
-    new: BTreeMap<Key, Row>,
-    gone: usize,
+/// A row and whose it is. Packed, because the compiler would align it to 32 bytes.
+#[derive(Debug, Clone, Copy)]
+#[repr(C, packed(8))]
+struct Entry {
+    id: IdHash,
+    row: PackedRow,
 }
 
-impl Table {
-    /// A table of many rows; of two with the same key the later one counts.
-    pub fn of(mut rows: Vec<(Key, Row)>) -> Self {
-        rows.reverse();
-        rows.sort_by_key(|(key, _)| *key);
-        rows.dedup_by_key(|(key, _)| *key);
-        rows.shrink_to_fit();
-        Self {
-            rows,
-            ..Self::default()
+const _: () = assert!(
+    size_of::<Entry>() == 24,
+    "the documentation promises 24 bytes for each document"
+);
+
+/// New and removed rows up to this number never cause a rebuild of the list.
+const MIN_UNSORTED: usize = 1024;
+
+/// The list is rebuilt when one row in this many is new or removed.
+const REBUILD_RATIO: usize = 32;
+
+/// Memory of one entry in the map of new rows, roughly: id, row, and a node's share.
+const MAP_ENTRY_BYTES: usize = 50;
+
+/// Rows by id.
+#[derive(Debug, Clone, Default)]
+pub struct PackedTable {
+    /// In the order of the ids.
+    sorted: Vec<Entry>,
+    /// Rows whose ids are not in the list.
+    new: BTreeMap<IdHash, PackedRow>,
+    removed: usize,
+}
+
+/// Rows in the order in which a full read finds them.
+#[derive(Debug, Default)]
+pub struct PackedTableBuilder(Vec<Entry>);
+
+impl PackedTableBuilder {
+    /// Without rows, and with room for this many.
+    pub fn with_capacity(rows: usize) -> Self {
+        Self(Vec::with_capacity(rows))
+    }
+
+    /// Adds a row; of two with the same id the later one counts.
+    pub fn push(&mut self, id: IdHash, row: PackedRow) {
+        self.0.push(Entry { id, row });
+    }
+
+    /// The number of rows.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// The table of these rows.
+    pub fn build(self) -> PackedTable {
+        let mut sorted = self.0;
+        sorted.reverse();
+        sorted.sort_by_key(|entry| entry.id);
+        sorted.dedup_by_key(|entry| entry.id);
+        sorted.shrink_to_fit();
+        PackedTable {
+            sorted,
+            ..PackedTable::default()
         }
     }
+}
 
-    /// The row of a key.
-    pub fn get(&self, key: Key) -> Option<Row> {
-        let listed = self.place(key).map(|place| self.rows[place].1);
-        listed
-            .filter(|row| *row != GONE)
-            .or_else(|| self.new.get(&key).copied())
+impl PackedTable {
+    /// The row of an id.
+    pub fn get(&self, id: IdHash) -> Option<PackedRow> {
+        let sorted = self.position(id).map(|position| self.sorted[position].row);
+        sorted
+            .filter(|row| *row != REMOVED)
+            .or_else(|| self.new.get(&id).copied())
     }
 
-    /// Puts a row in, and returns the one that was there.
-    pub fn insert(&mut self, key: Key, row: Row) -> Option<Row> {
-        let Some(place) = self.place(key) else {
-            let before = self.new.insert(key, row);
-            self.tidy();
+    /// Puts a row in, and returns the one before it.
+    pub fn insert(&mut self, id: IdHash, row: PackedRow) -> Option<PackedRow> {
+        let Some(position) = self.position(id) else {
+            let before = self.new.insert(id, row);
+            self.rebuild_if_due();
             return before;
         };
-        let before = std::mem::replace(&mut self.rows[place].1, row);
-        if before == GONE {
-            self.gone -= 1;
+        let before = self.replace(position, row);
+        if before == REMOVED {
+            self.removed -= 1;
             return None;
         }
         Some(before)
     }
 
     /// Takes a row out, and returns it.
-    pub fn remove(&mut self, key: Key) -> Option<Row> {
-        let Some(place) = self.place(key) else {
-            return self.new.remove(&key);
+    pub fn remove(&mut self, id: IdHash) -> Option<PackedRow> {
+        let Some(position) = self.position(id) else {
+            return self.new.remove(&id);
         };
-        let before = std::mem::replace(&mut self.rows[place].1, GONE);
-        if before == GONE {
+        let before = self.replace(position, REMOVED);
+        if before == REMOVED {
             return None;
         }
-        self.gone += 1;
-        self.tidy();
+        self.removed += 1;
+        self.rebuild_if_due();
         Some(before)
     }
 
-    /// How many rows there are.
+    /// The number of rows.
     pub fn len(&self) -> usize {
-        self.rows.len() - self.gone + self.new.len()
+        self.sorted.len() - self.removed + self.new.len()
     }
 
-    /// Memory that they take.
+    /// The memory that they take.
     pub fn bytes(&self) -> usize {
-        self.rows.capacity() * size_of::<(Key, Row)>() + self.new.len() * NEW_BYTES
+        self.sorted.capacity() * size_of::<Entry>() + self.new.len() * MAP_ENTRY_BYTES
     }
 
     /// Every row, in no order.
-    pub fn iter(&self) -> impl Iterator<Item = (Key, Row)> {
-        let listed = self.rows.iter().copied().filter(|(_, row)| *row != GONE);
-        listed.chain(self.new.iter().map(|(key, row)| (*key, *row)))
+    pub fn iter(&self) -> impl Iterator<Item = (IdHash, PackedRow)> {
+        let sorted = self.sorted.iter().map(|entry| (entry.id, entry.row));
+        let sorted = sorted.filter(|(_, row)| *row != REMOVED);
+        sorted.chain(self.new.iter().map(|(id, row)| (*id, *row)))
     }
 
-    fn place(&self, key: Key) -> Option<usize> {
-        self.rows.binary_search_by_key(&key, |(key, _)| *key).ok()
+    fn position(&self, id: IdHash) -> Option<usize> {
+        self.sorted.binary_search_by_key(&id, |entry| entry.id).ok()
     }
 
-    /// Takes what is new into the list, and what is gone out of it, once that is a notable part of it.
-    fn tidy(&mut self) {
-        let untidy = self.gone + self.new.len();
-        if untidy <= LEAST.max(self.rows.len() / PART) {
+    fn replace(&mut self, position: usize, row: PackedRow) -> PackedRow {
+        let entry = &mut self.sorted[position];
+        let before = entry.row;
+        entry.row = row;
+        before
+    }
+
+    /// Merges new rows into the list and drops removed ones, once they are a notable part of it.
+    fn rebuild_if_due(&mut self) {
+        let unsorted = self.removed + self.new.len();
+        if unsorted <= MIN_UNSORTED.max(self.sorted.len() / REBUILD_RATIO) {
             return;
         }
-        self.rows.retain(|(_, row)| *row != GONE);
-        self.gone = 0;
-        // In the order of the keys already, so this merges two runs.
+        self.sorted.retain(|entry| entry.row != REMOVED);
+        self.removed = 0;
+        // Already in the order of the ids, so the sort merges two runs.
         let new = std::mem::take(&mut self.new);
-        self.rows.reserve_exact(new.len());
-        self.rows.extend(new);
-        self.rows.sort_by_key(|(key, _)| *key);
+        self.sorted.reserve_exact(new.len());
+        let new = new.into_iter().map(|(id, row)| Entry { id, row });
+        self.sorted.extend(new);
+        self.sorted.sort_by_key(|entry| entry.id);
     }
 }
 
@@ -125,41 +165,44 @@ mod tests {
     use super::*;
 
     #[test]
-    fn it_holds_what_a_map_holds_whatever_is_done_to_both() {
+    fn table_agrees_with_a_map_under_random_changes() {
         let seed = fastrand::u64(..);
         eprintln!("seed {seed}");
         let mut random = fastrand::Rng::with_seed(seed);
-        let mut rows = Vec::new();
+        let mut rows = PackedTableBuilder::default();
         let mut expected = HashMap::new();
         for _ in 0..3_000 {
-            let (key, row) = (random.u64(..5_000), random.u64(..100));
-            rows.push((key, row));
-            expected.insert(key, row);
+            let (id, row) = (random.u64(..5_000), random.u128(..100));
+            rows.push(id, row);
+            expected.insert(id, row);
         }
-        let mut table = Table::of(rows);
+        let mut table = rows.build();
         for _ in 0..50_000 {
-            let (key, row) = (random.u64(..20_000), random.u64(..100));
+            let (id, row) = (random.u64(..20_000), random.u128(..100));
             if random.bool() {
-                assert_eq!(table.insert(key, row), expected.insert(key, row));
+                assert_eq!(table.insert(id, row), expected.insert(id, row));
             } else {
-                assert_eq!(table.remove(key), expected.remove(&key));
+                assert_eq!(table.remove(id), expected.remove(&id));
             }
             assert_eq!(table.len(), expected.len());
         }
         assert_eq!(table.iter().collect::<HashMap<_, _>>(), expected);
-        for key in 0..20_000 {
-            assert_eq!(table.get(key), expected.get(&key).copied());
+        for id in 0..20_000 {
+            assert_eq!(table.get(id), expected.get(&id).copied());
         }
     }
 
     #[test]
-    fn a_row_takes_sixteen_bytes_and_little_more() {
-        let rows = (0..100_000).map(|key| (key * 7, 1)).collect();
-        let mut table = Table::of(rows);
-        assert_eq!(table.bytes(), 1_600_000);
-        for key in 0..10_000 {
-            table.insert(key * 7 + 1, 1);
+    fn row_takes_24_bytes_and_little_more() {
+        let mut rows = PackedTableBuilder::default();
+        for id in 0..100_000 {
+            rows.push(id * 7, 1);
         }
-        assert!(table.bytes() < 110_000 * 18, "{}", table.bytes());
+        let mut table = rows.build();
+        assert_eq!(table.bytes(), 2_400_000);
+        for id in 0..10_000 {
+            table.insert(id * 7 + 1, 1);
+        }
+        assert!(table.bytes() < 110_000 * 26, "{}", table.bytes());
     }
 }

@@ -1,42 +1,48 @@
-//! What the server is asked to tell of documents and of changes: only what counts.
+//! What the server sends of documents and of changes: only the fields that are kept.
 
 use mongodb::bson::{Bson, Document, doc};
 
-use super::fields::WatchedCollection;
+use super::followed_collection::FollowedCollection;
 
 /// The documents of a collection that are kept.
-pub fn filter(followed: WatchedCollection) -> Document {
-    match followed {
-        WatchedCollection::Sessions => doc! { "connections.instanceId": { "$exists": true } },
-        _ => Document::new(),
+pub fn filter(collection: &FollowedCollection) -> Document {
+    if collection.owners.is_some() {
+        return doc! { "connections.instanceId": { "$exists": true } };
     }
+    Document::new()
 }
 
-/// What is told of a document.
-pub fn projection(followed: WatchedCollection) -> Document {
-    if followed == WatchedCollection::Sessions {
+/// The projection of a document.
+pub fn projection(collection: &FollowedCollection) -> Document {
+    if collection.owners.is_some() {
         return doc! { "connections.instanceId": 1 };
     }
-    let told = followed.fields().iter().map(|it| {
-        let told = it.told.map(|told| told(&format!("${}", it.path)));
-        (it.name.to_owned(), told.unwrap_or(Bson::Int32(1)))
+    let fields = collection.fields.iter().map(|field| {
+        let path = format!("${}", field.path);
+        let value = match field.expression {
+            Some(expression) => expression(&path),
+            None if field.name == field.path => Bson::Int32(1),
+            None => path.into(),
+        };
+        (field.name.to_owned(), value)
     });
-    told.collect()
+    fields.collect()
 }
 
-/// The stages after `$changeStream` on a collection that pass on its changes, and of updates only those that touch a field
+/// The stages after `$changeStream` on a collection: they pass on its changes, and of updates only those that touch a field
 /// that counts.
 ///
-/// An update tells `touched`, the paths of fields that were set or removed, and `set`, the values of those that were set
-/// as a whole; what is touched and not set is gone. A path with a dot is a part of a field: of most all parts count.
-pub fn changes(followed: WatchedCollection) -> Vec<Document> {
+/// Of an update they send `touched`, the paths of fields that were set or removed, and `set`, the values of those that were
+/// set as a whole; what is touched and not set was removed. A path with a dot is a part of a field: of most fields all parts
+/// count.
+pub fn changes(collection: &FollowedCollection) -> Vec<Document> {
     let values = |within: &str| -> Document {
-        let values = followed.fields().iter().map(|it| {
-            let path = format!("{within}.{}", it.path);
-            let value = it
-                .told
-                .map_or_else(|| path.as_str().into(), |told| told(&path));
-            (it.name.to_owned(), value)
+        let values = collection.fields.iter().map(|field| {
+            let path = format!("{within}.{}", field.path);
+            let value = field
+                .expression
+                .map_or_else(|| path.as_str().into(), |expression| expression(&path));
+            (field.name.to_owned(), value)
         });
         values.collect()
     };
@@ -49,14 +55,16 @@ pub fn changes(followed: WatchedCollection) -> Vec<Document> {
         { "$ifNull": ["$updateDescription.removedFields", []] },
         { "$map": {
             "input": { "$ifNull": ["$updateDescription.truncatedArrays", []] },
-            // Cut short is a part of a field, whatever its path.
+            // A truncated array is a part of a field, whatever its path.
             "in": { "$concat": ["$$this.field", ".length"] },
         } },
     ] };
-    let name = |place: i32| doc! { "$arrayElemAt": [{ "$split": ["$$this", "."] }, place] };
-    let mut counts = vec![doc! { "$in": [name(0), followed.roots()] }];
-    if let Some((root, parts)) = followed.parts() {
+    let name = |index: i32| doc! { "$arrayElemAt": [{ "$split": ["$$this", "."] }, index] };
+    let roots: Vec<_> = collection.roots().into_iter().collect();
+    let mut counts = vec![doc! { "$in": [name(0), roots] }];
+    for (root, parts) in collection.parts() {
         let part = doc! { "$concat": [name(0), ".", { "$ifNull": [name(1), ""] }] };
+        let parts: Vec<_> = parts.into_iter().collect();
         counts.push(doc! { "$eq": ["$$this", root] });
         counts.push(doc! { "$in": [part, parts] });
     }

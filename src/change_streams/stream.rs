@@ -1,10 +1,10 @@
-//! Following changes: a change stream on each collection, full readings that are no older than where it begins, and
-//! lookups of single documents that are no older than the change that asked for them.
+//! The database's side of live mode: a change stream on each collection, full reads that are no older than the start of the
+//! streams, and lookups of documents that are no older than the change that made them necessary.
 //!
-//! The streams are asked every so often and answer at once, so that they hold a connection no longer than any question:
-//! one that awaits would take a connection of the budget for itself. A single stream on the whole database would be
-//! asked once instead of five times, but its user would have to be allowed to read everything in it. Everything is read with read concern `majority`,
-//! because a stream tells of nothing else: what is read and then rolled back would never be corrected.
+//! The streams are polled and answer at once, so that they hold a connection no longer than any query: a stream that waits
+//! would take a connection of the budget for itself. A single stream on the whole database would save four polls, but its
+//! user would have to be allowed to read everything in it. All reads have read concern `majority`, because streams contain
+//! nothing else: what is read and then rolled back would never be corrected.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -18,33 +18,33 @@ use mongodb::error::{Error, ErrorKind};
 use thiserror::Error;
 use tokio::time::Instant;
 
-use super::fields::WatchedCollection;
-pub use super::id_hasher::IdHasher;
+use super::followed_collection::{FollowedCollection, FollowedCollections};
+use super::id_hasher::IdHasher;
+use super::packed_table::IdHash;
 use super::pipeline::{changes, filter, projection};
-use super::position::position;
-pub use super::state::{PendingLookups, Readings, State};
+use super::resume_token::position;
+use super::tracked_documents::{CollectionScan, PendingLookups, TrackedDocuments};
 use crate::catalogue::{FailureKind, Replication};
 use crate::collectors::LiveObstacle;
 use crate::mongodb::{Hello, Member, Mongo, SourceError, bson, command, indexes, lost_member};
 
-/// How long the server may wait for changes before it says that there are none.
+/// How long a poll waits for changes.
 const NO_WAIT: Duration = Duration::from_millis(1);
 
-/// Changes of a collection that are taken up at once; when there are more the rest is for the next time.
-const MOST_AT_ONCE: usize = 10_000;
+/// Changes of a collection that one poll takes; the next poll takes the rest.
+const MAX_CHANGES: usize = 10_000;
 
-/// Documents that are followed at the most, over all collections; at 16 bytes each, and twice that while a full reading
-/// is compared.
-const MOST_DOCUMENTS: usize = 5_000_000;
+/// Documents of all collections that are followed: at 24 bytes each, and twice that while a full read is compared.
+const MAX_DOCUMENTS: usize = 5_000_000;
 
-/// Documents in one reply of a full reading; their fields that count are some 100 bytes.
-const PAGE: i32 = 20_000;
+/// Documents in one reply of a full read; the fields that are kept are some 100 bytes.
+const BATCH_SIZE: i32 = 20_000;
 
 const COMMENT: &str = "rocketchat-exporter live";
 
-/// Codes of the server's errors after which a stream cannot go on where it ended.
+/// Codes of the server's errors after which a stream cannot be resumed.
 /// <https://github.com/mongodb/mongo/blob/master/src/mongo/base/error_codes.yml>
-const LOST: [i32; 6] = [
+const NOT_RESUMABLE: [i32; 6] = [
     136,   // CappedPositionLost
     222,   // CloseChangeStream
     260,   // InvalidResumeToken
@@ -56,26 +56,26 @@ const LOST: [i32; 6] = [
 /// Why changes cannot be followed.
 #[derive(Debug, Clone, Error)]
 pub enum LiveError {
-    /// Not at all, as things are.
+    /// Something stands in the way.
     #[error("{1}")]
     Impossible(LiveObstacle, String),
-    /// Not from where they were followed to: only a full reading helps.
+    /// The stream cannot be resumed: only a full read helps.
     #[error("{0}")]
     Lost(String),
-    /// Not now.
+    /// A query failed; it may succeed later.
     #[error(transparent)]
     Failed(#[from] SourceError),
 }
 
 impl LiveError {
-    /// `words` tells any other failure.
-    fn of(error: &Error, words: impl FnOnce(&Error) -> SourceError) -> Self {
+    /// The error of a server; `describe` makes any other error of it.
+    fn from_server(error: &Error, describe: impl FnOnce(&Error) -> SourceError) -> Self {
         if let ErrorKind::Command(command) = &*error.kind
-            && LOST.contains(&command.code)
+            && NOT_RESUMABLE.contains(&command.code)
         {
             return Self::Lost(format!("{} ({})", command.message, command.code_name));
         }
-        let error = words(error);
+        let error = describe(error);
         match error.kind {
             FailureKind::Unauthorized => {
                 Self::Impossible(LiveObstacle::Privileges, error.to_string())
@@ -85,37 +85,40 @@ impl LiveError {
     }
 }
 
-/// Where streams begin.
+/// Where streams start.
 #[derive(Debug, Clone)]
-pub enum Beginning {
-    /// With the first change at or after a time of the server.
+pub enum StartPosition {
+    /// At the first change at or after a time of the server.
     Time(Timestamp),
-    /// Where earlier ones ended.
-    Tokens(BTreeMap<WatchedCollection, ResumeToken>),
+    /// Where earlier streams ended.
+    Tokens(ResumeTokens),
 }
+
+/// Where streams ended, by collection.
+pub type ResumeTokens = BTreeMap<&'static str, ResumeToken>;
 
 /// Open change streams.
 #[derive(Debug)]
-pub struct Changes {
-    /// The member that tells them, which is also asked for what they tell too little of.
+pub struct ChangeStreams {
+    /// The member that they are on; lookups go there too.
     pub member: Arc<Member>,
-    streams: BTreeMap<WatchedCollection, ChangeStream<RawDocumentBuf>>,
+    streams: BTreeMap<&'static str, ChangeStream<RawDocumentBuf>>,
 }
 
-/// How things stood at a member that tells changes.
+/// The state of the member that the streams are on.
 #[derive(Debug)]
-pub struct Standing {
+pub struct MemberStatus {
     hello: Hello,
-    /// Where it stood itself.
+    /// Its part in the replica set.
     pub replication: Replication,
     /// Its time.
     pub time: Timestamp,
-    asked: Instant,
+    read_at: Instant,
 }
 
-impl Standing {
-    /// How far a stream is behind that has come to `position`, by the newest time that the member knew of. Without a
-    /// primary nothing is newer than what a stream has come to, and all of it ages.
+impl MemberStatus {
+    /// How far a stream at `position` is behind the newest time that the member knew. Without a primary nothing is newer
+    /// than the stream, and it ages as a whole.
     pub fn behind(&self, position: Timestamp) -> Duration {
         if self.replication.has_primary {
             self.hello.behind(position)
@@ -124,28 +127,28 @@ impl Standing {
         }
     }
 
-    /// How long ago the set's time was `position`, by its clocks.
+    /// How long ago the time of the replica set was `position`, by its clocks.
     pub fn age(&self, position: Timestamp) -> Duration {
-        self.hello.since(position) + self.asked.elapsed()
+        self.hello.since(position) + self.read_at.elapsed()
     }
 
     /// How old this is.
     pub fn elapsed(&self) -> Duration {
-        self.asked.elapsed()
+        self.read_at.elapsed()
     }
 }
 
-/// What streams told.
+/// The changes of one poll.
 #[derive(Debug, Default)]
-pub struct Batch {
-    /// Changes, in the order of each collection.
+pub struct ChangeBatch {
+    /// Events, in order within each collection.
     pub events: Vec<RawDocumentBuf>,
     /// Whether there may be more.
     pub more: bool,
 }
 
 impl Mongo {
-    /// A member whose changes can be followed.
+    /// The member that the read preference chooses.
     ///
     /// # Errors
     /// When no server answers.
@@ -154,13 +157,13 @@ impl Mongo {
         Ok(self.member(&access).await?)
     }
 
-    /// How things stand at a member. What is asked of it for from its time on sees everything that was written before.
+    /// The status of a member. A read after its time sees everything that was written before.
     ///
     /// # Errors
     /// When it does not answer, or has no change streams.
-    pub async fn live_standing(&self, member: &Member) -> Result<Standing, LiveError> {
+    pub async fn member_status(&self, member: &Member) -> Result<MemberStatus, LiveError> {
         let hello = Hello::ask(&member.database, self.query_timeout, COMMENT);
-        let hello = self.live_within(member, hello).await?;
+        let hello = self.live_query(member, hello).await?;
         if hello.is_router() {
             return Err(LiveError::Impossible(
                 LiveObstacle::Topology,
@@ -170,62 +173,62 @@ impl Mongo {
         let Some(replication) = hello.replication() else {
             return Err(LiveError::Impossible(
                 LiveObstacle::Topology,
-                "MongoDB is no replica set, so it tells no changes".to_owned(),
+                "MongoDB is no replica set, so it has no change streams".to_owned(),
             ));
         };
         let Some(time) = hello.operation_time() else {
             return Err(LiveError::Failed(SourceError::new(
                 FailureKind::Other,
-                "MongoDB did not tell its time",
+                "MongoDB's reply has no operation time",
             )));
         };
-        Ok(Standing {
+        Ok(MemberStatus {
             hello,
             replication,
             time,
-            asked: Instant::now(),
+            read_at: Instant::now(),
         })
     }
 
-    /// As [`Mongo::within`], for errors that are told apart by their codes.
-    async fn live_within<T>(
+    /// A query of live mode: [`Mongo::within`] for errors that are distinguished by their codes.
+    async fn live_query<T>(
         &self,
         member: &Member,
         answer: impl Future<Output = Result<T, Error>>,
     ) -> Result<T, LiveError> {
         let answer = self.within(async { Ok(member.unless_lost(answer).await) });
         match answer.await? {
-            Some(answer) => answer
-                .map_err(|error| LiveError::of(&error, |error| self.connection.failure(error))),
+            Some(answer) => answer.map_err(|error| {
+                LiveError::from_server(&error, |error| self.connection.failure(error))
+            }),
             None => Err(lost_member().into()),
         }
     }
 
-    /// Opens streams of what happens to these collections, as a member tells it; a view among them has none.
+    /// Opens a change stream on each of these collections; a view has none.
     ///
     /// # Errors
     /// When the server refuses that, or does not answer.
-    pub async fn live_changes(
+    pub async fn open_change_streams(
         &self,
         member: Arc<Member>,
-        collections: &BTreeSet<WatchedCollection>,
-        from: &Beginning,
-    ) -> Result<Changes, LiveError> {
+        collections: &FollowedCollections,
+        start: &StartPosition,
+    ) -> Result<ChangeStreams, LiveError> {
         let mut streams = BTreeMap::new();
-        for followed in collections {
-            let collection = member.database.collection::<Document>(followed.name());
+        for (name, followed) in collections {
+            let collection = member.database.collection::<Document>(name);
             let watch = collection
                 .watch()
-                .pipeline(changes(*followed))
+                .pipeline(changes(followed))
                 .max_await_time(NO_WAIT);
-            let watch = match from {
-                Beginning::Time(time) => watch.start_at_operation_time(*time),
-                Beginning::Tokens(tokens) => match tokens.get(followed) {
+            let watch = match start {
+                StartPosition::Time(time) => watch.start_at_operation_time(*time),
+                StartPosition::Tokens(tokens) => match tokens.get(name) {
                     Some(token) => watch.resume_after(token.clone()),
                     None => {
                         return Err(LiveError::Lost(format!(
-                            "nobody knows how far {} was followed",
-                            followed.name()
+                            "the change stream on {name} has no resume token"
                         )));
                     }
                 },
@@ -236,35 +239,37 @@ impl Mongo {
                     stream => stream.map(Some),
                 }
             };
-            if let Some(stream) = self.live_within(&member, open).await? {
-                streams.insert(*followed, stream.with_type());
+            if let Some(stream) = self.live_query(&member, open).await? {
+                streams.insert(*name, stream.with_type());
             }
         }
-        Ok(Changes { member, streams })
+        Ok(ChangeStreams { member, streams })
     }
 
-    /// What happened since the last time.
+    /// The changes since the last poll.
     ///
     /// # Errors
-    /// When a stream broke; none of them is of use any more.
-    pub async fn live_batch(&self, changes: &mut Changes) -> Result<Batch, LiveError> {
-        let mut batch = Batch::default();
-        for (followed, stream) in &mut changes.streams {
-            let most = batch.events.len() + MOST_AT_ONCE;
+    /// When a stream broke; all of them have to be opened again.
+    pub async fn poll_changes(
+        &self,
+        changes: &mut ChangeStreams,
+    ) -> Result<ChangeBatch, LiveError> {
+        let mut batch = ChangeBatch::default();
+        for (name, stream) in &mut changes.streams {
+            let max = batch.events.len() + MAX_CHANGES;
             loop {
-                if batch.events.len() == most {
+                if batch.events.len() == max {
                     batch.more = true;
                     break;
                 }
                 let next = Box::pin(stream.next_if_any());
-                let next = self.live_within(&changes.member, next).await?;
+                let next = self.live_query(&changes.member, next).await?;
                 match next {
                     Some(event) => batch.events.push(event),
                     None if stream.is_alive() => break,
                     None => {
                         return Err(LiveError::Lost(format!(
-                            "the change stream on {} ended",
-                            followed.name()
+                            "the change stream on {name} ended"
                         )));
                     }
                 }
@@ -276,105 +281,109 @@ impl Mongo {
     /// Reads every document of these collections, as it was at this time or later.
     ///
     /// # Errors
-    /// When the server does not answer, or there are too many.
-    pub async fn live_reading(
+    /// When the server does not answer, or there are too many documents.
+    pub async fn read_collections(
         &self,
         member: &Member,
-        collections: &BTreeSet<WatchedCollection>,
-        keys: &IdHasher,
+        collections: &FollowedCollections,
+        hasher: &IdHasher,
         after: Timestamp,
-    ) -> Result<State, LiveError> {
+    ) -> Result<TrackedDocuments, LiveError> {
         let begun = Instant::now();
         let lease = self.connection.database().await?.lease;
-        let mut readings = Vec::with_capacity(collections.len());
-        let mut left = MOST_DOCUMENTS;
+        let mut scans = Vec::with_capacity(collections.len());
+        let mut left = MAX_DOCUMENTS;
         let kept = collections
-            .iter()
-            .filter(|it| **it != WatchedCollection::Instances);
-        for followed in kept {
-            let reading = self
-                .read_collection(member, *followed, keys, after, left)
+            .values()
+            .filter(|collection| collection.keeps_documents());
+        for collection in kept {
+            let scan = self
+                .scan_collection(member, collection, hasher, after, left)
                 .await?;
-            left -= reading.len();
-            readings.push(reading);
+            left -= scan.len();
+            scans.push(scan);
         }
         self.connection.confirm(&lease, begun).await?;
-        Ok(State::of(keys.clone(), readings))
+        Ok(TrackedDocuments::new(hasher.clone(), scans))
     }
 
-    async fn read_collection(
+    async fn scan_collection(
         &self,
         member: &Member,
-        followed: WatchedCollection,
-        keys: &IdHasher,
+        collection: &FollowedCollection,
+        hasher: &IdHasher,
         after: Timestamp,
-        most: usize,
-    ) -> Result<Readings, LiveError> {
-        let name = followed.name();
+        max: usize,
+    ) -> Result<CollectionScan, LiveError> {
         let too_many = || {
             LiveError::Impossible(
                 LiveObstacle::Size,
                 format!(
-                    "the collections that would be followed hold more than {MOST_DOCUMENTS} documents"
+                    "the collections that would be followed hold more than {MAX_DOCUMENTS} documents"
                 ),
             )
         };
         let count = doc! {
-            "count": name,
+            "count": collection.name,
             "maxTimeMS": bson::milliseconds(self.query_timeout),
             "comment": COMMENT,
         };
         let count = command::run(&member.database, count);
-        let count = self.live_within(member, count).await?;
+        let count = self.live_query(member, count).await?;
         let expected = bson::counted(&count, "n");
-        let expected = match followed {
-            // Few of them have connections.
-            WatchedCollection::Sessions => 0,
-            _ => usize::try_from(expected).unwrap_or(usize::MAX),
+        let expected = if collection.owners.is_some() {
+            // Few sessions have connections.
+            0
+        } else {
+            usize::try_from(expected).unwrap_or(usize::MAX)
         };
-        if expected > most {
+        if expected > max {
             return Err(too_many());
         }
-        let mut readings = Readings::new(keys.clone(), followed, expected);
+        let mut scan = CollectionScan::new(hasher.clone(), collection.clone(), expected);
         let mut cursor = self
-            .find_after(member, followed, filter(followed), after)
+            .find_after(member, collection, filter(collection), after)
             .await?;
-        while self.live_within(member, cursor.advance()).await? {
-            readings.add(cursor.current());
-            if readings.len() > most {
+        while self.live_query(member, cursor.advance()).await? {
+            scan.add(cursor.current());
+            if scan.len() > max {
                 return Err(too_many());
             }
         }
-        Ok(readings)
+        Ok(scan)
     }
 
-    /// Looks up documents, as they were at this time or later, and notes what they are.
+    /// Looks up documents, as they were at this time or later, and passes them on by collection.
     ///
     /// # Errors
     /// When the server does not answer.
-    pub async fn live_lookup(
+    pub async fn look_up(
         &self,
         member: &Member,
-        unclear: &PendingLookups,
+        collections: &FollowedCollections,
+        pending: &PendingLookups,
         after: Timestamp,
-        mut note: impl FnMut(WatchedCollection, BTreeSet<u64>, &[RawDocumentBuf]),
+        mut apply: impl FnMut(&'static str, BTreeSet<IdHash>, &[RawDocumentBuf]),
     ) -> Result<(), LiveError> {
-        let mut by_collection: BTreeMap<WatchedCollection, (BTreeSet<u64>, Vec<Bson>)> =
+        let mut by_collection: BTreeMap<&'static str, (BTreeSet<IdHash>, Vec<Bson>)> =
             BTreeMap::new();
-        for ((followed, key), id) in unclear {
-            let (keys, ids) = by_collection.entry(*followed).or_default();
-            keys.insert(*key);
+        for ((name, hash), id) in pending {
+            let (hashes, ids) = by_collection.entry(*name).or_default();
+            hashes.insert(*hash);
             let id = Bson::try_from(id.clone());
             ids.push(id.map_err(|error| SourceError::from(Error::from(error)))?);
         }
-        for (followed, (keys, ids)) in by_collection {
+        for (name, (hashes, ids)) in by_collection {
+            let Some(collection) = collections.get(name) else {
+                continue;
+            };
             let filter = doc! { "_id": { "$in": ids } };
-            let mut cursor = self.find_after(member, followed, filter, after).await?;
+            let mut cursor = self.find_after(member, collection, filter, after).await?;
             let mut found = Vec::new();
-            while self.live_within(member, cursor.advance()).await? {
+            while self.live_query(member, cursor.advance()).await? {
                 found.push(cursor.current().to_owned());
             }
-            note(followed, keys, &found);
+            apply(name, hashes, &found);
         }
         Ok(())
     }
@@ -383,45 +392,45 @@ impl Mongo {
     async fn find_after(
         &self,
         member: &Member,
-        followed: WatchedCollection,
+        collection: &FollowedCollection,
         filter: Document,
         after: Timestamp,
     ) -> Result<Cursor<Document>, LiveError> {
         let command = doc! {
-            "find": followed.name(),
+            "find": collection.name,
             "filter": filter,
-            "projection": projection(followed),
-            "batchSize": PAGE,
+            "projection": projection(collection),
+            "batchSize": BATCH_SIZE,
             "maxTimeMS": bson::milliseconds(self.query_timeout),
             "comment": COMMENT,
             "readConcern": { "level": "majority", "afterClusterTime": after },
         };
-        let ask = command::run_cursor(&member.database, command, PAGE.cast_unsigned());
-        self.live_within(member, ask).await
+        let find = command::run_cursor(&member.database, command, BATCH_SIZE.cast_unsigned());
+        self.live_query(member, find).await
     }
 }
 
-impl Changes {
-    /// The time of the set up to which all streams told everything; `None` where a token does not tell.
+impl ChangeStreams {
+    /// The time of the replica set up to which all streams are complete; `None` where a resume token does not contain one.
     pub fn position(&self) -> Option<Timestamp> {
         let positions = self
             .streams
             .values()
             .map(|stream| position(&stream.resume_token()?));
-        // The least, and none where one is missing.
-        positions.min_by_key(|it| it.map(|it| (it.time, it.increment)))?
+        // `None` is less than any time.
+        positions.min_by_key(|time| time.map(|time| (time.time, time.increment)))?
     }
 
     /// The collections that have a stream.
-    pub fn collections(&self) -> BTreeSet<WatchedCollection> {
+    pub fn collections(&self) -> BTreeSet<&'static str> {
         self.streams.keys().copied().collect()
     }
 
-    /// Where the streams have come to.
-    pub fn tokens(&self) -> BTreeMap<WatchedCollection, ResumeToken> {
+    /// Where the streams are.
+    pub fn tokens(&self) -> ResumeTokens {
         let streams = self.streams.iter();
         streams
-            .filter_map(|(followed, stream)| Some((*followed, stream.resume_token()?)))
+            .filter_map(|(name, stream)| Some((*name, stream.resume_token()?)))
             .collect()
     }
 }

@@ -108,6 +108,12 @@ impl Snapshot {
         (!shares.is_empty()).then(|| shares.iter().sum())
     }
 
+    /// Whether all of these collectors were tried.
+    pub fn has_tried(&self, collectors: &BTreeSet<Collector>) -> bool {
+        let mut collectors = collectors.iter();
+        collectors.all(|collector| self.outcomes.contains_key(collector))
+    }
+
     /// Collectors that were not read yet, or whose newest reading failed.
     pub fn missing(&self) -> Vec<Collector> {
         Collector::ALL

@@ -1,7 +1,7 @@
 //! Where numbers come from: MongoDB and the host. A source is asked for one section at a time and answers with it or
-//! with the reason why not; when to ask is the sampler's business, how to show the answer the renderers'.
+//! with the reason why not; when to ask is the scheduler's business, how to show the answer the renderers'.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use super::snapshot::{Reading, Snapshot};
 use crate::catalogue::{
     FailureKind, IndexCheck, PoolState, Refusal, Replication, Skipped, Timestamp,
 };
-use crate::change_streams::{Follower, WatchedCollection};
+use crate::change_streams::{FollowedCollections, Follower};
 use crate::mongodb::{Mongo, SourceError};
 
 /// How long reading the host may take.
@@ -36,7 +36,7 @@ pub struct Read {
     pub replication: Option<Replication>,
 }
 
-/// What one sampler asks.
+/// What one scheduler asks.
 #[derive(Debug)]
 pub struct Sources {
     mongo: Option<Arc<Mongo>>,
@@ -80,7 +80,7 @@ impl Sources {
     }
 
     /// What follows changes of the database; `None` where none is read.
-    pub fn follower(&self, collections: BTreeSet<WatchedCollection>) -> Option<Follower> {
+    pub fn follower(&self, collections: FollowedCollections) -> Option<Follower> {
         let mongo = self.mongo.as_ref()?;
         Some(Follower::new(Arc::clone(mongo), collections))
     }

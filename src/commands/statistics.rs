@@ -36,7 +36,7 @@ pub async fn statistics(
     // A single reading follows nothing.
     workspace.live = LiveMode::Off;
     let running = Running::start(None, workspace, clock, Duration::ZERO);
-    let snapshot = running.sampler.first(&running.config.collectors).await;
+    let snapshot = running.scheduler.first(&running.config.collectors).await;
     let config = running.config.clone();
     running.stop().await;
     let snapshot = snapshot.map_err(|_| OnceError::Unreadable)?;

@@ -1,44 +1,44 @@
-//! Whether a task still does its work: it says by when it will be heard of again.
+//! The heartbeat of a task, which says when the next beat is due at the latest.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tokio::time::Instant;
 
-/// A sign of life.
+/// The heartbeat of a task.
 #[derive(Debug, Default)]
-pub struct Heartbeat(Mutex<State>);
+pub struct Heartbeat(Mutex<NextBeat>);
 
 #[derive(Debug, Default)]
-enum State {
-    /// Nothing was said yet.
+enum NextBeat {
+    /// The task has not started.
     #[default]
-    New,
-    ExpectedBy(Instant),
-    /// The task is no more.
+    Unknown,
+    DueBy(Instant),
+    /// The task has ended.
     Ended,
 }
 
 impl Heartbeat {
-    /// The task will be heard of again by this instant.
+    /// Beats; the next beat is due by this instant.
     pub fn expect_by(&self, instant: Instant) {
-        *self.state() = State::ExpectedBy(instant);
+        *self.lock() = NextBeat::DueBy(instant);
     }
 
-    /// The task has ended, and nobody does its work.
+    /// Notes that the task has ended.
     pub fn end(&self) {
-        *self.state() = State::Ended;
+        *self.lock() = NextBeat::Ended;
     }
 
-    /// Whether the task is there and not late.
+    /// Whether the task has not ended, and its next beat is not overdue.
     pub fn is_alive(&self) -> bool {
-        match *self.state() {
-            State::New => true,
-            State::ExpectedBy(instant) => Instant::now() <= instant,
-            State::Ended => false,
+        match *self.lock() {
+            NextBeat::Unknown => true,
+            NextBeat::DueBy(instant) => Instant::now() <= instant,
+            NextBeat::Ended => false,
         }
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, NextBeat> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -50,17 +50,17 @@ mod tests {
     use super::*;
 
     #[tokio::test(start_paused = true)]
-    async fn a_task_is_alive_until_it_is_late_or_has_ended() {
-        let pulse = Heartbeat::default();
-        assert!(pulse.is_alive());
-        pulse.expect_by(Instant::now() + Duration::from_secs(5));
+    async fn task_is_alive_until_it_is_overdue_or_has_ended() {
+        let heartbeat = Heartbeat::default();
+        assert!(heartbeat.is_alive());
+        heartbeat.expect_by(Instant::now() + Duration::from_secs(5));
         tokio::time::advance(Duration::from_secs(5)).await;
-        assert!(pulse.is_alive());
+        assert!(heartbeat.is_alive());
         tokio::time::advance(Duration::from_millis(1)).await;
-        assert!(!pulse.is_alive());
-        pulse.expect_by(Instant::now());
-        assert!(pulse.is_alive());
-        pulse.end();
-        assert!(!pulse.is_alive());
+        assert!(!heartbeat.is_alive());
+        heartbeat.expect_by(Instant::now());
+        assert!(heartbeat.is_alive());
+        heartbeat.end();
+        assert!(!heartbeat.is_alive());
     }
 }

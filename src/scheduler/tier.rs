@@ -1,69 +1,83 @@
-//! One tier: its collectors are read one after the other, at their intervals, and two at once while somebody waits.
+//! One tier: its collectors are read one after the other, at their intervals, and two at once while a caller waits.
 
 use std::cmp::Reverse;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use futures_util::{StreamExt, stream};
 use tokio::sync::{Mutex as AsyncMutex, mpsc};
 use tokio::time::{Instant, sleep_until};
 
-use super::budget::{Pace, Scheduled};
-use super::contact::Permission;
+use super::RefreshRequest;
+use super::budget::Concurrency;
+use super::circuit_breaker::Permit;
+use super::context::SchedulerContext;
 use super::heartbeat::Heartbeat;
-use super::journal::Asked;
-use super::shared::Shared;
-use super::{Request, live};
+use super::reading_log::ReadResult;
+use super::scheduled_collector::ScheduledCollector;
 use crate::catalogue::Tier;
 use crate::collectors::Collector;
+use crate::collectors::live_sections::{followable, is_read_on_change};
 
-/// How many collectors of a tier are read at once while somebody waits for them: as many as there are connections. Those of
-/// the fast tier are short.
-const AT_ONCE: usize = 2;
+/// How many collectors of a tier are read at once while a caller waits: as many as there are connections. Those of the fast
+/// tier are short.
+const PARALLEL_READS: usize = 2;
 
-/// A tier all of whose collectors are followed looks at this interval whether they still are.
-const NOTHING_DUE: std::time::Duration = std::time::Duration::from_mins(1);
+/// A tier whose collectors are all followed wakes up at this interval.
+const IDLE_INTERVAL: Duration = Duration::from_mins(1);
 
 /// Reads the collectors of one tier for ever.
 pub async fn run(
-    shared: &Shared,
+    context: &SchedulerContext,
     tier: Tier,
-    requests: &AsyncMutex<mpsc::Receiver<Request>>,
-    pulse: &Heartbeat,
+    requests: &AsyncMutex<mpsc::Receiver<RefreshRequest>>,
+    heartbeat: &Heartbeat,
 ) {
     let mut requests = requests.lock().await;
-    let begin = Instant::now() + shared.plan.delay;
-    let mut schedule: Vec<Scheduled> = Collector::ALL
+    let begin = Instant::now() + context.config.delay;
+    let mut schedule: Vec<ScheduledCollector> = Collector::ALL
         .into_iter()
-        .filter(|collector| collector.tier() == tier && shared.plan.collectors.contains(collector))
-        .map(|collector| Scheduled::new(collector, begin))
+        .filter(|collector| {
+            collector.tier() == tier && context.config.collectors.contains(collector)
+        })
+        .map(|collector| ScheduledCollector::new(collector, begin))
         .collect();
-    let mut handed_back = shared.handed_back.subscribe();
-    let mut instances_changed = shared.instances_changed.subscribe();
-    let mut recovered = shared.recovered.subscribe();
-    let followable = live::followable(&shared.plan.collectors);
+    let mut handed_back = context.handed_back.subscribe();
+    let mut changed = context.changed.subscribe();
+    let mut recovered = context.recovered.subscribe();
+    let followable = followable(&context.config.collectors);
     loop {
-        let read = schedule.iter().filter(|it| !shared.follows(it.collector));
-        let earliest = read.map(|it| it.due).min();
-        let next = earliest.unwrap_or_else(|| Instant::now() + NOTHING_DUE);
-        pulse.expect_by(next.max(Instant::now()) + shared.longest_reading());
+        let read = schedule.iter();
+        let read = read.filter(|scheduled| !context.follows(scheduled.collector));
+        let earliest = read.map(|scheduled| scheduled.due).min();
+        let next = earliest.unwrap_or_else(|| Instant::now() + IDLE_INTERVAL);
+        heartbeat.expect_by(next.max(Instant::now()) + context.max_read_time());
         let mut waiting = Vec::new();
         tokio::select! {
             () = sleep_until(next) => {}
             Ok(()) = handed_back.changed() => {
-                // What was followed until now was current until now, however long ago it was read.
-                let followed = schedule.iter_mut().filter(|it| followable.contains(&it.collector));
-                followed.for_each(|it| it.due = Instant::now());
+                for scheduled in &mut schedule {
+                    if followable.contains(&scheduled.collector) {
+                        scheduled.due = Instant::now();
+                    }
+                }
                 continue;
             }
-            Ok(()) = instances_changed.changed() => {
-                let instances = schedule.iter_mut().filter(|it| it.collector == Collector::Instances);
-                instances.for_each(Scheduled::hasten);
+            Ok(()) = changed.changed() => {
+                for scheduled in &mut schedule {
+                    if is_read_on_change(scheduled.collector) {
+                        scheduled.run_soon();
+                    }
+                }
                 continue;
             }
             Ok(()) = recovered.changed() => {
-                let snapshot = Arc::clone(&shared.publish.borrow());
-                let failing = schedule.iter_mut().filter(|it| snapshot.fails(it.collector));
-                failing.for_each(Scheduled::retry);
+                let snapshot = Arc::clone(&context.publish.borrow());
+                for scheduled in &mut schedule {
+                    if snapshot.fails(scheduled.collector) {
+                        scheduled.retry();
+                    }
+                }
                 continue;
             }
             request = requests.recv() => {
@@ -74,78 +88,81 @@ pub async fn run(
                 }
             }
         }
-        let version = shared.publish.borrow().version();
-        let is_asked_for = |collector| {
+        let version = context.publish.borrow().version();
+        let is_requested = |collector| {
             waiting
                 .iter()
-                .any(|it: &Request| it.extent.contains(collector, version))
+                .any(|request: &RefreshRequest| request.scope.contains(collector, version))
         };
-        let pace = match tier {
-            _ if waiting.is_empty() => Pace::Gentle,
-            Tier::Normal | Tier::Slow => Pace::Fast(AT_ONCE),
-            Tier::Fast => Pace::Fast(1),
+        let concurrency = match tier {
+            _ if waiting.is_empty() => Concurrency::Sequential,
+            Tier::Normal | Tier::Slow => Concurrency::Parallel(PARALLEL_READS),
+            Tier::Fast => Concurrency::Parallel(1),
         };
         let round = Round {
             begun: Instant::now(),
-            pace,
-            pulse,
-            asked: Mutex::default(),
+            concurrency,
+            heartbeat,
+            results: Mutex::default(),
         };
-        shared.read_due(&mut schedule, is_asked_for, round).await;
-        waiting.into_iter().for_each(Request::answer);
+        context.read_due(&mut schedule, is_requested, round).await;
+        waiting.into_iter().for_each(RefreshRequest::answer);
     }
 }
 
-/// The readings that a tier makes before it waits again.
+/// The reads of a tier before it waits again.
 struct Round<'a> {
     begun: Instant,
-    pace: Pace,
-    pulse: &'a Heartbeat,
+    concurrency: Concurrency,
+    heartbeat: &'a Heartbeat,
     /// A std mutex: nothing is awaited while it is held.
-    asked: Mutex<Vec<Asked>>,
+    results: Mutex<Vec<ReadResult>>,
 }
 
-impl Shared {
-    /// Reads what is due or asked for, unless it is followed.
+impl SchedulerContext {
+    /// Reads the collectors that are due or requested, unless they are followed.
     async fn read_due(
         &self,
-        schedule: &mut [Scheduled],
-        is_asked_for: impl Fn(Collector) -> bool,
+        schedule: &mut [ScheduledCollector],
+        is_requested: impl Fn(Collector) -> bool,
         round: Round<'_>,
     ) {
         let mut due: Vec<_> = schedule
             .iter_mut()
-            .filter(|it| it.due <= round.begun || is_asked_for(it.collector))
-            .filter(|it| !self.follows(it.collector))
+            .filter(|scheduled| scheduled.due <= round.begun || is_requested(scheduled.collector))
+            .filter(|scheduled| !self.follows(scheduled.collector))
             .collect();
-        if round.pace.at_once() > 1 {
-            // The dearest first, so that it is not what everybody waits for in the end.
-            due.sort_by_key(|it| Reverse(self.budget.duration(it.collector)));
+        if round.concurrency.limit() > 1 {
+            // The most expensive first, so that the others are read beside it.
+            due.sort_by_key(|scheduled| Reverse(self.budget.duration(scheduled.collector)));
         }
-        let (first, others): (Vec<_>, Vec<_>) =
-            due.into_iter().partition(|it| it.collector.tells_version());
+        let (first, others): (Vec<_>, Vec<_>) = due
+            .into_iter()
+            .partition(|scheduled| scheduled.collector.tells_version());
         for scheduled in first {
             self.read_one(scheduled, &round).await;
         }
         stream::iter(others)
-            .for_each_concurrent(round.pace.at_once(), |it| self.read_one(it, &round))
+            .for_each_concurrent(round.concurrency.limit(), |scheduled| {
+                self.read_one(scheduled, &round)
+            })
             .await;
-        let asked = round
-            .asked
+        let results = round
+            .results
             .into_inner()
             .unwrap_or_else(PoisonError::into_inner);
-        self.end_round(round.begun, asked, round.pulse).await;
-        let stretched: Vec<_> = schedule
+        self.end_round(round.begun, results, round.heartbeat).await;
+        let lengthened: Vec<_> = schedule
             .iter_mut()
-            .filter(|it| !self.follows(it.collector))
-            .filter_map(|it| {
-                let is_longer = it.stretch(&self.plan.intervals, &self.budget);
-                is_longer.then_some((it.collector, it.interval))
+            .filter(|scheduled| !self.follows(scheduled.collector))
+            .filter_map(|scheduled| {
+                let is_longer = scheduled.lengthen_interval(&self.config.intervals, &self.budget);
+                is_longer.then_some((scheduled.collector, scheduled.interval))
             })
             .collect();
-        if !stretched.is_empty() {
+        if !lengthened.is_empty() {
             self.change(|snapshot| {
-                for (collector, interval) in stretched {
+                for (collector, interval) in lengthened {
                     if let Some(outcome) = snapshot.outcomes.get_mut(&collector) {
                         outcome.interval = interval;
                     }
@@ -154,38 +171,37 @@ impl Shared {
         }
     }
 
-    /// Reads a collector and publishes what comes of it. Where it is known that nothing can be asked, and nobody is to look
-    /// whether that has changed, it fails without a question.
-    async fn read_one(&self, scheduled: &mut Scheduled, round: &Round<'_>) {
+    /// Reads a collector and publishes the result. While the circuit is open it fails without a query.
+    async fn read_one(&self, scheduled: &mut ScheduledCollector, round: &Round<'_>) {
         let collector = scheduled.collector;
-        // May have begun to be followed since the round began.
+        // Live mode may have begun to follow it since the round began.
         if self.follows(collector) {
             return;
         }
         let begun = Instant::now();
-        round.pulse.expect_by(begun + self.longest_reading());
-        let permission = if collector.asks_database() {
-            let is_awaited = round.pace != Pace::Gentle;
-            self.contact.permission(round.begun, is_awaited)
+        round.heartbeat.expect_by(begun + self.max_read_time());
+        let permit = if collector.asks_database() {
+            let is_awaited = round.concurrency != Concurrency::Sequential;
+            self.circuit_breaker.permit(round.begun, is_awaited)
         } else {
-            Permission::Ask
+            Permit::Allow
         };
-        let result = match &permission {
-            Permission::Fail(error) => Err(error.clone()),
-            Permission::Ask | Permission::Look { .. } => self.read(collector).await,
+        let result = match &permit {
+            Permit::Reject(error) => Err(error.clone()),
+            Permit::Allow | Permit::Probe { .. } => self.read(collector).await,
         };
-        scheduled.finished(
-            &self.plan.intervals,
+        scheduled.reschedule(
+            &self.config.intervals,
             &self.budget,
             result.as_ref().err(),
             begun.elapsed(),
-            round.pace,
+            round.concurrency,
         );
         let error = self.record(collector, scheduled.interval, begun, result);
-        // Whoever looked has told what there is to see.
-        drop(permission);
+        // A probe ends only when its result is recorded.
+        drop(permit);
         round
-            .asked
+            .results
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .push((collector, error));

@@ -20,8 +20,7 @@ use crate::collectors::{Collector, LiveMode, Sources};
 use crate::config::{Basis, ConfigError, Workspaces};
 use crate::exposition::Reload;
 use crate::http::{self, Control, Served};
-use crate::scheduler::budget::Intervals;
-use crate::scheduler::{Plan, Sampler};
+use crate::scheduler::{Intervals, Scheduler, SchedulerConfig};
 
 /// How long it may take to read the configuration: less than requests may take when the exporter ends.
 const LOADING: Duration = Duration::from_secs(5);
@@ -53,7 +52,7 @@ struct Everything {
 /// The host, where it is not read with the only workspace.
 struct Host {
     intervals: Intervals,
-    sampler: Sampler,
+    scheduler: Scheduler,
     tasks: JoinSet<()>,
 }
 
@@ -141,9 +140,9 @@ impl Supervisor {
     /// Whether everything that should read does so, or waits for its time.
     pub async fn is_alive(&self) -> bool {
         let running = self.running.lock().await;
-        let host = running.host.iter().map(|it| &it.sampler);
-        let workspaces = running.workspaces.values().map(|it| &it.sampler);
-        host.chain(workspaces).all(Sampler::is_alive)
+        let host = running.host.iter().map(|it| &it.scheduler);
+        let workspaces = running.workspaces.values().map(|it| &it.scheduler);
+        host.chain(workspaces).all(Scheduler::is_alive)
     }
 
     /// How it goes, in a line.
@@ -244,7 +243,7 @@ impl Everything {
                     let host = self
                         .host
                         .get_or_insert_with(|| Host::start(intervals, clock));
-                    host.sampler.snapshots()
+                    host.scheduler.snapshots()
                 });
                 let number = workspaces.len();
                 for (place, (name, config)) in workspaces.into_iter().enumerate() {
@@ -307,7 +306,7 @@ impl Everything {
 impl Host {
     fn start(intervals: Intervals, clock: Clock) -> Self {
         let mut tasks = JoinSet::new();
-        let plan = Plan {
+        let schedule = SchedulerConfig {
             workspace: None,
             collectors: [Collector::Host].into(),
             intervals,
@@ -317,7 +316,7 @@ impl Host {
         };
         Self {
             intervals,
-            sampler: Sampler::start(Sources::new(None), plan, clock, &mut tasks),
+            scheduler: Scheduler::start(Sources::new(None), schedule, clock, &mut tasks),
             tasks,
         }
     }

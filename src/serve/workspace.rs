@@ -1,4 +1,4 @@
-//! One workspace that is read: its database, its sampler, and what the web may ask of it.
+//! One workspace that is read: its database, its scheduler, and what the web may ask of it.
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
@@ -24,7 +24,7 @@ use crate::info_page::history::History;
 use crate::info_page::state::InfoPageState;
 use crate::mongodb::{Mongo, SourceError};
 use crate::rocketchat_client::RocketChat;
-use crate::scheduler::{Plan, Sampler};
+use crate::scheduler::{Scheduler, SchedulerConfig};
 use crate::supervision::keep_running;
 
 /// How long closing the connections to the database may take.
@@ -37,7 +37,7 @@ pub struct Running {
     /// What the web sees of it.
     pub served: Arc<http::Workspace>,
     /// What reads it.
-    pub sampler: Sampler,
+    pub scheduler: Scheduler,
     mongo: Arc<Mongo>,
     rendered: Option<watch::Receiver<Arc<Exposition>>>,
     tasks: JoinSet<()>,
@@ -58,7 +58,7 @@ impl Running {
             config.license.clone(),
         ));
         let mut tasks = JoinSet::new();
-        let plan = Plan {
+        let schedule = SchedulerConfig {
             workspace: name.clone(),
             collectors: config.collectors.clone(),
             intervals: config.intervals,
@@ -67,18 +67,18 @@ impl Running {
             delay,
         };
         let sources = Sources::new(Some(Arc::clone(&mongo)));
-        let sampler = Sampler::start(sources, plan, clock, &mut tasks);
+        let scheduler = Scheduler::start(sources, schedule, clock, &mut tasks);
         let history = Arc::new(Mutex::new(History::default()));
-        let (snapshots, remembering) = (sampler.snapshots(), Arc::clone(&history));
+        let (snapshots, remembering) = (scheduler.snapshots(), Arc::clone(&history));
         tasks.spawn(keep_running("history", move || {
             remember(snapshots.clone(), Arc::clone(&remembering), clock)
         }));
         let served = Arc::new(http::Workspace {
-            snapshots: sampler.snapshots(),
+            snapshots: scheduler.snapshots(),
             backend: Box::new(Database {
                 name,
                 backend: Arc::new(ApiQueries::new(Arc::clone(&mongo))),
-                sampler: sampler.clone(),
+                scheduler: scheduler.clone(),
                 clock,
                 told: Mutex::default(),
             }),
@@ -97,7 +97,7 @@ impl Running {
         Self {
             config,
             served,
-            sampler,
+            scheduler,
             mongo,
             rendered: None,
             tasks,
@@ -109,7 +109,7 @@ impl Running {
         if let Some(rendered) = &self.rendered {
             return rendered.clone();
         }
-        let mut snapshots = self.sampler.snapshots();
+        let mut snapshots = self.scheduler.snapshots();
         let names = self.config.names;
         let wanted = Arc::new(Wanted::default());
         let render = move |snapshot: &Arc<Snapshot>| {
@@ -167,7 +167,7 @@ async fn remember(
 struct Database {
     name: Option<Arc<str>>,
     backend: Arc<ApiQueries>,
-    sampler: Sampler,
+    scheduler: Scheduler,
     clock: Clock,
     /// When each failure was last logged.
     told: Mutex<BTreeMap<&'static str, Instant>>,
@@ -287,7 +287,7 @@ impl Backend for Database {
 
     fn judge_license<'a>(&'a self, text: &'a str) -> Answer<'a, Option<HeldLicense>> {
         Box::pin(async move {
-            let known = self.sampler.newest();
+            let known = self.scheduler.newest();
             let held = self.backend.mongo.judge_license(text, &known).await;
             self.answered(held, "a pasted license cannot be read")
         })
@@ -302,7 +302,12 @@ impl Backend for Database {
     }
 
     fn refresh(&self, extent: RefreshScope) -> Answer<'_, Arc<Snapshot>> {
-        Box::pin(async move { self.sampler.refresh(extent).await.map_err(|_| Unavailable) })
+        Box::pin(async move {
+            self.scheduler
+                .refresh(extent)
+                .await
+                .map_err(|_| Unavailable)
+        })
     }
 }
 

@@ -1,5 +1,6 @@
 //! People and accounts connected now, from `usersSessions` (live instances only) and `users`.
 
+pub mod live;
 pub mod query;
 
 use crate::catalogue::{

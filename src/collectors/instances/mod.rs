@@ -1,5 +1,6 @@
 //! Application instances, from their heartbeats in `instances`.
 
+pub mod live;
 pub mod query;
 
 use std::collections::BTreeSet;

@@ -1,5 +1,6 @@
 //! Presence of accounts, from `users`: the visible `status`, and `statusConnection`.
 
+pub mod live;
 pub mod query;
 
 use crate::catalogue::Origin::Fresh;

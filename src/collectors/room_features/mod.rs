@@ -1,5 +1,6 @@
 //! Features of rooms, from `rocketchat_room`. A collector of its own, because some have no index and need a full pass.
 
+pub mod live;
 pub mod query;
 
 use std::collections::BTreeMap;

@@ -1,199 +1,101 @@
-//! What a row tells of a room: its kind, its parent, what it has, and its messages.
+//! Rooms in live mode: kind, parent, message counter.
 
 use mongodb::bson::RawBsonRef;
 
+use super::{RoomGroup, RoomKind, Rooms};
 use crate::change_streams::{
-    AMOUNT, Field, Packed, Row, amount, bits, existence, field, flag, number, truth, within,
+    Bits, Extract, FollowedField, PackedRow, TrackedCollection, Tracking, number,
 };
-use crate::collectors::room_features::RoomFeature;
+use crate::collectors::live_definition::{LiveDefinition, LiveSection};
+use crate::collectors::{Collector, Reading};
 
-pub const KIND: Row = 0b111;
-pub const CHANNEL: Row = 1;
-pub const PRIVATE_GROUP: Row = 2;
-pub const DIRECT: Row = 3;
-pub const LIVECHAT: Row = 4;
-pub const VOIP: Row = 5;
+pub const LIVE: LiveDefinition = LiveDefinition {
+    collector: Collector::Rooms,
+    follows: &[("rocketchat_room", Tracking::Fields(FIELDS))],
+    needs: None,
+    section: LiveSection::Followed(|documents, _| {
+        let rooms = documents.collection("rocketchat_room")?;
+        Some(Ok(Reading::Rooms(by_kind(rooms))))
+    }),
+};
+
+const MESSAGES: Bits = Bits::amount();
+pub const KIND: Bits = MESSAGES.next(3);
 /// A field `prid`, whatever its value.
-pub const HAS_PARENT: Row = 1 << 3;
-/// A field `prid` that JavaScript takes for true.
-pub const NAMES_PARENT: Row = 1 << 4;
-/// No finite number of messages.
-pub const WITHOUT_COUNTER: Row = 1 << 5;
-/// No members.
-pub const EMPTY: Row = 1 << 6;
+const HAS_PARENT: Bits = KIND.next(1);
+/// A field `prid` that is true in JavaScript.
+const NAMES_PARENT: Bits = HAS_PARENT.next(1);
 
-const HAS_ABAC: Row = 1 << 7;
-const ARCHIVED: Row = 1 << 8;
-const BROADCAST: Row = 1 << 9;
-const HAS_CALL: Row = 1 << 10;
-const HAS_DEPARTMENT: Row = 1 << 11;
-const ENCRYPTED: Row = 1 << 12;
-const FEDERATED: Row = 1 << 13;
-const LIVESTREAM: Row = 1 << 14;
-const OFF_THE_RECORD: Row = 1 << 15;
-const HAS_TRANSCRIPT: Row = 1 << 16;
-const WANTS_TRANSCRIPT: Row = 1 << 17;
-const HAS_PRIORITY: Row = 1 << 18;
-const HAS_SERVICE_LEVEL: Row = 1 << 19;
-const HAS_TEAM: Row = 1 << 20;
-const TELLS_MAIN: Row = 1 << 21;
-const MAIN: Row = 1 << 22;
-const TEAM_DEFAULT: Row = 1 << 23;
+/// The bits of a room's row go on after these in `room_features/live.rs`.
+pub const LAST: Bits = NAMES_PARENT;
 
-/// What a row tells of a field.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Sign {
-    Exists,
-    True,
-    Is(&'static str),
-}
+const CHANNEL: PackedRow = 1;
+const PRIVATE_GROUP: PackedRow = 2;
+pub const DIRECT: PackedRow = 3;
+pub const LIVECHAT: PackedRow = 4;
+pub const VOIP: PackedRow = 5;
 
-const SIGNS: [(&str, Sign, Row); 17] = [
-    ("abacAttributes", Sign::Exists, HAS_ABAC),
-    ("archived", Sign::True, ARCHIVED),
-    ("broadcast", Sign::True, BROADCAST),
-    ("callStatus", Sign::Exists, HAS_CALL),
-    ("departmentId", Sign::Exists, HAS_DEPARTMENT),
-    ("encrypted", Sign::True, ENCRYPTED),
-    ("federated", Sign::True, FEDERATED),
-    ("streamingOptions.type", Sign::Is("livestream"), LIVESTREAM),
-    ("createdOTR", Sign::True, OFF_THE_RECORD),
-    ("pdfTranscriptFileId", Sign::Exists, HAS_TRANSCRIPT),
-    ("pdfTranscriptRequested", Sign::True, WANTS_TRANSCRIPT),
-    ("priorityId", Sign::Exists, HAS_PRIORITY),
-    ("slaId", Sign::Exists, HAS_SERVICE_LEVEL),
-    ("teamId", Sign::Exists, HAS_TEAM),
-    ("teamMain", Sign::Exists, TELLS_MAIN),
-    ("teamMain", Sign::True, MAIN),
-    ("teamDefault", Sign::True, TEAM_DEFAULT),
+pub const FIELDS: &[FollowedField] = &[
+    FollowedField::new("msgs", MESSAGES, Extract::Amount),
+    FollowedField::new("t", KIND, Extract::With(kind)),
+    FollowedField::new("prid", HAS_PARENT, Extract::Exists),
+    FollowedField::new("prid", NAMES_PARENT, Extract::With(names_parent)),
 ];
 
-/// The bits that a room with a feature has, and those that it has not; `None` where rows do not tell.
-pub fn signs_of(feature: RoomFeature) -> Option<(Row, Row)> {
-    let bit = |field: &str, sign: Sign| {
-        let found = SIGNS.iter().find(|it| it.0 == field && it.1 == sign);
-        found.map(|(.., bit)| *bit)
-    };
-    let exists = |field| bit(field, Sign::Exists);
-    let is_true = |field| bit(field, Sign::True);
-    Some(match feature {
-        RoomFeature::True(field) => (is_true(field)?, 0),
-        RoomFeature::Exists(field) => (exists(field)?, 0),
-        RoomFeature::ExistsWithout(field, other) => (exists(field)?, exists(other)?),
-        RoomFeature::ExistsWithoutAndTrue(field, other, third) => {
-            (exists(field)? | is_true(third)?, exists(other)?)
-        }
-        RoomFeature::ExistsUnless(field, other) => (exists(field)?, is_true(other)?),
-        RoomFeature::Is(field, value) => (bit(field, Sign::Is(value))?, 0),
-    })
+fn kind(value: Option<RawBsonRef<'_>>) -> PackedRow {
+    match value {
+        Some(RawBsonRef::String("c")) => CHANNEL,
+        Some(RawBsonRef::String("p")) => PRIVATE_GROUP,
+        Some(RawBsonRef::String("d")) => DIRECT,
+        Some(RawBsonRef::String("l")) => LIVECHAT,
+        Some(RawBsonRef::String("v")) => VOIP,
+        _ => 0,
+    }
 }
 
-pub const FIELDS: &[Field] = &[
-    field("t", KIND, |_, value| {
-        bits(match value {
-            Some(RawBsonRef::String("c")) => CHANNEL,
-            Some(RawBsonRef::String("p")) => PRIVATE_GROUP,
-            Some(RawBsonRef::String("d")) => DIRECT,
-            Some(RawBsonRef::String("l")) => LIVECHAT,
-            Some(RawBsonRef::String("v")) => VOIP,
-            _ => 0,
-        })
-    }),
-    field("prid", HAS_PARENT | NAMES_PARENT, |_, value| {
-        bits(match value {
-            None => 0,
-            Some(value) if names_nothing(value) => HAS_PARENT,
-            Some(_) => HAS_PARENT | NAMES_PARENT,
-        })
-    }),
-    field(
-        "msgs",
-        WITHOUT_COUNTER | !((1 << AMOUNT) - 1),
-        |_, value| {
-            let is_counter = value.and_then(number).is_some_and(f64::is_finite);
-            let Packed { bits, odd } = amount(value);
-            Packed {
-                bits: bits | if is_counter { 0 } else { WITHOUT_COUNTER },
-                odd,
-            }
-        },
-    ),
-    field("usersCount", EMPTY, |bit, value| {
-        flag(bit, value.and_then(number) == Some(0.0))
-    }),
-    field("abacAttributes", HAS_ABAC, existence),
-    field("archived", ARCHIVED, truth),
-    field("broadcast", BROADCAST, truth),
-    field("callStatus", HAS_CALL, existence),
-    field("departmentId", HAS_DEPARTMENT, existence),
-    field("encrypted", ENCRYPTED, truth),
-    field("federated", FEDERATED, truth),
-    within(
-        "streamingOptions.type",
-        "streaming",
-        LIVESTREAM,
-        |bit, value| flag(bit, matches!(value, Some(RawBsonRef::String("livestream")))),
-    ),
-    field("createdOTR", OFF_THE_RECORD, truth),
-    field("pdfTranscriptFileId", HAS_TRANSCRIPT, existence),
-    field("pdfTranscriptRequested", WANTS_TRANSCRIPT, truth),
-    field("priorityId", HAS_PRIORITY, existence),
-    field("slaId", HAS_SERVICE_LEVEL, existence),
-    field("teamId", HAS_TEAM, existence),
-    field("teamMain", TELLS_MAIN | MAIN, |_, value| {
-        bits(match value {
-            None => 0,
-            Some(RawBsonRef::Boolean(true)) => TELLS_MAIN | MAIN,
-            Some(_) => TELLS_MAIN,
-        })
-    }),
-    field("teamDefault", TEAM_DEFAULT, truth),
-];
+fn names_parent(value: Option<RawBsonRef<'_>>) -> PackedRow {
+    value.is_some_and(|value| !finds_falsy(value)).into()
+}
 
-/// Whether MongoDB finds null, an empty text, false or 0 in a field; it looks into lists, one deep.
-fn names_nothing(value: RawBsonRef<'_>) -> bool {
-    let is_nothing = |value: RawBsonRef<'_>| match value {
+/// Whether MongoDB finds null, an empty text, false or 0 here; it looks into lists, one deep.
+fn finds_falsy(value: RawBsonRef<'_>) -> bool {
+    let is_falsy = |value: RawBsonRef<'_>| match value {
         RawBsonRef::Null | RawBsonRef::Undefined | RawBsonRef::String("") => true,
         RawBsonRef::Boolean(value) => !value,
         // Not a number is not equal to 0.
         value => number(value) == Some(0.0),
     };
     match value {
-        RawBsonRef::Array(items) => items.into_iter().flatten().any(is_nothing),
-        value => is_nothing(value),
+        RawBsonRef::Array(items) => items.into_iter().flatten().any(is_falsy),
+        value => is_falsy(value),
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::collectors::room_features::ROOM_FEATURES;
-
-    #[test]
-    fn every_sign_is_the_bit_that_its_field_packs() {
-        for (path, sign, bit) in SIGNS {
-            let field = FIELDS.iter().find(|it| it.path == path);
-            let field = field.unwrap_or_else(|| panic!("{path} is no field"));
-            let packed = |value| (field.pack)(field.mask, value).bits & bit;
-            let (there, not_quite) = match sign {
-                Sign::Exists => (RawBsonRef::Null, None),
-                Sign::True => (RawBsonRef::Boolean(true), Some(RawBsonRef::Boolean(false))),
-                Sign::Is(text) => (RawBsonRef::String(text), Some(RawBsonRef::String("x"))),
-            };
-            assert_eq!(packed(Some(there)), bit, "{path}");
-            assert_eq!(packed(not_quite), 0, "{path}");
+fn by_kind(rooms: &TrackedCollection) -> Rooms {
+    let mut groups = Vec::new();
+    for (code, kind) in [
+        (CHANNEL, RoomKind::Channel),
+        (PRIVATE_GROUP, RoomKind::PrivateGroup),
+        (DIRECT, RoomKind::Direct),
+        (LIVECHAT, RoomKind::Livechat),
+        (VOIP, RoomKind::Voip),
+        (0, RoomKind::Other),
+    ] {
+        for discussion in [false, true] {
+            let matches = |row| KIND.get(row) == code && NAMES_PARENT.is_set(row) == discussion;
+            let number = rooms.count(matches);
+            if number > 0 {
+                groups.push(RoomGroup {
+                    kind,
+                    discussion,
+                    rooms: number,
+                    messages: rooms.sum(matches),
+                });
+            }
         }
     }
-
-    #[test]
-    fn a_row_tells_of_every_feature_and_no_two_fields_share_a_bit() {
-        for (name, feature) in ROOM_FEATURES {
-            assert!(signs_of(feature).is_some(), "{name}");
-        }
-        let mut all = 0;
-        for field in FIELDS {
-            assert_eq!(all & field.mask, 0, "{}", field.name);
-            all |= field.mask;
-        }
+    Rooms {
+        groups,
+        discussions: rooms.count(|row| HAS_PARENT.is_set(row)),
     }
 }

@@ -1,5 +1,6 @@
 //! Uploaded files, from `rocketchat_uploads`.
 
+pub mod live;
 pub mod query;
 
 use crate::catalogue::Origin::Fresh;

@@ -1,6 +1,7 @@
 //! Features of accounts, from `users`: login services, second factors, languages, phone extensions. A collector of its
 //! own, because most have no index and need a full pass.
 
+pub mod live;
 pub mod query;
 
 use std::collections::BTreeMap;

@@ -1,4 +1,4 @@
-//! What the tiers and live mode share: the sources, the plan, and the snapshot that each reading changes.
+//! What the tiers and live mode share: sources, configuration, budget, and the snapshot that each read changes.
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -8,64 +8,67 @@ use futures_util::FutureExt;
 use tokio::sync::{Mutex as AsyncMutex, watch};
 use tokio::time::{Instant, timeout};
 
-use super::Plan;
+use super::SchedulerConfig;
 use super::budget::Budget;
-use super::contact::Contact;
-use super::journal::Journal;
+use super::circuit_breaker::CircuitBreaker;
+use super::reading_log::ReadingLog;
 use crate::catalogue::{FailureKind, Outcome, ReadState};
 use crate::clock::Clock;
 use crate::collectors::{Collector, Read, Snapshot, Sources};
 use crate::mongodb::SourceError;
 
-/// What the tiers share.
-pub struct Shared {
+/// What the tiers and live mode share.
+pub struct SchedulerContext {
     pub sources: Sources,
-    pub plan: Plan,
+    pub config: SchedulerConfig,
     pub clock: Clock,
     pub publish: watch::Sender<Arc<Snapshot>>,
     pub budget: Budget,
-    pub contact: Contact,
-    pub journal: Journal,
-    /// How many times what was followed was left to the tiers again.
+    pub circuit_breaker: CircuitBreaker,
+    pub log: ReadingLog,
+    /// How many times live mode has stopped, so that the tiers have to read again.
     pub handed_back: watch::Sender<u64>,
-    /// How many times changes told that the instances have to be read again.
-    pub instances_changed: watch::Sender<u64>,
-    /// How many times collectors that fail were found worth another reading, because one of them succeeded.
+    /// How many times a collector has changed that is read on change.
+    pub changed: watch::Sender<u64>,
+    /// How many times a failed collector succeeded again, so that the others may too.
     pub recovered: watch::Sender<u64>,
-    /// Held by the tier that reads again what another one had read, so that one does.
-    pub doubting: AsyncMutex<()>,
+    /// Held by the tier that rechecks the collectors of others.
+    pub recheck_lock: AsyncMutex<()>,
 }
 
-impl Shared {
+impl SchedulerContext {
     pub fn new(
         sources: Sources,
-        plan: Plan,
+        config: SchedulerConfig,
         clock: Clock,
         publish: watch::Sender<Arc<Snapshot>>,
     ) -> Self {
         Self {
             sources,
-            journal: Journal::new(plan.workspace.clone()),
-            plan,
+            log: ReadingLog::new(config.workspace.clone()),
+            config,
             clock,
             publish,
             budget: Budget::default(),
-            contact: Contact::default(),
+            circuit_breaker: CircuitBreaker::default(),
             handed_back: watch::Sender::new(0),
-            instances_changed: watch::Sender::new(0),
+            changed: watch::Sender::new(0),
             recovered: watch::Sender::new(0),
-            doubting: AsyncMutex::default(),
+            recheck_lock: AsyncMutex::default(),
         }
     }
 
-    /// Whether a collector's section comes of following changes now, so that it is not read.
+    /// Whether live mode keeps a collector's section current now, so that it is not read.
     pub fn follows(&self, collector: Collector) -> bool {
         follows(&self.publish.borrow(), collector)
     }
 
-    /// How much of the database is read; `None` where none is asked.
+    /// How much of the database is read; `None` where there is none.
     pub fn state(&self) -> Option<ReadState> {
-        self.publish.borrow().availability.map(|it| it.state)
+        self.publish
+            .borrow()
+            .availability
+            .map(|availability| availability.state)
     }
 
     /// Publishes a snapshot that differs from the one before, and logs a new state of the database.
@@ -74,50 +77,50 @@ impl Shared {
             change(snapshot);
             true
         });
-        self.journal.note_state(&self.publish, None);
+        self.log.log_state(&self.publish, None);
     }
 
-    /// Publishes a snapshot when `change` says that it differs from the one before.
+    /// Publishes a snapshot when `change` returns that it differs from the one before.
     fn change_if(&self, change: impl FnOnce(&mut Snapshot) -> bool) {
         self.publish.send_if_modified(|published| {
             let mut snapshot = Snapshot::clone(published);
             if !change(&mut snapshot) {
                 return false;
             }
-            snapshot.judge(&self.plan.collectors, self.clock.now());
+            snapshot.judge(&self.config.collectors, self.clock.now());
             snapshot.pool = self.sources.pool();
             *published = Arc::new(snapshot);
             true
         });
     }
 
-    /// A reading that takes longer hangs: it has a limit, and this is as much again for what a busy machine adds.
-    pub fn longest_reading(&self) -> Duration {
+    /// A read that takes longer hangs: twice its timeout, because a machine may be busy.
+    pub fn max_read_time(&self) -> Duration {
         self.sources.limit() * 2
     }
 
-    /// Asks a collector's source.
+    /// Reads a collector.
     pub async fn read(&self, collector: Collector) -> Result<Read, SourceError> {
         let known = Arc::clone(&self.publish.borrow());
         let limit = self.sources.limit();
-        // Tiers mostly wait, so that what a reading needs is only there while it runs.
+        // Boxed, because tiers mostly wait: the memory of a read is needed only while it runs.
         let reading = Box::pin(self.sources.read(collector, &known));
-        // A defect in one collector is a failed reading of that one, and not the end of its tier.
+        // A panic in one collector is a failed read of that one, and not the end of its tier.
         let reading = AssertUnwindSafe(reading).catch_unwind();
         match timeout(limit, reading).await {
             Ok(Ok(result)) => result,
             Ok(Err(_)) => Err(SourceError::new(
                 FailureKind::Other,
-                "the reading broke off by a defect of the exporter, which is told above; please report it",
+                "the read ended with a defect of the exporter, which is logged above; please report it",
             )),
             Err(_) => Err(SourceError::new(
                 FailureKind::TimedOut,
-                format!("the reading took longer than {} s", limit.as_secs()),
+                format!("the read took longer than {} s", limit.as_secs()),
             )),
         }
     }
 
-    /// Publishes a reading or its failure, and what it tells of the other collectors. Returns why it failed.
+    /// Publishes a read or its failure, and what it means for the other collectors. Returns why it failed.
     pub fn record(
         &self,
         collector: Collector,
@@ -128,13 +131,13 @@ impl Shared {
         let duration = begun.elapsed();
         let error = result.as_ref().err().cloned();
         if result.is_ok() && collector.asks_database() {
-            self.contact.answered();
+            self.circuit_breaker.note_success();
         }
         let mut before = None;
         let mut after = None;
         self.change_if(|snapshot| {
             if follows(snapshot, collector) {
-                // Taken over while it was read: what is followed is newer.
+                // Live mode began to follow it during the read, and is newer.
                 return false;
             }
             before = snapshot.outcomes.get(&collector).cloned();
@@ -170,33 +173,36 @@ impl Shared {
         });
         if let Some(error) = &error
             && collector.asks_database()
-            && self.contact.failed(error, begun)
+            && self.circuit_breaker.note_failure(error, begun)
         {
             self.fail_all(error, begun);
         }
-        self.journal.note_state(&self.publish, error.as_ref());
+        self.log.log_state(&self.publish, error.as_ref());
         if let Some(after) = &after {
-            self.journal.note_gaps(collector, before.as_ref(), after);
+            self.log.log_gaps(collector, before.as_ref(), after);
         }
-        if error.is_none() && before.is_some_and(|it| it.failure.is_some()) {
+        if error.is_none() && before.is_some_and(|outcome| outcome.failure.is_some()) {
             self.recovered.send_modify(|times| *times += 1);
         }
         error
     }
 
-    /// Lets every collector fail that asks the database, because nothing can be asked: what was read before is not kept
-    /// until each of them finds out by itself. What is followed is left to live mode, which finds out as well.
+    /// Marks every collector that queries the database as failed, because no query is answered: old sections are not kept
+    /// until each read fails by itself. Followed sections are left to live mode, which fails as well.
     fn fail_all(&self, error: &SourceError, begun: Instant) {
-        let intervals = &self.plan.intervals;
+        let intervals = &self.config.intervals;
         self.change_if(|snapshot| {
-            // Of the collectors that a reading has succeeded of meanwhile nothing is taken away.
-            if self.contact.has_answered_since(begun) {
+            // A read that succeeded meanwhile is newer.
+            if self.circuit_breaker.has_succeeded_since(begun) {
                 return false;
             }
-            let asked = self.plan.collectors.iter().copied();
-            let lost: Vec<_> = asked
-                .filter(|it| it.asks_database() && !follows(snapshot, *it) && !snapshot.fails(*it))
-                .collect();
+            let is_lost = |collector: &Collector| {
+                collector.asks_database()
+                    && !follows(snapshot, *collector)
+                    && !snapshot.fails(*collector)
+            };
+            let collectors = self.config.collectors.iter().copied();
+            let lost: Vec<_> = collectors.filter(is_lost).collect();
             for collector in &lost {
                 let outcome = snapshot
                     .outcomes
@@ -214,6 +220,7 @@ impl Shared {
     }
 }
 
+/// Whether live mode keeps a collector's section current in a snapshot.
 pub fn follows(snapshot: &Snapshot, collector: Collector) -> bool {
     let live = snapshot.live.as_ref();
     live.is_some_and(|live| live.follows.contains(&collector))

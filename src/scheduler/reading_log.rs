@@ -1,5 +1,5 @@
-//! What the log says of the readings: a line when the state of the database changes, and one when collectors begin or
-//! cease to fail. Nothing is logged while a lock is held, for whoever reads the log may be slow.
+//! Log messages about reads: one when the state of the database changes, and one when collectors begin or cease to fail.
+//! Nothing is logged while a lock is held, because the reader of the log may be slow.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -10,48 +10,52 @@ use crate::catalogue::{FailureKind, Outcome, ReadState, Refusal, Skipped};
 use crate::collectors::{Collector, Snapshot};
 use crate::mongodb::SourceError;
 
-/// What was said so far.
+/// The log of a workspace's reads.
 #[derive(Debug)]
-pub struct Journal {
+pub struct ReadingLog {
     workspace: Option<Arc<str>>,
-    said: Mutex<Said>,
+    logged: Mutex<LoggedState>,
 }
 
+/// What was logged last.
 #[derive(Debug, Default)]
-struct Said {
-    /// Whether the database is up; `None` before anything was said.
+struct LoggedState {
+    /// Whether the database is up; `None` before the first message.
     is_up: Option<bool>,
     /// Collectors that fail while others do not, and why.
     failing: BTreeMap<Collector, FailureKind>,
 }
 
-/// A collector that was asked, and why it failed.
-pub type Asked = (Collector, Option<SourceError>);
+/// A collector that was read, and why that failed.
+pub type ReadResult = (Collector, Option<SourceError>);
 
-impl Journal {
-    /// A journal without an entry.
+impl ReadingLog {
+    /// Before the first message.
     pub fn new(workspace: Option<Arc<str>>) -> Self {
         Self {
             workspace,
-            said: Mutex::default(),
+            logged: Mutex::default(),
         }
     }
 
-    /// Says that the database went down, and why, or that it is read again. What holds is looked up here, so that of two
-    /// tasks that come with different news the slower one does not have the last word.
-    pub fn note_state(&self, snapshots: &watch::Sender<Arc<Snapshot>>, why: Option<&SourceError>) {
+    /// Logs that the database went down, and why, or that it is read again. The state is taken from the newest snapshot, so
+    /// that a slow task does not log an old one.
+    pub fn log_state(&self, snapshots: &watch::Sender<Arc<Snapshot>>, why: Option<&SourceError>) {
         let workspace = self.workspace.as_deref();
-        let mut said = self.said();
-        let state = snapshots.borrow().availability.map(|it| it.state);
+        let mut logged = self.lock();
+        let state = snapshots
+            .borrow()
+            .availability
+            .map(|availability| availability.state);
         let is_up = match state {
             None | Some(ReadState::Untried) => return,
             Some(ReadState::Down) => false,
             Some(ReadState::Partly | ReadState::Up) => true,
         };
-        if said.is_up.replace(is_up) == Some(is_up) {
+        if logged.is_up.replace(is_up) == Some(is_up) {
             return;
         }
-        drop(said);
+        drop(logged);
         if is_up {
             tracing::info!(workspace, "the database is read");
         } else {
@@ -64,11 +68,10 @@ impl Journal {
         }
     }
 
-    /// Says which collectors of a round began to fail, and which succeed again. While the database is down that is not
-    /// worth a line.
-    pub fn note_round(&self, state: Option<ReadState>, asked: &[Asked]) {
+    /// Logs which collectors of a round began to fail, and which succeed again; not while the database is down.
+    pub fn log_round(&self, state: Option<ReadState>, results: &[ReadResult]) {
         let workspace = self.workspace.as_deref();
-        for (collector, error) in asked {
+        for (collector, error) in results {
             if let Some(error) = error {
                 tracing::debug!(workspace, collector = collector.name(), reason = %error, "reading failed");
             }
@@ -77,22 +80,22 @@ impl Journal {
             return;
         }
         let (mut failing, mut succeeding) = (Vec::new(), Vec::new());
-        let mut said = self.said();
-        for (collector, error) in asked {
+        let mut logged = self.lock();
+        for (collector, error) in results {
             match error {
                 Some(error) => {
-                    if said.failing.insert(*collector, error.kind) != Some(error.kind) {
+                    if logged.failing.insert(*collector, error.kind) != Some(error.kind) {
                         failing.push((collector.name(), &*error.message));
                     }
                 }
                 None => {
-                    if said.failing.remove(collector).is_some() {
+                    if logged.failing.remove(collector).is_some() {
                         succeeding.push(collector.name());
                     }
                 }
             }
         }
-        drop(said);
+        drop(logged);
         if !failing.is_empty() {
             tracing::warn!(
                 workspace,
@@ -110,13 +113,12 @@ impl Journal {
         }
     }
 
-    /// Says once which indexes and privileges a collector misses that it can do without, and which collections it has less
-    /// to tell of.
-    pub fn note_gaps(&self, collector: Collector, before: Option<&Outcome>, now: &Outcome) {
-        self.note_refusals(collector, before, &now.refusals);
-        self.note_skipped(collector, before, &now.skipped);
+    /// Logs once which indexes, privileges and collections a collector lacks that it can do without.
+    pub fn log_gaps(&self, collector: Collector, before: Option<&Outcome>, now: &Outcome) {
+        self.log_refusals(collector, before, &now.refusals);
+        self.log_skipped(collector, before, &now.skipped);
         let workspace = self.workspace.as_deref();
-        let known = before.map_or(&[][..], |it| &it.indexes);
+        let known = before.map_or(&[][..], |outcome| &outcome.indexes);
         for index in &now.indexes {
             if !index.present && !known.contains(index) {
                 tracing::warn!(
@@ -130,12 +132,12 @@ impl Journal {
         }
     }
 
-    fn note_refusals(&self, collector: Collector, before: Option<&Outcome>, refusals: &[Refusal]) {
-        let known = before.map_or(&[][..], |it| &it.refusals);
+    fn log_refusals(&self, collector: Collector, before: Option<&Outcome>, refusals: &[Refusal]) {
+        let known = before.map_or(&[][..], |outcome| &outcome.refusals);
         let new: Vec<String> = refusals
             .iter()
-            .filter(|it| !known.contains(it))
-            .map(|it| format!("{} on {}", it.action, it.collection))
+            .filter(|refusal| !known.contains(refusal))
+            .map(|refusal| format!("{} on {}", refusal.action, refusal.collection))
             .collect();
         if !new.is_empty() {
             tracing::warn!(
@@ -147,9 +149,9 @@ impl Journal {
         }
     }
 
-    fn note_skipped(&self, collector: Collector, before: Option<&Outcome>, now: &[Skipped]) {
-        let known = before.map_or(&[][..], |it| &it.skipped);
-        let is_new = |it: &&Skipped| !known.iter().any(|known| known.is_same(it));
+    fn log_skipped(&self, collector: Collector, before: Option<&Outcome>, now: &[Skipped]) {
+        let known = before.map_or(&[][..], |outcome| &outcome.skipped);
+        let is_new = |skipped: &&Skipped| !known.iter().any(|known| known.is_same(skipped));
         for skipped in now.iter().filter(is_new) {
             tracing::warn!(
                 workspace = self.workspace.as_deref(),
@@ -161,8 +163,8 @@ impl Journal {
         }
     }
 
-    fn said(&self) -> MutexGuard<'_, Said> {
-        self.said.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, LoggedState> {
+        self.logged.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -196,7 +198,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_reason_that_several_collectors_share_is_told_once() {
+    fn shared_reason_is_logged_once() {
         let same = [("apps", "no"), ("rooms", "no")];
         assert_eq!(
             (names(&same), reasons(&same)),
