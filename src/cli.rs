@@ -12,7 +12,7 @@ use crate::config::options::WorkspaceOptions;
 use crate::config::options::bounds::{
     COST, DATE, HEADER_TIMEOUT, IDLE_TIMEOUT, MAX_REQUESTS, NOW, STEP,
 };
-use crate::http::listener::Address;
+use crate::http::listen_address::ListenAddress;
 
 /// The program's name.
 const NAME: &str = "rocketchat-exporter";
@@ -47,9 +47,9 @@ pub struct Cli {
         value_name = "ADDRESS",
         default_value = "127.0.0.1:9459",
         value_delimiter = ',',
-        value_parser = Address::parse
+        value_parser = ListenAddress::parse
     )]
-    pub listen_addresses: Vec<Address>,
+    pub listen_addresses: Vec<ListenAddress>,
 
     /// Serve on the sockets that systemd passes.
     #[arg(

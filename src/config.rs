@@ -31,7 +31,7 @@ use crate::document::Shape;
 use crate::exposition::MetricNames;
 use crate::license::{BadKey, LicenseSource, PublicKey};
 use crate::mongodb::{MongoSettings, UriError, UriSource, read_file};
-use crate::rocketchat_client::{Address, BadAddress};
+use crate::rocketchat_client::{InvalidRocketChatUrl, RocketChatUrl};
 use crate::scheduler::Intervals;
 use crate::secret::Secret;
 use crate::web_config::WebConfigError;
@@ -99,7 +99,7 @@ pub struct WorkspaceConfig {
     /// What is known about the workspace's license.
     pub license: LicenseSource,
     /// Where licenses are handed over; `None` when they are not.
-    pub rocketchat: Option<Address>,
+    pub rocketchat: Option<RocketChatUrl>,
 }
 
 /// A setting that cannot be used.
@@ -186,7 +186,7 @@ pub enum ConfigError {
         /// What was given, without user name and password.
         address: Secret,
         /// What was expected.
-        reason: BadAddress,
+        reason: InvalidRocketChatUrl,
     },
     /// Licenses are to be handed over, and nobody is there to take them.
     #[error("--web.enable-admin-api: it is not known where Rocket.Chat is; give --rocketchat.url")]
@@ -498,8 +498,8 @@ fn grants(modules: &[String]) -> Option<Grants> {
     }
 }
 
-fn address(text: &Secret) -> Result<Address, ConfigError> {
-    Address::parse(text.reveal()).map_err(|reason| ConfigError::Address {
+fn address(text: &Secret) -> Result<RocketChatUrl, ConfigError> {
+    RocketChatUrl::parse(text.reveal()).map_err(|reason| ConfigError::Address {
         address: text.clone(),
         reason,
     })

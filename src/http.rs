@@ -1,18 +1,19 @@
-//! Serving: connections in `serve`, what every request has to pass in `gate`, what is answered in `routes`.
+//! The HTTP server: `server` serves connections, `middleware` limits and authorizes requests, `router` dispatches them.
 //!
-//! Knows the renderers, and the database only through [`Backend`].
+//! The database is reached only through [`Backend`].
 
 pub mod api;
 pub mod body;
-pub mod body_pieces;
 pub mod caller;
+pub mod chunked_bytes;
 pub mod connection;
-pub mod connections;
+pub mod connection_limiter;
 pub mod content_negotiation;
+pub mod deadline;
 pub mod form;
 pub mod handlers;
 pub mod host_header;
-pub mod idle_tracking;
+pub mod listen_address;
 pub mod listener;
 pub mod middleware;
 pub mod query_string;
@@ -20,7 +21,7 @@ pub mod request_metrics;
 pub mod response;
 pub mod router;
 pub mod server;
-pub mod unsent_body;
+pub mod tracked_body;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::pin::Pin;
@@ -30,7 +31,7 @@ use jiff::tz::TimeZone;
 use tokio::sync::watch;
 
 pub use content_negotiation::{format, wants_gzip};
-pub use request_metrics::Counters;
+pub use request_metrics::RequestCounters;
 pub use router::is_served;
 pub use server::serve;
 
@@ -39,237 +40,244 @@ use crate::collectors::license::HeldLicense;
 use crate::collectors::{Collector, RefreshScope, Snapshot};
 use crate::document::Shape;
 use crate::exposition::{ExporterProcess, Exposition, MetricNames, Reload};
-pub use crate::http::api::auth::attempts as login_attempts;
-pub use crate::http::api::login_attempts::Attempts;
+pub use crate::http::api::auth::login_limiter;
+pub use crate::http::api::login_limiter::LoginLimiter;
 pub use crate::http::api::rate_limit::{RateLimit, RateLimiter};
-pub use crate::http::api::statistics_list::turns::Turns;
-pub use crate::http::handlers::metrics::Metrics;
-pub use crate::http::handlers::reload::Reloads;
+pub use crate::http::api::statistics_list::queue::ListQueue;
+pub use crate::http::handlers::metrics::MetricsCache;
+pub use crate::http::handlers::reload::ReloadQueue;
 use crate::info_page::history::History;
 pub use crate::info_page::state::InfoPageState;
-use crate::rocketchat_client::RocketChat;
+use crate::rocketchat_client::RocketChatClient;
 
-/// A future whose type is not named.
-pub type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, Unavailable>> + Send + 'a>>;
+/// The future of a [`Backend`] method.
+pub type BackendFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, Unavailable>> + Send + 'a>>;
 
-/// What the web needs of the database: who somebody is, and fresh numbers.
+/// What HTTP handlers need of a workspace's database.
 pub trait Backend: Send + Sync {
-    /// The account that credentials belong to.
-    fn log_in<'a>(&'a self, credentials: Credentials<'a>) -> Answer<'a, Option<Login>>;
-    /// The workspace's settings for its API.
-    fn limits(&self) -> Answer<'_, Limits>;
-    /// The number of stored documents that match a query.
-    fn count_history<'a>(
+    /// The account that credentials belong to; `None` where they are wrong.
+    fn authenticate<'a>(
+        &'a self,
+        credentials: Credentials<'a>,
+    ) -> BackendFuture<'a, Option<AuthenticatedUser>>;
+    /// The workspace's settings for its REST API.
+    fn api_settings(&self) -> BackendFuture<'_, ApiSettings>;
+    /// Counts the stored statistics documents that match a query.
+    fn count_stored_statistics<'a>(
         &'a self,
         query: &'a serde_json::Value,
-    ) -> Answer<'a, Result<u64, Refused>>;
-    /// A part of the stored documents, without what is never shown.
-    fn list_history(&self, part: Part) -> Answer<'_, Result<Box<dyn Documents>, Refused>>;
-    /// How the workspace grew, by some of the stored documents, oldest first.
-    fn growth(&self) -> Answer<'_, Result<Vec<GrowthPoint>, Refused>>;
-    /// A license that somebody has at hand, judged as if it were in the settings; `None` when the text is empty.
-    fn judge_license<'a>(&'a self, text: &'a str) -> Answer<'a, Option<HeldLicense>>;
-    /// The time that readings are dated with.
+    ) -> BackendFuture<'a, Result<u64, QueryRejected>>;
+    /// Queries the stored statistics documents; fields that Rocket.Chat hides are left out.
+    fn list_stored_statistics(
+        &self,
+        part: ListQuery,
+    ) -> BackendFuture<'_, Result<Box<dyn DocumentStream>, QueryRejected>>;
+    /// The workspace's growth, sampled from the stored documents, oldest first.
+    fn growth(&self) -> BackendFuture<'_, Result<Vec<GrowthPoint>, QueryRejected>>;
+    /// Evaluates a license as if it were in the settings; `None` when the text is empty.
+    fn evaluate_license<'a>(&'a self, text: &'a str) -> BackendFuture<'a, Option<HeldLicense>>;
+    /// The exporter's time, which snapshots are dated with.
     fn now(&self) -> Timestamp;
-    /// The time at the database, which dates in it are judged by.
+    /// The database server's time, which dates in the database are compared with.
     fn database_now(&self) -> Timestamp;
-    /// Everything of an extent, read once more.
-    fn refresh(&self, extent: RefreshScope) -> Answer<'_, Arc<Snapshot>>;
+    /// Runs the collectors of a scope at once, and returns the new snapshot.
+    fn refresh(&self, scope: RefreshScope) -> BackendFuture<'_, Arc<Snapshot>>;
 }
 
-/// Stored documents that come one after the other.
-pub trait Documents: Send {
-    /// The next one; `None` after the last.
-    fn next(&mut self) -> Answer<'_, Option<Value>>;
+/// A cursor over stored statistics documents.
+pub trait DocumentStream: Send {
+    /// The next document; `None` after the last one.
+    fn next(&mut self) -> BackendFuture<'_, Option<Value>>;
 }
 
-/// What somebody proves who they are with.
+/// Credentials of a Rocket.Chat user.
 #[derive(Clone, Copy)]
 pub enum Credentials<'a> {
-    /// A user id, and one of the user's login tokens.
-    Login {
-        /// Whose token it is.
+    /// A user ID and one of the user's login or personal access tokens.
+    LoginToken {
+        /// The user's ID.
         user_id: &'a str,
         /// The token.
         token: &'a str,
     },
-    /// An access token that Rocket.Chat granted as an OAuth server.
-    Grant {
+    /// An access token that Rocket.Chat's OAuth server issued.
+    OAuthToken {
         /// The token.
         access_token: &'a str,
     },
 }
 
-/// Somebody who is logged in.
+/// The Rocket.Chat user that a request was authenticated as.
 #[derive(Debug, Clone, Copy)]
-pub struct Login {
-    /// Whether they have a user name.
+pub struct AuthenticatedUser {
+    /// Whether the account has a user name.
     pub has_username: bool,
-    /// Whether they have the permission `view-statistics`.
+    /// The permission `view-statistics`.
     pub may_view_statistics: bool,
-    /// Whether they have the permission `api-bypass-rate-limit`.
+    /// The permission `api-bypass-rate-limit`.
     pub bypasses_rate_limit: bool,
 }
 
-/// Settings of the workspace's API.
+/// The workspace's settings for its REST API.
 #[derive(Debug, Clone, Copy)]
-pub struct Limits {
-    /// Entries of a list that does not say how many it wants.
+pub struct ApiSettings {
+    /// `API_Default_Count`: entries of a page where the request has no `count`.
     pub default_count: u64,
-    /// The most entries that a list may ask for.
-    pub most_count: u64,
-    /// Whether a list may be had whole.
+    /// `API_Upper_Count_Limit`: the most entries of a page.
+    pub max_count: u64,
+    /// `API_Allow_Infinite_Count`: whether `count=0` returns all entries.
     pub allows_infinite_count: bool,
-    /// How many calls are answered in how long; `None` when their rate is not limited.
+    /// The rate limit; `None` where it is switched off.
     pub rate: Option<RateLimit>,
 }
 
-/// A part of the list of stored documents.
+/// A query of the stored statistics documents.
 #[derive(Debug, Clone)]
-pub struct Part {
-    /// Which documents, in MongoDB's words; whoever asks the database checks them.
+pub struct ListQuery {
+    /// The filter, as MongoDB's extended JSON; the backend validates it.
     pub query: serde_json::Value,
-    /// Fields to sort by, and whether they descend.
+    /// Fields to sort by, and whether in descending order.
     pub sort: Vec<(String, bool)>,
     /// Fields to leave out.
     pub exclude: Vec<String>,
-    /// Documents to pass over.
+    /// Documents to skip.
     pub offset: u64,
-    /// Documents to answer; `None` means all.
+    /// Documents to return; `None` means all.
     pub count: Option<u64>,
 }
 
-/// A question that is not asked or not answered because something is wrong with it, which is told.
+/// The client's query was rejected; carries the message for the client.
 #[derive(Debug, Clone)]
-pub struct Refused(pub String);
+pub struct QueryRejected(pub String);
 
-/// The database could not be asked. The reason is in the log: it may name hosts, and whoever asks is not known yet.
+/// The database cannot be queried. The reason is only logged: it may name hosts, and the client may be unauthenticated.
 #[derive(Debug, Clone, Copy)]
 pub struct Unavailable;
 
-/// Everything a request may need.
+/// The state that all request handlers share.
 pub struct App {
-    /// What is served at the moment.
-    pub served: watch::Receiver<Arc<Served>>,
-    /// The exporter's own process, as it was last looked at.
+    /// The workspaces and the host under the current configuration.
+    pub targets: watch::Receiver<Arc<Targets>>,
+    /// The newest sample of the exporter's own process.
     pub process: watch::Receiver<ExporterProcess>,
-    /// Who can read the configuration again.
+    /// Reloads the configuration and reports the health of the tasks.
     pub control: Arc<dyn Control>,
-    /// The readings of the configuration that were asked for over HTTP.
-    pub reloads: Reloads,
-    /// Where the metrics are.
+    /// Coalesces the reloads that are requested over HTTP.
+    pub reloads: ReloadQueue,
+    /// The path of the metrics: `--web.telemetry-path`.
     pub telemetry_path: String,
-    /// How many lines of the log were lost.
-    pub lost_lines: Box<dyn Fn() -> u64 + Send + Sync>,
-    /// What was answered.
-    pub counters: Counters,
-    /// The newest bodies of the metrics.
-    pub metrics: Metrics,
+    /// The number of log lines that were lost.
+    pub lost_log_lines: Box<dyn Fn() -> u64 + Send + Sync>,
+    /// Counts requests for the exporter's own metrics.
+    pub counters: RequestCounters,
+    /// Caches response bodies of `/metrics`.
+    pub metrics: MetricsCache,
 }
 
-/// What the web may ask of whoever runs it.
+/// Control over the running exporter.
 pub trait Control: Send + Sync {
-    /// Reads the configuration again; when it cannot be used, says why, and nothing changes.
+    /// Reloads the configuration. An invalid one changes nothing, and the error says why.
     fn reload(&self) -> Pin<Box<dyn Future<Output = Result<(), String>> + Send + '_>>;
-    /// How the configuration was last read.
+    /// The outcome of the last reload.
     fn last_reload(&self) -> Reload;
-    /// Whether everything that should read does so, or waits for its time.
+    /// Whether every background task runs or is waiting for its next interval.
     fn is_alive(&self) -> Pin<Box<dyn Future<Output = bool> + Send + '_>>;
 }
 
-/// What is served under one configuration.
-pub struct Served {
+/// What is monitored under one configuration.
+pub struct Targets {
     /// The workspaces.
-    pub workspaces: Workspaces,
-    /// The host, where it is not read with the only workspace.
+    pub workspaces: ServedWorkspaces,
+    /// The host's snapshots, where several workspaces share it.
     pub host: Option<watch::Receiver<Arc<Snapshot>>>,
-    /// What is read, of any workspace or of the host.
+    /// The collectors that are enabled for any workspace or the host.
     pub collectors: BTreeSet<Collector>,
 }
 
-/// The workspaces that are served.
-pub enum Workspaces {
-    /// The only one, and its metrics as they were rendered when it was last read.
-    One(Arc<Workspace>, watch::Receiver<Arc<Exposition>>),
-    /// Those of the configuration file, by their names.
-    Named(BTreeMap<Arc<str>, Arc<Workspace>>),
+/// One workspace, or several by name.
+pub enum ServedWorkspaces {
+    /// The only workspace, and the exposition that is rendered for each of its snapshots.
+    Single(Arc<ServedWorkspace>, watch::Receiver<Arc<Exposition>>),
+    /// The workspaces of the configuration file.
+    Named(BTreeMap<Arc<str>, Arc<ServedWorkspace>>),
 }
 
-/// A workspace that is served.
-pub struct Workspace {
-    /// What was last read.
+/// A workspace, as request handlers see it.
+pub struct ServedWorkspace {
+    /// The newest snapshot.
     pub snapshots: watch::Receiver<Arc<Snapshot>>,
     /// The database.
     pub backend: Box<dyn Backend>,
-    /// Which names the metrics have.
+    /// Which metric names are exposed.
     pub names: MetricNames,
-    /// How the statistics document is wrapped unless the request says otherwise.
+    /// The statistics document's default shape.
     pub shape: Shape,
-    /// Whether lists take `query` and `fields` from versions that ignore them unless told otherwise.
-    pub takes_unsafe_parameters: bool,
+    /// Whether `statistics.list` accepts `query` and `fields` also from 7.0 on, as with
+    /// `ALLOW_UNSAFE_QUERY_AND_FIELDS_API_PARAMS`.
+    pub allows_unsafe_parameters: bool,
     /// The workspace's time zone.
     pub timezone: TimeZone,
-    /// Who called what how often.
-    pub rates: RateLimiter,
-    /// Who failed to log in to the API.
-    pub logins: Arc<Attempts>,
-    /// Whose turn it is to list the stored documents.
-    pub lists: Turns,
-    /// What is read of it.
+    /// Rocket.Chat's rate limit.
+    pub rate_limiter: RateLimiter,
+    /// Limits failed logins to the REST API.
+    pub login_limiter: Arc<LoginLimiter>,
+    /// Serializes `statistics.list` requests.
+    pub list_queue: ListQueue,
+    /// The enabled collectors.
     pub collectors: BTreeSet<Collector>,
-    /// What moved of late. A std mutex: nothing is awaited while it is held.
+    /// The last day for the Info page's charts. A std mutex: nothing is awaited while it is held.
     pub history: Arc<Mutex<History>>,
-    /// Rocket.Chat itself, where licenses are handed over.
-    pub rocketchat: Option<RocketChat>,
-    /// What the page for people started.
-    pub desk: InfoPageState,
+    /// Rocket.Chat's API, where the Info page may apply licenses.
+    pub rocketchat: Option<RocketChatClient>,
+    /// The Info page's state.
+    pub info_page: InfoPageState,
 }
 
 impl App {
-    /// What is served at the moment.
-    pub fn served(&self) -> Arc<Served> {
-        Arc::clone(&self.served.borrow())
+    /// The current targets.
+    pub fn targets(&self) -> Arc<Targets> {
+        Arc::clone(&self.targets.borrow())
     }
 }
 
-impl Served {
+impl Targets {
     /// The only workspace; `None` where there are several.
-    fn only(&self) -> Option<&Arc<Workspace>> {
+    fn only(&self) -> Option<&Arc<ServedWorkspace>> {
         match &self.workspaces {
-            Workspaces::One(workspace, _) => Some(workspace),
-            Workspaces::Named(_) => None,
+            ServedWorkspaces::Single(workspace, _) => Some(workspace),
+            ServedWorkspaces::Named(_) => None,
         }
     }
 
-    /// One of several workspaces.
-    fn named(&self, name: &str) -> Option<&Arc<Workspace>> {
+    /// One of several workspaces, by name.
+    fn named(&self, name: &str) -> Option<&Arc<ServedWorkspace>> {
         match &self.workspaces {
-            Workspaces::One(..) => None,
-            Workspaces::Named(workspaces) => workspaces.get(name),
+            ServedWorkspaces::Single(..) => None,
+            ServedWorkspaces::Named(workspaces) => workspaces.get(name),
         }
     }
 
-    /// What was rendered beforehand, where there is a single workspace.
+    /// The rendered exposition of the only workspace.
     fn exposition(&self) -> Option<Arc<Exposition>> {
         match &self.workspaces {
-            Workspaces::One(_, rendered) => Some(Arc::clone(&rendered.borrow())),
-            Workspaces::Named(_) => None,
+            ServedWorkspaces::Single(_, rendered) => Some(Arc::clone(&rendered.borrow())),
+            ServedWorkspaces::Named(_) => None,
         }
     }
 }
 
-impl Workspace {
-    /// Whether something of its database is read.
+impl ServedWorkspace {
+    /// Whether at least one collector can read the database.
     pub fn is_up(&self) -> bool {
         self.snapshots.borrow().up() == Some(true)
     }
 
-    /// How much of its database is read; `None` where none is asked.
+    /// The database's availability; `None` where no collector queries it.
     pub fn availability(&self) -> Option<Availability> {
         self.snapshots.borrow().availability
     }
 
-    /// The version whose answers are imitated.
+    /// The Rocket.Chat version whose responses are imitated.
     fn version(&self) -> Version {
         self.snapshots.borrow().version().unwrap_or(Version::NEWEST)
     }

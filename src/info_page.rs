@@ -1,8 +1,7 @@
-//! `/info`: the page for people, and what its buttons do.
+//! `/info`: the Info page, its downloads and its forms.
 //!
-//! It shows the workspace's numbers, so whoever may see the metrics may see it: the users of the web configuration.
-//! Nothing is read to show it but, every few minutes, how the workspace grew. A license goes to Rocket.Chat where that is
-//! switched on.
+//! The web configuration authorizes it like the metrics. It is rendered from the newest snapshot; only the growth is read
+//! for it, at most every few minutes.
 
 pub mod csrf;
 pub mod growth;
@@ -18,19 +17,19 @@ use std::sync::{Arc, PoisonError};
 use hyper::body::Incoming;
 use hyper::{Method, Request, StatusCode};
 
-use growth::Reading;
+use growth::GrowthStatus;
 use page::{Growth, Page, page};
 
 use crate::document::Asked;
 use crate::http::api::document;
 use crate::http::request_metrics::Handler;
 use crate::http::response::{self, Response};
-use crate::http::{App, Workspace, Workspaces};
-use crate::info_page::page::overview::{Listed, Overview};
+use crate::http::{App, ServedWorkspace, ServedWorkspaces};
+use crate::info_page::page::overview::{Overview, OverviewRow};
 
-/// What is asked for of a workspace.
+/// The paths below a workspace's page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Wanted {
+enum PageRoute {
     Page,
     Download,
     Refresh,
@@ -38,93 +37,99 @@ enum Wanted {
     Apply,
 }
 
-/// The answer to a request below `/info`.
-pub async fn answer(app: &App, request: &Request<Incoming>, caller: IpAddr) -> (Handler, Response) {
-    let served = app.served();
+/// Handles a request below `/info`.
+pub async fn handle(app: &App, request: &Request<Incoming>, caller: IpAddr) -> (Handler, Response) {
+    let targets = app.targets();
     let below = request.uri().path().strip_prefix("/info");
     let below = below.unwrap_or_default().trim_start_matches('/');
-    match &served.workspaces {
-        Workspaces::One(workspace, _) => of_one(app, request, caller, workspace, None, below).await,
-        Workspaces::Named(_) if below.is_empty() => {
-            let answer = match *request.method() {
+    match &targets.workspaces {
+        ServedWorkspaces::Single(workspace, _) => {
+            handle_workspace(app, request, caller, workspace, None, below).await
+        }
+        ServedWorkspaces::Named(_) if below.is_empty() => {
+            let response = match *request.method() {
                 Method::GET | Method::HEAD => overview(app, request),
                 _ => response::wrong_method("GET, HEAD"),
             };
-            (Handler::Page, answer)
+            (Handler::Page, response)
         }
-        Workspaces::Named(workspaces) => {
+        ServedWorkspaces::Named(workspaces) => {
             let (name, below) = below.split_once('/').unwrap_or((below, ""));
             match workspaces.get(name) {
-                Some(workspace) => of_one(app, request, caller, workspace, Some(name), below).await,
+                Some(workspace) => {
+                    handle_workspace(app, request, caller, workspace, Some(name), below).await
+                }
                 None => (Handler::Page, not_found()),
             }
         }
     }
 }
 
-async fn of_one(
+async fn handle_workspace(
     app: &App,
     request: &Request<Incoming>,
     caller: IpAddr,
-    workspace: &Arc<Workspace>,
+    workspace: &Arc<ServedWorkspace>,
     name: Option<&str>,
     below: &str,
 ) -> (Handler, Response) {
-    let wanted = match below {
-        "" => Wanted::Page,
-        "statistics.json" => Wanted::Download,
-        "refresh" => Wanted::Refresh,
-        license::PAGE => Wanted::License,
-        license::APPLY => Wanted::Apply,
+    let route = match below {
+        "" => PageRoute::Page,
+        "statistics.json" => PageRoute::Download,
+        "refresh" => PageRoute::Refresh,
+        license::PAGE => PageRoute::License,
+        license::APPLY => PageRoute::Apply,
         _ => return (Handler::Page, not_found()),
     };
-    let reads = matches!(*request.method(), Method::GET | Method::HEAD);
-    match wanted {
-        Wanted::Refresh | Wanted::Apply if request.method() != Method::POST => {
+    let is_read = matches!(*request.method(), Method::GET | Method::HEAD);
+    match route {
+        PageRoute::Refresh | PageRoute::Apply if request.method() != Method::POST => {
             (Handler::Page, response::wrong_method("POST"))
         }
-        Wanted::License if request.method() == Method::POST => {
-            let answer = license::review(app, request, workspace, name).await;
-            (Handler::Page, answer)
+        PageRoute::License if request.method() == Method::POST => {
+            let response = license::review(app, request, workspace, name).await;
+            (Handler::Page, response)
         }
-        Wanted::Apply => {
-            let answer = license::apply(app, request, caller, workspace, name).await;
-            (Handler::Page, answer)
+        PageRoute::Apply => {
+            let response = license::apply(app, request, caller, workspace, name).await;
+            (Handler::Page, response)
         }
-        Wanted::License if !reads => (Handler::Page, response::wrong_method("GET, HEAD, POST")),
-        Wanted::License => (Handler::Page, license::form(app, workspace, name)),
-        Wanted::Refresh => {
-            let answer = refresh::answer(workspace, request, &path_of(name)).await;
-            (Handler::Page, answer)
+        PageRoute::License if !is_read => {
+            (Handler::Page, response::wrong_method("GET, HEAD, POST"))
         }
-        _ if !reads => (Handler::Page, response::wrong_method("GET, HEAD")),
-        Wanted::Page => {
-            let reading = growth::look(workspace).await;
-            let body = show(app, workspace, name, &reading, page);
-            let answer = response::compressed_as(request, body.into_bytes(), response::rich_html);
-            (Handler::Page, answer)
+        PageRoute::License => (Handler::Page, license::form(app, workspace, name)),
+        PageRoute::Refresh => {
+            let response = refresh::handle(workspace, request, &path_of(name)).await;
+            (Handler::Page, response)
         }
-        Wanted::Download => (Handler::Download, download(request, workspace)),
+        _ if !is_read => (Handler::Page, response::wrong_method("GET, HEAD")),
+        PageRoute::Page => {
+            let growth = growth::status(workspace).await;
+            let body = with_page(app, workspace, name, &growth, page);
+            let response = response::compressed_as(request, body.into_bytes(), response::rich_html);
+            (Handler::Page, response)
+        }
+        PageRoute::Download => (Handler::Download, download(request, workspace)),
     }
 }
 
-/// Whether what is sent to a path is a license, where licenses are handed over; what is sent elsewhere is short.
-pub fn takes_license(app: &App, path: &str) -> bool {
-    let served = app.served();
+/// Whether a form that is posted to a path contains a license.
+pub fn accepts_license(app: &App, path: &str) -> bool {
+    let targets = app.targets();
     let below = path.strip_prefix("/info/").unwrap_or_default();
-    let (workspace, below) = match &served.workspaces {
-        Workspaces::One(workspace, _) => (Some(workspace), below),
-        Workspaces::Named(workspaces) => match below.split_once('/') {
+    let (workspace, below) = match &targets.workspaces {
+        ServedWorkspaces::Single(workspace, _) => (Some(workspace), below),
+        ServedWorkspaces::Named(workspaces) => match below.split_once('/') {
             Some((name, below)) => (workspaces.get(name), below),
             None => (None, below),
         },
     };
     [license::PAGE, license::APPLY].contains(&below)
-        && workspace.is_some_and(|it| it.rocketchat.is_some())
+        && workspace.is_some_and(|workspace| workspace.rocketchat.is_some())
 }
 
-/// The statistics document as the API answers it, for whoever may see the page.
-fn download(request: &Request<Incoming>, workspace: &Workspace) -> Response {
+/// The statistics document, as the API returns it.
+fn download(request: &Request<Incoming>, workspace: &ServedWorkspace) -> Response {
     let snapshot = workspace.snapshots.borrow().clone();
     if snapshot.up() != Some(true) {
         return response::text(
@@ -142,67 +147,74 @@ fn download(request: &Request<Incoming>, workspace: &Workspace) -> Response {
     response::as_download(document, "statistics.json")
 }
 
-/// Several workspaces.
+/// The table of several workspaces.
 fn overview(app: &App, request: &Request<Incoming>) -> Response {
-    let served = app.served();
-    let Workspaces::Named(workspaces) = &served.workspaces else {
+    let targets = app.targets();
+    let ServedWorkspaces::Named(workspaces) = &targets.workspaces else {
         return not_found();
     };
-    let listed = workspaces.iter().map(|(name, workspace)| {
-        show(app, workspace, Some(name), &Reading::NotNeeded, |page| {
-            Listed::of(page)
-        })
+    let rows = workspaces.iter().map(|(name, workspace)| {
+        with_page(
+            app,
+            workspace,
+            Some(name),
+            &GrowthStatus::NotNeeded,
+            |page| OverviewRow::new(page),
+        )
     });
-    let host = served.host.as_ref().map(|it| it.borrow().clone());
+    let host = targets
+        .host
+        .as_ref()
+        .map(|snapshots| snapshots.borrow().clone());
     let overview = Overview {
-        workspaces: listed.collect(),
+        workspaces: rows.collect(),
         host: host.as_deref(),
     };
-    response::compressed_as(request, overview.page().into_bytes(), response::rich_html)
+    response::compressed_as(request, overview.render().into_bytes(), response::rich_html)
 }
 
-/// Collects what a workspace's page shows.
-fn show<T>(
+/// Collects the data of a workspace's page, and renders it.
+fn with_page<T>(
     app: &App,
-    workspace: &Workspace,
+    workspace: &ServedWorkspace,
     name: Option<&str>,
-    reading: &Reading,
-    draw: impl Fn(&Page<'_>) -> T,
+    growth: &GrowthStatus,
+    render: impl Fn(&Page<'_>) -> T,
 ) -> T {
     let snapshot = workspace.snapshots.borrow().clone();
     let process = app.process.borrow().clone();
-    // Of its own, so that nothing is drawn while it is locked.
+    // A copy, so that the lock is not held while rendering.
     let history = workspace
         .history
         .lock()
         .unwrap_or_else(PoisonError::into_inner)
         .clone();
-    draw(&Page {
+    render(&Page {
         name,
         path: &path_of(name),
         snapshot: &snapshot,
         history: &history,
-        growth: match reading {
-            Reading::NotNeeded => Growth::Known(&[]),
-            Reading::UnderWay => Growth::Read,
-            Reading::Done(Ok(grown)) => Growth::Known(grown),
-            Reading::Done(Err(why)) => Growth::Unknown(why),
+        growth: match growth {
+            GrowthStatus::NotNeeded => Growth::Known(&[]),
+            GrowthStatus::Loading => Growth::Loading,
+            GrowthStatus::Done(Ok(points)) => Growth::Known(points),
+            GrowthStatus::Done(Err(reason)) => Growth::Unavailable(reason),
         },
-        refreshed: refresh::shown(&workspace.desk.refreshing.borrow(), &snapshot),
+        refresh: refresh::status(&workspace.info_page.refreshing.borrow(), &snapshot),
         collectors: workspace.collectors.len(),
         rocketchat: workspace
             .rocketchat
             .as_ref()
-            .map(|it| it.address().to_string()),
+            .map(|client| client.url().to_string()),
         process: &process,
-        token: workspace.desk.token.as_str(),
+        token: workspace.info_page.token.as_str(),
         now: workspace.backend.now(),
         database_now: workspace.backend.database_now(),
         timezone: &workspace.timezone,
     })
 }
 
-/// Where the page of a workspace is. Names have no letters that an address could not hold.
+/// The path of a workspace's page. Names need no percent-encoding.
 fn path_of(name: Option<&str>) -> String {
     match name {
         Some(name) => format!("/info/{name}"),

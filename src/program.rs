@@ -15,7 +15,7 @@ use crate::commands::health::health;
 use crate::commands::print_statistics::markdown as statistics_reference;
 use crate::commands::statistics::statistics;
 use crate::config::Config;
-use crate::http::listener::{Listener, Passed};
+use crate::http::listener::{Listener, SystemdSockets};
 use crate::logging::{self, Log, LostLines};
 use crate::serve::{configure, run};
 use crate::signals::Signals;
@@ -29,7 +29,7 @@ const USAGE: u8 = 2;
 #[must_use]
 pub fn program() -> ExitCode {
     // Before the log and everything else has a thread.
-    let passed = Passed::take();
+    let passed = SystemdSockets::take();
     // To read the settings takes half a megabyte for a moment. What a thread that has ended gave back is what the next one
     // takes, which is the first of the runtime; the main thread has no more use for it.
     let (cli, config, log) = match std::thread::spawn(prepare).join() {
@@ -138,7 +138,7 @@ fn write_past(config: Config, options: &BackfillOptions) -> anyhow::Result<ExitC
 fn serve(
     cli: Cli,
     config: Config,
-    passed: Passed,
+    passed: SystemdSockets,
     lost_lines: LostLines,
 ) -> anyhow::Result<ExitCode> {
     run_to_end(async {

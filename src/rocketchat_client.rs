@@ -1,7 +1,7 @@
-//! Rocket.Chat itself, over HTTP: its address, and the one thing that is asked of it, which is to take a license.
+//! A client of Rocket.Chat's REST API, which applies a license and nothing else.
 //!
-//! That happens only when an administrator presses a button and types in a login of theirs, which is kept nowhere.
-//! No redirect is followed: the login is for the configured address alone.
+//! An administrator enters a login for each request; it is never stored. Redirects are not followed: the login is for the
+//! configured URL only.
 
 use std::cmp::Reverse;
 use std::error::Error as _;
@@ -26,50 +26,55 @@ use tokio::sync::Semaphore;
 use tokio::time::timeout;
 use tokio_rustls::rustls::crypto::ring;
 
-/// How long Rocket.Chat may take, from the name of its host to the end of its answer.
-const TIME: Duration = Duration::from_secs(10);
+/// Time limit of a request, from name resolution to the end of the response.
+const TIMEOUT: Duration = Duration::from_secs(10);
 
-/// The longest answer that is read, in bytes.
-const LONGEST_ANSWER: usize = 64 * 1024;
+/// The longest response that is read.
+const MAX_RESPONSE_BYTES: usize = 64 * 1024;
 
-/// The most characters of a refusal that are told.
-const LONGEST_REASON: usize = 500;
+/// The longest error message of Rocket.Chat that is shown.
+const MAX_REASON_CHARS: usize = 500;
 
-/// Where Rocket.Chat is: `http` or `https`, a host, and a path where it does not stand at the root.
+/// The URL of Rocket.Chat: `http` or `https`, a host, and a path where Rocket.Chat is not at the root.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Address(String);
+pub struct RocketChatUrl(String);
 
-/// A text that is no such address.
+/// Why a text is not such a URL.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-pub enum BadAddress {
-    /// The scheme is another one, or there is none, or it is no address at all.
+pub enum InvalidRocketChatUrl {
+    /// It is not an absolute URL with the scheme `http` or `https`.
     #[error("expected an address such as https://chat.example.com, with http or https")]
     NotHttp,
-    /// It has a user name in it, which is not repeated: a password may stand beside it.
-    #[error("it must hold no user name and no password; whoever applies a license types in theirs")]
-    Login,
-    /// It has something behind its path.
+    /// It contains a user name. The message does not repeat it: there may be a password.
+    #[error(
+        "it must not contain a user name or password; they are entered when a license is applied"
+    )]
+    HasCredentials,
+    /// It has a query or a fragment.
     #[error("it must end with the host or the path, without `?` and `#`")]
     Tail,
 }
 
-impl Address {
-    /// Reads an address.
+impl RocketChatUrl {
+    /// Parses a URL.
     ///
     /// # Errors
-    /// When a request cannot be sent there.
-    pub fn parse(text: &str) -> Result<Self, BadAddress> {
+    /// When no request can be sent to it.
+    pub fn parse(text: &str) -> Result<Self, InvalidRocketChatUrl> {
         let text = text.trim();
-        let uri: Uri = text.parse().map_err(|_| BadAddress::NotHttp)?;
-        let authority = uri.authority().ok_or(BadAddress::NotHttp)?.as_str();
+        let uri: Uri = text.parse().map_err(|_| InvalidRocketChatUrl::NotHttp)?;
+        let authority = uri
+            .authority()
+            .ok_or(InvalidRocketChatUrl::NotHttp)?
+            .as_str();
         if !matches!(uri.scheme_str(), Some("http" | "https")) || authority.is_empty() {
-            return Err(BadAddress::NotHttp);
+            return Err(InvalidRocketChatUrl::NotHttp);
         }
         if authority.contains('@') {
-            return Err(BadAddress::Login);
+            return Err(InvalidRocketChatUrl::HasCredentials);
         }
         if text.contains(['?', '#']) {
-            return Err(BadAddress::Tail);
+            return Err(InvalidRocketChatUrl::Tail);
         }
         Ok(Self(text.trim_end_matches('/').to_owned()))
     }
@@ -77,38 +82,40 @@ impl Address {
     fn is_encrypted(&self) -> bool {
         self.0
             .get(..6)
-            .is_some_and(|it| it.eq_ignore_ascii_case("https:"))
+            .is_some_and(|scheme| scheme.eq_ignore_ascii_case("https:"))
     }
 }
 
-impl fmt::Display for Address {
+impl fmt::Display for RocketChatUrl {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(&self.0)
     }
 }
 
-/// The login of an administrator, for one request: as it is sent, without blanks around it.
-pub struct Login<'a> {
+/// The login of an administrator for one request, without surrounding whitespace.
+pub struct AdminLogin<'a> {
     user_id: &'a str,
     token: &'a str,
 }
 
-impl<'a> Login<'a> {
-    /// A user's id, and a personal access token or a login token of theirs, as they were typed in.
+impl<'a> AdminLogin<'a> {
+    /// A user ID, and a personal access token or login token, as they were entered.
     ///
     /// # Errors
-    /// When a header cannot hold them.
-    pub fn new(user_id: &'a str, token: &'a str) -> Result<Self, NotTaken> {
+    /// When they cannot be sent as headers.
+    pub fn new(user_id: &'a str, token: &'a str) -> Result<Self, LicenseNotApplied> {
         let login = Self {
             user_id: user_id.trim(),
             token: token.trim(),
         };
         let is_sendable = |text: &str| !text.is_empty() && HeaderValue::from_str(text).is_ok();
         let can_be_sent = is_sendable(login.user_id) && is_sendable(login.token);
-        can_be_sent.then_some(login).ok_or(NotTaken::Login)
+        can_be_sent
+            .then_some(login)
+            .ok_or(LicenseNotApplied::InvalidLogin)
     }
 
-    /// The user's id.
+    /// The user ID.
     pub fn user_id(&self) -> &'a str {
         self.user_id
     }
@@ -119,135 +126,149 @@ impl<'a> Login<'a> {
     }
 }
 
-/// Why Rocket.Chat did not take a license; in whole sentences, for the person who applies it.
+/// Why a license was not applied, in sentences for the administrator.
 #[derive(Debug, Error)]
-pub enum NotTaken {
-    /// It said so.
+pub enum LicenseNotApplied {
+    /// Rocket.Chat refused it.
     #[error("Rocket.Chat refused with status {status}: {reason}")]
     Refused {
-        /// The status of its answer.
+        /// The status of the response.
         status: u16,
-        /// Its own words.
+        /// Rocket.Chat's message.
         reason: String,
     },
-    /// Something else than Rocket.Chat's API answered.
+    /// The response is not one of Rocket.Chat's API.
     #[error(
-        "Status {status} came from {address}, and no answer of Rocket.Chat's API; is --rocketchat.url right?"
+        "{url} responded with status {status}, but not as Rocket.Chat's API does; check --rocketchat.url."
     )]
-    Strange {
-        /// The status of the answer.
+    Unexpected {
+        /// The status of the response.
         status: u16,
-        /// Where it came from.
-        address: Address,
+        /// The configured URL.
+        url: RocketChatUrl,
     },
-    /// The address leads elsewhere.
+    /// The URL redirects.
     #[error(
-        "{address} leads elsewhere (status {status}), and redirects are not followed; give --rocketchat.url the address where they end."
+        "{url} redirects (status {status}), and redirects are not followed; set --rocketchat.url to the URL where they end."
     )]
     Redirected {
-        /// The status of the answer.
+        /// The status of the response.
         status: u16,
-        /// Where it came from.
-        address: Address,
+        /// The configured URL.
+        url: RocketChatUrl,
     },
-    /// There was no answer.
-    #[error("Rocket.Chat cannot be asked at {address}: {reason}.")]
+    /// The connection failed.
+    #[error("Rocket.Chat cannot be reached at {url}: {reason}.")]
     Unreachable {
-        /// Where it should be.
-        address: Address,
-        /// What went wrong.
+        /// The configured URL.
+        url: RocketChatUrl,
+        /// The error.
         reason: String,
     },
-    /// There was no answer in time.
+    /// The request timed out.
     #[error(
-        "Rocket.Chat did not answer within {} s. It may have taken the license all the same: look at the card License before you try again.",
-        TIME.as_secs()
+        "Rocket.Chat did not answer within {} s. It may have accepted the license nevertheless: look at the card License before you try again.",
+        TIMEOUT.as_secs()
     )]
-    Silent,
-    /// A header cannot hold the login.
-    #[error("The user ID or the token is empty, or has characters that neither can have.")]
-    Login,
-    /// One at a time.
-    #[error("Somebody else is applying a license at this moment; try again.")]
+    TimedOut,
+    /// The login cannot be sent as headers.
+    #[error("The user ID or the token is empty or has invalid characters.")]
+    InvalidLogin,
+    /// Another request is in progress.
+    #[error("Another license is being applied at this moment; try again.")]
     Busy,
-    /// Too many logins were refused before.
+    /// Too many logins failed before.
     #[error(
-        "Too many logins were refused of late, so Rocket.Chat was not asked; try again in {seconds} s."
+        "Too many logins failed recently, so nothing was sent to Rocket.Chat; try again in {seconds} s."
     )]
     TooManyFailures {
-        /// After this time one more is tried.
+        /// The time until the next attempt is allowed.
         seconds: u64,
     },
 }
 
-impl NotTaken {
-    /// Whether it may be because the login is wrong.
-    pub fn may_be_for_the_login(&self) -> bool {
+impl LicenseNotApplied {
+    /// Whether a wrong login may be the reason.
+    pub fn may_be_login(&self) -> bool {
         match self {
-            // Rocket.Chat looks at the login before it looks at the license.
+            // Rocket.Chat checks the login before the license.
             Self::Refused { status, .. } => *status != StatusCode::BAD_REQUEST.as_u16(),
-            Self::Strange { .. } | Self::Silent => true,
+            Self::Unexpected { .. } | Self::TimedOut => true,
             Self::Redirected { .. }
             | Self::Unreachable { .. }
-            | Self::Login
+            | Self::InvalidLogin
             | Self::Busy
             | Self::TooManyFailures { .. } => false,
         }
     }
 }
 
-/// One workspace's Rocket.Chat.
+/// The client of one workspace's Rocket.Chat.
 #[derive(Debug)]
-pub struct RocketChat {
-    address: Address,
-    /// One request at a time, so that nobody can try many tokens quickly, hidden behind the exporter's address.
-    turn: Semaphore,
+pub struct RocketChatClient {
+    url: RocketChatUrl,
+    /// One request at a time: the exporter must not help to guess tokens quickly.
+    permit: Semaphore,
 }
 
-impl RocketChat {
-    /// The one at an address; nothing is asked yet.
-    pub fn new(address: Address) -> Self {
+impl RocketChatClient {
+    /// A client of a URL; does not connect yet.
+    pub fn new(url: RocketChatUrl) -> Self {
         Self {
-            address,
-            turn: Semaphore::new(1),
+            url,
+            permit: Semaphore::new(1),
         }
     }
 
-    /// Where it is.
-    pub fn address(&self) -> &Address {
-        &self.address
+    /// The configured URL.
+    pub fn url(&self) -> &RocketChatUrl {
+        &self.url
     }
 
-    /// Hands over a license, by `licenses.add`, which Rocket.Chat has from 3.10 on.
+    /// Applies a license by `licenses.add`, which Rocket.Chat has from 3.10 on.
     ///
     /// # Errors
-    /// When Rocket.Chat did not say that it took it; nothing in the error tells the login.
-    pub async fn add_license(&self, login: &Login<'_>, license: &str) -> Result<(), NotTaken> {
-        let _turn = self.turn.try_acquire().map_err(|_| NotTaken::Busy)?;
+    /// When Rocket.Chat did not confirm it. The error does not contain the login.
+    pub async fn add_license(
+        &self,
+        login: &AdminLogin<'_>,
+        license: &str,
+    ) -> Result<(), LicenseNotApplied> {
+        let _permit = self
+            .permit
+            .try_acquire()
+            .map_err(|_| LicenseNotApplied::Busy)?;
         let request = self.request(login, license)?;
-        let asking = async {
+        let exchange = async {
             let response = self.send(request).await?;
             self.read(response).await
         };
-        match timeout(TIME, asking).await {
-            Err(_) => Err(NotTaken::Silent),
-            Ok(Err(NotTaken::Refused { status, reason })) => Err(NotTaken::Refused {
-                status,
-                // Whatever answers may repeat what it was sent.
-                reason: shortened(&redacted(reason, login)),
-            }),
+        match timeout(TIMEOUT, exchange).await {
+            Err(_) => Err(LicenseNotApplied::TimedOut),
+            Ok(Err(LicenseNotApplied::Refused { status, reason })) => {
+                Err(LicenseNotApplied::Refused {
+                    status,
+                    // The message may repeat what was sent.
+                    reason: shortened(&redacted(reason, login)),
+                })
+            }
             Ok(outcome) => outcome,
         }
     }
 
-    fn request(&self, login: &Login<'_>, license: &str) -> Result<Request<Full<Bytes>>, NotTaken> {
+    fn request(
+        &self,
+        login: &AdminLogin<'_>,
+        license: &str,
+    ) -> Result<Request<Full<Bytes>>, LicenseNotApplied> {
         let secret = |text: &str| {
-            let mut value = HeaderValue::from_str(text).map_err(|_| NotTaken::Login)?;
+            let mut value =
+                HeaderValue::from_str(text).map_err(|_| LicenseNotApplied::InvalidLogin)?;
             value.set_sensitive(true);
             Ok(value)
         };
         let body = json!({ "license": license }).to_string();
-        let request = Request::post(format!("{}/api/v1/licenses.add", self.address))
+        let request = Request::post(format!("{}/api/v1/licenses.add", self.url))
             .header(header::CONTENT_TYPE, "application/json")
             .header(header::ACCEPT, "application/json")
             .header("X-User-Id", secret(login.user_id)?)
@@ -257,18 +278,21 @@ impl RocketChat {
             .map_err(|error| self.unreachable(error.to_string()))
     }
 
-    async fn send(&self, request: Request<Full<Bytes>>) -> Result<Response<Incoming>, NotTaken> {
-        let client = |error: ClientError| self.unreachable(whole(&error));
-        if !self.address.is_encrypted() {
+    async fn send(
+        &self,
+        request: Request<Full<Bytes>>,
+    ) -> Result<Response<Incoming>, LicenseNotApplied> {
+        let client = |error: ClientError| self.unreachable(with_causes(&error));
+        if !self.url.is_encrypted() {
             let plain = Client::builder(TokioExecutor::new()).build_http();
             return once(plain, request).await.map_err(client);
         }
-        // The machine's authorities are read each time, so that renewed ones count at once.
+        // The system's certificate authorities are read for each request, so that new ones are effective at once.
         let connector = HttpsConnectorBuilder::new()
             .with_provider_and_native_roots(ring::default_provider())
             .map_err(|error| {
                 self.unreachable(format!(
-                    "the certificate authorities of this machine: {error}"
+                    "cannot read the certificate authorities of the system: {error}"
                 ))
             })?;
         let connector = connector.https_only().enable_http1().build();
@@ -276,38 +300,38 @@ impl RocketChat {
         once(encrypted, request).await.map_err(client)
     }
 
-    async fn read(&self, response: Response<Incoming>) -> Result<(), NotTaken> {
+    async fn read(&self, response: Response<Incoming>) -> Result<(), LicenseNotApplied> {
         let status = response.status();
-        let strange = || NotTaken::Strange {
+        let unexpected = || LicenseNotApplied::Unexpected {
             status: status.as_u16(),
-            address: self.address.clone(),
+            url: self.url.clone(),
         };
         if status.is_redirection() {
-            return Err(NotTaken::Redirected {
+            return Err(LicenseNotApplied::Redirected {
                 status: status.as_u16(),
-                address: self.address.clone(),
+                url: self.url.clone(),
             });
         }
-        let body = Limited::new(response.into_body(), LONGEST_ANSWER);
-        let body = body.collect().await.map_err(|_| strange())?.to_bytes();
-        let answer: Value = serde_json::from_slice(&body).map_err(|_| strange())?;
+        let body = Limited::new(response.into_body(), MAX_RESPONSE_BYTES);
+        let body = body.collect().await.map_err(|_| unexpected())?.to_bytes();
+        let answer: Value = serde_json::from_slice(&body).map_err(|_| unexpected())?;
         if status == StatusCode::OK && answer["success"] == true {
             return Ok(());
         }
-        // Before 7.0 a wrong login is answered with a message alone.
-        let reason = ["error", "message"].map(|it| answer[it].as_str());
+        // Before 7.0 the response to a wrong login has only `message`.
+        let reason = ["error", "message"].map(|key| answer[key].as_str());
         match reason.into_iter().flatten().next() {
-            Some(reason) => Err(NotTaken::Refused {
+            Some(reason) => Err(LicenseNotApplied::Refused {
                 status: status.as_u16(),
                 reason: reason.to_owned(),
             }),
-            None => Err(strange()),
+            None => Err(unexpected()),
         }
     }
 
-    fn unreachable(&self, reason: String) -> NotTaken {
-        NotTaken::Unreachable {
-            address: self.address.clone(),
+    fn unreachable(&self, reason: String) -> LicenseNotApplied {
+        LicenseNotApplied::Unreachable {
+            url: self.url.clone(),
             reason,
         }
     }
@@ -324,8 +348,8 @@ where
     client.request(request).await
 }
 
-/// An error with all that caused it.
-fn whole(error: &ClientError) -> String {
+/// An error with its causes.
+fn with_causes(error: &ClientError) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {
@@ -335,8 +359,8 @@ fn whole(error: &ClientError) -> String {
     text
 }
 
-/// A text without the login, in whichever way it is written there.
-fn redacted(mut text: String, login: &Login<'_>) -> String {
+/// Removes the login from a text, in any encoding.
+fn redacted(mut text: String, login: &AdminLogin<'_>) -> String {
     for secret in [login.token, login.user_id] {
         for spelling in spellings(secret) {
             text = replaced(&text, &spelling);
@@ -345,7 +369,7 @@ fn redacted(mut text: String, login: &Login<'_>) -> String {
     text
 }
 
-/// How something may be written that was sent: longer ones first, which may hold shorter ones.
+/// The encodings in which a response may repeat a secret, longer ones first.
 fn spellings(secret: &str) -> Vec<String> {
     let json = escaped(secret);
     let html = secret
@@ -370,13 +394,13 @@ fn spellings(secret: &str) -> Vec<String> {
     spellings
 }
 
-/// A text as it stands in JSON, without the quotation marks around it.
+/// A text escaped as in JSON, without quotation marks.
 fn escaped(text: &str) -> String {
     let json = Value::from(text).to_string();
     json[1..json.len() - 1].to_owned()
 }
 
-/// What stands as it is in JavaScript's `encodeURIComponent`.
+/// The characters that JavaScript's `encodeURIComponent` escapes.
 const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'-')
     .remove(b'_')
@@ -388,7 +412,7 @@ const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'(')
     .remove(b')');
 
-/// Replaces a spelling, in whichever case: hexadecimal digits have both.
+/// Replaces a spelling, ignoring case: hexadecimal digits have both.
 fn replaced(text: &str, spelling: &str) -> String {
     let (lower, spelling) = (text.to_ascii_lowercase(), spelling.to_ascii_lowercase());
     let mut left = String::new();
@@ -403,7 +427,7 @@ fn replaced(text: &str, spelling: &str) -> String {
 }
 
 fn shortened(text: &str) -> String {
-    text.chars().take(LONGEST_REASON).collect()
+    text.chars().take(MAX_REASON_CHARS).collect()
 }
 
 #[cfg(test)]
@@ -411,9 +435,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_login_is_taken_out_however_it_is_written() {
-        let login = Login::new(" theUser+Id\n", "\ta\"to/ken+<&>\\%=! \n").ok();
-        let login = login.expect("headers can hold it");
+    fn login_is_redacted_in_any_encoding() {
+        let login = AdminLogin::new(" theUser+Id\n", "\ta\"to/ken+<&>\\%=! \n").ok();
+        let login = login.expect("the login is valid");
         assert_eq!(login.token(), "a\"to/ken+<&>\\%=!");
         for spelling in [
             "a\"to/ken+<&>\\%=!",
@@ -435,30 +459,33 @@ mod tests {
     }
 
     #[test]
-    fn an_address_is_http_and_nothing_more_than_an_address() {
+    fn url_is_http_without_credentials_query_and_fragment() {
         for (text, expected) in [
             ("https://chat.example.com", "https://chat.example.com"),
             ("http://[::1]:3000/", "http://[::1]:3000"),
             (" https://example.com/chat/ ", "https://example.com/chat"),
         ] {
             assert_eq!(
-                Address::parse(text).map(|it| it.to_string()),
+                RocketChatUrl::parse(text).map(|url| url.to_string()),
                 Ok(expected.to_owned())
             );
         }
         for (text, error) in [
-            ("", BadAddress::NotHttp),
-            ("chat.example.com", BadAddress::NotHttp),
-            ("/chat", BadAddress::NotHttp),
-            ("ftp://chat.example.com", BadAddress::NotHttp),
-            ("file:///etc/passwd", BadAddress::NotHttp),
-            ("javascript:alert(1)", BadAddress::NotHttp),
-            ("https://", BadAddress::NotHttp),
-            ("https://me:secret@chat.example.com", BadAddress::Login),
-            ("https://chat.example.com/?x=1", BadAddress::Tail),
-            ("https://chat.example.com/#x", BadAddress::Tail),
+            ("", InvalidRocketChatUrl::NotHttp),
+            ("chat.example.com", InvalidRocketChatUrl::NotHttp),
+            ("/chat", InvalidRocketChatUrl::NotHttp),
+            ("ftp://chat.example.com", InvalidRocketChatUrl::NotHttp),
+            ("file:///etc/passwd", InvalidRocketChatUrl::NotHttp),
+            ("javascript:alert(1)", InvalidRocketChatUrl::NotHttp),
+            ("https://", InvalidRocketChatUrl::NotHttp),
+            (
+                "https://me:secret@chat.example.com",
+                InvalidRocketChatUrl::HasCredentials,
+            ),
+            ("https://chat.example.com/?x=1", InvalidRocketChatUrl::Tail),
+            ("https://chat.example.com/#x", InvalidRocketChatUrl::Tail),
         ] {
-            assert_eq!(Address::parse(text), Err(error), "{text}");
+            assert_eq!(RocketChatUrl::parse(text), Err(error), "{text}");
         }
     }
 }

@@ -20,12 +20,12 @@ use supervisor::{Supervisor, variable};
 use crate::cli::Cli;
 use crate::config::{Config, ConfigError};
 use crate::exposition::ExporterProcess;
-use crate::http::connection::Limits as ConnectionLimits;
-use crate::http::handlers::metrics::Metrics;
-use crate::http::handlers::reload::Reloads;
+use crate::http::connection::ConnectionTimeouts;
+use crate::http::handlers::metrics::MetricsCache;
+use crate::http::handlers::reload::ReloadQueue;
 use crate::http::listener::Listener;
-use crate::http::middleware::Gate;
-use crate::http::request_metrics::Counters;
+use crate::http::middleware::Middleware;
+use crate::http::request_metrics::RequestCounters;
 use crate::http::{self, App};
 use crate::logging::LostLines;
 use crate::signals::Signals;
@@ -54,14 +54,14 @@ pub async fn run(
     let supervisor = Arc::new(supervisor);
     let mut tasks = JoinSet::new();
     let app = Arc::new(App {
-        served: supervisor.served(),
+        targets: supervisor.targets(),
         process: watch_own_process(&mut tasks),
         control: Arc::<Supervisor>::clone(&supervisor),
-        reloads: Reloads::default(),
+        reloads: ReloadQueue::default(),
         telemetry_path: config.web.telemetry_path,
-        lost_lines: Box::new(move || lost_lines.count()),
-        counters: Counters::default(),
-        metrics: Metrics::default(),
+        lost_log_lines: Box::new(move || lost_lines.count()),
+        counters: RequestCounters::default(),
+        metrics: MetricsCache::default(),
     });
     let (shutdown, mut hang_ups) = signals.split();
     let reloading = Arc::clone(&supervisor);
@@ -83,12 +83,12 @@ pub async fn run(
         shutdown.await;
         systemd::stopping();
     };
-    let gate = Gate::new(config.web.config, config.web.max_requests);
-    let limits = ConnectionLimits {
+    let middleware = Middleware::new(config.web.config, config.web.max_requests);
+    let limits = ConnectionTimeouts {
         head: config.web.header_timeout,
         idle: config.web.idle_timeout,
     };
-    http::serve(listeners, app, gate, limits, shutdown).await;
+    http::serve(listeners, app, middleware, limits, shutdown).await;
     tasks.shutdown().await;
     supervisor.stop().await;
     tracing::info!("stopped");

@@ -1,4 +1,4 @@
-//! A license that is applied from the Info page: pasted, looked at, and taken or refused by Rocket.Chat.
+//! Applying a license from the Info page: it is pasted, reviewed, and accepted or refused by Rocket.Chat.
 
 use std::fmt::Write;
 use std::path::Path;
@@ -12,10 +12,10 @@ use crate::support::{Answer, Exporter, Filled, Workspace, eventually, uri_of};
 
 const HOSTILE: &str = "</ul><script>alert(1)</script>\"'><img src=x onerror=alert(2)>";
 
-/// A day on which the license is valid.
+/// A time at which the license is valid.
 const NOW: &str = "--debug.now=2026-11-21T12:00:00Z";
 
-/// A workspace at the address that the license is for, whose exporter hands licenses to a server.
+/// A workspace with the license's site URL, whose exporter applies licenses to `rocketchat`.
 async fn workspace(rocketchat: &RocketChat, arguments: &[&str]) -> Workspace {
     let filled = Filled::new().await;
     filled.set("Site_Url", "https://chat.example.com").await;
@@ -25,7 +25,7 @@ async fn workspace(rocketchat: &RocketChat, arguments: &[&str]) -> Workspace {
     filled.start(&all).await
 }
 
-/// Sends a form with the token of the page.
+/// Posts a form with the page's token.
 fn post(exporter: &Exporter, path: &str, fields: &[(&str, &str)]) -> Answer {
     let token = token(exporter);
     let form = form_urlencoded::Serializer::new(String::new())
@@ -60,7 +60,7 @@ fn apply(exporter: &Exporter, license: &str, (user_id, token): (&str, &str)) -> 
     post(exporter, "/info/license/apply", &fields)
 }
 
-/// Applies a license on the page of one of several workspaces, once it was read.
+/// Applies a license on the page of one of several workspaces, after its first reading.
 async fn apply_to(exporter: &Exporter, page: &str) -> Answer {
     let form = eventually("the workspace is read", || {
         let form = exporter.get(&format!("{page}/license"));
@@ -94,7 +94,7 @@ fn assert_says(answer: &Answer, status: u16, words: &[&str]) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_license_is_pasted_looked_at_and_handed_over() {
+async fn license_is_pasted_reviewed_and_applied() {
     let rocketchat = RocketChat::start(Manner::RocketChat).await;
     let workspace = workspace(&rocketchat, &["--log.level=debug"]).await;
     let exporter = &workspace.exporter;
@@ -103,7 +103,7 @@ async fn a_license_is_pasted_looked_at_and_handed_over() {
     assert!(card.contains(link), "{card}");
     let form = exporter.get("/info/license");
     assert_says(&form, 200, &["<textarea id=\"license\" name=\"license\""]);
-    assert!(!form.text().contains("<script"), "it works without one");
+    assert!(!form.text().contains("<script"), "no script");
     // As a mail program breaks it.
     let license = v3(&content());
     let (start, end) = license.split_at(70);
@@ -126,11 +126,11 @@ async fn a_license_is_pasted_looked_at_and_handed_over() {
         assert!(!reviewed.text().contains(secret), "{secret}");
     }
     let applied = apply(exporter, &license, ADMINISTRATOR);
-    assert_says(&applied, 200, &["Rocket.Chat took the license."]);
+    assert_says(&applied, 200, &["Rocket.Chat accepted the license."]);
     assert_eq!(rocketchat.taken(), [license]);
     assert_eq!(rocketchat.asked(), ["POST /api/v1/licenses.add"]);
     let log = exporter.log();
-    assert!(log.contains("Rocket.Chat took a license"), "{log}");
+    assert!(log.contains("Rocket.Chat accepted a license"), "{log}");
     for secret in [ADMINISTRATOR.0, ADMINISTRATOR.1, "RCV3_"] {
         assert!(!log.contains(secret), "{secret} in {log}");
         let page = applied.text();
@@ -139,7 +139,7 @@ async fn a_license_is_pasted_looked_at_and_handed_over() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_license_that_is_there_is_changed() {
+async fn existing_license_is_changed() {
     let rocketchat = RocketChat::start(Manner::RocketChat).await;
     let filled = Filled::new().await;
     filled.set("Enterprise_License", v3(&content())).await;
@@ -152,7 +152,7 @@ async fn a_license_that_is_there_is_changed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_rocket_chat_refuses_is_said_in_its_own_words() {
+async fn refusal_shows_the_message_of_rocket_chat() {
     let rocketchat = RocketChat::start(Manner::RocketChat).await;
     let workspace = workspace(&rocketchat, &["--log.level=debug"]).await;
     let exporter = &workspace.exporter;
@@ -169,7 +169,7 @@ async fn what_rocket_chat_refuses_is_said_in_its_own_words() {
     ] {
         let answer = apply(exporter, license, login);
         assert_says(&answer, 502, &[words, "role=\"alert\"", license]);
-        // One can try again, and has to type the login again.
+        // The form can be sent again, with the login entered again.
         let shown = [answer.text(), exporter.log()].concat();
         assert!(!shown.contains(login.0) && !shown.contains(login.1));
     }
@@ -177,7 +177,7 @@ async fn what_rocket_chat_refuses_is_said_in_its_own_words() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_login_that_no_request_can_carry_is_not_sent() {
+async fn invalid_login_is_not_sent() {
     let rocketchat = RocketChat::start(Manner::RocketChat).await;
     let workspace = workspace(&rocketchat, &[]).await;
     let license = v3(&content());
@@ -194,7 +194,7 @@ async fn a_login_that_no_request_can_carry_is_not_sent() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_login_is_sent_without_blanks_and_never_comes_back_with_them() {
+async fn login_is_trimmed_and_redacted() {
     let repeating = RocketChat::start(Manner::Repeats).await;
     let workspace = workspace(&repeating, &["--log.level=debug"]).await;
     let (user_id, token) = ADMINISTRATOR;
@@ -206,7 +206,7 @@ async fn a_login_is_sent_without_blanks_and_never_comes_back_with_them() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn guesses_at_a_login_end_before_rocket_chat_and_an_administrator_passes_by_them() {
+async fn guessed_logins_are_limited_and_known_ones_exempt() {
     let rocketchat = RocketChat::start(Manner::RocketChat).await;
     let workspace = workspace(&rocketchat, &[]).await;
     let license = v3(&content());
@@ -231,22 +231,22 @@ async fn guesses_at_a_login_end_before_rocket_chat_and_an_administrator_passes_b
     assert_says(
         &apply(ADMINISTRATOR.1),
         200,
-        &["Rocket.Chat took the license."],
+        &["Rocket.Chat accepted the license."],
     );
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_text_that_is_no_license_goes_nowhere() {
+async fn text_that_is_not_a_license_is_not_sent() {
     let rocketchat = RocketChat::start(Manner::RocketChat).await;
     let workspace = workspace(&rocketchat, &[]).await;
     let exporter = &workspace.exporter;
     let license = v3(&content());
     for (text, words) in [
         (" \n ", "There is no license in it"),
-        ("hello", "This is no license"),
-        (&license[..license.len() / 2], "This is no license"),
-        (HOSTILE, "This is no license"),
-        (&v3(&json!({})), "what it says cannot be read"),
+        ("hello", "This is not a license"),
+        (&license[..license.len() / 2], "This is not a license"),
+        (HOSTILE, "This is not a license"),
+        (&v3(&json!({})), "its content cannot be read"),
     ] {
         for answer in [review(exporter, text), apply(exporter, text, ADMINISTRATOR)] {
             assert_says(&answer, 400, &[words, "role=\"alert\"", "<textarea"]);
@@ -262,7 +262,7 @@ async fn a_text_that_is_no_license_goes_nowhere() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_keeps_a_license_from_being_valid_here_is_said_before() {
+async fn review_shows_why_a_license_is_invalid_here() {
     let folder = tempfile::tempdir().expect("a folder can be made");
     let file = folder.path().join("license.pem");
     std::fs::write(&file, PUBLIC_KEY).expect("the file can be written");
@@ -291,7 +291,7 @@ async fn what_keeps_a_license_from_being_valid_here_is_said_before() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_a_license_says_is_only_text() {
+async fn license_content_is_escaped() {
     let rocketchat = RocketChat::start(Manner::RocketChat).await;
     let workspace = workspace(&rocketchat, &[]).await;
     let mut content = content();
@@ -309,7 +309,7 @@ async fn what_a_license_says_is_only_text() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn only_the_page_itself_hands_over_a_license() {
+async fn forged_form_is_rejected() {
     let rocketchat = RocketChat::start(Manner::RocketChat).await;
     let workspace = workspace(&rocketchat, &[]).await;
     let exporter = &workspace.exporter;
@@ -337,15 +337,15 @@ async fn only_the_page_itself_hands_over_a_license() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn servers_that_are_not_rocket_chat_are_told_from_it() {
+async fn servers_other_than_rocket_chat_are_recognized() {
     let cases = [
         (Manner::Redirects, 502, "redirects are not followed"),
         (
             Manner::Elsewhere,
             502,
-            "Status 502 came from http://127.0.0.1:",
+            "responded with status 502, but not as",
         ),
-        (Manner::Endless, 502, "no answer of Rocket.Chat's API"),
+        (Manner::Endless, 502, "but not as Rocket.Chat's API does"),
         (Manner::Silent, 504, "did not answer within 10 s"),
         (Manner::Repeats, 502, "&lt;b&gt;unknown token …&lt;/b&gt;"),
     ];
@@ -374,13 +374,13 @@ async fn servers_that_are_not_rocket_chat_are_told_from_it() {
         assert_says(&answer, status, &[words]);
         let shown = [answer.text(), exporter.log()].concat();
         assert!(!shown.contains(ADMINISTRATOR.1), "{shown}");
-        // The login goes to the address that was configured, once.
+        // The login is sent to the configured URL, once.
         assert_eq!(server.asked().len(), 1, "{manner:?}");
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_rocket_chat_that_is_away_is_named() {
+async fn unreachable_rocket_chat_is_named() {
     let filled = Filled::new().await;
     let flags = [
         "--rocketchat.url=http://127.0.0.1:9/chat/",
@@ -388,11 +388,11 @@ async fn a_rocket_chat_that_is_away_is_named() {
     ];
     let workspace = filled.start(&flags).await;
     let answer = apply(&workspace.exporter, &v3(&content()), ADMINISTRATOR);
-    let words = "Rocket.Chat cannot be asked at http://127.0.0.1:9/chat: ";
+    let words = "Rocket.Chat cannot be reached at http://127.0.0.1:9/chat: ";
     assert_says(&answer, 502, &[words, "onnection refused"]);
 }
 
-/// Applies a license at `https://localhost`, while the machine trusts an authority.
+/// Applies a license at `https://localhost`, where the system trusts an authority.
 async fn apply_encrypted(rocketchat: &RocketChat, trusted: &Path) -> Answer {
     let filled = Filled::new().await;
     let mut command = Exporter::command();
@@ -410,7 +410,7 @@ async fn apply_encrypted(rocketchat: &RocketChat, trusted: &Path) -> Answer {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_encrypted_rocket_chat_is_asked_when_the_machine_trusts_it() {
+async fn certificate_of_rocket_chat_is_verified() {
     let folder = tempfile::tempdir().expect("a folder can be made");
     let (ours, theirs) = (Authority::new(), Authority::new());
     let path = |name: &str, authority: &Authority| {
@@ -424,11 +424,11 @@ async fn an_encrypted_rocket_chat_is_asked_when_the_machine_trusts_it() {
     assert_says(&refused, 502, &["certificate"]);
     assert!(rocketchat.asked().is_empty(), "no login was sent");
     let taken = apply_encrypted(&rocketchat, &trusted).await;
-    assert_says(&taken, 200, &["Rocket.Chat took the license."]);
+    assert_says(&taken, 200, &["Rocket.Chat accepted the license."]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn without_the_flags_the_card_says_where_to_do_it() {
+async fn card_links_to_rocket_chat_without_the_flags() {
     let filled = Filled::new().await;
     filled
         .set("Site_Url", "https://chat.example.com/sub/")
@@ -445,10 +445,10 @@ async fn without_the_flags_the_card_says_where_to_do_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_version_without_the_endpoint_is_told_so() {
+async fn version_without_the_endpoint_shows_a_note() {
     let rocketchat = RocketChat::start(Manner::RocketChat).await;
     let workspace = workspace(&rocketchat, &["--rocketchat.version=3.9.9"]).await;
-    let words = "Before version 3.10 Rocket.Chat takes no license from elsewhere";
+    let words = "Rocket.Chat has an API to apply a license from version 3.10 on";
     for path in ["/info", "/info/license"] {
         let page = workspace.exporter.get(path);
         assert_says(&page, 200, &[words]);
@@ -457,7 +457,7 @@ async fn a_version_without_the_endpoint_is_told_so() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn each_of_several_workspaces_has_its_own_rocket_chat() {
+async fn each_workspace_has_its_own_rocket_chat() {
     let (one, other) = (Filled::new().await, Filled::new().await);
     let rocketchat = RocketChat::start(Manner::RocketChat).await;
     let folder = tempfile::tempdir().expect("a folder can be made");
@@ -474,7 +474,7 @@ async fn each_of_several_workspaces_has_its_own_rocket_chat() {
         "--rocketchat.timezone=UTC",
     ]);
     let answer = apply_to(&exporter, "/info/one").await;
-    assert_says(&answer, 200, &["Rocket.Chat took the license."]);
+    assert_says(&answer, 200, &["Rocket.Chat accepted the license."]);
     assert_eq!(rocketchat.taken(), [v3(&content())]);
     assert_eq!(exporter.get("/info/other/license").status, 404);
     let elsewhere = exporter.send("POST", "/info/other/license/apply", &[], "license=x");
@@ -482,7 +482,7 @@ async fn each_of_several_workspaces_has_its_own_rocket_chat() {
 }
 
 #[test]
-fn an_address_that_cannot_be_asked_ends_with_a_message_that_names_it() {
+fn invalid_url_is_rejected_at_start() {
     for (flags, words) in [
         (
             &["--rocketchat.url=ftp://chat.example.com"][..],
@@ -491,7 +491,7 @@ fn an_address_that_cannot_be_asked_ends_with_a_message_that_names_it() {
         (&["--rocketchat.url=chat.example.com"], "`chat.example.com`"),
         (
             &["--rocketchat.url=https://me:topsecret@chat.example.com"],
-            "no password",
+            "must not contain a user name or password",
         ),
         (&["--web.enable-admin-api"], "give --rocketchat.url"),
     ] {

@@ -1,5 +1,5 @@
-//! Bounds: whatever a database holds, memory, metrics and documents stay small, sums stay right, and one broken text
-//! costs nothing else.
+//! Whatever a database contains, memory, metrics and documents stay small, sums stay right, and one broken text breaks
+//! nothing else.
 
 use std::collections::BTreeSet;
 
@@ -12,7 +12,7 @@ use crate::support::{
     fresh_database, insert_broken, uri_of,
 };
 
-/// More of everything than is told one by one.
+/// More of everything than is listed individually.
 const MANY: i32 = 5_000;
 
 const MEGABYTE: usize = 1_000_000;
@@ -26,7 +26,7 @@ async fn insert(database: &Database, collection: &str, document: impl Fn(i32) ->
         .expect("the documents can be inserted");
 }
 
-/// Adds far more of everything than a workspace has, and texts that are far too long.
+/// Inserts far more of everything than a workspace has, with texts that are far too long.
 async fn overfill(database: &Database) {
     let now = DateTime::now();
     let yesterday = jiff::Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC);
@@ -116,7 +116,7 @@ async fn overfill(database: &Database) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn memory_has_a_bound_whatever_the_database_holds_and_sums_stay_right() {
+async fn overfilled_database_keeps_memory_bounded_and_sums_right() {
     let filled = Filled::new().await;
     let database = filled.database.clone();
     let before = filled.start(&[]).await.exporter;
@@ -196,7 +196,10 @@ async fn memory_has_a_bound_whatever_the_database_holds_and_sums_stay_right() {
     assert!(metrics.len() < MEGABYTE, "{}", metrics.len());
     assert!(exporter.get("/info").body.len() < MEGABYTE / 2);
     assert!(
-        exporter.get("/info").text().contains(" devices one by one"),
+        exporter
+            .get("/info")
+            .text()
+            .contains(" devices individually"),
         "the page tells what is left out"
     );
     let status = std::fs::read_to_string(format!("/proc/{}/status", exporter.pid()));
@@ -276,7 +279,7 @@ async fn a_text_that_is_no_utf_8_costs_nothing_else() {
     assert_eq!(complaint_of_promtool(exporter.metrics().as_bytes()), None);
 }
 
-/// A name as nobody should choose one.
+/// A name with characters that need escaping.
 fn hostile(random: &mut Rng) -> Bson {
     let long = "\u{e9}".repeat(150);
     match random.u8(..16) {
@@ -300,7 +303,7 @@ fn hostile(random: &mut Rng) -> Bson {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn no_exposition_has_a_series_twice_whatever_things_are_called() {
+async fn series_are_unique_for_any_names() {
     let seed = fastrand::u64(..);
     eprintln!("seed {seed}");
     let mut random = Rng::with_seed(seed);
@@ -361,18 +364,18 @@ async fn instances_whose_ids_are_the_number_1_and_the_text_1_are_told_apart() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_long_label_is_cut_and_told() {
+async fn long_label_is_truncated_and_counted() {
     let now = DateTime::now();
     let address = "h".repeat(250);
     let instances =
         vec![doc! { "_id": "i", "_updatedAt": now, "extraInformation": { "host": address } }];
     let exporter = exporter_on(vec![("instances", instances)]).await;
     let series = "rocketchat_exporter_label_values_cut{metric=\"rocketchat_instance_info\"}";
-    eventually("it is told", || exporter.value(series)).await;
+    eventually("it is counted", || exporter.value(series)).await;
     let metrics = exporter.metrics();
     let line = metrics
         .lines()
         .find(|line| line.starts_with("rocketchat_instance_info{"))
-        .expect("the instance is told");
+        .expect("the instance is listed");
     assert!(line.contains("hhh\u{2026}") && line.len() < 300, "{line}");
 }

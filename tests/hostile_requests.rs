@@ -1,4 +1,4 @@
-//! Clients that mean no good, or do not know what they say: the exporter refuses them, loses nothing and goes on.
+//! Malicious and broken clients: the exporter rejects their requests, leaks nothing and keeps serving.
 
 use std::fs;
 use std::io::{Read, Write};
@@ -11,8 +11,8 @@ const NOBODY: [&str; 2] = [
     "--mongodb.connect-timeout=100ms",
 ];
 
-/// Sends bytes, and gives back what comes until the connection ends or falls silent. `ends` says that nothing more
-/// comes, upon which the exporter may leave without an answer.
+/// Sends bytes, and returns what is received until the connection closes or is silent. `ends` shuts the sending half
+/// down, after which the exporter may close without a response.
 fn send(exporter: &Exporter, bytes: &[u8], ends: bool) -> Vec<u8> {
     let mut stream = TcpStream::connect(exporter.address()).expect("it accepts");
     stream
@@ -45,7 +45,7 @@ fn assert_well(exporter: &Exporter) {
 }
 
 #[test]
-fn what_is_no_request_is_refused() {
+fn malformed_requests_are_rejected() {
     let exporter = Exporter::start(&NOBODY);
     let long = "x".repeat(64 * 1024);
     let many = "X-Again: y\r\n".repeat(500);
@@ -80,7 +80,7 @@ fn what_is_no_request_is_refused() {
 }
 
 #[test]
-fn odd_but_valid_requests_have_an_answer() {
+fn unusual_valid_requests_are_answered() {
     let exporter = Exporter::start(&NOBODY);
     for (request, expected) in [
         ("GET /metrics HTTP/1.0\r\n\r\n", 200),
@@ -141,7 +141,7 @@ fn odd_but_valid_requests_have_an_answer() {
 }
 
 #[test]
-fn whatever_a_client_says_it_takes_it_gets_a_known_format() {
+fn any_accept_header_gets_a_known_format() {
     let exporter = Exporter::start(&NOBODY);
     let long = format!("a/b;q=0.{}", "1".repeat(5000));
     let many = "text/plain;version=0.0.4,".repeat(400);
@@ -180,7 +180,7 @@ fn whatever_a_client_says_it_takes_it_gets_a_known_format() {
     assert_well(&exporter);
 }
 
-/// A generator whose requests are the same in each run.
+/// A deterministic generator of requests.
 struct Chance(u64);
 
 impl Chance {
@@ -195,7 +195,7 @@ impl Chance {
         usize::try_from(self.next() % number as u64).expect("it is below a usize")
     }
 
-    /// A request with some of its bytes changed, doubled, cut or made up.
+    /// A request with some bytes changed, repeated, removed or added.
     fn request(&mut self) -> Vec<u8> {
         const SEEDS: [&str; 9] = [
             "GET /metrics HTTP/1.1\r\nHost: x\r\nAccept: application/openmetrics-text;q=0.5,*/*\r\n\r\n",
@@ -223,7 +223,7 @@ impl Chance {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn ten_thousand_random_requests_leave_nothing_behind() {
+async fn ten_thousand_random_requests_leak_nothing() {
     const THREADS: u64 = 8;
     const REQUESTS: usize = 10_000;
     let exporter = Exporter::start(&[&NOBODY[..], &["--web.header-timeout=300ms"]].concat());

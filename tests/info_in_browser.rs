@@ -1,5 +1,5 @@
-//! The Info page in a real browser: with its script and without, by keyboard, narrow and wide, light and dark. Every look
-//! also fails on anything in the browser's console and on any request to another place.
+//! The Info page in a real browser: with and without its script, by keyboard, narrow and wide, light and dark. Each test
+//! also fails on messages in the browser's console and on requests to other origins.
 
 use serde_json::{Value, json};
 
@@ -11,14 +11,14 @@ use crate::support::{Exporter, Filled, Workspace, eventually, uri_of};
 const HOSTILE: &str =
     "</title></script><script>window.hit = 1</script>\"'><img src=//evil.example/x onerror=hit=2>";
 
-/// Every field of the document that the page shows, with its exact value.
+/// A script that returns the document's fields on the page, with their exact values.
 const FIELDS: &str =
     "[...document.querySelectorAll('data[data-field]')].map((it) => [it.dataset.field, it.value])";
 
-/// When the workspace was read, as the page's head says it.
+/// A script that returns when the workspace was read.
 const READ_AT: &str = "document.querySelector('.sub time').dateTime";
 
-/// Whether the page says how a refresh went.
+/// A script that returns whether the outcome of a refresh is shown.
 const REFRESHED: &str = "document.getElementById('refreshed')";
 
 async fn assert_rows_are_those_of(browser: &Browser, document: &Value) {
@@ -50,7 +50,7 @@ async fn complete(exporter: &Exporter) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn with_its_script_the_page_shows_the_document_refreshes_in_place_and_downloads() {
+async fn page_with_script_refreshes_in_place_and_downloads() {
     let workspace = Workspace::start(&[]).await;
     complete(&workspace.exporter).await;
     let before = document(&workspace.exporter);
@@ -58,7 +58,7 @@ async fn with_its_script_the_page_shows_the_document_refreshes_in_place_and_down
     let rooms = workspace.collection("rocketchat_room");
     rooms.insert_one(room).await.expect("a room can be written");
     let exporter = std::sync::Arc::new(workspace.exporter);
-    let asked = std::sync::Arc::clone(&exporter);
+    let reader = std::sync::Arc::clone(&exporter);
     browse(&exporter, |browser| async move {
         browser.open("/info").await;
         assert_rows_are_those_of(&browser, &before).await;
@@ -72,7 +72,7 @@ async fn with_its_script_the_page_shows_the_document_refreshes_in_place_and_down
             true,
             "it was not loaded again"
         );
-        let after = document(&asked);
+        let after = document(&reader);
         assert_ne!(after["totalRooms"], before["totalRooms"]);
         assert_rows_are_those_of(&browser, &after).await;
         browser.click("a[download]").await;
@@ -84,15 +84,15 @@ async fn with_its_script_the_page_shows_the_document_refreshes_in_place_and_down
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn without_a_script_the_page_shows_the_document_and_refreshes() {
+async fn page_without_script_shows_the_document_and_refreshes() {
     let workspace = Workspace::start(&[]).await;
     complete(&workspace.exporter).await;
     let exporter = std::sync::Arc::new(workspace.exporter);
-    let asked = std::sync::Arc::clone(&exporter);
+    let reader = std::sync::Arc::clone(&exporter);
     browse(&exporter, |browser| async move {
         browser.run_scripts(false).await;
         browser.open("/info").await;
-        assert_rows_are_those_of(&browser, &document(&asked)).await;
+        assert_rows_are_those_of(&browser, &document(&reader)).await;
         let read_at = browser.value(READ_AT).await;
         browser.value("document.documentElement.id = 'same'").await;
         browser.click("#top button").await;
@@ -100,13 +100,13 @@ async fn without_a_script_the_page_shows_the_document_and_refreshes() {
         assert_ne!(browser.value(READ_AT).await, read_at);
         assert_eq!(browser.value("document.documentElement.id").await, "");
         assert_eq!(browser.path().await, "/info");
-        assert_rows_are_those_of(&browser, &document(&asked)).await;
+        assert_rows_are_those_of(&browser, &document(&reader)).await;
     })
     .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_keyboard_is_enough_to_refresh_and_to_apply_a_license() {
+async fn keyboard_can_refresh_and_apply_a_license() {
     let rocketchat = RocketChat::start(Manner::RocketChat).await;
     let [url, flag] = rocketchat.flags();
     let workspace = Workspace::start(&[&url, &flag]).await;
@@ -155,8 +155,8 @@ async fn a_keyboard_is_enough_to_refresh_and_to_apply_a_license() {
     assert_eq!(rocketchat.taken(), [license]);
 }
 
-/// Looks at the page that is shown in both widths and schemes.
-async fn assert_is_for_everybody(browser: &Browser, page: &str) {
+/// Checks the current page in both widths and color schemes.
+async fn assert_accessible(browser: &Browser, page: &str) {
     browser.load_axe().await;
     for width in [1440, 390] {
         for scheme in ["light", "dark"] {
@@ -174,7 +174,7 @@ async fn assert_is_for_everybody(browser: &Browser, page: &str) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn axe_finds_nothing_serious_and_no_page_is_wider_than_a_telephone() {
+async fn pages_are_accessible_and_fit_a_phone() {
     let rocketchat = RocketChat::start(Manner::RocketChat).await;
     let filled = Filled::new().await;
     filled.set("Enterprise_License", v3(&content())).await;
@@ -202,18 +202,18 @@ async fn axe_finds_nothing_serious_and_no_page_is_wider_than_a_telephone() {
     .await;
     browse(&exporter, |browser| async move {
         browser.open("/info").await;
-        assert_is_for_everybody(&browser, "overview").await;
+        assert_accessible(&browser, "overview").await;
         browser.open("/info/one").await;
-        assert_is_for_everybody(&browser, "page").await;
+        assert_accessible(&browser, "page").await;
         browser.open("/info/one/license").await;
-        assert_is_for_everybody(&browser, "license").await;
+        assert_accessible(&browser, "license").await;
         browser.tab_to("textarea").await;
         browser.type_in(&v3(&content())).await;
         browser.click("button").await;
         browser
             .wait_until("document.getElementById('user_id')")
             .await;
-        assert_is_for_everybody(&browser, "what it says").await;
+        assert_accessible(&browser, "what it says").await;
         let (user_id, token) = ADMINISTRATOR;
         browser.tab_to("#user_id").await;
         browser.type_in(user_id).await;
@@ -223,13 +223,13 @@ async fn axe_finds_nothing_serious_and_no_page_is_wider_than_a_telephone() {
         browser
             .wait_until("document.querySelector('[role=status] .yes')")
             .await;
-        assert_is_for_everybody(&browser, "taken").await;
+        assert_accessible(&browser, "taken").await;
     })
     .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn nothing_that_a_workspace_or_a_license_says_is_run_or_loaded() {
+async fn hostile_texts_are_neither_run_nor_loaded() {
     let mut content = content();
     content["information"]["tags"] = json!([{ "name": HOSTILE, "color": HOSTILE }]);
     content["grantedModules"] = json!([{ "module": HOSTILE }]);

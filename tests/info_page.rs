@@ -1,4 +1,4 @@
-//! `/info`: the page for people, as a browser without a script sees it.
+//! `/info`: the Info page without its script.
 
 use std::fmt::Write;
 
@@ -11,7 +11,7 @@ use crate::support::{Answer, Exporter, Filled, Workspace, eventually, uri_of};
 
 const HOSTILE: &str = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>";
 
-/// The fields that Rocket.Chat's own page shows from 6.5 on.
+/// The fields of Rocket.Chat's own Info page from 6.5 on.
 const ROWS: [&str; 33] = [
     "version",
     "uniqueId",
@@ -49,7 +49,7 @@ const ROWS: [&str; 33] = [
 ];
 
 #[tokio::test(flavor = "multi_thread")]
-async fn while_no_instance_is_live_the_process_is_the_stored_one_with_its_age() {
+async fn stored_process_is_shown_with_its_age_without_a_live_instance() {
     let filled = Filled::new().await;
     let statistics = filled.collection("rocketchat_statistics");
     let process = doc! { "nodeVersion": "v12.22.0", "pid": 77, "uptime": 4.5 };
@@ -102,7 +102,7 @@ async fn while_no_instance_is_live_the_process_is_the_stored_one_with_its_age() 
     assert_eq!(document["process"], expected);
 }
 
-/// The value of a field as the page shows it, to the end of its row.
+/// The row of a field, from its value on.
 fn row<'a>(page: &'a str, field: &str) -> &'a str {
     let (_, rest) = page
         .split_once(&format!("data-field=\"{field}\""))
@@ -110,12 +110,12 @@ fn row<'a>(page: &'a str, field: &str) -> &'a str {
     rest.split("</dd>").next().unwrap_or_default()
 }
 
-/// Fields of the document that the page shows, and their exact values.
+/// The document's fields on the page, with their exact values.
 fn rows(page: &str) -> Vec<(String, String)> {
     let row = Regex::new(r#"<data data-field="([^"]*)" value="([^"]*)">"#);
     let row = row.expect("the expression is valid");
     row.captures_iter(page)
-        .map(|it| (it[1].to_owned(), unescape(&it[2])))
+        .map(|found| (found[1].to_owned(), unescape(&found[2])))
         .collect()
 }
 
@@ -126,7 +126,7 @@ fn unescape(text: &str) -> String {
         .replace("&amp;", "&")
 }
 
-/// A value of a document at a path with points.
+/// A value of a document at a dotted path.
 fn at(document: &Value, path: &str) -> String {
     match document.pointer(&format!("/{}", path.replace('.', "/"))) {
         Some(Value::String(text)) => text.clone(),
@@ -142,7 +142,7 @@ fn token(page: &str) -> &str {
     rest.split('"').next().unwrap_or_default()
 }
 
-/// Presses the button as a browser does.
+/// Presses the Refresh button as a browser does.
 fn press(exporter: &Exporter, path: &str, token: &str, headers: &[(&str, &str)]) -> Answer {
     let mut all = vec![("Content-Type", "application/x-www-form-urlencoded")];
     all.extend(headers);
@@ -158,7 +158,7 @@ async fn page_with_growth(workspace: &Workspace) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_row_has_the_value_of_the_document() {
+async fn rows_have_the_values_of_the_document() {
     let workspace = Workspace::start(&[]).await;
     let page = page_with_growth(&workspace).await;
     let document = workspace.get("/api/v1/statistics?shape=flat").json();
@@ -187,7 +187,7 @@ async fn every_row_has_the_value_of_the_document() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_older_version_has_its_own_words() {
+async fn older_version_has_its_own_labels() {
     let workspace = Workspace::start(&["--rocketchat.version=3.17.0"]).await;
     let page = workspace.exporter.get("/info").text();
     let document = workspace.get("/api/v1/statistics?shape=flat").json();
@@ -206,7 +206,7 @@ async fn an_older_version_has_its_own_words() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_page_loads_nothing_from_elsewhere_and_is_small() {
+async fn page_is_small_and_loads_nothing_external() {
     let workspace = Workspace::start(&[]).await;
     page_with_growth(&workspace).await;
     let page = workspace.exporter.get("/info");
@@ -235,7 +235,7 @@ async fn the_page_loads_nothing_from_elsewhere_and_is_small() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_download_is_the_document_and_needs_no_login_of_the_workspace() {
+async fn download_is_the_document_without_a_login() {
     let workspace = Workspace::start(&[]).await;
     let file = workspace.exporter.get("/info/statistics.json");
     assert_eq!(file.status, 200);
@@ -245,12 +245,12 @@ async fn the_download_is_the_document_and_needs_no_login_of_the_workspace() {
     );
     assert_eq!(file.json(), workspace.get("/statistics.json").json());
     assert!(!file.text().contains("statsToken"));
-    // The old one still asks for a login.
+    // The other path still requires a login.
     assert_eq!(workspace.exporter.get("/statistics.json").status, 401);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_button_reads_everything_once_more() {
+async fn refresh_button_runs_all_collectors_once() {
     let workspace = Workspace::start(&[]).await;
     let exporter = &workspace.exporter;
     let readings =
@@ -268,31 +268,37 @@ async fn the_button_reads_everything_once_more() {
         let pressed = pressing
             .into_iter()
             .map(std::thread::ScopedJoinHandle::join);
-        pressed.map(|it| it.expect("no thread panicked")).collect()
+        pressed
+            .map(|answer| answer.expect("no thread panicked"))
+            .collect()
     });
     let shown_again = |it: &&Answer| (it.status, it.header("location")) == (303, "/info");
     assert!(pressed.iter().filter(shown_again).count() >= 1);
-    assert!(pressed.iter().all(|it| [303, 429].contains(&it.status)));
+    assert!(
+        pressed
+            .iter()
+            .all(|answer| [303, 429].contains(&answer.status))
+    );
     let after = eventually("the refresh is done", || {
         let page = exporter.get("/info").text();
         page.contains("id=\"refreshed\"").then_some(page)
     })
     .await;
-    assert_eq!(readings(), before.map(|it| it + 1.0));
+    assert_eq!(readings(), before.map(|count| count + 1.0));
     let total = |page: &str| {
         let rows = rows(page);
         let row = rows.into_iter().find(|(field, _)| field == "totalRooms");
         row.and_then(|(_, value)| value.parse::<u64>().ok())
     };
-    assert_eq!(total(&after), total(&page).map(|it| it + 1));
+    assert_eq!(total(&after), total(&page).map(|users| users + 1));
     let soon = press(exporter, "/info/refresh", token(&page), &[]);
     assert_eq!(soon.status, 429);
     assert!(!soon.header("retry-after").is_empty());
-    assert_eq!(readings(), before.map(|it| it + 1.0));
+    assert_eq!(readings(), before.map(|count| count + 1.0));
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn nobody_else_can_press_the_button() {
+async fn forged_refresh_is_rejected() {
     let workspace = Workspace::start(&[]).await;
     let exporter = &workspace.exporter;
     let page = exporter.get("/info").text();
@@ -318,7 +324,7 @@ async fn nobody_else_can_press_the_button() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_a_workspace_says_of_itself_is_only_text() {
+async fn workspace_texts_are_escaped() {
     let filled = Filled::new().await;
     filled.set("Site_Name", HOSTILE).await;
     filled.set("Site_Url", HOSTILE).await;
@@ -351,7 +357,7 @@ async fn what_a_workspace_says_of_itself_is_only_text() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_somebody_should_look_at_is_said() {
+async fn warnings_are_shown() {
     let filled = Filled::new().await;
     filled.set("Presence_broadcast_disabled", true).await;
     filled
@@ -373,7 +379,7 @@ async fn what_somebody_should_look_at_is_said() {
     for words in [
         "read-only in 4 days",
         "migration has held its lock",
-        "Presence is switched off",
+        "Presence is disabled",
         "has not stored its own statistics",
     ] {
         assert!(page.contains(words), "{words}");
@@ -381,7 +387,7 @@ async fn what_somebody_should_look_at_is_said() {
 }
 
 #[tokio::test]
-async fn a_database_that_is_down_is_said_in_words() {
+async fn unreachable_database_is_explained() {
     let exporter = Exporter::start(&[
         "--mongodb.uri=mongodb://127.0.0.1:9",
         "--mongodb.connect-timeout=500ms",
@@ -398,7 +404,7 @@ async fn a_database_that_is_down_is_said_in_words() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn several_workspaces_stand_in_a_table() {
+async fn several_workspaces_are_shown_in_a_table() {
     let (one, other) = (Filled::new().await, Filled::new().await);
     other.set("Site_Name", HOSTILE).await;
     let folder = tempfile::tempdir().expect("a folder can be made");
@@ -428,7 +434,7 @@ async fn several_workspaces_stand_in_a_table() {
     for name in ["one", "other", "down"] {
         assert!(page.contains(&format!("href=\"/info/{name}\"")), "{name}");
     }
-    assert!(page.contains("Processors"), "the host stands there");
+    assert!(page.contains("Processors"), "the host is shown");
     let one = exporter.get("/info/one").text();
     assert!(one.contains("action=\"/info/one/refresh\"") && one.contains("href=\"/info\""));
     let answer = press(&exporter, "/info/one/refresh", token(&one), &[]);
@@ -451,7 +457,7 @@ async fn several_workspaces_stand_in_a_table() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn it_is_for_the_users_of_the_web_configuration() {
+async fn web_configuration_authorizes_the_page() {
     let folder = tempfile::tempdir().expect("a folder can be made");
     let file = folder.path().join("web.yml");
     let hash = bcrypt::hash("secret", 4).expect("a hash can be made");
@@ -480,7 +486,7 @@ async fn it_is_for_the_users_of_the_web_configuration() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_license_shows_its_plan_limits_and_end_and_nothing_of_whom_it_is_for() {
+async fn license_card_shows_plan_limits_and_expiry_but_no_licensee() {
     let mut content = content();
     content["information"]["tags"] = json!([
         { "name": "Enterprise", "color": "#5154ec" },
@@ -514,7 +520,7 @@ async fn the_license_shows_its_plan_limits_and_end_and_nothing_of_whom_it_is_for
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn of_many_stored_documents_a_few_are_drawn() {
+async fn growth_chart_samples_many_documents() {
     let filled = Filled::new().await;
     let now = DateTime::now().timestamp_millis();
     let documents = (30..2000).map(|hours: i64| {
@@ -532,7 +538,7 @@ async fn of_many_stored_documents_a_few_are_drawn() {
     let number: u64 = rest
         .split(' ')
         .next()
-        .and_then(|it| it.parse().ok())
+        .and_then(|number| number.parse().ok())
         .expect("it is a number");
     assert!((50..=201).contains(&number), "{number}");
 }

@@ -1,5 +1,4 @@
-//! Lists of stored statistics that are long: sent while they are made, in little memory, and never taken for complete
-//! where they are not.
+//! Long lists of stored statistics: streamed in little memory, and recognizably truncated on failure.
 
 use std::io::{BufReader, Read, Write};
 use std::net::TcpStream;
@@ -11,10 +10,10 @@ use crate::support::{Filled, Workspace, eventually};
 
 const PATH: &str = "/api/v1/statistics.list";
 
-/// Behind everything that is sent in chunks.
+/// The end of a chunked body.
 const END: &[u8] = b"\r\n0\r\n\r\n";
 
-/// A workspace with so many stored documents, each of about 100 kB.
+/// A workspace with stored documents of about 100 kB each.
 async fn with_documents(count: i32) -> Workspace {
     let filled = Filled::new().await;
     let history = filled.collection("rocketchat_statistics");
@@ -32,7 +31,7 @@ async fn with_documents(count: i32) -> Workspace {
     filled.start(&["--rocketchat.version=3.4.0"]).await
 }
 
-/// An answer that is read as slowly as its reader wants.
+/// A response that the test reads at its own pace.
 struct Streamed(BufReader<TcpStream>);
 
 impl Streamed {
@@ -55,7 +54,7 @@ impl Streamed {
         String::from_utf8_lossy(&status[9..]).into_owned()
     }
 
-    /// How many bytes are left, and the last ones.
+    /// The number of remaining bytes, and the last ones.
     fn rest(&mut self) -> (usize, Vec<u8>) {
         let (mut length, mut last) = (0, Vec::new());
         let mut bytes = vec![0; 1 << 20];
@@ -68,17 +67,18 @@ impl Streamed {
     }
 }
 
-/// A figure of the exporter's memory, in megabytes.
+/// A value of `/proc/PID/status` in megabytes.
 fn megabytes(workspace: &Workspace, figure: &str) -> usize {
     let path = format!("/proc/{}/status", workspace.exporter.pid());
     let status = std::fs::read_to_string(path).expect("the exporter runs");
-    let line = status.lines().find_map(|it| it.strip_prefix(figure));
-    let kilobytes = line.and_then(|it| it.trim_matches([':', '\t', ' ', 'k', 'B']).parse().ok());
+    let line = status.lines().find_map(|line| line.strip_prefix(figure));
+    let kilobytes =
+        line.and_then(|value| value.trim_matches([':', '\t', ' ', 'k', 'B']).parse().ok());
     kilobytes.map_or(0, |it: usize| it / 1000)
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn four_lists_of_a_hundred_megabytes_take_little_memory_and_give_it_back() {
+async fn four_lists_of_a_hundred_megabytes_take_little_memory() {
     let workspace = with_documents(1000).await;
     let path = format!("{PATH}?count=0");
     // A first one, for what is loaded once.
@@ -92,7 +92,7 @@ async fn four_lists_of_a_hundred_megabytes_take_little_memory_and_give_it_back()
         let lists: Vec<_> = (0..4).map(|_| scope.spawn(list)).collect();
         let lists = lists.into_iter().map(std::thread::ScopedJoinHandle::join);
         lists
-            .map(|it| it.expect("no thread panicked"))
+            .map(|answer| answer.expect("no thread panicked"))
             .collect::<Vec<_>>()
     });
     let (most, after) = (
@@ -101,7 +101,7 @@ async fn four_lists_of_a_hundred_megabytes_take_little_memory_and_give_it_back()
     );
     let mut complete = 0;
     for (status, (length, last)) in lists {
-        // Those that wait for their turn too long are told so.
+        // Those that wait too long are refused.
         assert!(["200", "503"].contains(&&*status), "{status}");
         if status == "200" {
             complete += 1;
@@ -123,7 +123,7 @@ async fn four_lists_of_a_hundred_megabytes_take_little_memory_and_give_it_back()
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_long_list_is_what_a_short_one_is_plain_and_compressed() {
+async fn long_list_equals_short_one_plain_and_compressed() {
     let workspace = with_documents(40).await;
     let path = format!("{PATH}?count=0&fields=%7B%22filler%22:0%7D");
     let short = workspace.get(&path);
@@ -151,7 +151,7 @@ async fn a_long_list_is_what_a_short_one_is_plain_and_compressed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_list_that_breaks_off_is_no_complete_answer() {
+async fn failing_list_is_truncated() {
     let workspace = with_documents(400).await;
     let mut answer = Streamed::of(&workspace, &format!("{PATH}?count=0"));
     assert_eq!(answer.status(), "200");
@@ -162,7 +162,7 @@ async fn a_list_that_breaks_off_is_no_complete_answer() {
     assert!(!last.ends_with(END));
     eventually("it is logged", || {
         let log = workspace.exporter.log();
-        log.contains("a list of stored statistics broke off")
+        log.contains("a list of stored statistics was truncated")
             .then_some(())
     })
     .await;
@@ -170,7 +170,7 @@ async fn a_list_that_breaks_off_is_no_complete_answer() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn lists_beyond_those_that_may_wait_are_told_to_come_again() {
+async fn lists_beyond_the_queue_are_refused() {
     let workspace = with_documents(400).await;
     let path = format!("{PATH}?count=0");
     let mut slow = Streamed::of(&workspace, &path);
@@ -183,14 +183,14 @@ async fn lists_beyond_those_that_may_wait_are_told_to_come_again() {
         drop(slow);
         let others = others.into_iter().map(std::thread::ScopedJoinHandle::join);
         others
-            .map(|it| it.expect("no thread panicked"))
-            .map(|it| (it.status, it.header("retry-after").to_owned()))
+            .map(|answer| answer.expect("no thread panicked"))
+            .map(|answer| (answer.status, answer.header("retry-after").to_owned()))
             .collect::<Vec<_>>()
     });
     let answered = statuses.iter().filter(|(status, _)| *status == 200).count();
     let refused = statuses
         .iter()
-        .filter(|it| **it == (503, "10".to_owned()))
+        .filter(|answer| **answer == (503, "10".to_owned()))
         .count();
     assert!(answered >= 4, "{statuses:?}");
     assert!(refused >= 1, "{statuses:?}");
@@ -198,7 +198,7 @@ async fn lists_beyond_those_that_may_wait_are_told_to_come_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_list_of_more_than_half_a_gigabyte_is_refused_and_its_parts_are_not() {
+async fn list_of_half_a_gigabyte_is_refused_and_its_pages_are_not() {
     let workspace = with_documents(0).await;
     let one = doc! { "_id": "one", "filler": "x".repeat(15_000_000) };
     let inserted = workspace.collection("one").insert_one(one).await;

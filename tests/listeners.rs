@@ -1,4 +1,4 @@
-//! Where the exporter is reached: several addresses, Unix sockets, and what systemd passes.
+//! Listening on several addresses, Unix sockets and sockets of systemd.
 
 use std::fs;
 use std::io::{Read, Write};
@@ -13,7 +13,7 @@ use crate::support::{Exporter, eventually};
 
 const NOBODY: &str = "--mongodb.uri=mongodb://127.0.0.1:9";
 
-/// The answer to a scrape through a Unix socket; `None` when nobody listens.
+/// Scrapes through a Unix socket; `None` when no process listens.
 fn scrape(path: &Path) -> Option<String> {
     let mut stream = UnixStream::connect(path).ok()?;
     let request = "GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
@@ -24,7 +24,7 @@ fn scrape(path: &Path) -> Option<String> {
 }
 
 fn assert_scraped(path: &Path) {
-    let answer = scrape(path).expect("somebody listens");
+    let answer = scrape(path).expect("a process listens");
     assert!(answer.starts_with("HTTP/1.1 200 OK"), "{answer}");
     assert!(answer.contains("rocketchat_up 0"), "{answer}");
 }
@@ -38,13 +38,13 @@ fn listened_to(exporter: &Exporter) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn it_serves_on_every_address_and_removes_the_socket_at_the_end() {
+async fn all_addresses_are_served_and_sockets_removed_at_the_end() {
     let folder = tempfile::tempdir().expect("a folder can be made");
     let path = folder.path().join("exporter.sock");
     let socket = format!("--web.listen-address=unix://{}", path.display());
     let exporter = Exporter::start(&[NOBODY, "--web.listen-address=127.0.0.1:0", &socket]);
     let addresses = eventually("it listens everywhere", || {
-        Some(listened_to(&exporter)).filter(|it| it.len() == 3)
+        Some(listened_to(&exporter)).filter(|addresses| addresses.len() == 3)
     })
     .await;
     for address in [&addresses[0], &addresses[2]] {
@@ -59,7 +59,7 @@ async fn it_serves_on_every_address_and_removes_the_socket_at_the_end() {
 }
 
 #[test]
-fn the_variable_holds_a_list() {
+fn environment_variable_is_a_list() {
     let folder = tempfile::tempdir().expect("a folder can be made");
     let paths = ["one.sock", "two.sock"].map(|name| folder.path().join(name));
     let list = paths
@@ -76,7 +76,7 @@ fn the_variable_holds_a_list() {
 }
 
 #[test]
-fn a_socket_that_nobody_listens_on_is_replaced_and_nothing_else_is() {
+fn only_a_stale_socket_is_replaced() {
     let folder = tempfile::tempdir().expect("a folder can be made");
     let stale = folder.path().join("stale.sock");
     drop(UnixListener::bind(&stale).expect("it can be made"));
@@ -98,9 +98,9 @@ fn a_socket_that_nobody_listens_on_is_replaced_and_nothing_else_is() {
             .args([NOBODY, "--web.listen-address", &address])
             .output()
             .expect("the exporter runs");
-        let said = String::from_utf8_lossy(&output.stderr);
-        assert_eq!(output.status.code(), Some(1), "{said}");
-        assert!(said.contains(&address), "{said}");
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "{stderr}");
+        assert!(stderr.contains(&address), "{stderr}");
     }
     assert_scraped(&stale);
     assert!(
@@ -113,7 +113,7 @@ fn a_socket_that_nobody_listens_on_is_replaced_and_nothing_else_is() {
 }
 
 #[tokio::test]
-async fn it_serves_on_the_sockets_that_systemd_passes_and_leaves_them() {
+async fn sockets_of_systemd_are_served_and_kept() {
     let folder = tempfile::tempdir().expect("a folder can be made");
     let path = folder.path().join("passed.sock");
     let port = std::net::TcpListener::bind("127.0.0.1:0").expect("a port is free");
@@ -147,7 +147,7 @@ async fn it_serves_on_the_sockets_that_systemd_passes_and_leaves_them() {
 }
 
 #[test]
-fn systemds_sockets_are_all_or_nothing() {
+fn missing_systemd_socket_is_an_error() {
     let both = Exporter::command()
         .args([NOBODY, "--web.systemd-socket", "--web.listen-address=:0"])
         .output()
@@ -157,7 +157,7 @@ fn systemds_sockets_are_all_or_nothing() {
         .args([NOBODY, "--web.systemd-socket"])
         .output();
     let none = none.expect("the exporter runs");
-    let said = String::from_utf8_lossy(&none.stderr);
-    assert_eq!(none.status.code(), Some(1), "{said}");
-    assert!(said.contains("--web.systemd-socket"), "{said}");
+    let stderr = String::from_utf8_lossy(&none.stderr);
+    assert_eq!(none.status.code(), Some(1), "{stderr}");
+    assert!(stderr.contains("--web.systemd-socket"), "{stderr}");
 }

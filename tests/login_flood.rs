@@ -1,4 +1,4 @@
-//! Many logins at once, most of them wrong: readings go on, and those who logged in before are not locked out.
+//! A flood of wrong logins: collectors keep running, and known users are not locked out.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -14,7 +14,7 @@ fn log_in(exporter: &Exporter, path: &str, user_id: &str, token: &str) -> Answer
     exporter.request("GET", path, &headers)
 }
 
-/// Tries wrong tokens for an account, 8 at once, and returns the answers.
+/// Tries wrong tokens for an account, 8 concurrently, and returns the responses.
 fn guess(exporter: &Exporter, account: &Account, rounds: usize) -> Vec<Answer> {
     std::thread::scope(|scope| {
         let guessing: Vec<_> = (0..8)
@@ -27,7 +27,7 @@ fn guess(exporter: &Exporter, account: &Account, rounds: usize) -> Vec<Answer> {
             .collect();
         let answers = guessing
             .into_iter()
-            .map(|it| it.join().expect("all are answered"));
+            .map(|thread| thread.join().expect("no thread panicked"));
         answers.flatten().collect()
     })
 }
@@ -38,9 +38,12 @@ async fn guesses_are_429_unchecked_after_some_and_a_login_that_succeeded_passes_
     let (admin, plain) = (&workspace.credentials.admin, &workspace.credentials.plain);
     assert_eq!(workspace.get(PATH).status, 200);
     let answers = guess(&workspace.exporter, admin, 5);
-    let refused = answers.iter().filter(|it| it.status == 401).count();
+    let refused = answers.iter().filter(|answer| answer.status == 401).count();
     assert!((5..=25).contains(&refused), "{refused} were checked");
-    let limited: Vec<_> = answers.iter().filter(|it| it.status == 429).collect();
+    let limited: Vec<_> = answers
+        .iter()
+        .filter(|answer| answer.status == 429)
+        .collect();
     assert!(
         limited.len() >= 10,
         "{} of {}",
@@ -57,12 +60,12 @@ async fn guesses_are_429_unchecked_after_some_and_a_login_that_succeeded_passes_
     // What needs no login is answered as to a stranger.
     let info = log_in(&workspace.exporter, "/api/info", &admin.user_id, "wrong");
     assert_eq!(info.status, 200);
-    let told = workspace.exporter.log().matches("too many logins").count();
-    assert_eq!(told, 1);
+    let warnings = workspace.exporter.log().matches("too many logins").count();
+    assert_eq!(warnings, 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn readings_go_on_under_a_flood_of_wrong_logins_to_a_distant_database() {
+async fn collectors_run_during_a_flood_of_wrong_logins() {
     const OLDEST: Duration = Duration::from_secs(45);
     let filled = Filled::new().await;
     let proxy = Proxy::before(shared_mongod().port()).await;

@@ -1,4 +1,4 @@
-//! `/metrics`: formats, encodings, order, and the paths around it.
+//! `/metrics`: formats, encodings, order and path.
 
 use std::io::Read;
 
@@ -28,7 +28,7 @@ async fn openmetrics_passes_the_strict_parser_of_prometheus_client() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn both_formats_have_the_same_samples_in_the_same_order_every_time() {
+async fn both_formats_have_the_same_samples_in_the_same_order() {
     let exporter = exporter_on_a_workspace(&[]).await;
     let samples = |accept: &str| -> Vec<String> {
         exporter
@@ -45,7 +45,7 @@ async fn both_formats_have_the_same_samples_in_the_same_order_every_time() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn gzip_holds_the_same_bytes() {
+async fn gzip_contains_the_same_bytes() {
     let exporter = exporter_on_a_workspace(&[]).await;
     for accept in [OPENMETRICS, CLASSIC] {
         let plain = exporter.request("GET", "/metrics", &[("Accept", accept)]);
@@ -64,7 +64,7 @@ async fn gzip_holds_the_same_bytes() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_label_value_from_the_workspace_cannot_break_the_exposition() {
+async fn label_values_are_escaped() {
     let database = fresh_database().await;
     let settings = database.collection("rocketchat_settings");
     let url = "http://a\"b\\c\nd";
@@ -85,7 +85,7 @@ async fn a_label_value_from_the_workspace_cannot_break_the_exposition() {
 }
 
 #[test]
-fn head_is_answered_like_get_without_the_body() {
+fn head_equals_get_without_the_body() {
     let exporter = Exporter::start(&["--mongodb.uri=mongodb://127.0.0.1:9"]);
     for path in ["/", "/metrics", "/-/healthy"] {
         let get = exporter.get(path);
@@ -124,7 +124,7 @@ fn other_paths_are_404_and_other_methods_405_with_what_is_allowed() {
 }
 
 #[test]
-fn the_path_of_the_metrics_can_be_chosen_and_the_landing_page_links_to_it() {
+fn telemetry_path_is_configurable_and_linked() {
     let exporter = Exporter::start(&[
         "--mongodb.uri=mongodb://127.0.0.1:9",
         "--web.telemetry-path=/numbers",

@@ -48,7 +48,7 @@ async fn calls_beyond_the_limit_are_429_for_each_endpoint_by_itself() {
                 " seconds before trying this endpoint again. [error-too-many-requests]",
             )
         });
-    let wait: u64 = wait.and_then(|it| it.parse().ok()).expect(error);
+    let wait: u64 = wait.and_then(|seconds| seconds.parse().ok()).expect(error);
     assert!((1..=60).contains(&wait), "{wait}");
     assert_eq!(refusal["success"], false);
     let list = workspace.get_as(plain, "/api/v1/statistics.list");
@@ -57,7 +57,7 @@ async fn calls_beyond_the_limit_are_429_for_each_endpoint_by_itself() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn whoever_may_bypass_it_and_strangers_are_told_nothing_of_it() {
+async fn exempt_and_unauthenticated_callers_see_no_rate_limit_headers() {
     let filled = Filled::new().await;
     filled
         .set("API_Enable_Rate_Limiter_Limit_Calls_Default", 1)
@@ -81,7 +81,7 @@ async fn whoever_may_bypass_it_and_strangers_are_told_nothing_of_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn there_is_no_limit_where_it_is_switched_off() {
+async fn disabled_rate_limit_allows_all_calls() {
     let filled = Filled::new().await;
     filled.set("API_Enable_Rate_Limiter", false).await;
     let workspace = filled.start(&[]).await;

@@ -6,7 +6,7 @@ use serde_json::json;
 use crate::support::{Exporter, Filled};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn everybody_is_told_the_version_and_an_admin_a_little_more() {
+async fn version_is_public_and_build_details_need_the_permission() {
     let filled = Filled::new().await;
     let latest = doc! {
         "createdAt": DateTime::from_millis(DateTime::now().timestamp_millis() + 1000),

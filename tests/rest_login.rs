@@ -1,4 +1,4 @@
-//! Who may see the statistics: OAuth access tokens, and guests.
+//! Logins to the API: OAuth access tokens and guests.
 
 use mongodb::bson::{Bson, DateTime, doc};
 use serde_json::json;
@@ -7,7 +7,7 @@ use crate::support::{Filled, Workspace};
 
 const PATH: &str = "/api/v1/statistics";
 
-/// Writes grants for the admin, by their access tokens and when they expire.
+/// Inserts OAuth grants of the admin: access tokens and their expiry.
 async fn grant(workspace: &Workspace, grants: &[(&str, Bson)]) {
     let admin = &workspace.credentials.admin.user_id;
     let grants = grants.iter().map(|(token, expires)| {
@@ -25,7 +25,7 @@ fn in_hours(hours: i64) -> Bson {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_oauth_access_token_counts_in_the_header_and_in_the_address_until_it_expires() {
+async fn oauth_token_is_accepted_in_header_and_query_until_it_expires() {
     let workspace = Workspace::start(&[]).await;
     let grants = [
         ("valid", in_hours(1)),
@@ -53,7 +53,7 @@ async fn an_oauth_access_token_counts_in_the_header_and_in_the_address_until_it_
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_access_token_goes_before_the_headers_which_count_where_it_is_not_valid() {
+async fn oauth_token_takes_precedence_over_valid_headers() {
     let workspace = Workspace::start(&[]).await;
     grant(&workspace, &[("valid", in_hours(1)), ("old", in_hours(-1))]).await;
     let plain = &workspace.credentials.plain;
@@ -82,7 +82,7 @@ async fn an_access_token_goes_before_the_headers_which_count_where_it_is_not_val
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn operators_in_place_of_a_token_log_nobody_in() {
+async fn operators_instead_of_tokens_are_rejected() {
     let workspace = Workspace::start(&[]).await;
     grant(&workspace, &[("valid", in_hours(1))]).await;
     for query in [
@@ -102,7 +102,7 @@ async fn operators_in_place_of_a_token_log_nobody_in() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_grant_of_a_deactivated_user_or_of_nobody_is_refused() {
+async fn grant_of_deactivated_or_unknown_user_is_rejected() {
     let workspace = Workspace::start(&[]).await;
     grant(&workspace, &[("valid", in_hours(1))]).await;
     workspace
@@ -129,7 +129,7 @@ async fn a_grant_of_a_deactivated_user_or_of_nobody_is_refused() {
     }
 }
 
-/// Makes the admin a guest as well.
+/// Adds the role guest to the admin.
 async fn invite(workspace: &Filled) {
     workspace
         .collection("users")
@@ -142,7 +142,7 @@ async fn invite(workspace: &Filled) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_guest_may_see_nothing_while_a_license_is_valid() {
+async fn guest_sees_nothing_while_a_license_is_valid() {
     for (license, arguments, status) in [
         ("Valid", &[] as &[&str], 400),
         ("Invalid", &[], 200),

@@ -13,7 +13,7 @@ fn without_database() -> Exporter {
     Exporter::start(&["--mongodb.uri=mongodb://127.0.0.1:9"])
 }
 
-/// What is answered to bytes that no client library would send; the connection is closed by the exporter.
+/// Sends raw bytes, and returns the response until the exporter closes the connection.
 fn raw(exporter: &Exporter, request: &str) -> String {
     let mut stream = TcpStream::connect(exporter.address()).expect("the exporter listens");
     stream

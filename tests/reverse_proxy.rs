@@ -1,5 +1,4 @@
-//! Real reverse proxies with the shipped files, between a caller and two servers: a real exporter and something that stands
-//! in for Rocket.Chat.
+//! Real reverse proxies with the shipped configurations, in front of an exporter and a stub of Rocket.Chat.
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -15,10 +14,10 @@ use crate::support::tls::Authority;
 use crate::support::{Exporter, Workspace, eventually};
 use crate::web_config::{Setup, encrypted};
 
-/// What the stand-in's answers begin with; the request follows as it came.
-const STAND_IN: &str = "Rocket.Chat was asked:";
+/// The beginning of the stub's responses, which echo the request.
+const STUB_RESPONSE: &str = "Rocket.Chat was asked:";
 
-/// Paths that only Rocket.Chat answers.
+/// Paths that are routed to Rocket.Chat.
 const ROCKETCHAT: [&str; 6] = [
     "/",
     "/api/v1/users.list",
@@ -28,7 +27,7 @@ const ROCKETCHAT: [&str; 6] = [
     "/x/api/v1/statistics",
 ];
 
-/// What Rocket.Chat takes for its statistics, and the exporter answers.
+/// Paths that are routed to the exporter.
 const STATISTICS: [&str; 5] = [
     "/api/v1/statistics",
     "/api/v1/statistics?shape=flat",
@@ -37,7 +36,7 @@ const STATISTICS: [&str; 5] = [
     "/api/v1/statistics.list",
 ];
 
-/// A proxy that serves on a Unix socket.
+/// A proxy that listens on a Unix socket.
 struct Proxy {
     process: Child,
     socket: PathBuf,
@@ -45,7 +44,7 @@ struct Proxy {
 }
 
 impl Proxy {
-    /// Starts a program that serves on `socket` in a folder of its own.
+    /// Starts a proxy that listens on `socket` in its folder.
     async fn start(mut program: Command, folder: TempDir) -> Self {
         let process = program
             .env("HOME", folder.path())
@@ -66,7 +65,7 @@ impl Proxy {
         this
     }
 
-    /// The status and the body of an answer.
+    /// The status and the body of a response.
     fn get(&self, path: &str, headers: &[(&str, &str)]) -> (u16, String) {
         let mut stream = UnixStream::connect(&self.socket).expect("the proxy serves");
         let headers: Vec<String> = headers
@@ -85,11 +84,14 @@ impl Proxy {
             .read_to_string(&mut answer)
             .expect("the proxy answers");
         let (head, body) = answer.split_once("\r\n\r\n").expect("the head ends");
-        let status = head.split(' ').nth(1).and_then(|it| it.parse().ok());
+        let status = head
+            .split(' ')
+            .nth(1)
+            .and_then(|status| status.parse().ok());
         (status.expect("it has a status"), body.to_owned())
     }
 
-    /// Everything goes to Rocket.Chat, except for what the exporter answers.
+    /// Asserts that the statistics are routed to the exporter, and everything else to Rocket.Chat.
     fn assert_routes(&self, workspace: &Workspace) {
         let admin = &workspace.credentials.admin;
         let login = [
@@ -108,7 +110,7 @@ impl Proxy {
         for path in ROCKETCHAT {
             let (status, body) = self.get(path, &[("X-Forwarded-For", "203.0.113.9")]);
             assert_eq!(status, 200, "{path}: {body}");
-            assert!(body.starts_with(STAND_IN), "{path}: {body}");
+            assert!(body.starts_with(STUB_RESPONSE), "{path}: {body}");
             assert!(body.contains(&format!("GET {path} ")), "{path}: {body}");
             let lower = body.to_lowercase();
             assert!(lower.contains("host: chat.example.com\n"), "{body}");
@@ -125,15 +127,15 @@ impl Drop for Proxy {
     }
 }
 
-/// Answers every request with what it was asked; its address. It ends with the tests.
-fn stand_in() -> String {
+/// Starts a server that echoes requests, and returns its address.
+fn echo_server() -> String {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
     let address = listener.local_addr().expect("it has an address");
     std::thread::spawn(move || {
         for stream in listener.incoming().map_while(Result::ok) {
             let mut lines = BufReader::new(&stream).lines().map_while(Result::ok);
-            let head: Vec<String> = lines.by_ref().take_while(|it| !it.is_empty()).collect();
-            let body = format!("{STAND_IN}\n{}\n", head.join("\n"));
+            let head: Vec<String> = lines.by_ref().take_while(|line| !line.is_empty()).collect();
+            let body = format!("{STUB_RESPONSE}\n{}\n", head.join("\n"));
             let length = body.len();
             let head = format!("HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: {length}");
             write!(&stream, "{head}\r\n\r\n{body}").ok();
@@ -147,7 +149,7 @@ fn shipped(file: &str) -> String {
     fs::read_to_string(path).expect("the file can be read")
 }
 
-/// A text with parts of it replaced, each of which must be there.
+/// Replaces parts of a text, each of which must occur.
 fn replaced(text: &str, changes: &[(&str, &str)]) -> String {
     changes.iter().fold(text.to_owned(), |text, (from, to)| {
         assert!(text.contains(from), "`{from}` is not in:\n{text}");
@@ -155,7 +157,7 @@ fn replaced(text: &str, changes: &[(&str, &str)]) -> String {
     })
 }
 
-/// nginx with the shipped site, whose addresses and files are those of a test.
+/// nginx with the shipped site, adapted to the test.
 async fn nginx(snippet: &str, exporter: &str) -> Proxy {
     let folder = tempfile::tempdir().expect("a folder can be made");
     let path = folder.path().display().to_string();
@@ -163,7 +165,10 @@ async fn nginx(snippet: &str, exporter: &str) -> Proxy {
     let site = replaced(
         &shipped("deploy/nginx/site.conf"),
         &[
-            ("server 127.0.0.1:3000;", &format!("server {};", stand_in())),
+            (
+                "server 127.0.0.1:3000;",
+                &format!("server {};", echo_server()),
+            ),
             ("server 127.0.0.1:9459;", &format!("server {exporter};")),
             ("listen 443 ssl;", &format!("listen unix:{path}/socket;")),
             ("listen [::]:443 ssl;", ""),
@@ -180,10 +185,10 @@ async fn nginx(snippet: &str, exporter: &str) -> Proxy {
     );
     let temporary: Vec<String> = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
         .iter()
-        .map(|it| format!("{it}_temp_path {path}/{it};\n"))
+        .map(|kind| format!("{kind}_temp_path {path}/{kind};\n"))
         .collect();
     let temporary = temporary.concat();
-    // As a process of its own that stays in the foreground, and may read the folder whoever it belongs to.
+    // In the foreground as a single process, which may read the folder of any owner.
     let whole = format!(
         "user root;\ndaemon off;\nmaster_process off;\npid {path}/pid;\nerror_log stderr;\n\
          events {{}}\nhttp {{\naccess_log off;\n{temporary}{site}}}\n"
@@ -202,14 +207,14 @@ async fn nginx(snippet: &str, exporter: &str) -> Proxy {
     Proxy::start(command(), folder).await
 }
 
-/// Caddy with the shipped site, whose addresses are those of a test.
+/// Caddy with the shipped site, adapted to the test.
 async fn caddy(changes: &[(&str, &str)]) -> Proxy {
     let folder = tempfile::tempdir().expect("a folder can be made");
     let path = folder.path().display().to_string();
     let site = replaced(
         &shipped("deploy/caddy/Caddyfile"),
         &[
-            ("127.0.0.1:3000", &stand_in()),
+            ("127.0.0.1:3000", &echo_server()),
             (
                 "\nchat.example.com {\n",
                 &format!("\nhttp://chat.example.com {{\n\tbind unix/{path}/socket\n"),
@@ -238,7 +243,7 @@ const PLAIN: &str = "deploy/nginx/rocketchat-exporter.conf";
 const SECURED: &str = "deploy/nginx/rocketchat-exporter-tls.conf";
 
 #[tokio::test(flavor = "multi_thread")]
-async fn nginx_routes_the_statistics_to_the_exporter_and_everything_else_to_rocketchat() {
+async fn nginx_routes_statistics_to_the_exporter() {
     let workspace = Workspace::start(&[]).await;
     let proxy = nginx(&shipped(PLAIN), workspace.exporter.address()).await;
     proxy.assert_routes(&workspace);
@@ -255,7 +260,7 @@ async fn nginx_reaches_the_exporter_through_a_unix_socket() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn nginx_reaches_an_exporter_that_encrypts_and_believes_no_other() {
+async fn nginx_verifies_the_certificate_of_the_exporter() {
     let setup = Setup::new(&encrypted(&[]));
     let exporter = setup.start();
     for (authority, reached) in [
@@ -280,7 +285,7 @@ async fn nginx_reaches_an_exporter_that_encrypts_and_believes_no_other() {
     }
 }
 
-/// Whether the exporter answers, which has no database here; otherwise the proxy itself says that it got no answer.
+/// Asserts that the exporter, which has no database here, responds, or that the proxy reports a bad gateway.
 fn assert_reached(proxy: &Proxy, reached: bool) {
     let (status, body) = proxy.get("/api/v1/statistics", &[]);
     assert_eq!(status == 502, !reached, "{body}");
@@ -288,7 +293,7 @@ fn assert_reached(proxy: &Proxy, reached: bool) {
 }
 
 #[test]
-fn the_two_files_for_nginx_differ_in_encryption_only() {
+fn nginx_files_differ_in_encryption_only() {
     let without_encryption = |file: &str| {
         let text = shipped(file).replace("https://", "http://");
         let (_, directives) = text.split_once("\n\n").expect("a comment is first");
@@ -302,7 +307,7 @@ fn the_two_files_for_nginx_differ_in_encryption_only() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn caddy_routes_the_statistics_to_the_exporter_and_everything_else_to_rocketchat() {
+async fn caddy_routes_statistics_to_the_exporter() {
     let workspace = Workspace::start(&[]).await;
     let proxy = caddy(&[("127.0.0.1:9459", workspace.exporter.address())]).await;
     proxy.assert_routes(&workspace);
@@ -325,7 +330,7 @@ async fn caddy_reaches_the_exporter_through_a_unix_socket() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn caddy_reaches_an_exporter_that_encrypts_and_believes_no_other() {
+async fn caddy_verifies_the_certificate_of_the_exporter() {
     let setup = Setup::new(&encrypted(&[]));
     let exporter: Exporter = setup.start();
     let (_, port) = exporter.address().rsplit_once(':').expect("it has a port");
@@ -353,7 +358,7 @@ async fn caddy_reaches_an_exporter_that_encrypts_and_believes_no_other() {
 }
 
 #[test]
-fn caddy_accepts_the_file_as_it_is_shipped_and_would_write_it_so() {
+fn caddy_accepts_the_shipped_file_as_formatted() {
     let folder = tempfile::tempdir().expect("a folder can be made");
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("deploy/caddy/Caddyfile");
     let caddy = |arguments: &[&str]| {

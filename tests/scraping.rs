@@ -1,4 +1,4 @@
-//! What a real Prometheus makes of the exporter's metrics.
+//! A real Prometheus scrapes the exporter.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -8,7 +8,7 @@ use testbed::tools;
 use crate::support::{Prometheus, Workspace, eventually};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn both_lines_of_prometheus_take_every_metric_of_a_scrape() {
+async fn both_release_lines_of_prometheus_store_every_metric() {
     let workspace = Workspace::start(&[]).await;
     for version in [tools::PROMETHEUS_2, tools::PROMETHEUS_3] {
         // JSON is YAML.
@@ -29,7 +29,7 @@ async fn both_lines_of_prometheus_take_every_metric_of_a_scrape() {
             (&*up.labels["job"], up.points[0].1),
             ("rocketchat-exporter", 1.0)
         );
-        let targets = prometheus.ask("targets", &[]).expect("targets are told");
+        let targets = prometheus.ask("targets", &[]).expect("targets are listed");
         let target = &targets["activeTargets"][0];
         assert_eq!(
             (&target["health"], &target["lastError"]),
@@ -50,10 +50,12 @@ async fn both_lines_of_prometheus_take_every_metric_of_a_scrape() {
             .query_range("sum by (kind) (rocketchat_rooms)", (now - 5.0, now), 1.0)
             .expect("it is a query");
         assert!(
-            rooms.iter().any(|it| it.labels["kind"] == "channel"),
+            rooms
+                .iter()
+                .any(|series| series.labels["kind"] == "channel"),
             "{rooms:?}"
         );
         let complaint = prometheus.query("rate(rocketchat_rooms)");
-        assert!(complaint.is_err_and(|it| it.contains("range vector")));
+        assert!(complaint.is_err_and(|error| error.contains("range vector")));
     }
 }

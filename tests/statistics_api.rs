@@ -1,4 +1,4 @@
-//! `GET /api/v1/statistics`: shapes, refresh, and who may see it.
+//! `GET /api/v1/statistics`: shapes, refresh and authorization.
 
 use std::time::Instant;
 
@@ -10,7 +10,7 @@ use crate::support::Workspace;
 const PATH: &str = "/api/v1/statistics";
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_nested_shape_is_the_default_and_spells_the_livechat_total_both_ways() {
+async fn nested_shape_is_the_default_and_has_both_livechat_spellings() {
     let workspace = Workspace::start(&[]).await;
     let answer = workspace.get(PATH).json();
     assert_eq!(answer["success"], true);
@@ -38,7 +38,7 @@ fn is_iso(text: &str) -> bool {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_shape_can_be_chosen_by_flag_and_by_request() {
+async fn shape_is_set_by_flag_and_by_parameter() {
     let workspace = Workspace::start(&["--statistics.shape=flat"]).await;
     let flat = workspace.get(PATH).json();
     assert!(flat["totalUsers"].is_u64());
@@ -52,7 +52,7 @@ async fn the_shape_can_be_chosen_by_flag_and_by_request() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_document_imitates_the_configured_version() {
+async fn document_imitates_the_configured_version() {
     let workspace = Workspace::start(&["--rocketchat.version=0.61.2"]).await;
     let answer = workspace.get(PATH).json();
     let statistics = answer["statistics"].as_object().expect("it is nested");
@@ -66,7 +66,7 @@ async fn the_document_imitates_the_configured_version() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn refresh_reads_again_only_for_exactly_true() {
+async fn refresh_requires_exactly_true() {
     let workspace = Workspace::start(&[]).await;
     let users = workspace.database.collection("users");
     let before = workspace.get(PATH).json()["statistics"]["totalUsers"].clone();
@@ -93,7 +93,7 @@ async fn refresh_reads_again_only_for_exactly_true() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn refresh_leaves_out_what_the_document_does_not_need() {
+async fn refresh_runs_only_collectors_of_the_document() {
     let workspace = Workspace::start(&[]).await;
     let both = || ["users", "jobs"].map(|collector| readings(&workspace, collector));
     let before = both();
@@ -104,7 +104,7 @@ async fn refresh_leaves_out_what_the_document_does_not_need() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn many_who_ask_for_a_refresh_at_once_share_few_readings() {
+async fn concurrent_refreshes_share_readings() {
     let workspace = Workspace::start(&[]).await;
     let before = readings(&workspace, "users");
     std::thread::scope(|scope| {
@@ -124,7 +124,7 @@ async fn many_who_ask_for_a_refresh_at_once_share_few_readings() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn strangers_are_refused_late_and_in_rocket_chats_words() {
+async fn unauthenticated_requests_are_rejected_with_a_delay() {
     let workspace = Workspace::start(&[]).await;
     let admin = &workspace.credentials.admin;
     let refusal = json!({
@@ -159,7 +159,7 @@ async fn strangers_are_refused_late_and_in_rocket_chats_words() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn users_without_the_permission_are_refused() {
+async fn users_without_the_permission_are_rejected() {
     let workspace = Workspace::start(&[]).await;
     for path in [PATH, "/statistics.json"] {
         let answer = workspace.get_as(&workspace.credentials.plain, path);
@@ -176,11 +176,11 @@ async fn users_without_the_permission_are_refused() {
         .delete_one(doc! { "_id": "view-statistics" })
         .await
         .expect("the permission can be removed");
-    assert_eq!(workspace.get(PATH).status, 400, "without it nobody may");
+    assert_eq!(workspace.get(PATH).status, 400, "the permission is missing");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_deactivated_admin_is_a_stranger() {
+async fn deactivated_admin_is_rejected() {
     let workspace = Workspace::start(&[]).await;
     workspace
         .database
@@ -195,7 +195,7 @@ async fn a_deactivated_admin_is_a_stranger() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_download_is_the_same_document() {
+async fn download_is_the_same_document() {
     let workspace = Workspace::start(&[]).await;
     let download = workspace.get("/statistics.json");
     assert_eq!(
@@ -229,7 +229,7 @@ async fn secrets_of_the_stored_document_are_not_shown() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_section_that_cannot_be_read_is_left_out_and_named() {
+async fn unreadable_section_is_left_out_and_named() {
     let workspace = Workspace::start(&[]).await;
     let admin = workspace.database.client().database("admin");
     let namespace = format!("{}.rocketchat_uploads", workspace.database.name());

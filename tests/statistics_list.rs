@@ -1,4 +1,4 @@
-//! `GET /api/v1/statistics.list`: paging, order, fields and query, and what is refused.
+//! `GET /api/v1/statistics.list`: paging, order, fields, query, and errors.
 
 use mongodb::bson::{DateTime, doc};
 use serde_json::{Value, json};
@@ -7,13 +7,13 @@ use crate::support::{Answer, Filled, Workspace, insert_broken};
 
 const PATH: &str = "/api/v1/statistics.list";
 
-/// The path with parameters.
+/// The path with a query string.
 fn with(parameters: &[(&str, &str)]) -> String {
     let mut encoded = form_urlencoded::Serializer::new(String::new());
     format!("{PATH}?{}", encoded.extend_pairs(parameters).finish())
 }
 
-/// A workspace whose history is three small documents, not in the order of their dates, with its version.
+/// A workspace of a version with three small stored documents, which are not in the order of their dates.
 async fn with_history(version: &str) -> Workspace {
     with_history_and(version, &[]).await
 }
@@ -57,7 +57,7 @@ fn ids(answer: &Answer) -> String {
     assert_eq!(answer["count"], documents.len());
     documents
         .iter()
-        .filter_map(|it| it["_id"].as_str())
+        .filter_map(|document| document["_id"].as_str())
         .collect()
 }
 
@@ -71,7 +71,7 @@ fn error(answer: &Answer) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn documents_come_in_their_natural_order_without_what_is_never_shown() {
+async fn documents_are_in_natural_order_without_hidden_fields() {
     let workspace = with_history("3.4.0").await;
     let answer = workspace.get(PATH);
     assert_eq!(ids(&answer), "bca");
@@ -97,7 +97,7 @@ async fn documents_come_in_their_natural_order_without_what_is_never_shown() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_part_of_the_list_tells_the_total() {
+async fn page_of_the_list_has_the_total() {
     let workspace = with_history("3.4.0").await;
     for (parameters, expected, offset) in [
         (vec![("count", "1"), ("offset", "1")], "c", json!(1)),
@@ -120,7 +120,7 @@ async fn a_part_of_the_list_tells_the_total() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_workspaces_settings_bound_the_count() {
+async fn settings_limit_the_count() {
     let filled = Filled::new().await;
     filled.set("API_Default_Count", 2).await;
     filled.set("API_Upper_Count_Limit", 3).await;
@@ -138,7 +138,7 @@ async fn the_workspaces_settings_bound_the_count() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_order_can_be_chosen_in_every_form_that_rocket_chat_takes() {
+async fn sort_accepts_every_form_of_rocket_chat() {
     let workspace = with_history("8.0.0").await;
     for (sort, expected) in [
         (r#"{"createdAt":1}"#, "abc"),
@@ -208,7 +208,7 @@ async fn a_query_compares_and_fields_are_left_out_before_7_0() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_query_that_runs_code_asks_for_secrets_or_is_wrong_is_refused() {
+async fn query_with_code_secrets_or_errors_is_rejected() {
     let workspace = with_history("3.4.0").await;
     for query in [
         r#"{"$where":"sleep(1000)"}"#,
@@ -227,7 +227,7 @@ async fn a_query_that_runs_code_asks_for_secrets_or_is_wrong_is_refused() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn names_that_the_database_cannot_hold_are_refused_wherever_they_are_sent() {
+async fn names_with_null_bytes_are_rejected() {
     let workspace = with_history("3.4.0").await;
     let deep = vec!["a"; 300].join(".");
     let deep = [
@@ -274,7 +274,7 @@ async fn fields_and_query_count_from_7_0_on_where_they_are_allowed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn of_several_errors_the_one_that_rocket_chat_finds_first_is_told() {
+async fn first_error_is_that_of_rocket_chat() {
     let workspace = with_history("3.4.0").await;
     let plain = &workspace.credentials.plain;
     let everything_wrong = [

@@ -29,7 +29,7 @@ use tokio_rustls::rustls::{
 };
 
 use crate::cli::Cli;
-use crate::http::listener::Address;
+use crate::http::listen_address::ListenAddress;
 use crate::web_config::WebConfigError;
 use crate::web_config::reload::ReloadableWebConfig;
 
@@ -51,7 +51,7 @@ pub enum HealthError {
     #[error("`{address}` does not answer: {reason}")]
     Silent {
         /// Where it was asked.
-        address: Address,
+        address: ListenAddress,
         /// What the system, TLS or HTTP says.
         reason: io::Error,
     },
@@ -59,7 +59,7 @@ pub enum HealthError {
     #[error("`{address}` answers {status}, as no exporter that is well does")]
     Unwell {
         /// Where it was asked.
-        address: Address,
+        address: ListenAddress,
         /// The status of the answer.
         status: StatusCode,
     },
@@ -100,7 +100,7 @@ async fn within_patience<T>(answer: impl Future<Output = io::Result<T>>) -> io::
 }
 
 /// The status of the answer.
-async fn ask(address: &Address, is_encrypted: bool) -> io::Result<StatusCode> {
+async fn ask(address: &ListenAddress, is_encrypted: bool) -> io::Result<StatusCode> {
     let stream = address.connect().await?;
     if !is_encrypted {
         return status(stream).await;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::ConfigError;
 use crate::cli::Cli;
 use crate::http;
-use crate::http::listener::Origin;
+use crate::http::listener::SocketSource;
 use crate::web_config::reload::ReloadableWebConfig;
 
 /// Where and how to serve.
@@ -14,7 +14,7 @@ pub struct Web {
     /// Where the metrics are.
     pub telemetry_path: String,
     /// Where connections come from.
-    pub origin: Origin,
+    pub origin: SocketSource,
     /// Encryption and users.
     pub config: Option<ReloadableWebConfig>,
     /// Scrapes under way at once; 0 means any number.
@@ -36,9 +36,9 @@ impl Web {
         Ok(Self {
             telemetry_path: cli.telemetry_path.clone(),
             origin: if cli.systemd_socket {
-                Origin::Systemd
+                SocketSource::Systemd
             } else {
-                Origin::Addresses(cli.listen_addresses.clone())
+                SocketSource::Addresses(cli.listen_addresses.clone())
             },
             config: cli
                 .web_config_file

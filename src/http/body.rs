@@ -1,164 +1,159 @@
-//! The body of a response: complete before it is sent, or made while it is.
+//! The body of a response: complete before it is sent, or produced while it is sent.
 
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll, ready};
 
-use bytes::{Buf, Bytes};
+use bytes::Bytes;
 use http_body_util::Full;
 use hyper::body::{Frame, SizeHint};
 use thiserror::Error;
 use tokio::sync::mpsc;
 
-use super::body_pieces::Pieces;
+use super::chunked_bytes::ChunkedBytes;
 
 /// The body of a response.
 #[derive(Debug)]
 pub enum Body {
-    /// Complete, so that its length is known.
-    Whole(Full<Pieces>),
-    /// Made while it is sent.
-    Stream(Stream),
+    /// A complete body of known length.
+    Full(Full<ChunkedBytes>),
+    /// A body that is produced while it is sent.
+    Channel(ChannelBody),
 }
 
-/// A body that is made while it is sent.
+/// A body that receives its chunks from a [`BodySender`].
 #[derive(Debug)]
-pub struct Stream {
-    pieces: mpsc::Receiver<Part>,
+pub struct ChannelBody {
+    messages: mpsc::Receiver<Message>,
     has_ended: bool,
-    /// Where the bytes are counted that leave here.
+    /// Counts the bytes that are taken from this body.
     counter: Option<Arc<AtomicU64>>,
 }
 
-/// Where the pieces of a streamed body go. A body whose sender is dropped before [`Sender::end`] breaks off: the client
-/// sees a connection that ends too early, and not a complete answer.
+/// The sending half of a [`ChannelBody`]. Dropping it before [`BodySender::end`] fails the body, so that the client sees
+/// a truncated response and not a complete one.
 #[derive(Debug)]
-pub struct Sender(mpsc::Sender<Part>);
+pub struct BodySender(mpsc::Sender<Message>);
 
 #[derive(Debug)]
-enum Part {
-    Piece(Bytes),
+enum Message {
+    Chunk(Bytes),
     End,
 }
 
-/// A streamed body could not be made to its end.
+/// The body failed before its end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-#[error("the body broke off before its end")]
-pub struct BrokenOff;
+#[error("the response body was truncated")]
+pub struct Truncated;
 
-/// The client takes no more of a streamed body.
+/// The client closed the connection before the body's end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Gone;
+pub struct ClientGone;
 
 impl Body {
-    /// A complete one.
-    pub fn whole(pieces: impl Into<Pieces>) -> Self {
-        Self::Whole(Full::new(pieces.into()))
+    /// A complete body.
+    pub fn full(bytes: impl Into<ChunkedBytes>) -> Self {
+        Self::Full(Full::new(bytes.into()))
     }
 
-    /// One that is made while it is sent, of which so many pieces may wait for the client.
-    pub fn stream(waiting: usize) -> (Sender, Self) {
-        let (sender, pieces) = mpsc::channel(waiting);
-        let stream = Stream {
-            pieces,
+    /// A body that is produced while it is sent; `capacity` chunks are buffered.
+    pub fn channel(capacity: usize) -> (BodySender, Self) {
+        let (sender, messages) = mpsc::channel(capacity);
+        let body = ChannelBody {
+            messages,
             has_ended: false,
             counter: None,
         };
-        (Sender(sender), Self::Stream(stream))
+        (BodySender(sender), Self::Channel(body))
     }
 
-    /// Counts its bytes: those of a whole body at once, those of a stream as they are taken.
+    /// Adds the body's length to a counter: that of a complete body at once, else chunk by chunk.
     pub fn count_to(&mut self, counter: &Arc<AtomicU64>) {
         match self {
-            Self::Whole(whole) => {
-                let length = hyper::body::Body::size_hint(whole).lower();
+            Self::Full(full) => {
+                let length = hyper::body::Body::size_hint(full).lower();
                 counter.fetch_add(length, Ordering::Relaxed);
             }
-            Self::Stream(stream) => stream.counter = Some(Arc::clone(counter)),
+            Self::Channel(body) => body.counter = Some(Arc::clone(counter)),
         }
     }
 }
 
 impl Default for Body {
     fn default() -> Self {
-        Self::Whole(Full::default())
+        Self::Full(Full::default())
     }
 }
 
 impl hyper::body::Body for Body {
-    type Data = Pieces;
-    type Error = BrokenOff;
+    type Data = ChunkedBytes;
+    type Error = Truncated;
 
     fn poll_frame(
         self: Pin<&mut Self>,
         context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Pieces>, BrokenOff>>> {
+    ) -> Poll<Option<Result<Frame<ChunkedBytes>, Truncated>>> {
         match self.get_mut() {
-            Self::Whole(whole) => Pin::new(whole)
+            Self::Full(full) => Pin::new(full)
                 .poll_frame(context)
                 .map_err(|never| match never {}),
-            Self::Stream(stream) => stream.poll(context),
+            Self::Channel(body) => body.poll_frame(context),
         }
     }
 
     fn is_end_stream(&self) -> bool {
         match self {
-            Self::Whole(whole) => whole.is_end_stream(),
-            Self::Stream(stream) => stream.has_ended,
+            Self::Full(full) => full.is_end_stream(),
+            Self::Channel(body) => body.has_ended,
         }
     }
 
     fn size_hint(&self) -> SizeHint {
         match self {
-            Self::Whole(whole) => whole.size_hint(),
-            Self::Stream(_) => SizeHint::default(),
+            Self::Full(full) => full.size_hint(),
+            Self::Channel(_) => SizeHint::default(),
         }
     }
 }
 
-impl Stream {
-    fn poll(
+impl ChannelBody {
+    fn poll_frame(
         &mut self,
         context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Pieces>, BrokenOff>>> {
+    ) -> Poll<Option<Result<Frame<ChunkedBytes>, Truncated>>> {
         if self.has_ended {
             return Poll::Ready(None);
         }
-        Poll::Ready(match ready!(self.pieces.poll_recv(context)) {
-            Some(Part::Piece(piece)) => {
-                if let Some(counter) = &self.counter {
-                    counter.fetch_add(piece.remaining() as u64, Ordering::Relaxed);
-                }
-                Some(Ok(Frame::data(piece.into())))
+        let message = ready!(self.messages.poll_recv(context));
+        if let Some(Message::Chunk(chunk)) = message {
+            if let Some(counter) = &self.counter {
+                counter.fetch_add(chunk.len() as u64, Ordering::Relaxed);
             }
-            Some(Part::End) => {
-                self.has_ended = true;
-                None
-            }
-            None => {
-                self.has_ended = true;
-                Some(Err(BrokenOff))
-            }
-        })
+            return Poll::Ready(Some(Ok(Frame::data(chunk.into()))));
+        }
+        self.has_ended = true;
+        let is_complete = message.is_some();
+        Poll::Ready((!is_complete).then_some(Err(Truncated)))
     }
 }
 
-impl Sender {
-    /// Sends a piece, once there is room for it.
+impl BodySender {
+    /// Sends a chunk as soon as there is capacity for it.
     ///
     /// # Errors
-    /// When the client went away.
-    pub async fn send(&self, piece: Bytes) -> Result<(), Gone> {
-        self.0.send(Part::Piece(piece)).await.map_err(|_| Gone)
+    /// When the client closed the connection.
+    pub async fn send(&self, chunk: Bytes) -> Result<(), ClientGone> {
+        let sent = self.0.send(Message::Chunk(chunk)).await;
+        sent.map_err(|_| ClientGone)
     }
 
-    /// Says that the body is complete.
+    /// Marks the body as complete.
     ///
     /// # Errors
-    /// When the client went away.
-    pub async fn end(self) -> Result<(), Gone> {
-        self.0.send(Part::End).await.map_err(|_| Gone)
+    /// When the client closed the connection.
+    pub async fn end(self) -> Result<(), ClientGone> {
+        self.0.send(Message::End).await.map_err(|_| ClientGone)
     }
 }
 
@@ -169,35 +164,36 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_stream_is_its_pieces_and_is_counted_as_they_are_taken() {
+    async fn channel_body_counts_chunks_as_they_are_taken() {
         let counter = Arc::new(AtomicU64::new(0));
-        let (sender, mut body) = Body::stream(3);
+        let (sender, mut body) = Body::channel(3);
         body.count_to(&counter);
-        for piece in ["one, ", "two"] {
-            let sent = sender.send(Bytes::from_static(piece.as_bytes())).await;
+        for chunk in ["one, ", "two"] {
+            let sent = sender.send(Bytes::from_static(chunk.as_bytes())).await;
             assert_eq!(sent, Ok(()));
         }
         assert_eq!(sender.end().await, Ok(()));
         assert_eq!(counter.load(Ordering::Relaxed), 0);
-        let whole = body.collect().await.map(Collected::to_bytes);
-        assert_eq!(whole, Ok(Bytes::from_static(b"one, two")));
+        let collected = body.collect().await.map(Collected::to_bytes);
+        assert_eq!(collected, Ok(Bytes::from_static(b"one, two")));
         assert_eq!(counter.load(Ordering::Relaxed), 8);
     }
 
     #[tokio::test]
-    async fn a_stream_that_nobody_ended_is_an_error_and_not_a_complete_body() {
-        let (sender, body) = Body::stream(1);
+    async fn channel_body_fails_when_its_sender_is_dropped_early() {
+        let (sender, body) = Body::channel(1);
         let sent = sender.send(Bytes::from_static(b"one")).await;
         assert_eq!(sent, Ok(()));
         drop(sender);
-        let whole = body.collect().await.map(Collected::to_bytes);
-        assert_eq!(whole, Err(BrokenOff));
+        let collected = body.collect().await.map(Collected::to_bytes);
+        assert_eq!(collected, Err(Truncated));
     }
 
     #[tokio::test]
-    async fn the_sender_is_told_that_the_client_went_away() {
-        let (sender, body) = Body::stream(1);
+    async fn sender_fails_when_the_body_is_dropped() {
+        let (sender, body) = Body::channel(1);
         drop(body);
-        assert_eq!(sender.send(Bytes::from_static(b"one")).await, Err(Gone));
+        let sent = sender.send(Bytes::from_static(b"one")).await;
+        assert_eq!(sent, Err(ClientGone));
     }
 }

@@ -1,4 +1,4 @@
-//! Who sends a request.
+//! The client that sends a request.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -6,19 +6,19 @@ use std::sync::Arc;
 use hyper::Request;
 use hyper::body::Incoming;
 
-use super::connection::{Admitted, Connection};
+use super::connection::{ClientConnection, WorkGuard};
 
-/// What is known of whoever asks.
+/// The client of a request.
 #[derive(Clone)]
 pub struct Caller {
-    /// The address.
+    /// The client's address.
     pub address: IpAddr,
-    /// The connection.
-    pub connection: Arc<Connection>,
+    /// The connection that the request came over.
+    pub connection: Arc<ClientConnection>,
 }
 
-/// Works on from here for somebody who has logged in to the workspace.
-pub fn admit(request: &Request<Incoming>) -> Option<Admitted> {
+/// Marks the connection of an authenticated request as worked for.
+pub fn begin_work(request: &Request<Incoming>) -> Option<WorkGuard> {
     let caller = request.extensions().get::<Caller>()?;
-    Some(caller.connection.admit())
+    Some(caller.connection.begin_work())
 }

@@ -1,4 +1,4 @@
-//! One connection: what it does, when it has to end, and how soon it gives way to another one.
+//! The state of one client connection: its requests, its deadline, and how soon it is evicted for another one.
 
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -9,132 +9,132 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-/// How long a connection that was asked to end may take to send what it has to.
-const GRACE: Duration = Duration::from_secs(2);
+/// How long an idle connection may take to close.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// How far a client may fall behind [`LEAST_RATE`]. What the kernel takes at once on both sides is far less than a client
-/// of that rate takes in this time.
-const SLACK: Duration = Duration::from_secs(30);
+/// How far a client may fall behind [`MIN_SEND_RATE`]. A client of that rate receives more in this time than the socket
+/// buffers of both sides hold.
+const SEND_SLACK: Duration = Duration::from_secs(30);
 
-/// Bytes of an answer that a client has to take in a second.
-const LEAST_RATE: u32 = 4096;
+/// Bytes of a response that a client has to receive each second.
+const MIN_SEND_RATE: u32 = 4096;
 
-/// How long connections may take.
+/// Time limits of connections.
 #[derive(Debug, Clone, Copy)]
-pub struct Limits {
+pub struct ConnectionTimeouts {
     /// From the first byte of a request to the end of its headers.
     pub head: Duration,
-    /// Without a request.
+    /// Between requests.
     pub idle: Duration,
 }
 
-/// A connection.
+/// A client connection.
 #[derive(Debug)]
-pub struct Connection {
-    /// The network that it comes from.
+pub struct ClientConnection {
+    /// The client's network.
     pub network: IpAddr,
     // A std mutex: nothing is awaited while it is held.
-    state: Mutex<State>,
-    end: Notify,
-    /// Bytes that the clients of all connections have not taken yet; an answer that several take counts several times.
-    all_kept: Arc<AtomicUsize>,
+    state: Mutex<ConnectionState>,
+    close_requests: Notify,
+    /// Bytes that clients of all connections have not received yet; a response to several clients counts for each.
+    total_unsent: Arc<AtomicUsize>,
 }
 
-/// An answer that is kept until a client has taken it.
+/// Response bytes that are kept in memory until the client has received them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct UnsentAnswer {
-    /// Where it is in memory; the same answer to several clients has one place.
-    pub place: usize,
-    /// Its length.
+    /// The address in memory, which a response to several clients shares.
+    pub address: usize,
+    /// The number of bytes.
     pub bytes: usize,
 }
 
 #[derive(Debug)]
-struct State {
-    /// Requests that came and whose answers are not complete.
+struct ConnectionState {
+    /// Requests whose response is not produced completely.
     requests: u32,
-    /// Those of them that are worked on for somebody who may have the answer.
-    admitted: u32,
-    /// When the head, the request or the sending began, else when there was last something to do.
+    /// Those of them that are authorized and being worked on.
+    working: u32,
+    /// When the head, the request or the sending began; on an idle connection, when it became idle.
     since: Instant,
-    /// Whether a part of a head has come.
+    /// Whether a part of a request's head was read.
     reads_head: bool,
-    /// Bytes of answers that the client has not taken yet.
-    unsent: usize,
-    /// Those answers.
-    kept: Vec<UnsentAnswer>,
-    /// When it has to have taken more of them.
+    /// Bytes of responses that the client has not received yet.
+    unsent_bytes: usize,
+    /// The responses that hold these bytes.
+    unsent: Vec<UnsentAnswer>,
+    /// The deadline for the client to receive more of them.
     send_by: Instant,
-    ending: Ending,
-    /// Who waits for the deadline.
+    closing: Closing,
+    /// The task that waits for the deadline.
     waker: Option<Waker>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Ending {
+enum Closing {
     No,
-    /// When its requests are answered.
-    Asked,
-    /// At once.
-    Cut,
+    /// After the responses to its requests.
+    Gracefully,
+    /// Immediately.
+    Now,
 }
 
-/// How soon a connection gives way: the lesser the sooner.
+/// The order in which connections are evicted: the least first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Standing {
-    /// It waits: for a request, a body, a turn, a client that takes its answer. Since when.
-    Waits(Instant),
-    /// It is worked for. Since when.
-    Works(Instant),
+pub enum EvictionRank {
+    /// Waiting since this time: for a request, a body, a queue, or for the client to receive a response.
+    Waiting(Instant),
+    /// An authorized request is being worked on since this time.
+    Working(Instant),
 }
 
-/// A request under way, until it is dropped.
+/// A request in progress, until this is dropped.
 #[derive(Debug)]
-pub struct UnderWay(Arc<Connection>);
+pub struct RequestGuard(Arc<ClientConnection>);
 
-/// A request that is worked on, until it is dropped.
+/// An authorized request that is being worked on, until this is dropped.
 #[derive(Debug)]
-pub struct Admitted(Arc<Connection>);
+pub struct WorkGuard(Arc<ClientConnection>);
 
-impl Connection {
-    /// A connection from a network. What it keeps for its client is added to `all_kept`.
-    pub fn new(network: IpAddr, all_kept: Arc<AtomicUsize>) -> Self {
+impl ClientConnection {
+    /// A connection from a network; its unsent bytes are added to `total_unsent`.
+    pub fn new(network: IpAddr, total_unsent: Arc<AtomicUsize>) -> Self {
         let now = Instant::now();
         Self {
             network,
-            state: Mutex::new(State {
+            state: Mutex::new(ConnectionState {
                 requests: 0,
-                admitted: 0,
+                working: 0,
                 since: now,
                 reads_head: false,
-                unsent: 0,
-                kept: Vec::new(),
+                unsent_bytes: 0,
+                unsent: Vec::new(),
                 send_by: now,
-                ending: Ending::No,
+                closing: Closing::No,
                 waker: None,
             }),
-            end: Notify::new(),
-            all_kept,
+            close_requests: Notify::new(),
+            total_unsent,
         }
     }
 
-    /// A request has come.
-    pub fn begin(self: &Arc<Self>) -> UnderWay {
+    /// Begins a request whose head is complete.
+    pub fn begin_request(self: &Arc<Self>) -> RequestGuard {
         let mut state = self.state();
         state.requests += 1;
         state.reads_head = false;
         state.since = Instant::now();
-        UnderWay(Arc::clone(self))
+        RequestGuard(Arc::clone(self))
     }
 
-    /// A request is worked on from now on: nothing that anybody could prolong is waited for.
-    pub fn admit(self: &Arc<Self>) -> Admitted {
-        self.state().admitted += 1;
-        Admitted(Arc::clone(self))
+    /// Begins the work on an authorized request: from here on the client cannot delay it.
+    pub fn begin_work(self: &Arc<Self>) -> WorkGuard {
+        self.state().working += 1;
+        WorkGuard(Arc::clone(self))
     }
 
-    /// A part of what may be a head has come.
-    pub fn has_read(&self) {
+    /// Notes that bytes were read, which may begin a request's head.
+    pub fn note_read(&self) {
         let mut state = self.state();
         if state.requests == 0 && !state.reads_head {
             state.reads_head = true;
@@ -142,47 +142,48 @@ impl Connection {
         }
     }
 
-    /// An answer is there for the client to take.
-    pub fn has_to_send(&self, kept: UnsentAnswer) {
-        self.all_kept.fetch_add(kept.bytes, Ordering::Relaxed);
+    /// Adds response bytes for the client to receive.
+    pub fn add_unsent(&self, answer: UnsentAnswer) {
+        self.total_unsent.fetch_add(answer.bytes, Ordering::Relaxed);
         let mut state = self.state();
-        state.kept.push(kept);
-        if state.unsent == 0 && kept.bytes > 0 {
+        state.unsent.push(answer);
+        if state.unsent_bytes == 0 && answer.bytes > 0 {
             state.since = Instant::now();
-            state.send_by = state.since + SLACK;
+            state.send_by = state.since + SEND_SLACK;
             state.wake();
         }
-        state.unsent += kept.bytes;
+        state.unsent_bytes += answer.bytes;
     }
 
-    /// The client has taken so many of them.
-    pub fn has_sent(&self, bytes: usize) {
+    /// Notes that bytes were written to the socket.
+    pub fn note_sent(&self, bytes: usize) {
         let mut state = self.state();
-        let bought = Duration::from_secs(bytes as u64) / LEAST_RATE;
+        let earned = Duration::from_secs(bytes as u64) / MIN_SEND_RATE;
         let now = Instant::now();
-        state.send_by = (now + SLACK).min(state.send_by + bought);
-        state.has_less(bytes, now);
+        state.send_by = (now + SEND_SLACK).min(state.send_by + earned);
+        state.subtract_unsent(bytes, now);
     }
 
-    /// An answer is no longer kept; so many bytes of it will not be sent.
-    pub fn has_dropped(&self, kept: UnsentAnswer, rest: usize) {
-        self.all_kept.fetch_sub(kept.bytes, Ordering::Relaxed);
+    /// Removes response bytes from memory, of which `rest` were not sent.
+    pub fn remove_unsent(&self, answer: UnsentAnswer, rest: usize) {
+        self.total_unsent.fetch_sub(answer.bytes, Ordering::Relaxed);
         let mut state = self.state();
-        if let Some(index) = state.kept.iter().position(|other| *other == kept) {
-            state.kept.swap_remove(index);
+        if let Some(index) = state.unsent.iter().position(|other| *other == answer) {
+            state.unsent.swap_remove(index);
         }
         if rest > 0 {
-            state.has_less(rest, Instant::now());
+            state.subtract_unsent(rest, Instant::now());
         }
     }
 
-    /// The answers that its client has not taken yet.
-    pub fn kept(&self) -> Vec<UnsentAnswer> {
-        self.state().kept.clone()
+    /// The response bytes that are kept in memory for the client.
+    pub fn unsent_answers(&self) -> Vec<UnsentAnswer> {
+        self.state().unsent.clone()
     }
 
-    /// When it has to end unless something happens before. Who asks is woken when it becomes sooner.
-    pub fn deadline(&self, limits: Limits, context: &Context<'_>) -> Option<Instant> {
+    /// When the connection times out; `None` while a request is worked on. The task of `context` is woken when the deadline
+    /// moves forward.
+    pub fn deadline(&self, limits: ConnectionTimeouts, context: &Context<'_>) -> Option<Instant> {
         let mut state = self.state();
         if !matches!(&state.waker, Some(waker) if waker.will_wake(context.waker())) {
             state.waker = Some(context.waker().clone());
@@ -190,75 +191,79 @@ impl Connection {
         state.deadline(limits)
     }
 
-    /// Waits until it is asked to end.
-    pub async fn asked_to_end(&self) {
-        self.end.notified().await;
+    /// Waits until the connection should close.
+    pub async fn close_requested(&self) {
+        self.close_requests.notified().await;
     }
 
-    /// Asks it to end when its requests are answered.
-    pub fn end(&self) {
-        self.state().ending = Ending::Asked;
-        self.end.notify_one();
+    /// Closes the connection after the responses to its requests.
+    pub fn close(&self) {
+        self.state().closing = Closing::Gracefully;
+        self.close_requests.notify_one();
     }
 
-    /// Makes it give way: one that is idle may say goodbye, and any other one ends at once.
-    pub fn give_way(&self) {
+    /// Closes the connection for another one: gracefully when it is idle, else immediately.
+    pub fn evict(&self) {
         let mut state = self.state();
-        let is_idle = state.requests == 0 && state.unsent == 0 && !state.reads_head;
-        state.ending = if is_idle { Ending::Asked } else { Ending::Cut };
+        let is_idle = state.requests == 0 && state.unsent_bytes == 0 && !state.reads_head;
+        state.closing = if is_idle {
+            Closing::Gracefully
+        } else {
+            Closing::Now
+        };
         state.wake();
-        self.end.notify_one();
+        self.close_requests.notify_one();
     }
 
-    /// How soon it gives way; `None` when it is about to end anyway.
-    pub fn standing(&self) -> Option<Standing> {
+    /// How soon the connection is evicted; `None` when it is closing already.
+    pub fn eviction_rank(&self) -> Option<EvictionRank> {
         let state = self.state();
-        let works = state.admitted > 0 && state.unsent == 0;
-        (state.ending == Ending::No).then_some(if works {
-            Standing::Works(state.since)
+        let is_working = state.working > 0 && state.unsent_bytes == 0;
+        (state.closing == Closing::No).then_some(if is_working {
+            EvictionRank::Working(state.since)
         } else {
-            Standing::Waits(state.since)
+            EvictionRank::Waiting(state.since)
         })
     }
 
-    /// Whether its client has a part of an answer to take.
+    /// Whether the client has not received a response completely.
     pub fn is_sending(&self) -> bool {
-        self.state().unsent > 0
+        self.state().unsent_bytes > 0
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, ConnectionState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl UnderWay {
+impl RequestGuard {
     /// The connection that the request came over.
-    pub fn connection(&self) -> &Arc<Connection> {
+    pub fn connection(&self) -> &Arc<ClientConnection> {
         &self.0
     }
 }
 
-impl State {
-    fn deadline(&self, limits: Limits) -> Option<Instant> {
-        if self.ending == Ending::Cut {
+impl ConnectionState {
+    fn deadline(&self, limits: ConnectionTimeouts) -> Option<Instant> {
+        if self.closing == Closing::Now {
             return Some(Instant::now());
         }
-        if self.unsent > 0 {
+        if self.unsent_bytes > 0 {
             return Some(self.send_by);
         }
-        let time = if self.ending == Ending::Asked {
-            GRACE
+        let timeout = if self.closing == Closing::Gracefully {
+            CLOSE_TIMEOUT
         } else if self.reads_head {
             limits.head
         } else {
             limits.idle
         };
-        (self.requests == 0).then(|| self.since + time)
+        (self.requests == 0).then(|| self.since + timeout)
     }
 
-    fn has_less(&mut self, bytes: usize, now: Instant) {
-        self.unsent -= bytes;
-        if self.unsent == 0 && !self.reads_head {
+    fn subtract_unsent(&mut self, bytes: usize, now: Instant) {
+        self.unsent_bytes -= bytes;
+        if self.unsent_bytes == 0 && !self.reads_head {
             self.since = now;
         }
     }
@@ -270,19 +275,19 @@ impl State {
     }
 }
 
-impl Drop for UnderWay {
+impl Drop for RequestGuard {
     fn drop(&mut self) {
         let mut state = self.0.state();
         state.requests -= 1;
-        if state.unsent == 0 {
+        if state.unsent_bytes == 0 {
             state.since = Instant::now();
         }
     }
 }
 
-impl Drop for Admitted {
+impl Drop for WorkGuard {
     fn drop(&mut self) {
-        self.0.state().admitted -= 1;
+        self.0.state().working -= 1;
     }
 }
 
@@ -292,83 +297,95 @@ mod tests {
 
     use super::*;
 
-    const LIMITS: Limits = Limits {
+    const TIMEOUTS: ConnectionTimeouts = ConnectionTimeouts {
         head: Duration::from_secs(10),
         idle: Duration::from_mins(2),
     };
 
-    fn connection() -> Arc<Connection> {
-        let all_kept = Arc::default();
-        Arc::new(Connection::new(Ipv4Addr::LOCALHOST.into(), all_kept))
+    fn connection() -> Arc<ClientConnection> {
+        let total_unsent = Arc::default();
+        Arc::new(ClientConnection::new(
+            Ipv4Addr::LOCALHOST.into(),
+            total_unsent,
+        ))
     }
 
     fn answer(bytes: usize) -> UnsentAnswer {
-        UnsentAnswer { place: 1, bytes }
+        UnsentAnswer { address: 1, bytes }
     }
 
-    fn deadline(connection: &Connection) -> Option<Instant> {
-        connection.deadline(LIMITS, &Context::from_waker(Waker::noop()))
+    fn deadline(connection: &ClientConnection) -> Option<Instant> {
+        connection.deadline(TIMEOUTS, &Context::from_waker(Waker::noop()))
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_head_has_less_time_than_the_wait_for_it_and_a_request_all_it_needs() {
+    async fn deadline_covers_idle_time_and_head_but_not_the_request() {
         let connection = connection();
         let begun = Instant::now();
         let seconds = |seconds| Some(begun + Duration::from_secs(seconds));
         assert_eq!(deadline(&connection), seconds(120));
         tokio::time::advance(Duration::from_secs(30)).await;
-        connection.has_read();
+        connection.note_read();
         tokio::time::advance(Duration::from_secs(5)).await;
-        // More bytes give no more time.
-        connection.has_read();
+        // Further bytes do not extend the deadline.
+        connection.note_read();
         assert_eq!(deadline(&connection), seconds(40));
-        let under_way = connection.begin();
+        let request = connection.begin_request();
         assert_eq!(deadline(&connection), None);
         tokio::time::advance(Duration::from_mins(1)).await;
-        drop(under_way);
+        drop(request);
         assert_eq!(deadline(&connection), seconds(95 + 120));
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_client_has_to_take_its_answer_at_the_least_rate() {
+    async fn client_must_receive_at_the_minimum_rate() {
         let connection = connection();
         let begun = Instant::now();
         let seconds = |seconds| Some(begun + Duration::from_secs(seconds));
-        let _under_way = connection.begin();
-        connection.has_to_send(answer(10_000_000));
+        let _request = connection.begin_request();
+        connection.add_unsent(answer(10_000_000));
         assert_eq!(deadline(&connection), seconds(30));
-        // What is taken fast gives no credit for later.
-        connection.has_sent(5_000_000);
+        // A fast client earns no credit for later.
+        connection.note_sent(5_000_000);
         assert_eq!(deadline(&connection), seconds(30));
         for second in 1..=20 {
             tokio::time::advance(Duration::from_secs(1)).await;
-            connection.has_sent(LEAST_RATE as usize);
+            connection.note_sent(MIN_SEND_RATE as usize);
             assert_eq!(deadline(&connection), seconds(30 + second));
         }
-        // A byte a second is as good as none.
+        // A byte each second hardly extends the deadline.
         for _ in 0..20 {
             tokio::time::advance(Duration::from_secs(1)).await;
-            connection.has_sent(1);
+            connection.note_sent(1);
         }
-        let late = deadline(&connection).expect("it sends") - begun;
+        let late = deadline(&connection).expect("a response is being sent") - begun;
         assert_eq!(late.as_secs(), 50);
     }
 
     #[tokio::test(start_paused = true)]
-    async fn what_waits_gives_way_before_what_is_worked_on() {
+    async fn waiting_connections_are_evicted_before_working_ones() {
         let connection = connection();
         let begun = Instant::now();
-        let _under_way = connection.begin();
-        assert_eq!(connection.standing(), Some(Standing::Waits(begun)));
-        let admitted = connection.admit();
-        assert_eq!(connection.standing(), Some(Standing::Works(begun)));
-        assert!(Standing::Waits(Instant::now()) < Standing::Works(begun));
-        connection.has_to_send(answer(1));
-        assert_eq!(connection.standing(), Some(Standing::Waits(begun)));
-        connection.has_sent(1);
-        drop(admitted);
-        connection.give_way();
-        assert_eq!(connection.standing(), None);
+        let _request = connection.begin_request();
+        assert_eq!(
+            connection.eviction_rank(),
+            Some(EvictionRank::Waiting(begun))
+        );
+        let work = connection.begin_work();
+        assert_eq!(
+            connection.eviction_rank(),
+            Some(EvictionRank::Working(begun))
+        );
+        assert!(EvictionRank::Waiting(Instant::now()) < EvictionRank::Working(begun));
+        connection.add_unsent(answer(1));
+        assert_eq!(
+            connection.eviction_rank(),
+            Some(EvictionRank::Waiting(begun))
+        );
+        connection.note_sent(1);
+        drop(work);
+        connection.evict();
+        assert_eq!(connection.eviction_rank(), None);
         assert_eq!(deadline(&connection), Some(Instant::now()));
     }
 }

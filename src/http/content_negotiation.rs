@@ -1,4 +1,4 @@
-//! Which format and encoding a scrape gets, by its `Accept` and `Accept-Encoding`.
+//! Chooses the format and encoding of metrics by `Accept` and `Accept-Encoding`.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -7,129 +7,136 @@ use hyper::header::{self, HeaderName, HeaderValue};
 
 use crate::exposition::Format;
 
-/// The format of an answer.
+/// The negotiated format.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Negotiated {
-    /// Which text.
+    /// The text format.
     pub format: Format,
-    /// How it is called.
+    /// The value of `Content-Type`.
     pub content_type: HeaderValue,
 }
 
-/// What the last scrape wanted: scrapers ask in the same words each time.
+/// Caches the last negotiation: a scraper sends the same headers each time.
 #[derive(Debug, Default)]
-pub struct Memory(Mutex<Option<Last>>);
+pub struct NegotiationCache(Mutex<Option<CacheEntry>>);
 
 #[derive(Debug)]
-struct Last {
-    asked: [Option<HeaderValue>; 2],
-    wanted: (Negotiated, bool),
+struct CacheEntry {
+    headers: [Option<HeaderValue>; 2],
+    negotiated: (Negotiated, bool),
 }
 
-impl Memory {
-    /// The format that a request wants, and whether it takes gzip.
-    pub fn wanted(&self, headers: &HeaderMap) -> (Negotiated, bool) {
-        let Some(asked) = asked(headers) else {
+impl NegotiationCache {
+    /// The format for a request, and whether to compress it by gzip.
+    pub fn negotiate(&self, headers: &HeaderMap) -> (Negotiated, bool) {
+        let Some(values) = single_values(headers) else {
             return (format(headers), wants_gzip(headers));
         };
-        if let Some(last) = &*self.last()
-            && last.asked.each_ref().map(Option::as_ref) == asked
+        if let Some(entry) = &*self.entry()
+            && entry.headers.each_ref().map(Option::as_ref) == values
         {
-            return last.wanted.clone();
+            return entry.negotiated.clone();
         }
-        let wanted = (format(headers), wants_gzip(headers));
-        let last = Last {
-            asked: asked.map(Option::<&_>::cloned),
-            wanted: wanted.clone(),
-        };
-        *self.last() = Some(last);
-        wanted
+        let negotiated = (format(headers), wants_gzip(headers));
+        *self.entry() = Some(CacheEntry {
+            headers: values.map(Option::<&_>::cloned),
+            negotiated: negotiated.clone(),
+        });
+        negotiated
     }
 
-    fn last(&self) -> MutexGuard<'_, Option<Last>> {
+    fn entry(&self) -> MutexGuard<'_, Option<CacheEntry>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// `Accept` and `Accept-Encoding`; `None` where one of them stands there several times.
-fn asked(headers: &HeaderMap) -> Option<[Option<&HeaderValue>; 2]> {
+/// `Accept` and `Accept-Encoding`; `None` where one of them is repeated.
+fn single_values(headers: &HeaderMap) -> Option<[Option<&HeaderValue>; 2]> {
     let mut values =
         [header::ACCEPT, header::ACCEPT_ENCODING].map(|name| headers.get_all(name).into_iter());
-    let asked = values.each_mut().map(Iterator::next);
-    let are_all = values.iter_mut().all(|it| it.next().is_none());
-    are_all.then_some(asked)
+    let first = values.each_mut().map(Iterator::next);
+    let are_single = values.iter_mut().all(|rest| rest.next().is_none());
+    are_single.then_some(first)
 }
 
-/// One element of a header with preferences. It is taken apart where it stands, for every scrape comes by here.
+/// An element of a header with weighted preferences, parsed without allocating.
 #[derive(Clone, Copy)]
-struct Choice<'a> {
+struct Preference<'a> {
     name: &'a [u8],
-    /// What follows the name.
+    /// The parameters after the name.
     rest: &'a [u8],
-    /// How much it is wanted.
+    /// The weight.
     quality: f32,
 }
 
-impl<'a> Choice<'a> {
+impl<'a> Preference<'a> {
     fn of(text: &'a [u8]) -> Option<Self> {
         let (name, rest) = split_once(text, b';').unwrap_or((text, &[]));
         let name = name.trim_ascii();
-        let choice = Self {
+        let preference = Self {
             name,
             rest,
             quality: 1.0,
         };
-        let quality = choice.parameter("q").map_or(1.0, |text| {
-            // A weight that cannot be read is none at all.
+        let quality = preference.parameter("q").map_or(1.0, |text| {
+            // An invalid weight counts as 0.
             let number = str::from_utf8(text).ok().and_then(|text| text.parse().ok());
             number.unwrap_or(0.0_f32).clamp(0.0, 1.0)
         });
-        (!name.is_empty()).then_some(Self { quality, ..choice })
+        (!name.is_empty()).then_some(Self {
+            quality,
+            ..preference
+        })
     }
 
     fn is(&self, name: &str) -> bool {
         self.name.eq_ignore_ascii_case(name.as_bytes())
     }
 
-    /// The value of a parameter, without quotation marks.
+    /// The value of a parameter, unquoted.
     fn parameter(&self, name: &str) -> Option<&'a [u8]> {
         self.rest.split(|byte| *byte == b';').find_map(|part| {
             let (key, value) = split_once(part, b'=')?;
-            let is_it = key.trim_ascii().eq_ignore_ascii_case(name.as_bytes());
-            is_it.then(|| without_quotation_marks(value.trim_ascii()))
+            let is_named = key.trim_ascii().eq_ignore_ascii_case(name.as_bytes());
+            is_named.then(|| unquoted(value.trim_ascii()))
         })
     }
 }
 
-fn split_once(text: &[u8], at: u8) -> Option<(&[u8], &[u8])> {
-    let place = text.iter().position(|byte| *byte == at)?;
-    Some((&text[..place], &text[place + 1..]))
+fn split_once(text: &[u8], separator: u8) -> Option<(&[u8], &[u8])> {
+    let index = text.iter().position(|byte| *byte == separator)?;
+    Some((&text[..index], &text[index + 1..]))
 }
 
-fn without_quotation_marks(text: &[u8]) -> &[u8] {
+fn unquoted(text: &[u8]) -> &[u8] {
     let text = text.strip_prefix(b"\"").unwrap_or(text);
     text.strip_suffix(b"\"").unwrap_or(text)
 }
 
-fn choices<'a>(headers: &'a HeaderMap, name: &HeaderName) -> impl Iterator<Item = Choice<'a>> {
+fn preferences<'a>(
+    headers: &'a HeaderMap,
+    name: &HeaderName,
+) -> impl Iterator<Item = Preference<'a>> {
     let values = headers.get_all(name).into_iter().map(HeaderValue::as_bytes);
     values
         .flat_map(|value| value.split(|byte| *byte == b','))
-        .filter_map(Choice::of)
+        .filter_map(Preference::of)
 }
 
-/// The format that the client wants most, of those that there are; text 0.0.4 when it wants nothing in particular.
+/// The supported format with the highest weight; text 0.0.4 where the client states no preference.
 pub fn format(headers: &HeaderMap) -> Negotiated {
-    let choices = || choices(headers, &header::ACCEPT);
-    let refused = |name: &str| choices().any(|choice| choice.is(name) && choice.quality == 0.0);
+    let preferences = || preferences(headers, &header::ACCEPT);
+    let refused = |name: &str| {
+        preferences().any(|preference| preference.is(name) && preference.quality == 0.0)
+    };
     let mut best = None;
-    for choice in choices() {
-        // Of equals the first one named wins.
-        let least = best.as_ref().map_or(0.0, |(quality, _)| *quality);
-        if choice.quality > least
-            && let Some(offer) = offer(&choice, refused)
+    for preference in preferences() {
+        // The first of equal weights wins.
+        let best_quality = best.as_ref().map_or(0.0, |(quality, _)| *quality);
+        if preference.quality > best_quality
+            && let Some(offer) = offer(&preference, refused)
         {
-            best = Some((choice.quality, offer));
+            best = Some((preference.quality, offer));
         }
     }
     best.map_or_else(
@@ -141,20 +148,20 @@ pub fn format(headers: &HeaderMap) -> Negotiated {
     )
 }
 
-/// What there is that a choice accepts.
-fn offer(choice: &Choice<'_>, refused: impl Fn(&str) -> bool) -> Option<Negotiated> {
-    if choice.is(OPENMETRICS_TYPE) {
-        return openmetrics(choice);
+/// The supported format that a preference accepts.
+fn offer(preference: &Preference<'_>, refused: impl Fn(&str) -> bool) -> Option<Negotiated> {
+    if preference.is(OPENMETRICS_TYPE) {
+        return openmetrics(preference);
     }
-    if choice.is(CLASSIC_TYPE) {
-        return classic(choice);
+    if preference.is(CLASSIC_TYPE) {
+        return classic(preference);
     }
-    let is_any = choice.is("*/*");
-    if (is_any || choice.is("text/*")) && !refused(CLASSIC_TYPE) {
-        return classic(choice);
+    let is_any = preference.is("*/*");
+    if (is_any || preference.is("text/*")) && !refused(CLASSIC_TYPE) {
+        return classic(preference);
     }
-    if (is_any || choice.is("application/*")) && !refused(OPENMETRICS_TYPE) {
-        return openmetrics(choice);
+    if (is_any || preference.is("application/*")) && !refused(OPENMETRICS_TYPE) {
+        return openmetrics(preference);
     }
     None
 }
@@ -163,16 +170,16 @@ const OPENMETRICS_TYPE: &str = "application/openmetrics-text";
 const CLASSIC_TYPE: &str = "text/plain";
 const CLASSIC: &str = "text/plain; version=0.0.4; charset=utf-8";
 
-fn openmetrics(choice: &Choice<'_>) -> Option<Negotiated> {
-    let escaping = choice.parameter("escaping");
-    let content_type = match choice.parameter("version") {
+fn openmetrics(preference: &Preference<'_>) -> Option<Negotiated> {
+    let escaping = preference.parameter("escaping");
+    let content_type = match preference.parameter("version") {
         Some(b"0.0.1") => "application/openmetrics-text; version=0.0.1; charset=utf-8",
         None | Some(b"1.0.0") => match escaping {
             None => "application/openmetrics-text; version=1.0.0; charset=utf-8",
             Some(escaping) if allows_utf_8(escaping) => {
                 "application/openmetrics-text; version=1.0.0; charset=utf-8; escaping=allow-utf-8"
             }
-            // No name here needs escaping, so it is true of every scheme but those that also rewrite legal names.
+            // No metric name here needs escaping, so every scheme that keeps legal names leaves them as they are.
             Some(_) => {
                 "application/openmetrics-text; version=1.0.0; charset=utf-8; escaping=underscores"
             }
@@ -185,9 +192,9 @@ fn openmetrics(choice: &Choice<'_>) -> Option<Negotiated> {
     })
 }
 
-fn classic(choice: &Choice<'_>) -> Option<Negotiated> {
-    let escaping = choice.parameter("escaping");
-    let content_type = match choice.parameter("version") {
+fn classic(preference: &Preference<'_>) -> Option<Negotiated> {
+    let escaping = preference.parameter("escaping");
+    let content_type = match preference.parameter("version") {
         None | Some(b"0.0.4") => CLASSIC,
         Some(b"1.0.0") if escaping.is_some_and(allows_utf_8) => {
             "text/plain; version=1.0.0; charset=utf-8; escaping=allow-utf-8"
@@ -205,12 +212,12 @@ fn allows_utf_8(escaping: &[u8]) -> bool {
     escaping.eq_ignore_ascii_case(b"allow-utf-8")
 }
 
-/// Whether the client takes gzip, and does not prefer the text as it is.
+/// Whether the client accepts gzip, and does not prefer an uncompressed response.
 pub fn wants_gzip(headers: &HeaderMap) -> bool {
     let quality = |name: &str| {
-        let mut choices = choices(headers, &header::ACCEPT_ENCODING);
-        let choice = choices.find(|choice| choice.is(name));
-        choice.map(|choice| choice.quality)
+        let mut preferences = preferences(headers, &header::ACCEPT_ENCODING);
+        let preference = preferences.find(|preference| preference.is(name));
+        preference.map(|preference| preference.quality)
     };
     let gzip = quality("gzip").or_else(|| quality("*")).unwrap_or(0.0);
     gzip > 0.0 && gzip >= quality("identity").unwrap_or(0.0)
@@ -254,7 +261,7 @@ mod tests {
     }
 
     #[test]
-    fn who_wants_nothing_in_particular_gets_the_classic_format() {
+    fn client_without_preference_gets_the_classic_format() {
         for accept in ["", "*/*", "text/html,*/*;q=0.8", "application/json", "q=1"] {
             assert_eq!(content_type(accept), CLASSIC, "{accept}");
         }
@@ -262,9 +269,9 @@ mod tests {
     }
 
     #[test]
-    fn what_is_remembered_is_what_the_same_words_mean() {
-        let memory = Memory::default();
-        let ask = |accept: &[&'static str], encoding: Option<&'static str>| {
+    fn cached_negotiation_equals_a_fresh_one() {
+        let cache = NegotiationCache::default();
+        let negotiate = |accept: &[&'static str], encoding: Option<&'static str>| {
             let mut headers = HeaderMap::new();
             for accept in accept {
                 headers.append(header::ACCEPT, HeaderValue::from_static(accept));
@@ -272,22 +279,25 @@ mod tests {
             if let Some(encoding) = encoding {
                 headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static(encoding));
             }
-            let (negotiated, gzip) = memory.wanted(&headers);
+            let (negotiated, gzip) = cache.negotiate(&headers);
             (negotiated.format, gzip)
         };
         let openmetrics = &["application/openmetrics-text"];
         for _ in 0..2 {
-            assert_eq!(ask(&[], None), (Format::Classic, false));
-            assert_eq!(ask(openmetrics, None), (Format::OpenMetrics, false));
-            assert_eq!(ask(openmetrics, Some("gzip")), (Format::OpenMetrics, true));
-            assert_eq!(ask(&["*/*"], Some("gzip")), (Format::Classic, true));
+            assert_eq!(negotiate(&[], None), (Format::Classic, false));
+            assert_eq!(negotiate(openmetrics, None), (Format::OpenMetrics, false));
+            assert_eq!(
+                negotiate(openmetrics, Some("gzip")),
+                (Format::OpenMetrics, true)
+            );
+            assert_eq!(negotiate(&["*/*"], Some("gzip")), (Format::Classic, true));
             let twice = &["*/*;q=0.1", "application/openmetrics-text"];
-            assert_eq!(ask(twice, Some("gzip")), (Format::OpenMetrics, true));
+            assert_eq!(negotiate(twice, Some("gzip")), (Format::OpenMetrics, true));
         }
     }
 
     #[test]
-    fn weights_decide_and_a_weight_of_zero_refuses() {
+    fn highest_weight_wins_and_zero_refuses() {
         assert_eq!(
             content_type("application/openmetrics-text;q=0.2,text/plain;q=0.3"),
             CLASSIC
@@ -300,7 +310,7 @@ mod tests {
     }
 
     #[test]
-    fn a_version_that_there_is_not_is_passed_over() {
+    fn unsupported_version_is_skipped() {
         assert_eq!(
             content_type("application/openmetrics-text;version=2.0.0,text/plain;q=0.1"),
             CLASSIC
@@ -309,7 +319,7 @@ mod tests {
     }
 
     #[test]
-    fn gzip_is_used_when_it_is_taken_and_not_less_wanted_than_none() {
+    fn gzip_is_used_unless_identity_is_preferred() {
         assert!(gzip("gzip"));
         assert!(gzip("gzip, deflate, br"));
         assert!(gzip("*"));

@@ -1,5 +1,5 @@
-//! What a request carries.
+//! The form in a request's body.
 
-/// What a request carries, where that is a form as short as it has to be.
+/// A URL-encoded form, as an extension of its request; empty when it is too long.
 #[derive(Debug, Clone)]
 pub struct Form(pub Vec<u8>);

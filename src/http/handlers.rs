@@ -1,4 +1,4 @@
-//! What answers a request that is no part of the API and of the Info page.
+//! Request handlers outside Rocket.Chat's API and the Info page.
 
 pub mod landing;
 pub mod metrics;

@@ -1,5 +1,4 @@
-//! Which server a request is meant for, by its `Host` or `:authority`, and whether a browser says that a page of another
-//! server sent it.
+//! The server that a request addresses by `Host` or `:authority`, and whether a browser sent it from another origin.
 
 use std::net::Ipv6Addr;
 
@@ -8,11 +7,11 @@ use hyper::header::{self, HeaderValue};
 use hyper::http::uri::Authority;
 use hyper::{Request, Version};
 
-/// Checks that a request names one server: HTTP/1.1 in exactly one `Host`, HTTP/2 in `:authority` or in `Host`. HTTP/1.0
-/// need not name any.
+/// Checks that a request names one server: by exactly one `Host` in HTTP/1.1, by `:authority` or `Host` in HTTP/2.
+/// HTTP/1.0 need not name one.
 ///
 /// # Errors
-/// The text of the answer 400.
+/// The text of the response 400.
 pub fn check<B>(request: &Request<B>) -> Result<(), &'static str> {
     let mut hosts = request.headers().get_all(header::HOST).iter();
     let host = hosts.next();
@@ -37,8 +36,7 @@ pub fn check<B>(request: &Request<B>) -> Result<(), &'static str> {
     Ok(())
 }
 
-/// The host, and the port where there is one, that a checked request was sent to. What stands in the request's target
-/// counts before its `Host`.
+/// The host of a checked request, with its port if any. The authority of the request target takes precedence over `Host`.
 pub fn of<B>(request: &Request<B>) -> Option<&str> {
     let host = || request.headers().get(header::HOST)?.to_str().ok();
     request
@@ -48,22 +46,22 @@ pub fn of<B>(request: &Request<B>) -> Option<&str> {
         .or_else(host)
 }
 
-/// Whether a page of this server sent the request, as far as a browser says. What is no browser says nothing, and passes.
+/// Whether a request is same-origin, by `Sec-Fetch-Site` or `Origin`. A request without them, which no browser sends, is.
 pub fn is_same_origin(request: &Request<Incoming>) -> bool {
     let mut sites = request.headers().get_all("sec-fetch-site").iter();
     let mut origins = request.headers().get_all(header::ORIGIN).iter();
     match sites.next() {
-        Some(site) => site == "same-origin" && sites.all(|it| it == "same-origin"),
+        Some(site) => site == "same-origin" && sites.all(|site| site == "same-origin"),
         None => origins.all(|origin| {
-            let origin = origin.to_str().ok().and_then(|it| it.split_once("://"));
-            origin
+            let parts = origin.to_str().ok().and_then(|text| text.split_once("://"));
+            parts
                 .zip(of(request))
                 .is_some_and(|((_, origin), host)| origin.eq_ignore_ascii_case(host))
         }),
     }
 }
 
-/// Whether a text is a name, an IPv4 address or an IPv6 address in brackets, with or without a port.
+/// Whether a text is a host name, an IPv4 address or an IPv6 address in brackets, with an optional port.
 fn is_host(text: &[u8]) -> bool {
     let Ok(text) = str::from_utf8(text) else {
         return false;
@@ -76,13 +74,13 @@ fn is_host(text: &[u8]) -> bool {
         None => text.split_at(text.find(':').unwrap_or(text.len())),
     };
     let is_name = |name: &str| {
-        let plain = |it: char| it.is_ascii_alphanumeric() || "-._~".contains(it);
-        !name.is_empty() && name.chars().all(plain)
+        let is_plain = |char: char| char.is_ascii_alphanumeric() || "-._~".contains(char);
+        !name.is_empty() && name.chars().all(is_plain)
     };
     let is_port = |port: &str| {
         let digits = port.strip_prefix(':').unwrap_or_default();
         port.is_empty()
-            || digits.bytes().all(|it| it.is_ascii_digit()) && digits.parse::<u16>().is_ok()
+            || digits.bytes().all(|byte| byte.is_ascii_digit()) && digits.parse::<u16>().is_ok()
     };
     is_name(host) && is_port(port)
 }
@@ -92,7 +90,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_host_is_a_name_or_an_address_and_perhaps_a_port() {
+    fn host_is_a_name_or_an_address_with_an_optional_port() {
         for host in [
             "x",
             "localhost:9459",
@@ -131,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn http_2_names_its_server_once_or_twice_alike() {
+    fn http_2_host_must_equal_its_authority() {
         let check = |uri: &str, hosts: &[&str], version| {
             let mut request = Request::builder().uri(uri).version(version);
             for host in hosts {
@@ -145,7 +143,7 @@ mod tests {
         assert!(!check("/", &[], Version::HTTP_2));
         assert!(!check("https://x:1/", &["y:1"], Version::HTTP_2));
         assert!(!check("https://u@x/", &[], Version::HTTP_2));
-        // A target may be a whole address in HTTP/1.1 too, and does not stand for `Host` there.
+        // The absolute form of a target does not replace `Host` in HTTP/1.1.
         assert!(check("http://y/", &["x"], Version::HTTP_11));
         assert!(!check("http://y/", &[], Version::HTTP_11));
         assert!(check("/", &[], Version::HTTP_10));

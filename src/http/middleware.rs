@@ -1,5 +1,5 @@
-//! What stands before every answer: the limit of requests, the users of the web configuration, its headers, and the
-//! number of scrapes that are under way at once.
+//! What every request passes before it is routed: the web configuration's rate limit, users and headers, the limits of
+//! request bodies, and the limit of concurrent scrapes.
 
 use std::time::{Duration, Instant};
 
@@ -21,29 +21,29 @@ use crate::network;
 use crate::web_config::WebConfig;
 use crate::web_config::reload::ReloadableWebConfig;
 
-/// The longest body of a request, and the longest form.
-const LONGEST_BODY: usize = 64 * 1024;
+/// The longest request body, and the longest form that may hold a license.
+const MAX_BODY_BYTES: usize = 64 * 1024;
 
-/// The longest form that is kept, unless it may hold a license: that of a button, which has one field.
-const LONGEST_FORM: usize = 256;
+/// The longest form elsewhere: that of a button, which has one field. A longer one is read and ignored.
+const MAX_FORM_BYTES: usize = 256;
 
-/// How long a request's body may take.
-const BODY: Duration = Duration::from_secs(10);
+/// Time limit of reading a request body.
+const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Lets requests through, or not.
+/// Authorizes and limits requests, and passes them to the router.
 #[derive(Debug)]
-pub struct Gate {
+pub struct Middleware {
     web_config: Option<ReloadableWebConfig>,
-    /// Places of scrapes; `None` when any number may be under way.
+    /// Permits of concurrent scrapes; `None` where they are not limited.
     scrapes: Option<Semaphore>,
 }
 
-impl Gate {
-    /// A gate that lets so many scrapes through at once, or all where it is 0.
-    pub fn new(web_config: Option<ReloadableWebConfig>, most_scrapes: usize) -> Self {
+impl Middleware {
+    /// A middleware that allows so many concurrent scrapes; 0 means any number.
+    pub fn new(web_config: Option<ReloadableWebConfig>, max_scrapes: usize) -> Self {
         Self {
             web_config,
-            scrapes: (most_scrapes > 0).then(|| Semaphore::new(most_scrapes)),
+            scrapes: (max_scrapes > 0).then(|| Semaphore::new(max_scrapes)),
         }
     }
 
@@ -52,8 +52,8 @@ impl Gate {
         self.web_config.as_ref()
     }
 
-    /// The answer to a request, which is counted.
-    pub async fn answer(
+    /// Responds to a request, and counts it.
+    pub async fn handle(
         &self,
         app: &App,
         request: &mut Request<Incoming>,
@@ -61,34 +61,34 @@ impl Gate {
     ) -> Response {
         let begun = Instant::now();
         let (handler, mut response) = match host_header::check(request) {
-            Ok(()) => self.look_at(app, request, caller).await,
+            Ok(()) => self.authorize(app, request, caller).await,
             Err(problem) => {
-                let refusal = response::text(StatusCode::BAD_REQUEST, problem);
-                (Handler::Refused, refusal)
+                let rejection = response::text(StatusCode::BAD_REQUEST, problem);
+                (Handler::Refused, rejection)
             }
         };
         app.counters.count(handler, &mut response, begun.elapsed());
         response
     }
 
-    async fn look_at(
+    async fn authorize(
         &self,
         app: &App,
         request: &mut Request<Incoming>,
         caller: &Caller,
     ) -> (Handler, Response) {
-        let Some(live) = &self.web_config else {
-            return self.let_through(app, request, caller).await;
+        let Some(web_config) = &self.web_config else {
+            return self.dispatch(app, request, caller).await;
         };
-        let config = live.current().await;
+        let config = web_config.current().await;
         if let Some(bucket) = &config.bucket
             && !bucket.take(Instant::now())
         {
-            let refusal = response::text(StatusCode::TOO_MANY_REQUESTS, "Too Many Requests\n");
-            return (Handler::Refused, refusal);
+            let rejection = response::text(StatusCode::TOO_MANY_REQUESTS, "Too Many Requests\n");
+            return (Handler::Refused, rejection);
         }
-        let (handler, mut response) = if may_pass(live, &config, request, caller).await {
-            self.let_through(app, request, caller).await
+        let (handler, mut response) = if is_authorized(web_config, &config, request, caller).await {
+            self.dispatch(app, request, caller).await
         } else {
             (Handler::Refused, unauthorized())
         };
@@ -98,46 +98,46 @@ impl Gate {
         (handler, response)
     }
 
-    async fn let_through(
+    async fn dispatch(
         &self,
         app: &App,
         request: &mut Request<Incoming>,
         caller: &Caller,
     ) -> (Handler, Response) {
         if !request.body().is_end_stream() {
-            let longest = if router::takes_license(app, request.uri().path()) {
-                LONGEST_BODY
+            let max_form = if router::accepts_license(app, request.uri().path()) {
+                MAX_BODY_BYTES
             } else {
-                LONGEST_FORM
+                MAX_FORM_BYTES
             };
-            match read_body(request.body_mut(), longest).await {
+            match read_body(request.body_mut(), max_form).await {
                 Ok(form) => request.extensions_mut().insert(form),
                 Err((status, text)) => return (Handler::Refused, response::text(status, text)),
             };
         }
         let is_scrape = is_scrape(app, request);
-        // A scrape is under way until its body is made. How fast a client takes it is the connection's business.
+        // A scrape ends when its body is rendered; slow clients are limited by their connection.
         let _scrape = match self.scrapes.as_ref().filter(|_| is_scrape) {
             None => None,
             Some(scrapes) => {
                 let Ok(scrape) = scrapes.try_acquire() else {
-                    let refusal = response::text(
+                    let rejection = response::text(
                         StatusCode::SERVICE_UNAVAILABLE,
                         "Limit of concurrent requests reached, try again later.\n",
                     );
-                    return (Handler::Refused, refusal);
+                    return (Handler::Refused, rejection);
                 };
                 Some(scrape)
             }
         };
-        let _admitted = if endpoint::has_own_login(request.uri().path()) {
-            // Who sent it is found out on the way.
+        let _work = if endpoint::has_own_login(request.uri().path()) {
+            // The endpoint authenticates the request, and begins the work then.
             request.extensions_mut().insert(caller.clone());
             None
         } else {
-            Some(caller.connection.admit())
+            Some(caller.connection.begin_work())
         };
-        router::answer(app, request, caller.address).await
+        router::route(app, request, caller.address).await
     }
 }
 
@@ -146,9 +146,9 @@ fn is_scrape(app: &App, request: &Request<Incoming>) -> bool {
     path == app.telemetry_path || path == "/probe"
 }
 
-/// Whether the web configuration lets somebody pass. What asks for the workspace's own login is not its business.
-async fn may_pass(
-    live: &ReloadableWebConfig,
+/// Whether the web configuration authorizes a request. Endpoints with Rocket.Chat's own login are exempt.
+async fn is_authorized(
+    web_config: &ReloadableWebConfig,
     config: &WebConfig,
     request: &Request<Incoming>,
     caller: &Caller,
@@ -159,13 +159,13 @@ async fn may_pass(
     match credentials(request) {
         Some((name, password)) => {
             let network = network::of(caller.address);
-            live.admits(config, &name, &password, network).await
+            web_config.admits(config, &name, &password, network).await
         }
         None => false,
     }
 }
 
-/// Name and password of HTTP's basic authentication.
+/// The user name and password of HTTP basic authentication.
 fn credentials(request: &Request<Incoming>) -> Option<(String, String)> {
     let header = request
         .headers()
@@ -187,12 +187,12 @@ fn unauthorized() -> Response {
     response
 }
 
-/// Why a body is not taken: the status and the text of the answer.
-type Refusal = (StatusCode, &'static str);
+/// Why a body is rejected: the status and the text of the response.
+type BodyError = (StatusCode, &'static str);
 
-/// Reads a body whole, and keeps it where it is a form of at most so many bytes. It is refused where it is long, takes long,
-/// or is not whole: nothing is done then.
-async fn read_body(body: &mut Incoming, longest_form: usize) -> Result<Form, Refusal> {
+/// Reads a body to its end. The form is empty when it is longer than `max_form`; a body that is too long, too slow or
+/// truncated is rejected.
+async fn read_body(body: &mut Incoming, max_form: usize) -> Result<Form, BodyError> {
     let reading = async {
         let mut form = Vec::new();
         let mut length = 0;
@@ -203,11 +203,11 @@ async fn read_body(body: &mut Incoming, longest_form: usize) -> Result<Form, Ref
             })?;
             let data = frame.data_ref().map_or(&[][..], |data| data);
             length += data.len();
-            if length > LONGEST_BODY {
+            if length > MAX_BODY_BYTES {
                 let text = "The body of the request is too long.\n";
                 return Err((StatusCode::PAYLOAD_TOO_LARGE, text));
             }
-            if length <= longest_form {
+            if length <= max_form {
                 form.extend_from_slice(data);
             } else {
                 form.clear();
@@ -219,5 +219,5 @@ async fn read_body(body: &mut Incoming, longest_form: usize) -> Result<Form, Ref
         let text = "The body of the request took too long.\n";
         (StatusCode::REQUEST_TIMEOUT, text)
     };
-    timeout(BODY, reading).await.map_err(late)?
+    timeout(BODY_TIMEOUT, reading).await.map_err(late)?
 }

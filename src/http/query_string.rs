@@ -1,9 +1,9 @@
-//! The parameters of a request, from its address.
+//! The parameters in a request's query string.
 
 use hyper::Request;
 use hyper::body::Incoming;
 
-/// Names and values, in order; a name may be there more than once.
+/// Names and values in order; names may repeat.
 pub struct Parameters(Vec<(String, String)>);
 
 impl Parameters {
@@ -17,19 +17,19 @@ impl Parameters {
         )
     }
 
-    /// Every one of this name.
+    /// All values of a name.
     pub fn all<'a>(&'a self, name: &str) -> impl Iterator<Item = &'a str> {
         self.0
             .iter()
             .filter_map(move |(key, value)| (key == name).then_some(value.as_str()))
     }
 
-    /// The first of this name.
+    /// The first value of a name.
     pub fn first(&self, name: &str) -> Option<&str> {
         self.all(name).next()
     }
 
-    /// The only one of this name, when it is not empty.
+    /// The value of a name that occurs once, unless it is empty.
     pub fn once(&self, name: &str) -> Option<&str> {
         let mut values = self.all(name);
         match (values.next(), values.next()) {

@@ -1,4 +1,4 @@
-//! What was answered: how many requests of each kind, with which status, how fast and how large.
+//! Metrics about HTTP requests: their number by handler and status, their duration, and the bytes of their responses.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -10,26 +10,26 @@ use hyper::StatusCode;
 use super::response::Response;
 use crate::exposition::Requests;
 
-/// What a request is for: the value of the label `handler`.
+/// What handled a request: the value of the label `handler`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Handler {
-    /// The metrics.
+    /// `/metrics`.
     Metrics,
-    /// The metrics of one of several workspaces.
+    /// `/probe`.
     Probe,
-    /// Rocket.Chat's own endpoints.
+    /// Endpoints of Rocket.Chat's API.
     Api,
     /// The statistics document as a download.
     Download,
-    /// Pages for people.
+    /// HTML pages and their files.
     Page,
-    /// Health, and what controls the exporter.
+    /// Health, readiness and reload.
     Management,
-    /// The list of workspaces for Prometheus.
+    /// HTTP service discovery.
     Discovery,
-    /// Nothing that is served.
+    /// No handler: the path is not served.
     Unknown,
-    /// Turned away before it was looked at.
+    /// Rejected by the middleware.
     Refused,
 }
 
@@ -49,41 +49,41 @@ impl Handler {
     }
 }
 
-/// Counters of everything that was answered.
+/// Counts all requests.
 #[derive(Debug, Default)]
-pub struct Counters(Mutex<BTreeMap<Handler, Counted>>);
+pub struct RequestCounters(Mutex<BTreeMap<Handler, HandlerCounters>>);
 
 #[derive(Debug, Default)]
-struct Counted {
+struct HandlerCounters {
     by_code: BTreeMap<StatusCode, u64>,
     duration: Duration,
-    /// Shared with the bodies that are still being sent.
+    /// Shared with bodies that are still being sent.
     bytes: Arc<AtomicU64>,
 }
 
-impl Counters {
-    /// Counts an answer.
+impl RequestCounters {
+    /// Counts a response.
     pub fn count(&self, handler: Handler, response: &mut Response, duration: Duration) {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let counted = all.entry(handler).or_default();
-        *counted.by_code.entry(response.status()).or_default() += 1;
-        counted.duration += duration;
-        response.body_mut().count_to(&counted.bytes);
+        let counters = all.entry(handler).or_default();
+        *counters.by_code.entry(response.status()).or_default() += 1;
+        counters.duration += duration;
+        response.body_mut().count_to(&counters.bytes);
     }
 
-    /// What was counted so far.
+    /// The counters of each handler that responded so far.
     pub fn read(&self) -> Vec<Requests> {
         let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         all.iter()
-            .map(|(handler, counted)| Requests {
+            .map(|(handler, counters)| Requests {
                 handler: handler.name(),
-                by_code: counted
+                by_code: counters
                     .by_code
                     .iter()
                     .map(|(code, number)| (code.as_u16(), *number))
                     .collect(),
-                seconds: counted.duration.as_secs_f64(),
-                bytes: counted.bytes.load(Ordering::Relaxed),
+                seconds: counters.duration.as_secs_f64(),
+                bytes: counters.bytes.load(Ordering::Relaxed),
             })
             .collect()
     }

@@ -1,4 +1,4 @@
-//! The few kinds of response.
+//! Constructors of responses.
 
 use bytes::Bytes;
 use hyper::body::{Body as _, Incoming};
@@ -6,7 +6,7 @@ use hyper::header::{self, HeaderName, HeaderValue};
 use hyper::{Request, StatusCode};
 
 use super::body::Body;
-use super::body_pieces::Pieces;
+use super::chunked_bytes::ChunkedBytes;
 use crate::exposition;
 use crate::http::content_negotiation;
 
@@ -18,7 +18,7 @@ pub fn text(status: StatusCode, body: impl Into<Bytes>) -> Response {
     with_type(status, "text/plain; charset=utf-8", body.into())
 }
 
-/// A request that cannot be answered as it is, and what is wrong with it.
+/// 400 with a text that says what is wrong with the request.
 pub fn bad_request(body: String) -> Response {
     with_type(
         StatusCode::BAD_REQUEST,
@@ -27,7 +27,7 @@ pub fn bad_request(body: String) -> Response {
     )
 }
 
-/// Something that was asked for and did not work, and why.
+/// 500 with a text that says what failed.
 pub fn failed(body: String) -> Response {
     with_type(
         StatusCode::INTERNAL_SERVER_ERROR,
@@ -36,7 +36,7 @@ pub fn failed(body: String) -> Response {
     )
 }
 
-/// Nothing but a status.
+/// A response without a body.
 pub fn empty(status: StatusCode) -> Response {
     let mut response = hyper::Response::default();
     *response.status_mut() = status;
@@ -44,7 +44,7 @@ pub fn empty(status: StatusCode) -> Response {
     response
 }
 
-/// A page that loads nothing from elsewhere.
+/// A page without scripts and forms, that loads nothing.
 pub fn html(body: String) -> Response {
     let mut response = with_type(StatusCode::OK, "text/html; charset=utf-8", body.into());
     set(
@@ -55,7 +55,7 @@ pub fn html(body: String) -> Response {
     response
 }
 
-/// A page with a style, a script and a form of this server, and nothing from elsewhere.
+/// A page with a style sheet, a script and forms of this server only.
 pub fn rich_html(body: Vec<u8>) -> Response {
     let mut response = with_type(StatusCode::OK, "text/html; charset=utf-8", body.into());
     set(
@@ -68,7 +68,7 @@ pub fn rich_html(body: Vec<u8>) -> Response {
     response
 }
 
-/// A file of a page, which stays as it is until the exporter is another version.
+/// A static file of a page.
 pub fn file(content_type: &'static str, body: &'static str) -> Response {
     let body = Bytes::from_static(body.as_bytes());
     let mut response = with_type(StatusCode::OK, content_type, body);
@@ -76,7 +76,7 @@ pub fn file(content_type: &'static str, body: &'static str) -> Response {
     response
 }
 
-/// Go on there.
+/// A redirect by 303.
 pub fn see_other(path: &str) -> Response {
     let mut response = empty(StatusCode::SEE_OTHER);
     if let Ok(path) = HeaderValue::from_str(path) {
@@ -85,7 +85,7 @@ pub fn see_other(path: &str) -> Response {
     response
 }
 
-/// A refusal that says when to come again.
+/// 429 with `Retry-After`.
 pub fn too_soon(body: String, seconds: u64) -> Response {
     let body = body.into();
     let mut response = with_type(
@@ -98,7 +98,7 @@ pub fn too_soon(body: String, seconds: u64) -> Response {
     response
 }
 
-/// JSON that nobody may keep.
+/// JSON that must not be cached.
 pub fn json(status: StatusCode, body: impl Into<Bytes>) -> Response {
     let mut response = with_type(status, "application/json", body.into());
     set(&mut response, header::CACHE_CONTROL, "no-store");
@@ -106,9 +106,9 @@ pub fn json(status: StatusCode, body: impl Into<Bytes>) -> Response {
     response
 }
 
-/// A body in the format and encoding that the client takes.
-pub fn negotiated(body: Pieces, content_type: HeaderValue, gzip: bool) -> Response {
-    let mut response = hyper::Response::new(Body::whole(body));
+/// A body in the negotiated format and encoding.
+pub fn negotiated(body: ChunkedBytes, content_type: HeaderValue, gzip: bool) -> Response {
+    let mut response = hyper::Response::new(Body::full(body));
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, content_type);
     headers.insert(
@@ -121,15 +121,15 @@ pub fn negotiated(body: Pieces, content_type: HeaderValue, gzip: bool) -> Respon
     response
 }
 
-/// Says that the body is compressed where it is, and that it depends on what the client takes.
-pub fn note_encoding(response: &mut Response, gzip: bool) {
+/// Sets `Content-Encoding` where the body is compressed, and `Vary`.
+pub fn set_encoding(response: &mut Response, gzip: bool) {
     if gzip {
         set(response, header::CONTENT_ENCODING, "gzip");
     }
     set(response, header::VARY, "Accept-Encoding");
 }
 
-/// The same, to be saved under a name, when it is a success.
+/// Makes a successful response a download under a file name.
 pub fn as_download(mut response: Response, name: &'static str) -> Response {
     if response.status() == StatusCode::OK
         && let Ok(value) = HeaderValue::from_str(&format!("attachment; filename=\"{name}\""))
@@ -141,15 +141,15 @@ pub fn as_download(mut response: Response, name: &'static str) -> Response {
     response
 }
 
-/// Another method is allowed.
+/// 405 with the allowed methods.
 pub fn wrong_method(allowed: &'static str) -> Response {
     let mut response = text(StatusCode::METHOD_NOT_ALLOWED, "Method not allowed.\n");
     set(&mut response, header::ALLOW, allowed);
     response
 }
 
-/// Says how long the body is, where that is known, and leaves it out.
-pub fn leave_out_body(response: &mut Response) {
+/// Sets `Content-Length` where the length is known, and removes the body.
+pub fn remove_body(response: &mut Response) {
     if let Some(length) = response.body().size_hint().exact() {
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_LENGTH, length.into());
@@ -157,7 +157,7 @@ pub fn leave_out_body(response: &mut Response) {
     *response.body_mut() = Body::default();
 }
 
-/// Sets a header to a value that is known beforehand.
+/// Sets a header to a static value.
 pub fn set(response: &mut Response, name: HeaderName, value: &'static str) {
     response
         .headers_mut()
@@ -165,19 +165,19 @@ pub fn set(response: &mut Response, name: HeaderName, value: &'static str) {
 }
 
 fn with_type(status: StatusCode, content_type: &'static str, body: Bytes) -> Response {
-    let mut response = hyper::Response::new(Body::whole(body));
+    let mut response = hyper::Response::new(Body::full(body));
     *response.status_mut() = status;
     set(&mut response, header::CONTENT_TYPE, content_type);
     set(&mut response, header::X_CONTENT_TYPE_OPTIONS, "nosniff");
     response
 }
 
-/// A success, in the encoding that the client takes.
+/// JSON, compressed where the client accepts it.
 pub fn compressed(request: &Request<Incoming>, body: Vec<u8>) -> Response {
     compressed_as(request, body, |body| json(StatusCode::OK, body))
 }
 
-/// The same of another type.
+/// A response of any type, compressed where the client accepts it.
 pub fn compressed_as(
     request: &Request<Incoming>,
     body: Vec<u8>,
@@ -186,6 +186,6 @@ pub fn compressed_as(
     let gzip = content_negotiation::wants_gzip(request.headers());
     let body = if gzip { exposition::gzip(&body) } else { body };
     let mut response = respond(body);
-    note_encoding(&mut response, gzip);
+    set_encoding(&mut response, gzip);
     response
 }

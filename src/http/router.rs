@@ -1,24 +1,24 @@
-//! Every path that is answered:
+//! Routes requests to their handlers:
 //!
-//! | path | answer |
+//! | path | response |
 //! |---|---|
 //! | `/` | the landing page |
-//! | `/info` | the page for people: the workspace, or a table of several |
-//! | `/info/statistics.json`, `POST /info/refresh` | what its buttons do |
-//! | `/info/license`, `POST /info/license/apply` | a license on its way to Rocket.Chat, where that is switched on |
-//! | `/info/NAME`, and all that is below `/info` | the same of one of several workspaces |
-//! | `/info.css`, `/info.js`, `/info.svg` | its files |
-//! | `/metrics` (or `--web.telemetry-path`) | the metrics, in the format that is asked for |
+//! | `/info` | the Info page: the workspace, or a table of several |
+//! | `/info/statistics.json`, `POST /info/refresh` | its buttons: download and refresh |
+//! | `/info/license`, `POST /info/license/apply` | forms that apply a license, where that is enabled |
+//! | `/info/NAME`, and all paths above below it | the same for one of several workspaces |
+//! | `/info.css`, `/info.js`, `/info.svg` | its static files |
+//! | `/metrics` (or `--web.telemetry-path`) | the metrics, in the negotiated format |
 //! | `/probe?target=NAME` | the metrics of one of several workspaces |
-//! | `/sd` | the workspaces, for Prometheus' HTTP service discovery |
+//! | `/sd` | the workspaces, as Prometheus' HTTP service discovery |
 //! | `/api/v1/statistics` | the statistics document, for users with the permission `view-statistics` |
 //! | `/api/v1/statistics.list` | the documents that Rocket.Chat stored, for the same users |
 //! | `/api/info`, `/api/v1/info` | the workspace's version |
 //! | `/statistics.json` | the statistics document as a download |
-//! | `/workspaces/NAME/...` | the three above of one of several workspaces |
-//! | `/-/healthy` | the process answers, and no task hangs or has ended |
-//! | `/-/ready` | something of the database is read |
-//! | `POST /-/reload` | the configuration is read again |
+//! | `/workspaces/NAME/...` | the same for one of several workspaces |
+//! | `/-/healthy` | whether all background tasks run |
+//! | `/-/ready` | whether a database can be read |
+//! | `POST /-/reload` | reloads the configuration |
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -28,7 +28,7 @@ use hyper::{Method, Request, StatusCode};
 use tokio::time::timeout;
 
 use super::App;
-use super::api::endpoint::{self, Endpoint, Place};
+use super::api::endpoint::{self, ApiPath, Endpoint};
 use super::api::{errors, statistics};
 use super::handlers::{landing, metrics, readiness, reload, service_discovery};
 use super::request_metrics::Handler;
@@ -36,145 +36,148 @@ use super::response::{self, Response};
 use crate::info_page;
 use crate::info_page::page::{ICON, SCRIPT, STYLE};
 
-/// What the methods of most paths are.
-const READING: &str = "GET, HEAD";
+/// The allowed methods of most paths.
+const READ_METHODS: &str = "GET, HEAD";
 
-/// How long it may take to see whether the tasks work; reloads of the configuration are waited for meanwhile.
-const HEALTH_LIMIT: Duration = Duration::from_secs(4);
+/// Time limit of the health check, which waits for a reload in progress.
+const HEALTH_TIMEOUT: Duration = Duration::from_secs(4);
 
-/// Answers from what is in memory.
-type Reader = fn(&App, &Request<Incoming>) -> Response;
+/// A handler that only reads memory.
+type SyncHandler = fn(&App, &Request<Incoming>) -> Response;
 
-/// What is served at a path.
+/// A path and its handler.
 struct Route {
-    path: Path,
-    answer: Answer,
+    pattern: PathPattern,
+    action: Action,
 }
 
 /// The paths of a route.
-enum Path {
-    /// One path.
+enum PathPattern {
+    /// This path.
     Exact(&'static str),
-    /// Everything that begins so.
-    Below(&'static str),
+    /// All paths that begin with this.
+    Prefix(&'static str),
 }
 
-/// Who answers.
+/// How a request is handled.
 #[derive(Clone, Copy)]
-enum Answer {
-    Read(Handler, Reader),
+enum Action {
+    Read(Handler, SyncHandler),
     Metrics,
     Probe,
     InfoPage,
     Healthy,
     Reload,
-    OfWorkspace,
+    Workspace,
     NotFound(Handler),
 }
 
-/// Every path that is served but that of the metrics, which is a setting. The first one that fits counts. Endpoints of
-/// Rocket.Chat have further spellings, which `paths` knows.
+/// All routes but that of the metrics, which is configurable, and those of Rocket.Chat's API, which `api::endpoint` parses.
+/// The first match wins.
 const ROUTES: [Route; 14] = [
-    Route::new(Path::Exact("/probe"), Answer::Probe),
-    Route::reads("/", Handler::Page, |app, _| {
+    Route::new(PathPattern::Exact("/probe"), Action::Probe),
+    Route::read("/", Handler::Page, |app, _| {
         response::html(landing::landing(&app.telemetry_path))
     }),
-    Route::reads("/info.css", Handler::Page, |_, _| {
+    Route::read("/info.css", Handler::Page, |_, _| {
         response::file("text/css; charset=utf-8", STYLE)
     }),
-    Route::reads("/info.js", Handler::Page, |_, _| {
+    Route::read("/info.js", Handler::Page, |_, _| {
         response::file("text/javascript; charset=utf-8", SCRIPT)
     }),
-    Route::reads("/info.svg", Handler::Page, |_, _| {
+    Route::read("/info.svg", Handler::Page, |_, _| {
         response::file("image/svg+xml", ICON)
     }),
-    Route::new(Path::Exact("/info"), Answer::InfoPage),
-    Route::new(Path::Below("/info/"), Answer::InfoPage),
-    Route::reads("/sd", Handler::Discovery, service_discovery::answer),
-    Route::new(Path::Exact("/-/healthy"), Answer::Healthy),
-    Route::reads("/-/ready", Handler::Management, |app, _| {
-        readiness::answer(&app.served())
+    Route::new(PathPattern::Exact("/info"), Action::InfoPage),
+    Route::new(PathPattern::Prefix("/info/"), Action::InfoPage),
+    Route::read("/sd", Handler::Discovery, service_discovery::handle),
+    Route::new(PathPattern::Exact("/-/healthy"), Action::Healthy),
+    Route::read("/-/ready", Handler::Management, |app, _| {
+        readiness::handle(&app.targets())
     }),
-    Route::new(Path::Exact("/-/reload"), Answer::Reload),
-    // Kept for what controls the exporter.
-    Route::new(Path::Below("/-/"), Answer::NotFound(Handler::Unknown)),
-    Route::new(Path::Exact("/statistics.json"), Answer::OfWorkspace),
-    Route::new(Path::Below("/workspaces/"), Answer::OfWorkspace),
+    Route::new(PathPattern::Exact("/-/reload"), Action::Reload),
+    // Reserved for management endpoints.
+    Route::new(
+        PathPattern::Prefix("/-/"),
+        Action::NotFound(Handler::Unknown),
+    ),
+    Route::new(PathPattern::Exact("/statistics.json"), Action::Workspace),
+    Route::new(PathPattern::Prefix("/workspaces/"), Action::Workspace),
 ];
 
 impl Route {
-    const fn new(path: Path, answer: Answer) -> Self {
-        Self { path, answer }
+    const fn new(pattern: PathPattern, action: Action) -> Self {
+        Self { pattern, action }
     }
 
-    const fn reads(path: &'static str, handler: Handler, reader: Reader) -> Self {
-        Self::new(Path::Exact(path), Answer::Read(handler, reader))
+    const fn read(path: &'static str, label: Handler, handler: SyncHandler) -> Self {
+        Self::new(PathPattern::Exact(path), Action::Read(label, handler))
     }
 
-    fn is_at(&self, path: &str) -> bool {
-        match self.path {
-            Path::Exact(own) => path == own,
-            Path::Below(beginning) => path.starts_with(beginning),
+    fn matches(&self, path: &str) -> bool {
+        match self.pattern {
+            PathPattern::Exact(exact) => path == exact,
+            PathPattern::Prefix(prefix) => path.starts_with(prefix),
         }
     }
 }
 
-/// Whether what is sent to a path may be a license; what is sent elsewhere is short.
-pub fn takes_license(app: &App, path: &str) -> bool {
-    info_page::takes_license(app, path)
+/// Whether a form that is posted to a path may contain a license.
+pub fn accepts_license(app: &App, path: &str) -> bool {
+    info_page::accepts_license(app, path)
 }
 
-/// What is served at a path other than that of the metrics; `None` where nothing is.
-fn find(path: &str) -> Option<Answer> {
-    let route = ROUTES.iter().find(|route| route.is_at(path));
+/// The action of a path other than that of the metrics; `None` where the path is not served.
+fn find(path: &str) -> Option<Action> {
+    let route = ROUTES.iter().find(|route| route.matches(path));
     match route {
-        Some(route) => Some(route.answer),
-        None if endpoint::place(path) == Place::Elsewhere => None,
-        None => Some(Answer::OfWorkspace),
+        Some(route) => Some(route.action),
+        None if endpoint::parse(path) == ApiPath::NotApi => None,
+        None => Some(Action::Workspace),
     }
 }
 
-/// Whether something other than the metrics is served at a path, so that the metrics cannot be.
+/// Whether a path is taken, so that the metrics cannot be served there.
 #[must_use]
 pub fn is_served(path: &str) -> bool {
     find(path).is_some()
 }
 
-/// Answers one request, and says what it was for. What is asked for seldom is apart, so that scrapes need not make room
-/// for it.
-pub async fn answer(app: &App, request: &Request<Incoming>, caller: IpAddr) -> (Handler, Response) {
+/// Handles a request; returns the label of its handler too. Rare handlers are boxed, which keeps the future of a scrape
+/// small.
+pub async fn route(app: &App, request: &Request<Incoming>, caller: IpAddr) -> (Handler, Response) {
     let path = request.uri().path();
     let reads = request.method() == Method::GET || request.method() == Method::HEAD;
-    let answer = if path == app.telemetry_path {
-        Answer::Metrics
+    let action = if path == app.telemetry_path {
+        Action::Metrics
     } else {
-        find(path).unwrap_or(Answer::NotFound(Handler::Unknown))
+        find(path).unwrap_or(Action::NotFound(Handler::Unknown))
     };
-    match answer {
-        Answer::Read(handler, read) if reads => (handler, read(app, request)),
-        Answer::Metrics if reads => (Handler::Metrics, metrics::all(app, request).await),
-        Answer::Metrics => (Handler::Metrics, response::wrong_method(READING)),
-        Answer::Probe if reads => {
-            let answer = Box::pin(metrics::one(app, request)).await;
-            (Handler::Probe, answer)
+    match action {
+        Action::Read(label, handler) if reads => (label, handler(app, request)),
+        Action::Metrics if reads => (Handler::Metrics, metrics::metrics(app, request).await),
+        Action::Metrics => (Handler::Metrics, response::wrong_method(READ_METHODS)),
+        Action::Probe if reads => {
+            let response = Box::pin(metrics::probe(app, request)).await;
+            (Handler::Probe, response)
         }
-        Answer::Probe => (Handler::Probe, response::wrong_method(READING)),
-        Answer::Read(handler, _) => (handler, response::wrong_method(READING)),
-        Answer::InfoPage => Box::pin(info_page::answer(app, request, caller)).await,
-        Answer::Healthy if reads => (Handler::Management, healthy(app).await),
-        Answer::Healthy => (Handler::Management, response::wrong_method(READING)),
-        Answer::Reload => {
-            let answer = Box::pin(reload::answer(app, request)).await;
-            (Handler::Management, answer)
+        Action::Probe => (Handler::Probe, response::wrong_method(READ_METHODS)),
+        Action::Read(label, _) => (label, response::wrong_method(READ_METHODS)),
+        Action::InfoPage => Box::pin(info_page::handle(app, request, caller)).await,
+        Action::Healthy if reads => (Handler::Management, healthy(app).await),
+        Action::Healthy => (Handler::Management, response::wrong_method(READ_METHODS)),
+        Action::Reload => {
+            let response = Box::pin(reload::handle(app, request)).await;
+            (Handler::Management, response)
         }
-        Answer::OfWorkspace => Box::pin(of_workspace(app, request, caller, reads)).await,
-        Answer::NotFound(handler) => (handler, not_found()),
+        Action::Workspace => Box::pin(handle_workspace(app, request, caller, reads)).await,
+        Action::NotFound(label) => (label, not_found()),
     }
 }
 
-/// Whether every task works that the exporter lives by. One that cannot even be asked does not.
+/// Whether all background tasks run; 503 when one does not, or when the check itself times out.
 async fn healthy(app: &App) -> Response {
-    match timeout(HEALTH_LIMIT, app.control.is_alive()).await {
+    match timeout(HEALTH_TIMEOUT, app.control.is_alive()).await {
         Ok(true) => response::text(StatusCode::OK, "Healthy.\n"),
         _ => response::text(
             StatusCode::SERVICE_UNAVAILABLE,
@@ -183,46 +186,46 @@ async fn healthy(app: &App) -> Response {
     }
 }
 
-/// Answers what is served of each workspace: of the only one at the root, of several below their names.
-async fn of_workspace(
+/// Handles the paths of a workspace: those of the only one are at the root, those of several below `/workspaces/NAME`.
+async fn handle_workspace(
     app: &App,
     request: &Request<Incoming>,
     caller: IpAddr,
     reads: bool,
 ) -> (Handler, Response) {
     let path = request.uri().path();
-    let served = app.served();
-    let (name, path) = endpoint::of_workspace(path);
+    let targets = app.targets();
+    let (name, path) = endpoint::split_workspace(path);
     let workspace = match name {
-        Some(name) => served.named(name),
-        None => served.only(),
+        Some(name) => targets.named(name),
+        None => targets.only(),
     };
     if path == "/statistics.json" {
-        let answer = match workspace {
+        let response = match workspace {
             None => unknown_workspace(),
-            Some(_) if !reads => response::wrong_method(READING),
+            Some(_) if !reads => response::wrong_method(READ_METHODS),
             Some(workspace) => {
                 let document =
-                    statistics::answer(workspace, request, Endpoint::Statistics, caller).await;
+                    statistics::handle(workspace, request, Endpoint::Statistics, caller).await;
                 response::as_download(document, "statistics.json")
             }
         };
-        return (Handler::Download, answer);
+        return (Handler::Download, response);
     }
-    let answer = match endpoint::place(path) {
-        Place::Endpoint(endpoint) if reads => match workspace {
-            Some(workspace) => statistics::answer(workspace, request, endpoint, caller).await,
+    let response = match endpoint::parse(path) {
+        ApiPath::Endpoint(endpoint) if reads => match workspace {
+            Some(workspace) => statistics::handle(workspace, request, endpoint, caller).await,
             None => unknown_workspace(),
         },
-        Place::Endpoint(_) if request.method() == Method::OPTIONS => {
+        ApiPath::Endpoint(_) if request.method() == Method::OPTIONS => {
             errors::options(request.headers())
         }
-        Place::Endpoint(_) => errors::wrong_method(),
-        Place::NoEndpoint => errors::not_found(&endpoint::served()),
-        Place::Malformed => errors::malformed_path(),
-        Place::Elsewhere => return (Handler::Unknown, not_found()),
+        ApiPath::Endpoint(_) => errors::wrong_method(),
+        ApiPath::Unknown => errors::not_found(&endpoint::paths()),
+        ApiPath::Malformed => errors::malformed_path(),
+        ApiPath::NotApi => return (Handler::Unknown, not_found()),
     };
-    (Handler::Api, answer)
+    (Handler::Api, response)
 }
 
 fn unknown_workspace() -> Response {
@@ -241,7 +244,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_path_is_served_or_free_for_the_metrics() {
+    fn path_is_served_or_free_for_the_metrics() {
         for path in [
             "/",
             "/probe",

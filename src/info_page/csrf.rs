@@ -1,4 +1,4 @@
-//! Who pressed a button: only the page itself may, as it is now, and no page of anybody else.
+//! CSRF protection: a form must be same-origin and carry the token of this process.
 
 use std::borrow::Cow;
 
@@ -11,52 +11,55 @@ use crate::http::form::Form;
 use crate::http::host_header::is_same_origin;
 use crate::http::response::{self, Response};
 
-/// What the page must send along, so that no other page can press its button.
+/// The token that each form carries.
 #[derive(Debug)]
-pub struct Token(Option<String>);
+pub struct CsrfToken(Option<String>);
 
-impl Default for Token {
+impl Default for CsrfToken {
     fn default() -> Self {
         let random: Result<ring::rand::Random<[u8; 16]>, _> =
             ring::rand::generate(&SystemRandom::new());
-        // Without random numbers nobody can press it.
-        Self(random.ok().map(|it| hex::encode(it.expose())))
+        // Without random numbers no form is accepted.
+        Self(random.ok().map(|bytes| hex::encode(bytes.expose())))
     }
 }
 
-impl Token {
-    /// As it stands in the page.
+impl CsrfToken {
+    /// The token's text; empty without random numbers.
     pub fn as_str(&self) -> &str {
         self.0.as_deref().unwrap_or_default()
     }
 
-    fn is_sent_by(&self, request: &Request<Incoming>) -> bool {
-        field(request, "token").is_some_and(|sent| self.is(&sent))
+    fn is_in(&self, request: &Request<Incoming>) -> bool {
+        field(request, "token").is_some_and(|sent| self.matches(&sent))
     }
 
-    /// Whether a text is the token. The time that this takes does not tell where the two begin to differ.
-    fn is(&self, text: &str) -> bool {
+    /// Whether a text is the token, compared in constant time.
+    fn matches(&self, text: &str) -> bool {
         let token = self.0.as_deref();
         token.is_some_and(|token| token.as_bytes().ct_eq(text.as_bytes()).into())
     }
 }
 
-/// The answer to a request that the page itself did not send; `None` when it did.
-pub fn refusal(request: &Request<Incoming>, token: &Token) -> Option<Response> {
-    if is_same_origin(request) && token.is_sent_by(request) {
-        return None;
+/// Checks that the page itself sent a request.
+///
+/// # Errors
+/// With the response 403 when it did not.
+pub fn check(request: &Request<Incoming>, token: &CsrfToken) -> Result<(), Response> {
+    if is_same_origin(request) && token.is_in(request) {
+        return Ok(());
     }
-    Some(response::text(
+    Err(response::text(
         StatusCode::FORBIDDEN,
         "The request does not come from the page as it is now; load the page again.\n",
     ))
 }
 
-/// A field of the form that a request carries.
+/// A field of the form in a request.
 pub fn field<'a>(request: &'a Request<Incoming>, name: &str) -> Option<Cow<'a, str>> {
     let form = request.extensions().get::<Form>()?;
     let mut fields = form_urlencoded::parse(&form.0);
-    fields.find_map(|(it, value)| (it == name).then_some(value))
+    fields.find_map(|(key, value)| (key == name).then_some(value))
 }
 
 #[cfg(test)]
@@ -64,11 +67,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_the_whole_token_is_the_token() {
-        let token = Token::default();
+    fn only_the_complete_token_matches() {
+        let token = CsrfToken::default();
         let text = token.as_str().to_owned();
         assert_eq!(text.len(), 32);
-        assert!(token.is(&text));
+        assert!(token.matches(&text));
         for other in [
             String::new(),
             text[..31].to_owned(),
@@ -76,8 +79,11 @@ mod tests {
             text.to_uppercase() + "x",
             "0".repeat(32),
         ] {
-            assert!(!token.is(&other), "{other}");
+            assert!(!token.matches(&other), "{other}");
         }
-        assert!(!Token(None).is(""), "without random numbers nothing passes");
+        assert!(
+            !CsrfToken(None).matches(""),
+            "without random numbers nothing matches"
+        );
     }
 }

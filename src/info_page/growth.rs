@@ -1,4 +1,4 @@
-//! How a workspace grew, as it was last read: once in a while, and never while somebody waits for it.
+//! Caches the workspace's growth for the Info page, and reads it in the background.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,77 +7,77 @@ use tokio::time::{Instant, timeout};
 
 use crate::catalogue::GrowthPoint;
 use crate::collectors::Collector;
-use crate::http::{Refused, Unavailable, Workspace};
+use crate::http::{QueryRejected, ServedWorkspace, Unavailable};
 
-/// How long it is believed.
+/// How long the growth is cached.
 const CACHE_TTL: Duration = Duration::from_mins(10);
 
-/// How long it is left alone after it could not be read.
-const LEFT_ALONE_FOR: Duration = Duration::from_mins(1);
+/// The pause after a failure.
+const RETRY_DELAY: Duration = Duration::from_mins(1);
 
-/// How long a page waits for it: long enough for most workspaces to be complete at the first sight.
-const WAIT: Duration = Duration::from_millis(25);
+/// How long a page waits for a reading: enough for most workspaces to be complete on the first view.
+const MAX_WAIT: Duration = Duration::from_millis(25);
 
-/// What a page shows of it.
+/// What a page shows of the growth.
 #[derive(Debug, Clone)]
-pub enum Reading {
-    /// Nothing.
+pub enum GrowthStatus {
+    /// The page does not show it.
     NotNeeded,
-    /// That it is read.
-    UnderWay,
-    /// What was read, or why nothing was.
+    /// It is being read.
+    Loading,
+    /// The growth, or why it is unknown.
     Done(Result<Arc<[GrowthPoint]>, String>),
 }
 
-/// What is known, which begins a reading where that is old.
-pub async fn look(workspace: &Arc<Workspace>) -> Reading {
+/// The cached growth. Begins a reading when it is outdated.
+pub async fn status(workspace: &Arc<ServedWorkspace>) -> GrowthStatus {
     if !workspace.collectors.contains(&Collector::Stored) {
         let why = "The stored statistics are not read: the collector stored is switched off.";
-        return Reading::Done(Err(why.to_owned()));
+        return GrowthStatus::Done(Err(why.to_owned()));
     }
-    let growth = &workspace.desk.growth;
+    let growth = &workspace.info_page.growth;
     let mut states = growth.subscribe();
-    let begins = growth.send_if_modified(|state| {
-        let is_old = state.known.as_ref().is_none_or(|(at, known)| {
-            let believed = if known.is_ok() {
+    let starts = growth.send_if_modified(|state| {
+        let is_outdated = state.known.as_ref().is_none_or(|(at, growth)| {
+            let ttl = if growth.is_ok() {
                 CACHE_TTL
             } else {
-                LEFT_ALONE_FOR
+                RETRY_DELAY
             };
-            at.elapsed() > believed
+            at.elapsed() > ttl
         });
-        let begins = is_old && !state.is_reading && workspace.is_up();
-        state.is_reading |= begins;
-        begins
+        let starts = is_outdated && !state.is_reading && workspace.is_up();
+        state.is_reading |= starts;
+        starts
     });
-    if begins {
+    if starts {
         tokio::spawn(read(Arc::clone(workspace)));
     }
-    // What was read before is better than to wait.
-    let known = timeout(
-        WAIT,
-        states.wait_for(|it| it.known.is_some() || !it.is_reading),
+    // An outdated growth is better than to wait.
+    let waited = timeout(
+        MAX_WAIT,
+        states.wait_for(|state| state.known.is_some() || !state.is_reading),
     )
     .await;
-    drop(known);
+    drop(waited);
     let state = growth.borrow().clone();
     match (state.known, state.is_reading) {
-        (Some((_, known)), _) => Reading::Done(known),
-        (None, true) => Reading::UnderWay,
-        (None, false) => Reading::Done(Err("Not known: the database is not read.".to_owned())),
+        (Some((_, known)), _) => GrowthStatus::Done(known),
+        (None, true) => GrowthStatus::Loading,
+        (None, false) => GrowthStatus::Done(Err("Not known: the database is not read.".to_owned())),
     }
 }
 
-async fn read(workspace: Arc<Workspace>) {
-    let grown = match workspace.backend.growth().await {
-        Ok(Ok(grown)) => Ok(grown.into()),
-        Ok(Err(Refused(why))) => Err(why),
+async fn read(workspace: Arc<ServedWorkspace>) {
+    let growth = match workspace.backend.growth().await {
+        Ok(Ok(points)) => Ok(points.into()),
+        Ok(Err(QueryRejected(why))) => Err(why),
         Err(Unavailable) => {
             Err("The stored statistics cannot be read; the reason is in the log.".to_owned())
         }
     };
-    workspace.desk.growth.send_modify(|state| {
-        state.known = Some((Instant::now(), grown));
+    workspace.info_page.growth.send_modify(|state| {
+        state.known = Some((Instant::now(), growth));
         state.is_reading = false;
     });
 }

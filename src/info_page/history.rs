@@ -1,5 +1,4 @@
-//! What moved over the last day: a few numbers for each minute, taken from the snapshots as they come, so that nothing
-//! is read for it.
+//! The last day of a few values, one point for each minute, taken from the snapshots.
 
 use std::collections::VecDeque;
 
@@ -7,74 +6,74 @@ use crate::catalogue::Timestamp;
 use crate::collectors::host::CpuTimes;
 use crate::collectors::{Collector, Snapshot};
 
-/// Points that are kept: a day of minutes.
-const MOST_POINTS: usize = 24 * 60;
+/// A day of minutes.
+const MAX_POINTS: usize = 24 * 60;
 
 const MINUTE: i64 = 60_000;
 
-/// A number that is kept.
+/// A series that is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum HistorySeries {
-    /// Accounts that others see as online.
+    /// Accounts shown as online.
     Online,
-    /// Accounts that others see as away.
+    /// Accounts shown as away.
     Away,
-    /// Accounts that others see as busy.
+    /// Accounts shown as busy.
     Busy,
-    /// Messages that came in a minute.
+    /// New messages in a minute.
     MessagesPerMinute,
     /// Live instances.
     Instances,
-    /// Their connections.
+    /// Connections of all instances.
     Connections,
-    /// The share of the time in which the database answered the exporter.
+    /// The share of time that the database works for the exporter.
     Cost,
 }
 
-const CURVES: usize = HistorySeries::Cost as usize + 1;
+const SERIES_COUNT: usize = HistorySeries::Cost as usize + 1;
 
-/// What was known in one minute. Single precision keeps a day within 50 kB.
+/// The values of one minute. Single precision keeps a day within 50 kB.
 #[derive(Debug, Clone, Copy)]
-struct Point {
+struct HistoryPoint {
     /// Minutes since 1970.
     minute: u32,
-    /// The number of each curve; not a number where it was unknown.
-    values: [f32; CURVES],
+    /// By series; NaN where unknown.
+    values: [f32; SERIES_COUNT],
 }
 
 /// The last day of one workspace.
 #[derive(Debug, Clone, Default)]
 pub struct History {
-    points: VecDeque<Point>,
-    /// When messages were last counted, and how many there were.
-    counted: Option<(Timestamp, u64)>,
+    points: VecDeque<HistoryPoint>,
+    /// The last count of messages, and its time.
+    last_count: Option<(Timestamp, u64)>,
     messages_per_minute: Option<f64>,
-    /// When processors were last looked at, and their times.
-    looked: Option<(Timestamp, Vec<CpuTimes>)>,
-    processors: Vec<f64>,
+    /// The last CPU times, and their time.
+    last_cpu_times: Option<(Timestamp, Vec<CpuTimes>)>,
+    cpu_shares: Vec<f64>,
 }
 
 impl History {
-    /// Notes what a snapshot says; of several in one minute the last one counts.
+    /// Adds a snapshot; of several in one minute the last one counts.
     pub fn note(&mut self, snapshot: &Snapshot, now: Timestamp) {
         self.note_messages(snapshot);
-        self.note_processors(snapshot);
+        self.note_cpus(snapshot);
         let Ok(minute) = u32::try_from(now.0.div_euclid(MINUTE)) else {
             return;
         };
-        let point = Point {
+        let point = HistoryPoint {
             minute,
             values: self.values(snapshot),
         };
         match self.points.back_mut() {
             Some(last) if last.minute == minute => *last = point,
-            // The clock was set back: what lies in the future now is not history.
+            // The clock was set back: points in the future are dropped.
             Some(last) if last.minute > minute => {
                 self.points.clear();
                 self.points.push_back(point);
             }
             _ => {
-                if self.points.len() == MOST_POINTS {
+                if self.points.len() == MAX_POINTS {
                     self.points.pop_front();
                 }
                 self.points.push_back(point);
@@ -82,54 +81,60 @@ impl History {
         }
     }
 
-    /// When each point was taken.
+    /// The times of all points.
     pub fn times(&self) -> impl Iterator<Item = Timestamp> {
         self.points
             .iter()
             .map(|point| Timestamp(i64::from(point.minute) * MINUTE))
     }
 
-    /// The points of a curve; `None` where it was unknown.
-    pub fn curve(&self, curve: HistorySeries) -> impl Iterator<Item = Option<f64>> {
+    /// The values of a series; `None` where unknown.
+    pub fn series(&self, series: HistorySeries) -> impl Iterator<Item = Option<f64>> {
         self.points.iter().map(move |point| {
-            let value = f64::from(point.values[curve as usize]);
+            let value = f64::from(point.values[series as usize]);
             value.is_finite().then_some(value)
         })
     }
 
-    /// Messages that came in a minute, between the two newest readings.
+    /// New messages in a minute, between the last two counts.
     pub fn messages_per_minute(&self) -> Option<f64> {
         self.messages_per_minute
     }
 
-    /// How busy each processor was between the two newest looks at it, from 0 to 1.
-    pub fn processors(&self) -> &[f64] {
-        &self.processors
+    /// How busy each CPU was between the last two samples, from 0 to 1.
+    pub fn cpu_shares(&self) -> &[f64] {
+        &self.cpu_shares
     }
 
     #[expect(
         clippy::cast_possible_truncation,
-        reason = "a picture needs no more than single precision"
+        reason = "single precision suffices for a chart"
     )]
-    fn values(&self, snapshot: &Snapshot) -> [f32; CURVES] {
-        let mut values = [f32::NAN; CURVES];
-        let mut put = |curve: HistorySeries, value: Option<f64>| {
+    fn values(&self, snapshot: &Snapshot) -> [f32; SERIES_COUNT] {
+        let mut values = [f32::NAN; SERIES_COUNT];
+        let mut put = |series: HistorySeries, value: Option<f64>| {
             if let Some(value) = value {
-                values[curve as usize] = value as f32;
+                values[series as usize] = value as f32;
             }
         };
-        let shown = snapshot.presence.as_ref().map(|it| it.shown);
-        put(HistorySeries::Online, shown.map(|it| it.online as f64));
-        put(HistorySeries::Away, shown.map(|it| it.away as f64));
-        put(HistorySeries::Busy, shown.map(|it| it.busy as f64));
+        let shown = snapshot.presence.as_ref().map(|presence| presence.shown);
+        put(
+            HistorySeries::Online,
+            shown.map(|shown| shown.online as f64),
+        );
+        put(HistorySeries::Away, shown.map(|shown| shown.away as f64));
+        put(HistorySeries::Busy, shown.map(|shown| shown.busy as f64));
         put(HistorySeries::MessagesPerMinute, self.messages_per_minute);
         let instances = snapshot.instances.as_ref();
         put(
             HistorySeries::Instances,
-            instances.map(|it| it.live().count() as f64),
+            instances.map(|instances| instances.live().count() as f64),
         );
-        let connections = instances.and_then(|it| it.connections());
-        put(HistorySeries::Connections, connections.map(|it| it as f64));
+        let connections = instances.and_then(|instances| instances.connections());
+        put(
+            HistorySeries::Connections,
+            connections.map(|count| count as f64),
+        );
         put(HistorySeries::Cost, snapshot.cost());
         values
     }
@@ -140,51 +145,51 @@ impl History {
             &snapshot.messages,
             outcome.and_then(|outcome| outcome.last_success),
         ) else {
-            self.counted = None;
+            self.last_count = None;
             self.messages_per_minute = None;
             return;
         };
-        let before = self.counted.replace((at, messages.documents));
+        let before = self.last_count.replace((at, messages.documents));
         let Some((before_at, before)) = before else {
             return;
         };
-        let Some(passed) = at.since(before_at).filter(|it| !it.is_zero()) else {
+        let Some(passed) = at.since(before_at).filter(|passed| !passed.is_zero()) else {
             return;
         };
-        // Where messages were deleted it is not known how many came.
+        // After deletions the number of new messages is unknown.
         self.messages_per_minute = messages
             .documents
             .checked_sub(before)
-            .map(|came| came as f64 * 60.0 / passed.as_secs_f64());
+            .map(|new| new as f64 * 60.0 / passed.as_secs_f64());
     }
 
-    fn note_processors(&mut self, snapshot: &Snapshot) {
+    fn note_cpus(&mut self, snapshot: &Snapshot) {
         let outcome = snapshot.outcomes.get(&Collector::Host);
         let (Some(host), Some(at)) = (
             &snapshot.host,
             outcome.and_then(|outcome| outcome.last_success),
         ) else {
-            self.looked = None;
-            self.processors.clear();
+            self.last_cpu_times = None;
+            self.cpu_shares.clear();
             return;
         };
         if self
-            .looked
+            .last_cpu_times
             .as_ref()
             .is_some_and(|(before, _)| *before == at)
         {
             return;
         }
         let times: Vec<_> = host.cpus.iter().map(|cpu| cpu.times).collect();
-        if let Some((_, before)) = &self.looked
+        if let Some((_, before)) = &self.last_cpu_times
             && before.len() == times.len()
         {
             let shares = times.iter().zip(before);
-            self.processors = shares
+            self.cpu_shares = shares
                 .map(|(now, before)| now.busy_share_since(*before))
                 .collect();
         }
-        self.looked = Some((at, times));
+        self.last_cpu_times = Some((at, times));
     }
 }
 
@@ -227,30 +232,30 @@ mod tests {
     }
 
     #[test]
-    fn a_minute_has_one_point_and_a_day_is_kept() {
+    fn one_day_of_minutes_is_kept() {
         let mut history = History::default();
         for minute in 0..3000 {
             let now = Timestamp(minute * MINUTE);
             history.note(&snapshot(minute, 1, 0), now);
             history.note(&snapshot(minute, 2, 0), Timestamp(now.0 + 1));
         }
-        assert_eq!(history.times().count(), MOST_POINTS);
+        assert_eq!(history.times().count(), MAX_POINTS);
         assert_eq!(history.times().last(), Some(Timestamp(2999 * MINUTE)));
         assert!(
             history
-                .curve(HistorySeries::Online)
-                .all(|it| it == Some(2.0))
+                .series(HistorySeries::Online)
+                .all(|value| value == Some(2.0))
         );
         assert!(
             history
-                .curve(HistorySeries::Connections)
-                .all(|it| it.is_none())
+                .series(HistorySeries::Connections)
+                .all(|value| value.is_none())
         );
-        assert!(size_of::<Point>() * MOST_POINTS <= 50_000);
+        assert!(size_of::<HistoryPoint>() * MAX_POINTS <= 50_000);
     }
 
     #[test]
-    fn messages_per_minute_are_known_from_the_second_reading_on() {
+    fn messages_per_minute_need_two_counts() {
         let mut history = History::default();
         let mut note = |minute: i64, messages| {
             history.note(&snapshot(minute, 0, messages), Timestamp(minute * MINUTE));
@@ -259,13 +264,13 @@ mod tests {
         assert_eq!(note(1, 100), None);
         assert_eq!(note(1, 100), None);
         assert_eq!(note(3, 130), Some(15.0));
-        assert_eq!(note(3, 130), Some(15.0), "the same reading seen again");
+        assert_eq!(note(3, 130), Some(15.0), "the same count again");
         assert_eq!(note(4, 90), None, "messages were deleted");
         assert_eq!(note(5, 90), Some(0.0));
     }
 
     #[test]
-    fn a_clock_that_is_set_back_begins_anew() {
+    fn history_restarts_when_the_clock_is_set_back() {
         let mut history = History::default();
         history.note(&snapshot(9, 1, 0), Timestamp(9 * MINUTE));
         history.note(&snapshot(5, 1, 0), Timestamp(5 * MINUTE));
@@ -273,8 +278,8 @@ mod tests {
     }
 
     #[test]
-    fn the_cost_is_the_share_of_the_time() {
+    fn cost_is_a_share_of_time() {
         let cost = snapshot(1, 0, 0).cost();
-        assert!(cost.is_some_and(|it| (it - 0.001).abs() < 1e-9));
+        assert!(cost.is_some_and(|share| (share - 0.001).abs() < 1e-9));
     }
 }

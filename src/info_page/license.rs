@@ -1,5 +1,5 @@
-//! A license on its way to Rocket.Chat: pasted, looked at, and handed over with the login of an administrator, which
-//! is used for that one request. Each step is a page of its own, and only the license goes from one to the next.
+//! Applies a license in Rocket.Chat: it is pasted, reviewed, and sent with the login of an administrator, which is used for
+//! that one request. Each step is a page, and only the license is passed from one to the next.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -8,89 +8,98 @@ use std::time::Instant;
 use hyper::body::Incoming;
 use hyper::{Request, StatusCode, header};
 
-use super::growth::Reading;
-use super::page::apply_license::{Pasted, Step, page as apply_page};
-use super::{csrf, show};
-use crate::http::api::login_attempts::Refusal;
+use super::growth::GrowthStatus;
+use super::page::apply_license::{ApplyStep, PastedLicense, page as apply_page};
+use super::{csrf, with_page};
+use crate::http::api::login_limiter::LoginRefusal;
 use crate::http::response::{self, Response};
-use crate::http::{App, Unavailable, Workspace};
-use crate::rocketchat_client::{Login, NotTaken, RocketChat};
+use crate::http::{App, ServedWorkspace, Unavailable};
+use crate::rocketchat_client::{AdminLogin, LicenseNotApplied, RocketChatClient};
 
-/// Where a license is pasted and looked at, below the workspace's page.
+/// The path below the Info page where a license is pasted and reviewed.
 pub const PAGE: &str = "license";
 
-/// Where it is handed over.
+/// The path where it is applied.
 pub const APPLY: &str = "license/apply";
 
-/// The page to paste it.
-pub fn form(app: &App, workspace: &Workspace, name: Option<&str>) -> Response {
-    if let Err(refusal) = offered(workspace) {
-        return refusal.answer();
+/// The form to paste a license.
+pub fn form(app: &App, workspace: &ServedWorkspace, name: Option<&str>) -> Response {
+    if let Err(reason) = client(workspace) {
+        return reason.respond();
     }
-    draw(app, workspace, name, StatusCode::OK, &Step::Paste(None))
+    draw(
+        app,
+        workspace,
+        name,
+        StatusCode::OK,
+        &ApplyStep::Paste(None),
+    )
 }
 
-/// What a pasted license says, before it goes anywhere.
+/// Shows the content of a pasted license before it is sent anywhere.
 pub async fn review(
     app: &App,
     request: &Request<Incoming>,
-    workspace: &Workspace,
+    workspace: &ServedWorkspace,
     name: Option<&str>,
 ) -> Response {
-    if let Err(refusal) = offered(workspace) {
-        return refusal.answer();
+    if let Err(reason) = client(workspace) {
+        return reason.respond();
     }
-    if let Some(refusal) = csrf::refusal(request, &workspace.desk.token) {
-        return refusal;
+    if let Err(rejection) = csrf::check(request, &workspace.info_page.token) {
+        return rejection;
     }
     match pasted(request, workspace).await {
         Ok(pasted) => {
-            let step = Step::Review(&pasted, None);
+            let step = ApplyStep::Review(&pasted, None);
             draw(app, workspace, name, StatusCode::OK, &step)
         }
         Err(complaint) => complain(app, workspace, name, complaint),
     }
 }
 
-/// Hands it over.
+/// Applies a license.
 pub async fn apply(
     app: &App,
     request: &Request<Incoming>,
     caller: IpAddr,
-    workspace: &Arc<Workspace>,
+    workspace: &Arc<ServedWorkspace>,
     name: Option<&str>,
 ) -> Response {
-    let rocketchat = match offered(workspace) {
+    let rocketchat = match client(workspace) {
         Ok(rocketchat) => rocketchat,
-        Err(refusal) => return refusal.answer(),
+        Err(reason) => return reason.respond(),
     };
-    if let Some(refusal) = csrf::refusal(request, &workspace.desk.token) {
-        return refusal;
+    if let Err(rejection) = csrf::check(request, &workspace.info_page.token) {
+        return rejection;
     }
     let pasted = match pasted(request, workspace).await {
         Ok(pasted) => pasted,
         Err(complaint) => return complain(app, workspace, name, complaint),
     };
-    let login = ["user_id", "auth_token"].map(|it| csrf::field(request, it).unwrap_or_default());
+    let login =
+        ["user_id", "auth_token"].map(|name| csrf::field(request, name).unwrap_or_default());
     let [user_id, token] = &login;
-    let outcome = match Login::new(user_id, token) {
-        Ok(login) => hand_over(rocketchat, workspace, caller, &login, &pasted.license).await,
-        Err(why) => Err(why),
+    let outcome = match AdminLogin::new(user_id, token) {
+        Ok(login) => send(rocketchat, workspace, caller, &login, &pasted.license).await,
+        Err(error) => Err(error),
     };
-    note(name, rocketchat, &outcome);
+    log(name, rocketchat, &outcome);
     match outcome {
-        Ok(()) => draw(app, workspace, name, StatusCode::OK, &Step::Taken),
-        Err(why) => {
-            let status = match why {
-                NotTaken::Login => StatusCode::BAD_REQUEST,
-                NotTaken::Busy | NotTaken::TooManyFailures { .. } => StatusCode::TOO_MANY_REQUESTS,
-                NotTaken::Silent => StatusCode::GATEWAY_TIMEOUT,
+        Ok(()) => draw(app, workspace, name, StatusCode::OK, &ApplyStep::Accepted),
+        Err(error) => {
+            let status = match error {
+                LicenseNotApplied::InvalidLogin => StatusCode::BAD_REQUEST,
+                LicenseNotApplied::Busy | LicenseNotApplied::TooManyFailures { .. } => {
+                    StatusCode::TOO_MANY_REQUESTS
+                }
+                LicenseNotApplied::TimedOut => StatusCode::GATEWAY_TIMEOUT,
                 _ => StatusCode::BAD_GATEWAY,
             };
-            let text = why.to_string();
-            let step = Step::Review(&pasted, Some(&text));
+            let text = error.to_string();
+            let step = ApplyStep::Review(&pasted, Some(&text));
             let mut response = draw(app, workspace, name, status, &step);
-            if let NotTaken::TooManyFailures { seconds } = why {
+            if let LicenseNotApplied::TooManyFailures { seconds } = error {
                 let headers = response.headers_mut();
                 headers.insert(header::RETRY_AFTER, seconds.into());
             }
@@ -99,53 +108,53 @@ pub async fn apply(
     }
 }
 
-/// Hands it over, unless too many logins were refused before: nobody is to guess tokens behind the exporter's address.
-async fn hand_over(
-    rocketchat: &RocketChat,
-    workspace: &Workspace,
+/// Sends a license to Rocket.Chat unless too many logins failed: the exporter must not help to guess tokens.
+async fn send(
+    rocketchat: &RocketChatClient,
+    workspace: &ServedWorkspace,
     caller: IpAddr,
-    login: &Login<'_>,
+    login: &AdminLogin<'_>,
     license: &str,
-) -> Result<(), NotTaken> {
+) -> Result<(), LicenseNotApplied> {
     let credentials = [login.user_id(), login.token()];
     let attempt = workspace
-        .desk
-        .logins
+        .info_page
+        .login_limiter
         .begin(caller, &credentials, Instant::now())
         .map_err(|refusal| match refusal {
-            Refusal::TooManyFailures(wait) => NotTaken::TooManyFailures {
+            LoginRefusal::TooManyFailures(wait) => LicenseNotApplied::TooManyFailures {
                 seconds: wait.as_secs() + 1,
             },
-            Refusal::TooManyUnderWay => NotTaken::Busy,
+            LoginRefusal::TooManyConcurrent => LicenseNotApplied::Busy,
         })?;
     let outcome = rocketchat.add_license(login, license).await;
     match &outcome {
         Ok(()) => attempt.succeeded(Instant::now()),
-        Err(why) if why.may_be_for_the_login() => attempt.failed(),
-        Err(_) => attempt.was_not_checked(),
+        Err(error) if error.may_be_login() => attempt.failed(),
+        Err(_) => attempt.unchecked(),
     }
     outcome
 }
 
-/// Who did it is in Rocket.Chat's own records.
-fn note(name: Option<&str>, rocketchat: &RocketChat, outcome: &Result<(), NotTaken>) {
-    let address = rocketchat.address();
+/// Logs the outcome. Rocket.Chat records the user.
+fn log(name: Option<&str>, rocketchat: &RocketChatClient, outcome: &Result<(), LicenseNotApplied>) {
+    let address = rocketchat.url();
     match outcome {
-        Ok(()) => tracing::info!(workspace = name, %address, "Rocket.Chat took a license"),
+        Ok(()) => tracing::info!(workspace = name, %address, "Rocket.Chat accepted a license"),
         Err(reason) => {
-            tracing::warn!(workspace = name, %address, %reason, "Rocket.Chat did not take a license");
+            tracing::warn!(workspace = name, %address, %reason, "Rocket.Chat did not accept a license");
         }
     }
 }
 
-/// Why no license is handed over.
+/// Why no license can be applied.
 enum NotOffered {
     SwitchedOff,
     NotRead,
 }
 
 impl NotOffered {
-    fn answer(&self) -> Response {
+    fn respond(&self) -> Response {
         match self {
             Self::SwitchedOff => response::text(
                 StatusCode::NOT_FOUND,
@@ -159,52 +168,52 @@ impl NotOffered {
     }
 }
 
-/// Rocket.Chat, where licenses are handed over and the workspace is known.
-fn offered(workspace: &Workspace) -> Result<&RocketChat, NotOffered> {
+/// The client of Rocket.Chat's API, where applying licenses is enabled and the database can be read.
+fn client(workspace: &ServedWorkspace) -> Result<&RocketChatClient, NotOffered> {
     let rocketchat = workspace.rocketchat.as_ref();
     let rocketchat = rocketchat.ok_or(NotOffered::SwitchedOff)?;
     let is_up = workspace.is_up();
     is_up.then_some(rocketchat).ok_or(NotOffered::NotRead)
 }
 
-/// The license that a request carries, in one line: mail programs break it into several.
+/// The license in a form, on one line: mail programs break it into several.
 async fn pasted(
     request: &Request<Incoming>,
-    workspace: &Workspace,
-) -> Result<Pasted, (StatusCode, &'static str)> {
+    workspace: &ServedWorkspace,
+) -> Result<PastedLicense, (StatusCode, &'static str)> {
     let license = csrf::field(request, "license").unwrap_or_default();
     let license: String = license.split_whitespace().collect();
-    let held = workspace.backend.judge_license(&license).await;
+    let held = workspace.backend.evaluate_license(&license).await;
     let held = held.map_err(|Unavailable| {
         let busy = "Other licenses are being read at this moment; try again.";
         (StatusCode::SERVICE_UNAVAILABLE, busy)
     })?;
     held.ok_or("There is no license in it: paste its whole text.")
-        .and_then(|held| Pasted::of(license, held))
+        .and_then(|held| PastedLicense::new(license, held))
         .map_err(|complaint| (StatusCode::BAD_REQUEST, complaint))
 }
 
 fn complain(
     app: &App,
-    workspace: &Workspace,
+    workspace: &ServedWorkspace,
     name: Option<&str>,
     (status, complaint): (StatusCode, &'static str),
 ) -> Response {
-    let step = Step::Paste(Some(complaint));
+    let step = ApplyStep::Paste(Some(complaint));
     draw(app, workspace, name, status, &step)
 }
 
 fn draw(
     app: &App,
-    workspace: &Workspace,
+    workspace: &ServedWorkspace,
     name: Option<&str>,
     status: StatusCode,
-    step: &Step<'_>,
+    step: &ApplyStep<'_>,
 ) -> Response {
-    let body = show(app, workspace, name, &Reading::NotNeeded, |page| {
+    let body = with_page(app, workspace, name, &GrowthStatus::NotNeeded, |page| {
         apply_page(page, step)
     });
-    // Not compressed: its length would tell how like the license is to what somebody else sent along.
+    // Not compressed: the length would leak similarities of the license with text that an attacker adds (BREACH).
     let mut response = response::rich_html(body.into_bytes());
     *response.status_mut() = status;
     response

@@ -1,7 +1,7 @@
-//! The page for people: one workspace as Rocket.Chat's own Info page shows it, and what that page does not know, or
-//! several workspaces in a table. Complete as it is sent; a script only exchanges what changed since.
+//! The HTML of the Info page: one workspace with the cards of Rocket.Chat's own Info page and more, or several workspaces
+//! in a table. It is complete without the script, which only replaces changed parts.
 //!
-//! Whatever a workspace says of itself may be hostile. All of it passes through `html!`, which escapes it.
+//! The workspace's data may be hostile: all of it is escaped by `html!`.
 
 pub mod apply_license;
 pub mod card;
@@ -23,132 +23,128 @@ use std::time::Duration;
 use jiff::tz::TimeZone;
 use maud::{DOCTYPE, Markup, html};
 
-use card::Shown;
+use card::PageData;
 
 use super::history::History;
 use crate::catalogue::{GrowthPoint, Timestamp};
 use crate::collectors::Snapshot;
 use crate::exposition::ExporterProcess;
 
-/// What the page is drawn with.
+/// The style sheet.
 pub const STYLE: &str = include_str!("page/info.css");
 
-/// What exchanges what changed.
+/// The script that updates the page.
 pub const SCRIPT: &str = include_str!("page/info.js");
 
-/// The picture in the browser's tab.
+/// The favicon.
 pub const ICON: &str = include_str!("page/info.svg");
 
-/// Everything that the page of one workspace shows.
+/// The data of one workspace's page.
 pub struct Page<'a> {
-    /// Its name, where there are several.
+    /// The workspace's name, where there are several.
     pub name: Option<&'a str>,
-    /// Where the page is.
+    /// The page's path.
     pub path: &'a str,
-    /// What was read.
+    /// The newest snapshot.
     pub snapshot: &'a Snapshot,
-    /// What moved.
+    /// The last day.
     pub history: &'a History,
-    /// How it grew.
+    /// The growth over months.
     pub growth: Growth<'a>,
-    /// How it was last read on demand.
-    pub refreshed: Refreshed,
-    /// How many collectors there are.
+    /// The refresh by the button.
+    pub refresh: RefreshStatus,
+    /// The number of enabled collectors.
     pub collectors: usize,
-    /// Where Rocket.Chat itself is, where licenses are handed over.
+    /// Rocket.Chat's URL, where licenses can be applied.
     pub rocketchat: Option<String>,
     /// The exporter's own process.
     pub process: &'a ExporterProcess,
-    /// What the button must send along.
+    /// The CSRF token.
     pub token: &'a str,
-    /// The time that the ages of readings are counted from.
+    /// The exporter's time, which snapshots are dated with.
     pub now: Timestamp,
-    /// The time at the database: what it and Rocket.Chat dated is judged by it.
+    /// The database's time, which dates in the database are compared with.
     pub database_now: Timestamp,
     /// The workspace's time zone.
     pub timezone: &'a TimeZone,
 }
 
-/// What is known of how a workspace grew.
+/// The growth of a workspace.
 #[derive(Clone, Copy)]
 pub enum Growth<'a> {
-    /// The stored documents, oldest first.
+    /// From the stored documents, oldest first.
     Known(&'a [GrowthPoint]),
-    /// They are being read.
-    Read,
-    /// They cannot be read, and why.
-    Unknown(&'a str),
+    /// It is being read.
+    Loading,
+    /// It cannot be read; with the reason.
+    Unavailable(&'a str),
 }
 
-/// How everything was last read on demand.
+/// The refresh in progress, and the last one.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Refreshed {
-    /// Collectors that were read so far, while that goes on.
+pub struct RefreshStatus {
+    /// During a refresh, the number of collectors that ran.
     pub running: Option<u64>,
-    /// The newest that ended: when it did, how long it took, and whether it succeeded.
+    /// The last one: when it ended, how long it took, and whether it succeeded.
     pub last: Option<(Timestamp, Duration, bool)>,
 }
 
-/// The page of one workspace.
+/// Renders the page of one workspace.
 pub fn page(page: &Page<'_>) -> String {
-    let shown = Shown::of(page);
-    let title = shown.title();
+    let data = PageData::new(page);
+    let title = data.title();
     let incomplete = page.snapshot.outcomes.len() < page.collectors
-        || page.refreshed.running.is_some()
-        || matches!(page.growth, Growth::Read);
+        || page.refresh.running.is_some()
+        || matches!(page.growth, Growth::Loading);
     let main = html! {
         header #top data-live {
             div {
                 @if page.name.is_some() { p.crumb { a href="/info" { "All workspaces" } } }
                 h1 { (title) }
-                p.sub { (subtitle(&shown)) }
+                p.sub { (subtitle(&data)) }
             }
             (buttons(page))
         }
         (progress(page))
-        (warnings::list(&shown))
+        (warnings::list(&data))
         div.cards {
-            (deployment_card::card(&shown))
-            (license_card::card(&shown))
-            (usage_cards::users(&shown))
-            (usage_cards::types(&shown))
-            (usage_cards::rooms(&shown))
-            (usage_cards::messages(&shown))
-            (usage_cards::uploads(&shown))
-            (federation_card::card(&shown))
-            (host_card::card(&shown))
-            (exporter_card::card(&shown))
+            (deployment_card::card(&data))
+            (license_card::card(&data))
+            (usage_cards::users(&data))
+            (usage_cards::types(&data))
+            (usage_cards::rooms(&data))
+            (usage_cards::messages(&data))
+            (usage_cards::uploads(&data))
+            (federation_card::card(&data))
+            (host_card::card(&data))
+            (exporter_card::card(&data))
         }
-        (charts::of_the_day(&shown))
-        (charts::of_growth(&shown))
+        (charts::of_the_day(&data))
+        (charts::of_growth(&data))
     };
-    document(&title, Behavior::living(incomplete), &main)
+    document(&title, PageRefresh::of(incomplete), &main)
 }
 
-/// How a page goes on after it was sent.
+/// How the browser updates a page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Behavior {
-    /// It stays as it is, without a script.
-    Still,
-    /// Its numbers are exchanged.
-    Living,
-    /// The same, soon: it is not complete.
-    Incomplete,
+enum PageRefresh {
+    /// Not at all, and without the script.
+    Never,
+    /// Regularly.
+    Live,
+    /// Soon, because it is incomplete.
+    Soon,
 }
 
-impl Behavior {
-    fn living(incomplete: bool) -> Self {
-        if incomplete {
-            Self::Incomplete
-        } else {
-            Self::Living
-        }
+impl PageRefresh {
+    fn of(incomplete: bool) -> Self {
+        if incomplete { Self::Soon } else { Self::Live }
     }
 }
 
-/// The frame of every page.
-fn document(title: &str, behavior: Behavior, main: &Markup) -> String {
-    let incomplete = behavior == Behavior::Incomplete;
+/// Renders a page around its main part.
+fn document(title: &str, behavior: PageRefresh, main: &Markup) -> String {
+    let incomplete = behavior == PageRefresh::Soon;
     let version = env!("CARGO_PKG_VERSION");
     html! {
         (DOCTYPE)
@@ -160,8 +156,8 @@ fn document(title: &str, behavior: Behavior, main: &Markup) -> String {
                 title { (title) " · Rocket.Chat exporter" }
                 link rel="icon" href="/info.svg" type="image/svg+xml";
                 link rel="stylesheet" href={ "/info.css?v=" (version) };
-                @if behavior != Behavior::Still { script src={ "/info.js?v=" (version) } defer {} }
-                // Without the script the page shows how far it is by loading itself again.
+                @if behavior != PageRefresh::Never { script src={ "/info.js?v=" (version) } defer {} }
+                // Shows the progress without the script.
                 @if incomplete { noscript { meta http-equiv="refresh" content="3"; } }
             }
             body data-soon[incomplete] {
@@ -177,21 +173,21 @@ fn document(title: &str, behavior: Behavior, main: &Markup) -> String {
     .into_string()
 }
 
-fn subtitle(shown: &Shown<'_>) -> Markup {
-    let page = shown.page;
+fn subtitle(data: &PageData<'_>) -> Markup {
+    let page = data.page;
     let address = page
         .snapshot
         .workspace
         .as_ref()
-        .and_then(|it| it.site_url.as_ref()?.as_text());
+        .and_then(|workspace| workspace.site_url.as_ref()?.as_text());
     html! {
-        // Not a link: the address comes from the database, and may be anything.
+        // Not a link: the text comes from the database.
         @if let Some(address) = address { span.address { (address) } " · " }
         @match page.snapshot.read_at {
             Some(at) => {
-                "read " (shown.ago(at)) ", at " (shown.time(at))
+                "read " (data.ago(at)) ", at " (data.time(at))
                 @if let Some(data_at) = page.snapshot.data_at.filter(|_| page.snapshot.stale_by().is_some()) {
-                    ", " strong { "data of " (shown.time(data_at)) }
+                    ", " strong { "data of " (data.time(data_at)) }
                 }
             }
             None => "not read yet",
@@ -200,7 +196,7 @@ fn subtitle(shown: &Shown<'_>) -> Markup {
 }
 
 fn buttons(page: &Page<'_>) -> Markup {
-    let running = page.refreshed.running.is_some();
+    let running = page.refresh.running.is_some();
     html! {
         div.buttons {
             form method="post" action={ (page.path) "/refresh" } {
@@ -212,7 +208,7 @@ fn buttons(page: &Page<'_>) -> Markup {
     }
 }
 
-/// How far a reading is, and how the last one that was asked for went.
+/// The progress of the first run and of a refresh, and the outcome of the last refresh.
 fn progress(page: &Page<'_>) -> Markup {
     let read = page.snapshot.outcomes.len();
     html! {
@@ -221,10 +217,10 @@ fn progress(page: &Page<'_>) -> Markup {
                 p { label for="first" { "First reading: " (read) " of " (page.collectors) " collectors" }
                     progress #first max=(page.collectors) value=(read) {} }
             }
-            @if let Some(done) = page.refreshed.running {
+            @if let Some(done) = page.refresh.running {
                 p { label for="again" { "Refreshing: " (done) " of " (page.collectors) " collectors" }
                     progress #again max=(page.collectors) value=(done) {} }
-            } @else if let Some((at, took, succeeded)) = page.refreshed.last {
+            } @else if let Some((at, took, succeeded)) = page.refresh.last {
                 p #refreshed {
                     @if succeeded { "Refreshed " } @else { "A refresh failed " }
                     (format::time(at, page.timezone)) ", in " (format::took(took)) "."
@@ -243,7 +239,7 @@ mod tests {
     use crate::collectors::presence::{Presence, Presences};
     use crate::info_page::history::HistorySeries;
 
-    /// A page that has everything that can be drawn.
+    /// A page with all charts and cards that need no database.
     fn full() -> String {
         let mut history = History::default();
         let mut snapshot = Snapshot::default();
@@ -262,9 +258,13 @@ mod tests {
             let now = i64::try_from(minute).unwrap_or_default() * 60_000;
             history.note(&snapshot, Timestamp(now));
         }
-        assert!(history.curve(HistorySeries::Online).all(|it| it.is_some()));
+        assert!(
+            history
+                .series(HistorySeries::Online)
+                .all(|value| value.is_some())
+        );
         snapshot.host = Some(Arc::new(Host::default()));
-        let grown: Vec<GrowthPoint> = (0..200)
+        let points: Vec<GrowthPoint> = (0..200)
             .map(|day: i64| {
                 let number = Some(12_345_678.9 + day as f64);
                 GrowthPoint {
@@ -283,8 +283,8 @@ mod tests {
             path: "/info/x",
             snapshot: &snapshot,
             history: &history,
-            growth: Growth::Known(&grown),
-            refreshed: Refreshed {
+            growth: Growth::Known(&points),
+            refresh: RefreshStatus {
                 running: Some(3),
                 last: None,
             },
@@ -299,13 +299,13 @@ mod tests {
     }
 
     #[test]
-    fn a_day_and_months_are_drawn_small() {
+    fn page_with_all_charts_is_small() {
         let size = full().len() + STYLE.len() + SCRIPT.len() + ICON.len();
         assert!(size < 90_000, "{size} bytes");
     }
 
     #[test]
-    fn how_far_a_reading_is_can_be_seen_without_a_script() {
+    fn progress_is_shown_without_the_script() {
         let page = full();
         assert!(page.contains("First reading: 0 of 24 collectors"));
         assert!(page.contains("Refreshing: 3 of 24 collectors"));

@@ -1,4 +1,4 @@
-//! The button that reads everything once more: one reading at a time, not too often, and only from the page itself.
+//! The Refresh button: runs all collectors, one refresh at a time and not too often.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,24 +8,24 @@ use hyper::body::Incoming;
 use tokio::time::{Instant, timeout};
 
 use super::csrf;
-use super::page::Refreshed;
+use super::page::RefreshStatus;
 use super::state::RefreshState;
 use crate::collectors::{RefreshScope, Snapshot};
 use crate::http::response::{self, Response};
-use crate::http::{Unavailable, Workspace};
+use crate::http::{ServedWorkspace, Unavailable};
 
-/// From the end of one reading to the begin of the next.
+/// The pause between two refreshes.
 const PAUSE: Duration = Duration::from_secs(10);
 
-/// How long the answer waits for the reading; a longer one goes on, and the page shows how far it is.
-const WAIT: Duration = Duration::from_secs(2);
+/// How long the response waits for the refresh. A longer one continues, and the page shows its progress.
+const MAX_WAIT: Duration = Duration::from_secs(2);
 
-/// As the page shows it.
-pub fn shown(state: &RefreshState, snapshot: &Snapshot) -> Refreshed {
-    // The tiers read on by themselves meanwhile.
+/// The status for the page.
+pub fn status(state: &RefreshState, snapshot: &Snapshot) -> RefreshStatus {
+    // Scheduled collector runs count too, so the sum may be larger.
     let collectors = snapshot.outcomes.len() as u64;
-    let done = |before: u64| readings(snapshot).saturating_sub(before).min(collectors);
-    Refreshed {
+    let done = |before: u64| runs(snapshot).saturating_sub(before).min(collectors);
+    RefreshStatus {
         running: state.running.map(done),
         last: state
             .last
@@ -33,40 +33,40 @@ pub fn shown(state: &RefreshState, snapshot: &Snapshot) -> Refreshed {
     }
 }
 
-/// Reads everything once more, and shows the page again.
-pub async fn answer(
-    workspace: &Arc<Workspace>,
+/// Handles the button: refreshes, and redirects to the page.
+pub async fn handle(
+    workspace: &Arc<ServedWorkspace>,
     request: &Request<Incoming>,
     path: &str,
 ) -> Response {
-    let desk = &workspace.desk;
-    if let Some(refusal) = csrf::refusal(request, &desk.token) {
-        return refusal;
+    let state = &workspace.info_page;
+    if let Err(rejection) = csrf::check(request, &state.token) {
+        return rejection;
     }
-    let mut states = desk.refreshing.subscribe();
+    let mut states = state.refreshing.subscribe();
     let mut wait = None;
-    let before = readings(&workspace.snapshots.borrow());
-    let begins = desk.refreshing.send_if_modified(|state| {
+    let before = runs(&workspace.snapshots.borrow());
+    let starts = state.refreshing.send_if_modified(|state| {
         let ended = state.last.map(|(ended, ..)| ended.elapsed());
-        wait = ended.and_then(|it| PAUSE.checked_sub(it));
-        let begins = state.running.is_none() && wait.is_none();
-        if begins {
+        wait = ended.and_then(|elapsed| PAUSE.checked_sub(elapsed));
+        let starts = state.running.is_none() && wait.is_none();
+        if starts {
             state.running = Some(before);
         }
-        begins
+        starts
     });
-    if begins {
+    if starts {
         tokio::spawn(refresh(Arc::clone(workspace)));
     } else if let Some(wait) = wait.filter(|_| states.borrow().running.is_none()) {
         let seconds = wait.as_secs() + 1;
         let text = format!("It was refreshed just now; it can be again in {seconds} s.\n");
         return response::too_soon(text, seconds);
     }
-    drop(timeout(WAIT, states.wait_for(|it| it.running.is_none())).await);
+    drop(timeout(MAX_WAIT, states.wait_for(|state| state.running.is_none())).await);
     response::see_other(path)
 }
 
-async fn refresh(workspace: Arc<Workspace>) {
+async fn refresh(workspace: Arc<ServedWorkspace>) {
     let begun = Instant::now();
     let result = workspace.backend.refresh(RefreshScope::Everything).await;
     let succeeded = match result {
@@ -74,13 +74,17 @@ async fn refresh(workspace: Arc<Workspace>) {
         Err(Unavailable) => false,
     };
     let now = workspace.backend.now();
-    workspace.desk.refreshing.send_modify(|state| {
+    workspace.info_page.refreshing.send_modify(|state| {
         state.running = None;
         state.last = Some((Instant::now(), now, begun.elapsed(), succeeded));
     });
 }
 
-/// Readings since the start.
-fn readings(snapshot: &Snapshot) -> u64 {
-    snapshot.outcomes.values().map(|it| it.readings).sum()
+/// The number of collector runs since the start.
+fn runs(snapshot: &Snapshot) -> u64 {
+    snapshot
+        .outcomes
+        .values()
+        .map(|outcome| outcome.readings)
+        .sum()
 }

@@ -1,4 +1,4 @@
-//! What the page of one workspace started, and what it knows.
+//! The Info page's state of one workspace.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -6,64 +6,64 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use super::csrf::Token;
+use super::csrf::CsrfToken;
 use crate::catalogue::{GrowthPoint, Timestamp};
-use crate::http::api::login_attempts::{Allowance, AttemptLimits, Attempts};
+use crate::http::api::login_limiter::{Allowance, LoginLimiter, LoginLimits};
 
-/// What is kept for the page of a workspace.
+/// The state that requests to the Info page share.
 #[derive(Debug)]
 pub struct InfoPageState {
-    /// What the page's forms have to send along.
-    pub token: Token,
-    /// The reading that was asked for.
+    /// The CSRF token of its forms.
+    pub token: CsrfToken,
+    /// The refresh that was requested by the button.
     pub refreshing: watch::Sender<RefreshState>,
-    /// How the workspace grew.
+    /// The workspace's growth.
     pub growth: watch::Sender<GrowthState>,
-    /// Who failed to log in to Rocket.Chat from here.
-    pub logins: Arc<Attempts>,
+    /// Limits failed logins to Rocket.Chat by the form.
+    pub login_limiter: Arc<LoginLimiter>,
 }
 
-/// The reading that was asked for, and how the one before went.
+/// The refresh in progress, and the outcome of the last one.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct RefreshState {
-    /// While one is under way: how many readings there were when it began.
+    /// During a refresh, the number of collector runs when it began.
     pub running: Option<u64>,
-    /// When the newest one ended, how long it took and whether it succeeded.
+    /// The end of the last one as instant and as time, how long it took, and whether it succeeded.
     pub last: Option<(Instant, Timestamp, Duration, bool)>,
 }
 
-/// How a workspace grew, as it was last read.
+/// The cached growth of a workspace.
 #[derive(Debug, Clone, Default)]
 pub struct GrowthState {
-    /// The newest reading.
-    pub known: Known,
-    /// Whether another one is under way.
+    /// The last reading.
+    pub known: GrowthReading,
+    /// Whether a reading is in progress.
     pub is_reading: bool,
 }
 
-/// The newest reading.
-type Known = Option<(Instant, Result<Arc<[GrowthPoint]>, String>)>;
+/// When the growth was read, and the growth or why it is unknown.
+type GrowthReading = Option<(Instant, Result<Arc<[GrowthPoint]>, String>)>;
 
-/// How many logins may be refused: somebody who types one in is wrong a few times, and not often.
-const LIMITS: AttemptLimits = AttemptLimits {
-    by_address: Allowance {
+/// Limits of failed logins: a person mistypes a few times, and not often.
+const LIMITS: LoginLimits = LoginLimits {
+    per_network: Allowance {
         burst: 10,
         interval: Duration::from_mins(1),
     },
-    in_all: Allowance {
+    total: Allowance {
         burst: 20,
         interval: Duration::from_secs(20),
     },
-    under_way: 1,
+    max_concurrent: 1,
 };
 
 impl Default for InfoPageState {
     fn default() -> Self {
         Self {
-            token: Token::default(),
+            token: CsrfToken::default(),
             refreshing: watch::Sender::default(),
             growth: watch::Sender::default(),
-            logins: Attempts::new("administrators", LIMITS),
+            login_limiter: LoginLimiter::new("administrators", LIMITS),
         }
     }
 }

@@ -19,7 +19,7 @@ use crate::clock::Clock;
 use crate::collectors::{Collector, LiveMode, Sources};
 use crate::config::{Basis, ConfigError, Workspaces};
 use crate::exposition::Reload;
-use crate::http::{self, Control, Served};
+use crate::http::{self, Control, Targets};
 use crate::scheduler::{Intervals, Scheduler, SchedulerConfig};
 
 /// How long it may take to read the configuration: less than requests may take when the exporter ends.
@@ -38,7 +38,7 @@ pub struct Supervisor {
     files: Arc<AsyncMutex<()>>,
     /// Held while the configuration is applied.
     running: AsyncMutex<Everything>,
-    publish: watch::Sender<Arc<Served>>,
+    publish: watch::Sender<Arc<Targets>>,
     last_reload: Mutex<Reload>,
 }
 
@@ -60,14 +60,14 @@ impl Supervisor {
     /// Starts to read what a configuration says. `cli` is what the configuration is read by again.
     pub fn start(cli: Cli, clock: Clock, workspaces: Workspaces, basis: Basis) -> Self {
         let mut running = Everything::default();
-        let served = running.start(clock, workspaces);
+        let targets = running.start(clock, workspaces);
         Self {
             cli,
             clock,
             reloading: AsyncMutex::new(basis),
             files: Arc::default(),
             running: AsyncMutex::new(running),
-            publish: watch::Sender::new(Arc::new(served)),
+            publish: watch::Sender::new(Arc::new(targets)),
             last_reload: Mutex::new(Reload {
                 succeeded: true,
                 last_success: clock.now(),
@@ -76,7 +76,7 @@ impl Supervisor {
     }
 
     /// What is served at any time.
-    pub fn served(&self) -> watch::Receiver<Arc<Served>> {
+    pub fn targets(&self) -> watch::Receiver<Arc<Targets>> {
         self.publish.subscribe()
     }
 
@@ -99,8 +99,8 @@ impl Supervisor {
                 for kept in running.workspaces.values() {
                     kept.look_at_files().await;
                 }
-                let served = running.start(self.clock, workspaces);
-                self.publish.send_replace(Arc::new(served));
+                let targets = running.start(self.clock, workspaces);
+                self.publish.send_replace(Arc::new(targets));
                 tracing::info!(
                     workspaces = running.workspaces.len(),
                     "the configuration was read again"
@@ -147,9 +147,9 @@ impl Supervisor {
 
     /// How it goes, in a line.
     pub fn status(&self) -> String {
-        let served = Arc::clone(&self.publish.borrow());
-        match &served.workspaces {
-            http::Workspaces::One(workspace, _) => {
+        let targets = Arc::clone(&self.publish.borrow());
+        match &targets.workspaces {
+            http::ServedWorkspaces::Single(workspace, _) => {
                 match workspace.availability().map(|it| it.state) {
                     None => "The host is read",
                     Some(ReadState::Untried) => "No database has been read yet",
@@ -159,7 +159,7 @@ impl Supervisor {
                 }
                 .to_owned()
             }
-            http::Workspaces::Named(workspaces) => {
+            http::ServedWorkspaces::Named(workspaces) => {
                 let up = workspaces.values().filter(|it| it.is_up()).count();
                 format!("{up} of {} databases are read", workspaces.len())
             }
@@ -221,7 +221,7 @@ impl Control for Supervisor {
 
 impl Everything {
     /// Starts what is not running yet.
-    fn start(&mut self, clock: Clock, workspaces: Workspaces) -> Served {
+    fn start(&mut self, clock: Clock, workspaces: Workspaces) -> Targets {
         match workspaces {
             Workspaces::One(config) => {
                 let collectors = config.collectors.clone();
@@ -229,8 +229,8 @@ impl Everything {
                     .workspaces
                     .entry(None)
                     .or_insert_with(|| Running::start(None, *config, clock, Duration::ZERO));
-                Served {
-                    workspaces: http::Workspaces::One(
+                Targets {
+                    workspaces: http::ServedWorkspaces::Single(
                         Arc::clone(&running.served),
                         running.rendered(),
                     ),
@@ -261,8 +261,8 @@ impl Everything {
                         named.insert(Arc::clone(name), Arc::clone(&running.served));
                     }
                 }
-                Served {
-                    workspaces: http::Workspaces::Named(named),
+                Targets {
+                    workspaces: http::ServedWorkspaces::Named(named),
                     host,
                     collectors,
                 }

@@ -18,12 +18,15 @@ use crate::collectors::{RefreshScope, Snapshot, Sources};
 use crate::config::WorkspaceConfig;
 use crate::exposition::{Exposition, Part, Wanted};
 use crate::http::api::rate_limit::{RateLimit, RateLimiter};
-use crate::http::api::statistics_list::turns::Turns;
-use crate::http::{self, Answer, Backend, Credentials, Limits, Login, Refused, Unavailable};
+use crate::http::api::statistics_list::queue::ListQueue;
+use crate::http::{
+    self, ApiSettings, AuthenticatedUser, Backend, BackendFuture, Credentials, QueryRejected,
+    Unavailable,
+};
 use crate::info_page::history::History;
 use crate::info_page::state::InfoPageState;
 use crate::mongodb::{Mongo, SourceError};
-use crate::rocketchat_client::RocketChat;
+use crate::rocketchat_client::RocketChatClient;
 use crate::scheduler::{Scheduler, SchedulerConfig};
 use crate::supervision::keep_running;
 
@@ -35,7 +38,7 @@ pub struct Running {
     /// The settings that it was started with.
     pub config: WorkspaceConfig,
     /// What the web sees of it.
-    pub served: Arc<http::Workspace>,
+    pub served: Arc<http::ServedWorkspace>,
     /// What reads it.
     pub scheduler: Scheduler,
     mongo: Arc<Mongo>,
@@ -73,7 +76,7 @@ impl Running {
         tasks.spawn(keep_running("history", move || {
             remember(snapshots.clone(), Arc::clone(&remembering), clock)
         }));
-        let served = Arc::new(http::Workspace {
+        let served = Arc::new(http::ServedWorkspace {
             snapshots: scheduler.snapshots(),
             backend: Box::new(Database {
                 name,
@@ -84,15 +87,15 @@ impl Running {
             }),
             names: config.names,
             shape: config.shape,
-            takes_unsafe_parameters: config.takes_unsafe_parameters,
+            allows_unsafe_parameters: config.takes_unsafe_parameters,
             timezone: config.timezone.clone(),
-            rates: RateLimiter::default(),
-            logins: http::login_attempts(),
-            lists: Turns::default(),
+            rate_limiter: RateLimiter::default(),
+            login_limiter: http::login_limiter(),
+            list_queue: ListQueue::default(),
             collectors: config.collectors.clone(),
             history,
-            rocketchat: config.rocketchat.clone().map(RocketChat::new),
-            desk: InfoPageState::default(),
+            rocketchat: config.rocketchat.clone().map(RocketChatClient::new),
+            info_page: InfoPageState::default(),
         });
         Self {
             config,
@@ -201,18 +204,21 @@ impl Database {
 }
 
 impl Backend for Database {
-    fn log_in<'a>(&'a self, credentials: Credentials<'a>) -> Answer<'a, Option<Login>> {
+    fn authenticate<'a>(
+        &'a self,
+        credentials: Credentials<'a>,
+    ) -> BackendFuture<'a, Option<AuthenticatedUser>> {
         Box::pin(async move {
             let account = match credentials {
-                Credentials::Login { user_id, token } => {
+                Credentials::LoginToken { user_id, token } => {
                     self.backend.account_of_login(user_id, token).await
                 }
-                Credentials::Grant { access_token } => {
+                Credentials::OAuthToken { access_token } => {
                     self.backend.account_of_grant(access_token).await
                 }
             };
             let account = self.answered(account, "a login cannot be checked")?;
-            Ok(account.map(|account| Login {
+            Ok(account.map(|account| AuthenticatedUser {
                 has_username: account.has_username,
                 may_view_statistics: account.may_view_statistics,
                 bypasses_rate_limit: account.bypasses_rate_limit,
@@ -220,39 +226,40 @@ impl Backend for Database {
         })
     }
 
-    fn limits(&self) -> Answer<'_, Limits> {
+    fn api_settings(&self) -> BackendFuture<'_, ApiSettings> {
         Box::pin(async move {
             // Read to the end even where the client goes away: a query that is given up costs its connection.
             let backend = Arc::clone(&self.backend);
             let settings = tokio::spawn(async move { backend.api_settings().await });
             let settings = settings.await.map_err(|_| Unavailable)?;
             let settings = self.answered(settings, "the settings of the API cannot be read")?;
-            Ok(Limits {
+            Ok(ApiSettings {
                 default_count: settings.default_count,
-                most_count: settings.most_count,
+                max_count: settings.most_count,
                 allows_infinite_count: settings.allows_infinite_count,
-                rate: settings
-                    .rate_limit
-                    .map(|(calls, time)| RateLimit { calls, time }),
+                rate: settings.rate_limit.map(|(calls, time)| RateLimit {
+                    calls,
+                    window: time,
+                }),
             })
         })
     }
 
-    fn count_history<'a>(
+    fn count_stored_statistics<'a>(
         &'a self,
         query: &'a serde_json::Value,
-    ) -> Answer<'a, Result<u64, Refused>> {
+    ) -> BackendFuture<'a, Result<u64, QueryRejected>> {
         Box::pin(async move {
             let count = self.backend.count_history(query).await;
             let count = self.answered(count, "the stored statistics cannot be counted")?;
-            Ok(count.map_err(Refused))
+            Ok(count.map_err(QueryRejected))
         })
     }
 
-    fn list_history(
+    fn list_stored_statistics(
         &self,
-        part: http::Part,
-    ) -> Answer<'_, Result<Box<dyn http::Documents>, Refused>> {
+        part: http::ListQuery,
+    ) -> BackendFuture<'_, Result<Box<dyn http::DocumentStream>, QueryRejected>> {
         Box::pin(async move {
             let part = stored_statistics::Part {
                 query: part.query,
@@ -265,17 +272,17 @@ impl Backend for Database {
             let documents = self.answered(documents, "the stored statistics cannot be listed")?;
             let listed = |documents| {
                 let name = self.name.clone();
-                Box::new(Listed { name, documents }) as Box<dyn http::Documents>
+                Box::new(Listed { name, documents }) as Box<dyn http::DocumentStream>
             };
-            Ok(documents.map(listed).map_err(Refused))
+            Ok(documents.map(listed).map_err(QueryRejected))
         })
     }
 
-    fn growth(&self) -> Answer<'_, Result<Vec<GrowthPoint>, Refused>> {
+    fn growth(&self) -> BackendFuture<'_, Result<Vec<GrowthPoint>, QueryRejected>> {
         Box::pin(async move {
             match self.backend.growth().await {
                 Err(error) if error.kind == FailureKind::MissingIndex => {
-                    Ok(Err(Refused(error.to_string())))
+                    Ok(Err(QueryRejected(error.to_string())))
                 }
                 growth => {
                     let growth = self.answered(growth, "the stored statistics cannot be read");
@@ -285,7 +292,7 @@ impl Backend for Database {
         })
     }
 
-    fn judge_license<'a>(&'a self, text: &'a str) -> Answer<'a, Option<HeldLicense>> {
+    fn evaluate_license<'a>(&'a self, text: &'a str) -> BackendFuture<'a, Option<HeldLicense>> {
         Box::pin(async move {
             let known = self.scheduler.newest();
             let held = self.backend.mongo.judge_license(text, &known).await;
@@ -301,7 +308,7 @@ impl Backend for Database {
         self.backend.mongo.now()
     }
 
-    fn refresh(&self, extent: RefreshScope) -> Answer<'_, Arc<Snapshot>> {
+    fn refresh(&self, extent: RefreshScope) -> BackendFuture<'_, Arc<Snapshot>> {
         Box::pin(async move {
             self.scheduler
                 .refresh(extent)
@@ -317,8 +324,8 @@ struct Listed {
     documents: Documents,
 }
 
-impl http::Documents for Listed {
-    fn next(&mut self) -> Answer<'_, Option<Value>> {
+impl http::DocumentStream for Listed {
+    fn next(&mut self) -> BackendFuture<'_, Option<Value>> {
         Box::pin(async move {
             self.documents.next().await.map_err(|error| {
                 tracing::warn!(

@@ -1,4 +1,4 @@
-//! The statistics document as an answer.
+//! The response that carries the statistics document.
 
 use hyper::Request;
 use hyper::body::Incoming;
@@ -6,15 +6,15 @@ use hyper::header::{HeaderName, HeaderValue};
 
 use crate::collectors::{Collector, SECTIONS, Snapshot};
 use crate::document::{self, Asked, Shape};
-use crate::http::Workspace;
+use crate::http::ServedWorkspace;
 use crate::http::response::{Response, compressed};
 
-/// Names the collectors whose fields are missing in the document, because their newest reading failed.
+/// Names the collectors whose fields are missing because their last run failed.
 const MISSING: HeaderName = HeaderName::from_static("x-rocketchat-exporter-missing");
 
-/// The document; a header names what is missing in it.
+/// The document, with a header that names missing collectors.
 pub fn response(
-    workspace: &Workspace,
+    workspace: &ServedWorkspace,
     request: &Request<Incoming>,
     snapshot: &Snapshot,
     shape: Shape,
@@ -22,16 +22,16 @@ pub fn response(
 ) -> Response {
     let body = document::render(snapshot, shape, asked, &workspace.timezone);
     let mut response = compressed(request, body);
-    // A collector without fields leaves nothing out of the document.
+    // A collector without fields cannot be missing in the document.
     let has_fields = |collector: Collector| {
         SECTIONS
             .iter()
-            .any(|it| it.collector() == collector && !it.fields().is_empty())
+            .any(|section| section.collector() == collector && !section.fields().is_empty())
     };
     let missing: Vec<_> = snapshot
         .missing()
         .into_iter()
-        .filter(|it| has_fields(*it))
+        .filter(|collector| has_fields(*collector))
         .map(Collector::name)
         .collect();
     if let (false, Ok(names)) = (

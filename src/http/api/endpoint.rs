@@ -1,42 +1,42 @@
-//! Which endpoint of Rocket.Chat a path names. As there, slashes too many at its beginning, one at its end, and letters
-//! in percent-encoding make no difference.
+//! Parses paths of Rocket.Chat's API. As in Rocket.Chat, repeated leading slashes, one trailing slash and percent-encoding
+//! are ignored.
 
 use percent_encoding::percent_decode_str;
 
-/// An endpoint of Rocket.Chat that is answered here.
+/// An endpoint of Rocket.Chat that is served here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Endpoint {
-    /// The statistics document.
+    /// `/api/v1/statistics`: the statistics document.
     Statistics,
-    /// The documents that Rocket.Chat stored.
+    /// `/api/v1/statistics.list`: the stored documents.
     StatisticsList,
-    /// The version alone.
+    /// `/api/info`: the version.
     Version,
-    /// The version, and for some more than that.
+    /// `/api/v1/info`: the version, and build details for privileged users.
     Info,
 }
 
 impl Endpoint {
-    /// Whether only users of the workspace are answered.
+    /// Whether the endpoint requires a login.
     pub fn needs_login(self) -> bool {
         matches!(self, Self::Statistics | Self::StatisticsList)
     }
 }
 
-/// What a path is about.
+/// A parsed path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Place {
-    /// An endpoint.
+pub enum ApiPath {
+    /// A served endpoint.
     Endpoint(Endpoint),
-    /// Something below `/api` that is not served.
-    NoEndpoint,
-    /// Nothing of Rocket.Chat's.
-    Elsewhere,
-    /// A percent sign without the two digits that belong to it.
+    /// A path below `/api` that is not served.
+    Unknown,
+    /// A path outside Rocket.Chat's API.
+    NotApi,
+    /// A percent sign without two hexadecimal digits.
     Malformed,
 }
 
-/// Every path of an endpoint.
+/// The paths of all endpoints.
 const ENDPOINTS: [(&str, Endpoint); 4] = [
     ("/api/v1/statistics", Endpoint::Statistics),
     ("/api/v1/statistics.list", Endpoint::StatisticsList),
@@ -44,34 +44,34 @@ const ENDPOINTS: [(&str, Endpoint); 4] = [
     ("/api/v1/info", Endpoint::Info),
 ];
 
-/// Paths of all endpoints, for whoever asked for another one.
-pub fn served() -> String {
+/// The paths of all endpoints, for error messages.
+pub fn paths() -> String {
     ENDPOINTS.map(|(path, _)| path).join(", ")
 }
 
-/// What a path is about.
-pub fn place(path: &str) -> Place {
+/// Parses a path.
+pub fn parse(path: &str) -> ApiPath {
     if !is_well_formed(path) {
-        return Place::Malformed;
+        return ApiPath::Malformed;
     }
     let decoded = percent_decode_str(path).decode_utf8_lossy();
     let whole = format!("/{}", decoded.trim_start_matches('/'));
     let name = whole.strip_suffix('/').unwrap_or(&whole);
     match ENDPOINTS.iter().find(|(path, _)| *path == name) {
-        Some((_, endpoint)) => Place::Endpoint(*endpoint),
-        None if whole.starts_with("/api/") => Place::NoEndpoint,
-        None => Place::Elsewhere,
+        Some((_, endpoint)) => ApiPath::Endpoint(*endpoint),
+        None if whole.starts_with("/api/") => ApiPath::Unknown,
+        None => ApiPath::NotApi,
     }
 }
 
-/// Whether what a path names asks for the workspace's own login, or is as open as in Rocket.Chat.
+/// Whether a path is authorized as in Rocket.Chat: by the workspace's own login, or not at all.
 pub fn has_own_login(path: &str) -> bool {
-    let (_, path) = of_workspace(path);
-    path == "/statistics.json" || matches!(place(path), Place::Endpoint(_) | Place::NoEndpoint)
+    let (_, path) = split_workspace(path);
+    path == "/statistics.json" || matches!(parse(path), ApiPath::Endpoint(_) | ApiPath::Unknown)
 }
 
-/// The workspace that a path names, where it names one, and what it says of that workspace.
-pub fn of_workspace(path: &str) -> (Option<&str>, &str) {
+/// Splits `/workspaces/NAME` from a path; the name is `None` for any other path.
+pub fn split_workspace(path: &str) -> (Option<&str>, &str) {
     let named = path.strip_prefix("/workspaces/").and_then(|rest| {
         let end = rest.find('/')?;
         Some(rest.split_at(end))
@@ -94,7 +94,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn spellings_of_a_path_reach_the_same_endpoint() {
+    fn spellings_of_a_path_parse_to_the_same_endpoint() {
         for path in [
             "/api/v1/statistics",
             "/api/v1/statistics/",
@@ -102,7 +102,11 @@ mod tests {
             "///api/v1/statistics",
             "/api/v1/%73tatistic%73",
         ] {
-            assert_eq!(place(path), Place::Endpoint(Endpoint::Statistics), "{path}");
+            assert_eq!(
+                parse(path),
+                ApiPath::Endpoint(Endpoint::Statistics),
+                "{path}"
+            );
         }
         for path in [
             "/api/v1/Statistics",
@@ -111,17 +115,18 @@ mod tests {
             "/api/",
             "/api/v1/%ff",
         ] {
-            assert_eq!(place(path), Place::NoEndpoint, "{path}");
+            assert_eq!(parse(path), ApiPath::Unknown, "{path}");
         }
         for path in ["/", "/metrics", "//metrics", "/apis"] {
-            assert_eq!(place(path), Place::Elsewhere, "{path}");
+            assert_eq!(parse(path), ApiPath::NotApi, "{path}");
         }
         for path in ["/api/v1/statistics%", "/%4", "/%zz", "/a%%20"] {
-            assert_eq!(place(path), Place::Malformed, "{path}");
+            assert_eq!(parse(path), ApiPath::Malformed, "{path}");
         }
     }
+
     #[test]
-    fn only_the_api_and_the_download_ask_for_the_workspaces_login() {
+    fn only_api_and_download_have_their_own_login() {
         for path in [
             "/statistics.json",
             "/api/v1/statistics",
@@ -143,14 +148,14 @@ mod tests {
     }
 
     #[test]
-    fn a_path_may_name_one_of_several_workspaces() {
+    fn path_names_one_of_several_workspaces() {
         for (path, name, rest) in [
             ("/workspaces/acme/api/info", Some("acme"), "/api/info"),
             ("/workspaces/acme/", Some("acme"), "/"),
             ("/workspaces/acme", None, "/workspaces/acme"),
             ("/api/info", None, "/api/info"),
         ] {
-            assert_eq!(of_workspace(path), (name, rest), "{path}");
+            assert_eq!(split_workspace(path), (name, rest), "{path}");
         }
         assert!(has_own_login("/workspaces/acme/api/v1/statistics"));
         assert!(!has_own_login("/workspaces/acme/metrics"));

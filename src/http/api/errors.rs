@@ -1,4 +1,4 @@
-//! Answers to requests that are not served, in Rocket.Chat's words where it has some.
+//! Error responses, with Rocket.Chat's texts where it has one.
 
 use std::time::Duration;
 
@@ -8,17 +8,17 @@ use serde_json::{Value, json};
 use crate::catalogue::Version;
 use crate::http::response::{self, Response};
 
-/// From this version on the answers to strangers carry `success` and `error`.
+/// From this version on the response to an unauthenticated request has `success` and `error`.
 const NEWER_ERRORS: Version = Version::new(7, 0, 0);
 
-/// From this version on a missing permission is answered without its type.
+/// From this version on the response to a missing permission has no `errorType`.
 const PLAIN_NOT_ALLOWED: Version = Version::new(3, 0, 0);
 
 fn failure(status: StatusCode, body: &Value) -> Response {
     response::json(status, body.to_string())
 }
 
-/// No credentials, or wrong ones.
+/// Missing or wrong credentials.
 pub fn not_logged_in(version: Version) -> Response {
     const MESSAGE: &str = "You must be logged in to do this.";
     let body = if version < NEWER_ERRORS {
@@ -29,7 +29,7 @@ pub fn not_logged_in(version: Version) -> Response {
     failure(StatusCode::UNAUTHORIZED, &body)
 }
 
-/// A user without the permission.
+/// A missing permission.
 pub fn not_allowed(version: Version) -> Response {
     let body = if version < PLAIN_NOT_ALLOWED {
         json!({
@@ -43,7 +43,7 @@ pub fn not_allowed(version: Version) -> Response {
     failure(StatusCode::BAD_REQUEST, &body)
 }
 
-/// The same for the list.
+/// A missing permission for `statistics.list`.
 pub fn list_not_allowed(version: Version) -> Response {
     if version < PLAIN_NOT_ALLOWED {
         let body = json!({ "success": false, "error": "unauthorized" });
@@ -52,7 +52,7 @@ pub fn list_not_allowed(version: Version) -> Response {
     not_allowed(version)
 }
 
-/// A parameter that is no JSON.
+/// A parameter that is not JSON.
 pub fn invalid_parameter(name: &str, text: &str) -> Response {
     let body = json!({
         "success": false,
@@ -63,13 +63,13 @@ pub fn invalid_parameter(name: &str, text: &str) -> Response {
     failure(StatusCode::BAD_REQUEST, &body)
 }
 
-/// Something else that is wrong with a request.
+/// 400 with a message.
 pub fn plain(message: &str) -> Response {
     let body = json!({ "success": false, "error": message });
     failure(StatusCode::BAD_REQUEST, &body)
 }
 
-/// A shape that does not exist.
+/// An unknown shape.
 pub fn invalid_shape(text: &str) -> Response {
     let body = json!({
         "success": false,
@@ -81,7 +81,7 @@ pub fn invalid_shape(text: &str) -> Response {
     failure(StatusCode::BAD_REQUEST, &body)
 }
 
-/// More calls than the workspace allows.
+/// A rate limit was exceeded.
 pub fn too_many_requests(reset_in: Duration) -> Response {
     let seconds = reset_in.as_millis().div_ceil(1000);
     let body = json!({
@@ -95,15 +95,15 @@ pub fn too_many_requests(reset_in: Duration) -> Response {
     response
 }
 
-/// Too much of a kind is under way at this moment.
-pub fn busy(what: &str, soon: Duration) -> Response {
+/// Too many concurrent requests of a kind.
+pub fn busy(what: &str, wait: Duration) -> Response {
     let body = json!({
         "success": false,
         "error": format!("Too many {what} are under way; try again in a moment. [error-busy]"),
         "errorType": "error-busy",
     });
     let mut response = failure(StatusCode::SERVICE_UNAVAILABLE, &body);
-    retry_after(&mut response, soon);
+    retry_after(&mut response, wait);
     response
 }
 
@@ -113,7 +113,7 @@ fn retry_after(response: &mut Response, wait: Duration) {
     headers.insert(header::RETRY_AFTER, seconds.max(1).into());
 }
 
-/// The database does not answer, or was not read yet.
+/// The database cannot be read, or was not read yet.
 pub fn unavailable() -> Response {
     let body = json!({
         "success": false,
@@ -125,7 +125,7 @@ pub fn unavailable() -> Response {
     response
 }
 
-/// Anything but reading.
+/// A method other than GET, HEAD and OPTIONS.
 pub fn wrong_method() -> Response {
     let body = json!({ "status": "error", "message": "API endpoint does not exist" });
     let mut response = failure(StatusCode::METHOD_NOT_ALLOWED, &body);
@@ -133,7 +133,7 @@ pub fn wrong_method() -> Response {
     response
 }
 
-/// What Rocket.Chat answers to browsers of other origins while CORS is switched off, as it always is here.
+/// Rocket.Chat's response to OPTIONS while CORS is disabled, as it always is here.
 pub fn options(headers: &HeaderMap) -> Response {
     let is_preflight = headers.contains_key(header::ORIGIN)
         && headers.contains_key(header::ACCESS_CONTROL_REQUEST_METHOD);
@@ -147,16 +147,16 @@ pub fn options(headers: &HeaderMap) -> Response {
 }
 
 /// A path below `/api` that is not served here.
-pub fn not_found(served: &str) -> Response {
+pub fn not_found(paths: &str) -> Response {
     let body = json!({
         "success": false,
-        "error": format!("The exporter has no such endpoint; it serves {served}. [error-not-found]"),
+        "error": format!("The exporter has no such endpoint; it serves {paths}. [error-not-found]"),
         "errorType": "error-not-found",
     });
     failure(StatusCode::NOT_FOUND, &body)
 }
 
-/// A path that cannot be decoded.
+/// A path with invalid percent-encoding.
 pub fn malformed_path() -> Response {
     let body = json!({
         "success": false,

@@ -1,4 +1,4 @@
-//! `GET /api/info` and `GET /api/v1/info`: the workspace's version, for everybody.
+//! `GET /api/info` and `GET /api/v1/info`: the workspace's version, without a login.
 
 use hyper::StatusCode;
 use serde_json::{Map, Value as Json, json};
@@ -6,23 +6,29 @@ use serde_json::{Map, Value as Json, json};
 use crate::catalogue::Version;
 use crate::collectors::Snapshot;
 use crate::http::response::{self, Response};
-use crate::http::{Login, Unavailable};
+use crate::http::{AuthenticatedUser, Unavailable};
 
-/// From this version on strangers are told the release line only.
+/// From this version on the patch version is hidden from users without `view-statistics`.
 const HIDES_PATCH: Version = Version::new(4, 0, 0);
 
-/// The version alone.
-pub fn version(snapshot: &Snapshot, login: Option<Login>) -> Result<Response, Unavailable> {
-    let version = version_for(snapshot, login)?;
+/// `/api/info`.
+pub fn version(
+    snapshot: &Snapshot,
+    user: Option<AuthenticatedUser>,
+) -> Result<Response, Unavailable> {
+    let version = version_for(snapshot, user)?;
     let body = json!({ "version": version, "success": true });
     Ok(response::json(StatusCode::OK, body.to_string()))
 }
 
-/// The version; and what the newest stored document tells of its build, to those who may see that document.
-pub fn details(snapshot: &Snapshot, login: Option<Login>) -> Result<Response, Unavailable> {
+/// `/api/v1/info`: with build details of the newest stored document, for users with `view-statistics`.
+pub fn details(
+    snapshot: &Snapshot,
+    user: Option<AuthenticatedUser>,
+) -> Result<Response, Unavailable> {
     let mut info = Map::new();
-    info.insert("version".to_owned(), version_for(snapshot, login)?.into());
-    if login.is_some_and(|login| login.may_view_statistics) {
+    info.insert("version".to_owned(), version_for(snapshot, user)?.into());
+    if user.is_some_and(|user| user.may_view_statistics) {
         let stored = snapshot.stored_document.as_ref();
         let document = stored.and_then(|stored| stored.document.as_ref());
         let text = |path: &[&str]| Some(Json::from(document?.text(path)?));
@@ -35,7 +41,7 @@ pub fn details(snapshot: &Snapshot, login: Option<Login>) -> Result<Response, Un
         if !commit.is_empty() {
             info.insert("commit".to_owned(), commit.into());
         }
-        // The document calls it so; both are the version of the Apps-Engine.
+        // The document's name for the version of the Apps-Engine.
         if let Some(text) = text(&["apps", "engineVersion"]) {
             info.insert("marketplaceApiVersion".to_owned(), text);
         }
@@ -44,11 +50,16 @@ pub fn details(snapshot: &Snapshot, login: Option<Login>) -> Result<Response, Un
     Ok(response::json(StatusCode::OK, body.to_string()))
 }
 
-/// The version, whole for those who may see the statistics.
-fn version_for(snapshot: &Snapshot, login: Option<Login>) -> Result<String, Unavailable> {
+/// The version, in full for users with `view-statistics`.
+fn version_for(
+    snapshot: &Snapshot,
+    user: Option<AuthenticatedUser>,
+) -> Result<String, Unavailable> {
     let name = snapshot.version_name().ok_or(Unavailable)?;
-    let is_hidden = snapshot.version().is_some_and(|it| it >= HIDES_PATCH)
-        && !login.is_some_and(|login| login.may_view_statistics);
+    let is_hidden = snapshot
+        .version()
+        .is_some_and(|version| version >= HIDES_PATCH)
+        && !user.is_some_and(|user| user.may_view_statistics);
     Ok(match name.match_indices('.').nth(1) {
         Some((end, _)) if is_hidden => name[..end].to_owned(),
         _ => name,

@@ -1,5 +1,4 @@
-//! Rocket.Chat's rate limit: so many calls of an endpoint from an address, counted from the first one on until a time has
-//! passed.
+//! Rocket.Chat's rate limit: a number of calls of an endpoint from an address, in a window that begins with the first one.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -8,6 +7,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use hyper::header::{HeaderName, HeaderValue};
 
+use super::bounded_map::make_room;
 use super::endpoint::Endpoint;
 use crate::http::response::Response;
 
@@ -15,19 +15,19 @@ const LIMIT: HeaderName = HeaderName::from_static("x-ratelimit-limit");
 const REMAINING: HeaderName = HeaderName::from_static("x-ratelimit-remaining");
 const RESET: HeaderName = HeaderName::from_static("x-ratelimit-reset");
 
-/// Addresses and endpoints that are remembered; beyond it the one that was begun first is forgotten.
-const MOST_WINDOWS: usize = 4096;
+/// Windows that are kept; beyond it the oldest one is dropped.
+const MAX_WINDOWS: usize = 4096;
 
-/// How many calls are answered in how long.
+/// A number of calls in a time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RateLimit {
-    /// Calls that are answered.
+    /// Calls that are allowed.
     pub calls: u64,
-    /// The time, from the first call on.
-    pub time: Duration,
+    /// The length of the window.
+    pub window: Duration,
 }
 
-/// The calls of every address.
+/// Limits the calls of each address and endpoint.
 #[derive(Debug, Default)]
 pub struct RateLimiter(
     // A std mutex: nothing is awaited while it is held.
@@ -40,16 +40,16 @@ struct Window {
     calls: u64,
 }
 
-/// Where a caller stands after a call.
+/// A caller's state after a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Standing {
-    /// Calls that are answered.
+pub struct RateLimitStatus {
+    /// Calls that are allowed in a window.
     limit: u64,
-    /// Calls that would still be.
+    /// Calls that are left.
     remaining: u64,
-    /// Whether this one is.
-    pub is_answered: bool,
-    /// How long until the counting begins anew.
+    /// Whether this call is allowed.
+    pub is_allowed: bool,
+    /// The time until the window ends.
     pub reset_in: Duration,
 }
 
@@ -61,19 +61,13 @@ impl RateLimiter {
         endpoint: Endpoint,
         limit: RateLimit,
         now: Instant,
-    ) -> Standing {
+    ) -> RateLimitStatus {
         let mut windows = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_over = |window: &Window| now.duration_since(window.begun) >= limit.time;
+        let is_over = |window: &Window| now.duration_since(window.begun) >= limit.window;
         let key = (caller.to_canonical(), endpoint);
-        if windows.len() >= MOST_WINDOWS && !windows.contains_key(&key) {
-            windows.retain(|_, window| !is_over(window));
-            if windows.len() >= MOST_WINDOWS {
-                let oldest = windows.iter().min_by_key(|(_, window)| window.begun);
-                if let Some(oldest) = oldest.map(|(key, _)| *key) {
-                    windows.remove(&oldest);
-                }
-            }
-        }
+        make_room(&mut windows, &key, MAX_WINDOWS, is_over, |window| {
+            window.begun
+        });
         let fresh = Window {
             begun: now,
             calls: 0,
@@ -83,18 +77,20 @@ impl RateLimiter {
             *window = fresh;
         }
         window.calls = window.calls.saturating_add(1);
-        Standing {
+        RateLimitStatus {
             limit: limit.calls,
             remaining: limit.calls.saturating_sub(window.calls),
-            is_answered: window.calls <= limit.calls,
-            reset_in: limit.time.saturating_sub(now.duration_since(window.begun)),
+            is_allowed: window.calls <= limit.calls,
+            reset_in: limit
+                .window
+                .saturating_sub(now.duration_since(window.begun)),
         }
     }
 }
 
-impl Standing {
-    /// Tells the caller.
-    pub fn note(self, response: &mut Response) {
+impl RateLimitStatus {
+    /// Sets the headers `X-RateLimit-*`.
+    pub fn set_headers(self, response: &mut Response) {
         let reset_at = SystemTime::now() + self.reset_in;
         let reset_at = reset_at.duration_since(UNIX_EPOCH).unwrap_or_default();
         let headers = response.headers_mut();
@@ -113,7 +109,7 @@ mod tests {
 
     const LIMIT: RateLimit = RateLimit {
         calls: 2,
-        time: Duration::from_mins(1),
+        window: Duration::from_mins(1),
     };
 
     fn address(number: u32) -> IpAddr {
@@ -121,14 +117,14 @@ mod tests {
     }
 
     #[test]
-    fn calls_are_counted_from_the_first_one_on_until_the_time_has_passed() {
-        let rates = RateLimiter::default();
+    fn window_begins_with_the_first_call() {
+        let limiter = RateLimiter::default();
         let begun = Instant::now();
         let count = |caller, endpoint, seconds| {
             let now = begun + Duration::from_secs(seconds);
-            let standing = rates.count(address(caller), endpoint, LIMIT, now);
-            let reset_in = standing.reset_in.as_secs();
-            (standing.is_answered, standing.remaining, reset_in)
+            let status = limiter.count(address(caller), endpoint, LIMIT, now);
+            let reset_in = status.reset_in.as_secs();
+            (status.is_allowed, status.remaining, reset_in)
         };
         assert_eq!(count(1, Endpoint::Info, 0), (true, 1, 60));
         assert_eq!(count(1, Endpoint::Info, 10), (true, 0, 50));
@@ -139,14 +135,14 @@ mod tests {
     }
 
     #[test]
-    fn however_many_addresses_call_only_some_are_remembered() {
-        let rates = RateLimiter::default();
+    fn number_of_windows_is_limited() {
+        let limiter = RateLimiter::default();
         let now = Instant::now();
         for number in 0..10_000 {
-            rates.count(address(number), Endpoint::Info, LIMIT, now);
+            limiter.count(address(number), Endpoint::Info, LIMIT, now);
         }
-        let windows = rates.0.lock().expect("nothing panicked with it");
-        assert_eq!(windows.len(), MOST_WINDOWS);
+        let windows = limiter.0.lock().expect("nothing panicked with it");
+        assert_eq!(windows.len(), MAX_WINDOWS);
         assert!(windows.contains_key(&(address(9_999), Endpoint::Info)));
     }
 }

@@ -1,4 +1,4 @@
-//! Rocket.Chat's own endpoints, above all the statistics document, for the workspace's own users.
+//! Handles the endpoints of Rocket.Chat's API: login, rate limit, and the statistics document.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -7,108 +7,108 @@ use std::time::{Duration, Instant};
 use hyper::Request;
 use hyper::body::Incoming;
 
-use super::auth::{self, NotChecked};
+use super::auth::{self, AuthError};
 use super::endpoint::Endpoint;
-use super::login_attempts::Refusal;
-use super::rate_limit::Standing;
+use super::login_limiter::LoginRefusal;
+use super::rate_limit::RateLimitStatus;
 use super::{document, errors, info, statistics_list};
 use crate::collectors::RefreshScope;
 use crate::document::{Asked, Shape};
 use crate::http::query_string::Parameters;
 use crate::http::response::Response;
-use crate::http::{Login, Unavailable, Workspace, caller, content_negotiation};
+use crate::http::{AuthenticatedUser, ServedWorkspace, Unavailable, caller, content_negotiation};
 
-/// The answer of an endpoint to a caller.
-pub async fn answer(
-    workspace: &Arc<Workspace>,
+/// Handles a request to an endpoint.
+pub async fn handle(
+    workspace: &Arc<ServedWorkspace>,
     request: &Request<Incoming>,
     endpoint: Endpoint,
     caller: IpAddr,
 ) -> Response {
-    let answer = answer_or_fail(workspace, request, endpoint, caller).await;
-    answer.unwrap_or_else(|Unavailable| errors::unavailable())
+    let response = try_handle(workspace, request, endpoint, caller).await;
+    response.unwrap_or_else(|Unavailable| errors::unavailable())
 }
 
-async fn answer_or_fail(
-    workspace: &Arc<Workspace>,
+async fn try_handle(
+    workspace: &Arc<ServedWorkspace>,
     request: &Request<Incoming>,
     endpoint: Endpoint,
     caller: IpAddr,
 ) -> Result<Response, Unavailable> {
     let parameters = Parameters::of(request);
-    let login = match auth::find(workspace, request, &parameters, caller).await {
-        Err(NotChecked::Unavailable) if endpoint.needs_login() => return Err(Unavailable),
-        Err(NotChecked::Refused(refusal)) if endpoint.needs_login() => {
+    let user = match auth::authenticate(workspace, request, &parameters, caller).await {
+        Err(AuthError::Unavailable) if endpoint.needs_login() => return Err(Unavailable),
+        Err(AuthError::Refused(refusal)) if endpoint.needs_login() => {
             return Ok(match refusal {
-                Refusal::TooManyFailures(wait) => errors::too_many_requests(wait),
-                Refusal::TooManyUnderWay => errors::busy("logins", Duration::from_secs(1)),
+                LoginRefusal::TooManyFailures(wait) => errors::too_many_requests(wait),
+                LoginRefusal::TooManyConcurrent => errors::busy("logins", Duration::from_secs(1)),
             });
         }
         Ok(None) if endpoint.needs_login() => {
             auth::delay().await;
             return Ok(errors::not_logged_in(workspace.version()));
         }
-        login => login.ok().flatten(),
+        user => user.ok().flatten(),
     };
-    let _admitted = login.and_then(|_| caller::admit(request));
-    let standing = standing(workspace, endpoint, caller, login).await;
+    let _work = user.and_then(|_| caller::begin_work(request));
+    let rate_limit = count_call(workspace, endpoint, caller, user).await;
     let snapshot = workspace.snapshots.borrow().clone();
-    let mut response = match standing.filter(|standing| !standing.is_answered) {
-        Some(standing) => errors::too_many_requests(standing.reset_in),
-        None => match (endpoint, login) {
-            (Endpoint::Statistics, Some(login)) => {
-                statistics(workspace, request, &parameters, login).await?
+    let mut response = match rate_limit.filter(|status| !status.is_allowed) {
+        Some(status) => errors::too_many_requests(status.reset_in),
+        None => match (endpoint, user) {
+            (Endpoint::Statistics, Some(user)) => {
+                statistics(workspace, request, &parameters, user).await?
             }
-            (Endpoint::StatisticsList, Some(login)) => {
+            (Endpoint::StatisticsList, Some(user)) => {
                 let gzip = content_negotiation::wants_gzip(request.headers());
-                let list = statistics_list::answer(Arc::clone(workspace), parameters, gzip, login);
-                // Begun to its end even where the client goes away: a query that is given up costs its connection.
+                let list = statistics_list::handle(Arc::clone(workspace), parameters, gzip, user);
+                // Completes even when the client disconnects: a cancelled query costs its connection to the database.
                 tokio::spawn(list).await.unwrap_or(Err(Unavailable))?
             }
-            (Endpoint::Version, login) => info::version(&snapshot, login)?,
-            (Endpoint::Info, login) => info::details(&snapshot, login)?,
+            (Endpoint::Version, user) => info::version(&snapshot, user)?,
+            (Endpoint::Info, user) => info::details(&snapshot, user)?,
             (_, None) => errors::not_logged_in(workspace.version()),
         },
     };
-    if let Some(standing) = standing {
-        standing.note(&mut response);
+    if let Some(status) = rate_limit {
+        status.set_headers(&mut response);
     }
     Ok(response)
 }
 
-/// Where the caller stands, when the rate of their calls is limited.
-async fn standing(
-    workspace: &Workspace,
+/// Counts a call; `None` where the caller's rate is not limited.
+async fn count_call(
+    workspace: &ServedWorkspace,
     endpoint: Endpoint,
     caller: IpAddr,
-    login: Option<Login>,
-) -> Option<Standing> {
-    if login.is_some_and(|login| login.bypasses_rate_limit) {
+    user: Option<AuthenticatedUser>,
+) -> Option<RateLimitStatus> {
+    if user.is_some_and(|user| user.bypasses_rate_limit) {
         return None;
     }
-    // Without the database there is nothing to protect.
-    let limit = workspace.backend.limits().await.ok()?.rate?;
+    // Without a database there is nothing to protect.
+    let limit = workspace.backend.api_settings().await.ok()?.rate?;
     Some(
         workspace
-            .rates
+            .rate_limiter
             .count(caller, endpoint, limit, Instant::now()),
     )
 }
 
 async fn statistics(
-    workspace: &Workspace,
+    workspace: &ServedWorkspace,
     request: &Request<Incoming>,
     parameters: &Parameters,
-    login: Login,
+    user: AuthenticatedUser,
 ) -> Result<Response, Unavailable> {
-    if !login.may_view_statistics {
+    if !user.may_view_statistics {
         return Ok(errors::not_allowed(workspace.version()));
     }
     let shape = match shape(parameters, workspace.shape) {
         Ok(shape) => shape,
         Err(text) => return Ok(errors::invalid_shape(text)),
     };
-    // Only the exact word counts, and only once.
+    // As in Rocket.Chat: the exact word, once.
     let (asked, snapshot) = if parameters.once("refresh") == Some("true") {
         (
             Asked::ForRefresh,

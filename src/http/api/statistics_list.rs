@@ -1,8 +1,7 @@
-//! `GET /api/v1/statistics.list`: what a client may say about order, paging, fields and query, read as Rocket.Chat reads
-//! it.
+//! `GET /api/v1/statistics.list`: parses sort, paging, fields and query as Rocket.Chat does.
 
-mod stream;
-pub mod turns;
+pub mod queue;
+mod writer;
 
 use std::num::TryFromIntError;
 use std::sync::Arc;
@@ -10,57 +9,63 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use stream::List;
+use writer::ListWriter;
 
 use super::errors;
 use crate::catalogue::{IGNORED_FIELDS, Version};
 use crate::http::query_string::Parameters;
 use crate::http::response::Response;
-use crate::http::{Limits, Login, Part, Refused, Unavailable, Workspace};
+use crate::http::{
+    ApiSettings, AuthenticatedUser, ListQuery, QueryRejected, ServedWorkspace, Unavailable,
+};
 
-/// From this version on `fields` and `query` are ignored unless they are allowed.
+/// From this version on `fields` and `query` are ignored unless enabled.
 const IGNORES_QUERY: Version = Version::new(7, 0, 0);
 
 const ILLEGAL_SORT: &str = "Illegal sort clause, must be of the form [['field1', '(ascending|descending)'], ['field2', '(ascending|descending)']]";
 const BAD_SORT: &str = "$sort key ordering must be 1 (for ascending) or -1 (for descending)";
 const MIXED_PROJECTION: &str = "Projection cannot have a mix of inclusion and exclusion.";
 
-/// What was sent as JSON.
-struct Sent {
+/// The parameters that are JSON.
+struct ListParameters {
     sort: Value,
     fields: Value,
     query: Value,
 }
 
-/// The answer; what is wrong with a request is told in the order in which Rocket.Chat looks for it.
-pub async fn answer(
-    workspace: Arc<Workspace>,
+/// Handles a request. Errors are checked for in the same order as in Rocket.Chat.
+pub async fn handle(
+    workspace: Arc<ServedWorkspace>,
     parameters: Parameters,
     gzip: bool,
-    login: Login,
+    user: AuthenticatedUser,
 ) -> Result<Response, Unavailable> {
     let version = workspace.version();
-    let takes_everything = version < IGNORES_QUERY || workspace.takes_unsafe_parameters;
-    let sent = match Sent::read(&parameters, takes_everything) {
-        Ok(sent) => sent,
+    let allows_query = version < IGNORES_QUERY || workspace.allows_unsafe_parameters;
+    let parsed = match ListParameters::parse(&parameters, allows_query) {
+        Ok(parsed) => parsed,
         Err((name, text)) => return Ok(errors::invalid_parameter(name, text)),
     };
-    if !login.may_view_statistics {
+    if !user.may_view_statistics {
         return Ok(errors::list_not_allowed(version));
     }
-    let Some(sort) = sort(&sent.sort) else {
+    let Some(sort) = sort(&parsed.sort) else {
         return Ok(errors::plain(ILLEGAL_SORT));
     };
-    let Some(turn) = workspace.lists.take().await else {
+    let Some(permit) = workspace.list_queue.acquire().await else {
         return Ok(errors::busy("lists", Duration::from_secs(10)));
     };
-    let limits = workspace.backend.limits().await?;
-    let Ok(count) = count(parameters.first("count"), limits) else {
+    let settings = workspace.backend.api_settings().await?;
+    let Ok(count) = count(parameters.first("count"), settings) else {
         return Ok(errors::plain("The count must not be negative."));
     };
-    let total = match workspace.backend.count_history(&sent.query).await? {
+    let total = match workspace
+        .backend
+        .count_stored_statistics(&parsed.query)
+        .await?
+    {
         Ok(total) => total,
-        Err(Refused(message)) => return Ok(errors::plain(&message)),
+        Err(QueryRejected(message)) => return Ok(errors::plain(&message)),
     };
     let Some(sort) = directions(sort) else {
         return Ok(errors::plain(BAD_SORT));
@@ -76,50 +81,50 @@ pub async fn answer(
         );
         return Ok(errors::plain(&message));
     };
-    let Some(exclude) = exclusions(&sent.fields) else {
+    let Some(exclude) = exclusions(&parsed.fields) else {
         return Ok(errors::plain(MIXED_PROJECTION));
     };
-    let part = Part {
-        query: sent.query,
+    let query = ListQuery {
+        query: parsed.query,
         sort,
         exclude,
         offset: skip,
         count,
     };
-    let documents = match workspace.backend.list_history(part).await? {
+    let documents = match workspace.backend.list_stored_statistics(query).await? {
         Ok(documents) => documents,
-        Err(Refused(message)) => return Ok(errors::plain(&message)),
+        Err(QueryRejected(message)) => return Ok(errors::plain(&message)),
     };
     let timezone = workspace.timezone.clone();
-    let list = List::new(documents, (offset, total), timezone, gzip);
-    list.answer(turn).await
+    let list = ListWriter::new(documents, (offset, total), timezone, gzip);
+    list.respond(permit).await
 }
 
-impl Sent {
-    /// What was sent, or the name of the first parameter that is no JSON, with its text.
-    fn read(parameters: &Parameters, takes_query: bool) -> Result<Self, (&'static str, &str)> {
-        let read = |name: &'static str| match parameters.first(name) {
+impl ListParameters {
+    /// Parses the parameters; fails with the name and text of the first one that is not JSON.
+    fn parse(parameters: &Parameters, allows_query: bool) -> Result<Self, (&'static str, &str)> {
+        let parse = |name: &'static str| match parameters.first(name) {
             None | Some("") => Ok(Value::Null),
             Some(text) => serde_json::from_str(text).map_err(|_| (name, text)),
         };
-        let honoured = |name: &'static str| {
-            if takes_query {
-                read(name)
+        let parse_allowed = |name: &'static str| {
+            if allows_query {
+                parse(name)
             } else {
                 Ok(Value::Null)
             }
         };
         Ok(Self {
-            sort: read("sort")?,
-            fields: honoured("fields")?,
-            query: honoured("query")?,
+            sort: parse("sort")?,
+            fields: parse_allowed("fields")?,
+            query: parse_allowed("query")?,
         })
     }
 }
 
-/// Fields and the direction that each is given, whether it is one or not; `None` when this is no sort clause at all.
-fn sort(sent: &Value) -> Option<Vec<(String, Option<bool>)>> {
-    match sent {
+/// Fields and their directions, where `None` is an invalid direction; `None` when the value is not a sort clause.
+fn sort(value: &Value) -> Option<Vec<(String, Option<bool>)>> {
+    match value {
         Value::Null | Value::Bool(false) => Some(Vec::new()),
         Value::Number(number) if number.as_f64() == Some(0.0) => Some(Vec::new()),
         Value::Bool(true) | Value::Number(_) => None,
@@ -135,7 +140,7 @@ fn sort(sent: &Value) -> Option<Vec<(String, Option<bool>)>> {
     }
 }
 
-/// A name, or a name and a direction.
+/// An element of a sort clause: a name, or a name with a direction.
 fn pair(item: &Value) -> Option<(String, Option<bool>)> {
     match item {
         Value::String(name) => Some((name.clone(), Some(false))),
@@ -168,35 +173,38 @@ fn directions(sort: Vec<(String, Option<bool>)>) -> Option<Vec<(String, bool)>> 
         .collect()
 }
 
-/// Fields to leave out. Because Rocket.Chat leaves some out itself, fields to include cannot be named: `None`.
-fn exclusions(sent: &Value) -> Option<Vec<String>> {
-    let Value::Object(entries) = sent else {
+/// Fields to leave out; `None` where fields are included, which Rocket.Chat rejects because it excludes some itself.
+fn exclusions(fields: &Value) -> Option<Vec<String>> {
+    let Value::Object(entries) = fields else {
         return Some(Vec::new());
     };
     entries
         .iter()
         .filter(|(name, _)| !IGNORED_FIELDS.contains(&name.as_str()))
-        .map(|(name, wanted)| {
-            let is_excluded = *wanted == Value::Bool(false) || wanted.as_f64() == Some(0.0);
+        .map(|(name, value)| {
+            let is_excluded = *value == Value::Bool(false) || value.as_f64() == Some(0.0);
             is_excluded.then(|| name.clone())
         })
         .collect()
 }
 
-/// How many documents are answered, where `None` means all; an error when fewer than none are asked for.
-fn count(sent: Option<&str>, limits: Limits) -> Result<Option<u64>, TryFromIntError> {
-    let wanted = match sent {
-        None => limits.default_count,
+/// The number of documents to return, where `None` means all.
+///
+/// # Errors
+/// When `count` is negative.
+fn count(text: Option<&str>, settings: ApiSettings) -> Result<Option<u64>, TryFromIntError> {
+    let count = match text {
+        None => settings.default_count,
         Some(text) => u64::try_from(parse_int(text).unwrap_or(0))?,
     };
-    Ok(match wanted {
-        0 if limits.allows_infinite_count => None,
-        0 => Some(limits.default_count),
-        wanted => Some(wanted.min(limits.most_count)),
+    Ok(match count {
+        0 if settings.allows_infinite_count => None,
+        0 => Some(settings.default_count),
+        count => Some(count.min(settings.max_count)),
     })
 }
 
-/// JavaScript's `parseInt` for decimal numbers: what follows the digits is not looked at.
+/// JavaScript's `parseInt` for decimal numbers, which ignores everything after the digits.
 fn parse_int(text: &str) -> Option<i64> {
     let text = text.trim_start();
     let (sign, rest) = match text.as_bytes().first() {
@@ -205,7 +213,7 @@ fn parse_int(text: &str) -> Option<i64> {
         _ => (1, text),
     };
     let end = rest
-        .find(|it: char| !it.is_ascii_digit())
+        .find(|char: char| !char.is_ascii_digit())
         .unwrap_or(rest.len());
     let digits = &rest[..end];
     (!digits.is_empty()).then(|| sign * digits.parse::<i64>().unwrap_or(i64::MAX))
@@ -218,7 +226,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_are_read_as_javascript_does() {
+    fn integers_are_parsed_as_in_javascript() {
         for (text, number) in [
             ("12", Some(12)),
             (" 12.9", Some(12)),
@@ -235,29 +243,29 @@ mod tests {
     }
 
     #[test]
-    fn the_settings_bound_the_count() {
-        let limits = Limits {
+    fn settings_limit_the_count() {
+        let settings = ApiSettings {
             default_count: 50,
-            most_count: 100,
+            max_count: 100,
             allows_infinite_count: true,
             rate: None,
         };
-        assert_eq!(count(None, limits), Ok(Some(50)));
-        assert_eq!(count(Some("7"), limits), Ok(Some(7)));
-        assert_eq!(count(Some("101"), limits), Ok(Some(100)));
+        assert_eq!(count(None, settings), Ok(Some(50)));
+        assert_eq!(count(Some("7"), settings), Ok(Some(7)));
+        assert_eq!(count(Some("101"), settings), Ok(Some(100)));
         for everything in ["0", "", "null", "abc"] {
-            assert_eq!(count(Some(everything), limits), Ok(None), "{everything}");
+            assert_eq!(count(Some(everything), settings), Ok(None), "{everything}");
         }
-        assert!(count(Some("-1"), limits).is_err());
-        let finite = Limits {
+        assert!(count(Some("-1"), settings).is_err());
+        let finite = ApiSettings {
             allows_infinite_count: false,
-            ..limits
+            ..settings
         };
         assert_eq!(count(Some("0"), finite), Ok(Some(50)));
     }
 
     #[test]
-    fn a_sort_clause_has_many_forms() {
+    fn sort_clause_has_many_forms() {
         let ascending = Some(vec![("a".to_owned(), Some(false))]);
         let descending = Some(vec![("a".to_owned(), Some(true))]);
         assert_eq!(sort(&json!({ "a": 1 })), ascending);

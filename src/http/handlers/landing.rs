@@ -1,6 +1,6 @@
 //! The landing page.
 
-/// Name, version and links; nothing about the workspace, since it is shown to anyone.
+/// The exporter's name, version and links. Nothing about the workspace: the page may be public.
 pub fn landing(telemetry_path: &str) -> String {
     include_str!("page.html")
         .replace("{version}", env!("CARGO_PKG_VERSION"))

@@ -1,15 +1,15 @@
-//! Whether the exporter is ready: something of a database is read at this moment.
+//! `/-/ready`: whether a database can be read.
 
 use hyper::StatusCode;
 
 use crate::catalogue::{Availability, ReadState, Timestamp};
 use crate::http::response::{self, Response};
-use crate::http::{Served, Workspaces};
+use crate::http::{ServedWorkspaces, Targets};
 use crate::info_page::page::exporter_card::why;
 
-/// 200 while something is read, else 503 with a sentence that says since when nothing is, and why.
-pub fn answer(served: &Served) -> Response {
-    match reason_against(served) {
+/// 200 while a database can be read, else 503 with the time since when none can be, and the reason.
+pub fn handle(targets: &Targets) -> Response {
+    match not_ready_reason(targets) {
         None => response::text(StatusCode::OK, "Ready.\n"),
         Some(reason) => response::text(
             StatusCode::SERVICE_UNAVAILABLE,
@@ -18,26 +18,32 @@ pub fn answer(served: &Served) -> Response {
     }
 }
 
-/// Why the exporter is not ready. Of several workspaces every one has to be tried and one read at least, so that one that is
-/// down does not hide the others.
-fn reason_against(served: &Served) -> Option<String> {
-    let several = match &served.workspaces {
-        Workspaces::One(workspace, _) => {
+/// Why the exporter is not ready. Of several workspaces each has to be tried and one be up: a workspace that is down does
+/// not hide the others.
+fn not_ready_reason(targets: &Targets) -> Option<String> {
+    let several = match &targets.workspaces {
+        ServedWorkspaces::Single(workspace, _) => {
             return workspace
                 .availability()
-                .filter(|it| !it.is_up())
-                .map(|it| format!("{} of the workspace's database {}", subject(it), since(it)));
+                .filter(|availability| !availability.is_up())
+                .map(|availability| {
+                    let since = since(availability);
+                    format!(
+                        "{} of the workspace's database {since}",
+                        subject(availability)
+                    )
+                });
         }
-        Workspaces::Named(workspaces) => workspaces,
+        ServedWorkspaces::Named(workspaces) => workspaces,
     };
     let states: Vec<_> = several
         .values()
-        .filter_map(|it| it.availability())
+        .filter_map(|workspace| workspace.availability())
         .collect();
     let number = states.len();
     let untried: Vec<_> = states
         .iter()
-        .filter(|it| it.state == ReadState::Untried)
+        .filter(|availability| availability.state == ReadState::Untried)
         .collect();
     if let Some(first) = untried.first() {
         return Some(format!(
@@ -46,10 +52,12 @@ fn reason_against(served: &Served) -> Option<String> {
             since(**first)
         ));
     }
-    if states.is_empty() || states.iter().any(|it| it.is_up()) {
+    if states.is_empty() || states.iter().any(|availability| availability.is_up()) {
         return None;
     }
-    let newest = states.iter().max_by_key(|it| it.since)?;
+    let newest = states
+        .iter()
+        .max_by_key(|availability| availability.since)?;
     Some(format!(
         "nothing is read of any of {number} workspaces, of the last {}",
         since(*newest)
@@ -71,7 +79,7 @@ fn since(availability: Availability) -> String {
     }
 }
 
-/// A time for people and machines, in UTC.
+/// A time in UTC, as ISO 8601.
 fn time(at: Timestamp) -> String {
     let time = jiff::Timestamp::from_millisecond(at.0).unwrap_or_default();
     time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()

@@ -1,4 +1,4 @@
-//! `POST /-/reload`: reads the configuration again, once at a time and not too often, however many ask for it.
+//! `POST /-/reload`: reloads the configuration, one reload at a time and at most one each second.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -12,29 +12,28 @@ use tokio::time::{Instant, sleep_until};
 use crate::http::response::{self, Response};
 use crate::http::{App, Control, host_header};
 
-/// From the end of one reload to the beginning of the next.
+/// The pause between two reloads.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// The reloads that were asked for over HTTP. A request that comes while one runs, or right after one, is answered by the
-/// next, together with all others that wait for it.
+/// Coalesces reloads: all requests that arrive during a reload, or in the pause after it, share the next one.
 #[derive(Debug, Clone, Default)]
-pub struct Reloads {
-    /// How many have begun.
+pub struct ReloadQueue {
+    /// The number of reloads that began.
     begun: Arc<AtomicU64>,
-    /// Held while one runs.
-    last: Arc<Mutex<Last>>,
+    /// Locked during a reload.
+    last: Arc<Mutex<LastReload>>,
 }
 
-/// The newest reload that has ended.
+/// The last completed reload.
 #[derive(Debug, Default)]
-struct Last {
+struct LastReload {
     number: u64,
     ended: Option<Instant>,
     result: Option<Result<(), String>>,
 }
 
-/// Answers a request for a reload.
-pub async fn answer(app: &App, request: &Request<Incoming>) -> Response {
+/// Handles `/-/reload`.
+pub async fn handle(app: &App, request: &Request<Incoming>) -> Response {
     if !matches!(*request.method(), Method::POST | Method::PUT) {
         return response::wrong_method("POST, PUT");
     }
@@ -52,8 +51,8 @@ pub async fn answer(app: &App, request: &Request<Incoming>) -> Response {
     }
 }
 
-impl Reloads {
-    /// The result of a reload that began after this call. A reload runs to its end, also when nobody waits for it any more.
+impl ReloadQueue {
+    /// The result of a reload that begins after this call. It completes even when the client disconnects.
     async fn reload(&self, control: &Arc<dyn Control>) -> Result<(), String> {
         let begun = self.begun.load(Ordering::Relaxed);
         let mut last = Arc::clone(&self.last).lock_owned().await;
@@ -70,7 +69,7 @@ impl Reloads {
             }
             let number = begun.fetch_add(1, Ordering::Relaxed) + 1;
             let result = control.reload().await;
-            *last = Last {
+            *last = LastReload {
                 number,
                 ended: Some(Instant::now()),
                 result: Some(result.clone()),
@@ -93,19 +92,19 @@ mod tests {
     use crate::catalogue::Timestamp;
     use crate::exposition::Reload;
 
-    /// Counts reloads that take as long as is said.
+    /// Counts reloads, each of which takes some time.
     #[derive(Default)]
-    struct Counted {
-        takes: Duration,
+    struct FakeControl {
+        delay: Duration,
         begun: AtomicU64,
         ended: AtomicU64,
     }
 
-    impl Control for Counted {
+    impl Control for FakeControl {
         fn reload(&self) -> Pin<Box<dyn Future<Output = Result<(), String>> + Send + '_>> {
             Box::pin(async {
                 self.begun.fetch_add(1, Ordering::Relaxed);
-                tokio::time::sleep(self.takes).await;
+                tokio::time::sleep(self.delay).await;
                 let ended = self.ended.fetch_add(1, Ordering::Relaxed);
                 Err(ended.to_string())
             })
@@ -124,42 +123,42 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_flood_of_requests_shares_the_next_reload_which_waits_a_second() {
-        let counted = Arc::new(Counted {
-            takes: Duration::from_secs(5),
-            ..Counted::default()
+    async fn concurrent_requests_share_the_next_reload() {
+        let fake = Arc::new(FakeControl {
+            delay: Duration::from_secs(5),
+            ..FakeControl::default()
         });
-        let control: Arc<dyn Control> = Arc::<Counted>::clone(&counted);
-        let reloads = Reloads::default();
-        let ask = |asking: &mut JoinSet<Result<(), String>>| {
+        let control: Arc<dyn Control> = Arc::<FakeControl>::clone(&fake);
+        let reloads = ReloadQueue::default();
+        let request = |requests: &mut JoinSet<Result<(), String>>| {
             let (reloads, control) = (reloads.clone(), Arc::clone(&control));
-            asking.spawn(async move { reloads.reload(&control).await });
+            requests.spawn(async move { reloads.reload(&control).await });
         };
         let begun = Instant::now();
         let mut first = JoinSet::new();
-        ask(&mut first);
+        request(&mut first);
         tokio::time::sleep(Duration::from_secs(1)).await;
         let mut flood = JoinSet::new();
-        (0..1000).for_each(|_| ask(&mut flood));
+        (0..1000).for_each(|_| request(&mut flood));
         assert_eq!(first.join_all().await, [Err("0".to_owned())]);
         assert_eq!(begun.elapsed(), Duration::from_secs(5));
-        let answers = flood.join_all().await;
-        assert!(answers.iter().all(|it| *it == Err("1".to_owned())));
+        let results = flood.join_all().await;
+        assert!(results.iter().all(|result| *result == Err("1".to_owned())));
         assert_eq!(begun.elapsed(), Duration::from_secs(5 + 1 + 5));
-        assert_eq!(counted.begun.load(Ordering::Relaxed), 2);
+        assert_eq!(fake.begun.load(Ordering::Relaxed), 2);
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_reload_goes_on_when_its_client_leaves() {
-        let counted = Arc::new(Counted {
-            takes: Duration::from_secs(5),
-            ..Counted::default()
+    async fn reload_completes_when_its_client_disconnects() {
+        let fake = Arc::new(FakeControl {
+            delay: Duration::from_secs(5),
+            ..FakeControl::default()
         });
-        let control: Arc<dyn Control> = Arc::<Counted>::clone(&counted);
-        let reloads = Reloads::default();
-        let asking = tokio::time::timeout(Duration::from_secs(1), reloads.reload(&control));
-        assert!(asking.await.is_err());
+        let control: Arc<dyn Control> = Arc::<FakeControl>::clone(&fake);
+        let reloads = ReloadQueue::default();
+        let request = tokio::time::timeout(Duration::from_secs(1), reloads.reload(&control));
+        assert!(request.await.is_err());
         tokio::time::sleep(Duration::from_secs(5)).await;
-        assert_eq!(counted.ended.load(Ordering::Relaxed), 1);
+        assert_eq!(fake.ended.load(Ordering::Relaxed), 1);
     }
 }

@@ -1,25 +1,25 @@
-//! `/sd`: the workspaces in the form of Prometheus' HTTP service discovery, so that each becomes a target of its own.
+//! `/sd`: the workspaces as targets, in the format of Prometheus' HTTP service discovery.
 
 use hyper::body::Incoming;
 use hyper::{Request, StatusCode};
 use serde_json::{Value, json};
 
 use crate::http::response::{self, Response};
-use crate::http::{App, Workspaces, host_header};
+use crate::http::{App, ServedWorkspaces, host_header};
 
-/// One target for each workspace: this exporter's `/probe`, at the address under which the list was asked for.
-pub fn answer(app: &App, request: &Request<Incoming>) -> Response {
+/// A target for each workspace: `/probe` at the host that the request was sent to.
+pub fn handle(app: &App, request: &Request<Incoming>) -> Response {
     let Some(host) = host_header::of(request) else {
         return response::bad_request(
             "The request does not say under which address the exporter is reached: it has no Host\n".to_owned(),
         );
     };
-    let groups: Vec<Value> = match &app.served().workspaces {
-        Workspaces::One(..) => vec![json!({
+    let groups: Vec<Value> = match &app.targets().workspaces {
+        ServedWorkspaces::Single(..) => vec![json!({
             "targets": [host],
             "labels": { "__metrics_path__": app.telemetry_path },
         })],
-        Workspaces::Named(workspaces) => workspaces
+        ServedWorkspaces::Named(workspaces) => workspaces
             .keys()
             .map(|name| {
                 json!({

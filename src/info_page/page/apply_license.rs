@@ -1,57 +1,57 @@
-//! The pages on which a license is applied: paste it, look at what it says and give a login, and see what became of it.
-//! They have no script, and the login that was typed in never comes back.
+//! The pages that apply a license: paste it, review it and enter a login, and see the result. They have no script, and
+//! never show the login that was entered.
 
 use maud::{Markup, html};
 
-use super::card::{Shown, row, rows};
-use super::license_parts::{expiry, name as limit, tags, used, why};
-use super::{Behavior, Page, document};
+use super::card::{PageData, row, rows};
+use super::license_parts::{expiry, name, tags, used, why};
+use super::{Page, PageRefresh, document};
 use crate::collectors::license::{
     HeldLicense, LicenseContent, LicenseFlaw, LicenseFormat, LicenseVoucher,
 };
 
-/// What is said where Rocket.Chat has no such endpoint yet.
+/// The text for versions of Rocket.Chat without the endpoint.
 pub const TOO_OLD: &str =
-    "Before version 3.10 Rocket.Chat takes no license from elsewhere, and this workspace is older.";
+    "Rocket.Chat has an API to apply a license from version 3.10 on, and this workspace is older.";
 
-/// The longest text that the browser lets somebody paste.
-const LONGEST: usize = 20_000;
+/// The longest text that may be pasted, in characters.
+const MAX_LICENSE_CHARS: usize = 20_000;
 
-/// A license that somebody pasted, in the form of one.
-pub struct Pasted {
-    /// Its text, in one line.
+/// A well-formed license that was pasted.
+pub struct PastedLicense {
+    /// Its text on one line.
     pub license: String,
     held: HeldLicense,
 }
 
-/// Where somebody is.
-pub enum Step<'a> {
-    /// To paste it, and what was wrong with what was pasted before.
+/// A step of applying a license.
+pub enum ApplyStep<'a> {
+    /// Paste it; with the error of the last attempt.
     Paste(Option<&'a str>),
-    /// To look at it and hand it over, and why Rocket.Chat did not take it a moment ago.
-    Review(&'a Pasted, Option<&'a str>),
-    /// Rocket.Chat took it.
-    Taken,
+    /// Review and apply it; with Rocket.Chat's error of the last attempt.
+    Review(&'a PastedLicense, Option<&'a str>),
+    /// Rocket.Chat accepted it.
+    Accepted,
 }
 
-impl Pasted {
-    /// A text and how it was judged.
+impl PastedLicense {
+    /// A license text and its evaluation.
     ///
     /// # Errors
-    /// What is wrong with it when no Rocket.Chat would take it.
-    pub fn of(license: String, held: HeldLicense) -> Result<Self, &'static str> {
+    /// When no Rocket.Chat would accept it; the text says why.
+    pub fn new(license: String, held: HeldLicense) -> Result<Self, &'static str> {
         match held.flaw {
             Some(LicenseFlaw::TooLong) => {
                 Err("This is longer than any license, or names more addresses.")
             }
             Some(LicenseFlaw::NotALicense) => Err(
-                "This is no license: it is one long word that begins with RCV3_, or from before 6.5 a block of base64. Was the whole of it copied?",
+                "This is not a license: one is a long word that begins with RCV3_, or before 6.5 a block of base64. Was all of it copied?",
             ),
             Some(LicenseFlaw::Algorithm) => {
                 Err("This is signed in a way that Rocket.Chat does not accept.")
             }
             Some(LicenseFlaw::Malformed) => {
-                Err("This has the form of a license, but what it says cannot be read.")
+                Err("This has the form of a license, but its content cannot be read.")
             }
             _ => Ok(Self { license, held }),
         }
@@ -59,14 +59,14 @@ impl Pasted {
 }
 
 /// Whether the workspace's version has the endpoint.
-pub fn is_possible(shown: &Shown<'_>) -> bool {
-    shown.since(3, 10)
+pub fn is_possible(data: &PageData<'_>) -> bool {
+    data.since(3, 10)
 }
 
-/// What the button is called, as in Rocket.Chat.
-pub fn name(shown: &Shown<'_>) -> &'static str {
-    let license = shown.page.snapshot.license.as_ref();
-    if license.is_some_and(|it| it.held.is_some()) {
+/// The button's label, as in Rocket.Chat.
+pub fn label(data: &PageData<'_>) -> &'static str {
+    let license = data.page.snapshot.license.as_ref();
+    if license.is_some_and(|license| license.held.is_some()) {
         "Change Offline License"
     } else {
         "Apply Offline License"
@@ -74,40 +74,40 @@ pub fn name(shown: &Shown<'_>) -> &'static str {
 }
 
 /// The page of a step.
-pub fn page(page: &Page<'_>, step: &Step<'_>) -> String {
-    let shown = Shown::of(page);
-    let name = name(&shown);
+pub fn page(page: &Page<'_>, step: &ApplyStep<'_>) -> String {
+    let data = PageData::new(page);
+    let label = label(&data);
     let main = html! {
         header #top {
             div {
-                p.crumb { a href=(page.path) { (shown.title()) } }
-                h1 { (name) }
+                p.crumb { a href=(page.path) { (data.title()) } }
+                h1 { (label) }
             }
         }
         div.narrow {
-            @if !is_possible(&shown) {
+            @if !is_possible(&data) {
                 p.card { (TOO_OLD) }
             } @else {
                 @match step {
-                    Step::Paste(complaint) => (paste(page, *complaint)),
-                    Step::Review(pasted, complaint) => (review(&shown, pasted, *complaint)),
-                    Step::Taken => (taken(page)),
+                    ApplyStep::Paste(complaint) => (paste(page, *complaint)),
+                    ApplyStep::Review(pasted, complaint) => (review(&data, pasted, *complaint)),
+                    ApplyStep::Accepted => (accepted(page)),
                 }
             }
         }
     };
-    document(name, Behavior::Still, &main)
+    document(label, PageRefresh::Never, &main)
 }
 
 fn paste(page: &Page<'_>, complaint: Option<&str>) -> Markup {
     html! {
-        (complained(complaint))
+        (complaint_box(complaint))
         form.card.form method="post" action={ (page.path) "/license" } {
             (token(page))
             label for="license" { "License" }
-            textarea #license name="license" rows="10" maxlength=(LONGEST) required autocomplete="off" spellcheck="false"
+            textarea #license name="license" rows="10" maxlength=(MAX_LICENSE_CHARS) required autocomplete="off" spellcheck="false"
                 autocapitalize="off" aria-describedby="license-help" aria-invalid[complaint.is_some()] {}
-            p.note #license-help { "Paste the whole text. The next page shows what it says; nothing is sent to Rocket.Chat before that." }
+            p.note #license-help { "Paste the whole text. The next page shows its content; nothing is sent to Rocket.Chat before that." }
             div.buttons {
                 button type="submit" { "Check license" }
                 a.button href=(page.path) { "Cancel" }
@@ -116,36 +116,36 @@ fn paste(page: &Page<'_>, complaint: Option<&str>) -> Markup {
     }
 }
 
-fn review(shown: &Shown<'_>, pasted: &Pasted, complaint: Option<&str>) -> Markup {
-    let page = shown.page;
+fn review(data: &PageData<'_>, pasted: &PastedLicense, complaint: Option<&str>) -> Markup {
+    let page = data.page;
     html! {
-        (complained(complaint))
+        (complaint_box(complaint))
         section.card aria-labelledby="content-title" {
-            h2 #content-title { "What it says" }
+            h2 #content-title { "Content" }
             @if let Some(content) = &pasted.held.content { (tags(&content.tags)) }
             (rows(&html! {
                 (row("Format", &format(&pasted.held)))
                 (row("License", &validity(&pasted.held)))
-                @if let Some(content) = &pasted.held.content { (expiry(shown, content)) }
+                @if let Some(content) = &pasted.held.content { (expiry(data, content)) }
             }))
             @match &pasted.held.content {
                 Some(content) => (details(content)),
-                None => p.note { "It is encrypted, and shown where --rocketchat.license-public-key-file is given. Rocket.Chat can read it." },
+                None => p.note { "It is encrypted, and data where --rocketchat.license-public-key-file is given. Rocket.Chat can read it." },
             }
         }
         form.card.form method="post" action={ (page.path) "/license/apply" } autocomplete="off" {
             (token(page))
             input type="hidden" name="license" value=(pasted.license);
-            h2 { "Hand it to Rocket.Chat" }
+            h2 { "Send it to Rocket.Chat" }
             p {
-                "It goes to " span.address { (page.rocketchat.as_deref().unwrap_or_default()) }
-                ", in the name of an administrator with the permission edit-privileged-setting. Rocket.Chat checks it again and stores it; the exporter writes nothing."
+                "It is sent to " span.address { (page.rocketchat.as_deref().unwrap_or_default()) }
+                ", with the login of an administrator who has the permission edit-privileged-setting. Rocket.Chat validates and stores it; the exporter writes nothing."
             }
             label for="user_id" { "User ID" }
             input #user_id name="user_id" type="text" required autocomplete="off" spellcheck="false" autocapitalize="off" aria-describedby="login-help";
             label for="auth_token" { "Personal access token" }
             input #auth_token name="auth_token" type="password" required autocomplete="off" aria-describedby="login-help";
-            p.note #login-help { "Rocket.Chat shows both when you make a token: My Account, Personal Access Tokens. They are used for this one request, and kept nowhere." }
+            p.note #login-help { "Rocket.Chat shows both when you create a token: My Account, Personal Access Tokens. They are used for this request only, and never stored." }
             div.buttons {
                 button type="submit" { "Apply license" }
                 a.button href={ (page.path) "/license" } { "Another license" }
@@ -158,17 +158,17 @@ fn review(shown: &Shown<'_>, pasted: &Pasted, complaint: Option<&str>) -> Markup
 fn details(content: &LicenseContent) -> Markup {
     html! {
         h3 { "Limits" }
-        (rows(&html! { @for it in &content.limits { (row(limit(it.kind), &used(it))) } }))
+        (rows(&html! { @for limit in &content.limits { (row(name(limit.kind), &used(limit))) } }))
         h3 { "Modules" }
         @if content.modules.is_empty() { p.note { "None." } }
         @else { ul.tags { @for module in &content.modules { li { (module) } } } }
     }
 }
 
-fn taken(page: &Page<'_>) -> Markup {
+fn accepted(page: &Page<'_>) -> Markup {
     html! {
         div.card.form role="status" {
-            p { span.yes { "Rocket.Chat took the license." } " It needs a moment to use it; the card License shows it after the next reading." }
+            p { span.yes { "Rocket.Chat accepted the license." } " The card License shows it after the next reading." }
             div.buttons {
                 form method="post" action={ (page.path) "/refresh" } {
                     (token(page))
@@ -200,7 +200,7 @@ fn validity(held: &HeldLicense) -> Markup {
     }
 }
 
-fn complained(complaint: Option<&str>) -> Markup {
+fn complaint_box(complaint: Option<&str>) -> Markup {
     html! { @if let Some(complaint) = complaint { p.complaint role="alert" { (complaint) } } }
 }
 

@@ -1,5 +1,5 @@
-//! Cards and their rows: a field of the statistics document stands under Rocket.Chat's own words, with its exact value
-//! beside the one for people.
+//! Cards and their rows. A field of the statistics document has Rocket.Chat's label, a readable value, and the exact one as
+//! the attribute `value`.
 
 use std::collections::BTreeSet;
 
@@ -11,19 +11,19 @@ use crate::catalogue::{Timestamp, Value, Version};
 use crate::collectors::Collector;
 use crate::document;
 
-/// A page, and the statistics document of the same moment.
-pub struct Shown<'a> {
+/// A page's data, with the statistics document of the same snapshot.
+pub struct PageData<'a> {
     /// The page.
     pub page: &'a Page<'a>,
-    /// The version that the page is like.
+    /// The workspace's version.
     pub version: Version,
     document: Map<String, Json>,
     stored: BTreeSet<&'static str>,
 }
 
-impl<'a> Shown<'a> {
-    /// A page with its document.
-    pub fn of(page: &'a Page<'a>) -> Self {
+impl<'a> PageData<'a> {
+    /// Renders the document of a page's snapshot.
+    pub fn new(page: &'a Page<'a>) -> Self {
         Self {
             page,
             version: page.snapshot.version().unwrap_or(Version::NEWEST),
@@ -32,15 +32,15 @@ impl<'a> Shown<'a> {
         }
     }
 
-    /// Whether the workspace is of a version or of a later one.
+    /// Whether the workspace has this version or a later one.
     pub fn since(&self, major: u16, minor: u16) -> bool {
         self.version >= Version::new(major, minor, 0)
     }
 
-    /// The workspace's name: the one in the configuration, else the one of its own settings.
+    /// The workspace's names in the configuration and in its settings.
     pub fn title(&self) -> String {
         let own = self.setting("Site_Name").and_then(Value::as_text);
-        let own = own.filter(|it| !it.is_empty());
+        let own = own.filter(|name| !name.is_empty());
         match (self.page.name, own) {
             (Some(name), Some(own)) if name != own => format!("{name}: {own}"),
             (Some(name), _) => name.to_owned(),
@@ -53,25 +53,25 @@ impl<'a> Shown<'a> {
         let mut keys = path.split('.');
         let first = self.document.get(keys.next()?);
         let value = keys.fold(first, |value, key| value?.get(key));
-        value.filter(|it| !it.is_null())
+        value.filter(|value| !value.is_null())
     }
 
-    /// A setting that counts.
+    /// The effective value of a setting.
     pub fn setting(&self, id: &str) -> Option<&Value> {
         self.page.snapshot.settings.as_ref()?.value(id)
     }
 
-    /// A group of settings in Rocket.Chat's own administration; `None` where its address cannot be a link.
+    /// The URL of a group of settings in Rocket.Chat's administration; `None` where the site URL cannot be a link.
     pub fn settings_page(&self, group: &str) -> Option<String> {
         let workspace = self.page.snapshot.workspace.as_ref()?;
         let address = workspace.site_url.as_ref()?.as_text()?;
         let address = web_address(address)?;
-        // Before, the groups stood beside everything else.
+        // Before 4.8 the groups were at the top level.
         let folder = if self.since(4, 8) { "/settings" } else { "" };
         Some(format!("{address}/admin{folder}/{group}"))
     }
 
-    /// How long ago something was.
+    /// The age of an instant.
     pub fn ago(&self, at: Timestamp) -> String {
         format::ago(at, self.page.now)
     }
@@ -85,7 +85,7 @@ impl<'a> Shown<'a> {
     pub fn count(&self, label: &str, path: &str) -> Markup {
         row(
             label,
-            &self.value(path, |it| it.as_f64().map(format::number)),
+            &self.value(path, |value| value.as_f64().map(format::number)),
         )
     }
 
@@ -94,8 +94,8 @@ impl<'a> Shown<'a> {
         row(label, &self.value(path, |_| None))
     }
 
-    /// A field with its exact value, written by `write` where that can.
-    pub fn value(&self, path: &str, write: impl Fn(&Json) -> Option<String>) -> Markup {
+    /// A field with its exact value, formatted by `format` where that is possible.
+    pub fn value(&self, path: &str, format: impl Fn(&Json) -> Option<String>) -> Markup {
         let Some(value) = self.field(path) else {
             return unknown();
         };
@@ -103,11 +103,11 @@ impl<'a> Shown<'a> {
             Json::String(text) => text.clone(),
             other => other.to_string(),
         };
-        let text = write(value).unwrap_or_else(|| exact.clone());
+        let text = format(value).unwrap_or_else(|| exact.clone());
         html! { data data-field=(path) value=(exact) { (text) } (self.age_of_stored(path)) }
     }
 
-    /// How old a field is that was taken from the newest stored document.
+    /// The age of a field that comes from the newest stored document.
     fn age_of_stored(&self, path: &str) -> Markup {
         let stored = self
             .page
@@ -116,42 +116,56 @@ impl<'a> Shown<'a> {
             .as_ref()
             .filter(|_| self.stored.contains(path));
         html! {
-            @if let Some(at) = stored.and_then(|it| it.created_at) {
+            @if let Some(at) = stored.and_then(|stored| stored.created_at) {
                 span.stored { " (stored " (format::ago(at, self.page.database_now)) ")" }
             }
         }
     }
 
-    /// A card, which says how old its numbers are.
-    pub fn card(&self, id: &str, title: &str, of: &[Collector], content: &Markup) -> Markup {
+    /// A card, with the age of its collectors' data.
+    pub fn card(
+        &self,
+        id: &str,
+        title: &str,
+        collectors: &[Collector],
+        content: &Markup,
+    ) -> Markup {
         html! {
             section.card id=(id) data-live aria-labelledby={ (id) "-title" } {
                 h2 id={ (id) "-title" } { (title) }
                 (content)
-                @if !of.is_empty() { (self.freshness(of)) }
+                @if !collectors.is_empty() { (self.freshness(collectors)) }
             }
         }
     }
 
-    /// Whether changes are followed instead of reading a section.
+    /// Whether live mode follows a collector.
     pub fn follows(&self, collector: Collector) -> bool {
         let live = self.page.snapshot.live.as_ref();
-        live.is_some_and(|it| it.follows.contains(&collector))
+        live.is_some_and(|live| live.follows.contains(&collector))
     }
 
-    /// How old the oldest of some readings is, and which of them failed.
-    fn freshness(&self, of: &[Collector]) -> Markup {
+    /// The age of the oldest collector's data, and the collectors that failed.
+    fn freshness(&self, collectors: &[Collector]) -> Markup {
         let outcomes = &self.page.snapshot.outcomes;
-        let of = || of.iter().filter_map(|it| Some((it, outcomes.get(it)?)));
-        let failed: Vec<_> = of().filter(|(_, it)| it.failure.is_some()).collect();
-        let oldest = of()
-            .filter(|(_, it)| it.failure.is_none())
-            .filter_map(|(collector, it)| Some((it.last_success?, it.interval, *collector)))
+        let runs = || {
+            collectors
+                .iter()
+                .filter_map(|collector| Some((collector, outcomes.get(collector)?)))
+        };
+        let failed: Vec<_> = runs()
+            .filter(|(_, outcome)| outcome.failure.is_some())
+            .collect();
+        let oldest = runs()
+            .filter(|(_, outcome)| outcome.failure.is_none())
+            .filter_map(|(collector, outcome)| {
+                Some((outcome.last_success?, outcome.interval, *collector))
+            })
             .min_by_key(|(at, ..)| *at);
 
         html! {
             p.fresh {
-                @if let Some((at, _, _)) = oldest.filter(|(_, _, it)| self.follows(*it)) {
+                @if let Some((at, _, _)) = oldest.filter(|(_, _, collector)| self.follows(*collector)) {
                     span { "Followed to " (self.ago(at)) }
                 } @else if let Some((at, interval, _)) = oldest {
                     span { "Read " (self.ago(at)) ", every " (format::span(interval)) }
@@ -169,15 +183,15 @@ impl<'a> Shown<'a> {
     }
 }
 
-/// An address that a link may lead to, without slashes at its end: the workspace says what it is, and may say anything.
+/// A text from the database that may be the target of a link, without trailing slashes.
 fn web_address(text: &str) -> Option<&str> {
     let (scheme, rest) = text.split_once("://")?;
     let is_web = ["http", "https"]
         .iter()
-        .any(|it| scheme.eq_ignore_ascii_case(it));
+        .any(|web| scheme.eq_ignore_ascii_case(web));
     let host = rest.split('/').next().unwrap_or_default();
-    let is_host = |it: char| it.is_ascii_alphanumeric() || ".-:[]".contains(it);
-    let is_path = |it: char| it.is_ascii_alphanumeric() || "/.-_~%".contains(it);
+    let is_host = |char: char| char.is_ascii_alphanumeric() || ".-:[]".contains(char);
+    let is_path = |char: char| char.is_ascii_alphanumeric() || "/.-_~%".contains(char);
     let is_plain = !host.is_empty() && host.chars().all(is_host);
     let is_plain = is_plain && rest[host.len()..].chars().all(is_path);
     (is_web && is_plain).then(|| text.trim_end_matches('/'))
@@ -193,12 +207,12 @@ pub fn row(label: &str, value: &impl Render) -> Markup {
     html! { div { dt { (label) } dd { (value) } } }
 }
 
-/// What is not known.
+/// An unknown value.
 pub fn unknown() -> Markup {
     html! { span.unknown title="not known" { "–" } }
 }
 
-/// A check or a cross, with the word.
+/// Yes or No, with a mark.
 pub fn check(holds: Option<bool>) -> Markup {
     match holds {
         Some(true) => html! { span.yes { span aria-hidden="true" { "✔ " } "Yes" } },
@@ -207,7 +221,7 @@ pub fn check(holds: Option<bool>) -> Markup {
     }
 }
 
-/// A table that may be wider than the screen.
+/// A table that scrolls when it is wider than the screen.
 pub fn wide(label: &str, table: &Markup) -> Markup {
     html! { div.wide tabindex="0" role="region" aria-label=(label) { (table) } }
 }
@@ -217,7 +231,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_plain_addresses_of_the_web_are_links() {
+    fn only_plain_web_addresses_are_links() {
         for (text, address) in [
             ("https://chat.example.com", "https://chat.example.com"),
             ("http://[::1]:3000/", "http://[::1]:3000"),

@@ -1,30 +1,30 @@
-//! Which lines are drawn: the last day from memory, and the months from the stored documents.
+//! The charts: the last day from the history, and the growth from the stored documents.
 
 use maud::{Markup, html};
 
-use super::card::Shown;
+use super::card::PageData;
 use super::svg_chart::{Chart, Line};
 use super::{Growth, format};
 use crate::catalogue::{GrowthPoint, Timestamp};
 use crate::info_page::history::HistorySeries;
 
-pub fn of_the_day(shown: &Shown<'_>) -> Markup {
-    let history = shown.page.history;
+pub fn of_the_day(data: &PageData<'_>) -> Markup {
+    let history = data.page.history;
     let times: Vec<Timestamp> = history.times().collect();
-    let line = |name, curve| Line {
+    let line = |name, series| Line {
         name,
-        values: history.curve(curve).collect(),
+        values: history.series(series).collect(),
     };
-    let chart = |id, title, lines, write| {
+    let chart = |id, title, lines, format| {
         let chart = Chart {
             id,
             title,
             times: &times,
             lines,
-            write,
+            format,
             days: false,
         };
-        chart.draw(shown.page.timezone)
+        chart.render(data.page.timezone)
     };
     html! {
         section.charts aria-labelledby="day-title" {
@@ -47,17 +47,17 @@ pub fn of_the_day(shown: &Shown<'_>) -> Markup {
     }
 }
 
-pub fn of_growth(shown: &Shown<'_>) -> Markup {
-    let content = match shown.page.growth {
+pub fn of_growth(data: &PageData<'_>) -> Markup {
+    let content = match data.page.growth {
         Growth::Known([]) => {
             html! { p.note { "Rocket.Chat has stored no statistics yet." } }
         }
-        Growth::Known(grown) => charts(shown, grown),
-        Growth::Read => html! {
+        Growth::Known(points) => charts(data, points),
+        Growth::Loading => html! {
             p.note { "The stored statistics are being read." }
             progress aria-label="Reading the stored statistics" {}
         },
-        Growth::Unknown(why) => html! { p.note { (why) } },
+        Growth::Unavailable(reason) => html! { p.note { (reason) } },
     };
     html! {
         section.charts aria-labelledby="growth-title" {
@@ -67,36 +67,36 @@ pub fn of_growth(shown: &Shown<'_>) -> Markup {
     }
 }
 
-fn charts(shown: &Shown<'_>, grown: &[GrowthPoint]) -> Markup {
-    let times: Vec<Timestamp> = grown.iter().map(|it| it.at).collect();
+fn charts(data: &PageData<'_>, points: &[GrowthPoint]) -> Markup {
+    let times: Vec<Timestamp> = points.iter().map(|point| point.at).collect();
     let line = |name, read: fn(&GrowthPoint) -> Option<f64>| Line {
         name,
-        values: grown.iter().map(read).collect(),
+        values: points.iter().map(read).collect(),
     };
-    let chart = |id, title, lines, write| {
+    let chart = |id, title, lines, format| {
         let chart = Chart {
             id,
             title,
             times: &times,
             lines,
-            write,
+            format,
             days: true,
         };
-        chart.draw(shown.page.timezone)
+        chart.render(data.page.timezone)
     };
     html! {
         p.note {
-            "From " (grown.len()) " of the statistics documents that Rocket.Chat stored, the newest of them "
-            (times.last().map_or_else(String::new, |at| format::ago(*at, shown.page.database_now))) "."
+            "From " (points.len()) " of the statistics documents that Rocket.Chat stored, the newest of them "
+            (times.last().map_or_else(String::new, |at| format::ago(*at, data.page.database_now))) "."
         }
         div.grid {
             (chart("users-growth", "Users", vec![
-                line("total", |it| it.users), line("activated", |it| it.active_users),
+                line("total", |point| point.users), line("activated", |point| point.active_users),
             ], format::number))
-            (chart("rooms-growth", "Rooms", vec![line("rooms", |it| it.rooms)], format::number))
-            (chart("messages-growth", "Messages", vec![line("messages", |it| it.messages)], format::number))
-            (chart("uploads-growth", "Uploads", vec![line("files", |it| it.uploads)], format::number))
-            (chart("upload-size-growth", "Size of uploads", vec![line("size", |it| it.upload_bytes)], format::bytes))
+            (chart("rooms-growth", "Rooms", vec![line("rooms", |point| point.rooms)], format::number))
+            (chart("messages-growth", "Messages", vec![line("messages", |point| point.messages)], format::number))
+            (chart("uploads-growth", "Uploads", vec![line("files", |point| point.uploads)], format::number))
+            (chart("upload-size-growth", "Size of uploads", vec![line("size", |point| point.upload_bytes)], format::bytes))
         }
     }
 }

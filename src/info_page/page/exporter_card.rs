@@ -1,27 +1,27 @@
-//! The card about the exporter itself: what its readings cost the database.
+//! The card Exporter: what its collectors cost the database.
 
 use maud::{Markup, html};
 
-use super::card::{Shown, row, rows, unknown, wide};
+use super::card::{PageData, row, rows, unknown, wide};
 use super::format;
 use crate::catalogue::{FailureKind, Outcome};
 use crate::collectors::Collector;
 
-pub fn card(shown: &Shown<'_>) -> Markup {
-    let snapshot = shown.page.snapshot;
-    let process = shown.page.process;
+pub fn card(data: &PageData<'_>) -> Markup {
+    let snapshot = data.page.snapshot;
+    let process = data.page.process;
     let read = snapshot.outcomes.len();
     let content = html! {
         (rows(&html! {
-            (row("Database time", &snapshot.cost().map_or_else(unknown, |it| {
-                html! { (format::percent(it)) " of the time" }
+            (row("Database time", &snapshot.cost().map_or_else(unknown, |share| {
+                html! { (format::percent(share)) " of the time" }
             })))
             (row("Connections", &snapshot.pool.map_or_else(unknown, |pool| {
                 html! { (pool.open) " open, " (pool.in_use) " in use" }
             })))
-            (row("Memory", &process.resident_bytes.map_or_else(unknown, |it| html! { (format::bytes(it as f64)) })))
-            (row("Running", &process.started_at.and_then(|at| shown.page.now.since(at)).map_or_else(unknown, |it| {
-                html! { (format::span(it)) }
+            (row("Memory", &process.resident_bytes.map_or_else(unknown, |bytes| html! { (format::bytes(bytes as f64)) })))
+            (row("Running", &process.started_at.and_then(|at| data.page.now.since(at)).map_or_else(unknown, |uptime| {
+                html! { (format::span(uptime)) }
             })))
         }))
         details #collectors {
@@ -33,25 +33,25 @@ pub fn card(shown: &Shown<'_>) -> Markup {
                         th.number scope="col" { "Every" } th.number scope="col" { "Share" } th scope="col" { "State" }
                     } }
                     tbody { @for collector in Collector::ALL {
-                        @if let Some(outcome) = snapshot.outcomes.get(&collector) { (line(shown, collector, outcome)) }
+                        @if let Some(outcome) = snapshot.outcomes.get(&collector) { (collector_row(data, collector, outcome)) }
                     } }
                 }
             }))
         }
     };
-    shown.card("exporter", "Exporter", &[], &content)
+    data.card("exporter", "Exporter", &[], &content)
 }
 
-fn line(shown: &Shown<'_>, collector: Collector, outcome: &Outcome) -> Markup {
+fn collector_row(data: &PageData<'_>, collector: Collector, outcome: &Outcome) -> Markup {
     html! {
         tr {
             th scope="row" { (collector.name()) }
-            td { (outcome.last_success.map_or_else(unknown, |at| html! { (shown.ago(at)) })) }
+            td { (outcome.last_success.map_or_else(unknown, |at| html! { (data.ago(at)) })) }
             td.number { (format::took(outcome.duration)) }
             td.number { (format::span(outcome.interval)) }
             td.number { (format::percent(outcome.share())) }
             td { @match outcome.failure {
-                None if shown.follows(collector) => span.yes { "followed" },
+                None if data.follows(collector) => span.yes { "followed" },
                 None => span.yes { "ok" },
                 Some(kind) => span.no { (why(kind)) },
             } }
@@ -59,7 +59,7 @@ fn line(shown: &Shown<'_>, collector: Collector, outcome: &Outcome) -> Markup {
     }
 }
 
-/// Why a reading failed.
+/// Why a collector failed.
 pub fn why(kind: FailureKind) -> &'static str {
     match kind {
         FailureKind::Unreachable => "the database does not answer",

@@ -1,48 +1,48 @@
-//! The card Federation: the old federation, and Matrix where the version has it.
+//! The card Federation: Rocket.Chat's own federation, and Matrix from the version that has it.
 
 use maud::{Markup, html};
 use serde_json::Value as Json;
 
-use super::card::{Shown, check, row, rows, unknown};
+use super::card::{PageData, check, row, rows, unknown};
 use crate::catalogue::Value;
 use crate::collectors::Collector;
 
-pub fn card(shown: &Shown<'_>) -> Markup {
+pub fn card(data: &PageData<'_>) -> Markup {
     let content = rows(&html! {
-        (row("Federation Enabled", &check(is_on(shown, "FEDERATION_Enabled"))))
-        (row("Domain", &text(shown, "FEDERATION_Domain")))
-        (row("Discovery Method", &text(shown, "FEDERATION_Discovery_Method")))
-        (row("Federation Healthy", &check(is_on(shown, "FEDERATION_Healthy"))))
-        (row("Populated", &check(is_on(shown, "FEDERATION_Populated"))))
-        (shown.count("Servers", "federatedServers"))
-        (shown.count("Users", "federatedUsers"))
-        @if let Some(enabled) = shown.field("matrixFederation.enabled").and_then(Json::as_bool) {
+        (row("Federation Enabled", &check(is_on(data, "FEDERATION_Enabled"))))
+        (row("Domain", &text(data, "FEDERATION_Domain")))
+        (row("Discovery Method", &text(data, "FEDERATION_Discovery_Method")))
+        (row("Federation Healthy", &check(is_on(data, "FEDERATION_Healthy"))))
+        (row("Populated", &check(is_on(data, "FEDERATION_Populated"))))
+        (data.count("Servers", "federatedServers"))
+        (data.count("Users", "federatedUsers"))
+        @if let Some(enabled) = data.field("matrixFederation.enabled").and_then(Json::as_bool) {
             (row("Matrix Enabled", &check(Some(enabled))))
-            (shown.count("Matrix Servers", "matrixFederation.externalConnectedServers.quantity"))
-            (shown.count("Matrix Users", "matrixFederation.amountOfExternalUsers"))
-            (shown.count("Matrix Rooms", "matrixFederation.amountOfFederatedRooms"))
+            (data.count("Matrix Servers", "matrixFederation.externalConnectedServers.quantity"))
+            (data.count("Matrix Users", "matrixFederation.amountOfExternalUsers"))
+            (data.count("Matrix Rooms", "matrixFederation.amountOfFederatedRooms"))
         }
     });
     let content = html! {
         (content)
-        @if let Some(address) = shown.settings_page("Federation") {
+        @if let Some(address) = data.settings_page("Federation") {
             p.action { a.button href=(address) rel="noopener" { "Federation settings" } }
         }
     };
     let collectors = [Collector::Settings, Collector::Federation, Collector::Users];
-    shown.card("federation", "Federation", &collectors, &content)
+    data.card("federation", "Federation", &collectors, &content)
 }
 
-fn is_on(shown: &Shown<'_>, setting: &str) -> Option<bool> {
-    match shown.setting(setting)? {
+fn is_on(data: &PageData<'_>, setting: &str) -> Option<bool> {
+    match data.setting(setting)? {
         Value::Bool(value) => Some(*value),
         _ => None,
     }
 }
 
-fn text(shown: &Shown<'_>, setting: &str) -> Markup {
-    let text = shown.setting(setting).and_then(Value::as_text);
-    match text.filter(|it| !it.is_empty()) {
+fn text(data: &PageData<'_>, setting: &str) -> Markup {
+    let text = data.setting(setting).and_then(Value::as_text);
+    match text.filter(|text| !text.is_empty()) {
         Some(text) => html! { (text) },
         None => unknown(),
     }

@@ -1,4 +1,4 @@
-//! Numbers, sizes and times as people read them.
+//! Formats numbers, sizes and times for people.
 
 use std::time::Duration;
 
@@ -7,14 +7,14 @@ use maud::{Markup, html};
 
 use crate::catalogue::Timestamp;
 
-/// A number with its thousands apart, and a few decimals where it is small and broken.
+/// A number with grouped thousands, and up to two decimals where it is small.
 pub fn number(number: f64) -> String {
     if !number.is_finite() {
         return "–".to_owned();
     }
     let decimals = match number.abs() {
-        it if it.fract() == 0.0 || it >= 1000.0 => 0,
-        it if it >= 10.0 => 1,
+        number if number.fract() == 0.0 || number >= 1000.0 => 0,
+        number if number >= 10.0 => 1,
         _ => 2,
     };
     let text = format!("{number:.decimals$}");
@@ -23,8 +23,8 @@ pub fn number(number: f64) -> String {
         .strip_prefix('-')
         .map_or(("", whole), |digits| ("-", digits));
     let mut grouped = String::new();
-    for (place, digit) in digits.chars().enumerate() {
-        if place > 0 && (digits.len() - place) % 3 == 0 {
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index) % 3 == 0 {
             grouped.push(',');
         }
         grouped.push(digit);
@@ -34,7 +34,7 @@ pub fn number(number: f64) -> String {
     format!("{sign}{grouped}{point}{rest}")
 }
 
-/// A size, as Rocket.Chat writes it.
+/// A size, formatted as in Rocket.Chat.
 pub fn bytes(bytes: f64) -> String {
     const UNITS: [&str; 6] = ["bytes", "kB", "MB", "GB", "TB", "PB"];
     let mut size = bytes;
@@ -50,18 +50,18 @@ pub fn bytes(bytes: f64) -> String {
     }
 }
 
-/// A share of a whole.
+/// A share as a percentage.
 pub fn percent(share: f64) -> String {
     let percent = share * 100.0;
     match percent {
         0.0 => "0 %".to_owned(),
-        it if it < 0.01 => "< 0.01 %".to_owned(),
-        it if it < 10.0 => format!("{it:.2} %"),
-        it => format!("{it:.0} %"),
+        percent if percent < 0.01 => "< 0.01 %".to_owned(),
+        percent if percent < 10.0 => format!("{percent:.2} %"),
+        percent => format!("{percent:.0} %"),
     }
 }
 
-/// A length of time, by its greatest unit or two.
+/// A duration in its one or two largest units.
 pub fn span(time: Duration) -> String {
     let seconds = time.as_secs();
     let (days, hours, minutes) = (seconds / 86_400, seconds / 3600 % 24, seconds / 60 % 60);
@@ -79,7 +79,7 @@ pub fn span(time: Duration) -> String {
     }
 }
 
-/// How long something took.
+/// A short duration.
 pub fn took(time: Duration) -> String {
     if time < Duration::from_secs(1) {
         let milliseconds = time.as_secs_f64() * 1000.0;
@@ -90,7 +90,7 @@ pub fn took(time: Duration) -> String {
     }
 }
 
-/// How long ago something was; what lies ahead was just now, because clocks differ a little.
+/// The age of an instant; one in the future is "just now", because clocks differ a little.
 pub fn ago(at: Timestamp, now: Timestamp) -> String {
     match now.since(at) {
         Some(time) if time >= Duration::from_secs(1) => format!("{} ago", span(time)),
@@ -107,7 +107,7 @@ pub fn time(at: Timestamp, timezone: &TimeZone) -> Markup {
     html! { time datetime=(instant) { (here.strftime("%Y-%m-%d %H:%M:%S %Z")) } }
 }
 
-/// The hour and minute of an instant, or its day, for the ends of an axis.
+/// The time or the day of an instant, for the ends of an axis.
 pub fn tick(at: Timestamp, timezone: &TimeZone, days: bool) -> String {
     let Ok(instant) = jiff::Timestamp::from_millisecond(at.0) else {
         return String::new();
@@ -122,7 +122,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_are_grouped_and_hardly_broken() {
+    fn numbers_are_grouped_and_have_few_decimals() {
         for (value, text) in [
             (0.0, "0"),
             (999.0, "999"),
@@ -137,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn sizes_are_written_as_rocket_chat_does() {
+    fn sizes_are_formatted_as_in_rocket_chat() {
         assert_eq!(bytes(0.0), "0 bytes");
         assert_eq!(bytes(1023.0), "1,023 bytes");
         assert_eq!(bytes(1536.0), "1.50 kB");
@@ -145,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn times_have_two_units_at_most() {
+    fn spans_have_at_most_two_units() {
         for (seconds, text) in [
             (0, "0 s"),
             (61, "1 min 1 s"),

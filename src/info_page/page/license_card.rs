@@ -1,14 +1,14 @@
-//! The card License: plan, features, limits and how far they are used, validity.
+//! The card License: validity, plan, modules and limits.
 
 use maud::{Markup, html};
 
-use super::card::{Shown, check, row, rows, unknown};
+use super::card::{PageData, check, row, rows, unknown};
 pub use super::license_parts::{expiry, name, tags, used, why};
 use super::{apply_license, format};
 use crate::collectors::Collector;
-use crate::collectors::license::{HeldLicense, LICENSE_MODULES, License, LicenseVoucher};
+use crate::collectors::license::{Grants, HeldLicense, LICENSE_MODULES, License, LicenseVoucher};
 
-/// The features that Rocket.Chat's card names, and their modules.
+/// The features of Rocket.Chat's card, and their modules.
 const FEATURES: [(&str, &str); 4] = [
     ("Omnichannel", "livechat-enterprise"),
     ("Auditing", "auditing"),
@@ -16,25 +16,25 @@ const FEATURES: [(&str, &str); 4] = [
     ("Engagement Dashboard", "engagement-dashboard"),
 ];
 
-pub fn card(shown: &Shown<'_>) -> Markup {
-    let content = match &shown.page.snapshot.license {
+pub fn card(data: &PageData<'_>) -> Markup {
+    let content = match &data.page.snapshot.license {
         None => rows(&row("License", &unknown())),
-        Some(license) => of_license(shown, license),
+        Some(license) => of_license(data, license),
     };
-    let content = html! { (content) (application(shown)) };
-    shown.card("license", "License", &[Collector::License], &content)
+    let content = html! { (content) (application(data)) };
+    data.card("license", "License", &[Collector::License], &content)
 }
 
-fn of_license(shown: &Shown<'_>, license: &License) -> Markup {
+fn of_license(data: &PageData<'_>, license: &License) -> Markup {
     let held = license.held.as_ref();
-    let content = held.and_then(|it| it.content.as_ref());
+    let content = held.and_then(|held| held.content.as_ref());
     let granted = |module: &str| check(Some(license.grants.grants(module)));
     html! {
         @if let Some(content) = content { (tags(&content.tags)) }
         (rows(&html! {
             (row("License", &validity(license)))
-            @if let Some(content) = content { (expiry(shown, content)) }
-            @else if let Some(users) = &shown.page.snapshot.users {
+            @if let Some(content) = content { (expiry(data, content)) }
+            @else if let Some(users) = &data.page.snapshot.users {
                 (row("Seats used", &format::number(users.seats() as f64)))
             }
             @for (name, module) in FEATURES { (row(name, &granted(module))) }
@@ -53,17 +53,17 @@ fn of_license(shown: &Shown<'_>, license: &License) -> Markup {
     }
 }
 
-/// How another license comes into the workspace: from here, where that is switched on, else in Rocket.Chat itself.
-fn application(shown: &Shown<'_>) -> Markup {
-    let offered = shown.page.rocketchat.is_some();
+/// The button that applies a license, or a note that it is applied in Rocket.Chat.
+fn application(data: &PageData<'_>) -> Markup {
+    let offered = data.page.rocketchat.is_some();
     html! {
-        @if offered && apply_license::is_possible(shown) {
-            p.action { a.button href={ (shown.page.path) "/license" } { (apply_license::name(shown)) } }
+        @if offered && apply_license::is_possible(data) {
+            p.action { a.button href={ (data.page.path) "/license" } { (apply_license::label(data)) } }
         } @else {
             p.note {
                 @if offered { (apply_license::TOO_OLD) " " }
                 "A license is applied in Rocket.Chat itself: in its administration, under Settings, "
-                @match shown.settings_page("Enterprise") {
+                @match data.settings_page("Enterprise") {
                     Some(address) => { a href=(address) rel="noopener" { "Enterprise" } }
                     None => "Enterprise",
                 }
@@ -77,11 +77,11 @@ fn validity(license: &License) -> Markup {
     let configured = license.configured.then_some("; modules as configured");
     match &license.held {
         None => html! { "none" (configured.unwrap_or(", the workspace is unlicensed")) },
-        Some(held) => html! { (judged(held)) (configured.unwrap_or_default()) },
+        Some(held) => html! { (evaluation(held)) (configured.unwrap_or_default()) },
     }
 }
 
-fn judged(held: &HeldLicense) -> Markup {
+fn evaluation(held: &HeldLicense) -> Markup {
     match (held.flaw, held.voucher) {
         (Some(flaw), _) => html! { span.no { "not valid: " (why(flaw)) } },
         (None, LicenseVoucher::Signature) => {
@@ -91,12 +91,14 @@ fn judged(held: &HeldLicense) -> Markup {
     }
 }
 
-/// Modules that are not Rocket.Chat's own.
+/// Modules that are not in [`LICENSE_MODULES`].
 fn others(license: &License) -> Vec<&str> {
     match &license.grants {
-        crate::collectors::license::Grants::Modules(modules) => {
+        Grants::Modules(modules) => {
             let names = modules.iter().map(String::as_str);
-            names.filter(|it| !LICENSE_MODULES.contains(it)).collect()
+            names
+                .filter(|name| !LICENSE_MODULES.contains(name))
+                .collect()
         }
         _ => Vec::new(),
     }

@@ -1,14 +1,14 @@
-//! Parts of a license, as its card and the pages that apply one show them.
+//! Parts of a license that its card and the pages that apply one share.
 
 use maud::{Markup, html};
 
-use super::card::{Shown, row};
+use super::card::{PageData, row};
 use super::format;
 use crate::collectors::license::{
     LicenseContent, LicenseFlaw, LicenseLimit, LicenseTag, LimitKind,
 };
 
-/// Why a license is not valid.
+/// Why a license is invalid.
 pub fn why(flaw: LicenseFlaw) -> &'static str {
     match flaw {
         LicenseFlaw::TooLong => "it is longer than any license",
@@ -21,11 +21,11 @@ pub fn why(flaw: LicenseFlaw) -> &'static str {
         LicenseFlaw::Address => "it is for another address",
         LicenseFlaw::Limit => "more is used than it allows",
         LicenseFlaw::Status => "Rocket.Chat says so",
-        LicenseFlaw::Unconfirmed => "nobody confirms that it is genuine",
+        LicenseFlaw::Unconfirmed => "it is not confirmed to be genuine",
     }
 }
 
-pub fn expiry(shown: &Shown<'_>, content: &LicenseContent) -> Markup {
+pub fn expiry(data: &PageData<'_>, content: &LicenseContent) -> Markup {
     let offline = if content.offline {
         "offline"
     } else {
@@ -37,8 +37,8 @@ pub fn expiry(shown: &Shown<'_>, content: &LicenseContent) -> Markup {
         @match content.shown_expiry.or(content.expires) {
             Some(at) => {
                 (row("Expires", &html! {
-                    (shown.time(at))
-                    @if let Some(left) = at.since(shown.page.database_now) { " (in " (format::span(left)) ")" }
+                    (data.time(at))
+                    @if let Some(left) = at.since(data.page.database_now) { " (in " (format::span(left)) ")" }
                     @else { span.no { " (over)" } }
                 }))
             }
@@ -51,8 +51,8 @@ pub fn tags(tags: &[LicenseTag]) -> Markup {
     html! {
         @if !tags.is_empty() {
             ul.tags aria-label="Plan" { @for tag in tags { li {
-                // An attribute of the picture: a style would need the page to allow styles from anywhere.
-                @if let Some(color) = tag.color.as_deref().filter(|it| is_color(it)) {
+                // `fill` instead of an inline style, which the content security policy forbids.
+                @if let Some(color) = tag.color.as_deref().filter(|color| is_color(color)) {
                     svg width="10" height="10" viewBox="0 0 10 10" aria-hidden="true" {
                         circle cx="5" cy="5" r="5" fill=(color) {}
                     }
@@ -64,13 +64,13 @@ pub fn tags(tags: &[LicenseTag]) -> Markup {
 }
 
 pub fn used(limit: &LicenseLimit) -> Markup {
-    let used = limit.used.map(|it| it as f64);
-    let max = limit.max.map(|it| it as f64);
+    let used = limit.used.map(|used| used as f64);
+    let max = limit.max.map(|max| max as f64);
     html! {
         @match (used, max) {
             (Some(used), Some(max)) => {
                 (format::number(used)) " of " (format::number(max))
-                // As Rocket.Chat does it: near the limit from 80 % on.
+                // Near the limit from 80 % on, as in Rocket.Chat.
                 meter aria-label={ (name(limit.kind)) " used" } min="0" max=(max.max(1.0)) high=(max * 0.8) optimum="0" value=(used) {}
             }
             (Some(used), None) => { (format::number(used)) ", unlimited" }
@@ -93,7 +93,7 @@ pub fn name(kind: LimitKind) -> &'static str {
 
 fn is_color(text: &str) -> bool {
     text.strip_prefix('#').is_some_and(|digits| {
-        matches!(digits.len(), 3 | 6) && digits.bytes().all(|it| it.is_ascii_hexdigit())
+        matches!(digits.len(), 3 | 6) && digits.bytes().all(|byte| byte.is_ascii_hexdigit())
     })
 }
 
@@ -102,7 +102,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_colors_are_colors() {
+    fn color_is_three_or_six_hexadecimal_digits() {
         assert!(is_color("#5154ec") && is_color("#fff"));
         for text in [
             "red",

@@ -1,7 +1,6 @@
-//! Pictures: lines over time as SVG, with their numbers in a table behind.
+//! Line charts over time as SVG, with their values in a table.
 //!
-//! A library for charts would bring its own colors, fonts and a rasterizer's sizes; these lines have none of it: the
-//! style of the page draws them, in the light and in the dark.
+//! No chart library: the page's style sheet gives the lines their colors, in the light and in the dark theme.
 
 use std::fmt::Write;
 
@@ -15,40 +14,44 @@ use crate::catalogue::Timestamp;
 const WIDTH: f64 = 320.0;
 const HEIGHT: f64 = 90.0;
 
-/// Points of a line: more cannot be told apart.
-const MOST_POINTS: usize = 160;
+/// The most points of a line: more cannot be distinguished.
+const MAX_POINTS: usize = 160;
 
-/// Rows of the table.
-const MOST_ROWS: usize = 24;
+/// The most rows of the table.
+const MAX_ROWS: usize = 24;
 
-/// One line.
+/// A line.
 pub struct Line {
-    /// What it is.
+    /// Its label.
     pub name: &'static str,
-    /// Its points; `None` where nothing is known.
+    /// Its values; `None` where unknown.
     pub values: Vec<Option<f64>>,
 }
 
-/// Lines over the same times.
+/// A chart of lines over the same times.
 pub struct Chart<'a> {
-    /// Its id in the page.
+    /// The element's ID.
     pub id: &'static str,
-    /// Its heading.
+    /// The heading.
     pub title: &'static str,
     /// The times of the points.
     pub times: &'a [Timestamp],
     /// The lines.
     pub lines: Vec<Line>,
-    /// How a value is written.
-    pub write: fn(f64) -> String,
-    /// Whether days matter, and not hours.
+    /// Formats a value.
+    pub format: fn(f64) -> String,
+    /// Whether the axis shows days instead of hours.
     pub days: bool,
 }
 
 impl Chart<'_> {
-    /// The picture; nothing where no value is known.
-    pub fn draw(&self, timezone: &TimeZone) -> Markup {
-        let known = || self.lines.iter().flat_map(|it| it.values.iter().flatten());
+    /// Renders the chart; nothing where no value is known.
+    pub fn render(&self, timezone: &TimeZone) -> Markup {
+        let known = || {
+            self.lines
+                .iter()
+                .flat_map(|line| line.values.iter().flatten())
+        };
         let (Some(first), Some(last)) = (self.times.first(), self.times.last()) else {
             return html! {};
         };
@@ -69,13 +72,13 @@ impl Chart<'_> {
                                 path class={ "line l" (number) } d="M0 4H18" {}
                             }
                             (line.name) " "
-                            b { (newest(line).map_or_else(|| "–".to_owned(), self.write)) }
+                            b { (newest(line).map_or_else(|| "–".to_owned(), self.format)) }
                         }
                     } }
                 }
                 div.plot {
-                    span.top { ((self.write)(top)) }
-                    span.bottom { ((self.write)(bottom)) }
+                    span.top { ((self.format)(top)) }
+                    span.bottom { ((self.format)(bottom)) }
                     svg viewBox={ "0 0 " (WIDTH) " " (HEIGHT) } preserveAspectRatio="none" aria-hidden="true" {
                         path.lattice d={ "M0 .5H" (WIDTH) "M0 " (HEIGHT / 2.0) "H" (WIDTH) "M0 " (HEIGHT - 0.5) "H" (WIDTH) } {}
                         @for (number, line) in self.lines.iter().enumerate() {
@@ -90,18 +93,18 @@ impl Chart<'_> {
     }
 
     fn table(&self, timezone: &TimeZone) -> Markup {
-        let step = self.times.len().div_ceil(MOST_ROWS).max(1);
-        // The newest is always there.
-        let chosen = (0..self.times.len()).rev().step_by(step);
+        let step = self.times.len().div_ceil(MAX_ROWS).max(1);
+        // Always includes the newest.
+        let rows = (0..self.times.len()).rev().step_by(step);
         wide(
             &format!("{}, numbers", self.title),
             &html! {
                 table {
                     thead { tr { th scope="col" { "Time" } @for line in &self.lines { th.number scope="col" { (line.name) } } } }
-                    tbody { @for place in chosen { tr {
-                        th scope="row" { (format::tick(self.times[place], timezone, self.days)) }
+                    tbody { @for row in rows { tr {
+                        th scope="row" { (format::tick(self.times[row], timezone, self.days)) }
                         @for line in &self.lines {
-                            td.number { (line.values[place].map_or_else(unknown, |it| html! { ((self.write)(it)) })) }
+                            td.number { (line.values[row].map_or_else(unknown, |value| html! { ((self.format)(value)) })) }
                         }
                     } } }
                 }
@@ -110,26 +113,26 @@ impl Chart<'_> {
     }
 }
 
-/// The ends of the axis: from zero on, unless it need not and nothing would be seen to move then.
+/// The range of the axis. It begins at zero, unless `from_zero` is false and the lines would look flat.
 fn scale(values: impl Iterator<Item = f64>, from_zero: bool) -> (f64, f64) {
-    let (least, most) = values.fold((f64::INFINITY, 0.0_f64), |(least, most), it| {
-        (least.min(it), most.max(it))
+    let (min, max) = values.fold((f64::INFINITY, 0.0_f64), |(min, max), value| {
+        (min.min(value), max.max(value))
     });
-    let bottom = if !from_zero && least > most * 0.6 && least < most {
-        least
+    let bottom = if !from_zero && min > max * 0.6 && min < max {
+        min
     } else {
         0.0
     };
-    (bottom, if most > bottom { most } else { bottom + 1.0 })
+    (bottom, if max > bottom { max } else { bottom + 1.0 })
 }
 
-/// A line's path: broken where nothing is known, and a dot where one value stands alone.
+/// The path of a line, with gaps where values are unknown and dots for isolated values.
 fn path(times: &[Timestamp], values: &[Option<f64>], bottom: f64, top: f64) -> String {
     let (Some(first), Some(last)) = (times.first(), times.last()) else {
         return String::new();
     };
     let span = ((last.0 - first.0) as f64).max(1.0);
-    let step = times.len().div_ceil(MOST_POINTS).max(1);
+    let step = times.len().div_ceil(MAX_POINTS).max(1);
     let mut path = String::new();
     let mut drawing = false;
     for (times, values) in times.chunks(step).zip(values.chunks(step)) {
@@ -142,7 +145,7 @@ fn path(times: &[Timestamp], values: &[Option<f64>], bottom: f64, top: f64) -> S
         let x = (times[times.len() / 2].0 - first.0) as f64 / span * WIDTH;
         let y = (HEIGHT - 1.5) - (mean - bottom) / (top - bottom) * (HEIGHT - 3.0);
         let command = if drawing { 'L' } else { 'M' };
-        // Writing into a text cannot fail.
+        // Writing into a `String` cannot fail.
         write!(path, "{command}{x:.1} {y:.1}").ok();
         if !drawing {
             path.push_str("h0");
@@ -157,7 +160,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_line_is_broken_where_nothing_is_known() {
+    fn line_has_gaps_where_values_are_unknown() {
         let times = [0, 10, 20, 30].map(Timestamp);
         let values = [Some(0.0), Some(2.0), None, Some(1.0)];
         assert_eq!(
@@ -168,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn the_axis_begins_at_zero_unless_nothing_would_move() {
+    fn axis_begins_at_zero_unless_lines_would_look_flat() {
         assert_eq!(scale([1.0, 5.0].into_iter(), false), (0.0, 5.0));
         assert_eq!(scale([590.0, 600.0].into_iter(), false), (590.0, 600.0));
         assert_eq!(scale([590.0, 600.0].into_iter(), true), (0.0, 600.0));
@@ -177,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn many_points_become_few() {
+    fn number_of_points_is_limited() {
         let times: Vec<_> = (0..1440).map(Timestamp).collect();
         let values = vec![Some(1.0); 1440];
         let path = path(&times, &values, 0.0, 1.0);

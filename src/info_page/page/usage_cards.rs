@@ -1,15 +1,15 @@
-//! The cards about usage, row by row as the Info page of the workspace's version has them.
+//! The cards about usage, with the rows of the Info page of the workspace's version.
 
 use maud::{Markup, html};
 
-use super::card::{Shown, row, rows};
+use super::card::{PageData, row, rows};
 use super::format;
 use crate::collectors::Collector;
 
-/// A row: Rocket.Chat's words, and the field of the document.
-type Row = (&'static str, &'static str);
+/// A row: Rocket.Chat's label, and the path of the document's field.
+type FieldRow = (&'static str, &'static str);
 
-const USERS: [Row; 5] = [
+const USERS: [FieldRow; 5] = [
     ("Total", "totalUsers"),
     ("Online", "onlineUsers"),
     ("Busy", "busyUsers"),
@@ -17,7 +17,7 @@ const USERS: [Row; 5] = [
     ("Offline", "offlineUsers"),
 ];
 
-const TYPES: [Row; 5] = [
+const TYPES: [FieldRow; 5] = [
     ("Users Connected", "totalConnectedUsers"),
     ("Users Activated", "activeUsers"),
     ("Activated Guests", "activeGuests"),
@@ -25,7 +25,7 @@ const TYPES: [Row; 5] = [
     ("Rocket.Chat App Users", "appUsers"),
 ];
 
-const ROOMS: [Row; 6] = [
+const ROOMS: [FieldRow; 6] = [
     ("Rooms", "totalRooms"),
     ("Channels", "totalChannels"),
     ("Private Groups", "totalPrivateGroups"),
@@ -34,7 +34,7 @@ const ROOMS: [Row; 6] = [
     ("Omnichannel Rooms", "totalLivechat"),
 ];
 
-const ROOMS_FROM_6_5: [Row; 6] = [
+const ROOMS_FROM_6_5: [FieldRow; 6] = [
     ("Channels", "totalChannels"),
     ("Private Groups", "totalPrivateGroups"),
     ("Direct Message Rooms", "totalDirect"),
@@ -43,7 +43,7 @@ const ROOMS_FROM_6_5: [Row; 6] = [
     ("Total", "totalRooms"),
 ];
 
-const MESSAGES: [Row; 6] = [
+const MESSAGES: [FieldRow; 6] = [
     ("Messages", "totalMessages"),
     ("Threads", "totalThreads"),
     ("Messages in Channels", "totalChannelMessages"),
@@ -52,7 +52,7 @@ const MESSAGES: [Row; 6] = [
     ("Messages in Omnichannel", "totalLivechatMessages"),
 ];
 
-const MESSAGES_FROM_6_5: [Row; 6] = [
+const MESSAGES_FROM_6_5: [FieldRow; 6] = [
     ("In channels", "totalChannelMessages"),
     ("In private groups", "totalPrivateGroupMessages"),
     ("In direct messages", "totalDirectMessages"),
@@ -61,53 +61,55 @@ const MESSAGES_FROM_6_5: [Row; 6] = [
     ("Total", "totalMessages"),
 ];
 
-pub fn users(shown: &Shown<'_>) -> Markup {
-    shown.card(
+pub fn users(data: &PageData<'_>) -> Markup {
+    data.card(
         "users",
         "Users",
         &[Collector::Presence],
-        &counts(shown, &USERS),
+        &counts(data, &USERS),
     )
 }
 
-pub fn types(shown: &Shown<'_>) -> Markup {
-    let title = if shown.since(6, 5) {
+pub fn types(data: &PageData<'_>) -> Markup {
+    let title = if data.since(6, 5) {
         "Types"
     } else {
         "Types and Distribution"
     };
     let collectors = [Collector::Presence, Collector::Users];
-    shown.card("types", title, &collectors, &counts(shown, &TYPES))
+    data.card("types", title, &collectors, &counts(data, &TYPES))
 }
 
-pub fn rooms(shown: &Shown<'_>) -> Markup {
-    let (title, list) = if shown.since(6, 5) {
+pub fn rooms(data: &PageData<'_>) -> Markup {
+    let (title, list) = if data.since(6, 5) {
         ("Rooms", &ROOMS_FROM_6_5)
     } else {
         ("Total Rooms", &ROOMS)
     };
-    shown.card("rooms", title, &[Collector::Rooms], &counts(shown, list))
+    data.card("rooms", title, &[Collector::Rooms], &counts(data, list))
 }
 
-pub fn messages(shown: &Shown<'_>) -> Markup {
-    let (title, list) = if shown.since(6, 5) {
+pub fn messages(data: &PageData<'_>) -> Markup {
+    let (title, list) = if data.since(6, 5) {
         ("Messages", &MESSAGES_FROM_6_5)
     } else {
         ("Total Messages", &MESSAGES)
     };
     let collectors = [Collector::Messages, Collector::Rooms];
-    shown.card("messages", title, &collectors, &counts(shown, list))
+    data.card("messages", title, &collectors, &counts(data, list))
 }
 
-pub fn uploads(shown: &Shown<'_>) -> Markup {
-    let size = shown.value("uploadsTotalSize", |it| it.as_f64().map(format::bytes));
+pub fn uploads(data: &PageData<'_>) -> Markup {
+    let size = data.value("uploadsTotalSize", |value| {
+        value.as_f64().map(format::bytes)
+    });
     let content = rows(&html! {
-        (shown.count("Total Uploads", "uploadsTotal"))
+        (data.count("Total Uploads", "uploadsTotal"))
         (row("Total Uploads Size", &size))
     });
-    shown.card("uploads", "Uploads", &[Collector::Uploads], &content)
+    data.card("uploads", "Uploads", &[Collector::Uploads], &content)
 }
 
-fn counts(shown: &Shown<'_>, list: &[Row]) -> Markup {
-    rows(&html! { @for (label, path) in list { (shown.count(label, path)) } })
+fn counts(data: &PageData<'_>, list: &[FieldRow]) -> Markup {
+    rows(&html! { @for (label, path) in list { (data.count(label, path)) } })
 }

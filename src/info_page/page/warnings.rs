@@ -1,38 +1,38 @@
-//! What somebody should look at, in plain words.
+//! The warnings on top of the page.
 
 use std::time::Duration;
 
 use maud::{Markup, html};
 use serde_json::Value as Json;
 
-use super::card::Shown;
+use super::card::PageData;
 use super::{exporter_card, format, license_card};
 use crate::catalogue::{ReadState, STALE_AFTER, Value};
 use crate::collectors::Collector;
 use crate::collectors::instances::Instances;
 use crate::collectors::license::{Grants, LimitKind};
 
-/// A migration that holds its lock for longer is taken for stuck.
-const LONGEST_MIGRATION: Duration = Duration::from_mins(10);
+/// A migration that takes longer counts as stuck.
+const MAX_MIGRATION: Duration = Duration::from_mins(10);
 
-/// Once a day, and two hours for a run that is late.
-const DAILY_RUN: Duration = Duration::from_hours(26);
+/// The longest age of the stored statistics: a day, and two hours of delay.
+const MAX_AGE: Duration = Duration::from_hours(26);
 
-/// Once an hour before 5.0.
-const HOURLY_RUN: Duration = Duration::from_hours(3);
+/// The same before 5.0, which stores them every hour.
+const MAX_AGE_BEFORE_5_0: Duration = Duration::from_hours(3);
 
-/// Connections beyond which presence needs a license.
-const MOST_CONNECTIONS: u64 = 200;
+/// Connections from which on presence needs a license.
+const MAX_UNLICENSED_CONNECTIONS: u64 = 200;
 
-/// How far ahead the end of a license is told.
-const EXPIRY_AHEAD: Duration = Duration::from_hours(30 * 24);
+/// How long before its expiry a license is warned about.
+const EXPIRY_NOTICE: Duration = Duration::from_hours(30 * 24);
 
-/// The share of a limit from which on Rocket.Chat calls it near.
+/// The share of a limit that counts as near it, as in Rocket.Chat.
 const NEAR: f64 = 0.8;
 
-/// The section, or a word that there is nothing.
-pub fn list(shown: &Shown<'_>) -> Markup {
-    let warnings = of(shown);
+/// The section of warnings.
+pub fn list(data: &PageData<'_>) -> Markup {
+    let warnings = of(data);
     html! {
         section #warnings data-live aria-labelledby="warnings-title" {
             h2 #warnings-title { "Warnings" }
@@ -45,37 +45,37 @@ pub fn list(shown: &Shown<'_>) -> Markup {
     }
 }
 
-/// Every warning; what matters most first.
-pub fn of(shown: &Shown<'_>) -> Vec<String> {
-    let snapshot = shown.page.snapshot;
+/// All warnings, the most important first.
+pub fn of(data: &PageData<'_>) -> Vec<String> {
+    let snapshot = data.page.snapshot;
     if let Some(availability) = snapshot.availability
         && availability.state == ReadState::Down
     {
-        let why = availability
+        let reason = availability
             .reason
             .map_or("every reading of its database fails", exporter_card::why);
-        return vec![format!("No numbers of the workspace are known: {why}.")];
+        return vec![format!("No numbers of the workspace are known: {reason}.")];
     }
     let mut warnings = Vec::new();
-    stale(shown, &mut warnings);
-    read_only(shown, &mut warnings);
-    migration(shown, &mut warnings);
+    stale(data, &mut warnings);
+    read_only(data, &mut warnings);
+    migration(data, &mut warnings);
     if let Some(instances) = &snapshot.instances {
-        of_instances(shown, instances, &mut warnings);
+        of_instances(data, instances, &mut warnings);
     }
-    presence(shown, &mut warnings);
-    of_license(shown, &mut warnings);
-    statistics_run(shown, &mut warnings);
-    readings(shown, &mut warnings);
+    presence(data, &mut warnings);
+    of_license(data, &mut warnings);
+    statistics_run(data, &mut warnings);
+    collectors(data, &mut warnings);
     warnings
 }
 
-/// Data that are not of the moment at which they were read, and a set that cannot take writes.
-fn stale(shown: &Shown<'_>, warnings: &mut Vec<String>) {
-    let snapshot = shown.page.snapshot;
+/// Stale data, and a replica set without a primary or majority.
+fn stale(data: &PageData<'_>, warnings: &mut Vec<String>) {
+    let snapshot = data.page.snapshot;
     if let Some(behind) = snapshot.stale_by() {
         warnings.push(format!(
-            "The numbers are {} older than the newest reading: they describe what the member of the replica set had that was asked.",
+            "The numbers are {} older than the newest reading: the member of the replica set that was read lags behind.",
             format::span(behind)
         ));
     }
@@ -88,11 +88,11 @@ fn stale(shown: &Shown<'_>, warnings: &mut Vec<String>) {
     }
     if replication.is_stale() {
         warnings.push(format!(
-            "The member of the replica set that is asked lags by {}.",
+            "The member of the replica set that is read lags by {}.",
             format::span(replication.lag)
         ));
     }
-    if let Some(lag) = replication.majority_lag.filter(|it| *it > STALE_AFTER) {
+    if let Some(lag) = replication.majority_lag.filter(|lag| *lag > STALE_AFTER) {
         warnings.push(format!(
             "A majority of the replica set lags by {}, or is lost.",
             format::span(lag)
@@ -100,8 +100,8 @@ fn stale(shown: &Shown<'_>, warnings: &mut Vec<String>) {
     }
 }
 
-fn read_only(shown: &Shown<'_>, warnings: &mut Vec<String>) {
-    let left = match shown.setting("Cloud_Workspace_AirGapped_Restrictions_Remaining_Days") {
+fn read_only(data: &PageData<'_>, warnings: &mut Vec<String>) {
+    let left = match data.setting("Cloud_Workspace_AirGapped_Restrictions_Remaining_Days") {
         Some(Value::Integer(days)) => *days as f64,
         Some(Value::Number(days)) => *days,
         _ => return,
@@ -116,33 +116,33 @@ fn read_only(shown: &Shown<'_>, warnings: &mut Vec<String>) {
     }
 }
 
-fn migration(shown: &Shown<'_>, warnings: &mut Vec<String>) {
-    let workspace = shown.page.snapshot.workspace.as_ref();
-    let Some(migration) = workspace.and_then(|it| it.migration.as_ref()) else {
+fn migration(data: &PageData<'_>, warnings: &mut Vec<String>) {
+    let workspace = data.page.snapshot.workspace.as_ref();
+    let Some(migration) = workspace.and_then(|workspace| workspace.migration.as_ref()) else {
         return;
     };
     if !migration.locked {
         return;
     }
-    match migration.locked_at.and_then(|at| shown.page.database_now.since(at)) {
-        Some(time) if time < LONGEST_MIGRATION => warnings.push(format!(
+    match migration.locked_at.and_then(|at| data.page.database_now.since(at)) {
+        Some(time) if time < MAX_MIGRATION => warnings.push(format!(
             "A database migration has been running for {}.",
             format::span(time)
         )),
         Some(time) => warnings.push(format!(
-            "A database migration has held its lock for {}: it is stuck or was interrupted, and Rocket.Chat does not start like this.",
+            "A database migration has held its lock for {}: it is stuck or was interrupted, and Rocket.Chat does not start until it is resolved.",
             format::span(time)
         )),
-        None => warnings.push("A database migration holds its lock; Rocket.Chat does not start like this.".to_owned()),
+        None => warnings.push("A database migration holds its lock; Rocket.Chat does not start until it is released.".to_owned()),
     }
 }
 
-fn of_instances(shown: &Shown<'_>, instances: &Instances, warnings: &mut Vec<String>) {
+fn of_instances(data: &PageData<'_>, instances: &Instances, warnings: &mut Vec<String>) {
     let live = instances.live_count();
-    let is = |path: &str| shown.field(path).and_then(Json::as_bool);
+    let is = |path: &str| data.field(path).and_then(Json::as_bool);
     let micro_services = is("msEnabled") == Some(true);
-    let license = shown.page.snapshot.license.as_ref();
-    let unlicensed = license.is_some_and(|it| it.grants == Grants::None);
+    let license = data.page.snapshot.license.as_ref();
+    let unlicensed = license.is_some_and(|license| license.grants == Grants::None);
     if live == 0 {
         warnings.push("No instance of Rocket.Chat is alive.".to_owned());
     }
@@ -151,44 +151,50 @@ fn of_instances(shown: &Shown<'_>, instances: &Instances, warnings: &mut Vec<Str
             "{live} instances run without a license; Rocket.Chat supports several only with one."
         ));
     }
-    if live > 1 && is("oplogEnabled") == Some(false) && !micro_services && !shown.since(7, 0) {
-        warnings.push(format!("{live} instances run without the oplog, so they do not see each other's changes at once."));
+    if live > 1 && is("oplogEnabled") == Some(false) && !micro_services && !data.since(7, 0) {
+        warnings.push(format!(
+            "{live} instances run without the oplog, so they see each other's changes late."
+        ));
     }
-    if let Some(versions) = instances.node_versions().filter(|it| *it > 1) {
+    if let Some(versions) = instances.node_versions().filter(|count| *count > 1) {
         warnings.push(format!(
             "The instances run {versions} different versions of Node, so probably not the same build."
         ));
     }
     if instances.in_future() > 0 {
-        warnings.push(format!("{} instances have a heartbeat that lies in the future; a clock was wrong, and MongoDB does not remove them.", instances.in_future()));
+        warnings.push(format!("{} instances have a heartbeat in the future: a clock was wrong, and MongoDB does not remove them.", instances.in_future()));
     }
 }
 
-fn presence(shown: &Shown<'_>, warnings: &mut Vec<String>) {
-    if shown.setting("Presence_broadcast_disabled") == Some(&Value::Bool(true)) {
-        warnings.push("Presence is switched off for everybody, which Rocket.Chat does by itself at more than 200 connections, unless the license has the module unlimited-presence.".to_owned());
+fn presence(data: &PageData<'_>, warnings: &mut Vec<String>) {
+    if data.setting("Presence_broadcast_disabled") == Some(&Value::Bool(true)) {
+        warnings.push("Presence is disabled for all users, as Rocket.Chat does at more than 200 connections unless the license has the module unlimited-presence.".to_owned());
         return;
     }
-    let snapshot = shown.page.snapshot;
+    let snapshot = data.page.snapshot;
     let license = snapshot.license.as_ref();
-    // Before 6.5 any license lifted the limit, and there was no module for it.
-    let limited = license.is_some_and(|it| {
-        it.grants == Grants::None || shown.since(6, 5) && !it.grants.grants("unlimited-presence")
+    // Before 6.5 any license lifted the limit.
+    let limited = license.is_some_and(|license| {
+        license.grants == Grants::None
+            || data.since(6, 5) && !license.grants.grants("unlimited-presence")
     });
-    let connections = snapshot.instances.as_ref().and_then(|it| it.connections());
+    let connections = snapshot
+        .instances
+        .as_ref()
+        .and_then(|instances| instances.connections());
     if let Some(connections) = connections
         && limited
-        && connections as f64 >= MOST_CONNECTIONS as f64 * NEAR
+        && connections as f64 >= MAX_UNLICENSED_CONNECTIONS as f64 * NEAR
     {
         warnings.push(format!(
-            "{connections} of the {MOST_CONNECTIONS} connections are open from which on Rocket.Chat switches presence off for everybody, unless the license has the module unlimited-presence."
+            "{connections} connections are open; above {MAX_UNLICENSED_CONNECTIONS} Rocket.Chat disables presence for all users, unless the license has the module unlimited-presence."
         ));
     }
 }
 
-fn of_license(shown: &Shown<'_>, warnings: &mut Vec<String>) {
-    let license = shown.page.snapshot.license.as_ref();
-    let Some(held) = license.and_then(|it| it.held.as_ref()) else {
+fn of_license(data: &PageData<'_>, warnings: &mut Vec<String>) {
+    let license = data.page.snapshot.license.as_ref();
+    let Some(held) = license.and_then(|license| license.held.as_ref()) else {
         return;
     };
     if let Some(flaw) = held.flaw {
@@ -206,8 +212,8 @@ fn of_license(shown: &Shown<'_>, warnings: &mut Vec<String>) {
         .into_iter()
         .chain(content.expires)
         .min();
-    if let Some(left) = end.and_then(|it| it.since(shown.page.database_now))
-        && left < EXPIRY_AHEAD
+    if let Some(left) = end.and_then(|end| end.since(data.page.database_now))
+        && left < EXPIRY_NOTICE
     {
         warnings.push(format!("The license expires in {}.", format::span(left)));
     }
@@ -221,21 +227,21 @@ fn of_license(shown: &Shown<'_>, warnings: &mut Vec<String>) {
     }
 }
 
-fn statistics_run(shown: &Shown<'_>, warnings: &mut Vec<String>) {
-    let Some(stored) = &shown.page.snapshot.stored_document else {
+fn statistics_run(data: &PageData<'_>, warnings: &mut Vec<String>) {
+    let Some(stored) = &data.page.snapshot.stored_document else {
         return;
     };
-    let longest = if shown.since(5, 0) {
-        DAILY_RUN
+    let max_age = if data.since(5, 0) {
+        MAX_AGE
     } else {
-        HOURLY_RUN
+        MAX_AGE_BEFORE_5_0
     };
     let age = stored
         .created_at
-        .and_then(|at| shown.page.database_now.since(at));
+        .and_then(|at| data.page.database_now.since(at));
     match age {
-        Some(age) if age > longest => warnings.push(format!(
-            "Rocket.Chat has not stored its own statistics for {}; its job for that does not run.",
+        Some(age) if age > max_age => warnings.push(format!(
+            "Rocket.Chat has not stored its own statistics for {}; the job that does so is not running.",
             format::span(age)
         )),
         None if stored.document.is_none() => {
@@ -245,8 +251,8 @@ fn statistics_run(shown: &Shown<'_>, warnings: &mut Vec<String>) {
     }
 }
 
-fn readings(shown: &Shown<'_>, warnings: &mut Vec<String>) {
-    let outcomes = &shown.page.snapshot.outcomes;
+fn collectors(data: &PageData<'_>, warnings: &mut Vec<String>) {
+    let outcomes = &data.page.snapshot.outcomes;
     for collector in Collector::ALL {
         let Some(outcome) = outcomes.get(&collector) else {
             continue;
@@ -262,20 +268,20 @@ fn readings(shown: &Shown<'_>, warnings: &mut Vec<String>) {
     for (collector, outcome) in outcomes {
         for (what, count) in &outcome.left_out {
             warnings.push(format!(
-                "The collector {} does not tell {} {} one by one: there are too many, or they cannot be read. What can be added up counts as other.",
+                "The collector {} does not list {} {} individually: there are too many, or they cannot be read. Their sums count as other.",
                 collector.name(),
                 format::number(*count as f64),
                 what.replace('_', " ")
             ));
         }
     }
-    let mut told = Vec::new();
-    for index in outcomes.values().flat_map(|it| &it.indexes) {
+    let mut reported = Vec::new();
+    for index in outcomes.values().flat_map(|outcome| &outcome.indexes) {
         let name = (index.collection, index.key);
-        if !index.present && !told.contains(&name) {
-            told.push(name);
+        if !index.present && !reported.contains(&name) {
+            reported.push(name);
             warnings.push(format!(
-                "The index on {key} is missing, so what needs it is left out where the collection is large. Create it with db.{collection}.createIndex({{\"{key}\": 1}}).",
+                "The index on {key} is missing, so values that need it are left out where the collection is large. Create it with db.{collection}.createIndex({{\"{key}\": 1}}).",
                 key = index.key,
                 collection = index.collection
             ));
