@@ -57,8 +57,7 @@ struct ConnectionState {
     working: u32,
     /// When the head, the request or the sending began; on an idle connection, when it became idle.
     since: Instant,
-    /// Whether a part of a request's head was read.
-    reads_head: bool,
+    head: Head,
     /// Bytes of responses that the client has not received yet.
     unsent_bytes: usize,
     /// The responses that hold these bytes.
@@ -68,6 +67,17 @@ struct ConnectionState {
     closing: Closing,
     /// The task that waits for the deadline.
     waker: Option<Waker>,
+}
+
+/// Whether a part of a request's head was read. Most heads are complete at once, so the clock is only read when the deadline
+/// is computed before the rest has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Head {
+    None,
+    /// Since the deadline was last computed.
+    New,
+    /// Since [`ConnectionState::since`].
+    Reading,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -90,7 +100,10 @@ pub enum EvictionRank {
 
 /// A request in progress, until this is dropped.
 #[derive(Debug)]
-pub struct RequestGuard(Arc<ClientConnection>);
+pub struct RequestGuard {
+    connection: Arc<ClientConnection>,
+    begun: Instant,
+}
 
 /// An authorized request that is being worked on, until this is dropped.
 #[derive(Debug)]
@@ -106,7 +119,7 @@ impl ClientConnection {
                 requests: 0,
                 working: 0,
                 since: now,
-                reads_head: false,
+                head: Head::None,
                 unsent_bytes: 0,
                 unsent: Vec::new(),
                 send_by: now,
@@ -122,9 +135,13 @@ impl ClientConnection {
     pub fn begin_request(self: &Arc<Self>) -> RequestGuard {
         let mut state = self.state();
         state.requests += 1;
-        state.reads_head = false;
-        state.since = Instant::now();
-        RequestGuard(Arc::clone(self))
+        state.head = Head::None;
+        let begun = Instant::now();
+        state.since = begun;
+        RequestGuard {
+            connection: Arc::clone(self),
+            begun,
+        }
     }
 
     /// Begins the work on an authorized request: from here on the client cannot delay it.
@@ -136,9 +153,8 @@ impl ClientConnection {
     /// Notes that bytes were read, which may begin a request's head.
     pub fn note_read(&self) {
         let mut state = self.state();
-        if state.requests == 0 && !state.reads_head {
-            state.reads_head = true;
-            state.since = Instant::now();
+        if state.requests == 0 && state.head == Head::None {
+            state.head = Head::New;
         }
     }
 
@@ -183,12 +199,16 @@ impl ClientConnection {
 
     /// When the connection times out; `None` while a request is worked on. The task of `context` is woken when the deadline
     /// moves forward.
-    pub fn deadline(&self, limits: ConnectionTimeouts, context: &Context<'_>) -> Option<Instant> {
+    pub fn deadline(&self, timeouts: ConnectionTimeouts, context: &Context<'_>) -> Option<Instant> {
         let mut state = self.state();
         if !matches!(&state.waker, Some(waker) if waker.will_wake(context.waker())) {
             state.waker = Some(context.waker().clone());
         }
-        state.deadline(limits)
+        if state.head == Head::New {
+            state.head = Head::Reading;
+            state.since = Instant::now();
+        }
+        state.deadline(timeouts)
     }
 
     /// Waits until the connection should close.
@@ -205,7 +225,7 @@ impl ClientConnection {
     /// Closes the connection for another one: gracefully when it is idle, else immediately.
     pub fn evict(&self) {
         let mut state = self.state();
-        let is_idle = state.requests == 0 && state.unsent_bytes == 0 && !state.reads_head;
+        let is_idle = state.requests == 0 && state.unsent_bytes == 0 && state.head == Head::None;
         state.closing = if is_idle {
             Closing::Gracefully
         } else {
@@ -239,12 +259,17 @@ impl ClientConnection {
 impl RequestGuard {
     /// The connection that the request came over.
     pub fn connection(&self) -> &Arc<ClientConnection> {
-        &self.0
+        &self.connection
+    }
+
+    /// When the request's head was complete.
+    pub fn begun(&self) -> Instant {
+        self.begun
     }
 }
 
 impl ConnectionState {
-    fn deadline(&self, limits: ConnectionTimeouts) -> Option<Instant> {
+    fn deadline(&self, timeouts: ConnectionTimeouts) -> Option<Instant> {
         if self.closing == Closing::Now {
             return Some(Instant::now());
         }
@@ -253,17 +278,17 @@ impl ConnectionState {
         }
         let timeout = if self.closing == Closing::Gracefully {
             CLOSE_TIMEOUT
-        } else if self.reads_head {
-            limits.head
+        } else if self.head != Head::None {
+            timeouts.head
         } else {
-            limits.idle
+            timeouts.idle
         };
         (self.requests == 0).then(|| self.since + timeout)
     }
 
     fn subtract_unsent(&mut self, bytes: usize, now: Instant) {
         self.unsent_bytes -= bytes;
-        if self.unsent_bytes == 0 && !self.reads_head {
+        if self.unsent_bytes == 0 && self.head == Head::None {
             self.since = now;
         }
     }
@@ -277,7 +302,7 @@ impl ConnectionState {
 
 impl Drop for RequestGuard {
     fn drop(&mut self) {
-        let mut state = self.0.state();
+        let mut state = self.connection.state();
         state.requests -= 1;
         if state.unsent_bytes == 0 {
             state.since = Instant::now();
@@ -326,6 +351,7 @@ mod tests {
         assert_eq!(deadline(&connection), seconds(120));
         tokio::time::advance(Duration::from_secs(30)).await;
         connection.note_read();
+        assert_eq!(deadline(&connection), seconds(40));
         tokio::time::advance(Duration::from_secs(5)).await;
         // Further bytes do not extend the deadline.
         connection.note_read();

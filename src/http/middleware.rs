@@ -52,16 +52,16 @@ impl Middleware {
         self.web_config.as_ref()
     }
 
-    /// Responds to a request, and counts it.
+    /// Responds to a request whose head was complete at `begun`, and counts it.
     pub async fn handle(
         &self,
         app: &App,
         request: &mut Request<Incoming>,
         caller: &Caller,
+        begun: Instant,
     ) -> Response {
-        let begun = Instant::now();
         let (handler, mut response) = match host_header::check(request) {
-            Ok(()) => self.authorize(app, request, caller).await,
+            Ok(()) => self.authorize(app, request, caller, begun).await,
             Err(problem) => {
                 let rejection = response::text(StatusCode::BAD_REQUEST, problem);
                 (Handler::Refused, rejection)
@@ -76,19 +76,20 @@ impl Middleware {
         app: &App,
         request: &mut Request<Incoming>,
         caller: &Caller,
+        begun: Instant,
     ) -> (Handler, Response) {
         let Some(web_config) = &self.web_config else {
-            return self.dispatch(app, request, caller).await;
+            return self.dispatch(app, request, caller, begun).await;
         };
         let config = web_config.current().await;
         if let Some(bucket) = &config.bucket
-            && !bucket.take(Instant::now())
+            && !bucket.take(begun)
         {
             let rejection = response::text(StatusCode::TOO_MANY_REQUESTS, "Too Many Requests\n");
             return (Handler::Refused, rejection);
         }
         let (handler, mut response) = if is_authorized(web_config, &config, request, caller).await {
-            self.dispatch(app, request, caller).await
+            self.dispatch(app, request, caller, begun).await
         } else {
             (Handler::Refused, unauthorized())
         };
@@ -103,6 +104,7 @@ impl Middleware {
         app: &App,
         request: &mut Request<Incoming>,
         caller: &Caller,
+        begun: Instant,
     ) -> (Handler, Response) {
         if !request.body().is_end_stream() {
             let max_form = if router::accepts_license(app, request.uri().path()) {
@@ -137,7 +139,7 @@ impl Middleware {
         } else {
             Some(caller.connection.begin_work())
         };
-        router::route(app, request, caller.address).await
+        router::route(app, request, caller.address, begun).await
     }
 }
 

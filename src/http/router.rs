@@ -21,7 +21,7 @@
 //! | `POST /-/reload` | reloads the configuration |
 
 use std::net::IpAddr;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use hyper::body::Incoming;
 use hyper::{Method, Request, StatusCode};
@@ -145,7 +145,12 @@ pub fn is_served(path: &str) -> bool {
 
 /// Handles a request; returns the label of its handler too. Rare handlers are boxed, which keeps the future of a scrape
 /// small.
-pub async fn route(app: &App, request: &Request<Incoming>, caller: IpAddr) -> (Handler, Response) {
+pub async fn route(
+    app: &App,
+    request: &Request<Incoming>,
+    caller: IpAddr,
+    begun: Instant,
+) -> (Handler, Response) {
     let path = request.uri().path();
     let reads = request.method() == Method::GET || request.method() == Method::HEAD;
     let action = if path == app.telemetry_path {
@@ -155,7 +160,10 @@ pub async fn route(app: &App, request: &Request<Incoming>, caller: IpAddr) -> (H
     };
     match action {
         Action::Read(label, handler) if reads => (label, handler(app, request)),
-        Action::Metrics if reads => (Handler::Metrics, metrics::metrics(app, request).await),
+        Action::Metrics if reads => (
+            Handler::Metrics,
+            metrics::metrics(app, request, begun).await,
+        ),
         Action::Metrics => (Handler::Metrics, response::wrong_method(READ_METHODS)),
         Action::Probe if reads => {
             let response = Box::pin(metrics::probe(app, request)).await;

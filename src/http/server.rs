@@ -248,7 +248,12 @@ fn service(
         let guard = caller.connection.begin_request();
         let (server, caller) = (Arc::clone(&server), caller.clone());
         async move {
-            let response = server.middleware.handle(&server.app, &mut request, &caller);
+            let response = server.middleware.handle(
+                &server.app,
+                &mut request,
+                &caller,
+                guard.begun().into_std(),
+            );
             let mut response = response.await;
             if request.method() == Method::HEAD && request.version() == Version::HTTP_2 {
                 // hyper removes the body of a response to HEAD in HTTP/1.1 only.

@@ -55,11 +55,14 @@ pub fn parse(path: &str) -> ApiPath {
         return ApiPath::Malformed;
     }
     let decoded = percent_decode_str(path).decode_utf8_lossy();
-    let whole = format!("/{}", decoded.trim_start_matches('/'));
-    let name = whole.strip_suffix('/').unwrap_or(&whole);
-    match ENDPOINTS.iter().find(|(path, _)| *path == name) {
+    let path = decoded.trim_start_matches('/');
+    let name = path.strip_suffix('/').unwrap_or(path);
+    let endpoint = ENDPOINTS
+        .iter()
+        .find(|(path, _)| path.strip_prefix('/') == Some(name));
+    match endpoint {
         Some((_, endpoint)) => ApiPath::Endpoint(*endpoint),
-        None if whole.starts_with("/api/") => ApiPath::Unknown,
+        None if path.starts_with("api/") => ApiPath::Unknown,
         None => ApiPath::NotApi,
     }
 }

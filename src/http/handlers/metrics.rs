@@ -57,8 +57,8 @@ impl Default for MetricsCache {
     }
 }
 
-/// Handles `/metrics`.
-pub async fn metrics(app: &App, request: &Request<Incoming>) -> Response {
+/// Handles a request to `/metrics` that began at `now`.
+pub async fn metrics(app: &App, request: &Request<Incoming>, now: Instant) -> Response {
     let targets = app.targets();
     let parameters = Parameters::of(request);
     let collectors = match selected(&targets, &parameters) {
@@ -68,7 +68,7 @@ pub async fn metrics(app: &App, request: &Request<Incoming>) -> Response {
     let (negotiated, gzip) = app.metrics.negotiation.negotiate(request.headers());
     let format = negotiated.format;
     let body = match collectors {
-        None => app.metrics.body(app, &targets, format, gzip).await,
+        None => app.metrics.body(app, &targets, format, gzip, now).await,
         Some(collectors) => {
             let parts = parts(&targets).map(|part| restrict(part, &collectors));
             let parts: Vec<_> = parts.collect();
@@ -197,9 +197,10 @@ impl MetricsCache {
         targets: &Arc<Targets>,
         format: Format,
         gzip: bool,
+        now: Instant,
     ) -> ChunkedBytes {
         let exposition = targets.exposition();
-        let bodies = self.current(app, targets, exposition.as_ref());
+        let bodies = self.current(app, targets, exposition.as_ref(), now);
         let render = || {
             if let Some(exposition) = &exposition {
                 return exposition.body(format, gzip, &bodies.own).into();
@@ -218,11 +219,13 @@ impl MetricsCache {
         app: &App,
         targets: &Arc<Targets>,
         exposition: Option<&Arc<Exposition>>,
+        now: Instant,
     ) -> Arc<CachedBodies> {
         let mut cached = self.cached.lock().unwrap_or_else(PoisonError::into_inner);
         // The old bodies are freed before new ones are rendered.
         drop(cached.take_if(|bodies| {
-            bodies.rendered_at.elapsed() >= MAX_AGE || !bodies.show(targets, exposition)
+            now.saturating_duration_since(bodies.rendered_at) >= MAX_AGE
+                || !bodies.show(targets, exposition)
         }));
         let bodies =
             cached.get_or_insert_with(|| Arc::new(CachedBodies::new(app, targets, exposition)));
