@@ -12,8 +12,8 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::timeout;
 
 use accounts::Account;
-use api_settings::{ApiSettings, KnownApiSettings};
-use stored_statistics::{Documents, Part};
+use api_settings::{ApiSettings, ApiSettingsCache};
+use stored_statistics::{ListOptions, StoredDocuments};
 
 use crate::catalogue::{FailureKind, GrowthPoint};
 use crate::collectors::Collector;
@@ -25,7 +25,7 @@ use crate::mongodb::{Mongo, SourceError};
 pub struct ApiQueries {
     /// The database.
     pub mongo: Arc<Mongo>,
-    api_settings: KnownApiSettings,
+    api_settings: ApiSettingsCache,
     /// One request at a time, so that all of them together take one connection of the pool.
     turn: Semaphore,
 }
@@ -35,7 +35,7 @@ impl ApiQueries {
     pub fn new(mongo: Arc<Mongo>) -> Self {
         Self {
             mongo,
-            api_settings: KnownApiSettings::default(),
+            api_settings: ApiSettingsCache::default(),
             turn: Semaphore::new(1),
         }
     }
@@ -44,7 +44,7 @@ impl ApiQueries {
     ///
     /// # Errors
     /// When the database does not answer.
-    pub async fn account_of_login(
+    pub async fn account_of_login_token(
         &self,
         user_id: &str,
         token: &str,
@@ -58,7 +58,7 @@ impl ApiQueries {
     ///
     /// # Errors
     /// When the database does not answer.
-    pub async fn account_of_grant(
+    pub async fn account_of_access_token(
         &self,
         access_token: &str,
     ) -> Result<Option<Account>, SourceError> {
@@ -77,7 +77,7 @@ impl ApiQueries {
             let question = self.mongo.question(Collector::Settings).await?;
             api_settings::read(&question).await
         };
-        self.api_settings.get_or_read(read).await
+        self.api_settings.get_or_refresh(read).await
     }
 
     /// The number of stored statistics documents that match a query, or why the query was rejected.
@@ -89,7 +89,7 @@ impl ApiQueries {
         query: &serde_json::Value,
     ) -> Result<Result<u64, String>, SourceError> {
         let _turn = self.turn().await?;
-        let question = self.mongo.question(Collector::Stored).await?;
+        let question = self.mongo.question(Collector::StoredDocument).await?;
         stored_statistics::count(&question, query).await
     }
 
@@ -99,9 +99,9 @@ impl ApiQueries {
     /// When the database does not answer.
     pub async fn list_history(
         self: &Arc<Self>,
-        part: &Part,
-    ) -> Result<Result<Documents, String>, SourceError> {
-        stored_statistics::list(self, part).await
+        options: &ListOptions,
+    ) -> Result<Result<StoredDocuments, String>, SourceError> {
+        stored_statistics::list(self, options).await
     }
 
     /// How the workspace grew, from a sample of the stored statistics documents.
@@ -110,14 +110,14 @@ impl ApiQueries {
     /// When the database does not answer, or the index on `createdAt` is missing.
     pub async fn growth(&self) -> Result<Vec<GrowthPoint>, SourceError> {
         let _turn = self.turn().await?;
-        let mut question = self.mongo.question(Collector::Stored).await?;
+        let mut question = self.mongo.question(Collector::StoredDocument).await?;
         growth::read(&mut question).await
     }
 
     /// Waits until no other request queries the database.
     pub async fn turn(&self) -> Result<SemaphorePermit<'_>, SourceError> {
         let limit = self.mongo.query_timeout + GRACE;
-        // Fails only when it is closed, which it never is.
+        // The semaphore is never closed.
         match timeout(limit, self.turn.acquire()).await {
             Ok(Ok(turn)) => Ok(turn),
             _ => Err(SourceError::new(

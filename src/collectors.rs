@@ -13,17 +13,17 @@ macro_rules! every_collector {
             license::License,
             settings::Settings,
             server::Server,
-            stored_document::Stored,
+            stored_document::StoredDocument,
             presence::Presence,
             connections::Connections,
             users::Users,
             user_features::UserFeatures,
             activity::Activity,
-            account_security::Hygiene,
+            account_security::AccountSecurity,
             rooms::Rooms,
             room_features::RoomFeatures,
             messages::Messages,
-            message_flags::Marks,
+            message_flags::MessageFlags,
             uploads::Uploads,
             collections::Collections,
             sessions::Sessions,
@@ -92,4 +92,4 @@ pub use live_state::{Live, LiveCounts, LiveMode, LiveObstacle, LiveState};
 pub use replication_metrics::REPLICATION;
 pub use sections::SECTIONS;
 pub use snapshot::{Reading, Snapshot};
-pub use sources::{Read, Sources};
+pub use sources::{CollectedReading, Sources};

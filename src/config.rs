@@ -27,7 +27,7 @@ use crate::cli::Cli;
 use crate::clock::Clock;
 use crate::collectors::license::Grants;
 use crate::collectors::{Collector, LiveMode};
-use crate::document::Shape;
+use crate::document::DocumentShape;
 use crate::exposition::MetricNames;
 use crate::license::{BadKey, LicenseSource, PublicKey};
 use crate::mongodb::{MongoSettings, UriError, UriSource, read_file};
@@ -89,7 +89,7 @@ pub struct WorkspaceConfig {
     /// Which names the metrics have.
     pub names: MetricNames,
     /// How the statistics document is wrapped.
-    pub shape: Shape,
+    pub shape: DocumentShape,
     /// The version that it imitates, when it is not found out.
     pub version: Option<Version>,
     /// Whether lists take `query` and `fields` whatever the version.

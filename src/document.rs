@@ -10,12 +10,12 @@ use serde_json::{Map, Number};
 
 use field_order::TOP_LEVEL_ORDER;
 
-use crate::catalogue::{Answer, Timestamp, Value, Version};
+use crate::catalogue::{FieldValue, Timestamp, Value, Version};
 use crate::collectors::{SECTIONS, Snapshot};
 
 /// The shape of the answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Shape {
+pub enum DocumentShape {
     /// `{"statistics": {...}, "success": true}` as before 3.0, with both spellings of the livechat total.
     Nested,
     /// The document itself with `"success": true` in it, as from 3.0 on.
@@ -26,11 +26,11 @@ pub enum Shape {
 
 /// Which of Rocket.Chat's two answers is imitated; they differ in undefined values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Asked {
+pub enum StatisticsSource {
     /// With `refresh=true`: the document before it is stored.
-    ForRefresh,
+    Refresh,
     /// Without: the document as read from the database.
-    ForStored,
+    Stored,
 }
 
 /// From this version on undefined values are stored as null.
@@ -46,29 +46,34 @@ const SHOWS_ID: Version = Version::new(6, 5, 0);
 const TOTAL_IS_SUM: Version = Version::new(3, 1, 0);
 
 /// Renders the answer to a request for the statistics, as JSON.
-pub fn render(snapshot: &Snapshot, shape: Shape, asked: Asked, timezone: &TimeZone) -> Vec<u8> {
+pub fn render(
+    snapshot: &Snapshot,
+    shape: DocumentShape,
+    source: StatisticsSource,
+    timezone: &TimeZone,
+) -> Vec<u8> {
     let version = snapshot.version().unwrap_or(Version::NEWEST);
-    let write = Write {
+    let writer = JsonWriter {
         timezone,
-        undefined_is_null: asked == Asked::ForStored && version >= STORES_NULL,
+        undefined_is_null: source == StatisticsSource::Stored && version >= STORES_NULL,
     };
     let nested = match shape {
-        Shape::Nested => true,
-        Shape::Flat => false,
-        Shape::Version => version < Version::new(3, 0, 0),
+        DocumentShape::Nested => true,
+        DocumentShape::Flat => false,
+        DocumentShape::Version => version < Version::new(3, 0, 0),
     };
-    let mut document = overlay(snapshot, version, asked);
+    let mut document = overlay(snapshot, version, source);
     let answer = if nested {
         spell_livechat_both_ways(&mut document);
         let mut answer = Map::new();
         let mut statistics = Map::new();
-        write.entries(&mut statistics, document);
+        writer.entries(&mut statistics, document);
         answer.insert("statistics".to_owned(), statistics.into());
         answer.insert("success".to_owned(), true.into());
         answer
     } else {
         let mut answer = Map::new();
-        write.entries(&mut answer, document);
+        writer.entries(&mut answer, document);
         answer.insert("success".to_owned(), true.into());
         answer
     };
@@ -78,12 +83,15 @@ pub fn render(snapshot: &Snapshot, shape: Shape, asked: Asked, timezone: &TimeZo
 /// The document alone, without the wrapping of the answer.
 pub fn object(snapshot: &Snapshot, timezone: &TimeZone) -> Map<String, serde_json::Value> {
     let version = snapshot.version().unwrap_or(Version::NEWEST);
-    let write = Write {
+    let writer = JsonWriter {
         timezone,
         undefined_is_null: version >= STORES_NULL,
     };
     let mut document = Map::new();
-    write.entries(&mut document, overlay(snapshot, version, Asked::ForStored));
+    writer.entries(
+        &mut document,
+        overlay(snapshot, version, StatisticsSource::Stored),
+    );
     document
 }
 
@@ -93,7 +101,7 @@ pub fn stored_fields(snapshot: &Snapshot) -> BTreeSet<&'static str> {
     let mut stored = BTreeSet::new();
     for section in SECTIONS {
         section.visit_fields(snapshot, version, &mut |row, answer| {
-            if matches!(answer, Answer::Stored | Answer::StoredIfTrue)
+            if matches!(answer, FieldValue::Stored | FieldValue::StoredIfTrue)
                 && !WRITTEN.contains(&row.path)
             {
                 stored.insert(row.path);
@@ -108,18 +116,18 @@ const WRITTEN: [&str; 3] = ["createdAt", "_updatedAt", "version"];
 
 /// A value of a stored document as JSON, as Rocket.Chat writes it.
 pub fn json(value: Value, timezone: &TimeZone) -> serde_json::Value {
-    let write = Write {
+    let writer = JsonWriter {
         timezone,
         undefined_is_null: false,
     };
-    write.value(value)
+    writer.value(value)
 }
 
 type Entries = Vec<(Cow<'static, str>, Value)>;
 
 /// The stored document with all fields replaced that the exporter reads. A field that could not be read is left out,
 /// because its stored value can be a day old.
-fn overlay(snapshot: &Snapshot, version: Version, asked: Asked) -> Entries {
+fn overlay(snapshot: &Snapshot, version: Version, source: StatisticsSource) -> Entries {
     let mut document = match snapshot
         .stored_document
         .as_ref()
@@ -133,21 +141,23 @@ fn overlay(snapshot: &Snapshot, version: Version, asked: Asked) -> Entries {
         section.visit_fields(snapshot, version, &mut |row, answer| {
             known_to_version.push(row.path);
             match answer {
-                Answer::Fresh(value) => set(&mut document, row.path, value),
-                Answer::Unknown => set(&mut document, row.path, None),
-                Answer::Stored if asked == Asked::ForRefresh => undefine(&mut document, row.path),
-                Answer::Stored => {}
-                Answer::StoredIfTrue => remove_unless_true(&mut document, row.path),
+                FieldValue::Fresh(value) => set(&mut document, row.path, value),
+                FieldValue::Unknown => set(&mut document, row.path, None),
+                FieldValue::Stored if source == StatisticsSource::Refresh => {
+                    undefine(&mut document, row.path)
+                }
+                FieldValue::Stored => {}
+                FieldValue::StoredIfTrue => remove_unless_true(&mut document, row.path),
             }
         });
     }
-    // A stored document may be of another version than the one that is imitated.
+    // The stored document can be of another version.
     for row in SECTIONS.iter().flat_map(|section| section.fields()) {
         if !is_known(row.path, &known_to_version) {
             set(&mut document, row.path, None);
         }
     }
-    // A document tells what was so when it was created. Stale data are of another moment than the reading.
+    // `createdAt` is the time that the data describe; stale data are older than the reading.
     let created_at = match snapshot.stale_by() {
         Some(_) => snapshot.data_at,
         None => snapshot.read_at,
@@ -156,7 +166,7 @@ fn overlay(snapshot: &Snapshot, version: Version, asked: Asked) -> Entries {
         set(&mut document, "createdAt", Some(Value::Date(created_at)));
         set(&mut document, "_updatedAt", Some(Value::Date(created_at)));
     }
-    if asked == Asked::ForRefresh && version >= HIDES_UPDATE {
+    if source == StatisticsSource::Refresh && version >= HIDES_UPDATE {
         set(&mut document, "_updatedAt", None);
         if version < SHOWS_ID {
             set(&mut document, "_id", None);
@@ -198,7 +208,7 @@ fn remove_unless_true(entries: &mut Entries, path: &str) {
 fn place(key: &str, version: Version) -> (usize, bool) {
     let position = |wanted: &str| TOP_LEVEL_ORDER.iter().position(|known| *known == wanted);
     match position(key) {
-        // Before it was a sum of the others, the total stood before them.
+        // Before it was a sum of the others, the total came first.
         Some(position_of_sum) if key == "totalMessages" && version < TOTAL_IS_SUM => (
             position("totalChannelMessages").unwrap_or(position_of_sum),
             false,
@@ -264,12 +274,12 @@ fn spell_livechat_both_ways(document: &mut Entries) {
 }
 
 /// How values are written.
-struct Write<'a> {
+struct JsonWriter<'a> {
     timezone: &'a TimeZone,
     undefined_is_null: bool,
 }
 
-impl Write<'_> {
+impl JsonWriter<'_> {
     fn entries(&self, map: &mut Map<String, serde_json::Value>, entries: Entries) {
         for (key, value) in entries {
             if value != Value::Undefined || self.undefined_is_null {
@@ -338,7 +348,7 @@ mod tests {
 
     use super::*;
     use crate::collectors::presence::{Presence, Presences};
-    use crate::collectors::stored_document::Stored;
+    use crate::collectors::stored_document::StoredDocument;
 
     fn snapshot(version: &str) -> Snapshot {
         let stored = Value::Object(vec![
@@ -349,7 +359,7 @@ mod tests {
             ("somethingNew".into(), Value::Bool(true)),
         ]);
         Snapshot {
-            stored_document: Some(Arc::new(Stored {
+            stored_document: Some(Arc::new(StoredDocument {
                 created_at: None,
                 reported_at: None,
                 peak_connections: None,
@@ -373,33 +383,40 @@ mod tests {
         }
     }
 
-    fn rendered(snapshot: &Snapshot, shape: Shape) -> String {
-        String::from_utf8(render(snapshot, shape, Asked::ForStored, &TimeZone::UTC))
-            .expect("JSON is UTF-8")
+    fn rendered(snapshot: &Snapshot, shape: DocumentShape) -> String {
+        String::from_utf8(render(
+            snapshot,
+            shape,
+            StatisticsSource::Stored,
+            &TimeZone::UTC,
+        ))
+        .expect("JSON is UTF-8")
     }
 
     #[test]
-    fn fresh_fields_replace_stored_ones_and_unread_ones_are_left_out() {
+    fn fresh_fields_replace_stored_ones_and_unread_ones_are_absent() {
         assert_eq!(
-            rendered(&snapshot("3.4.0"), Shape::Flat),
+            rendered(&snapshot("3.4.0"), DocumentShape::Flat),
             r#"{"_id":"abc","version":"3.4.0","totalUsers":9,"onlineUsers":4,"awayUsers":1,"totalConnectedUsers":5,"offlineUsers":4,"somethingNew":true,"createdAt":"2026-10-14T17:46:40.123Z","_updatedAt":"2026-10-14T17:46:40.123Z","success":true}"#
         );
     }
 
     #[test]
-    fn a_later_version_has_its_own_definition_and_fields() {
-        let document = rendered(&snapshot("7.7.1"), Shape::Flat);
+    fn later_version_has_its_own_definitions() {
+        let document = rendered(&snapshot("7.7.1"), DocumentShape::Flat);
         assert!(document.contains(r#""onlineUsers":3,"awayUsers":1,"busyUsers":1,"totalConnectedUsers":4,"offlineUsers":4"#), "{document}");
     }
 
     #[test]
-    fn the_shape_of_the_version_changed_with_3_0() {
-        assert!(rendered(&snapshot("2.4.9"), Shape::Version).starts_with(r#"{"statistics":{"#));
-        assert!(rendered(&snapshot("3.0.0"), Shape::Version).starts_with(r#"{"_id""#));
+    fn shape_of_the_version_changes_with_3_0() {
+        assert!(
+            rendered(&snapshot("2.4.9"), DocumentShape::Version).starts_with(r#"{"statistics":{"#)
+        );
+        assert!(rendered(&snapshot("3.0.0"), DocumentShape::Version).starts_with(r#"{"_id""#));
     }
 
     #[test]
-    fn a_path_is_set_without_touching_its_neighbours() {
+    fn set_keeps_neighbouring_fields() {
         let mut entries: Entries = vec![(
             "os".into(),
             Value::Object(vec![("type".into(), Value::text("Linux"))]),
@@ -418,14 +435,14 @@ mod tests {
     }
 
     #[test]
-    fn numbers_are_written_as_javascript_does() {
+    fn numbers_are_rendered_like_javascript() {
         assert_eq!(javascript_number(3.0).to_string(), "3");
         assert_eq!(javascript_number(3.5).to_string(), "3.5");
         assert_eq!(javascript_number(f64::NAN).to_string(), "null");
     }
 
     #[test]
-    fn a_date_text_is_written_as_javascript_does() {
+    fn date_text_is_rendered_like_javascript() {
         let date = Timestamp(1_680_523_200_000);
         assert_eq!(
             javascript_date(date, &TimeZone::UTC).as_deref(),

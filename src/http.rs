@@ -38,7 +38,7 @@ pub use server::serve;
 use crate::catalogue::{Availability, GrowthPoint, Timestamp, Value, Version};
 use crate::collectors::license::HeldLicense;
 use crate::collectors::{Collector, RefreshScope, Snapshot};
-use crate::document::Shape;
+use crate::document::DocumentShape;
 use crate::exposition::{ExporterProcess, Exposition, MetricNames, Reload};
 pub use crate::http::api::auth::login_limiter;
 pub use crate::http::api::login_limiter::LoginLimiter;
@@ -211,7 +211,7 @@ pub struct ServedWorkspace {
     /// Which metric names are exposed.
     pub names: MetricNames,
     /// The statistics document's default shape.
-    pub shape: Shape,
+    pub shape: DocumentShape,
     /// Whether `statistics.list` accepts `query` and `fields` also from 7.0 on, as with
     /// `ALLOW_UNSAFE_QUERY_AND_FIELDS_API_PARAMS`.
     pub allows_unsafe_parameters: bool,

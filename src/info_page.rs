@@ -20,7 +20,7 @@ use hyper::{Method, Request, StatusCode};
 use growth::GrowthStatus;
 use page::{Growth, Page, page};
 
-use crate::document::Asked;
+use crate::document::StatisticsSource;
 use crate::http::api::document;
 use crate::http::request_metrics::Handler;
 use crate::http::response::{self, Response};
@@ -142,7 +142,7 @@ fn download(request: &Request<Incoming>, workspace: &ServedWorkspace) -> Respons
         request,
         &snapshot,
         workspace.shape,
-        Asked::ForStored,
+        StatisticsSource::Stored,
     );
     response::as_download(document, "statistics.json")
 }

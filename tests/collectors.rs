@@ -5,7 +5,7 @@ use crate::support::{
 };
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_scrape_gets_what_it_chooses() {
+async fn scrape_selects_collectors() {
     let exporter = exporter_on_a_workspace(&[]).await;
     for path in [
         "/metrics?collect[]=users",
@@ -49,7 +49,7 @@ async fn a_scrape_gets_what_it_chooses() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_switched_off_is_not_read() {
+async fn disabled_collector_is_not_read() {
     let database = empty_workspace().await;
     let exporter = Exporter::on(
         &uri_of(&database),

@@ -17,7 +17,7 @@ fn session(user: &str, instances: &[&str]) -> Document {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn connected_people_are_no_bots_and_hang_on_live_instances() {
+async fn connected_people_exclude_bots_and_dead_instances() {
     let now = DateTime::now();
     let later = DateTime::from_millis(now.timestamp_millis() + 3_600_000);
     let exporter = exporter_on(vec![
@@ -65,7 +65,7 @@ async fn connected_people_are_no_bots_and_hang_on_live_instances() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn everybody_counts_however_many_replies_name_them() {
+async fn connections_are_counted_over_several_replies() {
     let names: Vec<String> = (0..4_001).map(|number| format!("user{number}")).collect();
     let users = names.iter().map(|name| doc! { "_id": name });
     let sessions = names.iter().map(|name| session(name, &["live", "live"]));
@@ -80,7 +80,7 @@ async fn everybody_counts_however_many_replies_name_them() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn agents_are_available_and_conversations_wait_as_operators_mean_it() {
+async fn available_agents_and_waiting_conversations_are_counted() {
     let agent = |id: &str, livechat: &str, status: &str, active: bool| {
         doc! {
             "_id": id, "roles": ["user", "livechat-agent"], "statusLivechat": livechat,

@@ -64,7 +64,7 @@ fn active_users_have_six_definitions() {
 }
 
 #[test]
-fn users_who_are_not_active_were_the_rest_and_are_the_deactivated() {
+fn non_active_users_have_two_definitions() {
     expect(
         "nonActiveUsers",
         [
@@ -77,7 +77,7 @@ fn users_who_are_not_active_were_the_rest_and_are_the_deactivated() {
 }
 
 #[test]
-fn active_guests_have_that_role_alone_and_are_local() {
+fn active_guests_are_local_with_that_role_alone() {
     expect(
         "activeGuests",
         [absent("3.1.0"), is("3.2.0", 1), is("8.3.0", 1)],
@@ -85,7 +85,7 @@ fn active_guests_have_that_role_alone_and_are_local() {
 }
 
 #[test]
-fn app_users_are_counted_whatever_their_state() {
+fn app_users_include_deactivated_ones() {
     expect(
         "appUsers",
         [absent("2.4.9"), is("3.0.0", 3), is("8.3.0", 3)],
@@ -93,7 +93,7 @@ fn app_users_are_counted_whatever_their_state() {
 }
 
 #[test]
-fn users_are_online_by_their_connections_then_by_what_others_see() {
+fn online_users_changed_from_connection_to_visible_presence() {
     for version in ["0.51.0", "3.10.0", "3.11.0"] {
         expect("onlineUsers", [is(version, 3)]);
         expect("awayUsers", [is(version, 1)]);
@@ -118,7 +118,7 @@ fn busy_users_came_with_3_11_and_followed_a_release_later() {
 }
 
 #[test]
-fn offline_users_are_what_is_left() {
+fn offline_users_are_the_remainder() {
     expect(
         "offlineUsers",
         [
@@ -132,7 +132,7 @@ fn offline_users_are_what_is_left() {
 }
 
 #[test]
-fn connected_users_never_hold_the_busy_ones() {
+fn connected_users_exclude_busy_ones() {
     expect(
         "totalConnectedUsers",
         [
@@ -146,7 +146,7 @@ fn connected_users_never_hold_the_busy_ones() {
 }
 
 #[test]
-fn languages_that_are_empty_are_none() {
+fn empty_languages_count_as_none() {
     let languages = json!({ "none": 11, "en": 2, "pt-BR": 1 });
     expect(
         "userLanguages",
@@ -159,7 +159,7 @@ fn languages_that_are_empty_are_none() {
 }
 
 #[test]
-fn second_factors_count_where_switched_on_for_active_users() {
+fn second_factors_count_for_active_users() {
     for (path, count) in [("totalUserTOTP", 1), ("totalUserEmail2fa", 2)] {
         expect(
             path,
@@ -169,7 +169,7 @@ fn second_factors_count_where_switched_on_for_active_users() {
 }
 
 #[test]
-fn users_of_a_login_service_are_active_and_neither_apps_nor_guests() {
+fn login_services_exclude_apps_and_guests() {
     expect(
         "services.ldap.users",
         [absent("3.13.0"), is("3.17.0", 2), is("8.3.0", 2)],
@@ -177,7 +177,7 @@ fn users_of_a_login_service_are_active_and_neither_apps_nor_guests() {
 }
 
 #[test]
-fn own_oauth_services_had_names_and_have_numbers() {
+fn custom_oauth_services_changed_from_names_to_numbers() {
     let named = json!({
         "Keycloak": { "enabled": true, "mergeRoles": true, "users": 1 },
         "Other": { "enabled": false, "mergeRoles": false, "users": 0 },
@@ -277,7 +277,7 @@ fn livechat_rooms_were_misspelt_before_0_66() {
 }
 
 #[test]
-fn messages_were_documents_and_are_a_sum_of_counters() {
+fn total_messages_changed_from_documents_to_counters() {
     expect(
         "totalMessages",
         [
@@ -314,7 +314,7 @@ fn messages_of_discussions_are_their_own_since_6_5() {
 }
 
 #[test]
-fn discussions_and_threads_have_their_field_whatever_it_holds() {
+fn discussions_and_threads_count_by_field_existence() {
     expect(
         "totalDiscussions",
         [absent("0.74.1"), is("1.0.0", 4), is("8.3.0", 4)],
@@ -326,7 +326,7 @@ fn discussions_and_threads_have_their_field_whatever_it_holds() {
 }
 
 #[test]
-fn rooms_hold_every_kind() {
+fn total_rooms_include_every_kind() {
     for (path, count) in [
         ("totalRooms", 13),
         ("totalChannels", 4),
@@ -357,7 +357,7 @@ fn teams_are_missing_from_4_6_to_4_7() {
 }
 
 #[test]
-fn marks_of_messages_are_counted_in_their_own_ways() {
+fn message_flags_have_their_own_filters() {
     for (path, count) in [
         ("totalPinned", 1),
         ("totalRoomsWithPinned", 1),
@@ -375,7 +375,7 @@ fn marks_of_messages_are_counted_in_their_own_ways() {
 }
 
 #[test]
-fn the_last_login_was_a_date_and_is_a_text() {
+fn last_login_changed_from_date_to_text() {
     let text = "Mon Apr 03 2023 12:00:00 GMT+0000 (Coordinated Universal Time)";
     let date = "2023-04-03T12:00:00.000Z";
     expect(
@@ -437,7 +437,7 @@ fn a_setting_that_is_not_there_is_null_only_since_7_0() {
 }
 
 #[test]
-fn who_set_the_workspace_up_is_never_told() {
+fn contact_person_is_hidden() {
     for path in ["wizard.contactName", "wizard.contactEmail", "statsToken"] {
         expect(path, [absent("0.70.4"), absent("1.2.4"), absent("8.3.0")]);
     }
@@ -454,7 +454,7 @@ fn the_answer_is_nested_before_3_0() {
 }
 
 #[test]
-fn what_only_the_process_knows_comes_from_the_stored_document() {
+fn process_fields_come_from_the_stored_document() {
     for (path, expected) in [
         ("deploy.method", [absent("0.51.0"), is("0.55.0", "docker")]),
         (
@@ -583,7 +583,7 @@ fn failed_apps_were_the_disabled_ones_from_6_10_to_7_1() {
 }
 
 #[test]
-fn uploads_hold_thumbnails_and_hidden_ones() {
+fn uploads_include_thumbnails_and_hidden_ones() {
     for (path, number) in [("uploadsTotal", 4), ("uploadsTotalSize", 700)] {
         expect(
             path,
@@ -593,13 +593,13 @@ fn uploads_hold_thumbnails_and_hidden_ones() {
 }
 
 #[test]
-fn instances_are_those_with_a_heartbeat() {
+fn instances_need_a_recent_heartbeat() {
     expect("instanceCount", [is("0.51.0", 1), is("8.3.0", 1)]);
     expect("process.pid", [absent("0.50.0"), is("0.51.0", 4711)]);
 }
 
 #[test]
-fn departments_hold_business_units() {
+fn departments_include_business_units() {
     expect(
         "departments",
         [absent("4.5.7"), is("4.6.0", 3), is("8.3.0", 3)],
@@ -611,7 +611,7 @@ fn departments_hold_business_units() {
 }
 
 #[test]
-fn livechat_agents_are_counted_deactivated_or_not() {
+fn livechat_agents_include_deactivated_ones() {
     expect(
         "totalLivechatAgents",
         [absent("0.70.4"), is("0.74.0", 2), is("8.3.0", 2)],
@@ -627,7 +627,7 @@ fn livechat_agents_are_counted_deactivated_or_not() {
 }
 
 #[test]
-fn the_license_adds_what_omnichannel_has_with_it() {
+fn licensed_omnichannel_fields_need_the_license() {
     for (path, first, count) in [
         ("enterprise.livechatTags", "4.6.0", 6),
         ("enterprise.cannedResponses", "4.6.0", 7),
@@ -656,7 +656,7 @@ fn the_license_adds_what_omnichannel_has_with_it() {
 }
 
 #[test]
-fn a_setting_that_needs_a_license_counts_with_its_other_value_without_one() {
+fn unlicensed_setting_has_its_invalid_value() {
     expect(
         "readReceiptsEnabled",
         [is("3.18.0", false), is("8.3.0", false)],
@@ -670,7 +670,7 @@ fn a_setting_that_needs_a_license_counts_with_its_other_value_without_one() {
 }
 
 #[test]
-fn the_group_settings_passed_the_license_by_then_failed_and_were_mended() {
+fn settings_group_has_three_definitions() {
     expect(
         "settings.message.readReceiptEnabled",
         [
@@ -689,7 +689,7 @@ fn the_group_settings_passed_the_license_by_then_failed_and_were_mended() {
 }
 
 #[test]
-fn a_changed_title_was_anything_but_home() {
+fn home_title_changed_has_two_definitions() {
     expect(
         "homeTitleChanged",
         [
@@ -746,7 +746,7 @@ fn the_push_queue_moved_with_3_2() {
 }
 
 #[test]
-fn the_migration_is_told_whole() {
+fn migration_document_is_whole() {
     expect(
         "migration",
         [is(
@@ -757,12 +757,12 @@ fn the_migration_is_told_whole() {
 }
 
 #[test]
-fn what_no_version_knows_is_kept() {
+fn unknown_stored_fields_are_kept() {
     expect("ofTheFuture.kept", [is("0.51.0", true), is("8.3.0", true)]);
 }
 
 #[test]
-fn fields_that_no_version_knows_change_nothing() {
+fn unknown_fields_change_nothing() {
     for version in ["0.61.0", "3.4.0", "8.3.0"] {
         let mut with = answers_on_unknown_fields(version).document;
         let mut without = answers(version).document.clone();

@@ -25,7 +25,7 @@ fn setting(id: &str, value: impl Into<mongodb::bson::Bson>) -> Document {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_newest_accepted_report_counts_and_its_token_is_not_told() {
+async fn newest_accepted_report_is_shown_without_its_token() {
     let accepted = ago(4 * DAY);
     let exporter = exporter_on(vec![
         (
@@ -67,7 +67,7 @@ async fn the_newest_accepted_report_counts_and_its_token_is_not_told() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_not_restricted_counts_nothing_down() {
+async fn unrestricted_workspace_has_no_countdown() {
     let exporter = exporter_on(vec![
         (
             "rocketchat_statistics",
@@ -97,7 +97,7 @@ async fn what_is_not_restricted_counts_nothing_down() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn connections_are_those_of_live_instances_and_a_license_lifts_their_limit() {
+async fn connections_count_live_instances_and_license_removes_their_limit() {
     let instance = |id: &str, heartbeat: DateTime, conns: i32| {
         doc! { "_id": id, "_updatedAt": heartbeat, "extraInformation": { "conns": conns } }
     };
@@ -146,7 +146,7 @@ async fn connections_are_those_of_live_instances_and_a_license_lifts_their_limit
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn notifications_that_wait_are_told_from_those_that_failed_or_are_stuck() {
+async fn notifications_are_counted_by_state() {
     let oldest = ago(50 * MINUTE);
     let exporter = exporter_on(vec![(
         "rocketchat_notification_queue",
@@ -178,7 +178,7 @@ async fn notifications_that_wait_are_told_from_those_that_failed_or_are_stuck() 
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn contacts_of_the_month_count_once_and_the_oldest_open_conversation_is_known() {
+async fn contacts_of_the_month_are_counted_once() {
     let month = jiff::Timestamp::from_millisecond(DateTime::now().timestamp_millis())
         .expect("it is an instant")
         .strftime("%Y-%m")
@@ -218,7 +218,7 @@ async fn contacts_of_the_month_count_once_and_the_oldest_open_conversation_is_kn
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_refused_is_left_out_and_said_once_and_nothing_else_is_lost() {
+async fn missing_optional_privileges_are_logged_once() {
     let mongod = with_reader().await;
     let admin = client(&mongod.uri()).await.database("admin");
     let queue = doc! { "db": "rocketchat", "collection": "rocketchat_notification_queue" };
@@ -260,7 +260,7 @@ async fn what_is_refused_is_left_out_and_said_once_and_nothing_else_is_lost() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn jobs_that_are_late_fail_or_hang_are_told_by_name_and_unknown_ones_as_one() {
+async fn jobs_are_shown_by_name_and_unknown_ones_as_other() {
     let now = ago(0);
     let run = |name: &str, ended: DateTime, error: Option<&str>| {
         let mut run =
@@ -324,7 +324,7 @@ async fn jobs_that_are_late_fail_or_hang_are_told_by_name_and_unknown_ones_as_on
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn accounts_that_should_be_looked_at_are_people_of_this_server() {
+async fn account_security_counts_local_people() {
     let tokens =
         |number: usize| doc! { "resume": { "loginTokens": vec![doc! { "when": 1 }; number] } };
     let admin = |id: &str, services: Document| {
@@ -361,7 +361,7 @@ async fn accounts_that_should_be_looked_at_are_people_of_this_server() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn rooms_without_members_are_orphaned_unless_they_may_be_left_by_all() {
+async fn orphaned_rooms_exclude_direct_and_omnichannel_rooms() {
     let room = |id: &str, kind: &str, members: Bson| doc! { "_id": id, "t": kind, "msgs": 1, "usersCount": members };
     let exporter = exporter_on(vec![(
         "rocketchat_room",
@@ -384,7 +384,7 @@ async fn rooms_without_members_are_orphaned_unless_they_may_be_left_by_all() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn sizes_are_those_that_the_server_tells_and_what_does_not_exist_has_none() {
+async fn collection_sizes_equal_collstats_and_missing_ones_are_absent() {
     let chunks = (0..3).map(|number| doc! { "n": number, "data": "x".repeat(1000) });
     let exporter = exporter_on(vec![
         ("rocketchat_userDataFiles.chunks", chunks.collect()),
@@ -409,7 +409,7 @@ async fn sizes_are_those_that_the_server_tells_and_what_does_not_exist_has_none(
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_replica_set_has_an_oplog_window_and_a_server_alone_has_none() {
+async fn oplog_window_is_absent_without_replica_set() {
     let window = "rocketchat_mongodb_oplog_window_seconds";
     let alone = exporter_on(vec![("users", vec![doc! { "_id": "somebody" }])]).await;
     assert_eq!(alone.value(window), None);

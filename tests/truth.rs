@@ -82,7 +82,7 @@ impl Dump {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_field_equals_what_rocket_chat_3_4_0_answered() {
+async fn document_equals_rocket_chat_3_4_0() {
     let Some(alpha) = Dump::load("alpha").await else {
         return;
     };
@@ -115,7 +115,7 @@ async fn every_field_equals_what_rocket_chat_3_4_0_answered() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_list_equals_what_rocket_chat_3_4_0_answered() {
+async fn list_equals_rocket_chat_3_4_0() {
     let Some(alpha) = Dump::load("alpha").await else {
         return;
     };
@@ -237,7 +237,7 @@ fn with_sorted_roles(item: &Value) -> Value {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_field_equals_what_5_3_to_8_3_answered() {
+async fn document_equals_rocket_chat_5_3_to_8_3() {
     let Some(modern) = Dump::load("modern-a").await else {
         return;
     };
@@ -268,7 +268,7 @@ async fn every_field_equals_what_5_3_to_8_3_answered() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_license_in_the_settings_is_answered_as_5_3_to_8_3_did() {
+async fn licensed_document_equals_rocket_chat_5_3_to_8_3() {
     let Some(modern) = Dump::load("modern-a").await else {
         return;
     };
@@ -304,7 +304,7 @@ async fn a_license_in_the_settings_is_answered_as_5_3_to_8_3_did() {
 const OTHERWISE: [&str; 3] = ["lastLogin", "lastSeenSubscription", "instanceCount"];
 
 #[tokio::test(flavor = "multi_thread")]
-async fn days_are_those_of_the_workspaces_time_zone() {
+async fn days_follow_the_time_zone() {
     let Some(modern) = Dump::load("modern-a").await else {
         return;
     };
@@ -455,7 +455,7 @@ fn ranges_of_field(ranges: &Ranges<'_>, path: &str) -> Vec<(Numbers, Option<Numb
 }
 
 #[test]
-fn every_known_field_has_rows_for_exactly_the_versions_that_had_it() {
+fn field_versions_equal_the_known_ones() {
     let Some(truth) = dump::truth() else {
         eprintln!("not compared: the list of all fields does not lie beside the project");
         return;

@@ -12,10 +12,10 @@ use crate::mongodb::{QueryContext, SourceError, bson};
 const CACHE_TTL: Duration = Duration::from_mins(1);
 
 /// How long a failure is cached.
-const LEFT_ALONE_FOR: Duration = Duration::from_secs(2);
+const FAILURE_TTL: Duration = Duration::from_secs(2);
 
 const DEFAULT_COUNT: &str = "API_Default_Count";
-const MOST_COUNT: &str = "API_Upper_Count_Limit";
+const MAX_COUNT: &str = "API_Upper_Count_Limit";
 const INFINITE_COUNT: &str = "API_Allow_Infinite_Count";
 const RATE_LIMITER: &str = "API_Enable_Rate_Limiter";
 const RATE_CALLS: &str = "API_Enable_Rate_Limiter_Limit_Calls_Default";
@@ -27,7 +27,7 @@ pub struct ApiSettings {
     /// Entries of a list without the parameter `count`.
     pub default_count: u64,
     /// Maximum of the parameter `count`.
-    pub most_count: u64,
+    pub max_count: u64,
     /// Whether `count=0` returns the whole list.
     pub allows_infinite_count: bool,
     /// Calls allowed in a period; `None` without a rate limit.
@@ -36,25 +36,25 @@ pub struct ApiSettings {
 
 /// The settings, or the error of the last attempt to read them.
 #[derive(Debug, Default)]
-pub struct KnownApiSettings(
-    // Held while they are read, so that of many requests one reads them.
+pub struct ApiSettingsCache(
+    // Locked during a read, so that one of many requests reads them.
     Mutex<Option<(Instant, Result<ApiSettings, SourceError>)>>,
 );
 
-impl KnownApiSettings {
+impl ApiSettingsCache {
     /// The cached settings, or new ones when those are too old.
-    pub async fn get_or_read(
+    pub async fn get_or_refresh(
         &self,
         read: impl Future<Output = Result<ApiSettings, SourceError>>,
     ) -> Result<ApiSettings, SourceError> {
         let mut known = self.0.lock().await;
         if let Some((read_at, settings)) = &*known {
-            let believed_for = if settings.is_ok() {
+            let ttl = if settings.is_ok() {
                 CACHE_TTL
             } else {
-                LEFT_ALONE_FOR
+                FAILURE_TTL
             };
-            if read_at.elapsed() < believed_for {
+            if read_at.elapsed() < ttl {
                 return settings.clone();
             }
         }
@@ -67,7 +67,7 @@ impl KnownApiSettings {
 pub async fn read(question: &QueryContext<'_>) -> Result<ApiSettings, SourceError> {
     let ids = [
         DEFAULT_COUNT,
-        MOST_COUNT,
+        MAX_COUNT,
         INFINITE_COUNT,
         RATE_LIMITER,
         RATE_CALLS,
@@ -93,7 +93,7 @@ pub async fn read(question: &QueryContext<'_>) -> Result<ApiSettings, SourceErro
     let time = Duration::from_millis(positive(RATE_TIME, 60_000));
     Ok(ApiSettings {
         default_count: positive(DEFAULT_COUNT, 50),
-        most_count: positive(MOST_COUNT, 100),
+        max_count: positive(MAX_COUNT, 100),
         allows_infinite_count: value(INFINITE_COUNT) != Some(&Bson::Boolean(false)),
         // Versions without this setting have no limiter.
         rate_limit: (value(RATE_LIMITER) == Some(&Bson::Boolean(true))).then_some((calls, time)),

@@ -10,7 +10,7 @@ use crate::mongodb::{Access, QueryContext, SourceError, bson};
 const COLLECTION: &str = "rocketchat_statistics";
 
 /// Maximum number of documents.
-const MOST: i64 = 200;
+const MAX_DOCUMENTS: i64 = 200;
 
 /// Fields that are fetched besides the date.
 const NUMBERS: [&str; 6] = [
@@ -43,15 +43,15 @@ pub async fn read(question: &mut QueryContext<'_>) -> Result<Vec<GrowthPoint>, S
         return Ok(Vec::new());
     };
     let now = question.now().await?.0;
-    let step = ((now - oldest.timestamp_millis()) / MOST + 1).max(1);
+    let step = ((now - oldest.timestamp_millis()) / MAX_DOCUMENTS + 1).max(1);
     let number = doc! { "$floor": { "$divide": [{ "$subtract": ["$createdAt", oldest] }, step] } };
     let spread = vec![
         is_date,
         date_alone,
         doc! { "$group": { "_id": number, "createdAt": { "$max": "$createdAt" } } },
         doc! { "$sort": { "_id": -1 } },
-        // More only when documents lie in the future.
-        doc! { "$limit": MOST },
+        // There are more only with documents in the future.
+        doc! { "$limit": MAX_DOCUMENTS },
     ];
     let chosen = question.aggregate(COLLECTION, spread, hint.clone()).await?;
     let dates: Vec<Bson> = chosen
@@ -66,7 +66,7 @@ pub async fn read(question: &mut QueryContext<'_>) -> Result<Vec<GrowthPoint>, S
     let fetch = vec![
         doc! { "$match": { "createdAt": { "$in": dates } } },
         doc! { "$sort": { "createdAt": 1 } },
-        doc! { "$limit": 2 * MOST },
+        doc! { "$limit": 2 * MAX_DOCUMENTS },
         doc! { "$project": shown },
     ];
     let documents = question.aggregate(COLLECTION, fetch, hint).await?;

@@ -9,29 +9,29 @@ use serde_json::{Map, Value};
 use crate::catalogue::{IGNORED_FIELDS, touches_hidden_field};
 
 /// Maximum length of a regular expression, in characters.
-const LONGEST_EXPRESSION: usize = 200;
+const MAX_REGEX_CHARACTERS: usize = 200;
 
 /// Maximum number of keys and array items in a query.
-const MOST_VALUES: usize = 500;
+const MAX_VALUES: usize = 500;
 
 /// Parses a query into a MongoDB filter, or returns why it is rejected.
 pub fn from_json(query: &Value) -> Result<Document, String> {
     let Value::Object(entries) = query else {
         return Ok(Document::new());
     };
-    let mut reader = Reader { values: 0 };
-    let mut filter = reader.fields(entries, "")?;
+    let mut parser = FilterParser { values: 0 };
+    let mut filter = parser.fields(entries, "")?;
     for name in IGNORED_FIELDS {
         filter.remove(name);
     }
     Ok(filter)
 }
 
-struct Reader {
+struct FilterParser {
     values: usize,
 }
 
-impl Reader {
+impl FilterParser {
     /// Conditions by field, and the operators that combine them.
     fn fields(&mut self, entries: &Map<String, Value>, within: &str) -> Result<Document, String> {
         let mut filter = Document::new();
@@ -91,9 +91,9 @@ impl Reader {
                 }
                 ("$elemMatch", Value::Object(entries)) => self.fields(entries, path)?.into(),
                 ("$regex" | "$options", Value::String(text)) => {
-                    if text.chars().count() > LONGEST_EXPRESSION {
+                    if text.chars().count() > MAX_REGEX_CHARACTERS {
                         return Err(format!(
-                            "A regular expression may have {LONGEST_EXPRESSION} characters."
+                            "A regular expression may have {MAX_REGEX_CHARACTERS} characters."
                         ));
                     }
                     text.clone().into()
@@ -145,8 +145,8 @@ impl Reader {
 
     fn note(&mut self) -> Result<(), String> {
         self.values += 1;
-        if self.values > MOST_VALUES {
-            return Err(format!("A query may have {MOST_VALUES} values."));
+        if self.values > MAX_VALUES {
+            return Err(format!("A query may have {MAX_VALUES} values."));
         }
         Ok(())
     }
@@ -202,7 +202,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_compares_is_let_through() {
+    fn comparing_operators_are_allowed() {
         let query = json!({
             "createdAt": { "$gte": { "$date": 1000 }, "$lt": { "$date": "1970-01-01T00:00:02Z" } },
             "$or": [{ "version": { "$regex": "^7", "$options": "i" } }, { "totalUsers": { "$not": { "$gt": 3 } } }],
@@ -223,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn what_runs_code_or_has_no_bound_is_refused() {
+    fn code_and_unbounded_operators_are_rejected() {
         for query in [
             json!({ "$where": "true" }),
             json!({ "$expr": { "$gt": ["$a", "$b"] } }),
@@ -248,7 +248,7 @@ mod tests {
     }
 
     #[test]
-    fn a_zero_byte_is_refused_in_every_name_and_taken_in_every_text() {
+    fn zero_byte_is_rejected_in_names_and_allowed_in_values() {
         for query in [
             json!({ "a\0": 1 }),
             json!({ "$or": [{ "a\0b": 1 }] }),
@@ -262,7 +262,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_never_shown_cannot_be_asked_about() {
+    fn hidden_fields_cannot_be_queried() {
         for query in [
             json!({ "statsToken": { "$regex": "^a" } }),
             json!({ "wizard": { "$exists": true } }),

@@ -17,16 +17,16 @@ use crate::mongodb::{QueryContext, SourceError, bson, command};
 const COLLECTION: &str = "rocketchat_statistics";
 
 /// Maximum number of documents in a list.
-const MOST: u32 = 10_000;
+const MAX_DOCUMENTS: u32 = 10_000;
 
 /// Documents in one reply of the server.
 const BATCH: u32 = 64;
 
 /// Bytes after which a page is complete.
-const PAGE: usize = 4 << 20;
+const PAGE_BYTES: usize = 4 << 20;
 
 /// Maximum size of a list in the database, in bytes.
-const LARGEST: u64 = 512 << 20;
+const MAX_LIST_BYTES: u64 = 512 << 20;
 
 /// Error codes of the server that mean an invalid query; all others are failures.
 mod code {
@@ -42,9 +42,9 @@ mod code {
     pub const FIRST_LOCATION: i32 = 15_000;
 }
 
-/// A page of the list.
+/// Which documents a list has, and in which order.
 #[derive(Debug, Clone)]
-pub struct Part {
+pub struct ListOptions {
     /// The filter.
     pub query: Json,
     /// Fields to sort by, and whether in descending order.
@@ -79,7 +79,7 @@ pub async fn count(
 
 /// A stream of documents without hidden fields.
 #[derive(Debug)]
-pub struct Documents {
+pub struct StoredDocuments {
     backend: Arc<ApiQueries>,
     /// `None` after the last document.
     cursor: Option<Cursor<Document>>,
@@ -90,24 +90,24 @@ pub struct Documents {
 /// The documents, or why the request was rejected.
 pub async fn list(
     backend: &Arc<ApiQueries>,
-    part: &Part,
-) -> Result<Result<Documents, String>, SourceError> {
-    let (filter, sort, projection) = match read(part) {
+    options: &ListOptions,
+) -> Result<Result<StoredDocuments, String>, SourceError> {
+    let (filter, sort, projection) = match parse(options) {
         Ok(read) => read,
         Err(message) => return Ok(Err(message)),
     };
     let _turn = backend.turn().await?;
     let mongo = &backend.mongo;
-    let question = mongo.question(Collector::Stored).await?;
-    let most = i64::from(MOST);
-    let limit = part.count.and_then(|count| i64::try_from(count).ok());
+    let question = mongo.question(Collector::StoredDocument).await?;
+    let most = i64::from(MAX_DOCUMENTS);
+    let limit = options.count.and_then(|count| i64::try_from(count).ok());
     let limit = limit.unwrap_or(most).clamp(1, most);
     let collection = question.collection(COLLECTION);
     let open = async {
         let mut find = collection
             .find(filter.clone())
             .projection(projection.clone())
-            .skip(part.offset)
+            .skip(options.offset)
             .limit(limit)
             .batch_size(BATCH)
             .comment(question.comment())
@@ -126,7 +126,7 @@ pub async fn list(
         if !sort.is_empty() {
             pipeline.push(doc! { "$sort": sort });
         }
-        pipeline.push(doc! { "$skip": i64::try_from(part.offset).unwrap_or(i64::MAX) });
+        pipeline.push(doc! { "$skip": i64::try_from(options.offset).unwrap_or(i64::MAX) });
         pipeline.push(doc! { "$limit": limit });
         pipeline.push(doc! { "$project": projection });
         pipeline.push(doc! { "$group": {
@@ -135,13 +135,13 @@ pub async fn list(
         } });
         let sizes = question.aggregate(COLLECTION, pipeline, None).await?;
         let bytes = sizes.first().map_or(0, |size| bson::counted(size, "bytes"));
-        if bytes > LARGEST {
+        if bytes > MAX_LIST_BYTES {
             return Ok(Err(format!(
-                "The list has {bytes} bytes in the database, and at most {LARGEST} are answered at once; ask for parts of it with count and offset."
+                "The list has {bytes} bytes in the database, and at most {MAX_LIST_BYTES} are answered at once; ask for parts of it with count and offset."
             )));
         }
     }
-    Ok(Ok(Documents {
+    Ok(Ok(StoredDocuments {
         backend: Arc::clone(backend),
         cursor,
         page,
@@ -149,10 +149,10 @@ pub async fn list(
 }
 
 /// Filter, order and projection for MongoDB, or why they are rejected.
-fn read(part: &Part) -> Result<(Document, Document, Document), String> {
-    let filter = query_filter::from_json(&part.query)?;
+fn parse(options: &ListOptions) -> Result<(Document, Document, Document), String> {
+    let filter = query_filter::from_json(&options.query)?;
     let mut sort = Document::new();
-    for (path, descends) in &part.sort {
+    for (path, descends) in &options.sort {
         if touches_hidden_field(path) {
             return Err(query_filter::hidden(path));
         }
@@ -161,7 +161,7 @@ fn read(part: &Part) -> Result<(Document, Document, Document), String> {
     let mut projection = Document::new();
     for path in IGNORED_FIELDS
         .into_iter()
-        .chain(part.exclude.iter().map(String::as_str))
+        .chain(options.exclude.iter().map(String::as_str))
     {
         projection.insert(query_filter::field(path)?, 0);
     }
@@ -174,7 +174,7 @@ async fn page(
 ) -> Result<(Option<Cursor<Document>>, VecDeque<RawDocumentBuf>), mongodb::error::Error> {
     let mut page = VecDeque::new();
     let mut bytes = 0;
-    while page.len() < BATCH as usize && bytes < PAGE {
+    while page.len() < BATCH as usize && bytes < PAGE_BYTES {
         if !cursor.advance().await? {
             return Ok((None, page));
         }
@@ -185,7 +185,7 @@ async fn page(
     Ok((Some(cursor), page))
 }
 
-impl Documents {
+impl StoredDocuments {
     /// The next document; `None` after the last. Unreadable documents are skipped.
     ///
     /// # Errors
@@ -221,7 +221,7 @@ fn refused<T>(
     match answer {
         Ok(answer) => Ok(Ok(answer)),
         Err(error) => match &*error.kind {
-            ErrorKind::Command(command) if blames_question(command.code) => {
+            ErrorKind::Command(command) if is_query_error(command.code) => {
                 Ok(Err(command.message.clone()))
             }
             _ => Err(error),
@@ -229,7 +229,7 @@ fn refused<T>(
     }
 }
 
-fn blames_question(code: i32) -> bool {
+fn is_query_error(code: i32) -> bool {
     matches!(
         code,
         code::BAD_VALUE

@@ -39,7 +39,19 @@ pub struct CollectorDefinition {
     /// Whether its queries depend on the licensed modules.
     pub needs_grants: bool,
     /// Whether other collectors of its tier depend on it: on the version, the address or the stored document.
-    pub tells_version: bool,
+    pub is_prerequisite: bool,
     /// The privileges it needs on MongoDB; the role in the README and `check` are derived from them.
     pub privileges: &'static [Privilege],
+}
+
+impl CollectorDefinition {
+    /// A collector that neither needs a license nor is needed by others, without a name.
+    pub const DEFAULT: Self = Self {
+        name: "",
+        tier: Tier::Normal,
+        rank: 0,
+        needs_grants: false,
+        is_prerequisite: false,
+        privileges: &[],
+    };
 }

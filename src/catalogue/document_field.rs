@@ -4,13 +4,13 @@ use super::value::Value;
 use super::version::Versions;
 
 /// Where a field of the statistics document comes from.
-pub enum Origin<T> {
+pub enum FieldOrigin<T> {
     /// Read by the exporter; `None` means that the document has no such key.
     Fresh(fn(&T) -> Option<Value>),
     /// Read by the exporter; the newest stored document where the reading has none.
     FreshElseStored(fn(&T) -> Option<Value>),
     /// Read by the exporter or taken from the newest stored document, as the section decides.
-    Either(fn(&T) -> Answer),
+    Either(fn(&T) -> FieldValue),
     /// Read by the exporter with a key, such as the id of a setting.
     Keyed(fn(&T, &str) -> Option<Value>, &'static str),
     /// Known to Rocket.Chat's process only, so taken from the newest stored document.
@@ -30,7 +30,7 @@ pub struct Field<T> {
     /// The definition: what is counted, with which filter.
     pub meaning: &'static str,
     /// Where the value comes from.
-    pub origin: Origin<T>,
+    pub origin: FieldOrigin<T>,
 }
 
 impl<T> Field<T> {
@@ -39,10 +39,10 @@ impl<T> Field<T> {
             path: self.path,
             versions: self.versions,
             meaning: self.meaning,
-            stored: matches!(self.origin, Origin::Stored | Origin::StoredIfTrue),
-            withheld: matches!(self.origin, Origin::Withheld),
+            stored: matches!(self.origin, FieldOrigin::Stored | FieldOrigin::StoredIfTrue),
+            withheld: matches!(self.origin, FieldOrigin::Withheld),
             key: match self.origin {
-                Origin::Keyed(_, key) => Some(key),
+                FieldOrigin::Keyed(_, key) => Some(key),
                 _ => None,
             },
         }
@@ -73,7 +73,7 @@ pub fn count_field(number: u64) -> Option<Value> {
 
 /// The value of a field, or where to take it from.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Answer {
+pub enum FieldValue {
     /// The section was read: the value, or `None` when the document has no such key.
     Fresh(Option<Value>),
     /// The section was not read.

@@ -97,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn long_values_that_begin_alike_stay_apart_and_whole_characters() {
+    fn long_labels_stay_distinct_and_valid_utf8() {
         for character in ["x", "ä", "€", "😀"] {
             let long = character.repeat(1_000_000 / character.len());
             let longer = format!("{long}!");
@@ -111,14 +111,14 @@ mod tests {
     }
 
     #[test]
-    fn a_value_of_the_longest_length_is_left_alone() {
+    fn label_of_maximum_length_is_unchanged() {
         let longest = "x".repeat(MAX_LABEL_BYTES);
         let series = bounded(Quantity::Count, &[(&longest, 1.0)]);
         assert_eq!(series, [(longest, 1.0)]);
     }
 
     #[test]
-    fn series_with_the_same_labels_become_one() {
+    fn series_with_equal_labels_are_merged() {
         let twice = [("1", 3.0), ("2", 5.0), ("1", 4.0)];
         let as_sum = bounded(Quantity::Count, &twice);
         assert_eq!(as_sum, [("1".to_owned(), 7.0), ("2".to_owned(), 5.0)]);
@@ -127,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn no_value_has_a_nul() {
+    fn nul_is_replaced_in_labels() {
         let series = bounded(Quantity::Count, &[("a\0b", 1.0), ("a\u{fffd}b", 2.0)]);
         assert_eq!(series, [("a\u{fffd}b".to_owned(), 3.0)]);
     }

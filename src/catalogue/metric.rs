@@ -99,7 +99,7 @@ impl<T> Metric<T> {
                 .collect(),
             Read::By(_, read) => read(section),
         };
-        // Not a number and infinity mean that something is unknown, which is said by leaving the series out.
+        // NaN and infinity mean unknown, so the sample is absent.
         samples.retain(|sample| sample.value.is_finite());
         samples
     }

@@ -68,7 +68,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_and_versions_rise_together() {
+    fn migrations_and_versions_are_ascending() {
         for pair in MIGRATIONS.windows(2) {
             assert!(pair[0] < pair[1], "{pair:?}");
             assert!(pair[0].1 < pair[1].1, "{pair:?}");
@@ -81,7 +81,7 @@ mod tests {
     }
 
     #[test]
-    fn a_number_leads_to_the_first_release_that_has_it() {
+    fn first_with_returns_the_first_release() {
         for (number, version) in [
             (0, Version::new(0, 8, 0)),
             (106, Version::new(0, 61, 0)),
@@ -99,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn the_running_version_is_none_that_the_database_is_too_new_for() {
+    fn running_version_is_not_older_than_the_migrations() {
         let version = |stored, migration| running_version(None, stored, migration);
         assert_eq!(version(None, None), None);
         assert_eq!(version(None, Some(197)).as_deref(), Some("3.4.0"));

@@ -110,7 +110,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_version_is_read_with_and_without_a_suffix() {
+    fn version_parses_with_and_without_suffix() {
         assert_eq!("7.10.2".parse(), Ok(Version::new(7, 10, 2)));
         assert_eq!("6.14.0-develop".parse(), Ok(Version::new(6, 14, 0)));
         assert_eq!("0.61".parse(), Ok(Version::new(0, 61, 0)));
@@ -119,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn the_end_of_a_range_is_outside() {
+    fn range_excludes_its_end() {
         let range = Versions::since(3, 0, 0).until(3, 12, 0);
         assert!(range.contains(Version::new(3, 11, 9)));
         assert!(!range.contains(Version::new(3, 12, 0)));

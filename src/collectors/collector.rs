@@ -71,8 +71,8 @@ impl Collector {
     }
 
     /// Whether other collectors of its tier depend on it: on the version, the address or the stored document.
-    pub fn tells_version(self) -> bool {
-        self.definition().tells_version
+    pub fn is_prerequisite(self) -> bool {
+        self.definition().is_prerequisite
     }
 
     /// Whether its queries depend on the licensed modules.

@@ -7,12 +7,16 @@ use tokio::time::Instant;
 use super::collector::Collector;
 use super::license;
 use super::snapshot::{Reading, Snapshot};
-use super::sources::Read;
+use super::sources::CollectedReading;
 use crate::mongodb::{Mongo, QueryContext, SourceError, lost_member};
 
 impl Mongo {
     /// Reads one section.
-    pub async fn read(&self, collector: Collector, known: &Snapshot) -> Result<Read, SourceError> {
+    pub async fn read(
+        &self,
+        collector: Collector,
+        known: &Snapshot,
+    ) -> Result<CollectedReading, SourceError> {
         let begun = Instant::now();
         let (question, mut result) = match self.read_from_member(collector, known).await? {
             (question, Some(result)) => (question, result),
@@ -30,7 +34,7 @@ impl Mongo {
             self.indexes.forget();
             self.forget_after(error, &question.lease).await;
         }
-        Ok(Read {
+        Ok(CollectedReading {
             reading: result?,
             indexes: question.checks,
             refusals: question.refusals,

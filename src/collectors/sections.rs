@@ -2,7 +2,7 @@
 
 use super::collector::Collector;
 use super::snapshot::Snapshot;
-use crate::catalogue::{Answer, FieldRow, MetricRow, Sample, Table, Version};
+use crate::catalogue::{FieldRow, FieldValue, MetricRow, Sample, SectionDefinition, Version};
 
 /// A section without its type.
 pub trait Section: Sync {
@@ -21,7 +21,7 @@ pub trait Section: Sync {
         &self,
         snapshot: &Snapshot,
         version: Version,
-        visit: &mut dyn FnMut(FieldRow, Answer),
+        visit: &mut dyn FnMut(FieldRow, FieldValue),
     );
 }
 
@@ -29,7 +29,7 @@ pub trait Section: Sync {
 struct Entry<T: 'static> {
     collector: Collector,
     find: fn(&Snapshot) -> Option<&T>,
-    table: &'static Table<T>,
+    table: &'static SectionDefinition<T>,
 }
 
 impl<T: Sync> Section for Entry<T> {
@@ -57,7 +57,7 @@ impl<T: Sync> Section for Entry<T> {
         &self,
         snapshot: &Snapshot,
         version: Version,
-        visit: &mut dyn FnMut(FieldRow, Answer),
+        visit: &mut dyn FnMut(FieldRow, FieldValue),
     ) {
         self.table
             .visit_fields((self.find)(snapshot), version, visit);

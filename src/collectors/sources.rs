@@ -19,7 +19,7 @@ const HOST_LIMIT: Duration = Duration::from_secs(30);
 
 /// A section, and the indexes that were looked for on the way.
 #[derive(Debug)]
-pub struct Read {
+pub struct CollectedReading {
     /// The section.
     pub reading: Reading,
     /// Indexes that its queries rely on, and whether they exist.
@@ -57,10 +57,14 @@ impl Sources {
     ///
     /// # Errors
     /// When the source did not answer, refused, or took longer than the limit; see [`SourceError`].
-    pub async fn read(&self, collector: Collector, known: &Snapshot) -> Result<Read, SourceError> {
+    pub async fn read(
+        &self,
+        collector: Collector,
+        known: &Snapshot,
+    ) -> Result<CollectedReading, SourceError> {
         if collector == Collector::Host {
             let reading = self.host.read(known.instances.clone()).await?;
-            return Ok(Read {
+            return Ok(CollectedReading {
                 reading,
                 indexes: Vec::new(),
                 refusals: Vec::new(),

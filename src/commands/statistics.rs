@@ -7,7 +7,7 @@ use tokio::time::Duration;
 use crate::cli::Format;
 use crate::collectors::LiveMode;
 use crate::config::{ChoiceError, Config};
-use crate::document::{self, Asked};
+use crate::document::{self, StatisticsSource};
 use crate::exposition::{self, Format as Text, Own, Part};
 use crate::serve::workspace::Running;
 
@@ -43,7 +43,14 @@ pub async fn statistics(
     if snapshot.up() != Some(true) {
         return Err(OnceError::Unreadable);
     }
-    let document = |shape| document::render(&snapshot, shape, Asked::ForRefresh, &config.timezone);
+    let document = |shape| {
+        document::render(
+            &snapshot,
+            shape,
+            StatisticsSource::Refresh,
+            &config.timezone,
+        )
+    };
     Ok(match format {
         Format::Openmetrics => {
             let part = Part {
@@ -58,7 +65,7 @@ pub async fn statistics(
             text.push(b'\n');
             text
         }
-        Format::Table => table(&document(document::Shape::Flat)),
+        Format::Table => table(&document(document::DocumentShape::Flat)),
     })
 }
 

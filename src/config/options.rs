@@ -18,7 +18,7 @@ pub use collectors::CollectorOptions;
 
 use crate::catalogue::Version;
 use crate::collectors::LiveMode;
-use crate::document::Shape;
+use crate::document::DocumentShape;
 use crate::secret::Secret;
 
 /// Settings of one workspace, as one place gives them.
@@ -379,7 +379,7 @@ pub enum ShapeArgument {
     Version,
 }
 
-impl From<ShapeArgument> for Shape {
+impl From<ShapeArgument> for DocumentShape {
     fn from(argument: ShapeArgument) -> Self {
         match argument {
             ShapeArgument::Nested => Self::Nested,

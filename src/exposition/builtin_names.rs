@@ -7,7 +7,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::catalogue::{Answer, MetricRow, Quantity, Read, Sample, Value, Version, count};
+use crate::catalogue::{FieldValue, MetricRow, Quantity, Read, Sample, Value, Version, count};
 use crate::collectors::{SECTIONS, Snapshot};
 
 /// One of the built-in exporter's names.
@@ -279,8 +279,8 @@ fn fresh_numbers(snapshot: &Snapshot) -> BTreeMap<&'static str, f64> {
     for section in SECTIONS {
         section.visit_fields(snapshot, version, &mut |row, answer| {
             let number = match answer {
-                Answer::Fresh(Some(Value::Integer(number))) => number as f64,
-                Answer::Fresh(Some(Value::Number(number))) if number.is_finite() => number,
+                FieldValue::Fresh(Some(Value::Integer(number))) => number as f64,
+                FieldValue::Fresh(Some(Value::Number(number))) if number.is_finite() => number,
                 _ => return,
             };
             numbers.insert(row.path, number);
@@ -301,7 +301,7 @@ mod tests {
     use crate::collectors::READINGS;
     use crate::collectors::instances::{Instance, Instances};
     use crate::collectors::presence::{Presence, Presences};
-    use crate::collectors::stored_document::Stored;
+    use crate::collectors::stored_document::StoredDocument;
     use crate::exposition::exporter_metrics::OWN;
 
     /// Names that a family claims in OpenMetrics: its own and those of its samples.
@@ -380,13 +380,13 @@ mod tests {
                     busy: 0,
                 },
             })),
-            stored_document: Some(Arc::new(Stored {
+            stored_document: Some(Arc::new(StoredDocument {
                 document: Some(Arc::new(Value::Object(vec![
                     ("version".into(), Value::text(version)),
                     ("oplogEnabled".into(), Value::Bool(true)),
                     ("totalRooms".into(), Value::Integer(5)),
                 ]))),
-                ..Stored::default()
+                ..StoredDocument::default()
             })),
             ..Snapshot::default()
         };

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::exporter_metrics::OWN;
 use crate::catalogue::{
-    Answer, FieldRow, HIDDEN_FIELDS, Metric, MetricRow, Quantity, Version, Versions,
+    FieldRow, FieldValue, HIDDEN_FIELDS, Metric, MetricRow, Quantity, Version, Versions,
 };
 use crate::collectors::{Collector, LIVE, READINGS, SECTIONS, Snapshot};
 use crate::document::field_order::TOP_LEVEL_ORDER;
@@ -176,9 +176,9 @@ fn an_absent_section_shows_nothing_and_leaves_its_fields_unknown() {
         section.visit_samples(&snapshot, &mut |row, _| panic!("{} is shown", row.name));
         section.visit_fields(&snapshot, Version::NEWEST, &mut |row, answer| {
             let expected = match (row.stored, row.withheld) {
-                (true, _) => Answer::Stored,
-                (_, true) => Answer::Fresh(None),
-                _ => Answer::Unknown,
+                (true, _) => FieldValue::Stored,
+                (_, true) => FieldValue::Fresh(None),
+                _ => FieldValue::Unknown,
             };
             assert_eq!(answer, expected, "{}", row.path);
         });

@@ -31,7 +31,7 @@ pub enum GrowthStatus {
 
 /// The cached growth. Begins a reading when it is outdated.
 pub async fn status(workspace: &Arc<ServedWorkspace>) -> GrowthStatus {
-    if !workspace.collectors.contains(&Collector::Stored) {
+    if !workspace.collectors.contains(&Collector::StoredDocument) {
         let why = "The stored statistics are not read: the collector stored is switched off.";
         return GrowthStatus::Done(Err(why.to_owned()));
     }

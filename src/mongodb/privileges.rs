@@ -74,7 +74,7 @@ impl UserPrivileges {
                 "db.getSiblingDB(\"admin\").createRole({{\"role\": \"{ROLE}\", \"privileges\": {privileges}, \"roles\": []}}); db.getSiblingDB(\"admin\").createUser({{\"user\": \"{USER}\", \"pwd\": passwordPrompt(), \"roles\": [\"{ROLE}\"]}})"
             );
         };
-        // Only a role of the database `admin` may hold privileges on the server and on other databases.
+        // Only a role of the database `admin` can have privileges on the server and on other databases.
         let own = self
             .roles
             .iter()

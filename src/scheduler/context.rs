@@ -14,7 +14,7 @@ use super::circuit_breaker::CircuitBreaker;
 use super::reading_log::ReadingLog;
 use crate::catalogue::{FailureKind, Outcome, ReadState};
 use crate::clock::Clock;
-use crate::collectors::{Collector, Read, Snapshot, Sources};
+use crate::collectors::{CollectedReading, Collector, Snapshot, Sources};
 use crate::mongodb::SourceError;
 
 /// What the tiers and live mode share.
@@ -100,7 +100,7 @@ impl SchedulerContext {
     }
 
     /// Reads a collector.
-    pub async fn read(&self, collector: Collector) -> Result<Read, SourceError> {
+    pub async fn read(&self, collector: Collector) -> Result<CollectedReading, SourceError> {
         let known = Arc::clone(&self.publish.borrow());
         let limit = self.sources.limit();
         // Boxed, because tiers mostly wait: the memory of a read is needed only while it runs.
@@ -126,7 +126,7 @@ impl SchedulerContext {
         collector: Collector,
         interval: Duration,
         begun: Instant,
-        result: Result<Read, SourceError>,
+        result: Result<CollectedReading, SourceError>,
     ) -> Option<SourceError> {
         let duration = begun.elapsed();
         let error = result.as_ref().err().cloned();

@@ -138,7 +138,7 @@ impl SchedulerContext {
         }
         let (first, others): (Vec<_>, Vec<_>) = due
             .into_iter()
-            .partition(|scheduled| scheduled.collector.tells_version());
+            .partition(|scheduled| scheduled.collector.is_prerequisite());
         for scheduled in first {
             self.read_one(scheduled, &round).await;
         }

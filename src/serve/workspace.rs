@@ -10,7 +10,7 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use crate::backend::ApiQueries;
-use crate::backend::stored_statistics::{self, Documents};
+use crate::backend::stored_statistics::{ListOptions, StoredDocuments};
 use crate::catalogue::{FailureKind, GrowthPoint, Timestamp, Value};
 use crate::clock::Clock;
 use crate::collectors::license::HeldLicense;
@@ -211,10 +211,10 @@ impl Backend for Database {
         Box::pin(async move {
             let account = match credentials {
                 Credentials::LoginToken { user_id, token } => {
-                    self.backend.account_of_login(user_id, token).await
+                    self.backend.account_of_login_token(user_id, token).await
                 }
                 Credentials::OAuthToken { access_token } => {
-                    self.backend.account_of_grant(access_token).await
+                    self.backend.account_of_access_token(access_token).await
                 }
             };
             let account = self.answered(account, "a login cannot be checked")?;
@@ -235,7 +235,7 @@ impl Backend for Database {
             let settings = self.answered(settings, "the settings of the API cannot be read")?;
             Ok(ApiSettings {
                 default_count: settings.default_count,
-                max_count: settings.most_count,
+                max_count: settings.max_count,
                 allows_infinite_count: settings.allows_infinite_count,
                 rate: settings.rate_limit.map(|(calls, time)| RateLimit {
                     calls,
@@ -261,14 +261,14 @@ impl Backend for Database {
         part: http::ListQuery,
     ) -> BackendFuture<'_, Result<Box<dyn http::DocumentStream>, QueryRejected>> {
         Box::pin(async move {
-            let part = stored_statistics::Part {
+            let options = ListOptions {
                 query: part.query,
                 sort: part.sort,
                 exclude: part.exclude,
                 offset: part.offset,
                 count: part.count,
             };
-            let documents = self.backend.list_history(&part).await;
+            let documents = self.backend.list_history(&options).await;
             let documents = self.answered(documents, "the stored statistics cannot be listed")?;
             let listed = |documents| {
                 let name = self.name.clone();
@@ -321,7 +321,7 @@ impl Backend for Database {
 /// Stored documents of a running workspace, as the web sees them.
 struct Listed {
     name: Option<Arc<str>>,
-    documents: Documents,
+    documents: StoredDocuments,
 }
 
 impl http::DocumentStream for Listed {

@@ -3,12 +3,12 @@
 pub mod query;
 
 use crate::catalogue::{
-    CollectorDefinition, Metric, Privilege, Quantity, Read, Table, Tier, count,
+    CollectorDefinition, Metric, Privilege, Quantity, Read, SectionDefinition, Tier, count,
 };
 
 /// Counts over all documents of `users`.
 #[derive(Debug, Clone, Default)]
-pub struct Hygiene {
+pub struct AccountSecurity {
     /// Activated people of this server without `lastLogin`.
     pub never_logged_in: u64,
     /// Accounts with `active` false and a `statusConnection` that is not offline.
@@ -16,7 +16,7 @@ pub struct Hygiene {
     /// Sum of the lengths of `services.resume.loginTokens`.
     pub login_tokens: u64,
     /// Greatest length of `services.resume.loginTokens`.
-    pub most_login_tokens: u64,
+    pub max_login_tokens: u64,
     /// Activated administrators without a second factor; `None` when the index on `roles` is missing.
     pub unprotected_administrators: Option<u64>,
 }
@@ -25,12 +25,11 @@ pub const COLLECTOR: CollectorDefinition = CollectorDefinition {
     name: "hygiene",
     tier: Tier::Slow,
     rank: 7,
-    needs_grants: false,
-    tells_version: false,
     privileges: &[Privilege::find("users"), Privilege::list_indexes("users")],
+    ..CollectorDefinition::DEFAULT
 };
 
-pub const SECTION: Table<Hygiene> = Table {
+pub const SECTION: SectionDefinition<AccountSecurity> = SectionDefinition {
     title: "Account security",
     metrics: &[
         Metric {
@@ -38,35 +37,35 @@ pub const SECTION: Table<Hygiene> = Table {
             help: "Activated administrators without a second factor, neither an authenticator app nor e-mail; bots and apps are not counted.",
             source: "users: index on roles; active, type, services.totp.enabled, services.email2fa.enabled",
             quantity: Quantity::Count,
-            read: Read::One(|hygiene| hygiene.unprotected_administrators.and_then(count)),
+            read: Read::One(|accounts| accounts.unprotected_administrators.and_then(count)),
         },
         Metric {
             name: "rocketchat_users_never_logged_in",
             help: "Activated people who have never logged in; bots, apps and remote users are not counted.",
             source: "users: active, type, isRemote, federated, lastLogin",
             quantity: Quantity::Count,
-            read: Read::One(|hygiene| count(hygiene.never_logged_in)),
+            read: Read::One(|accounts| count(accounts.never_logged_in)),
         },
         Metric {
             name: "rocketchat_users_deactivated_connected",
             help: "Deactivated accounts with an open connection.",
             source: "users: active false, statusConnection online, away or busy",
             quantity: Quantity::Count,
-            read: Read::One(|hygiene| count(hygiene.deactivated_connected)),
+            read: Read::One(|accounts| count(accounts.deactivated_connected)),
         },
         Metric {
             name: "rocketchat_login_tokens",
             help: "Login tokens of all accounts, including personal access tokens.",
             source: "users: length of services.resume.loginTokens",
             quantity: Quantity::Count,
-            read: Read::One(|hygiene| count(hygiene.login_tokens)),
+            read: Read::One(|accounts| count(accounts.login_tokens)),
         },
         Metric {
             name: "rocketchat_login_tokens_of_one_account_max",
             help: "Highest number of login tokens of a single account. Thousands mean that a program logs in anew for each request, which slows down every login.",
             source: "users: greatest length of services.resume.loginTokens",
             quantity: Quantity::Count,
-            read: Read::One(|hygiene| count(hygiene.most_login_tokens)),
+            read: Read::One(|accounts| count(accounts.max_login_tokens)),
         },
     ],
     fields: &[],

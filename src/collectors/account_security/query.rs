@@ -3,7 +3,7 @@
 use mongodb::bson::{Bson, doc};
 use mongodb::options::Hint;
 
-use super::Hygiene;
+use super::AccountSecurity;
 use crate::collectors::snapshot::Snapshot;
 use crate::mongodb::{QueryContext, SourceError, bson};
 
@@ -12,7 +12,10 @@ const COLLECTION: &str = "users";
 /// Types of accounts that are not people.
 const NO_PEOPLE: [&str; 2] = ["bot", "app"];
 
-pub async fn read(question: &mut QueryContext<'_>, _: &Snapshot) -> Result<Hygiene, SourceError> {
+pub async fn read(
+    question: &mut QueryContext<'_>,
+    _: &Snapshot,
+) -> Result<AccountSecurity, SourceError> {
     let unprotected = doc! {
         "roles": "admin",
         "active": true,
@@ -24,7 +27,7 @@ pub async fn read(question: &mut QueryContext<'_>, _: &Snapshot) -> Result<Hygie
         .indexed_count(COLLECTION, "roles", unprotected)
         .await?;
     let is_person = doc! { "$not": [{ "$in": ["$type", NO_PEOPLE.as_slice()] }] };
-    // What most accounts are not is asked first: whoever has logged in is not looked at any further.
+    // The condition that excludes most accounts comes first.
     let never_logged_in = doc! { "$and": [
         { "$not": [bson::exists("$lastLogin")] },
         { "$eq": ["$active", true] },
@@ -48,11 +51,11 @@ pub async fn read(question: &mut QueryContext<'_>, _: &Snapshot) -> Result<Hygie
     let pass = Hint::Keys(doc! { "$natural": 1 });
     let groups = question.aggregate(COLLECTION, pipeline, Some(pass)).await?;
     let all = groups.into_iter().next().unwrap_or_default();
-    Ok(Hygiene {
+    Ok(AccountSecurity {
         never_logged_in: bson::counted(&all, "neverLoggedIn"),
         deactivated_connected: bson::counted(&all, "deactivatedConnected"),
         login_tokens: bson::counted(&all, "tokens"),
-        most_login_tokens: bson::counted(&all, "mostTokens"),
+        max_login_tokens: bson::counted(&all, "mostTokens"),
         unprotected_administrators,
     })
 }

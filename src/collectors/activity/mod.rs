@@ -2,26 +2,26 @@
 
 pub mod query;
 
-use crate::catalogue::Origin::Fresh;
+use crate::catalogue::FieldOrigin::Fresh;
 use crate::catalogue::{
-    CollectorDefinition, Field, Metric, Privilege, Quantity, Read, Table, Tier, Timestamp, Value,
-    Versions, instant,
+    CollectorDefinition, Field, Metric, Privilege, Quantity, Read, SectionDefinition, Tier,
+    Timestamp, Value, Versions, instant,
 };
 
 /// The newest dates of three collections.
 #[derive(Debug, Clone, Default)]
 pub struct Activity {
-    /// Newest `lastLogin` of `users`.
-    pub last_login: Newest,
-    /// Newest `ts` of `rocketchat_message`, including system messages.
-    pub last_message: Newest,
-    /// Newest `ls` of `rocketchat_subscription`.
-    pub last_seen: Newest,
+    /// LatestDate `lastLogin` of `users`.
+    pub last_login: LatestDate,
+    /// LatestDate `ts` of `rocketchat_message`, including system messages.
+    pub last_message: LatestDate,
+    /// LatestDate `ls` of `rocketchat_subscription`.
+    pub last_seen: LatestDate,
 }
 
 /// The newest date of a collection.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Newest {
+pub enum LatestDate {
     /// Not read, because the index is missing.
     #[default]
     Unknown,
@@ -31,7 +31,7 @@ pub enum Newest {
     At(Timestamp),
 }
 
-impl Newest {
+impl LatestDate {
     fn timestamp(self) -> Option<Timestamp> {
         match self {
             Self::At(timestamp) => Some(timestamp),
@@ -62,8 +62,6 @@ pub const COLLECTOR: CollectorDefinition = CollectorDefinition {
     name: "activity",
     tier: Tier::Normal,
     rank: 4,
-    needs_grants: false,
-    tells_version: false,
     privileges: &[
         Privilege::find("rocketchat_message"),
         Privilege::list_indexes("rocketchat_message"),
@@ -72,9 +70,10 @@ pub const COLLECTOR: CollectorDefinition = CollectorDefinition {
         Privilege::find("users"),
         Privilege::list_indexes("users"),
     ],
+    ..CollectorDefinition::DEFAULT
 };
 
-pub const SECTION: Table<Activity> = Table {
+pub const SECTION: SectionDefinition<Activity> = SectionDefinition {
     title: "Activity",
     metrics: &[
         Metric {

@@ -1,6 +1,6 @@
 //! Activity: the last entry of an index of `users`, `rocketchat_message` and `rocketchat_subscription`.
 
-use super::{Activity, Newest};
+use super::{Activity, LatestDate};
 use crate::collectors::snapshot::Snapshot;
 use crate::mongodb::{Access, QueryContext, SourceError};
 
@@ -17,10 +17,10 @@ async fn newest(
     question: &mut QueryContext<'_>,
     collection: &'static str,
     field: &'static str,
-) -> Result<Newest, SourceError> {
+) -> Result<LatestDate, SourceError> {
     let Access::Granted(hint) = question.access(collection, field).await? else {
-        return Ok(Newest::Unknown);
+        return Ok(LatestDate::Unknown);
     };
     let newest = question.newest_date(collection, field, hint).await?;
-    Ok(newest.map_or(Newest::Never, Newest::At))
+    Ok(newest.map_or(LatestDate::Never, LatestDate::At))
 }

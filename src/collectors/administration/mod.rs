@@ -3,10 +3,10 @@
 pub mod query;
 
 use super::license::ABAC;
-use crate::catalogue::Origin::Fresh;
+use crate::catalogue::FieldOrigin::Fresh;
 use crate::catalogue::{
-    CollectorDefinition, Field, Metric, Privilege, Quantity, Read, Sample, Table, Tier, Value,
-    Versions, count, count_field,
+    CollectorDefinition, Field, Metric, Privilege, Quantity, Read, Sample, SectionDefinition, Tier,
+    Value, Versions, count, count_field,
 };
 
 /// Counts of small collections.
@@ -37,7 +37,6 @@ pub const COLLECTOR: CollectorDefinition = CollectorDefinition {
     tier: Tier::Normal,
     rank: 9,
     needs_grants: true,
-    tells_version: false,
     privileges: &[
         Privilege::find("rocketchat_abac_attributes").licensed(ABAC),
         Privilege::find("rocketchat_analytics"),
@@ -46,9 +45,10 @@ pub const COLLECTOR: CollectorDefinition = CollectorDefinition {
         Privilege::find("rocketchat_roles"),
         Privilege::find("rocketchat_team"),
     ],
+    ..CollectorDefinition::DEFAULT
 };
 
-pub const SECTION: Table<Administration> = Table {
+pub const SECTION: SectionDefinition<Administration> = SectionDefinition {
     title: "Administration",
     metrics: &[
         Metric {

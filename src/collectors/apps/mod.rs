@@ -2,10 +2,10 @@
 
 pub mod query;
 
-use crate::catalogue::Origin::{Fresh, Stored};
+use crate::catalogue::FieldOrigin::{Fresh, Stored};
 use crate::catalogue::{
-    CollectorDefinition, Field, Metric, Privilege, Quantity, Read, Sample, Table, Tier, Versions,
-    count_field,
+    CollectorDefinition, Field, Metric, Privilege, Quantity, Read, Sample, SectionDefinition, Tier,
+    Versions, count_field,
 };
 
 /// Apps by `status`; the engine's own view can differ for moments.
@@ -27,12 +27,11 @@ pub const COLLECTOR: CollectorDefinition = CollectorDefinition {
     name: "apps",
     tier: Tier::Normal,
     rank: 11,
-    needs_grants: false,
-    tells_version: false,
     privileges: &[Privilege::find("rocketchat_apps")],
+    ..CollectorDefinition::DEFAULT
 };
 
-pub const SECTION: Table<Apps> = Table {
+pub const SECTION: SectionDefinition<Apps> = SectionDefinition {
     title: "Apps",
     metrics: &[Metric {
         name: "rocketchat_apps",

@@ -5,10 +5,10 @@ pub mod query;
 use std::collections::BTreeMap;
 
 use super::license::LIVECHAT_ENTERPRISE;
-use crate::catalogue::Origin::{Fresh, Keyed};
+use crate::catalogue::FieldOrigin::{Fresh, Keyed};
 use crate::catalogue::{
-    CollectorDefinition, Field, Metric, Privilege, Quantity, Read, Sample, Table, Tier, Value,
-    Versions,
+    CollectorDefinition, Field, Metric, Privilege, Quantity, Read, Sample, SectionDefinition, Tier,
+    Value, Versions,
 };
 
 /// Calls by kind and state.
@@ -85,15 +85,15 @@ pub const COLLECTOR: CollectorDefinition = CollectorDefinition {
     tier: Tier::Slow,
     rank: 0,
     needs_grants: true,
-    tells_version: false,
     privileges: &[
         Privilege::find("rocketchat_freeswitch_calls").licensed(LIVECHAT_ENTERPRISE),
         Privilege::find("rocketchat_video_conference"),
         Privilege::list_indexes("rocketchat_video_conference"),
     ],
+    ..CollectorDefinition::DEFAULT
 };
 
-pub const SECTION: Table<Calls> = Table {
+pub const SECTION: SectionDefinition<Calls> = SectionDefinition {
     title: "Calls",
     metrics: &[Metric {
         name: "rocketchat_video_conferences",

@@ -12,7 +12,7 @@ use crate::mongodb::{Access, QueryContext, SourceError, bson};
 const CONFERENCE: &str = "rocketchat_video_conference";
 
 /// Minimum duration of a successful call, in seconds.
-const SHORTEST: i32 = 5;
+const MIN_SUCCESSFUL_SECONDS: i32 = 5;
 
 pub async fn read(question: &mut QueryContext<'_>, _: &Snapshot) -> Result<Calls, SourceError> {
     Ok(Calls {
@@ -40,7 +40,7 @@ async fn conferences(
             "_id": { "type": "$type", "status": "$status" },
             "count": { "$sum": 1 },
         } },
-        // A field may hold anything; only what is counted is to come over the network.
+        // The field can have any value; only counted ones are fetched.
         doc! { "$match": { "_id.status": { "$in": states } } },
     ];
     let groups = question.aggregate(CONFERENCE, pipeline, hint).await?;
@@ -97,7 +97,7 @@ async fn voice(question: &QueryContext<'_>) -> Result<[VoiceCalls; 4], SourceErr
 fn period_of_calls(period: Document) -> Vec<Document> {
     let lasted = doc! { "$and": [
         bson::is_finite("$duration"),
-        { "$gte": ["$duration", SHORTEST] },
+        { "$gte": ["$duration", MIN_SUCCESSFUL_SECONDS] },
     ] };
     vec![
         doc! { "$match": period },

@@ -3,7 +3,7 @@
 pub mod query;
 
 use crate::catalogue::{
-    CollectorDefinition, Metric, Privilege, Quantity, Read, Sample, Table, Tier,
+    CollectorDefinition, Metric, Privilege, Quantity, Read, Sample, SectionDefinition, Tier,
 };
 
 /// The collections whose sizes are read, in alphabetical order.
@@ -79,12 +79,11 @@ pub const COLLECTOR: CollectorDefinition = CollectorDefinition {
     name: "collections",
     tier: Tier::Slow,
     rank: 2,
-    needs_grants: false,
-    tells_version: false,
     privileges: &SIZES,
+    ..CollectorDefinition::DEFAULT
 };
 
-pub const SECTION: Table<Collections> = Table {
+pub const SECTION: SectionDefinition<Collections> = SectionDefinition {
     title: "Collections",
     metrics: &[
         Metric {

@@ -11,7 +11,7 @@ use crate::collectors::snapshot::Snapshot;
 use crate::mongodb::{QueryContext, SourceError, bson, indexes};
 
 /// Collections whose sizes may fail; more failures fail the collector.
-const MOST_ODD: usize = 3;
+const MAX_FAILURES: usize = 3;
 
 pub async fn read(
     question: &mut QueryContext<'_>,
@@ -34,7 +34,7 @@ pub async fn read(
             Ok(Some(stats)) => stats,
             Ok(None) => continue,
             Err(error) if error.kind.is_database_down() => return Err(error),
-            Err(error) if failures == MOST_ODD => return Err(error),
+            Err(error) if failures == MAX_FAILURES => return Err(error),
             Err(error) => {
                 let reason = SkipReason::Failed(error.kind);
                 question.skip(name, reason, Arc::clone(&error.message));

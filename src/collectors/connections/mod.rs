@@ -4,7 +4,7 @@ pub mod live;
 pub mod query;
 
 use crate::catalogue::{
-    CollectorDefinition, Metric, Privilege, Quantity, Read, Table, Tier, count,
+    CollectorDefinition, Metric, Privilege, Quantity, Read, SectionDefinition, Tier, count,
 };
 
 /// Connections of live instances; those left behind by a crashed one are not counted.
@@ -20,16 +20,15 @@ pub const COLLECTOR: CollectorDefinition = CollectorDefinition {
     name: "connections",
     tier: Tier::Normal,
     rank: 5,
-    needs_grants: false,
-    tells_version: false,
     privileges: &[
         Privilege::find("instances"),
         Privilege::find("users"),
         Privilege::find("usersSessions"),
     ],
+    ..CollectorDefinition::DEFAULT
 };
 
-pub const SECTION: Table<Connections> = Table {
+pub const SECTION: SectionDefinition<Connections> = SectionDefinition {
     title: "Connections",
     metrics: &[
         Metric {

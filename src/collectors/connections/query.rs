@@ -32,7 +32,7 @@ pub async fn read(
     while let Some(mut session) = sessions.next().await? {
         read.connections += bson::counted(&session, "connections");
         ids.extend(session.remove("_id"));
-        if ids.len() == MOST {
+        if ids.len() == MAX_IDS {
             read.people += people(question, mem::take(&mut ids)).await?;
         }
     }
@@ -44,7 +44,7 @@ pub async fn read(
 const BATCH: u32 = 1_000;
 
 /// Accounts in one query.
-const MOST: usize = 2_000;
+const MAX_IDS: usize = 2_000;
 
 /// Sessions with a connection to a live instance: the account's id, and the number of such connections.
 fn sessions(live: &[Bson]) -> Vec<Document> {

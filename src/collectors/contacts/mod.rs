@@ -2,10 +2,10 @@
 
 pub mod query;
 
-use crate::catalogue::Origin::Fresh;
+use crate::catalogue::FieldOrigin::Fresh;
 use crate::catalogue::{
-    CollectorDefinition, Field, Metric, Privilege, Quantity, Read, Sample, Table, Tier, Value,
-    Versions, count, count_field,
+    CollectorDefinition, Field, Metric, Privilege, Quantity, Read, Sample, SectionDefinition, Tier,
+    Value, Versions, count, count_field,
 };
 
 /// Conversations and contacts by source and period.
@@ -106,15 +106,14 @@ pub const COLLECTOR: CollectorDefinition = CollectorDefinition {
     name: "contacts",
     tier: Tier::Slow,
     rank: 3,
-    needs_grants: false,
-    tells_version: false,
     privileges: &[
         Privilege::find("rocketchat_livechat_contact"),
         Privilege::find("rocketchat_room"),
     ],
+    ..CollectorDefinition::DEFAULT
 };
 
-pub const SECTION: Table<Contacts> = Table {
+pub const SECTION: SectionDefinition<Contacts> = SectionDefinition {
     title: "Contacts",
     metrics: &[
         Metric {

@@ -95,7 +95,7 @@ async fn periods(question: &QueryContext<'_>) -> Result<Groups, SourceError> {
     for (period, holds) in periods {
         by_contact.insert(period, doc! { "$sum": bson::one_where(holds) });
         let conversations = format!("${period}");
-        // A room without a visitor's id counts as a conversation, but not as a contact.
+        // A room without a visitor's id is a conversation, but not a contact.
         let is_contact = doc! { "$and": [
             { "$gt": [&conversations, 0] },
             bson::exists("$_id.contact"),

@@ -3,10 +3,10 @@
 
 pub mod query;
 
-use crate::catalogue::Origin::Fresh;
+use crate::catalogue::FieldOrigin::Fresh;
 use crate::catalogue::{
-    CollectorDefinition, Field, Metric, Privilege, Quantity, Read, Table, Tier, Value, Versions,
-    count, count_field,
+    CollectorDefinition, Field, Metric, Privilege, Quantity, Read, SectionDefinition, Tier, Value,
+    Versions, count, count_field,
 };
 
 /// Federated servers, and the largest and smallest federated rooms.
@@ -61,8 +61,6 @@ pub const COLLECTOR: CollectorDefinition = CollectorDefinition {
     name: "federation",
     tier: Tier::Normal,
     rank: 8,
-    needs_grants: false,
-    tells_version: false,
     privileges: &[
         Privilege::find("rocketchat_federation_peers").before_3_2(),
         Privilege::find("rocketchat_federation_servers"),
@@ -71,9 +69,10 @@ pub const COLLECTOR: CollectorDefinition = CollectorDefinition {
         Privilege::list_indexes("rocketchat_room"),
         Privilege::find("rocketchat_settings"),
     ],
+    ..CollectorDefinition::DEFAULT
 };
 
-pub const SECTION: Table<Federation> = Table {
+pub const SECTION: SectionDefinition<Federation> = SectionDefinition {
     title: "Federation",
     metrics: &[
         Metric {

@@ -4,10 +4,10 @@ pub mod node;
 pub mod proc;
 pub mod query;
 
-use crate::catalogue::Origin::Fresh;
+use crate::catalogue::FieldOrigin::Fresh;
 use crate::catalogue::{
-    CollectorDefinition, Field, Metric, Quantity, Read, Sample, Table, Tier, Timestamp, Value,
-    Versions, count, instant,
+    CollectorDefinition, Field, Metric, Quantity, Read, Sample, SectionDefinition, Tier, Timestamp,
+    Value, Versions, count, instant,
 };
 
 /// The machine; `None` for values that could not be read.
@@ -154,12 +154,11 @@ pub const COLLECTOR: CollectorDefinition = CollectorDefinition {
     name: "host",
     tier: Tier::Fast,
     rank: 2,
-    needs_grants: false,
-    tells_version: false,
     privileges: &[],
+    ..CollectorDefinition::DEFAULT
 };
 
-pub const SECTION: Table<Host> = Table {
+pub const SECTION: SectionDefinition<Host> = SectionDefinition {
     title: "Host",
     metrics: &[
         Metric {

@@ -13,7 +13,7 @@ use crate::collectors::instances::Instances;
 use crate::small_file::read_to_string;
 
 /// Maximum time between the start of the process and its registration: migrations run in between.
-const LONGEST_START: Duration = Duration::from_mins(15);
+const MAX_STARTUP: Duration = Duration::from_mins(15);
 
 /// Tolerance in milliseconds for the difference between the database's clock and this machine's, which is known up to
 /// the round-trip time.
@@ -44,16 +44,16 @@ pub fn find(instances: &Instances) -> Vec<(String, u32)> {
 }
 
 /// The process that registered `pid` at a time of this machine's clock.
-fn process_of(wanted: u64, created_at: Timestamp, processes: &[Process]) -> Option<u32> {
-    // In an instance's own name space its number is often 1, so several containers may claim the same one:
-    // the process that started last before the registration is the one that registered.
+fn process_of(pid: u64, created_at: Timestamp, processes: &[Process]) -> Option<u32> {
+    // In containers the pid is often 1, so several processes can match: the one that started last before the
+    // registration is the one that registered.
     processes
         .iter()
-        .filter(|process| u64::from(process.pid) == wanted || process.own_pid == wanted)
+        .filter(|process| u64::from(process.pid) == pid || process.own_pid == pid)
         .filter_map(|process| {
             let registered_at = Timestamp(created_at.0 + CLOCK_DIFFERENCE);
             let took = registered_at.since(process.started_at)?;
-            (took <= LONGEST_START).then_some((took, process.pid))
+            (took <= MAX_STARTUP).then_some((took, process.pid))
         })
         .min()
         .map(|(_, pid)| pid)

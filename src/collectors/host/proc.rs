@@ -50,7 +50,7 @@ pub fn booted_at() -> Option<f64> {
 
 /// Start time of a process, from `/proc/PID/stat`.
 pub fn started_at(stat: &str, booted_at: f64) -> Option<Timestamp> {
-    // The name in parentheses may contain anything; the numbers begin behind the last one.
+    // The name in parentheses can contain anything; the numbers follow the last parenthesis.
     let (_, numbers) = stat.rsplit_once(')')?;
     let ticks: f64 = numbers.split_whitespace().nth(19)?.parse().ok()?;
     let seconds = booted_at + ticks / rustix::param::clock_ticks_per_second() as f64;
@@ -77,14 +77,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_process_may_have_any_name() {
+    fn process_name_may_contain_anything() {
         let ticks = 100 * rustix::param::clock_ticks_per_second();
         let stat = format!("7 (a) b (c) S 1{} {ticks} 0", " 0".repeat(17));
         assert_eq!(started_at(&stat, 1.0), Some(Timestamp(101_000)));
     }
 
     #[test]
-    fn each_processor_has_its_times_and_the_sum_of_all_is_left_out() {
+    fn cpu_times_leave_out_the_total() {
         let stat =
             "cpu  30 0 0 0\ncpu0 100 2 30 400 5 6 7 8 0 0\ncpu1 200 0 0 0 0 0 0 0 0 0\nintr 1\n";
         let times = parse_cpu_times(stat, 100.0);

@@ -27,7 +27,7 @@ pub async fn read(_: &mut QueryContext<'_>, _: &Snapshot) -> Result<Host, Source
 /// Reads the host.
 #[derive(Debug)]
 pub struct HostSource {
-    // A std mutex: it is only ever locked on a blocking thread, by one reading at a time.
+    // A std mutex: only locked on a blocking thread.
     state: Arc<Mutex<Option<System>>>,
 }
 

@@ -6,10 +6,10 @@ pub mod query;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use crate::catalogue::Origin::{Either, Fresh, FreshElseStored};
+use crate::catalogue::FieldOrigin::{Either, Fresh, FreshElseStored};
 use crate::catalogue::{
-    Answer, CollectorDefinition, Field, Metric, OTHER, Privilege, Quantity, Read, Sample, Table,
-    Tier, Timestamp, Value, Versions, count, count_field,
+    CollectorDefinition, Field, FieldValue, Metric, OTHER, Privilege, Quantity, Read, Sample,
+    SectionDefinition, Tier, Timestamp, Value, Versions, count, count_field,
 };
 
 /// Maximum age of a live instance's heartbeat: instances write one every 10 s, and MongoDB removes records after 60 s.
@@ -124,10 +124,10 @@ impl Instances {
 
     /// A field about the process of the document: that of the live instance that registered first, or, while none is
     /// live, of the process that stored the newest document.
-    fn of_first(&self, read: impl Fn(&Instance) -> Option<Value>) -> Answer {
+    fn of_first(&self, read: impl Fn(&Instance) -> Option<Value>) -> FieldValue {
         match self.first() {
-            Some(first) => Answer::Fresh(read(first)),
-            None => Answer::Stored,
+            Some(first) => FieldValue::Fresh(read(first)),
+            None => FieldValue::Stored,
         }
     }
 
@@ -150,12 +150,11 @@ pub const COLLECTOR: CollectorDefinition = CollectorDefinition {
     name: "instances",
     tier: Tier::Fast,
     rank: 0,
-    needs_grants: false,
-    tells_version: false,
     privileges: &[Privilege::find("instances")],
+    ..CollectorDefinition::DEFAULT
 };
 
-pub const SECTION: Table<Instances> = Table {
+pub const SECTION: SectionDefinition<Instances> = SectionDefinition {
     title: "Instances",
     metrics: &[
         Metric {

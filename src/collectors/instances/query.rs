@@ -9,7 +9,7 @@ use crate::collectors::snapshot::Snapshot;
 use crate::mongodb::{QueryContext, SourceError, bson};
 
 /// Maximum number of records that are shown individually; others are added up.
-const MOST: usize = 1_000;
+const MAX_RECORDS: usize = 1_000;
 
 const COLLECTION: &str = "instances";
 
@@ -22,7 +22,7 @@ const TEXTS: [&str; 4] = [
 ];
 
 pub async fn read(question: &mut QueryContext<'_>, _: &Snapshot) -> Result<Instances, SourceError> {
-    let most = i64::try_from(MOST).expect("it is small");
+    let most = i64::try_from(MAX_RECORDS).expect("it is small");
     let newest_first = doc! { "$sort": { "_updatedAt": -1, "_id": 1 } };
     let pipeline = vec![
         newest_first.clone(),
@@ -41,7 +41,7 @@ pub async fn read(question: &mut QueryContext<'_>, _: &Snapshot) -> Result<Insta
         } },
     ];
     let mut records = question.aggregate(COLLECTION, pipeline, None).await?;
-    // Heartbeats are written with the database's clock, so they are judged by it and not by this machine's.
+    // Heartbeats are written with the database's clock, so they are compared with it.
     let own = question.mongo.clock.own();
     let told = records
         .first()
@@ -51,8 +51,8 @@ pub async fn read(question: &mut QueryContext<'_>, _: &Snapshot) -> Result<Insta
         _ => question.now().await?,
     };
     let mut others = OtherInstances::default();
-    if records.len() > MOST {
-        records.truncate(MOST);
+    if records.len() > MAX_RECORDS {
+        records.truncate(MAX_RECORDS);
         let pipeline = vec![newest_first, doc! { "$skip": most }, sums(now)];
         let sums = question.aggregate(COLLECTION, pipeline, None).await?;
         if let Some(sums) = sums.first() {

@@ -2,10 +2,10 @@
 
 pub mod query;
 
-use crate::catalogue::Origin::Fresh;
+use crate::catalogue::FieldOrigin::Fresh;
 use crate::catalogue::{
-    CollectorDefinition, Field, Metric, Privilege, Quantity, Read, Sample, Table, Tier, Versions,
-    count, count_field,
+    CollectorDefinition, Field, Metric, Privilege, Quantity, Read, Sample, SectionDefinition, Tier,
+    Versions, count, count_field,
 };
 
 /// Webhooks by direction; enabled means `enabled` true.
@@ -36,12 +36,11 @@ pub const COLLECTOR: CollectorDefinition = CollectorDefinition {
     name: "integrations",
     tier: Tier::Normal,
     rank: 10,
-    needs_grants: false,
-    tells_version: false,
     privileges: &[Privilege::find("rocketchat_integrations")],
+    ..CollectorDefinition::DEFAULT
 };
 
-pub const SECTION: Table<Integrations> = Table {
+pub const SECTION: SectionDefinition<Integrations> = SectionDefinition {
     title: "Integrations",
     metrics: &[
         Metric {

@@ -3,8 +3,8 @@
 pub mod query;
 
 use crate::catalogue::{
-    CollectorDefinition, Metric, Privilege, Quantity, Read, Sample, Table, Tier, Timestamp,
-    instant, state,
+    CollectorDefinition, Metric, Privilege, Quantity, Read, Sample, SectionDefinition, Tier,
+    Timestamp, instant, state,
 };
 
 /// Rocket.Chat's own jobs; all others, such as one for each calendar event, are summarized as [`OTHER_JOB`].
@@ -86,16 +86,15 @@ pub const COLLECTOR: CollectorDefinition = CollectorDefinition {
     name: "jobs",
     tier: Tier::Normal,
     rank: 13,
-    needs_grants: false,
-    tells_version: false,
     privileges: &[
         Privilege::find("rocketchat_cron"),
         Privilege::find("rocketchat_cron_history"),
         Privilege::list_indexes("rocketchat_cron_history").optional(),
     ],
+    ..CollectorDefinition::DEFAULT
 };
 
-pub const SECTION: Table<Jobs> = Table {
+pub const SECTION: SectionDefinition<Jobs> = SectionDefinition {
     title: "Background jobs",
     metrics: &[
         Metric {

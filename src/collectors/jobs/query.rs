@@ -23,7 +23,7 @@ pub async fn read(question: &mut QueryContext<'_>, _: &Snapshot) -> Result<Jobs,
         let time = |key: &str| bson::timestamp(group.get(key));
         let job = jobs.entry(name.clone()).or_default();
         job.name = name;
-        // What is not known comes before every instant.
+        // `None` sorts before every time.
         job.succeeded = job.succeeded.max(time("succeeded"));
         job.failed = job.failed.max(time("failed"));
         job.next_run = job.next_run.or(time("nextRun"));

@@ -5,10 +5,10 @@
 pub mod known;
 pub mod query;
 
-use crate::catalogue::Origin::FreshElseStored;
+use crate::catalogue::FieldOrigin::FreshElseStored;
 use crate::catalogue::{
-    CollectorDefinition, Field, Metric, Privilege, Quantity, Read, Sample, Table, Tier, Timestamp,
-    Value, Versions, instant, state,
+    CollectorDefinition, Field, Metric, Privilege, Quantity, Read, Sample, SectionDefinition, Tier,
+    Timestamp, Value, Versions, instant, state,
 };
 
 /// The module of omnichannel's and voice calls' licensed features.
@@ -357,14 +357,13 @@ impl License {
 pub const COLLECTOR: CollectorDefinition = CollectorDefinition {
     name: "license",
     tier: Tier::Normal,
-    // After those that count what it limits.
+    // After the collectors that count what a license limits.
     rank: 16,
-    needs_grants: false,
-    tells_version: false,
     privileges: &[Privilege::find("rocketchat_settings")],
+    ..CollectorDefinition::DEFAULT
 };
 
-pub const SECTION: Table<License> = Table {
+pub const SECTION: SectionDefinition<License> = SectionDefinition {
     title: "License",
     metrics: &[
         Metric {

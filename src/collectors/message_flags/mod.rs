@@ -2,19 +2,19 @@
 
 pub mod query;
 
-use crate::catalogue::Origin::Fresh;
+use crate::catalogue::FieldOrigin::Fresh;
 use crate::catalogue::{
-    CollectorDefinition, Field, Metric, Privilege, Quantity, Read, Sample, Table, Tier, Value,
-    Versions,
+    CollectorDefinition, Field, Metric, Privilege, Quantity, Read, Sample, SectionDefinition, Tier,
+    Value, Versions,
 };
 
 /// Counts by indexes of `rocketchat_message`; `None` where the index is missing, as that on `t` is before 6.4.
 #[derive(Debug, Clone, Default)]
-pub struct Marks {
+pub struct MessageFlags {
     /// Messages that somebody starred.
-    pub starred: Option<Marked>,
+    pub starred: Option<FlaggedMessages>,
     /// Messages that are pinned to their room.
-    pub pinned: Option<Marked>,
+    pub pinned: Option<FlaggedMessages>,
     /// Messages that are encrypted from end to end.
     pub encrypted: Option<u64>,
     /// Rooms that were put on hold at some time.
@@ -29,7 +29,7 @@ pub struct Marks {
 
 /// Messages with a mark.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Marked {
+pub struct FlaggedMessages {
     /// Those that are not hidden.
     pub messages: u64,
     /// Rooms that have one, hidden or not.
@@ -43,26 +43,25 @@ pub const COLLECTOR: CollectorDefinition = CollectorDefinition {
     name: "marks",
     tier: Tier::Slow,
     rank: 1,
-    needs_grants: false,
-    tells_version: false,
     privileges: &[
         Privilege::find("rocketchat_message"),
         Privilege::list_indexes("rocketchat_message"),
     ],
+    ..CollectorDefinition::DEFAULT
 };
 
-pub const SECTION: Table<Marks> = Table {
+pub const SECTION: SectionDefinition<MessageFlags> = SectionDefinition {
     title: "Message flags",
     metrics: &[Metric {
         name: "rocketchat_messages_with_mark",
         help: "Starred, pinned and end-to-end encrypted messages; a message can have several marks.",
         source: "rocketchat_message: indexes on starred._id, pinned and t",
         quantity: Quantity::Count,
-        read: Read::By(&["mark"], |marks| {
+        read: Read::By(&["mark"], |flags| {
             let counts = [
-                ("starred", marks.starred.map(|marked| marked.messages)),
-                ("pinned", marks.pinned.map(|marked| marked.messages)),
-                ("encrypted", marks.encrypted),
+                ("starred", flags.starred.map(|marked| marked.messages)),
+                ("pinned", flags.pinned.map(|marked| marked.messages)),
+                ("encrypted", flags.encrypted),
             ];
             counts
                 .into_iter()
@@ -75,55 +74,55 @@ pub const SECTION: Table<Marks> = Table {
             path: "totalStarred",
             versions: MARKS,
             meaning: "starred messages that are not hidden",
-            origin: Fresh(|marks| marks.starred.map(|marked| Value::count(marked.messages))),
+            origin: Fresh(|flags| flags.starred.map(|marked| Value::count(marked.messages))),
         },
         Field {
             path: "totalRoomsWithStarred",
             versions: MARKS,
             meaning: "rooms with starred messages",
-            origin: Fresh(|marks| marks.starred.map(|marked| Value::count(marked.rooms))),
+            origin: Fresh(|flags| flags.starred.map(|marked| Value::count(marked.rooms))),
         },
         Field {
             path: "totalPinned",
             versions: MARKS,
             meaning: "pinned messages that are not hidden and not removed",
-            origin: Fresh(|marks| marks.pinned.map(|marked| Value::count(marked.messages))),
+            origin: Fresh(|flags| flags.pinned.map(|marked| Value::count(marked.messages))),
         },
         Field {
             path: "totalRoomsWithPinned",
             versions: MARKS,
             meaning: "rooms with pinned messages",
-            origin: Fresh(|marks| marks.pinned.map(|marked| Value::count(marked.rooms))),
+            origin: Fresh(|flags| flags.pinned.map(|marked| Value::count(marked.rooms))),
         },
         Field {
             path: "totalEncryptedMessages",
             versions: MARKS,
             meaning: "messages with type e2e",
-            origin: Fresh(|marks| marks.encrypted.map(Value::count)),
+            origin: Fresh(|flags| flags.encrypted.map(Value::count)),
         },
         Field {
             path: "chatsOnHold",
             versions: Versions::since(4, 6, 0),
             meaning: "rooms with a message of type omnichannel_placed_chat_on_hold",
-            origin: Fresh(|marks| marks.rooms_on_hold.map(Value::count)),
+            origin: Fresh(|flags| flags.rooms_on_hold.map(Value::count)),
         },
         Field {
             path: "voipSuccessfulCalls",
             versions: VOIP,
             meaning: "messages with type voip-call-wrapup",
-            origin: Fresh(|marks| marks.calls_wrapped_up.map(Value::count)),
+            origin: Fresh(|flags| flags.calls_wrapped_up.map(Value::count)),
         },
         Field {
             path: "voipErrorCalls",
             versions: VOIP,
             meaning: "messages with type voip-call-ended-unexpectedly",
-            origin: Fresh(|marks| marks.calls_broken.map(Value::count)),
+            origin: Fresh(|flags| flags.calls_broken.map(Value::count)),
         },
         Field {
             path: "voipOnHoldCalls",
             versions: VOIP,
             meaning: "rooms with a message of type voip-call-on-hold",
-            origin: Fresh(|marks| marks.rooms_with_call_on_hold.map(Value::count)),
+            origin: Fresh(|flags| flags.rooms_with_call_on_hold.map(Value::count)),
         },
     ],
 };

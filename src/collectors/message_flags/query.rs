@@ -2,18 +2,21 @@
 
 use mongodb::bson::{Bson, Document, doc};
 
-use super::{Marked, Marks};
+use super::{FlaggedMessages, MessageFlags};
 use crate::collectors::snapshot::Snapshot;
 use crate::mongodb::{Access, QueryContext, SourceError, bson};
 
 const COLLECTION: &str = "rocketchat_message";
 
-pub async fn read(question: &mut QueryContext<'_>, _: &Snapshot) -> Result<Marks, SourceError> {
+pub async fn read(
+    question: &mut QueryContext<'_>,
+    _: &Snapshot,
+) -> Result<MessageFlags, SourceError> {
     let is_shown = doc! { "$ne": ["$_hidden", true] };
     let is_kept = doc! { "$and": [is_shown.clone(), { "$ne": ["$t", "rm"] }] };
     let starred = doc! { "starred._id": { "$exists": true } };
     let pinned = doc! { "pinned": true };
-    Ok(Marks {
+    Ok(MessageFlags {
         starred: marked(question, "starred._id", starred, is_shown).await?,
         pinned: marked(question, "pinned", pinned, is_kept).await?,
         encrypted: of_type(question, "e2e").await?,
@@ -45,7 +48,7 @@ async fn marked(
     key: &'static str,
     filter: Document,
     counts: Document,
-) -> Result<Option<Marked>, SourceError> {
+) -> Result<Option<FlaggedMessages>, SourceError> {
     let Access::Granted(hint) = question.access(COLLECTION, key).await? else {
         return Ok(None);
     };
@@ -59,10 +62,11 @@ async fn marked(
         } },
     ];
     let groups = question.aggregate(COLLECTION, pipeline, hint).await?;
-    Ok(Some(groups.first().map_or_else(Marked::default, |group| {
-        Marked {
+    Ok(Some(groups.first().map_or_else(
+        FlaggedMessages::default,
+        |group| FlaggedMessages {
             messages: bson::counted(group, "messages"),
             rooms: bson::counted(group, "rooms"),
-        }
-    })))
+        },
+    )))
 }

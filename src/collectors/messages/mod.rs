@@ -2,10 +2,10 @@
 
 pub mod query;
 
-use crate::catalogue::Origin::Fresh;
+use crate::catalogue::FieldOrigin::Fresh;
 use crate::catalogue::{
-    CollectorDefinition, Field, Metric, Privilege, Quantity, Read, Table, Tier, Value, Versions,
-    count, count_field,
+    CollectorDefinition, Field, Metric, Privilege, Quantity, Read, SectionDefinition, Tier, Value,
+    Versions, count, count_field,
 };
 
 /// Counts from the metadata and an index of `rocketchat_message`.
@@ -21,15 +21,14 @@ pub const COLLECTOR: CollectorDefinition = CollectorDefinition {
     name: "messages",
     tier: Tier::Normal,
     rank: 6,
-    needs_grants: false,
-    tells_version: false,
     privileges: &[
         Privilege::find("rocketchat_message"),
         Privilege::list_indexes("rocketchat_message"),
     ],
+    ..CollectorDefinition::DEFAULT
 };
 
-pub const SECTION: Table<Messages> = Table {
+pub const SECTION: SectionDefinition<Messages> = SectionDefinition {
     title: "Messages",
     metrics: &[
         Metric {

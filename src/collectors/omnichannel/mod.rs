@@ -3,10 +3,10 @@
 pub mod query;
 
 use super::license::LIVECHAT_ENTERPRISE;
-use crate::catalogue::Origin::Fresh;
+use crate::catalogue::FieldOrigin::Fresh;
 use crate::catalogue::{
-    CollectorDefinition, Field, Metric, Privilege, Quantity, Read, Sample, Table, Tier, Timestamp,
-    Value, Versions, count, count_field, instant,
+    CollectorDefinition, Field, Metric, Privilege, Quantity, Read, Sample, SectionDefinition, Tier,
+    Timestamp, Value, Versions, count, count_field, instant,
 };
 
 /// Agents, managers and visitors.
@@ -79,7 +79,6 @@ pub const COLLECTOR: CollectorDefinition = CollectorDefinition {
     tier: Tier::Normal,
     rank: 7,
     needs_grants: true,
-    tells_version: false,
     privileges: &[
         Privilege::find("rocketchat_canned_response").licensed(LIVECHAT_ENTERPRISE),
         Privilege::find("rocketchat_livechat_business_hours"),
@@ -100,9 +99,10 @@ pub const COLLECTOR: CollectorDefinition = CollectorDefinition {
         Privilege::find("users"),
         Privilege::list_indexes("users"),
     ],
+    ..CollectorDefinition::DEFAULT
 };
 
-pub const SECTION: Table<Omnichannel> = Table {
+pub const SECTION: SectionDefinition<Omnichannel> = SectionDefinition {
     title: "Omnichannel",
     metrics: &[
         Metric {

@@ -3,10 +3,10 @@
 pub mod live;
 pub mod query;
 
-use crate::catalogue::Origin::Fresh;
+use crate::catalogue::FieldOrigin::Fresh;
 use crate::catalogue::{
-    CollectorDefinition, Field, Metric, Privilege, Quantity, Read, Sample, Table, Tier, Value,
-    Versions, count_field,
+    CollectorDefinition, Field, Metric, Privilege, Quantity, Read, Sample, SectionDefinition, Tier,
+    Value, Versions, count_field,
 };
 
 /// Accounts in each state that is not offline.
@@ -43,12 +43,11 @@ pub const COLLECTOR: CollectorDefinition = CollectorDefinition {
     name: "presence",
     tier: Tier::Fast,
     rank: 1,
-    needs_grants: false,
-    tells_version: false,
     privileges: &[Privilege::find("users"), Privilege::list_indexes("users")],
+    ..CollectorDefinition::DEFAULT
 };
 
-pub const SECTION: Table<Presence> = Table {
+pub const SECTION: SectionDefinition<Presence> = SectionDefinition {
     title: "Presence",
     metrics: &[
         Metric {

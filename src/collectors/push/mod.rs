@@ -2,10 +2,10 @@
 
 pub mod query;
 
-use crate::catalogue::Origin::Fresh;
+use crate::catalogue::FieldOrigin::Fresh;
 use crate::catalogue::{
-    CollectorDefinition, Field, Metric, Privilege, Quantity, Read, Sample, Table, Tier, Timestamp,
-    Versions, count, count_field, instant,
+    CollectorDefinition, Field, Metric, Privilege, Quantity, Read, Sample, SectionDefinition, Tier,
+    Timestamp, Versions, count, count_field, instant,
 };
 
 /// The queue of mobile, desktop and e-mail notifications.
@@ -27,16 +27,15 @@ pub const COLLECTOR: CollectorDefinition = CollectorDefinition {
     name: "push",
     tier: Tier::Normal,
     rank: 12,
-    needs_grants: false,
-    tells_version: false,
     privileges: &[
         Privilege::find("_raix_push_notifications").before_3_2(),
         Privilege::find("rocketchat_notification_queue"),
         Privilege::list_indexes("rocketchat_notification_queue").optional(),
     ],
+    ..CollectorDefinition::DEFAULT
 };
 
-pub const SECTION: Table<Push> = Table {
+pub const SECTION: SectionDefinition<Push> = SectionDefinition {
     title: "Notifications",
     metrics: &[
         Metric {

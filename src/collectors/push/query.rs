@@ -13,7 +13,7 @@ const OWN_PUSH_QUEUE: Version = Version::new(3, 2, 0);
 const QUEUE: &str = "rocketchat_notification_queue";
 
 /// Milliseconds after which Rocket.Chat considers a notification that is being sent as abandoned.
-const SENT_WITHIN: i64 = 5 * 60_000;
+const SENDING_TIMEOUT_MILLISECONDS: i64 = 5 * 60_000;
 
 pub async fn read(question: &mut QueryContext<'_>, known: &Snapshot) -> Result<Push, SourceError> {
     let has_own_queue = known
@@ -26,7 +26,13 @@ pub async fn read(question: &mut QueryContext<'_>, known: &Snapshot) -> Result<P
             ..Push::default()
         });
     }
-    let expired = DateTime::from_millis(question.now().await?.0.saturating_sub(SENT_WITHIN));
+    let expired = DateTime::from_millis(
+        question
+            .now()
+            .await?
+            .0
+            .saturating_sub(SENDING_TIMEOUT_MILLISECONDS),
+    );
     let mut count = async |key: &'static str, condition: Document| {
         question
             .detail_count(QUEUE, key, doc! { key: condition })

@@ -6,10 +6,10 @@ pub mod query;
 use std::collections::BTreeMap;
 
 use super::license::{ABAC, Grants, LIVECHAT_ENTERPRISE};
-use crate::catalogue::Origin::{Fresh, Keyed};
+use crate::catalogue::FieldOrigin::{Fresh, Keyed};
 use crate::catalogue::{
-    CollectorDefinition, Field, Metric, Privilege, Quantity, Read, Sample, Table, Tier, Value,
-    Versions, count,
+    CollectorDefinition, Field, Metric, Privilege, Quantity, Read, Sample, SectionDefinition, Tier,
+    Value, Versions, count,
 };
 
 /// Counts over all documents of `rocketchat_room`.
@@ -112,14 +112,14 @@ pub const COLLECTOR: CollectorDefinition = CollectorDefinition {
     tier: Tier::Slow,
     rank: 5,
     needs_grants: true,
-    tells_version: false,
     privileges: &[
         Privilege::find("rocketchat_room"),
         Privilege::list_indexes("rocketchat_room"),
     ],
+    ..CollectorDefinition::DEFAULT
 };
 
-pub const SECTION: Table<RoomFeatures> = Table {
+pub const SECTION: SectionDefinition<RoomFeatures> = SectionDefinition {
     title: "Room features",
     metrics: &[
         Metric {

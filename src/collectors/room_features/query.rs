@@ -27,7 +27,7 @@ pub async fn read(
     let mut features = BTreeMap::new();
     let mut filters = vec![
         doc! { "msgs": { "$not": { "$gt": f64::NEG_INFINITY, "$lt": f64::INFINITY } } },
-        // The query language looks into lists.
+        // Conditions of the query language also match elements of arrays.
         doc! { "msgs": { "$type": "array" } },
         doc! { "usersCount": 0, "t": { "$nin": MAY_BE_LEFT.as_slice() } },
     ];
@@ -53,7 +53,7 @@ pub async fn read(
             group_by.insert(name, doc! { "$sum": has_it });
         }
     }
-    // Few rooms have any of it, so it is the filter that looks at each room, and not the sums.
+    // Few rooms match, so the filter evaluates each room, and not the sums.
     let pipeline = vec![
         doc! { "$match": { "$or": filters } },
         doc! { "$group": group_by },

@@ -3,10 +3,10 @@
 pub mod live;
 pub mod query;
 
-use crate::catalogue::Origin::Fresh;
+use crate::catalogue::FieldOrigin::Fresh;
 use crate::catalogue::{
-    CollectorDefinition, Field, Metric, Privilege, Quantity, Read, Sample, Table, Tier, Value,
-    Versions, count, count_field,
+    CollectorDefinition, Field, Metric, Privilege, Quantity, Read, Sample, SectionDefinition, Tier,
+    Value, Versions, count, count_field,
 };
 
 /// The kind of a room, by its field `t`.
@@ -91,15 +91,14 @@ pub const COLLECTOR: CollectorDefinition = CollectorDefinition {
     name: "rooms",
     tier: Tier::Normal,
     rank: 15,
-    needs_grants: false,
-    tells_version: false,
     privileges: &[
         Privilege::find("rocketchat_room"),
         Privilege::list_indexes("rocketchat_room"),
     ],
+    ..CollectorDefinition::DEFAULT
 };
 
-pub const SECTION: Table<Rooms> = Table {
+pub const SECTION: SectionDefinition<Rooms> = SectionDefinition {
     title: "Rooms",
     metrics: &[
         Metric {

@@ -13,17 +13,17 @@ use crate::mongodb::{QueryContext, SourceError, bson};
 const COLLECTION: &str = "rocketchat_room";
 
 pub async fn read(question: &mut QueryContext<'_>, _: &Snapshot) -> Result<Rooms, SourceError> {
-    // Without the index these are passes too, as small as the one over all rooms.
+    // Without the index these are passes, too.
     let index = question.known_index(COLLECTION, "prid").await?;
     let has_parent = doc! { "prid": { "$exists": true } };
     let count = question.count(COLLECTION, has_parent, index.map(Hint::Name));
     let with_parent = count.await?.unwrap_or_default();
-    // What JavaScript takes for true: Rocket.Chat tests the parent room's id that way.
+    // Truthy values: Rocket.Chat tests the parent room's id in JavaScript.
     let names_parent = doc! {
         "prid": { "$exists": true, "$nin": [Bson::Null, Bson::from(""), Bson::from(false), Bson::from(0)] },
     };
     let discussions = by_kind(question, Some(names_parent)).await?;
-    // After the discussions, so that there are never more of them than rooms.
+    // Read after the discussions, so that there are never more discussions than rooms.
     let mut groups = by_kind(question, None).await?;
     for discussion in &discussions {
         if let Some(all) = groups

@@ -4,10 +4,10 @@ pub mod query;
 
 use std::time::Duration;
 
-use crate::catalogue::Origin::{Fresh, Stored, StoredIfTrue};
+use crate::catalogue::FieldOrigin::{Fresh, Stored, StoredIfTrue};
 use crate::catalogue::{
-    CollectorDefinition, Field, Metric, Privilege, Quantity, Read, Sample, Table, Tier, Value,
-    Versions,
+    CollectorDefinition, Field, Metric, Privilege, Quantity, Read, Sample, SectionDefinition, Tier,
+    Value, Versions,
 };
 
 /// Version, storage engine and oplog of the server.
@@ -25,15 +25,14 @@ pub const COLLECTOR: CollectorDefinition = CollectorDefinition {
     name: "server",
     tier: Tier::Normal,
     rank: 3,
-    needs_grants: false,
-    tells_version: false,
     privileges: &[
         Privilege::find("oplog.rs").in_database("local").optional(),
         Privilege::on_server("serverStatus").optional(),
     ],
+    ..CollectorDefinition::DEFAULT
 };
 
-pub const SECTION: Table<Server> = Table {
+pub const SECTION: SectionDefinition<Server> = SectionDefinition {
     title: "MongoDB",
     metrics: &[
         Metric {

@@ -14,7 +14,7 @@ const OPLOG: &str = "local.oplog.rs";
 
 pub async fn read(question: &mut QueryContext<'_>, _: &Snapshot) -> Result<Server, SourceError> {
     let oplog_window = oplog_window(question).await?;
-    // Sections that are not needed are switched off: some of them cost the server more than the answer is worth.
+    // Unneeded sections are disabled, because some are expensive.
     let status = doc! {
         "serverStatus": 1, "metrics": 0, "wiredTiger": 0, "locks": 0, "repl": 0, "tcmalloc": 0, "opLatencies": 0,
     };

@@ -6,10 +6,10 @@ pub mod lists;
 pub mod query;
 pub mod summaries;
 
-use crate::catalogue::Origin::Fresh;
+use crate::catalogue::FieldOrigin::Fresh;
 use crate::catalogue::{
-    CollectorDefinition, Field, Metric, Privilege, Quantity, Read, Table, Tier, Timestamp, Value,
-    Versions, count,
+    CollectorDefinition, Field, Metric, Privilege, Quantity, Read, SectionDefinition, Tier,
+    Timestamp, Value, Versions, count,
 };
 
 /// A calendar day in the workspace's time zone.
@@ -25,7 +25,7 @@ pub struct Day {
 
 /// Identifies the nightly summaries of some days, to detect changes.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Summaries {
+pub struct SummariesVersion {
     /// First and last day.
     pub days: (Day, Day),
     /// Their number.
@@ -90,7 +90,7 @@ pub struct PeriodSessions {
 #[derive(Debug, Clone)]
 pub struct Sessions {
     /// The summaries that were read; `None` if more can follow.
-    pub summaries: Option<Summaries>,
+    pub summaries: Option<SummariesVersion>,
     /// The last day of all three periods.
     pub yesterday: Day,
     /// Of yesterday.
@@ -245,15 +245,14 @@ pub const COLLECTOR: CollectorDefinition = CollectorDefinition {
     name: "sessions",
     tier: Tier::Slow,
     rank: 8,
-    needs_grants: false,
-    tells_version: false,
     privileges: &[
         Privilege::find("rocketchat_sessions"),
         Privilege::list_indexes("rocketchat_sessions").optional(),
     ],
+    ..CollectorDefinition::DEFAULT
 };
 
-pub const SECTION: Table<Sessions> = Table {
+pub const SECTION: SectionDefinition<Sessions> = SectionDefinition {
     title: "Sessions",
     metrics: &[
         Metric {

@@ -46,10 +46,10 @@ const EARLY_SYSTEMS: Members<'_> = Members {
 };
 
 /// From this version on the last month is the month that ends yesterday.
-const MONTH_MENDED: Version = Version::new(3, 10, 0);
+const MONTH_ENDS_YESTERDAY: Version = Version::new(3, 10, 0);
 
 /// From this version on summaries have today's format.
-const SUMMARIES_MENDED: Version = Version::new(1, 0, 3);
+const CURRENT_SUMMARIES: Version = Version::new(1, 0, 3);
 
 pub async fn read(
     question: &mut QueryContext<'_>,
@@ -59,12 +59,12 @@ pub async fn read(
     let yesterday = today.yesterday().map_err(out_of_range)?;
     let month = month_that_ends(yesterday).map_err(out_of_range)?;
     let week = yesterday.saturating_sub(6.days());
-    // Before 3.10 the users of the last month were those of the month that ended on this day.
+    // Versions before 3.10 show the month that ended on this day.
     let month_ago = same_day_of_last_month(today).map_err(out_of_range)?;
     let version = known.version();
-    // An unknown version may be an old one: the first reading of this tier can be over before the version is known.
-    let has_month_before = version.is_none_or(|version| version < MONTH_MENDED);
-    let is_early = version.is_some_and(|version| version < SUMMARIES_MENDED);
+    // An unknown version can be an old one: the first reading of this tier may precede the one of the version.
+    let has_month_before = version.is_none_or(|version| version < MONTH_ENDS_YESTERDAY);
+    let is_early = version.is_some_and(|version| version < CURRENT_SUMMARIES);
 
     let month_before = month_that_ends(month_ago).map_err(out_of_range)?;
     let first = if is_early {
@@ -74,7 +74,7 @@ pub async fn read(
     } else {
         month
     };
-    // Before they are read: what comes while they are is then seen to be new.
+    // Read first, so that later changes are detected.
     let summaries = summaries::of(question, first, yesterday).await?;
     if let Some(read) = &known.sessions
         && summaries.is_some()
@@ -200,7 +200,7 @@ fn month_that_ends(last: Date) -> Result<Date, jiff::Error> {
     if last == last.last_of_month() {
         return Ok(last.first_of_month());
     }
-    // Adding months stops at the end of a shorter one, and the day after that is the 1st.
+    // Subtracting a month stops at the end of a shorter one, and the day after that is the 1st.
     last.checked_sub(1.month())?.tomorrow()
 }
 
@@ -292,8 +292,8 @@ fn devices(days: &Document) -> Vec<Document> {
 
 fn systems(days: &Document) -> Vec<Document> {
     let key = doc! { "name": "$_id.device.os.name", "version": "$_id.device.os.version" };
-    // The filter is on the row and not on its devices, as Rocket.Chat has it: a user with one known system brings the
-    // devices of unknown ones along.
+    // As in Rocket.Chat, the filter is on the row and not on its devices: a user with a known system includes devices
+    // with unknown ones.
     let mut filter = days.clone();
     filter.insert("_id.known", true);
     sums(filter, key)
@@ -315,7 +315,7 @@ fn each<T>(answer: &Lists, name: &str, read: impl Fn(&Document) -> T) -> Vec<T> 
     let Some(groups) = answer.get(name) else {
         return Vec::new();
     };
-    // As many as there are: these are kept for hours.
+    // Exact capacity, because these are kept for hours.
     let mut all = Vec::with_capacity(groups.first.len() + 1);
     all.extend(groups.first.iter().chain(&groups.others).map(read));
     all
@@ -371,7 +371,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_month_begins_on_the_day_after_the_same_day_of_the_month_before() {
+    fn month_starts_after_the_same_day_of_the_previous_month() {
         for (last, first) in [
             (date(2026, 11, 20), date(2026, 10, 21)),
             (date(2026, 2, 28), date(2026, 2, 1)),
@@ -385,7 +385,7 @@ mod tests {
     }
 
     #[test]
-    fn a_day_that_the_last_month_lacks_runs_over() {
+    fn day_missing_in_the_previous_month_runs_over() {
         assert_eq!(
             same_day_of_last_month(date(2026, 11, 21)).ok(),
             Some(date(2026, 10, 21))
@@ -397,7 +397,7 @@ mod tests {
     }
 
     #[test]
-    fn a_period_over_the_turn_of_a_year_asks_for_both_months() {
+    fn period_over_new_year_has_a_filter_for_each_month() {
         let filters = months(date(2025, 12, 16), date(2026, 1, 15));
         let days: Vec<_> = filters
             .iter()

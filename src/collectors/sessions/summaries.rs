@@ -6,12 +6,12 @@ use std::time::Duration;
 use jiff::civil::Date;
 use mongodb::options::Hint;
 
-use super::Summaries;
+use super::SummariesVersion;
 use super::daily::{COLLECTION, day, months};
 use crate::mongodb::{QueryContext, SourceError};
 
 /// Minimum age of the newest summary: before that, Rocket.Chat may still be writing, and members may differ.
-const QUIET: Duration = Duration::from_hours(1);
+const MIN_AGE: Duration = Duration::from_hours(1);
 
 /// Identifies the summaries of some days; `None` if Rocket.Chat may still be writing them, or the index on `_computedAt`
 /// or the privilege to list indexes is missing.
@@ -19,7 +19,7 @@ pub async fn of(
     question: &mut QueryContext<'_>,
     first: Date,
     last: Date,
-) -> Result<Option<Summaries>, SourceError> {
+) -> Result<Option<SummariesVersion>, SourceError> {
     let index = question.known_index(COLLECTION, "_computedAt").await;
     let index = question.detail(COLLECTION, "listIndexes", index)?;
     let Some(index) = index.flatten() else {
@@ -31,17 +31,17 @@ pub async fn of(
         .await?;
     let now = question.now().await?;
     let Some(computed) =
-        newest.filter(|computed| now.since(*computed).is_some_and(|age| age >= QUIET))
+        newest.filter(|computed| now.since(*computed).is_some_and(|age| age >= MIN_AGE))
     else {
         return Ok(None);
     };
     let mut rows = 0;
-    // One after the other: only then each is a walk over entries of an index that fetches no row.
+    // One count for each month: only then index entries alone are read.
     for days in months(first, last) {
         let count = question.count(COLLECTION, days, None).await?;
         rows += count.unwrap_or_default();
     }
-    Ok(Some(Summaries {
+    Ok(Some(SummariesVersion {
         days: (day(first), day(last)),
         rows,
         computed,

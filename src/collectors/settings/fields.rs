@@ -1,7 +1,7 @@
 //! Fields of the document that show a setting: path, versions and the setting's id.
 
 use super::Settings;
-use crate::catalogue::Origin::{self, Fresh, Keyed, Withheld};
+use crate::catalogue::FieldOrigin::{self, Fresh, Keyed, Withheld};
 use crate::catalogue::{Field, Value, Versions};
 use crate::collectors::license::ABAC;
 
@@ -85,7 +85,7 @@ const fn changed(path: &'static str, versions: Versions, id: &'static str) -> Fi
     }
 }
 
-const fn custom_oauth(versions: Versions, origin: Origin<Settings>) -> Field<Settings> {
+const fn custom_oauth(versions: Versions, origin: FieldOrigin<Settings>) -> Field<Settings> {
     Field {
         path: "services.oauth.custom",
         versions,

@@ -6,9 +6,10 @@ mod fields;
 pub mod query;
 
 use super::license::Grants;
-use crate::catalogue::Origin::Keyed;
+use crate::catalogue::FieldOrigin::Keyed;
 use crate::catalogue::{
-    CollectorDefinition, Metric, Privilege, Quantity, Read, Table, Tier, Value, count, state,
+    CollectorDefinition, Metric, Privilege, Quantity, Read, SectionDefinition, Tier, Value, count,
+    state,
 };
 
 /// The settings in the catalogue.
@@ -105,12 +106,12 @@ impl Settings {
     }
 
     /// The number of connections above which presence is disabled; `None` without a limit.
-    fn most_connections(&self) -> Option<u64> {
+    fn max_connections(&self) -> Option<u64> {
         let is_known = self.setting(BROADCAST_DISABLED).is_some();
         let is_unlimited = UNLIMITED_PRESENCE
             .iter()
             .any(|module| self.grants.grants(module));
-        (is_known && !is_unlimited).then_some(MOST_CONNECTIONS)
+        (is_known && !is_unlimited).then_some(MAX_CONNECTIONS)
     }
 
     /// Three bits: 1 for push, 2 for the gateway, 4 for a custom gateway.
@@ -148,7 +149,7 @@ const BROADCAST_DISABLED: &str = "Presence_broadcast_disabled";
 
 /// Modules that each remove the limit of connections.
 const UNLIMITED_PRESENCE: [&str; 2] = ["unlimited-presence", "scalability"];
-const MOST_CONNECTIONS: u64 = 200;
+const MAX_CONNECTIONS: u64 = 200;
 
 const SECONDS_OF_A_DAY: f64 = 86_400.0;
 
@@ -200,11 +201,11 @@ pub const COLLECTOR: CollectorDefinition = CollectorDefinition {
     tier: Tier::Normal,
     rank: 2,
     needs_grants: true,
-    tells_version: false,
     privileges: &[Privilege::find("rocketchat_settings")],
+    ..CollectorDefinition::DEFAULT
 };
 
-pub const SECTION: Table<Settings> = Table {
+pub const SECTION: SectionDefinition<Settings> = SectionDefinition {
     title: "Settings",
     metrics: &[
         Metric {
@@ -219,7 +220,7 @@ pub const SECTION: Table<Settings> = Table {
             help: "Number of connections above which Rocket.Chat disables presence; absent with a license for unlimited-presence or scalability.",
             source: "a constant of Rocket.Chat, if the setting Presence_broadcast_disabled exists",
             quantity: Quantity::Count,
-            read: Read::One(|settings| settings.most_connections().and_then(count)),
+            read: Read::One(|settings| settings.max_connections().and_then(count)),
         },
         Metric {
             name: "rocketchat_presence_broadcast_disabled",

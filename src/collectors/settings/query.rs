@@ -11,22 +11,22 @@ use crate::mongodb::{QueryContext, SourceError, bson};
 const CUSTOM_OAUTH: &str = "^Accounts_OAuth_Custom-[^-]+$";
 
 /// Maximum size of a value in bytes; scripts and pages are longer, and never shown.
-const LONGEST: i32 = 16_384;
+const MAX_VALUE_BYTES: i32 = 16_384;
 
 /// Maximum number of custom OAuth services in the document.
-const MOST_OAUTH: u64 = 1_000;
+const MAX_OAUTH_SERVICES: u64 = 1_000;
 
 const COLLECTION: &str = "rocketchat_settings";
 
 pub async fn read(question: &mut QueryContext<'_>, _: &Snapshot) -> Result<Settings, SourceError> {
     let ids = super::ids();
     let fields = doc! {
-        "value": bson::at_most("$value", LONGEST),
-        "isLong": { "$gt": [bson::size("$value"), LONGEST] },
+        "value": bson::at_most("$value", MAX_VALUE_BYTES),
+        "isLong": { "$gt": [bson::size("$value"), MAX_VALUE_BYTES] },
         "changed": { "$ne": ["$value", "$packageValue"] },
-        "invalidValue": bson::at_most("$invalidValue", LONGEST),
+        "invalidValue": bson::at_most("$invalidValue", MAX_VALUE_BYTES),
         "enterprise": { "$eq": ["$enterprise", true] },
-        "modules": bson::at_most("$modules", LONGEST),
+        "modules": bson::at_most("$modules", MAX_VALUE_BYTES),
     };
     let filter = doc! { "_id": { "$in": &ids } };
     let mut found = Vec::new();
@@ -41,8 +41,11 @@ pub async fn read(question: &mut QueryContext<'_>, _: &Snapshot) -> Result<Setti
     let is_service = doc! { "_id": { "$regex": CUSTOM_OAUTH } };
     let services = question.count(COLLECTION, is_service, Some(by_id)).await?;
     let services = services.unwrap_or_default();
-    question.left_out("login_services", services.saturating_sub(MOST_OAUTH));
-    let listed = usize::try_from(services.min(MOST_OAUTH)).expect("it is small");
+    question.left_out(
+        "login_services",
+        services.saturating_sub(MAX_OAUTH_SERVICES),
+    );
+    let listed = usize::try_from(services.min(MAX_OAUTH_SERVICES)).expect("it is small");
     Ok(Settings::new(found, question.grants.clone(), listed))
 }
 

@@ -5,13 +5,13 @@ pub mod query;
 use std::sync::Arc;
 
 use crate::catalogue::{
-    CollectorDefinition, CompactDocument, Field, Metric, Origin, Privilege, Quantity, Read, Table,
-    Tier, Timestamp, Value, Versions, instant,
+    CollectorDefinition, CompactDocument, Field, FieldOrigin, Metric, Privilege, Quantity, Read,
+    SectionDefinition, Tier, Timestamp, Value, Versions, instant,
 };
 
 /// The newest stored document, without hidden fields.
 #[derive(Debug, Clone, Default)]
-pub struct Stored {
+pub struct StoredDocument {
     /// Its `createdAt`.
     pub created_at: Option<Timestamp>,
     /// Its content; `None` if Rocket.Chat never stored one.
@@ -22,36 +22,40 @@ pub struct Stored {
     pub peak_connections: Option<f64>,
 }
 
-impl Stored {
+impl StoredDocument {
     /// Its version.
     pub fn version(&self) -> Option<String> {
         self.document.as_ref()?.text(&["version"])
     }
 }
 
-const fn stored(path: &'static str, versions: Versions, meaning: &'static str) -> Field<Stored> {
+const fn stored(
+    path: &'static str,
+    versions: Versions,
+    meaning: &'static str,
+) -> Field<StoredDocument> {
     Field {
         path,
         versions,
         meaning,
-        origin: Origin::Stored,
+        origin: FieldOrigin::Stored,
     }
 }
 
 pub const COLLECTOR: CollectorDefinition = CollectorDefinition {
     name: "stored",
     tier: Tier::Normal,
-    // Before the workspace, which is labelled with the version that the stored document names.
+    // Before the workspace, whose label `version` depends on it.
     rank: 0,
-    needs_grants: false,
-    tells_version: true,
+    is_prerequisite: true,
     privileges: &[
         Privilege::find("rocketchat_statistics"),
         Privilege::list_indexes("rocketchat_statistics"),
     ],
+    ..CollectorDefinition::DEFAULT
 };
 
-pub const SECTION: Table<Stored> = Table {
+pub const SECTION: SectionDefinition<StoredDocument> = SectionDefinition {
     title: "Stored statistics",
     metrics: &[
         Metric {
@@ -81,7 +85,7 @@ pub const SECTION: Table<Stored> = Table {
             path: "maxMonthlyPeakConnections",
             versions: Versions::since(6, 5, 0),
             meaning: "greatest dailyPeakConnections of the stored documents of the last 30 days",
-            origin: Origin::Fresh(|stored| stored.peak_connections.map(Value::Number)),
+            origin: FieldOrigin::Fresh(|stored| stored.peak_connections.map(Value::Number)),
         },
         stored(
             "dailyPeakConnections",
@@ -127,7 +131,7 @@ pub const SECTION: Table<Stored> = Table {
             path: "statsToken",
             versions: Versions::since(6, 5, 0),
             meaning: "token for Rocket.Chat's cloud",
-            origin: Origin::Withheld,
+            origin: FieldOrigin::Withheld,
         },
         stored(
             "createdAt",

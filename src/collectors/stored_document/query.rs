@@ -6,7 +6,7 @@ use jiff::ToSpan;
 use mongodb::bson::{Bson, DateTime, Document, RawDocumentBuf, doc};
 use mongodb::options::Hint;
 
-use super::Stored;
+use super::StoredDocument;
 use crate::catalogue::{FailureKind, HIDDEN_FIELDS, Timestamp};
 use crate::collectors::snapshot::Snapshot;
 use crate::mongodb::{Access, QueryContext, SourceError, bson, out_of_range};
@@ -27,11 +27,14 @@ const READ_FRESH: [&str; 11] = [
 ];
 
 /// Maximum size of a document in bytes; Rocket.Chat's have some tens of kilobytes.
-const LONGEST: i32 = 1_048_576;
+const MAX_DOCUMENT_BYTES: i32 = 1_048_576;
 
 const COLLECTION: &str = "rocketchat_statistics";
 
-pub async fn read(question: &mut QueryContext<'_>, _: &Snapshot) -> Result<Stored, SourceError> {
+pub async fn read(
+    question: &mut QueryContext<'_>,
+    _: &Snapshot,
+) -> Result<StoredDocument, SourceError> {
     let Access::Granted(hint) = question.access(COLLECTION, "createdAt").await? else {
         return Err(SourceError::new(
             FailureKind::MissingIndex,
@@ -39,7 +42,7 @@ pub async fn read(question: &mut QueryContext<'_>, _: &Snapshot) -> Result<Store
         ));
     };
     let Some(mut document) = newest(question, hint.clone()).await? else {
-        return Ok(Stored::default());
+        return Ok(StoredDocument::default());
     };
     let created_at = bson::timestamp(document.get("createdAt"));
     let is_accepted =
@@ -50,7 +53,7 @@ pub async fn read(question: &mut QueryContext<'_>, _: &Snapshot) -> Result<Store
         reported_at(question, hint.clone()).await?
     };
     redact(&mut document);
-    Ok(Stored {
+    Ok(StoredDocument {
         peak_connections: peak_connections(question, hint).await?,
         reported_at,
         created_at,
@@ -63,7 +66,7 @@ async fn newest(
     question: &QueryContext<'_>,
     hint: Option<Hint>,
 ) -> Result<Option<Document>, SourceError> {
-    let is_short = doc! { "$lte": [{ "$bsonSize": "$$ROOT" }, LONGEST] };
+    let is_short = doc! { "$lte": [{ "$bsonSize": "$$ROOT" }, MAX_DOCUMENT_BYTES] };
     let known = doc! {
         "_id": bson::bounded("$_id"),
         "createdAt": bson::bounded("$createdAt"),

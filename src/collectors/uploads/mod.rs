@@ -3,10 +3,10 @@
 pub mod live;
 pub mod query;
 
-use crate::catalogue::Origin::Fresh;
+use crate::catalogue::FieldOrigin::Fresh;
 use crate::catalogue::{
-    CollectorDefinition, Field, Metric, Privilege, Quantity, Read, Table, Tier, Value, Versions,
-    count, count_field,
+    CollectorDefinition, Field, Metric, Privilege, Quantity, Read, SectionDefinition, Tier, Value,
+    Versions, count, count_field,
 };
 
 /// Records of uploaded files, wherever the files are stored.
@@ -22,12 +22,11 @@ pub const COLLECTOR: CollectorDefinition = CollectorDefinition {
     name: "uploads",
     tier: Tier::Slow,
     rank: 4,
-    needs_grants: false,
-    tells_version: false,
     privileges: &[Privilege::find("rocketchat_uploads")],
+    ..CollectorDefinition::DEFAULT
 };
 
-pub const SECTION: Table<Uploads> = Table {
+pub const SECTION: SectionDefinition<Uploads> = SectionDefinition {
     title: "Uploads",
     metrics: &[
         Metric {

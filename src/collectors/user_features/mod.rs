@@ -6,10 +6,10 @@ pub mod query;
 
 use std::collections::BTreeMap;
 
-use crate::catalogue::Origin::{Fresh, Keyed};
+use crate::catalogue::FieldOrigin::{Fresh, Keyed};
 use crate::catalogue::{
-    CollectorDefinition, Field, Metric, Privilege, Quantity, Read, Sample, Table, Tier, Value,
-    Version, Versions, count_field,
+    CollectorDefinition, Field, Metric, Privilege, Quantity, Read, Sample, SectionDefinition, Tier,
+    Value, Version, Versions, count_field,
 };
 
 /// Counts over all documents of `users`.
@@ -93,12 +93,11 @@ pub const COLLECTOR: CollectorDefinition = CollectorDefinition {
     name: "user_features",
     tier: Tier::Slow,
     rank: 6,
-    needs_grants: false,
-    tells_version: false,
     privileges: &[Privilege::find("users"), Privilege::list_indexes("users")],
+    ..CollectorDefinition::DEFAULT
 };
 
-pub const SECTION: Table<UserFeatures> = Table {
+pub const SECTION: SectionDefinition<UserFeatures> = SectionDefinition {
     title: "User features",
     metrics: &[
         Metric {

@@ -13,13 +13,13 @@ use crate::mongodb::{Access, Members, QueryContext, SourceError, bson};
 const COLLECTION: &str = "users";
 
 /// Maximum number of languages that are counted one by one; Rocket.Chat has fewer translations.
-const MOST_LANGUAGES: usize = 80;
+const MAX_LANGUAGES: usize = 80;
 
 /// Maximum length of a language, in bytes.
-const LONGEST_LANGUAGE: i32 = 100;
+const MAX_LANGUAGE_BYTES: i32 = 100;
 
 /// Maximum number of settings of custom OAuth services.
-const MOST_SETTINGS: usize = 1_000;
+const MAX_SETTINGS: usize = 1_000;
 
 pub async fn read(
     question: &mut QueryContext<'_>,
@@ -58,10 +58,10 @@ pub async fn read(
 async fn custom_oauth(question: &QueryContext<'_>) -> Result<Vec<CustomOauth>, SourceError> {
     const PREFIX: &str = "Accounts_OAuth_Custom-";
     const MERGES: &str = "-merge_roles";
-    // A name with anything else in it is no part of a path that MongoDB understands.
+    // Other characters are not valid in a path.
     let filter =
         doc! { "_id": { "$regex": "^Accounts_OAuth_Custom-[A-Za-z0-9_]+(-merge_roles)?$" } };
-    let most = i64::try_from(MOST_SETTINGS).expect("it is small");
+    let most = i64::try_from(MAX_SETTINGS).expect("it is small");
     let pipeline = vec![
         doc! { "$match": filter },
         doc! { "$sort": { "_id": 1 } },
@@ -74,8 +74,8 @@ async fn custom_oauth(question: &QueryContext<'_>) -> Result<Vec<CustomOauth>, S
     let mut settings = question
         .aggregate("rocketchat_settings", pipeline, None)
         .await?;
-    if settings.len() > MOST_SETTINGS {
-        settings.truncate(MOST_SETTINGS);
+    if settings.len() > MAX_SETTINGS {
+        settings.truncate(MAX_SETTINGS);
         question.left_out("login_services", 1);
     }
     let on: BTreeMap<String, bool> = settings
@@ -83,7 +83,7 @@ async fn custom_oauth(question: &QueryContext<'_>) -> Result<Vec<CustomOauth>, S
         .filter_map(|setting| {
             let id = bson::text(setting.get("_id"))?;
             let on = setting.get("value") == Some(&Bson::Boolean(true));
-            // A name that was too long to be fetched has lost its beginning.
+            // An id that was too long to be fetched does not have the prefix.
             Some((id.strip_prefix(PREFIX)?.to_owned(), on))
         })
         .collect();
@@ -112,7 +112,7 @@ async fn by_services(
         "_id": names_of_services(),
         "count": { "$sum": bson::is("$active", true) },
     };
-    // Versions with calls have an index; only without it the pass has to look.
+    // Versions with calls have an index; without it the pass counts.
     let index = question.known_index(COLLECTION, "extension").await?;
     if index.is_none() {
         let has_one = bson::one_where(bson::exists("$extension"));
@@ -212,8 +212,8 @@ async fn by_language(
         return Ok(None);
     };
     if hint.is_some() {
-        let most = i64::try_from(MOST_LANGUAGES + 1).expect("it is small");
-        let is_short = doc! { "$lte": [{ "$strLenBytes": "$_id" }, LONGEST_LANGUAGE] };
+        let most = i64::try_from(MAX_LANGUAGES + 1).expect("it is small");
+        let is_short = doc! { "$lte": [{ "$strLenBytes": "$_id" }, MAX_LANGUAGE_BYTES] };
         let names = vec![
             doc! { "$match": { "language": { "$gt": "" } } },
             doc! { "$group": { "_id": "$language" } },
@@ -222,7 +222,7 @@ async fn by_language(
         ];
         let names = question.aggregate(COLLECTION, names, hint.clone()).await?;
         let names: Option<Vec<String>> = names.iter().map(name_to_look_for).collect();
-        if let Some(names) = names.filter(|names| names.len() <= MOST_LANGUAGES) {
+        if let Some(names) = names.filter(|names| names.len() <= MAX_LANGUAGES) {
             return one_by_one(question, names, hint).await.map(Some);
         }
     }
@@ -239,7 +239,7 @@ async fn by_language(
     let groups = question
         .groups(COLLECTION, pipeline, hint, &members)
         .await?;
-    // In the order of their names; texts that were mended may have become the same.
+    // Sorted by name; different invalid strings can have become equal.
     let mut languages: BTreeMap<String, u64> = BTreeMap::new();
     let first = groups.first.iter();
     let first = first.filter_map(|group| Some((bson::text(group.get("_id"))?, group)));

@@ -3,10 +3,10 @@
 pub mod live;
 pub mod query;
 
-use crate::catalogue::Origin::Fresh;
+use crate::catalogue::FieldOrigin::Fresh;
 use crate::catalogue::{
-    CollectorDefinition, Field, Metric, Privilege, Quantity, Read, Sample, Table, Tier, Value,
-    Versions, count, count_field,
+    CollectorDefinition, Field, Metric, Privilege, Quantity, Read, Sample, SectionDefinition, Tier,
+    Value, Versions, count, count_field,
 };
 
 /// The kind of an account, by its field `type`.
@@ -125,12 +125,11 @@ pub const COLLECTOR: CollectorDefinition = CollectorDefinition {
     name: "users",
     tier: Tier::Normal,
     rank: 14,
-    needs_grants: false,
-    tells_version: false,
     privileges: &[Privilege::find("users"), Privilege::list_indexes("users")],
+    ..CollectorDefinition::DEFAULT
 };
 
-pub const SECTION: Table<Users> = Table {
+pub const SECTION: SectionDefinition<Users> = SectionDefinition {
     title: "Users",
     metrics: &[
         Metric {

@@ -18,7 +18,7 @@ const INDEXES_OF_SPECIAL: [&str; 4] = ["type", "roles", "isRemote", "federated"]
 pub async fn read(question: &mut QueryContext<'_>, _: &Snapshot) -> Result<Users, SourceError> {
     let accounts = match index_of_states(question).await? {
         Some(index) => by_index(question, index).await?,
-        // In one pass, as there is no way to find the special accounts otherwise.
+        // One pass, because special accounts cannot be found by index.
         None => groups(question, Document::new()).await?,
     };
     Ok(Users { accounts })

@@ -2,10 +2,10 @@
 
 pub mod query;
 
-use crate::catalogue::Origin::Fresh;
+use crate::catalogue::FieldOrigin::Fresh;
 use crate::catalogue::{
-    CollectorDefinition, Field, Metric, Privilege, Quantity, Read, Sample, Table, Tier, Timestamp,
-    Value, Versions, count, instant, state,
+    CollectorDefinition, Field, Metric, Privilege, Quantity, Read, Sample, SectionDefinition, Tier,
+    Timestamp, Value, Versions, count, instant, state,
 };
 
 /// Identity and migration level. Settings can have any type, so those that are only shown are kept as they are.
@@ -49,15 +49,15 @@ pub const COLLECTOR: CollectorDefinition = CollectorDefinition {
     name: "workspace",
     tier: Tier::Normal,
     rank: 1,
-    needs_grants: false,
-    tells_version: true,
+    is_prerequisite: true,
     privileges: &[
         Privilege::find("migrations"),
         Privilege::find("rocketchat_settings"),
     ],
+    ..CollectorDefinition::DEFAULT
 };
 
-pub const SECTION: Table<Workspace> = Table {
+pub const SECTION: SectionDefinition<Workspace> = SectionDefinition {
     title: "Workspace",
     metrics: &[
         Metric {

@@ -10,7 +10,7 @@ use crate::collectors::snapshot::Snapshot;
 use crate::mongodb::{QueryContext, SourceError, bson};
 
 /// Maximum size of the control document in bytes; only the known fields of a larger one are fetched.
-const LONGEST_CONTROL: i32 = 16_384;
+const MAX_CONTROL_BYTES: i32 = 16_384;
 
 pub async fn read(
     question: &mut QueryContext<'_>,
@@ -58,7 +58,7 @@ pub async fn read(
 }
 
 async fn migration(question: &QueryContext<'_>) -> Result<Option<Migration>, SourceError> {
-    let is_short = doc! { "$lte": [{ "$bsonSize": "$$ROOT" }, LONGEST_CONTROL] };
+    let is_short = doc! { "$lte": [{ "$bsonSize": "$$ROOT" }, MAX_CONTROL_BYTES] };
     let known = doc! {
         "_id": "$_id",
         "version": bson::if_number("$version"),

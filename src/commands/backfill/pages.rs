@@ -34,7 +34,7 @@ impl Mongo {
         from: Timestamp,
         until: Timestamp,
     ) -> Result<Stretch, SourceError> {
-        let mut question = self.question(Collector::Stored).await?;
+        let mut question = self.question(Collector::StoredDocument).await?;
         look(&mut question, from, until).await
     }
 
@@ -48,7 +48,7 @@ impl Mongo {
         most: u32,
         read: impl FnMut(&Value) -> T,
     ) -> Result<Page<T>, SourceError> {
-        let mut question = self.question(Collector::Stored).await?;
+        let mut question = self.question(Collector::StoredDocument).await?;
         page(&mut question, between, most, read).await
     }
 }

@@ -5,7 +5,7 @@ use hyper::body::Incoming;
 use hyper::header::{HeaderName, HeaderValue};
 
 use crate::collectors::{Collector, SECTIONS, Snapshot};
-use crate::document::{self, Asked, Shape};
+use crate::document::{self, DocumentShape, StatisticsSource};
 use crate::http::ServedWorkspace;
 use crate::http::response::{Response, compressed};
 
@@ -17,8 +17,8 @@ pub fn response(
     workspace: &ServedWorkspace,
     request: &Request<Incoming>,
     snapshot: &Snapshot,
-    shape: Shape,
-    asked: Asked,
+    shape: DocumentShape,
+    asked: StatisticsSource,
 ) -> Response {
     let body = document::render(snapshot, shape, asked, &workspace.timezone);
     let mut response = compressed(request, body);

@@ -13,7 +13,7 @@ use super::login_limiter::LoginRefusal;
 use super::rate_limit::RateLimitStatus;
 use super::{document, errors, info, statistics_list};
 use crate::collectors::RefreshScope;
-use crate::document::{Asked, Shape};
+use crate::document::{DocumentShape, StatisticsSource};
 use crate::http::query_string::Parameters;
 use crate::http::response::Response;
 use crate::http::{AuthenticatedUser, ServedWorkspace, Unavailable, caller, content_negotiation};
@@ -111,11 +111,14 @@ async fn statistics(
     // As in Rocket.Chat: the exact word, once.
     let (asked, snapshot) = if parameters.once("refresh") == Some("true") {
         (
-            Asked::ForRefresh,
+            StatisticsSource::Refresh,
             workspace.backend.refresh(RefreshScope::Document).await?,
         )
     } else {
-        (Asked::ForStored, workspace.snapshots.borrow().clone())
+        (
+            StatisticsSource::Stored,
+            workspace.snapshots.borrow().clone(),
+        )
     };
     if snapshot.up() != Some(true) {
         return Err(Unavailable);
@@ -125,12 +128,12 @@ async fn statistics(
     ))
 }
 
-fn shape(parameters: &Parameters, default: Shape) -> Result<Shape, &str> {
+fn shape(parameters: &Parameters, default: DocumentShape) -> Result<DocumentShape, &str> {
     match parameters.first("shape") {
         None => Ok(default),
-        Some("nested") => Ok(Shape::Nested),
-        Some("flat") => Ok(Shape::Flat),
-        Some("version") => Ok(Shape::Version),
+        Some("nested") => Ok(DocumentShape::Nested),
+        Some("flat") => Ok(DocumentShape::Flat),
+        Some("version") => Ok(DocumentShape::Version),
         Some(other) => Err(other),
     }
 }

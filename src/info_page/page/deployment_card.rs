@@ -39,7 +39,7 @@ pub fn card(data: &PageData<'_>) -> Markup {
         Collector::Workspace,
         Collector::Server,
         Collector::Instances,
-        Collector::Stored,
+        Collector::StoredDocument,
     ];
     data.card("deployment", "Deployment", &collectors, &content)
 }

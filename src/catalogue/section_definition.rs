@@ -1,11 +1,11 @@
 //! A section of the catalogue: metrics and document fields of one collector.
 
-use super::document_field::{Answer, Field, FieldRow, Origin};
+use super::document_field::{Field, FieldOrigin, FieldRow, FieldValue};
 use super::metric::{Metric, MetricRow, Sample};
 use super::version::Version;
 
 /// The title and the tables of a section.
-pub struct Table<T: 'static> {
+pub struct SectionDefinition<T: 'static> {
     /// Title in the reference.
     pub title: &'static str,
     /// Its metrics.
@@ -14,7 +14,7 @@ pub struct Table<T: 'static> {
     pub fields: &'static [Field<T>],
 }
 
-impl<T> Table<T> {
+impl<T> SectionDefinition<T> {
     /// Rows of its metrics.
     pub fn metric_rows(&self) -> Vec<MetricRow> {
         self.metrics.iter().map(Metric::row).collect()
@@ -47,23 +47,25 @@ impl<T> Table<T> {
         &self,
         section: Option<&T>,
         version: Version,
-        visit: &mut dyn FnMut(FieldRow, Answer),
+        visit: &mut dyn FnMut(FieldRow, FieldValue),
     ) {
         for field in self.fields {
             if !field.versions.contains(version) {
                 continue;
             }
             let answer = match (&field.origin, section) {
-                (Origin::Stored, _) => Answer::Stored,
-                (Origin::StoredIfTrue, _) => Answer::StoredIfTrue,
-                (Origin::Withheld, _) => Answer::Fresh(None),
-                (Origin::Fresh(read), Some(section)) => Answer::Fresh(read(section)),
-                (Origin::FreshElseStored(read), Some(section)) => {
-                    read(section).map_or(Answer::Stored, |value| Answer::Fresh(Some(value)))
+                (FieldOrigin::Stored, _) => FieldValue::Stored,
+                (FieldOrigin::StoredIfTrue, _) => FieldValue::StoredIfTrue,
+                (FieldOrigin::Withheld, _) => FieldValue::Fresh(None),
+                (FieldOrigin::Fresh(read), Some(section)) => FieldValue::Fresh(read(section)),
+                (FieldOrigin::FreshElseStored(read), Some(section)) => {
+                    read(section).map_or(FieldValue::Stored, |value| FieldValue::Fresh(Some(value)))
                 }
-                (Origin::Either(read), Some(section)) => read(section),
-                (Origin::Keyed(read, key), Some(section)) => Answer::Fresh(read(section, key)),
-                (_, None) => Answer::Unknown,
+                (FieldOrigin::Either(read), Some(section)) => read(section),
+                (FieldOrigin::Keyed(read, key), Some(section)) => {
+                    FieldValue::Fresh(read(section, key))
+                }
+                (_, None) => FieldValue::Unknown,
             };
             visit(field.row(), answer);
         }
