@@ -1,9 +1,10 @@
-//! The privileges that a MongoDB user needs: those that collectors declare, and those of the API and of live mode. The
-//! role in the README is made of this table.
+//! The privileges that a MongoDB user needs: those that collectors declare, change streams of the collections that live
+//! mode follows, and those of the API. The role in the README is made of this table.
 
 use std::collections::BTreeMap;
 
 use super::collector::Collector;
+use super::live_sections::followed_collection_names;
 use crate::catalogue::{Necessity, Privilege};
 use crate::mongodb::privileges::create_user_statements;
 
@@ -36,14 +37,6 @@ const API: [Privilege; 6] = [
     Privilege::find("users"),
 ];
 
-const LIVE: [Privilege; 5] = [
-    Privilege::change_stream("instances"),
-    Privilege::change_stream("rocketchat_room"),
-    Privilege::change_stream("rocketchat_uploads"),
-    Privilege::change_stream("users"),
-    Privilege::change_stream("usersSessions"),
-];
-
 /// Every privilege, by collection; those on the server come last.
 pub fn required_privileges() -> Vec<RequiredPrivilege> {
     let of_collectors = Collector::ALL.into_iter().flat_map(|collector| {
@@ -56,7 +49,8 @@ pub fn required_privileges() -> Vec<RequiredPrivilege> {
         })
     });
     let of_api = API.map(|privilege| (privilege, PrivilegeUse::Api));
-    let of_live = LIVE.map(|privilege| (privilege, PrivilegeUse::Live));
+    let followed = followed_collection_names().into_iter();
+    let of_live = followed.map(|name| (Privilege::change_stream(name), PrivilegeUse::Live));
     let mut required: BTreeMap<_, RequiredPrivilege> = BTreeMap::new();
     for (privilege, used_by) in of_collectors.chain(of_api).chain(of_live) {
         let key = (
