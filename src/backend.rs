@@ -12,7 +12,7 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::timeout;
 
 use accounts::Account;
-use api_settings::{ApiSettings, ApiSettingsCache};
+use api_settings::{ApiSettingsCache, RestApiSettings};
 use stored_statistics::{ListOptions, StoredDocuments};
 
 use crate::catalogue::{FailureKind, GrowthPoint};
@@ -71,7 +71,7 @@ impl ApiQueries {
     ///
     /// # Errors
     /// When they are not cached and the database does not answer.
-    pub async fn api_settings(&self) -> Result<ApiSettings, SourceError> {
+    pub async fn api_settings(&self) -> Result<RestApiSettings, SourceError> {
         let read = async {
             let _turn = self.turn().await?;
             let question = self.mongo.question(Collector::Settings).await?;

@@ -23,7 +23,7 @@ const RATE_TIME: &str = "API_Enable_Rate_Limiter_Limit_Time_Default";
 
 /// The settings, with Rocket.Chat's defaults for missing and invalid ones.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ApiSettings {
+pub struct RestApiSettings {
     /// Entries of a list without the parameter `count`.
     pub default_count: u64,
     /// Maximum of the parameter `count`.
@@ -38,15 +38,15 @@ pub struct ApiSettings {
 #[derive(Debug, Default)]
 pub struct ApiSettingsCache(
     // Locked during a read, so that one of many requests reads them.
-    Mutex<Option<(Instant, Result<ApiSettings, SourceError>)>>,
+    Mutex<Option<(Instant, Result<RestApiSettings, SourceError>)>>,
 );
 
 impl ApiSettingsCache {
     /// The cached settings, or new ones when those are too old.
     pub async fn get_or_refresh(
         &self,
-        read: impl Future<Output = Result<ApiSettings, SourceError>>,
-    ) -> Result<ApiSettings, SourceError> {
+        read: impl Future<Output = Result<RestApiSettings, SourceError>>,
+    ) -> Result<RestApiSettings, SourceError> {
         let mut known = self.0.lock().await;
         if let Some((read_at, settings)) = &*known {
             let ttl = if settings.is_ok() {
@@ -64,7 +64,7 @@ impl ApiSettingsCache {
     }
 }
 
-pub async fn read(question: &QueryContext<'_>) -> Result<ApiSettings, SourceError> {
+pub async fn read(question: &QueryContext<'_>) -> Result<RestApiSettings, SourceError> {
     let ids = [
         DEFAULT_COUNT,
         MAX_COUNT,
@@ -91,7 +91,7 @@ pub async fn read(question: &QueryContext<'_>) -> Result<ApiSettings, SourceErro
     };
     let calls = positive(RATE_CALLS, 10);
     let time = Duration::from_millis(positive(RATE_TIME, 60_000));
-    Ok(ApiSettings {
+    Ok(RestApiSettings {
         default_count: positive(DEFAULT_COUNT, 50),
         max_count: positive(MAX_COUNT, 100),
         allows_infinite_count: value(INFINITE_COUNT) != Some(&Bson::Boolean(false)),
