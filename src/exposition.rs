@@ -1,4 +1,4 @@
-//! How a snapshot is shown. Each renderer is a walk over the catalogue; none knows how the numbers were read.
+//! Renders snapshots as metrics, in every format and encoding. The renderers walk over the catalogue.
 
 pub mod builtin_names;
 pub mod chunked_writer;
@@ -14,9 +14,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
 pub use builtin_names::COMPAT;
-use chunked_writer::Chunks;
-pub use exporter_metrics::{ExporterProcess, OWN, Own, Reload, Requests};
-use gzip::Compressed;
+use chunked_writer::ChunkedWriter;
+pub use exporter_metrics::{
+    EXPORTER_METRICS, ExporterState, ProcessStats, ReloadStatus, RequestStats,
+};
+use gzip::GzipPrefix;
 pub use gzip::gzip;
 
 use crate::collectors::Snapshot;
@@ -24,136 +26,153 @@ use crate::collectors::Snapshot;
 /// Which names the metrics have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum MetricNames {
-    /// The exporter's own.
+    /// The exporter's own names.
     Native,
-    /// Those of Rocket.Chat's built-in exporter besides.
+    /// In addition those of Rocket.Chat's built-in exporter.
     WithCompat,
 }
 
 /// A format of metrics.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Format {
+pub enum MetricsFormat {
     /// OpenMetrics 1.0.
     OpenMetrics,
     /// Prometheus text 0.0.4.
     Classic,
 }
 
-/// One workspace's part of an exposition.
+/// The snapshot of one workspace.
 #[derive(Debug, Clone)]
-pub struct Part {
-    /// The value of the label `workspace`; `None` where there is only one.
+pub struct WorkspaceSnapshot {
+    /// The value of the label `workspace`; `None` when there is only one.
     pub workspace: Option<Arc<str>>,
-    /// What was read.
+    /// The snapshot.
     pub snapshot: Arc<Snapshot>,
     /// Which names the metrics have.
     pub names: MetricNames,
 }
 
-/// Metrics of one workspace at one moment; what takes time is done once for each format and encoding.
+/// The rendered metrics of one snapshot; each format and encoding is rendered once.
 #[derive(Debug)]
 pub struct Exposition {
-    openmetrics: Text,
-    classic: OnceLock<Text>,
-    wanted: Arc<Wanted>,
+    openmetrics: RenderedText,
+    classic: OnceLock<RenderedText>,
+    requested: Arc<RequestedFormats>,
 }
 
-/// Formats that somebody has asked for, plain and compressed: of the next moment they are made before they are asked for.
+/// Formats and encodings that were requested once; they are rendered ahead for each new snapshot.
 #[derive(Debug, Default)]
-pub struct Wanted([[AtomicBool; 2]; 2]);
+pub struct RequestedFormats([[AtomicBool; 2]; 2]);
 
-impl Wanted {
-    fn each(&self, format: Format, gzip: bool) -> &AtomicBool {
-        &self.0[usize::from(format == Format::Classic)][usize::from(gzip)]
+impl RequestedFormats {
+    fn flag(&self, format: MetricsFormat, gzip: bool) -> &AtomicBool {
+        &self.0[usize::from(format == MetricsFormat::Classic)][usize::from(gzip)]
     }
 }
 
-/// The beginning of an exposition, which what the exporter knows about itself completes.
+/// The body without the metrics about the exporter, which follow it.
 #[derive(Debug)]
-struct Text {
+struct RenderedText {
     plain: String,
-    compressed: OnceLock<Compressed>,
+    compressed: OnceLock<GzipPrefix>,
 }
 
 impl Exposition {
-    /// Renders one workspace, in every format that is wanted.
-    pub fn of(part: Part, wanted: Arc<Wanted>) -> Self {
+    /// Renders a snapshot in the requested formats.
+    pub fn of(workspace: WorkspaceSnapshot, requested: Arc<RequestedFormats>) -> Self {
         let mut plain = String::new();
-        openmetrics::render(&[part], |piece| {
-            plain.push_str(piece);
+        openmetrics::render(&[workspace], |text| {
+            plain.push_str(text);
             Ok(())
         })
         .expect("writing into memory cannot fail");
         plain.shrink_to_fit();
         let exposition = Self {
-            openmetrics: Text::new(plain),
+            openmetrics: RenderedText::new(plain),
             classic: OnceLock::new(),
-            wanted,
+            requested,
         };
-        for format in [Format::OpenMetrics, Format::Classic] {
-            let is_wanted = |gzip| exposition.wanted.each(format, gzip).load(Ordering::Relaxed);
-            if is_wanted(true) {
+        for format in [MetricsFormat::OpenMetrics, MetricsFormat::Classic] {
+            let is_requested = |gzip| {
+                exposition
+                    .requested
+                    .flag(format, gzip)
+                    .load(Ordering::Relaxed)
+            };
+            if is_requested(true) {
                 exposition.text(format).compressed();
-            } else if is_wanted(false) {
+            } else if is_requested(false) {
                 exposition.text(format);
             }
         }
         exposition
     }
 
-    /// The whole body of an answer.
-    pub fn body(&self, format: Format, gzip: bool, own: &Own) -> Vec<u8> {
-        self.wanted
-            .each(format, gzip)
+    /// The body of a response.
+    pub fn body(&self, format: MetricsFormat, gzip: bool, exporter: &ExporterState) -> Vec<u8> {
+        self.requested
+            .flag(format, gzip)
             .store(true, Ordering::Relaxed);
-        let own = render_own(format, own);
+        let exporter = render_exporter(format, exporter);
         let text = self.text(format);
         if gzip {
-            text.compressed().completed_by(own.as_bytes())
+            text.compressed().complete(exporter.as_bytes())
         } else {
-            [text.plain.as_bytes(), own.as_bytes()].concat()
+            [text.plain.as_bytes(), exporter.as_bytes()].concat()
         }
     }
 
-    fn text(&self, format: Format) -> &Text {
+    fn text(&self, format: MetricsFormat) -> &RenderedText {
         match format {
-            Format::OpenMetrics => &self.openmetrics,
-            Format::Classic => once(&self.classic, || {
-                Text::new(text::from_openmetrics(&self.openmetrics.plain))
+            MetricsFormat::OpenMetrics => &self.openmetrics,
+            MetricsFormat::Classic => once(&self.classic, || {
+                RenderedText::new(text::from_openmetrics(&self.openmetrics.plain))
             }),
         }
     }
 }
 
-/// The whole body of an answer about some workspaces, in pieces. Nothing is kept for another one, and beside the body
-/// there is never more than one family's or section's part of it.
-pub fn body(parts: &[Part], format: Format, gzip: bool, own: &Own) -> Vec<Vec<u8>> {
-    let mut body = Chunks::default();
+/// The body of a response about some workspaces, in chunks. Nothing is cached, and besides the body only one section's
+/// text is in memory at a time.
+pub fn body(
+    workspaces: &[WorkspaceSnapshot],
+    format: MetricsFormat,
+    gzip: bool,
+    exporter: &ExporterState,
+) -> Vec<Vec<u8>> {
+    let mut body = ChunkedWriter::default();
     let written = if gzip {
-        gzip::gzip_to(&mut body, |encoder| write(parts, format, own, encoder))
+        gzip::gzip_to(&mut body, |encoder| {
+            write(workspaces, format, exporter, encoder)
+        })
     } else {
-        write(parts, format, own, &mut body)
+        write(workspaces, format, exporter, &mut body)
     };
     written.expect("writing into memory cannot fail");
-    body.into_pieces()
+    body.into_chunks()
 }
 
-fn write(parts: &[Part], format: Format, own: &Own, to: &mut impl Write) -> io::Result<()> {
-    openmetrics::render(parts, |piece| match format {
-        Format::OpenMetrics => to.write_all(piece.as_bytes()),
-        Format::Classic => to.write_all(text::from_openmetrics(piece).as_bytes()),
+fn write(
+    workspaces: &[WorkspaceSnapshot],
+    format: MetricsFormat,
+    exporter: &ExporterState,
+    to: &mut impl Write,
+) -> io::Result<()> {
+    openmetrics::render(workspaces, |text| match format {
+        MetricsFormat::OpenMetrics => to.write_all(text.as_bytes()),
+        MetricsFormat::Classic => to.write_all(text::from_openmetrics(text).as_bytes()),
     })?;
-    to.write_all(render_own(format, own).as_bytes())
+    to.write_all(render_exporter(format, exporter).as_bytes())
 }
 
-fn render_own(format: Format, own: &Own) -> String {
+fn render_exporter(format: MetricsFormat, exporter: &ExporterState) -> String {
     match format {
-        Format::OpenMetrics => openmetrics::render_own(own),
-        Format::Classic => text::from_openmetrics(&openmetrics::render_own(own)),
+        MetricsFormat::OpenMetrics => openmetrics::render_exporter(exporter),
+        MetricsFormat::Classic => text::from_openmetrics(&openmetrics::render_exporter(exporter)),
     }
 }
 
-impl Text {
+impl RenderedText {
     fn new(plain: String) -> Self {
         Self {
             plain,
@@ -161,18 +180,16 @@ impl Text {
         }
     }
 
-    fn compressed(&self) -> &Compressed {
-        once(&self.compressed, || {
-            Compressed::beginning(self.plain.as_bytes())
-        })
+    fn compressed(&self) -> &GzipPrefix {
+        once(&self.compressed, || GzipPrefix::new(self.plain.as_bytes()))
     }
 }
 
-/// What is made when it is first wanted. Whoever wants it meanwhile makes it too: waiting would block a thread.
+/// Initializes a cell. Concurrent callers may all call `make`, because waiting would block a thread.
 fn once<T>(cell: &OnceLock<T>, make: impl FnOnce() -> T) -> &T {
-    if let Some(known) = cell.get() {
-        return known;
+    if let Some(value) = cell.get() {
+        return value;
     }
-    let new = make();
-    cell.get_or_init(|| new)
+    let value = make();
+    cell.get_or_init(|| value)
 }

@@ -39,7 +39,7 @@ use crate::catalogue::{Availability, GrowthPoint, Timestamp, Value, Version};
 use crate::collectors::license::HeldLicense;
 use crate::collectors::{Collector, RefreshScope, Snapshot};
 use crate::document::DocumentShape;
-use crate::exposition::{ExporterProcess, Exposition, MetricNames, Reload};
+use crate::exposition::{Exposition, MetricNames, ProcessStats, ReloadStatus};
 pub use crate::http::api::auth::login_limiter;
 pub use crate::http::api::login_limiter::LoginLimiter;
 pub use crate::http::api::rate_limit::{RateLimit, RateLimiter};
@@ -159,7 +159,7 @@ pub struct App {
     /// The workspaces and the host under the current configuration.
     pub targets: watch::Receiver<Arc<Targets>>,
     /// The newest sample of the exporter's own process.
-    pub process: watch::Receiver<ExporterProcess>,
+    pub process: watch::Receiver<ProcessStats>,
     /// Reloads the configuration and reports the health of the tasks.
     pub control: Arc<dyn Control>,
     /// Coalesces the reloads that are requested over HTTP.
@@ -179,7 +179,7 @@ pub trait Control: Send + Sync {
     /// Reloads the configuration. An invalid one changes nothing, and the error says why.
     fn reload(&self) -> Pin<Box<dyn Future<Output = Result<(), String>> + Send + '_>>;
     /// The outcome of the last reload.
-    fn last_reload(&self) -> Reload;
+    fn last_reload(&self) -> ReloadStatus;
     /// Whether every background task runs or is waiting for its next interval.
     fn is_alive(&self) -> Pin<Box<dyn Future<Output = bool> + Send + '_>>;
 }

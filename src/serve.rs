@@ -19,7 +19,7 @@ use supervisor::{Supervisor, variable};
 
 use crate::cli::Cli;
 use crate::config::{Config, ConfigError};
-use crate::exposition::ExporterProcess;
+use crate::exposition::ProcessStats;
 use crate::http::connection::ConnectionTimeouts;
 use crate::http::handlers::metrics::MetricsCache;
 use crate::http::handlers::reload::ReloadQueue;
@@ -95,7 +95,7 @@ pub async fn run(
 }
 
 /// Looks at the exporter's own process from time to time.
-fn watch_own_process(tasks: &mut JoinSet<()>) -> watch::Receiver<ExporterProcess> {
+fn watch_own_process(tasks: &mut JoinSet<()>) -> watch::Receiver<ProcessStats> {
     let (publish, process) = watch::channel(ExporterProcessSource::new().read());
     tasks.spawn(keep_running("own_process", move || {
         look_at_own_process(publish.clone())
@@ -103,7 +103,7 @@ fn watch_own_process(tasks: &mut JoinSet<()>) -> watch::Receiver<ExporterProcess
     process
 }
 
-async fn look_at_own_process(publish: watch::Sender<ExporterProcess>) {
+async fn look_at_own_process(publish: watch::Sender<ProcessStats>) {
     let mut source = ExporterProcessSource::new();
     let mut ticks = interval(OWN_INTERVAL);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);

@@ -303,7 +303,7 @@ EXPORTER = [
         "sum(max by (workspace, state) (rocketchat_exporter_mongodb_connections{W}))", width=6,
     ),
     number(
-        "Memory", "Memory held by the exporter.",
+        "Memory", "Resident memory of the exporter.",
         "sum(process_resident_memory_bytes{M})", "bytes", width=6,
     ),
     number(

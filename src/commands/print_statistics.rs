@@ -5,7 +5,7 @@ use super::backfill::rule::{BackfillRule, Extract};
 use super::backfill::series::BACKFILL_SERIES;
 use crate::catalogue::{FieldRow, Metric, MetricRow, Quantity};
 use crate::collectors::{LIVE, READINGS, REPLICATION, SECTIONS};
-use crate::exposition::{COMPAT, OWN};
+use crate::exposition::{COMPAT, EXPORTER_METRICS};
 
 /// The whole reference.
 pub fn markdown() -> String {
@@ -78,7 +78,9 @@ fn about_itself() -> Vec<MetricRow> {
         .chain(REPLICATION)
         .chain(LIVE)
         .map(Metric::row);
-    readings.chain(OWN.iter().map(Metric::row)).collect()
+    readings
+        .chain(EXPORTER_METRICS.iter().map(Metric::row))
+        .collect()
 }
 
 fn metrics(text: &mut String, rows: &[MetricRow]) {

@@ -8,7 +8,7 @@ use crate::cli::Format;
 use crate::collectors::LiveMode;
 use crate::config::{ChoiceError, Config};
 use crate::document::{self, StatisticsSource};
-use crate::exposition::{self, Format as Text, Own, Part};
+use crate::exposition::{self, ExporterState, MetricsFormat, WorkspaceSnapshot};
 use crate::serve::workspace::Running;
 
 /// Why nothing is printed.
@@ -53,12 +53,18 @@ pub async fn statistics(
     };
     Ok(match format {
         Format::Openmetrics => {
-            let part = Part {
+            let part = WorkspaceSnapshot {
                 workspace: None,
                 snapshot: snapshot.clone(),
                 names: config.names,
             };
-            exposition::body(&[part], Text::OpenMetrics, false, &Own::default()).concat()
+            exposition::body(
+                &[part],
+                MetricsFormat::OpenMetrics,
+                false,
+                &ExporterState::default(),
+            )
+            .concat()
         }
         Format::Json => {
             let mut text = document(config.shape);

@@ -1,51 +1,53 @@
-//! The names of Rocket.Chat's built-in exporter, for the dashboards and alerts that were made for it.
+//! The metric names of Rocket.Chat's built-in exporter, for dashboards and alerts that were made for it.
 //!
-//! That exporter copies most of its numbers from the statistics document, so a row says which field that is, and the
-//! definition is the one of the workspace's own version; only fresh values are shown. The names say `_total` and
-//! `_count` where numbers rise and fall, so they are exposed without a type. `rocketchat_info` is not here: the catalogue
-//! has it under the same name and with the same labels.
+//! Most of them are fields of the statistics document, so a row names the field, whose definition is that of the
+//! workspace's version; only fresh values are exposed. Some names end in `_total` or `_count` although the numbers also
+//! fall, so they have no type. `rocketchat_info` is not here: the catalogue has the same name with the same labels.
 
 use std::collections::BTreeMap;
 
 use crate::catalogue::{FieldValue, MetricRow, Quantity, Read, Sample, Value, Version, count};
 use crate::collectors::{SECTIONS, Snapshot};
 
-/// One of the built-in exporter's names.
+/// A metric of the built-in exporter.
 pub struct CompatMetric {
-    /// The name as that exporter has it.
+    /// Its name.
     pub name: &'static str,
-    /// What the number means: the HELP text.
+    /// The HELP text.
     pub help: &'static str,
-    /// How its value is found.
-    read: TakenFrom,
+    /// Where its value comes from.
+    source: CompatSource,
 }
 
-/// Where the value of one of the names comes from.
-enum TakenFrom {
-    /// A number that the exporter reads fresh for this field of the statistics document.
+/// Where the value of a metric comes from.
+enum CompatSource {
+    /// A field of the statistics document that is read fresh.
     Document(&'static str),
-    /// What the built-in exporter does not take from the document: where that is, and how it is read.
+    /// The snapshot: the source for the reference, and how to read it.
     Snapshot(&'static str, Read<Snapshot>),
 }
 
-/// Every name that can be told from outside, in the order of the built-in exporter.
+/// Every metric that can be read from the database, in the order of the built-in exporter.
 pub const COMPAT: &[CompatMetric] = &[
     CompatMetric {
         name: "rocketchat_version",
         help: "Version of Rocket.Chat.",
-        read: TakenFrom::Snapshot(
+        source: CompatSource::Snapshot(
             "rocketchat_statistics version",
             Read::By(&["version"], |snapshot| {
                 let workspace = snapshot.workspace.as_ref();
-                let version = workspace.and_then(|it| it.version.clone());
-                version.map(|it| Sample::of(it, 1.0)).into_iter().collect()
+                let version = workspace.and_then(|workspace| workspace.version.clone());
+                version
+                    .map(|version| Sample::of(version, 1.0))
+                    .into_iter()
+                    .collect()
             }),
         ),
     },
     CompatMetric {
         name: "rocketchat_migration",
         help: "Number of the database schema.",
-        read: TakenFrom::Snapshot(
+        source: CompatSource::Snapshot(
             "migrations control, version",
             Read::One(|snapshot| {
                 let migration = snapshot.workspace.as_ref()?.migration.as_ref()?;
@@ -56,19 +58,19 @@ pub const COMPAT: &[CompatMetric] = &[
     CompatMetric {
         name: "rocketchat_instance_count",
         help: "Live application instances.",
-        read: TakenFrom::Document("instanceCount"),
+        source: CompatSource::Document("instanceCount"),
     },
     CompatMetric {
         name: "rocketchat_oplog_enabled",
         help: "Whether Rocket.Chat reads the oplog, as its newest stored statistics say.",
-        read: TakenFrom::Snapshot(
+        source: CompatSource::Snapshot(
             "rocketchat_statistics oplogEnabled",
             Read::By(&["enabled"], |snapshot| {
                 let document = snapshot
                     .stored_document
                     .as_ref()
-                    .and_then(|it| it.document.as_ref());
-                match document.and_then(|it| it.get(&["oplogEnabled"])) {
+                    .and_then(|stored| stored.document.as_ref());
+                match document.and_then(|document| document.get(&["oplogEnabled"])) {
                     Some(Value::Bool(enabled)) => vec![Sample::of(enabled.to_string(), 1.0)],
                     _ => Vec::new(),
                 }
@@ -78,122 +80,122 @@ pub const COMPAT: &[CompatMetric] = &[
     CompatMetric {
         name: "rocketchat_push_queue",
         help: "Notifications in the queue.",
-        read: TakenFrom::Document("pushQueue"),
+        source: CompatSource::Document("pushQueue"),
     },
     CompatMetric {
         name: "rocketchat_users_total",
         help: "Accounts of every kind.",
-        read: TakenFrom::Document("totalUsers"),
+        source: CompatSource::Document("totalUsers"),
     },
     CompatMetric {
         name: "rocketchat_users_active",
         help: "Activated accounts.",
-        read: TakenFrom::Document("activeUsers"),
+        source: CompatSource::Document("activeUsers"),
     },
     CompatMetric {
         name: "rocketchat_users_non_active",
         help: "Deactivated accounts.",
-        read: TakenFrom::Document("nonActiveUsers"),
+        source: CompatSource::Document("nonActiveUsers"),
     },
     CompatMetric {
         name: "rocketchat_users_online",
         help: "Accounts that are online.",
-        read: TakenFrom::Document("onlineUsers"),
+        source: CompatSource::Document("onlineUsers"),
     },
     CompatMetric {
         name: "rocketchat_users_away",
         help: "Accounts that are away.",
-        read: TakenFrom::Document("awayUsers"),
+        source: CompatSource::Document("awayUsers"),
     },
     CompatMetric {
         name: "rocketchat_users_offline",
         help: "Accounts that are offline.",
-        read: TakenFrom::Document("offlineUsers"),
+        source: CompatSource::Document("offlineUsers"),
     },
     CompatMetric {
         name: "rocketchat_rooms_total",
         help: "Rooms of every kind.",
-        read: TakenFrom::Document("totalRooms"),
+        source: CompatSource::Document("totalRooms"),
     },
     CompatMetric {
         name: "rocketchat_channels_total",
         help: "Channels.",
-        read: TakenFrom::Document("totalChannels"),
+        source: CompatSource::Document("totalChannels"),
     },
     CompatMetric {
         name: "rocketchat_private_groups_total",
         help: "Private groups.",
-        read: TakenFrom::Document("totalPrivateGroups"),
+        source: CompatSource::Document("totalPrivateGroups"),
     },
     CompatMetric {
         name: "rocketchat_direct_total",
         help: "Rooms of direct messages.",
-        read: TakenFrom::Document("totalDirect"),
+        source: CompatSource::Document("totalDirect"),
     },
     CompatMetric {
         name: "rocketchat_livechat_total",
         help: "Omnichannel rooms.",
-        read: TakenFrom::Document("totalLivechat"),
+        source: CompatSource::Document("totalLivechat"),
     },
     CompatMetric {
         name: "rocketchat_messages_total",
         help: "Messages; since 3.1 by the counters that rooms carry.",
-        read: TakenFrom::Document("totalMessages"),
+        source: CompatSource::Document("totalMessages"),
     },
     CompatMetric {
         name: "rocketchat_channel_messages_total",
         help: "Messages in channels, by the counters that rooms carry.",
-        read: TakenFrom::Document("totalChannelMessages"),
+        source: CompatSource::Document("totalChannelMessages"),
     },
     CompatMetric {
         name: "rocketchat_private_group_messages_total",
         help: "Messages in private groups, by the counters that rooms carry.",
-        read: TakenFrom::Document("totalPrivateGroupMessages"),
+        source: CompatSource::Document("totalPrivateGroupMessages"),
     },
     CompatMetric {
         name: "rocketchat_direct_messages_total",
         help: "Direct messages, by the counters that rooms carry.",
-        read: TakenFrom::Document("totalDirectMessages"),
+        source: CompatSource::Document("totalDirectMessages"),
     },
     CompatMetric {
         name: "rocketchat_livechat_messages_total",
         help: "Messages in omnichannel rooms, by the counters that rooms carry.",
-        read: TakenFrom::Document("totalLivechatMessages"),
+        source: CompatSource::Document("totalLivechatMessages"),
     },
     CompatMetric {
         name: "rocketchat_visitors_total",
         help: "Omnichannel visitors.",
-        read: TakenFrom::Document("totalLivechatVisitors"),
+        source: CompatSource::Document("totalLivechatVisitors"),
     },
     CompatMetric {
         name: "rocketchat_agents_total",
         help: "Omnichannel agents.",
-        read: TakenFrom::Document("totalLivechatAgents"),
+        source: CompatSource::Document("totalLivechatAgents"),
     },
     CompatMetric {
         name: "rocketchat_apps_installed",
         help: "Recorded apps.",
-        read: TakenFrom::Document("apps.totalInstalled"),
+        source: CompatSource::Document("apps.totalInstalled"),
     },
     CompatMetric {
         name: "rocketchat_apps_enabled",
         help: "Recorded apps that are enabled.",
-        read: TakenFrom::Document("apps.totalActive"),
+        source: CompatSource::Document("apps.totalActive"),
     },
     CompatMetric {
         name: "rocketchat_apps_failed",
         help: "Recorded apps that failed, as the workspace's version counts them.",
-        read: TakenFrom::Document("apps.totalFailed"),
+        source: CompatSource::Document("apps.totalFailed"),
     },
     CompatMetric {
         name: "rocketchat_ddp_sessions_count",
         help: "Open client sessions of all live instances together, with or without a user (6.0 and later).",
-        read: TakenFrom::Snapshot(
+        source: CompatSource::Snapshot(
             "instances: sum of extraInformation.conns",
             Read::One(|snapshot| {
                 let instances = snapshot.instances.as_ref()?;
                 instances.live().next()?;
-                let sum: Option<u64> = instances.live().map(|it| it.connections).sum();
+                let sum: Option<u64> = instances.live().map(|instance| instance.connections).sum();
                 sum.and_then(|sum| count(sum.saturating_add(instances.others.live_connections)))
             }),
         ),
@@ -201,7 +203,7 @@ pub const COMPAT: &[CompatMetric] = &[
     CompatMetric {
         name: "rocketchat_ddp_sessions_auth",
         help: "Connections of logged-in accounts to all live instances together.",
-        read: TakenFrom::Snapshot(
+        source: CompatSource::Snapshot(
             "usersSessions: connections to live instances",
             Read::One(|snapshot| count(snapshot.connections.as_ref()?.connections)),
         ),
@@ -209,7 +211,7 @@ pub const COMPAT: &[CompatMetric] = &[
     CompatMetric {
         name: "rocketchat_ddp_connected_users",
         help: "Accounts with a live connection to any instance.",
-        read: TakenFrom::Snapshot(
+        source: CompatSource::Snapshot(
             "users: statusConnection online, away or busy",
             Read::One(|snapshot| {
                 let connected = snapshot.presence.as_ref()?.connected;
@@ -220,12 +222,12 @@ pub const COMPAT: &[CompatMetric] = &[
 ];
 
 impl CompatMetric {
-    /// The row as the renderers see it.
+    /// The row for the renderers.
     pub fn row(&self) -> MetricRow {
-        let (source, labels) = match self.read {
-            TakenFrom::Document(path) => (path, &[][..]),
-            TakenFrom::Snapshot(source, Read::One(_)) => (source, &[][..]),
-            TakenFrom::Snapshot(source, Read::By(labels, _)) => (source, labels),
+        let (source, labels) = match self.source {
+            CompatSource::Document(path) => (path, &[][..]),
+            CompatSource::Snapshot(source, Read::One(_)) => (source, &[][..]),
+            CompatSource::Snapshot(source, Read::By(labels, _)) => (source, labels),
         };
         MetricRow {
             name: self.name,
@@ -236,27 +238,27 @@ impl CompatMetric {
         }
     }
 
-    /// The field of the statistics document that it copies, if it does.
+    /// The field of the statistics document that it is, if any.
     pub fn field(&self) -> Option<&'static str> {
-        match self.read {
-            TakenFrom::Document(path) => Some(path),
-            TakenFrom::Snapshot(..) => None,
+        match self.source {
+            CompatSource::Document(path) => Some(path),
+            CompatSource::Snapshot(..) => None,
         }
     }
 }
 
-/// Hands each of the names that has a value to `visit`.
+/// Calls `visit` with each metric that has a value.
 pub fn visit_compat_samples(snapshot: &Snapshot, visit: &mut dyn FnMut(MetricRow, Vec<Sample>)) {
     let numbers = fresh_numbers(snapshot);
     for metric in COMPAT {
-        let samples = match &metric.read {
-            TakenFrom::Document(path) => {
+        let samples = match &metric.source {
+            CompatSource::Document(path) => {
                 numbers.get(path).copied().map(plain).into_iter().collect()
             }
-            TakenFrom::Snapshot(_, Read::One(read)) => {
+            CompatSource::Snapshot(_, Read::One(read)) => {
                 read(snapshot).map(plain).into_iter().collect()
             }
-            TakenFrom::Snapshot(_, Read::By(_, read)) => read(snapshot),
+            CompatSource::Snapshot(_, Read::By(_, read)) => read(snapshot),
         };
         if !samples.is_empty() {
             visit(metric.row(), samples);
@@ -272,7 +274,7 @@ fn plain(value: f64) -> Sample {
     }
 }
 
-/// The numbers of the document that the workspace's own version would make now; what was not read has none.
+/// The fresh numbers of the document by the workspace's version.
 fn fresh_numbers(snapshot: &Snapshot) -> BTreeMap<&'static str, f64> {
     let version = snapshot.version().unwrap_or(Version::NEWEST);
     let mut numbers = BTreeMap::new();
@@ -302,7 +304,7 @@ mod tests {
     use crate::collectors::instances::{Instance, Instances};
     use crate::collectors::presence::{Presence, Presences};
     use crate::collectors::stored_document::StoredDocument;
-    use crate::exposition::exporter_metrics::OWN;
+    use crate::exposition::exporter_metrics::EXPORTER_METRICS;
 
     /// Names that a family claims in OpenMetrics: its own and those of its samples.
     fn claimed(row: &MetricRow) -> Vec<String> {
@@ -323,7 +325,7 @@ mod tests {
             .iter()
             .chain(LIVE)
             .map(Metric::row)
-            .chain(OWN.iter().map(Metric::row));
+            .chain(EXPORTER_METRICS.iter().map(Metric::row));
         let sections = SECTIONS.iter().flat_map(|section| section.metrics());
         let compat = COMPAT.iter().map(CompatMetric::row);
         let mut seen = BTreeSet::new();
@@ -338,7 +340,7 @@ mod tests {
     fn every_row_has_a_plain_name_and_sentence_and_a_field_that_is_a_row_of_the_catalogue() {
         let mut fields = BTreeSet::new();
         for section in SECTIONS {
-            fields.extend(section.fields().iter().map(|it| it.path));
+            fields.extend(section.fields().iter().map(|field| field.path));
         }
         for metric in COMPAT {
             let name = metric.name;

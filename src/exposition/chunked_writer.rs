@@ -1,17 +1,17 @@
-//! Bytes that are written one after the other and kept in pieces, so that they are never moved as they become more.
+//! A writer into chunks of memory, so that a growing body is never copied.
 
 use std::io::{self, Write};
 
-/// The length of each piece but the last; small enough that an allocator takes it from what it has.
-const PIECE: usize = 64 * 1024;
+/// The size of each chunk but the last; below the threshold at which malloc maps new memory.
+const CHUNK_BYTES: usize = 64 * 1024;
 
-/// What was written.
+/// The chunks so far.
 #[derive(Debug, Default)]
-pub struct Chunks(Vec<Vec<u8>>);
+pub struct ChunkedWriter(Vec<Vec<u8>>);
 
-impl Chunks {
-    /// The pieces.
-    pub fn into_pieces(mut self) -> Vec<Vec<u8>> {
+impl ChunkedWriter {
+    /// The chunks.
+    pub fn into_chunks(mut self) -> Vec<Vec<u8>> {
         if let Some(last) = self.0.last_mut() {
             last.shrink_to_fit();
         }
@@ -19,16 +19,16 @@ impl Chunks {
     }
 }
 
-impl Write for Chunks {
+impl Write for ChunkedWriter {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let full = self.0.last().is_none_or(|last| last.len() == PIECE);
+        let full = self.0.last().is_none_or(|last| last.len() == CHUNK_BYTES);
         if full && !bytes.is_empty() {
-            self.0.push(Vec::with_capacity(PIECE));
+            self.0.push(Vec::with_capacity(CHUNK_BYTES));
         }
         let Some(last) = self.0.last_mut() else {
             return Ok(0);
         };
-        let taken = bytes.len().min(PIECE - last.len());
+        let taken = bytes.len().min(CHUNK_BYTES - last.len());
         last.extend_from_slice(&bytes[..taken]);
         Ok(taken)
     }
@@ -44,20 +44,20 @@ mod tests {
 
     #[test]
     fn what_was_written_is_in_the_pieces_in_order() {
-        let mut chunks = Chunks::default();
+        let mut chunks = ChunkedWriter::default();
         let mut written = Vec::new();
-        for (number, length) in (0_u8..).zip([0, 1, PIECE - 1, 3, 3 * PIECE, 0, 7]) {
+        for (number, length) in (0_u8..).zip([0, 1, CHUNK_BYTES - 1, 3, 3 * CHUNK_BYTES, 0, 7]) {
             let bytes = vec![number; length];
             chunks.write_all(&bytes).expect("memory takes everything");
             written.extend(bytes);
         }
-        let pieces = chunks.into_pieces();
+        let chunks = chunks.into_chunks();
         assert!(
-            pieces
+            chunks
                 .iter()
-                .all(|piece| (1..=PIECE).contains(&piece.len()))
+                .all(|chunk| (1..=CHUNK_BYTES).contains(&chunk.len()))
         );
-        assert_eq!(pieces.concat(), written);
-        assert!(Chunks::default().into_pieces().is_empty());
+        assert_eq!(chunks.concat(), written);
+        assert!(ChunkedWriter::default().into_chunks().is_empty());
     }
 }

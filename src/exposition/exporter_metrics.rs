@@ -1,19 +1,19 @@
-//! The exporter about itself: what it is, what it uses, whom it answers, and how its settings were last read.
+//! Metrics about the exporter: its process, its requests and its configuration.
 
 use crate::catalogue::{Metric, Quantity, Read, Sample, Timestamp, count, instant, state};
 
-/// The exporter's own process.
+/// The exporter's process.
 #[derive(Debug, Clone, Default)]
-pub struct ExporterProcess {
-    /// Processor time that it used.
+pub struct ProcessStats {
+    /// Processor time.
     pub cpu_seconds: Option<f64>,
-    /// Memory that it holds.
+    /// Resident memory.
     pub resident_bytes: Option<u64>,
-    /// Address space that it reserved.
+    /// Reserved address space.
     pub virtual_bytes: Option<u64>,
-    /// Files and sockets that it has open.
+    /// Open files and sockets.
     pub open_files: Option<u64>,
-    /// How many it may have open.
+    /// The limit of open files and sockets.
     pub max_files: Option<u64>,
     /// Its threads.
     pub threads: Option<u64>,
@@ -21,73 +21,75 @@ pub struct ExporterProcess {
     pub started_at: Option<Timestamp>,
 }
 
-/// Requests of one kind.
+/// Requests of one handler.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Requests {
-    /// What they were for.
+pub struct RequestStats {
+    /// The handler.
     pub handler: &'static str,
-    /// How many were answered, by status.
+    /// Number of responses by status.
     pub by_code: Vec<(u16, u64)>,
-    /// Time until their answers were complete.
+    /// Time until the responses were complete.
     pub seconds: f64,
-    /// Size of the answers' bodies.
+    /// Size of the bodies.
     pub bytes: u64,
 }
 
-/// How the configuration was last read.
+/// The last reload of the configuration.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Reload {
-    /// Whether the newest attempt succeeded.
+pub struct ReloadStatus {
+    /// Whether the last attempt succeeded.
     pub succeeded: bool,
-    /// When the settings in use were read.
+    /// When the configuration in use was loaded.
     pub last_success: Timestamp,
 }
 
-/// Everything that the exporter knows about itself.
+/// The state of the exporter.
 #[derive(Debug, Clone, Default)]
-pub struct Own {
+pub struct ExporterState {
     /// The process.
-    pub process: ExporterProcess,
-    /// Requests, by kind.
-    pub requests: Vec<Requests>,
-    /// How many times a task was started again that broke off by a defect.
+    pub process: ProcessStats,
+    /// Requests by handler.
+    pub requests: Vec<RequestStats>,
+    /// How often a task was restarted after a panic.
     pub task_restarts: u64,
-    /// The configuration; `None` before it was read.
-    pub reload: Option<Reload>,
-    /// Lines of the log that were lost; `None` where nothing is served.
+    /// The configuration; `None` outside the server.
+    pub reload: Option<ReloadStatus>,
+    /// Log lines that were lost; `None` outside the server.
     pub lost_lines: Option<u64>,
 }
 
-fn of_each_handler(own: &Own, read: impl Fn(&Requests) -> f64) -> Vec<Sample> {
-    own.requests
+fn by_handler(exporter: &ExporterState, read: impl Fn(&RequestStats) -> f64) -> Vec<Sample> {
+    exporter
+        .requests
         .iter()
         .map(|requests| Sample::of(requests.handler, read(requests)))
         .collect()
 }
 
 /// Metrics about the exporter.
-pub const OWN: &[Metric<Own>] = &[
+pub const EXPORTER_METRICS: &[Metric<ExporterState>] = &[
     Metric {
         name: "rocketchat_exporter_config_last_reload_successful",
-        help: "Whether the newest attempt to read the configuration succeeded; while it did not, the settings before it are in use.",
+        help: "Whether the last attempt to load the configuration succeeded; after a failure the previous one stays in use.",
         source: "the exporter",
         quantity: Quantity::State,
-        read: Read::One(|own| Some(state(own.reload?.succeeded))),
+        read: Read::One(|exporter| Some(state(exporter.reload?.succeeded))),
     },
     Metric {
         name: "rocketchat_exporter_config_last_reload_success_timestamp_seconds",
-        help: "When the configuration in use was read.",
+        help: "When the configuration in use was loaded.",
         source: "the exporter",
         quantity: Quantity::Instant,
-        read: Read::One(|own| instant(own.reload.map(|it| it.last_success))),
+        read: Read::One(|exporter| instant(exporter.reload.map(|reload| reload.last_success))),
     },
     Metric {
         name: "rocketchat_exporter_http_requests_total",
-        help: "Requests that were answered, by kind and status; at most a second old, as are the next two.",
+        help: "HTTP requests by handler and status code; at most a second old, like the next two metrics.",
         source: "the exporter",
         quantity: Quantity::CountTotal,
-        read: Read::By(&["handler", "code"], |own| {
-            own.requests
+        read: Read::By(&["handler", "code"], |exporter| {
+            exporter
+                .requests
                 .iter()
                 .flat_map(|requests| {
                     requests.by_code.iter().map(|(code, number)| Sample {
@@ -100,33 +102,35 @@ pub const OWN: &[Metric<Own>] = &[
     },
     Metric {
         name: "rocketchat_exporter_http_request_duration_seconds_total",
-        help: "Time from the heads of requests to their complete answers, without the sending.",
+        help: "Time from request headers to complete responses, without sending them.",
         source: "the exporter",
         quantity: Quantity::SecondsTotal,
-        read: Read::By(&["handler"], |own| of_each_handler(own, |it| it.seconds)),
+        read: Read::By(&["handler"], |exporter| {
+            by_handler(exporter, |requests| requests.seconds)
+        }),
     },
     Metric {
         name: "rocketchat_exporter_http_response_size_bytes_total",
-        help: "Size of the bodies of answers, as they were sent.",
+        help: "Size of response bodies as sent.",
         source: "the exporter",
         quantity: Quantity::BytesTotal,
-        read: Read::By(&["handler"], |own| {
-            of_each_handler(own, |it| it.bytes as f64)
+        read: Read::By(&["handler"], |exporter| {
+            by_handler(exporter, |requests| requests.bytes as f64)
         }),
     },
     Metric {
         name: "rocketchat_exporter_log_lines_lost_total",
-        help: "Lines of the log that were lost because standard error did not take them in time.",
+        help: "Log lines that were lost because standard error was blocked.",
         source: "the exporter",
         quantity: Quantity::CountTotal,
-        read: Read::One(|own| own.lost_lines.and_then(count)),
+        read: Read::One(|exporter| exporter.lost_lines.and_then(count)),
     },
     Metric {
         name: "rocketchat_exporter_task_restarts_total",
-        help: "How many times a task of the exporter broke off by a defect and was started again; the log says which.",
+        help: "Tasks of the exporter that panicked and were restarted; the log has details.",
         source: "the exporter",
         quantity: Quantity::CountTotal,
-        read: Read::One(|own| count(own.task_restarts)),
+        read: Read::One(|exporter| count(exporter.task_restarts)),
     },
     Metric {
         name: "rocketchat_exporter_build_info",
@@ -139,51 +143,51 @@ pub const OWN: &[Metric<Own>] = &[
     },
     Metric {
         name: "process_cpu_seconds_total",
-        help: "Processor time used by the exporter.",
+        help: "Processor time of the exporter.",
         source: "/proc/self/stat",
         quantity: Quantity::SecondsTotal,
-        read: Read::One(|own| own.process.cpu_seconds),
+        read: Read::One(|exporter| exporter.process.cpu_seconds),
     },
     Metric {
         name: "process_resident_memory_bytes",
-        help: "Memory held by the exporter.",
+        help: "Resident memory of the exporter.",
         source: "/proc/self/stat",
         quantity: Quantity::Bytes,
-        read: Read::One(|own| own.process.resident_bytes.and_then(count)),
+        read: Read::One(|exporter| exporter.process.resident_bytes.and_then(count)),
     },
     Metric {
         name: "process_virtual_memory_bytes",
         help: "Address space reserved by the exporter.",
         source: "/proc/self/stat",
         quantity: Quantity::Bytes,
-        read: Read::One(|own| own.process.virtual_bytes.and_then(count)),
+        read: Read::One(|exporter| exporter.process.virtual_bytes.and_then(count)),
     },
     Metric {
         name: "process_open_fds",
-        help: "Files and sockets that the exporter has open.",
+        help: "Open files and sockets of the exporter.",
         source: "/proc/self/fd",
         quantity: Quantity::Count,
-        read: Read::One(|own| own.process.open_files.and_then(count)),
+        read: Read::One(|exporter| exporter.process.open_files.and_then(count)),
     },
     Metric {
         name: "process_max_fds",
-        help: "How many files and sockets the exporter may have open.",
+        help: "Limit of open files and sockets of the exporter.",
         source: "/proc/self/limits",
         quantity: Quantity::Count,
-        read: Read::One(|own| own.process.max_files.and_then(count)),
+        read: Read::One(|exporter| exporter.process.max_files.and_then(count)),
     },
     Metric {
         name: "process_threads",
         help: "Threads of the exporter.",
         source: "/proc/self/stat",
         quantity: Quantity::Count,
-        read: Read::One(|own| own.process.threads.and_then(count)),
+        read: Read::One(|exporter| exporter.process.threads.and_then(count)),
     },
     Metric {
         name: "process_start_time_seconds",
         help: "When the exporter started, as seconds since 1970.",
         source: "/proc/self/stat",
         quantity: Quantity::Instant,
-        read: Read::One(|own| instant(own.process.started_at)),
+        read: Read::One(|exporter| instant(exporter.process.started_at)),
     },
 ];

@@ -1,12 +1,12 @@
-//! gzip, also of a body whose long beginning stays the same and whose short end changes: the beginning is compressed
-//! once, and one valid member is made of it and each end.
+//! gzip, including a cached long prefix that is completed by a short end: the prefix is compressed once, and forms one
+//! valid member with each end.
 
 use std::io::{self, Write};
 
 use flate2::write::{DeflateEncoder, GzEncoder};
 use flate2::{Compression, Crc};
 
-/// What every member begins with: deflate, no time, no name, unknown system.
+/// The header of a member: deflate, no time, no name, unknown system.
 const HEADER: [u8; 10] = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255];
 
 /// Compresses a whole body.
@@ -27,17 +27,17 @@ pub fn gzip_to<W: Write>(
     encoder.finish().map(drop)
 }
 
-/// The beginning of a body.
+/// A compressed prefix of a body.
 #[derive(Debug)]
-pub struct Compressed {
-    /// The member's header and complete blocks, none of which is the last.
+pub struct GzipPrefix {
+    /// The header and complete blocks, none of which is the final one.
     member: Vec<u8>,
     checksum: Crc,
 }
 
-impl Compressed {
-    /// Compresses the beginning.
-    pub fn beginning(plain: &[u8]) -> Self {
+impl GzipPrefix {
+    /// Compresses a prefix.
+    pub fn new(plain: &[u8]) -> Self {
         let mut member = HEADER.to_vec();
         member.extend(deflate(plain, Write::flush));
         Self {
@@ -46,8 +46,8 @@ impl Compressed {
         }
     }
 
-    /// The whole body, compressed. The end is compressed without looking back at the beginning.
-    pub fn completed_by(&self, end: &[u8]) -> Vec<u8> {
+    /// The compressed body with this end, which is compressed on its own.
+    pub fn complete(&self, end: &[u8]) -> Vec<u8> {
         let mut whole = self.member.clone();
         whole.extend(deflate(end, DeflateEncoder::try_finish));
         let mut checksum_of_all = Crc::new();
@@ -65,7 +65,7 @@ fn checksum(plain: &[u8]) -> Crc {
     checksum
 }
 
-/// Blocks of deflate that end on a whole byte.
+/// Deflate blocks that end on a byte boundary.
 fn deflate(
     plain: &[u8],
     end: impl FnOnce(&mut DeflateEncoder<Vec<u8>>) -> std::io::Result<()>,
@@ -79,16 +79,16 @@ fn deflate(
     std::mem::take(encoder.get_mut())
 }
 
-/// A body that is taken away in parts while it is written, compressed or not.
+/// A body that is sent in parts while it is written.
 #[derive(Debug)]
-pub enum Growing {
+pub enum StreamedBody {
     /// As it is written.
     Plain(Vec<u8>),
-    /// Compressed.
+    /// GzipPrefix.
     Gzip(GzEncoder<Vec<u8>>),
 }
 
-impl Growing {
+impl StreamedBody {
     /// An empty one.
     pub fn new(gzip: bool) -> Self {
         if gzip {
@@ -103,7 +103,7 @@ impl Growing {
         matches!(self, Self::Gzip(_))
     }
 
-    /// Takes what can be taken.
+    /// Takes what was written or compressed so far.
     pub fn take(&mut self) -> Vec<u8> {
         match self {
             Self::Plain(bytes) => std::mem::take(bytes),
@@ -120,7 +120,7 @@ impl Growing {
     }
 }
 
-impl Write for Growing {
+impl Write for StreamedBody {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         match self {
             Self::Plain(plain) => plain.write(bytes),
@@ -142,10 +142,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_beginning_and_an_end_are_one_member() {
+    fn prefix_and_end_form_one_member() {
         let long = "rocketchat_users 1\n".repeat(5000);
         for (beginning, end) in [("", ""), ("", "x"), ("x", ""), (&long, "# EOF\n")] {
-            let whole = Compressed::beginning(beginning.as_bytes()).completed_by(end.as_bytes());
+            let whole = GzipPrefix::new(beginning.as_bytes()).complete(end.as_bytes());
             let mut plain = String::new();
             // This decoder reads one member and leaves the rest.
             let mut decoder = GzDecoder::new(whole.as_slice());

@@ -1,4 +1,4 @@
-//! OpenMetrics 1.0 text, written by prometheus-client from the catalogue.
+//! Renders the catalogue as OpenMetrics 1.0 by prometheus-client.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -11,28 +11,31 @@ use prometheus_client::metrics::MetricType;
 use prometheus_client::registry::{Registry, Unit};
 
 use super::builtin_names::visit_compat_samples;
-use super::exporter_metrics::{OWN, Own};
-use super::{MetricNames, Part};
+use super::exporter_metrics::{EXPORTER_METRICS, ExporterState};
+use super::{MetricNames, WorkspaceSnapshot};
 use crate::catalogue::{MetricRow, Quantity, Sample, bound_labels};
 use crate::collectors::{LIVE, READINGS, REPLICATION, SECTIONS};
 
 /// The last line of an exposition.
 pub const END: &str = "# EOF\n";
 
-/// The label that tells several workspaces apart.
+/// The label of several workspaces.
 const WORKSPACE: &str = "workspace";
 
-/// What was read of some workspaces, family by family in the order of the catalogue; without the last line. Each part of
-/// the catalogue is written by itself, so that of many workspaces no more than one part's samples are held at a time.
+/// Renders the metrics of some workspaces in the order of the catalogue, without the last line. Each section is written
+/// by itself, so that only one section's samples of many workspaces are in memory at a time.
 ///
 /// # Errors
-/// Those of `write`, which is given piece after piece.
-pub fn render(parts: &[Part], mut write: impl FnMut(&str) -> io::Result<()>) -> io::Result<()> {
+/// Those of `write`.
+pub fn render(
+    workspaces: &[WorkspaceSnapshot],
+    mut write: impl FnMut(&str) -> io::Result<()>,
+) -> io::Result<()> {
     for metric in READINGS.iter().chain(REPLICATION).chain(LIVE) {
         let mut family = Families::default();
-        for part in parts {
-            let samples = metric.samples(&part.snapshot);
-            family.add(metric.row(), part.workspace.as_ref(), samples);
+        for workspace in workspaces {
+            let samples = metric.samples(&workspace.snapshot);
+            family.add(metric.row(), workspace.workspace.as_ref(), samples);
         }
         write(&family.write())?;
     }
@@ -41,35 +44,35 @@ pub fn render(parts: &[Part], mut write: impl FnMut(&str) -> io::Result<()>) -> 
         for row in section.metrics() {
             families.announce(row);
         }
-        for part in parts {
-            section.visit_samples(&part.snapshot, &mut |row, samples| {
-                families.add(row, part.workspace.as_ref(), samples);
+        for workspace in workspaces {
+            section.visit_samples(&workspace.snapshot, &mut |row, samples| {
+                families.add(row, workspace.workspace.as_ref(), samples);
             });
         }
         write(&families.write())?;
     }
     let mut built_in = Families::default();
-    for part in parts
+    for workspace in workspaces
         .iter()
-        .filter(|it| it.names == MetricNames::WithCompat)
+        .filter(|workspace| workspace.names == MetricNames::WithCompat)
     {
-        visit_compat_samples(&part.snapshot, &mut |row, samples| {
-            built_in.add(row, part.workspace.as_ref(), samples);
+        visit_compat_samples(&workspace.snapshot, &mut |row, samples| {
+            built_in.add(row, workspace.workspace.as_ref(), samples);
         });
     }
     write(&built_in.write())
 }
 
-/// What the exporter knows about itself; with the last line.
-pub fn render_own(own: &Own) -> String {
+/// Renders the metrics about the exporter, with the last line.
+pub fn render_exporter(exporter: &ExporterState) -> String {
     let mut families = Families::default();
-    for metric in OWN {
-        families.add(metric.row(), None, metric.samples(own));
+    for metric in EXPORTER_METRICS {
+        families.add(metric.row(), None, metric.samples(exporter));
     }
     families.write() + END
 }
 
-/// A family with one series: the lines before its samples, and the series itself as a sample begins.
+/// The metadata lines of a family with one series, and the series as at the beginning of a sample.
 pub fn announcement(
     row: MetricRow,
     workspace: Option<&Arc<str>>,
@@ -85,18 +88,18 @@ pub fn announcement(
     (head.to_owned(), series.to_owned())
 }
 
-/// A series, and the workspace that it belongs to where there are several.
-type Series = (Option<Arc<str>>, Sample);
+/// A sample, and its workspace where there are several.
+type WorkspaceSample = (Option<Arc<str>>, Sample);
 
-/// Families in the order in which they were first named.
+/// Families in the order in which they were announced.
 #[derive(Debug, Default)]
 struct Families {
     places: HashMap<&'static str, usize>,
-    families: Vec<(MetricRow, Vec<Series>)>,
+    families: Vec<(MetricRow, Vec<WorkspaceSample>)>,
 }
 
 impl Families {
-    /// Gives a family its place, so that the order is the same whichever of them have samples.
+    /// Adds a family without samples, so that the order does not depend on which families have some.
     fn announce(&mut self, row: MetricRow) -> usize {
         *self.places.entry(row.name).or_insert_with(|| {
             self.families.push((row, Vec::new()));
@@ -113,21 +116,21 @@ impl Families {
         self.families[place].1.extend(series);
     }
 
-    /// The text of all of them; without the last line.
+    /// The text, without the last line.
     fn write(self) -> String {
         let mut registry = Registry::default();
-        registry.register_collector(Box::new(Registered(Mutex::new(self.families))));
+        registry.register_collector(Box::new(FamilyCollector(Mutex::new(self.families))));
         let mut exposition = String::new();
         text::encode(&mut exposition, &registry).expect("writing into a string cannot fail");
         with_help_last(exposition.strip_suffix(END).unwrap_or(&exposition))
     }
 }
 
-/// The one way to prometheus-client's encoder is a registry, so the families are wrapped as a collector of it.
+/// The families as a collector of a registry, the only way to prometheus-client's encoder.
 #[derive(Debug)]
-struct Registered(Mutex<Vec<(MetricRow, Vec<Series>)>>);
+struct FamilyCollector(Mutex<Vec<(MetricRow, Vec<WorkspaceSample>)>>);
 
-impl RegistryCollector for Registered {
+impl RegistryCollector for FamilyCollector {
     fn encode(&self, mut encoder: DescriptorEncoder) -> fmt::Result {
         let families = mem::take(&mut *self.0.lock().map_err(|_| fmt::Error)?);
         for (row, series) in families {
@@ -139,7 +142,7 @@ impl RegistryCollector for Registered {
     }
 }
 
-/// Puts each family's HELP behind its TYPE and UNIT, the order that OpenMetrics recommends.
+/// Moves each family's HELP after its TYPE and UNIT, as OpenMetrics recommends.
 fn with_help_last(exposition: &str) -> String {
     let mut ordered = String::with_capacity(exposition.len());
     let mut help = None;
@@ -159,17 +162,22 @@ fn with_help_last(exposition: &str) -> String {
     ordered
 }
 
-fn family(encoder: &mut DescriptorEncoder, row: MetricRow, series: &[Series]) -> fmt::Result {
-    let shape = Shape::of(row.quantity);
-    // The catalogue has whole names; prometheus-client adds the endings itself.
-    let name = row.name.strip_suffix(shape.ending).unwrap_or(row.name);
-    let mut metric = encoder.encode_descriptor(name, row.help, shape.unit.as_ref(), shape.kind)?;
+fn family(
+    encoder: &mut DescriptorEncoder,
+    row: MetricRow,
+    series: &[WorkspaceSample],
+) -> fmt::Result {
+    let encoding = OpenMetricsType::of(row.quantity);
+    // prometheus-client adds the suffixes itself.
+    let name = row.name.strip_suffix(encoding.suffix).unwrap_or(row.name);
+    let mut metric =
+        encoder.encode_descriptor(name, row.help, encoding.unit.as_ref(), encoding.kind)?;
     for (workspace, sample) in series {
-        let own = row.labels.iter().copied();
+        let names = row.labels.iter().copied();
         let labels: Vec<(&str, &str)> = workspace
             .iter()
             .map(|name| (WORKSPACE, name.as_ref()))
-            .chain(own.zip(sample.labels.iter().map(Cow::as_ref)))
+            .chain(names.zip(sample.labels.iter().map(Cow::as_ref)))
             .collect();
         if row.quantity == Quantity::Info {
             metric.encode_info(&labels)?;
@@ -186,17 +194,17 @@ fn family(encoder: &mut DescriptorEncoder, row: MetricRow, series: &[Series]) ->
     Ok(())
 }
 
-/// What OpenMetrics makes of a quantity.
-struct Shape {
+/// How OpenMetrics represents a quantity.
+struct OpenMetricsType {
     kind: MetricType,
     unit: Option<Unit>,
-    /// The ending of the name that the encoder adds again.
-    ending: &'static str,
+    /// The suffix of the name, which the encoder adds.
+    suffix: &'static str,
 }
 
-impl Shape {
+impl OpenMetricsType {
     fn of(quantity: Quantity) -> Self {
-        let (kind, unit, ending) = match quantity {
+        let (kind, unit, suffix) = match quantity {
             Quantity::Count | Quantity::Number | Quantity::State => (MetricType::Gauge, None, ""),
             Quantity::CountTotal => (MetricType::Counter, None, "_total"),
             Quantity::Bytes => (MetricType::Gauge, Some(Unit::Bytes), "_bytes"),
@@ -208,11 +216,11 @@ impl Shape {
             Quantity::Info => (MetricType::Info, None, "_info"),
             Quantity::Untyped => (MetricType::Unknown, None, ""),
         };
-        Self { kind, unit, ending }
+        Self { kind, unit, suffix }
     }
 }
 
-/// Numbers without a fraction are written without a point.
+/// Encodes whole numbers without a decimal point.
 fn number(metric: &mut MetricEncoder, quantity: Quantity, value: f64) -> fmt::Result {
     const EXACT: f64 = 9_007_199_254_740_992.0;
     let is_counter = matches!(
@@ -259,7 +267,7 @@ mod tests {
     }
 
     #[test]
-    fn families_of_several_workspaces_stand_together_in_the_announced_order() {
+    fn families_of_several_workspaces_are_grouped_in_announced_order() {
         let mut families = Families::default();
         let names: [Arc<str>; 2] = ["b".into(), "a".into()];
         let [first, second] = [("x", &["kind"][..]), ("y", &[])]
@@ -276,7 +284,7 @@ mod tests {
     }
 
     #[test]
-    fn a_label_value_with_quote_backslash_and_newline_is_escaped() {
+    fn label_value_is_escaped() {
         assert_eq!(
             written(vec![(
                 row("x", Quantity::Count, &["name"]),
@@ -287,7 +295,7 @@ mod tests {
     }
 
     #[test]
-    fn endings_are_written_once() {
+    fn suffixes_are_written_once() {
         let families = vec![
             (
                 row("a_seconds_total", Quantity::SecondsTotal, &[]),

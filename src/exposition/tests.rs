@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::exporter_metrics::OWN;
+use super::exporter_metrics::EXPORTER_METRICS;
 use crate::catalogue::{
     FieldRow, FieldValue, HIDDEN_FIELDS, Metric, MetricRow, Quantity, Version, Versions,
 };
@@ -14,7 +14,7 @@ fn metrics() -> Vec<MetricRow> {
         .iter()
         .chain(LIVE)
         .map(Metric::row)
-        .chain(OWN.iter().map(Metric::row));
+        .chain(EXPORTER_METRICS.iter().map(Metric::row));
     let sections = SECTIONS.iter().flat_map(|section| section.metrics());
     own.chain(sections).collect()
 }
@@ -33,10 +33,9 @@ fn fields() -> Vec<FieldRow> {
 #[test]
 fn a_name_is_snake_case_with_the_prefix_of_its_kind() {
     for metric in metrics() {
-        let plain = metric
-            .name
-            .chars()
-            .all(|it| it.is_ascii_lowercase() || it.is_ascii_digit() || it == '_');
+        let plain = metric.name.chars().all(|character| {
+            character.is_ascii_lowercase() || character.is_ascii_digit() || character == '_'
+        });
         let prefixed =
             metric.name.starts_with("rocketchat_") || metric.name.starts_with("process_");
         assert!(plain && prefixed, "{}", metric.name);
@@ -163,7 +162,7 @@ fn every_collector_has_one_section() {
 fn a_document_needs_what_its_version_has_fields_of() {
     let (old, new) = (Some(Version::new(3, 4, 0)), Some(Version::NEWEST));
     let [uploads, services, jobs] = [Collector::Uploads, Collector::UserFeatures, Collector::Jobs]
-        .map(|it| [old, new, None].map(|version| it.is_for_document(version)));
+        .map(|collector| [old, new, None].map(|version| collector.is_for_document(version)));
     assert_eq!(uploads, [true, true, true]);
     assert_eq!(services, [false, true, true]);
     assert_eq!(jobs, [false, false, false]);
@@ -224,7 +223,7 @@ fn every_field_of_0_61_and_of_3_4_0_has_a_row() {
     }
     let kept = OF_0_61
         .split_whitespace()
-        .filter(|it| *it != "totlalLivechat");
+        .filter(|field| *field != "totlalLivechat");
     for path in kept.chain(NEW_IN_3_4.split_whitespace()) {
         assert!(has(Version::new(3, 4, 0), path), "{path} of 3.4.0");
     }

@@ -1,11 +1,11 @@
-//! Prometheus text 0.0.4, translated from the OpenMetrics bytes so that the two cannot disagree.
+//! Prometheus text 0.0.4, translated from OpenMetrics so that the two cannot differ.
 
-/// The same metrics in the classic format: no units, no end mark, counters and infos under their whole names, and the
-/// types that this format knows.
+/// Translates an exposition: without units and the end mark, with full names of counters and infos, and with the types of
+/// the classic format.
 pub fn from_openmetrics(exposition: &str) -> String {
     let mut classic = String::with_capacity(exposition.len());
-    // A family's TYPE comes first, and how the family is named depends on it.
-    let mut ending = "";
+    // TYPE comes first, and decides the name in the lines that follow.
+    let mut suffix = "";
     for line in exposition.lines() {
         let Some(comment) = line.strip_prefix("# ") else {
             push(&mut classic, &[line]);
@@ -15,11 +15,11 @@ pub fn from_openmetrics(exposition: &str) -> String {
         match (words.next(), words.next(), words.next()) {
             (Some("TYPE"), Some(name), Some(kind)) => {
                 let translated = translate(kind);
-                ending = translated.0;
-                push(&mut classic, &["# TYPE ", name, ending, " ", translated.1]);
+                suffix = translated.0;
+                push(&mut classic, &["# TYPE ", name, suffix, " ", translated.1]);
             }
             (Some("HELP"), Some(name), Some(text)) => {
-                push(&mut classic, &["# HELP ", name, ending, " ", text]);
+                push(&mut classic, &["# HELP ", name, suffix, " ", text]);
             }
             _ => {}
         }
@@ -27,7 +27,7 @@ pub fn from_openmetrics(exposition: &str) -> String {
     classic
 }
 
-/// The ending of a family's name, and its type, in the classic format.
+/// The suffix of a family's name and its type, in the classic format.
 fn translate(kind: &str) -> (&'static str, &str) {
     match kind {
         "counter" => ("_total", "counter"),
@@ -48,7 +48,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_kind_of_family_is_translated() {
+    fn every_type_is_translated() {
         let openmetrics = "# TYPE a_seconds counter\n# UNIT a_seconds seconds\n# HELP a_seconds Help a.\n\
                            a_seconds_total{x=\"# TYPE\"} 1.5\n# TYPE c info\n# HELP c Help c.\nc_info{v=\"x\"} 1\n\
                            # TYPE u unknown\n# HELP u Help u.\nu 1\n# EOF\n";

@@ -5,13 +5,13 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use hyper::HeaderMap;
 use hyper::header::{self, HeaderName, HeaderValue};
 
-use crate::exposition::Format;
+use crate::exposition::MetricsFormat;
 
 /// The negotiated format.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Negotiated {
     /// The text format.
-    pub format: Format,
+    pub format: MetricsFormat,
     /// The value of `Content-Type`.
     pub content_type: HeaderValue,
 }
@@ -141,7 +141,7 @@ pub fn format(headers: &HeaderMap) -> Negotiated {
     }
     best.map_or_else(
         || Negotiated {
-            format: Format::Classic,
+            format: MetricsFormat::Classic,
             content_type: HeaderValue::from_static(CLASSIC),
         },
         |(_, negotiated)| negotiated,
@@ -187,7 +187,7 @@ fn openmetrics(preference: &Preference<'_>) -> Option<Negotiated> {
         Some(_) => return None,
     };
     Some(Negotiated {
-        format: Format::OpenMetrics,
+        format: MetricsFormat::OpenMetrics,
         content_type: HeaderValue::from_static(content_type),
     })
 }
@@ -203,7 +203,7 @@ fn classic(preference: &Preference<'_>) -> Option<Negotiated> {
         Some(_) => return None,
     };
     Some(Negotiated {
-        format: Format::Classic,
+        format: MetricsFormat::Classic,
         content_type: HeaderValue::from_static(content_type),
     })
 }
@@ -231,7 +231,7 @@ mod tests {
         let mut headers = HeaderMap::new();
         headers.insert(header::ACCEPT, HeaderValue::from_static(accept));
         let format = format(&headers);
-        let is_openmetrics = format.format == Format::OpenMetrics;
+        let is_openmetrics = format.format == MetricsFormat::OpenMetrics;
         let text = format.content_type.to_str().expect("ASCII").to_owned();
         assert_eq!(is_openmetrics, text.starts_with("application/openmetrics"));
         text
@@ -284,15 +284,24 @@ mod tests {
         };
         let openmetrics = &["application/openmetrics-text"];
         for _ in 0..2 {
-            assert_eq!(negotiate(&[], None), (Format::Classic, false));
-            assert_eq!(negotiate(openmetrics, None), (Format::OpenMetrics, false));
+            assert_eq!(negotiate(&[], None), (MetricsFormat::Classic, false));
+            assert_eq!(
+                negotiate(openmetrics, None),
+                (MetricsFormat::OpenMetrics, false)
+            );
             assert_eq!(
                 negotiate(openmetrics, Some("gzip")),
-                (Format::OpenMetrics, true)
+                (MetricsFormat::OpenMetrics, true)
             );
-            assert_eq!(negotiate(&["*/*"], Some("gzip")), (Format::Classic, true));
+            assert_eq!(
+                negotiate(&["*/*"], Some("gzip")),
+                (MetricsFormat::Classic, true)
+            );
             let twice = &["*/*;q=0.1", "application/openmetrics-text"];
-            assert_eq!(negotiate(twice, Some("gzip")), (Format::OpenMetrics, true));
+            assert_eq!(
+                negotiate(twice, Some("gzip")),
+                (MetricsFormat::OpenMetrics, true)
+            );
         }
     }
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 use hyper::StatusCode;
 
 use super::response::Response;
-use crate::exposition::Requests;
+use crate::exposition::RequestStats;
 
 /// What handled a request: the value of the label `handler`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -72,10 +72,10 @@ impl RequestCounters {
     }
 
     /// The counters of each handler that responded so far.
-    pub fn read(&self) -> Vec<Requests> {
+    pub fn read(&self) -> Vec<RequestStats> {
         let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         all.iter()
-            .map(|(handler, counters)| Requests {
+            .map(|(handler, counters)| RequestStats {
                 handler: handler.name(),
                 by_code: counters
                     .by_code

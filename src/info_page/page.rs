@@ -28,7 +28,7 @@ use card::PageData;
 use super::history::History;
 use crate::catalogue::{GrowthPoint, Timestamp};
 use crate::collectors::Snapshot;
-use crate::exposition::ExporterProcess;
+use crate::exposition::ProcessStats;
 
 /// The style sheet.
 pub const STYLE: &str = include_str!("page/info.css");
@@ -58,7 +58,7 @@ pub struct Page<'a> {
     /// Rocket.Chat's URL, where licenses can be applied.
     pub rocketchat: Option<String>,
     /// The exporter's own process.
-    pub process: &'a ExporterProcess,
+    pub process: &'a ProcessStats,
     /// The CSRF token.
     pub token: &'a str,
     /// The exporter's time, which snapshots are dated with.
@@ -290,7 +290,7 @@ mod tests {
             },
             collectors: 24,
             rocketchat: None,
-            process: &ExporterProcess::default(),
+            process: &ProcessStats::default(),
             token: "token",
             now: Timestamp(0),
             database_now: Timestamp(0),

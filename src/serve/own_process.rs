@@ -4,7 +4,7 @@ use sysinfo::{Pid, ProcessRefreshKind, ProcessesToUpdate, System};
 
 use crate::collectors::host::proc;
 use crate::collectors::host::query::seconds;
-use crate::exposition::ExporterProcess;
+use crate::exposition::ProcessStats;
 
 /// Looks at the exporter's own process.
 #[derive(Debug)]
@@ -18,10 +18,10 @@ impl ExporterProcessSource {
 
     /// What the process uses; nothing where the system does not tell. Reads a few files of `/proc`, so it belongs on a
     /// blocking thread.
-    pub fn read(&mut self) -> ExporterProcess {
+    pub fn read(&mut self) -> ProcessStats {
         let pid = Pid::from_u32(std::process::id());
         let Some(system) = &mut self.0 else {
-            return ExporterProcess::default();
+            return ProcessStats::default();
         };
         system.refresh_processes_specifics(
             ProcessesToUpdate::Some(&[pid]),
@@ -32,9 +32,9 @@ impl ExporterProcessSource {
                 .without_tasks(),
         );
         let Some(process) = system.process(pid) else {
-            return ExporterProcess::default();
+            return ProcessStats::default();
         };
-        ExporterProcess {
+        ProcessStats {
             cpu_seconds: Some(process.accumulated_cpu_time() as f64 / 1000.0),
             resident_bytes: Some(process.memory()),
             virtual_bytes: Some(process.virtual_memory()),

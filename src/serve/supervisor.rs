@@ -18,7 +18,7 @@ use crate::cli::Cli;
 use crate::clock::Clock;
 use crate::collectors::{Collector, LiveMode, Sources};
 use crate::config::{Basis, ConfigError, Workspaces};
-use crate::exposition::Reload;
+use crate::exposition::ReloadStatus;
 use crate::http::{self, Control, Targets};
 use crate::scheduler::{Intervals, Scheduler, SchedulerConfig};
 
@@ -39,7 +39,7 @@ pub struct Supervisor {
     /// Held while the configuration is applied.
     running: AsyncMutex<Everything>,
     publish: watch::Sender<Arc<Targets>>,
-    last_reload: Mutex<Reload>,
+    last_reload: Mutex<ReloadStatus>,
 }
 
 /// Everything that is read.
@@ -68,7 +68,7 @@ impl Supervisor {
             files: Arc::default(),
             running: AsyncMutex::new(running),
             publish: watch::Sender::new(Arc::new(targets)),
-            last_reload: Mutex::new(Reload {
+            last_reload: Mutex::new(ReloadStatus {
                 succeeded: true,
                 last_success: clock.now(),
             }),
@@ -97,7 +97,7 @@ impl Supervisor {
                 let mut running = self.running.lock().await;
                 running.stop_other_than(&workspaces).await;
                 for kept in running.workspaces.values() {
-                    kept.look_at_files().await;
+                    kept.recheck_files().await;
                 }
                 let targets = running.start(self.clock, workspaces);
                 self.publish.send_replace(Arc::new(targets));
@@ -211,7 +211,7 @@ impl Control for Supervisor {
         Box::pin(Self::is_alive(self))
     }
 
-    fn last_reload(&self) -> Reload {
+    fn last_reload(&self) -> ReloadStatus {
         *self
             .last_reload
             .lock()

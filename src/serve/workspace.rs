@@ -16,7 +16,7 @@ use crate::clock::Clock;
 use crate::collectors::license::HeldLicense;
 use crate::collectors::{RefreshScope, Snapshot, Sources};
 use crate::config::WorkspaceConfig;
-use crate::exposition::{Exposition, Part, Wanted};
+use crate::exposition::{Exposition, RequestedFormats, WorkspaceSnapshot};
 use crate::http::api::rate_limit::{RateLimit, RateLimiter};
 use crate::http::api::statistics_list::queue::ListQueue;
 use crate::http::{
@@ -114,9 +114,9 @@ impl Running {
         }
         let mut snapshots = self.scheduler.snapshots();
         let names = self.config.names;
-        let wanted = Arc::new(Wanted::default());
+        let wanted = Arc::new(RequestedFormats::default());
         let render = move |snapshot: &Arc<Snapshot>| {
-            let part = Part {
+            let part = WorkspaceSnapshot {
                 workspace: None,
                 snapshot: Arc::clone(snapshot),
                 names,

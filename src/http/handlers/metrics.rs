@@ -15,7 +15,9 @@ use tokio::sync::{OnceCell, Semaphore};
 use tokio::task::block_in_place;
 
 use crate::collectors::{Collector, Snapshot};
-use crate::exposition::{self, Exposition, Format, MetricNames, Own, Part};
+use crate::exposition::{
+    self, ExporterState, Exposition, MetricNames, MetricsFormat, WorkspaceSnapshot,
+};
 use crate::http::chunked_bytes::ChunkedBytes;
 use crate::http::query_string::Parameters;
 use crate::http::response::{self, Response};
@@ -42,7 +44,7 @@ struct CachedBodies {
     targets: Arc<Targets>,
     /// The exposition of the only workspace, for comparison.
     exposition: Weak<Exposition>,
-    own: Own,
+    own: ExporterState,
     /// By format and encoding. Concurrent scrapes wait for one rendering without blocking a thread.
     bodies: [OnceCell<ChunkedBytes>; 4],
 }
@@ -98,7 +100,7 @@ pub async fn probe(app: &App, request: &Request<Incoming>) -> Response {
         Ok(collectors) => collectors,
         Err(reason) => return response::bad_request(reason),
     };
-    let mut part = Part {
+    let mut part = WorkspaceSnapshot {
         workspace: None,
         snapshot: Arc::clone(&workspace.snapshots.borrow()),
         names: workspace.names,
@@ -108,7 +110,7 @@ pub async fn probe(app: &App, request: &Request<Incoming>) -> Response {
     }
     let (negotiated, gzip) = app.metrics.negotiation.negotiate(request.headers());
     let format = negotiated.format;
-    let own = Own::default();
+    let own = ExporterState::default();
     let body = app.metrics.render(&[part], format, gzip, &own).await;
     response::negotiated(body, negotiated.content_type, gzip)
 }
@@ -146,16 +148,16 @@ fn parse_collectors(
     Ok(collectors)
 }
 
-fn restrict(part: Part, collectors: &BTreeSet<Collector>) -> Part {
-    Part {
+fn restrict(part: WorkspaceSnapshot, collectors: &BTreeSet<Collector>) -> WorkspaceSnapshot {
+    WorkspaceSnapshot {
         snapshot: Arc::new(part.snapshot.only(collectors)),
         ..part
     }
 }
 
 /// The parts of an exposition of all targets.
-fn parts(targets: &Targets) -> impl Iterator<Item = Part> {
-    let host = targets.host.iter().map(|snapshots| Part {
+fn parts(targets: &Targets) -> impl Iterator<Item = WorkspaceSnapshot> {
+    let host = targets.host.iter().map(|snapshots| WorkspaceSnapshot {
         workspace: None,
         snapshot: Arc::<Snapshot>::clone(&snapshots.borrow()),
         names: MetricNames::Native,
@@ -167,16 +169,18 @@ fn parts(targets: &Targets) -> impl Iterator<Item = Part> {
             .map(|(name, workspace)| (Some(Arc::clone(name)), workspace))
             .collect(),
     };
-    let workspaces = workspaces.into_iter().map(|(name, workspace)| Part {
-        workspace: name,
-        snapshot: Arc::clone(&workspace.snapshots.borrow()),
-        names: workspace.names,
-    });
+    let workspaces = workspaces
+        .into_iter()
+        .map(|(name, workspace)| WorkspaceSnapshot {
+            workspace: name,
+            snapshot: Arc::clone(&workspace.snapshots.borrow()),
+            names: workspace.names,
+        });
     host.chain(workspaces)
 }
 
-fn own(app: &App) -> Own {
-    Own {
+fn own(app: &App) -> ExporterState {
+    ExporterState {
         process: app.process.borrow().clone(),
         requests: app.counters.read(),
         task_restarts: restarts(),
@@ -195,7 +199,7 @@ impl MetricsCache {
         &self,
         app: &App,
         targets: &Arc<Targets>,
-        format: Format,
+        format: MetricsFormat,
         gzip: bool,
         now: Instant,
     ) -> ChunkedBytes {
@@ -208,7 +212,7 @@ impl MetricsCache {
             let parts: Vec<_> = parts(targets).collect();
             chunked(exposition::body(&parts, format, gzip, &bodies.own))
         };
-        let index = usize::from(format == Format::Classic) * 2 + usize::from(gzip);
+        let index = usize::from(format == MetricsFormat::Classic) * 2 + usize::from(gzip);
         let body = bodies.bodies[index].get_or_init(|| async { block_in_place(render) });
         body.await.clone()
     }
@@ -233,7 +237,13 @@ impl MetricsCache {
     }
 
     /// Renders a body that is not cached.
-    async fn render(&self, parts: &[Part], format: Format, gzip: bool, own: &Own) -> ChunkedBytes {
+    async fn render(
+        &self,
+        parts: &[WorkspaceSnapshot],
+        format: MetricsFormat,
+        gzip: bool,
+        own: &ExporterState,
+    ) -> ChunkedBytes {
         // Fails only when the semaphore is closed, which never happens.
         let _rendering = self.renderings.acquire().await.ok();
         block_in_place(|| chunked(exposition::body(parts, format, gzip, own)))

@@ -90,7 +90,7 @@ mod tests {
 
     use super::*;
     use crate::catalogue::Timestamp;
-    use crate::exposition::Reload;
+    use crate::exposition::ReloadStatus;
 
     /// Counts reloads, each of which takes some time.
     #[derive(Default)]
@@ -114,8 +114,8 @@ mod tests {
             Box::pin(async { true })
         }
 
-        fn last_reload(&self) -> Reload {
-            Reload {
+        fn last_reload(&self) -> ReloadStatus {
+            ReloadStatus {
                 succeeded: true,
                 last_success: Timestamp(0),
             }

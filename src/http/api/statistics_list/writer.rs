@@ -12,7 +12,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::timeout;
 
 use crate::document;
-use crate::exposition::gzip::Growing;
+use crate::exposition::gzip::StreamedBody;
 use crate::http::body::{Body, BodySender, ClientGone};
 use crate::http::response::{self, Response};
 use crate::http::{DocumentStream, Unavailable};
@@ -32,7 +32,7 @@ const LIST_TIMEOUT: Duration = Duration::from_mins(5);
 /// Writes a list.
 pub struct ListWriter {
     documents: Box<dyn DocumentStream>,
-    body: Growing,
+    body: StreamedBody,
     /// Uncompressed bytes that were written since the last chunk.
     pending: usize,
     timezone: TimeZone,
@@ -58,7 +58,7 @@ impl ListWriter {
     ) -> Self {
         Self {
             documents,
-            body: Growing::new(gzip),
+            body: StreamedBody::new(gzip),
             pending: 0,
             timezone,
             count: 0,
