@@ -16,7 +16,8 @@ use api_settings::{ApiSettingsCache, RestApiSettings};
 use stored_statistics::{ListOptions, StoredDocuments};
 
 use crate::catalogue::{FailureKind, GrowthPoint};
-use crate::collectors::Collector;
+use crate::collectors::license::reader::LicenseReader;
+use crate::collectors::{Collector, DatabaseSource};
 use crate::mongodb::driver::GRACE;
 use crate::mongodb::{Mongo, SourceError};
 
@@ -25,6 +26,8 @@ use crate::mongodb::{Mongo, SourceError};
 pub struct ApiQueries {
     /// The database.
     pub mongo: Arc<Mongo>,
+    /// What reads its license.
+    pub licenses: Arc<LicenseReader>,
     api_settings: ApiSettingsCache,
     /// One request at a time, so that all of them together take one connection of the pool.
     turn: Semaphore,
@@ -32,9 +35,10 @@ pub struct ApiQueries {
 
 impl ApiQueries {
     /// Connects nothing yet.
-    pub fn new(mongo: Arc<Mongo>) -> Self {
+    pub fn new(database: DatabaseSource) -> Self {
         Self {
-            mongo,
+            mongo: database.mongo,
+            licenses: database.licenses,
             api_settings: ApiSettingsCache::default(),
             turn: Semaphore::new(1),
         }
@@ -50,8 +54,8 @@ impl ApiQueries {
         token: &str,
     ) -> Result<Option<Account>, SourceError> {
         let _turn = self.turn().await?;
-        let question = self.mongo.question(Collector::Users).await?;
-        accounts::by_login_token(&question, user_id, token).await
+        let question = self.mongo.query(Collector::Users.name()).await?;
+        accounts::by_login_token(&question, &self.licenses, user_id, token).await
     }
 
     /// The account of an OAuth access token; `None` also when the token has expired.
@@ -63,8 +67,8 @@ impl ApiQueries {
         access_token: &str,
     ) -> Result<Option<Account>, SourceError> {
         let _turn = self.turn().await?;
-        let mut question = self.mongo.question(Collector::Users).await?;
-        accounts::by_access_token(&mut question, access_token).await
+        let mut question = self.mongo.query(Collector::Users.name()).await?;
+        accounts::by_access_token(&mut question, &self.licenses, access_token).await
     }
 
     /// The settings of the REST API, at most a minute old.
@@ -74,7 +78,7 @@ impl ApiQueries {
     pub async fn api_settings(&self) -> Result<RestApiSettings, SourceError> {
         let read = async {
             let _turn = self.turn().await?;
-            let question = self.mongo.question(Collector::Settings).await?;
+            let question = self.mongo.query(Collector::Settings.name()).await?;
             api_settings::read(&question).await
         };
         self.api_settings.get_or_refresh(read).await
@@ -89,7 +93,7 @@ impl ApiQueries {
         query: &serde_json::Value,
     ) -> Result<Result<u64, String>, SourceError> {
         let _turn = self.turn().await?;
-        let question = self.mongo.question(Collector::StoredDocument).await?;
+        let question = self.mongo.query(Collector::StoredDocument.name()).await?;
         stored_statistics::count(&question, query).await
     }
 
@@ -110,7 +114,7 @@ impl ApiQueries {
     /// When the database does not answer, or the index on `createdAt` is missing.
     pub async fn growth(&self) -> Result<Vec<GrowthPoint>, SourceError> {
         let _turn = self.turn().await?;
-        let mut question = self.mongo.question(Collector::StoredDocument).await?;
+        let mut question = self.mongo.query(Collector::StoredDocument.name()).await?;
         growth::read(&mut question).await
     }
 

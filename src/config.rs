@@ -29,7 +29,7 @@ use crate::collectors::license::Grants;
 use crate::collectors::{Collector, LiveMode};
 use crate::document::DocumentShape;
 use crate::exposition::MetricNames;
-use crate::license::{BadKey, LicenseSource, PublicKey};
+use crate::license::{InvalidPublicKey, LicenseConfig, PublicKey};
 use crate::mongodb::{MongoSettings, UriError, UriSource, read_file};
 use crate::rocketchat_client::{InvalidRocketChatUrl, RocketChatUrl};
 use crate::scheduler::Intervals;
@@ -97,7 +97,7 @@ pub struct WorkspaceConfig {
     /// The workspace's time zone.
     pub timezone: TimeZone,
     /// What is known about the workspace's license.
-    pub license: LicenseSource,
+    pub license: LicenseConfig,
     /// Where licenses are handed over; `None` when they are not.
     pub rocketchat: Option<RocketChatUrl>,
 }
@@ -178,7 +178,7 @@ pub enum ConfigError {
         /// The file.
         path: PathBuf,
         /// What was expected.
-        reason: BadKey,
+        reason: InvalidPublicKey,
     },
     /// The address of Rocket.Chat is none.
     #[error("--rocketchat.url: `{address}`: {reason}")]
@@ -468,7 +468,7 @@ fn workspace(
             .allow_unsafe_query_and_fields_api_params
             .unwrap_or(false),
         timezone,
-        license: LicenseSource {
+        license: LicenseConfig {
             configured: grants(&rocketchat.license_modules.unwrap_or_default()),
             key: rocketchat
                 .license_public_key_file

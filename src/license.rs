@@ -11,9 +11,9 @@ pub mod terms;
 
 use jiff::tz::TimeZone;
 
-pub use public_key::{BadKey, PublicKey};
+pub use public_key::{InvalidPublicKey, PublicKey};
 pub use terms::converts;
-use terms::{Behavior, Terms};
+use terms::{LicenseTerms, ViolationBehavior};
 
 use crate::catalogue::{Timestamp, Version};
 use crate::collectors::license::{
@@ -21,15 +21,15 @@ use crate::collectors::license::{
 };
 
 /// The longest license that is read, in bytes: real ones have one or two thousand.
-pub const LONGEST: usize = 16 * 1024;
+pub const MAX_LICENSE_BYTES: usize = 16 * 1024;
 
 /// The most addresses that a license may name, and the most bytes of each: real ones name one or two.
-const MOST_ADDRESSES: usize = 16;
-const LONGEST_ADDRESS: usize = 256;
+const MAX_ADDRESSES: usize = 16;
+const MAX_ADDRESS_BYTES: usize = 256;
 
 /// What the operator says about the license.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct LicenseSource {
+pub struct LicenseConfig {
     /// The modules that count whatever the settings say; `None` when those of a valid license count.
     pub configured: Option<Grants>,
     /// The key that signatures are checked with.
@@ -39,7 +39,7 @@ pub struct LicenseSource {
 /// What the settings say.
 #[derive(Debug, Clone)]
 pub struct LicenseSettings {
-    /// The license; `Err` when it is longer than [`LONGEST`].
+    /// The license; `Err` when it is longer than [`MAX_LICENSE_BYTES`].
     pub text: Result<String, TooLong>,
     /// `Enterprise_License_Status`.
     pub status: String,
@@ -52,7 +52,7 @@ pub struct LicenseSettings {
 pub struct TooLong;
 
 /// What a license is judged by.
-pub struct Circumstances<'a> {
+pub struct LicenseContext<'a> {
     /// The key that its signature is checked with.
     pub key: Option<&'a PublicKey>,
     /// The time.
@@ -72,60 +72,57 @@ pub fn parse(text: &str) {
         status: "Valid".to_owned(),
         site_url: "https://chat.example.com".to_owned(),
     };
-    let circumstances = Circumstances {
+    let context = LicenseContext {
         key: None,
         now: Timestamp(0),
         version: None,
         timezone: &TimeZone::UTC,
         used: &|_| None,
     };
-    drop(judge(&settings, &circumstances));
+    drop(judge(&settings, &context));
 }
 
 /// What a license says, and whether it is for the workspace's address: what takes time to find out, and depends on
 /// nothing that changes often.
 #[derive(Debug, Clone)]
-pub struct Opened {
-    terms: Result<Option<Terms>, LicenseFlaw>,
+pub struct OpenedLicense {
+    terms: Result<Option<LicenseTerms>, LicenseFlaw>,
     suits_address: bool,
 }
 
 /// Reads and judges a license; `None` when there is none.
-pub fn judge(settings: &LicenseSettings, circumstances: &Circumstances<'_>) -> Option<HeldLicense> {
-    let opened = open(settings, circumstances)?;
-    Some(opened.judge(settings, circumstances))
+pub fn judge(settings: &LicenseSettings, context: &LicenseContext<'_>) -> Option<HeldLicense> {
+    let opened = open(settings, context)?;
+    Some(opened.judge(settings, context))
 }
 
-/// Reads a license; `None` when there is none. Only the key, the version and the time zone of the circumstances matter.
-pub fn open(settings: &LicenseSettings, circumstances: &Circumstances<'_>) -> Option<Opened> {
+/// Reads a license; `None` when there is none. Only the key, the version and the time zone of the context matter.
+pub fn open(settings: &LicenseSettings, context: &LicenseContext<'_>) -> Option<OpenedLicense> {
     let terms = match &settings.text {
         Ok(text) if text.trim().is_empty() => return None,
-        Ok(text) => format::open(text.trim(), circumstances).and_then(|terms| match terms {
+        Ok(text) => format::open(text.trim(), context).and_then(|terms| match terms {
             Some(terms) if names_too_much(&terms) => Err(LicenseFlaw::TooLong),
             terms => Ok(terms),
         }),
         Err(TooLong) => Err(LicenseFlaw::TooLong),
     };
     let named = terms.as_ref().ok().and_then(Option::as_ref);
-    let suits_address = named.is_some_and(|it| site_url::suits(&it.addresses, &settings.site_url));
-    Some(Opened {
+    let suits_address =
+        named.is_some_and(|terms| site_url::suits(&terms.addresses, &settings.site_url));
+    Some(OpenedLicense {
         terms,
         suits_address,
     })
 }
 
-fn names_too_much(terms: &Terms) -> bool {
-    let is_long = |address: &site_url::Address| address.text().len() > LONGEST_ADDRESS;
-    terms.addresses.len() > MOST_ADDRESSES || terms.addresses.iter().any(is_long)
+fn names_too_much(terms: &LicenseTerms) -> bool {
+    let is_long = |address: &site_url::LicenseAddress| address.text().len() > MAX_ADDRESS_BYTES;
+    terms.addresses.len() > MAX_ADDRESSES || terms.addresses.iter().any(is_long)
 }
 
-impl Opened {
+impl OpenedLicense {
     /// Judges it here and now.
-    pub fn judge(
-        &self,
-        settings: &LicenseSettings,
-        circumstances: &Circumstances<'_>,
-    ) -> HeldLicense {
+    pub fn judge(&self, settings: &LicenseSettings, context: &LicenseContext<'_>) -> HeldLicense {
         let Ok(text) = &settings.text else {
             return HeldLicense {
                 format: None,
@@ -134,7 +131,7 @@ impl Opened {
                 content: None,
             };
         };
-        let is_signed = circumstances.key.is_some() && self.terms.is_ok();
+        let is_signed = context.key.is_some() && self.terms.is_ok();
         let voucher = match settings.status.as_str() {
             _ if is_signed => LicenseVoucher::Signature,
             "Valid" | "Invalid" => LicenseVoucher::Status,
@@ -144,8 +141,8 @@ impl Opened {
             Err(flaw) => (Some(*flaw), None),
             Ok(None) => (None, None),
             Ok(Some(terms)) => {
-                let flaw = self.flaw_of(terms, circumstances);
-                (flaw, Some(shown(terms.clone(), circumstances)))
+                let flaw = self.flaw_of(terms, context);
+                (flaw, Some(shown(terms.clone(), context)))
             }
         };
         let by_rocket_chat = match settings.status.as_str() {
@@ -162,12 +159,12 @@ impl Opened {
     }
 
     /// Why a license is not valid here and now. What only forbids to install it no longer matters: it is installed.
-    fn flaw_of(&self, terms: &Terms, circumstances: &Circumstances<'_>) -> Option<LicenseFlaw> {
-        let now = circumstances.now;
+    fn flaw_of(&self, terms: &LicenseTerms, context: &LicenseContext<'_>) -> Option<LicenseFlaw> {
+        let now = context.now;
         let invalidating = terms
             .periods
             .iter()
-            .filter(|period| period.behavior == Behavior::InvalidateLicense);
+            .filter(|period| period.behavior == ViolationBehavior::InvalidateLicense);
         for period in invalidating {
             if period.is_over(now) {
                 return Some(LicenseFlaw::Expired);
@@ -180,27 +177,27 @@ impl Opened {
             return Some(LicenseFlaw::Address);
         }
         let exceeded = terms.limits.iter().any(|limit| {
-            limit.behavior == Behavior::InvalidateLicense && limit.is_exceeded(circumstances)
+            limit.behavior == ViolationBehavior::InvalidateLicense && limit.is_exceeded(context)
         });
         exceeded.then_some(LicenseFlaw::Limit)
     }
 }
 
-fn shown(terms: Terms, circumstances: &Circumstances<'_>) -> LicenseContent {
-    let now = circumstances.now;
+fn shown(terms: LicenseTerms, context: &LicenseContext<'_>) -> LicenseContent {
+    let now = context.now;
     let by_periods = terms
         .periods
         .iter()
-        .filter(|it| it.is_over(now) || it.is_to_come(now))
-        .map(|it| (it.behavior, &it.modules));
+        .filter(|period| period.is_over(now) || period.is_to_come(now))
+        .map(|period| (period.behavior, &period.modules));
     let by_limits = terms
         .limits
         .iter()
-        .filter(|it| it.is_exceeded(circumstances))
-        .map(|it| (it.behavior, &it.modules));
+        .filter(|limit| limit.is_exceeded(context))
+        .map(|limit| (limit.behavior, &limit.modules));
     let disabled: Vec<&String> = by_periods
         .chain(by_limits)
-        .filter(|(behavior, _)| *behavior == Behavior::DisableModules)
+        .filter(|(behavior, _)| *behavior == ViolationBehavior::DisableModules)
         .flat_map(|(_, modules)| modules)
         .collect();
     let mut modules: Vec<String> = Vec::new();
@@ -217,13 +214,13 @@ fn shown(terms: Terms, circumstances: &Circumstances<'_>) -> LicenseContent {
                 .map(|limit| limit.max)
                 .reduce(f64::min)
                 .and_then(count),
-            used: (circumstances.used)(kind),
+            used: (context.used)(kind),
         }
     });
     let expires = terms
         .periods
         .iter()
-        .filter(|period| period.behavior == Behavior::InvalidateLicense)
+        .filter(|period| period.behavior == ViolationBehavior::InvalidateLicense)
         .filter_map(|period| period.until)
         .min();
     LicenseContent {

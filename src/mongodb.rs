@@ -1,7 +1,7 @@
-//! Reading MongoDB: the connection, its limits, and the few kinds of question that the sections ask.
+//! Reading MongoDB: the client, the context of a query, and the kinds of queries that collectors share. Collectors are
+//! not known here.
 //!
-//! Everything here reads. Each question carries a server-side time limit, waits on the client's side hardly longer,
-//! and goes to a secondary where there is one. The sections' own questions stand in the files below this one.
+//! Everything here only reads. Each query has a server-side time limit, and the client waits a little longer.
 
 pub mod bounded_groups;
 pub mod bson;
@@ -14,7 +14,6 @@ pub mod driver;
 pub mod error;
 pub mod explain;
 pub mod hello;
-pub mod index_lookup;
 pub mod indexes;
 pub mod members;
 pub mod pool_events;
@@ -23,170 +22,140 @@ pub mod query;
 pub mod server_clock;
 pub mod server_states;
 pub mod settings;
-pub mod uri_source;
 
-use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::tz::TimeZone;
-use tokio::time::timeout;
 
-pub use bounded_groups::{Groups, Members};
-use client::{ClientHandle, Connection, Lease};
-pub use command_log::{Recorder, Sent};
-pub use database_choice::TELLING_COLLECTIONS;
-use driver::{GRACE, at_a_place};
-pub use error::{Scope, SourceError};
-pub use explain::Plan;
+pub use bounded_groups::{BoundedGroups, GroupFields};
+use client::{ClientHandle, ClientLease, ClientManager};
+pub use command_log::{CommandLog, SentCommand};
+pub use database_choice::CORE_COLLECTIONS;
+use driver::{GRACE, reply_within};
+pub use error::{FailureScope, SourceError};
+pub use explain::QueryPlan;
 pub use hello::Hello;
-use indexes::KnownIndexes;
-pub use indexes::{Access, SMALL};
-pub use members::Member;
+use indexes::IndexCache;
+pub use indexes::{Access, MAX_SCANNED_DOCUMENTS};
+pub use members::SelectedMember;
 pub use privileges::UserPrivileges;
 pub use query::QueryContext;
 use server_clock::DatabaseClock;
-pub use settings::MongoSettings;
-pub use uri_source::{Given, Place, UriError, UriSource, read_file};
+pub use settings::{ConfiguredText, MongoSettings, TextOrFile, UriError, UriSource, read_file};
 
 use crate::catalogue::{FailureKind, PoolState, Timestamp};
 use crate::clock::Clock;
-use crate::collectors::Collector;
-use crate::collectors::license::known::KnownLicenses;
-use crate::license::LicenseSource;
 
 /// A Rocket.Chat workspace's database.
 #[derive(Debug)]
 pub struct Mongo {
-    pub connection: Connection,
-    pub indexes: KnownIndexes,
+    pub clients: ClientManager,
+    pub indexes: IndexCache,
     pub query_timeout: Duration,
     pub clock: DatabaseClock,
     pub timezone: TimeZone,
-    pub license: LicenseSource,
-    pub license_in_settings: KnownLicenses,
-    pub pasted_license: KnownLicenses,
 }
 
 impl Mongo {
-    /// A database that is not connected yet: the first question does that.
+    /// A database to which the first query connects. `command_log` records every command.
     pub fn new(
         settings: MongoSettings,
         clock: Clock,
         timezone: TimeZone,
-        license: LicenseSource,
-    ) -> Self {
-        Self::with(settings, clock, timezone, license, None)
-    }
-
-    pub fn with(
-        settings: MongoSettings,
-        clock: Clock,
-        timezone: TimeZone,
-        license: LicenseSource,
-        recorder: Option<Arc<Recorder>>,
+        command_log: Option<Arc<CommandLog>>,
     ) -> Self {
         Self {
             query_timeout: settings.query_timeout,
-            connection: Connection::new(settings, recorder),
-            indexes: KnownIndexes::default(),
+            clients: ClientManager::new(settings, command_log),
+            indexes: IndexCache::default(),
             clock: DatabaseClock::new(clock),
             timezone,
-            license,
-            license_in_settings: KnownLicenses::default(),
-            pasted_license: KnownLicenses::default(),
         }
     }
 
-    /// The longest time that one reading may take: connecting, and a handful of questions at their limit.
+    /// The time limit of one reading: connecting, and a few queries at their limits.
     pub fn limit(&self) -> Duration {
         (self.query_timeout + GRACE) * 4
     }
 
-    /// Connections for queries.
+    /// The state of the connection pool for queries.
     pub fn pool(&self) -> PoolState {
-        self.connection.pool()
+        self.clients.pool()
     }
 
-    /// The time at the database, by what it last told; by this machine's clock before that.
+    /// The database's time as of the last reply; by this machine's clock before the first one.
     pub fn now(&self) -> Timestamp {
         self.clock.last_known()
     }
 
-    /// A question each part of which is asked of a server that the read preference chooses.
-    pub async fn question(&self, collector: Collector) -> Result<QueryContext<'_>, SourceError> {
-        let access = self.connection.database().await?;
-        let (client, name) = (access.database.client(), access.database.name());
-        let database = command::directed(client, name, Some(access.members.preference()));
-        Ok(QueryContext::new(self, access.lease, database, collector))
+    /// A context whose queries each go to a server that the read preference selects. `purpose` is in their comments.
+    pub async fn query(&self, purpose: &'static str) -> Result<QueryContext<'_>, SourceError> {
+        let handle = self.clients.database().await?;
+        let (client, name) = (handle.database.client(), handle.database.name());
+        let database = command::directed(client, name, Some(handle.members.preference()));
+        Ok(QueryContext::new(self, handle.lease, database, purpose))
     }
 
-    /// A question all of which is asked of one member.
-    pub async fn bound_question(
+    /// A context whose queries all go to one member.
+    pub async fn member_query(
         &self,
-        collector: Collector,
-    ) -> Result<(QueryContext<'_>, Arc<Member>), SourceError> {
-        let access = self.connection.database().await?;
-        let member = self.member(&access).await?;
+        purpose: &'static str,
+    ) -> Result<(QueryContext<'_>, Arc<SelectedMember>), SourceError> {
+        let handle = self.clients.database().await?;
+        let member = self.member(&handle).await?;
         let database = member.database.clone();
-        let mut question = QueryContext::new(self, access.lease, database, collector);
-        question.data_at = member.data_at(question.data_at);
-        question.replication = member.replication();
-        Ok((question, member))
+        let mut query = QueryContext::new(self, handle.lease, database, purpose);
+        query.data_at = member.data_at(query.data_at);
+        query.replication = member.replication();
+        Ok((query, member))
     }
 
-    /// Ends a client that would fail again.
-    pub async fn forget_after(&self, error: &SourceError, lease: &Lease) {
-        // Only a new connection logs in. After a silence the driver may wait for ever for connections that it was
-        // making: their handshakes have no time limit, and each takes a place in its pool.
-        if error.kind == FailureKind::Unauthenticated || error.scope == Scope::Silence {
-            self.connection.forget(lease).await;
+    /// Discards the client after an error that it would repeat.
+    pub async fn discard_client_after(&self, error: &SourceError, lease: &ClientLease) {
+        // Only a new connection logs in. And a handshake has no time limit: where a server hangs, each keeps a slot of
+        // the driver's pool forever.
+        if error.kind == FailureKind::Unauthenticated || error.scope == FailureScope::NoAnswer {
+            self.clients.discard(lease).await;
         }
     }
 
-    /// The member that is asked now.
-    pub async fn member(&self, access: &ClientHandle) -> Result<Arc<Member>, SourceError> {
-        let member = access
+    /// The member that is read now.
+    pub async fn member(&self, handle: &ClientHandle) -> Result<Arc<SelectedMember>, SourceError> {
+        let member = handle
             .members
-            .choose(&access.database, self.query_timeout, self.clock.own());
+            .select(&handle.database, self.query_timeout, self.clock.own());
         let member = self.within(member).await;
         if let Err(error) = &member {
-            self.forget_after(error, &access.lease).await;
+            self.discard_client_after(error, &handle.lease).await;
         }
         member
     }
 
-    /// Looks at the files that the connection was made of before the next query.
-    pub async fn look_at_files(&self) {
-        self.connection.look_at_files().await;
+    /// Checks the client's files for changes before the next query.
+    pub async fn recheck_files(&self) {
+        self.clients.recheck_files().await;
     }
 
-    /// Ends the connections.
+    /// Closes the connections.
     pub async fn close(&self) {
-        self.connection.close().await;
+        self.clients.close().await;
     }
 
-    /// Waits for an answer: the server stops at its own limit, this one is for servers that no longer speak.
+    /// Waits for a reply, at most a little longer than the query's own time limit.
     pub async fn within<T>(
         &self,
-        answer: impl Future<Output = Result<T, mongodb::error::Error>>,
+        reply: impl Future<Output = Result<T, mongodb::error::Error>>,
     ) -> Result<T, SourceError> {
-        let limit = self.query_timeout + GRACE;
-        match timeout(limit, at_a_place(self.connection.places(), pin!(answer))).await {
-            Ok(answer) => answer.map_err(|error| self.connection.failure(&error)),
-            Err(_) => Err(SourceError::new(
-                FailureKind::Unreachable,
-                format!("MongoDB did not answer within {} s", limit.as_secs()),
-            )
-            .of(Scope::Silence)),
-        }
+        let reply = reply_within(self.query_timeout, self.clients.permits(), reply).await?;
+        reply.map_err(|error| self.clients.report(&error))
     }
 }
 
 pub fn lost_member() -> SourceError {
     SourceError::new(
         FailureKind::Unreachable,
-        "the connection to the member of the replica set broke that was asked",
+        "the connection to the member of the replica set that was being read broke",
     )
 }
 
@@ -197,6 +166,6 @@ pub fn lost_member() -> SourceError {
 pub fn out_of_range(error: jiff::Error) -> SourceError {
     SourceError::new(
         FailureKind::Other,
-        format!("the clock of this machine is off: {error}"),
+        format!("the clock of this machine is wrong: {error}"),
     )
 }

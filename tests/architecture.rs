@@ -66,6 +66,23 @@ fn imported(text: &str) -> impl Iterator<Item = &str> {
     })
 }
 
+/// The modules of the crate that `mongodb` may import: it knows no collector.
+const MONGODB_IMPORTS: [&str; 5] = ["catalogue", "clock", "mongodb", "secret", "small_file"];
+
+#[test]
+fn mongodb_imports_catalogue_only() {
+    for file in source_files(&source()) {
+        if module_of(&file) != "mongodb" {
+            continue;
+        }
+        let text = fs::read_to_string(&file).expect("the file can be read");
+        for name in imported(&text) {
+            let is_allowed = MONGODB_IMPORTS.contains(&name);
+            assert!(is_allowed, "{} imports `{name}`", file.display());
+        }
+    }
+}
+
 #[test]
 fn no_module_imports_what_lies_above_it() {
     for file in source_files(&source()) {

@@ -143,12 +143,12 @@ async fn a_certificate_counts_by_its_authority_or_by_itself() {
     server.put("empty.pem", "nothing");
     server
         .read_trusting("empty.pem")
-        .says("has no certificate that can be used");
+        .says("has no valid certificate");
 
     server.has(&self_signed("localhost")).await;
     server
         .read_trusting("server.crt")
-        .says("is its own authority (CA:TRUE)");
+        .says("is a certificate authority (CA:TRUE)");
     server.read("tlsAllowInvalidCertificates=true").works();
     server.has(&self_signed_leaf("localhost")).await;
     server.read_trusting("server.crt").works();
@@ -212,7 +212,7 @@ async fn a_client_s_certificate_needs_a_key_that_can_be_read() {
     server.put("encrypted.pem", &format!("{}{encrypted}", me.certificate));
     server
         .read_as("encrypted.pem", "")
-        .says("give its password with tlsCertificateKeyFilePassword");
+        .says("set tlsCertificateKeyFilePassword");
     server
         .read_as("encrypted.pem", "&tlsCertificateKeyFilePassword=s3cret")
         .works();

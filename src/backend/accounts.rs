@@ -6,6 +6,7 @@ use sha2::{Digest, Sha256};
 
 use crate::catalogue::FailureKind;
 use crate::collectors::license::query;
+use crate::collectors::license::reader::LicenseReader;
 use crate::mongodb::{Access, QueryContext, SourceError, bson};
 
 /// The role that a valid license restricts to a few permissions, none of which counts here.
@@ -26,17 +27,19 @@ pub struct Account {
 /// `users.services.resume.loginTokens`. Personal access tokens are login tokens, too.
 pub async fn by_login_token(
     question: &QueryContext<'_>,
+    licenses: &LicenseReader,
     user_id: &str,
     token: &str,
 ) -> Result<Option<Account>, SourceError> {
     let hashed = base64::engine::general_purpose::STANDARD.encode(Sha256::digest(token));
     let filter = doc! { "_id": user_id, "services.resume.loginTokens.hashedToken": hashed };
-    find(question, filter).await
+    find(question, licenses, filter).await
 }
 
 /// Looks up the account of an unexpired token in `rocketchat_oauth_access_tokens`.
 pub async fn by_access_token(
     question: &mut QueryContext<'_>,
+    licenses: &LicenseReader,
     token: &str,
 ) -> Result<Option<Account>, SourceError> {
     const COLLECTION: &str = "rocketchat_oauth_access_tokens";
@@ -59,7 +62,7 @@ pub async fn by_access_token(
         .filter(is_valid)
         .and_then(|grant| bson::text(grant.get("userId")))
     {
-        Some(user_id) => find(question, doc! { "_id": user_id }).await,
+        Some(user_id) => find(question, licenses, doc! { "_id": user_id }).await,
         None => Ok(None),
     }
 }
@@ -67,6 +70,7 @@ pub async fn by_access_token(
 /// The account that matches. Deactivated accounts are rejected; Rocket.Chat relies on the removal of their tokens.
 async fn find(
     question: &QueryContext<'_>,
+    licenses: &LicenseReader,
     filter: Document,
 ) -> Result<Option<Account>, SourceError> {
     let projection = doc! { "roles": 1, "active": 1, "username": 1 };
@@ -78,7 +82,7 @@ async fn find(
     }
     let has_username = account.contains_key("username");
     let roles = bson::texts(account.get("roles"));
-    if roles.iter().any(|role| role == GUEST) && query::is_valid(question).await? {
+    if roles.iter().any(|role| role == GUEST) && query::is_valid(question, licenses).await? {
         return Ok(Some(Account {
             has_username,
             ..Account::default()

@@ -98,7 +98,7 @@ pub async fn list(
     };
     let _turn = backend.turn().await?;
     let mongo = &backend.mongo;
-    let question = mongo.question(Collector::StoredDocument).await?;
+    let question = mongo.query(Collector::StoredDocument.name()).await?;
     let most = i64::from(MAX_DOCUMENTS);
     let limit = options.count.and_then(|count| i64::try_from(count).ok());
     let limit = limit.unwrap_or(most).clamp(1, most);

@@ -10,7 +10,7 @@ use super::id_hasher::IdHasher;
 use super::stream::{ChangeStreams, LiveError, MemberStatus, ResumeTokens, StartPosition};
 use super::tracked_documents::{TrackedDocuments, invalidates, subject};
 use crate::collectors::{LiveCounts, LiveObstacle};
-use crate::mongodb::{Member, Mongo};
+use crate::mongodb::{Mongo, SelectedMember};
 
 /// Changes that are buffered while a full read runs.
 const MAX_BUFFERED: usize = 50_000;
@@ -58,7 +58,7 @@ pub struct CatchUp {
 #[derive(Debug)]
 pub struct FullRead {
     mongo: Arc<Mongo>,
-    member: Arc<Member>,
+    member: Arc<SelectedMember>,
     collections: FollowedCollections,
     hasher: IdHasher,
     after: Timestamp,
@@ -200,7 +200,7 @@ impl Follower {
     }
 
     /// The member that the streams are on, or would be opened on.
-    async fn member(&mut self) -> Result<Arc<Member>, LiveError> {
+    async fn member(&mut self) -> Result<Arc<SelectedMember>, LiveError> {
         match &self.streams {
             Some(streams) => Ok(Arc::clone(&streams.member)),
             None => self.mongo.live_member().await,
@@ -302,7 +302,7 @@ impl Follower {
     }
 
     /// Looks up the documents of which the changes do not contain enough.
-    async fn look_up(&mut self, member: &Member) -> Result<(), LiveError> {
+    async fn look_up(&mut self, member: &SelectedMember) -> Result<(), LiveError> {
         let mut pending = BTreeMap::new();
         for documents in self.documents.iter_mut().chain(&mut self.full_read) {
             pending.extend(documents.take_pending());

@@ -26,7 +26,9 @@ use super::resume_token::position;
 use super::tracked_documents::{CollectionScan, PendingLookups, TrackedDocuments};
 use crate::catalogue::{FailureKind, Replication};
 use crate::collectors::LiveObstacle;
-use crate::mongodb::{Hello, Member, Mongo, SourceError, bson, command, indexes, lost_member};
+use crate::mongodb::{
+    Hello, Mongo, SelectedMember, SourceError, bson, command, error, lost_member,
+};
 
 /// How long a poll waits for changes.
 const NO_WAIT: Duration = Duration::from_millis(1);
@@ -101,7 +103,7 @@ pub type ResumeTokens = BTreeMap<&'static str, ResumeToken>;
 #[derive(Debug)]
 pub struct ChangeStreams {
     /// The member that they are on; lookups go there too.
-    pub member: Arc<Member>,
+    pub member: Arc<SelectedMember>,
     streams: BTreeMap<&'static str, ChangeStream<RawDocumentBuf>>,
 }
 
@@ -152,8 +154,8 @@ impl Mongo {
     ///
     /// # Errors
     /// When no server answers.
-    pub async fn live_member(&self) -> Result<Arc<Member>, LiveError> {
-        let access = self.connection.database().await?;
+    pub async fn live_member(&self) -> Result<Arc<SelectedMember>, LiveError> {
+        let access = self.clients.database().await?;
         Ok(self.member(&access).await?)
     }
 
@@ -161,8 +163,8 @@ impl Mongo {
     ///
     /// # Errors
     /// When it does not answer, or has no change streams.
-    pub async fn member_status(&self, member: &Member) -> Result<MemberStatus, LiveError> {
-        let hello = Hello::ask(&member.database, self.query_timeout, COMMENT);
+    pub async fn member_status(&self, member: &SelectedMember) -> Result<MemberStatus, LiveError> {
+        let hello = Hello::send(&member.database, self.query_timeout, COMMENT);
         let hello = self.live_query(member, hello).await?;
         if hello.is_router() {
             return Err(LiveError::Impossible(
@@ -193,13 +195,13 @@ impl Mongo {
     /// A query of live mode: [`Mongo::within`] for errors that are distinguished by their codes.
     async fn live_query<T>(
         &self,
-        member: &Member,
+        member: &SelectedMember,
         answer: impl Future<Output = Result<T, Error>>,
     ) -> Result<T, LiveError> {
         let answer = self.within(async { Ok(member.unless_lost(answer).await) });
         match answer.await? {
             Some(answer) => answer.map_err(|error| {
-                LiveError::from_server(&error, |error| self.connection.failure(error))
+                LiveError::from_server(&error, |error| self.clients.report(error))
             }),
             None => Err(lost_member().into()),
         }
@@ -211,7 +213,7 @@ impl Mongo {
     /// When the server refuses that, or does not answer.
     pub async fn open_change_streams(
         &self,
-        member: Arc<Member>,
+        member: Arc<SelectedMember>,
         collections: &FollowedCollections,
         start: &StartPosition,
     ) -> Result<ChangeStreams, LiveError> {
@@ -235,7 +237,7 @@ impl Mongo {
             };
             let open = async {
                 match watch.await {
-                    Err(error) if indexes::is_view(&error) => Ok(None),
+                    Err(error) if error::is_view(&error) => Ok(None),
                     stream => stream.map(Some),
                 }
             };
@@ -284,13 +286,13 @@ impl Mongo {
     /// When the server does not answer, or there are too many documents.
     pub async fn read_collections(
         &self,
-        member: &Member,
+        member: &SelectedMember,
         collections: &FollowedCollections,
         hasher: &IdHasher,
         after: Timestamp,
     ) -> Result<TrackedDocuments, LiveError> {
         let begun = Instant::now();
-        let lease = self.connection.database().await?.lease;
+        let lease = self.clients.database().await?.lease;
         let mut scans = Vec::with_capacity(collections.len());
         let mut left = MAX_DOCUMENTS;
         let kept = collections
@@ -303,13 +305,13 @@ impl Mongo {
             left -= scan.len();
             scans.push(scan);
         }
-        self.connection.confirm(&lease, begun).await?;
+        self.clients.confirm(&lease, begun).await?;
         Ok(TrackedDocuments::new(hasher.clone(), scans))
     }
 
     async fn scan_collection(
         &self,
-        member: &Member,
+        member: &SelectedMember,
         collection: &FollowedCollection,
         hasher: &IdHasher,
         after: Timestamp,
@@ -359,7 +361,7 @@ impl Mongo {
     /// When the server does not answer.
     pub async fn look_up(
         &self,
-        member: &Member,
+        member: &SelectedMember,
         collections: &FollowedCollections,
         pending: &PendingLookups,
         after: Timestamp,
@@ -391,7 +393,7 @@ impl Mongo {
     /// Documents that match, as the majority of the set has them at this time or later.
     async fn find_after(
         &self,
-        member: &Member,
+        member: &SelectedMember,
         collection: &FollowedCollection,
         filter: Document,
         after: Timestamp,

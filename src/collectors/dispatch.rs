@@ -1,83 +1,126 @@
-//! Which collector asks what: one reading of one section, all of it from one member.
+//! Reads one section of a workspace's database by its collector, all of it from one member.
 
-use std::sync::PoisonError;
+use std::collections::BTreeMap;
+use std::sync::{Arc, PoisonError};
 
 use tokio::time::Instant;
 
 use super::collector::Collector;
+use super::context::CollectorContext;
 use super::license;
+use super::license::reader::LicenseReader;
 use super::snapshot::{Reading, Snapshot};
-use super::sources::CollectedReading;
+use crate::catalogue::{IndexCheck, Refusal, Replication, Skipped, Timestamp};
+use crate::license::LicenseConfig;
 use crate::mongodb::{Mongo, QueryContext, SourceError, lost_member};
 
-impl Mongo {
-    /// Reads one section.
+/// A section, and the indexes that were looked for on the way.
+#[derive(Debug)]
+pub struct CollectedReading {
+    /// The section.
+    pub reading: Reading,
+    /// Indexes that its queries rely on, and whether they exist.
+    pub indexes: Vec<IndexCheck>,
+    /// Privileges that it did without.
+    pub refusals: Vec<Refusal>,
+    /// How many of what are not told one by one.
+    pub left_out: BTreeMap<&'static str, u64>,
+    /// Collections because of which there is less to tell.
+    pub skipped: Vec<Skipped>,
+    /// The moment that it describes; `None` for now.
+    pub data_at: Option<Timestamp>,
+    /// Where the member of a replica set stood that was asked.
+    pub replication: Option<Replication>,
+}
+
+/// A workspace's database, and what reads the license in it.
+#[derive(Debug, Clone)]
+pub struct DatabaseSource {
+    /// The database.
+    pub mongo: Arc<Mongo>,
+    /// What reads its license.
+    pub licenses: Arc<LicenseReader>,
+}
+
+impl DatabaseSource {
+    /// A database that has not been queried yet.
+    pub fn new(mongo: Mongo, license: LicenseConfig) -> Self {
+        Self {
+            licenses: Arc::new(LicenseReader::new(license, mongo.timezone.clone())),
+            mongo: Arc::new(mongo),
+        }
+    }
+
+    /// Reads one section; `known` is what was read before.
     pub async fn read(
         &self,
         collector: Collector,
         known: &Snapshot,
     ) -> Result<CollectedReading, SourceError> {
         let begun = Instant::now();
-        let (question, mut result) = match self.read_from_member(collector, known).await? {
-            (question, Some(result)) => (question, result),
-            // All of it from another one, once.
+        let (query, mut result) = match self.read_from_member(collector, known).await? {
+            (query, Some(result)) => (query, result),
+            // Once more from another member.
             (lost, None) => match self.read_from_member(collector, known).await? {
-                (question, Some(result)) => (question, result),
+                (query, Some(result)) => (query, result),
                 (_, None) => (lost, Err(lost_member())),
             },
         };
         if result.is_ok() {
-            let confirmed = self.connection.confirm(&question.lease, begun).await;
+            let confirmed = self.mongo.clients.confirm(&query.lease, begun).await;
             result = confirmed.and(result);
         }
         if let Err(error) = &result {
-            self.indexes.forget();
-            self.forget_after(error, &question.lease).await;
+            self.mongo.indexes.clear();
+            self.mongo.discard_client_after(error, &query.lease).await;
         }
         Ok(CollectedReading {
             reading: result?,
-            indexes: question.checks,
-            refusals: question.refusals,
-            left_out: question
+            indexes: query.checks,
+            refusals: query.refusals,
+            left_out: query
                 .left_out
                 .into_inner()
                 .unwrap_or_else(PoisonError::into_inner),
-            skipped: question.skipped,
-            data_at: Some(question.data_at),
-            replication: question.replication,
+            skipped: query.skipped,
+            data_at: Some(query.data_at),
+            replication: query.replication,
         })
     }
 
-    /// Reads one section from one member, unless that is lost meanwhile.
+    /// Reads one section from one member; `None` when the connection to it is lost meanwhile.
     async fn read_from_member(
         &self,
         collector: Collector,
         known: &Snapshot,
     ) -> Result<(QueryContext<'_>, Option<Result<Reading, SourceError>>), SourceError> {
-        let (mut question, member) = self.bound_question(collector).await?;
-        let result = member.unless_lost(self.ask(&mut question, known)).await;
-        Ok((question, result))
+        let (query, member) = self.mongo.member_query(collector.name()).await?;
+        let mut context = CollectorContext::new(query, &self.licenses);
+        let result = read_section(collector, &mut context, known);
+        let result = member.unless_lost(result).await;
+        Ok((context.into_query(), result))
     }
 }
 
 macro_rules! dispatch {
     ($($module:ident::$section:ident,)*) => {
-        impl Mongo {
-            /// Asks what a collector asks; `known` is what was read before.
-            pub async fn ask(
-                &self,
-                question: &mut QueryContext<'_>,
-                known: &Snapshot,
-            ) -> Result<Reading, SourceError> {
-                if question.collector.needs_grants() {
-                    question.grants = license::query::grants(question, known).await?;
-                }
-                Ok(match question.collector {$(
-                    Collector::$section => {
-                        Reading::$section(super::$module::query::read(question, known).await?)
-                    }
-                )*})
+        /// Sends a collector's queries; `known` is what was read before.
+        ///
+        /// # Errors
+        /// Those of its queries.
+        pub async fn read_section(
+            collector: Collector,
+            context: &mut CollectorContext<'_>,
+            known: &Snapshot,
+        ) -> Result<Reading, SourceError> {
+            if collector.needs_grants() {
+                context.grants = license::query::grants(context, context.licenses, known).await?;
             }
+            Ok(match collector {$(
+                Collector::$section => {
+                    Reading::$section(super::$module::query::read(context, known).await?)
+                }
+            )*})
         }
     };
 }

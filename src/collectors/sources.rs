@@ -6,48 +6,28 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::collector::Collector;
+use super::dispatch::{CollectedReading, DatabaseSource};
 use super::host::query::HostSource;
-use super::snapshot::{Reading, Snapshot};
-use crate::catalogue::{
-    FailureKind, IndexCheck, PoolState, Refusal, Replication, Skipped, Timestamp,
-};
+use super::snapshot::Snapshot;
+use crate::catalogue::{FailureKind, PoolState};
 use crate::change_streams::{FollowedCollections, Follower};
-use crate::mongodb::{Mongo, SourceError};
+use crate::mongodb::SourceError;
 
 /// How long reading the host may take.
 const HOST_LIMIT: Duration = Duration::from_secs(30);
 
-/// A section, and the indexes that were looked for on the way.
-#[derive(Debug)]
-pub struct CollectedReading {
-    /// The section.
-    pub reading: Reading,
-    /// Indexes that its queries rely on, and whether they exist.
-    pub indexes: Vec<IndexCheck>,
-    /// Privileges that it did without.
-    pub refusals: Vec<Refusal>,
-    /// How many of what are not told one by one.
-    pub left_out: BTreeMap<&'static str, u64>,
-    /// Collections because of which there is less to tell.
-    pub skipped: Vec<Skipped>,
-    /// The moment that it describes; `None` for now.
-    pub data_at: Option<Timestamp>,
-    /// Where the member of a replica set stood that was asked.
-    pub replication: Option<Replication>,
-}
-
 /// What one scheduler asks.
 #[derive(Debug)]
 pub struct Sources {
-    mongo: Option<Arc<Mongo>>,
+    database: Option<DatabaseSource>,
     host: HostSource,
 }
 
 impl Sources {
     /// Sources that have not been asked yet: the host, and a workspace's database; nothing is connected or read here.
-    pub fn new(mongo: Option<Arc<Mongo>>) -> Self {
+    pub fn new(database: Option<DatabaseSource>) -> Self {
         Self {
-            mongo,
+            database,
             host: HostSource::new(),
         }
     }
@@ -74,8 +54,8 @@ impl Sources {
                 replication: None,
             });
         }
-        match &self.mongo {
-            Some(mongo) => mongo.read(collector, known).await,
+        match &self.database {
+            Some(database) => database.read(collector, known).await,
             None => Err(SourceError::new(
                 FailureKind::Other,
                 "there is no database to be read",
@@ -85,19 +65,19 @@ impl Sources {
 
     /// What follows changes of the database; `None` where none is read.
     pub fn follower(&self, collections: FollowedCollections) -> Option<Follower> {
-        let mongo = self.mongo.as_ref()?;
-        Some(Follower::new(Arc::clone(mongo), collections))
+        let database = self.database.as_ref()?;
+        Some(Follower::new(Arc::clone(&database.mongo), collections))
     }
 
     /// Connections to the database; `None` where none is read.
     pub fn pool(&self) -> Option<PoolState> {
-        self.mongo.as_ref().map(|mongo| mongo.pool())
+        self.database.as_ref().map(|database| database.mongo.pool())
     }
 
     /// The longest time that one reading may take, whatever happens.
     pub fn limit(&self) -> Duration {
-        self.mongo
+        self.database
             .as_ref()
-            .map_or(HOST_LIMIT, |mongo| mongo.limit())
+            .map_or(HOST_LIMIT, |database| database.mongo.limit())
     }
 }

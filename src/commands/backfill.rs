@@ -20,7 +20,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use thiserror::Error;
-use tokio::time::{Instant, timeout};
+use tokio::time::Instant;
 
 use assemble::join;
 use journal::{FOUND, Parts, PartsError, Settings};
@@ -45,9 +45,6 @@ const LONGEST_FOUND: usize = 40;
 
 /// How much work an interruption may cost.
 const SAVED_EVERY: Duration = Duration::from_secs(10);
-
-/// How long closing the connections to the database may take.
-const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Why there is no file.
 #[derive(Debug, Error)]
@@ -167,12 +164,7 @@ pub async fn backfill(
         fill: options.fill.map(|it| it.as_secs()),
     };
     let parts = Parts::open(&folder(output)?, settings, options.until.unwrap_or(now))?;
-    let mongo = Mongo::new(
-        workspace.mongo,
-        clock,
-        workspace.timezone,
-        workspace.license,
-    );
+    let mongo = Mongo::new(workspace.mongo, clock, workspace.timezone, None);
     let work = Work {
         options,
         target,
@@ -180,9 +172,7 @@ pub async fn backfill(
         end: Box::pin(signals.split().0),
     };
     let result = work.run(parts).await;
-    if timeout(CLOSE_TIMEOUT, mongo.close()).await.is_err() {
-        tracing::debug!("the connections to the database did not close in time");
-    }
+    mongo.close().await;
     result
 }
 

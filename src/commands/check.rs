@@ -4,10 +4,7 @@ mod findings;
 pub mod inspect;
 mod report;
 
-use std::time::Duration;
-
 use serde::Serialize;
-use tokio::time::timeout;
 
 use findings::{advice, reason};
 use inspect::{Connected, Index, Query, Target, Topology};
@@ -15,12 +12,9 @@ use inspect::{Connected, Index, Query, Target, Topology};
 use crate::catalogue::{FailureKind, Privilege};
 use crate::cli::CheckFormat;
 use crate::collectors::required_privileges::{PrivilegeUse, required_privileges};
-use crate::collectors::{Collector, LiveMode, Snapshot, Sources};
+use crate::collectors::{Collector, DatabaseSource, LiveMode, Snapshot, Sources};
 use crate::config::{ChoiceError, Config, WorkspaceConfig};
-use crate::mongodb::{Mongo, SourceError};
-
-/// How long closing the connections to the database may take.
-const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
+use crate::mongodb::SourceError;
 
 /// Everything that was found out.
 #[derive(Debug, Serialize)]
@@ -130,16 +124,9 @@ pub async fn check(
 ) -> Result<(Vec<u8>, bool), ChoiceError> {
     let clock = config.clock;
     let workspace = config.workspaces.choose(name)?;
-    let mongo = Mongo::watched(
-        workspace.mongo.clone(),
-        clock,
-        workspace.timezone.clone(),
-        workspace.license.clone(),
-    );
-    let report = Report::make(&workspace, &mongo).await;
-    if timeout(CLOSE_TIMEOUT, mongo.close()).await.is_err() {
-        tracing::debug!("the connections to the database did not close in time");
-    }
+    let database = DatabaseSource::watched(&workspace, clock);
+    let report = Report::make(&workspace, &database).await;
+    database.mongo.close().await;
     let text = match format {
         CheckFormat::Text => report.text(),
         CheckFormat::Json => report.json(),
@@ -148,7 +135,7 @@ pub async fn check(
 }
 
 impl Report {
-    async fn make(workspace: &WorkspaceConfig, mongo: &Mongo) -> Self {
+    async fn make(workspace: &WorkspaceConfig, database: &DatabaseSource) -> Self {
         let mut report = Self {
             ok: false,
             connection: Connection {
@@ -164,7 +151,7 @@ impl Report {
         };
         let asks_database = workspace.collectors.iter().any(|it| it.asks_database());
         let connected = if asks_database {
-            Some(mongo.connected().await)
+            Some(database.connected().await)
         } else {
             None
         };
@@ -174,7 +161,7 @@ impl Report {
             None => {}
         }
         let known = report
-            .read(workspace, mongo, matches!(connected, Some(Ok(_))))
+            .read(workspace, database, matches!(connected, Some(Ok(_))))
             .await;
         report.connection.rocketchat_version = known.version().map(|it| it.to_string());
         report.connection.migration = known
@@ -213,7 +200,7 @@ impl Report {
     async fn read(
         &mut self,
         workspace: &WorkspaceConfig,
-        mongo: &Mongo,
+        database: &DatabaseSource,
         mut is_connected: bool,
     ) -> Snapshot {
         let mut known = Snapshot {
@@ -237,7 +224,7 @@ impl Report {
                 row.duration_seconds = begun.elapsed().as_secs_f64();
                 read.map(|read| read.reading)
             } else if is_connected {
-                let examined = mongo.examine(collector, &known).await;
+                let examined = database.examine(collector, &known).await;
                 row.duration_seconds = examined.duration.as_secs_f64();
                 row.queries = examined.queries;
                 for index in examined.indexes {

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::ConfigError;
 use super::options::MongodbOptions;
-use crate::mongodb::{Given, Place, UriSource};
+use crate::mongodb::{ConfiguredText, TextOrFile, UriSource};
 use crate::secret::Secret;
 
 /// The variable that may hold the password; it has no flag, because others on the machine can see flags.
@@ -60,21 +60,21 @@ pub fn uri_source(
     Ok(UriSource { uri, password })
 }
 
-fn text_of(setting: &'static str, text: &str) -> Place {
-    Place {
+fn text_of(setting: &'static str, text: &str) -> ConfiguredText {
+    ConfiguredText {
         setting,
-        given: Given::Text(Secret::new(text)),
+        given: TextOrFile::Text(Secret::new(text)),
     }
 }
 
-fn file_of(setting: &'static str, path: &Path) -> Place {
-    Place {
+fn file_of(setting: &'static str, path: &Path) -> ConfiguredText {
+    ConfiguredText {
         setting,
-        given: Given::File(path.to_owned()),
+        given: TextOrFile::File(path.to_owned()),
     }
 }
 
-fn credential(directory: Option<&Path>, name: &'static str) -> Option<Place> {
+fn credential(directory: Option<&Path>, name: &'static str) -> Option<ConfiguredText> {
     let path = directory?.join(name);
     path.exists().then(|| file_of(name, &path))
 }

@@ -4,14 +4,14 @@ use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use serde_json::Value;
 
-use super::terms::{self, Terms};
-use super::{Circumstances, LONGEST};
+use super::terms::{self, LicenseTerms};
+use super::{LicenseContext, MAX_LICENSE_BYTES};
 use crate::collectors::license::{LicenseFlaw, LicenseFormat};
 
 const V3_PREFIX: &str = "RCV3_";
 
 /// Lengths of an encrypted block, in bytes: those of usual keys of RSA.
-const BLOCKS: std::ops::RangeInclusive<usize> = 256..=1024;
+const BLOCK_BYTES: std::ops::RangeInclusive<usize> = 256..=1024;
 
 /// Which of the two a text with a flaw, or without one, is.
 pub fn format(text: &str, flaw: Option<LicenseFlaw>) -> Option<LicenseFormat> {
@@ -23,17 +23,17 @@ pub fn format(text: &str, flaw: Option<LicenseFlaw>) -> Option<LicenseFormat> {
 }
 
 /// What a license says, its signature checked where there is a key; `Ok(None)` for one that only a key can open.
-pub fn open(text: &str, circumstances: &Circumstances<'_>) -> Result<Option<Terms>, LicenseFlaw> {
-    if text.len() > LONGEST {
+pub fn open(text: &str, context: &LicenseContext<'_>) -> Result<Option<LicenseTerms>, LicenseFlaw> {
+    if text.len() > MAX_LICENSE_BYTES {
         return Err(LicenseFlaw::TooLong);
     }
     match text.strip_prefix(V3_PREFIX) {
-        Some(token) => open_v3(token, circumstances).map(Some),
-        None => open_v2(text, circumstances),
+        Some(token) => open_v3(token, context).map(Some),
+        None => open_v2(text, context),
     }
 }
 
-fn open_v3(token: &str, circumstances: &Circumstances<'_>) -> Result<Terms, LicenseFlaw> {
+fn open_v3(token: &str, context: &LicenseContext<'_>) -> Result<LicenseTerms, LicenseFlaw> {
     let decoded = |part: &str| {
         URL_SAFE_NO_PAD
             .decode(part)
@@ -49,27 +49,27 @@ fn open_v3(token: &str, circumstances: &Circumstances<'_>) -> Result<Terms, Lice
     if algorithm != "RS256" {
         return Err(LicenseFlaw::Algorithm);
     }
-    if let Some(key) = circumstances.key
+    if let Some(key) = context.key
         && !key.has_signed(message.as_bytes(), &signature)
     {
         return Err(LicenseFlaw::Signature);
     }
-    terms::v3(&payload, circumstances.timezone).ok_or(LicenseFlaw::Malformed)
+    terms::v3(&payload, context.timezone).ok_or(LicenseFlaw::Malformed)
 }
 
-fn open_v2(text: &str, circumstances: &Circumstances<'_>) -> Result<Option<Terms>, LicenseFlaw> {
+fn open_v2(text: &str, context: &LicenseContext<'_>) -> Result<Option<LicenseTerms>, LicenseFlaw> {
     let compact: String = text.split_whitespace().collect();
     let block = STANDARD
         .decode(compact)
         .map_err(|_| LicenseFlaw::NotALicense)?;
-    if !BLOCKS.contains(&block.len()) {
+    if !BLOCK_BYTES.contains(&block.len()) {
         return Err(LicenseFlaw::NotALicense);
     }
-    let Some(key) = circumstances.key else {
+    let Some(key) = context.key else {
         return Ok(None);
     };
     let opened = key.open(&block).ok_or(LicenseFlaw::Signature)?;
-    terms::v2(&opened, circumstances)
+    terms::v2(&opened, context)
         .map(Some)
         .ok_or(LicenseFlaw::Malformed)
 }

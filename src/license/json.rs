@@ -5,18 +5,18 @@ use serde::Deserialize;
 /// A license of version 3, as far as it is looked at.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct V3 {
-    pub information: Information,
-    pub validation: Validation,
-    pub granted_modules: Vec<Module>,
-    pub limits: Option<Limits>,
+pub struct LicenseV3Json {
+    pub information: InformationJson,
+    pub validation: ValidationJson,
+    pub granted_modules: Vec<ModuleJson>,
+    pub limits: Option<LimitsJson>,
 }
 
 /// What it is.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Information {
-    pub tags: Option<Vec<Tag>>,
+pub struct InformationJson {
+    pub tags: Option<Vec<TagJson>>,
     pub trial: Option<bool>,
     pub offline: Option<bool>,
     pub visual_expiration: Option<String>,
@@ -24,7 +24,7 @@ pub struct Information {
 
 /// A plan.
 #[derive(Deserialize)]
-pub struct Tag {
+pub struct TagJson {
     pub name: String,
     pub color: Option<String>,
 }
@@ -32,14 +32,14 @@ pub struct Tag {
 /// Where and when it is valid.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Validation {
-    pub server_urls: Vec<ServerUrl>,
-    pub valid_periods: Option<Vec<ValidPeriod>>,
+pub struct ValidationJson {
+    pub server_urls: Vec<ServerUrlJson>,
+    pub valid_periods: Option<Vec<ValidPeriodJson>>,
 }
 
 /// An address.
 #[derive(Deserialize)]
-pub struct ServerUrl {
+pub struct ServerUrlJson {
     pub value: String,
     #[serde(rename = "type")]
     pub kind: String,
@@ -48,7 +48,7 @@ pub struct ServerUrl {
 /// A period.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct ValidPeriod {
+pub struct ValidPeriodJson {
     pub valid_from: Option<String>,
     pub valid_until: Option<String>,
     pub invalid_behavior: String,
@@ -57,25 +57,25 @@ pub struct ValidPeriod {
 
 /// A module.
 #[derive(Deserialize)]
-pub struct Module {
+pub struct ModuleJson {
     pub module: String,
 }
 
-/// Limits by their kind.
+/// LimitsJson by their kind.
 #[derive(Deserialize, Default)]
 #[serde(rename_all = "camelCase")]
-pub struct Limits {
-    pub active_users: Option<Vec<MaxOfKind>>,
-    pub guest_users: Option<Vec<MaxOfKind>>,
-    pub rooms_per_guest: Option<Vec<MaxOfKind>>,
-    pub private_apps: Option<Vec<MaxOfKind>>,
-    pub marketplace_apps: Option<Vec<MaxOfKind>>,
-    pub monthly_active_contacts: Option<Vec<MaxOfKind>>,
+pub struct LimitsJson {
+    pub active_users: Option<Vec<LimitJson>>,
+    pub guest_users: Option<Vec<LimitJson>>,
+    pub rooms_per_guest: Option<Vec<LimitJson>>,
+    pub private_apps: Option<Vec<LimitJson>>,
+    pub marketplace_apps: Option<Vec<LimitJson>>,
+    pub monthly_active_contacts: Option<Vec<LimitJson>>,
 }
 
 /// One limit of a kind.
 #[derive(Deserialize)]
-pub struct MaxOfKind {
+pub struct LimitJson {
     pub max: f64,
     pub behavior: String,
     pub modules: Option<Vec<String>>,
@@ -84,22 +84,22 @@ pub struct MaxOfKind {
 /// A license of version 2, as far as it is looked at.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct V2 {
+pub struct LicenseV2Json {
     pub url: String,
     pub expiry: String,
     pub modules: Vec<String>,
     pub max_active_users: Option<f64>,
     pub max_guest_users: Option<f64>,
     pub max_rooms_per_guest: Option<f64>,
-    pub tag: Option<Tag>,
-    pub meta: Option<Meta>,
-    pub apps: Option<AppLimits>,
+    pub tag: Option<TagJson>,
+    pub meta: Option<MetaJson>,
+    pub apps: Option<AppLimitsJson>,
 }
 
 /// What the cloud adds.
 #[derive(Deserialize, Default)]
 #[serde(rename_all = "camelCase")]
-pub struct Meta {
+pub struct MetaJson {
     pub trial: Option<bool>,
     pub trial_end: Option<String>,
 }
@@ -107,7 +107,7 @@ pub struct Meta {
 /// How many apps may be enabled.
 #[derive(Deserialize, Default)]
 #[serde(rename_all = "camelCase")]
-pub struct AppLimits {
+pub struct AppLimitsJson {
     pub max_private_apps: Option<f64>,
     pub max_marketplace_apps: Option<f64>,
 }

@@ -12,10 +12,10 @@ use thiserror::Error;
 const RSA: ObjectIdentifier = pkcs1::ALGORITHM_OID;
 
 /// Lengths of the modulus, in bytes, that a signature can be checked with.
-const LENGTHS: std::ops::RangeInclusive<usize> = 256..=1024;
+const MODULUS_BYTES: std::ops::RangeInclusive<usize> = 256..=1024;
 
 /// The longest exponent, in bytes: opening a license takes a time that grows with it.
-const LONGEST_EXPONENT: usize = 4;
+const MAX_EXPONENT_BYTES: usize = 4;
 
 /// A public key of RSA.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,44 +27,50 @@ pub struct PublicKey {
 /// A text that is no such key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[error("expected a public key of RSA with 2048 to 8192 bits, as PEM or as the base64 of it")]
-pub struct BadKey;
+pub struct InvalidPublicKey;
 
 impl PublicKey {
     /// Reads a key.
     ///
     /// # Errors
     /// When the text is none.
-    pub fn parse(text: &str) -> Result<Self, BadKey> {
+    pub fn parse(text: &str) -> Result<Self, InvalidPublicKey> {
         let text = text.trim();
         if text.starts_with("-----BEGIN ") {
             return Self::of_pem(text);
         }
         let compact: String = text.split_whitespace().collect();
-        let pem = STANDARD.decode(compact).map_err(|_| BadKey)?;
-        Self::of_pem(std::str::from_utf8(&pem).map_err(|_| BadKey)?.trim())
+        let pem = STANDARD.decode(compact).map_err(|_| InvalidPublicKey)?;
+        Self::of_pem(
+            std::str::from_utf8(&pem)
+                .map_err(|_| InvalidPublicKey)?
+                .trim(),
+        )
     }
 
-    fn of_pem(pem: &str) -> Result<Self, BadKey> {
-        let (label, document) = Document::from_pem(pem).map_err(|_| BadKey)?;
+    fn of_pem(pem: &str) -> Result<Self, InvalidPublicKey> {
+        let (label, document) = Document::from_pem(pem).map_err(|_| InvalidPublicKey)?;
         let bytes = document.as_bytes();
         let key: RsaPublicKey<UintRef<'_>> = match label {
             "PUBLIC KEY" => {
-                let info = SubjectPublicKeyInfoRef::from_der(bytes).map_err(|_| BadKey)?;
+                let info =
+                    SubjectPublicKeyInfoRef::from_der(bytes).map_err(|_| InvalidPublicKey)?;
                 if info.algorithm.oid != RSA {
-                    return Err(BadKey);
+                    return Err(InvalidPublicKey);
                 }
-                RsaPublicKey::from_der(info.subject_public_key.raw_bytes()).map_err(|_| BadKey)?
+                RsaPublicKey::from_der(info.subject_public_key.raw_bytes())
+                    .map_err(|_| InvalidPublicKey)?
             }
-            "RSA PUBLIC KEY" => RsaPublicKey::from_der(bytes).map_err(|_| BadKey)?,
-            _ => return Err(BadKey),
+            "RSA PUBLIC KEY" => RsaPublicKey::from_der(bytes).map_err(|_| InvalidPublicKey)?,
+            _ => return Err(InvalidPublicKey),
         };
         let key = Self {
             modulus: key.modulus.as_bytes().to_vec(),
             exponent: key.public_exponent.as_bytes().to_vec(),
         };
         let is_usable =
-            LENGTHS.contains(&key.modulus.len()) && key.exponent.len() <= LONGEST_EXPONENT;
-        is_usable.then_some(key).ok_or(BadKey)
+            MODULUS_BYTES.contains(&key.modulus.len()) && key.exponent.len() <= MAX_EXPONENT_BYTES;
+        is_usable.then_some(key).ok_or(InvalidPublicKey)
     }
 
     /// Whether a signature (RS256) of a message is of this key.

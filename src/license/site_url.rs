@@ -4,14 +4,14 @@ use regex_lite::RegexBuilder;
 use sha2::{Digest, Sha256};
 
 /// The most memory that a pattern may take, in bytes: to compare it with an address takes a time that grows with both.
-const LARGEST_PATTERN: usize = 32 * 1024;
+const MAX_PATTERN_BYTES: usize = 32 * 1024;
 
 /// The longest address of a workspace that suits anything, in bytes.
-const LONGEST_SITE: usize = 512;
+const MAX_SITE_BYTES: usize = 512;
 
 /// An address that a license names.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Address {
+pub enum LicenseAddress {
     /// Itself; a star stands for anything.
     Plain(String),
     /// A pattern: a star stands for anything and a point for itself, everything else means what it means to JavaScript.
@@ -21,9 +21,10 @@ pub enum Address {
 }
 
 /// Whether the address of a workspace suits all those that a license names.
-pub fn suits(addresses: &[Address], site_url: &str) -> bool {
+pub fn suits(addresses: &[LicenseAddress], site_url: &str) -> bool {
     let address = without_scheme(site_url);
-    (1..=LONGEST_SITE).contains(&address.len()) && addresses.iter().all(|it| it.suits(address))
+    (1..=MAX_SITE_BYTES).contains(&address.len())
+        && addresses.iter().all(|known| known.suits(address))
 }
 
 /// Host, port and path, as licenses name them.
@@ -35,7 +36,7 @@ fn without_scheme(site_url: &str) -> &str {
     stripped.unwrap_or(address)
 }
 
-impl Address {
+impl LicenseAddress {
     /// As it stands in the license.
     pub fn text(&self) -> &str {
         match self {
@@ -58,7 +59,7 @@ fn matches_pattern(pattern: &str, address: &str) -> bool {
     let pattern = pattern.replace('.', "\\.").replace('*', ".*");
     RegexBuilder::new(&format!("^{pattern}$"))
         .case_insensitive(true)
-        .size_limit(LARGEST_PATTERN)
+        .size_limit(MAX_PATTERN_BYTES)
         .build()
         .is_ok_and(|pattern| pattern.is_match(address))
 }
@@ -67,13 +68,13 @@ fn matches_pattern(pattern: &str, address: &str) -> bool {
 mod tests {
     use super::*;
 
-    fn one(address: Address, site_url: &str) -> bool {
+    fn one(address: LicenseAddress, site_url: &str) -> bool {
         suits(&[address], site_url)
     }
 
     #[test]
     fn a_plain_address_is_compared_without_scheme_last_slash_and_case() {
-        let plain = |text: &str| Address::Plain(text.to_owned());
+        let plain = |text: &str| LicenseAddress::Plain(text.to_owned());
         for site_url in ["https://chat.example.com/", "http://Chat.Example.com"] {
             assert!(one(plain("chat.EXAMPLE.com"), site_url), "{site_url}");
         }
@@ -87,7 +88,7 @@ mod tests {
 
     #[test]
     fn a_star_stands_for_anything() {
-        for star in [Address::Plain, Address::Pattern] {
+        for star in [LicenseAddress::Plain, LicenseAddress::Pattern] {
             let star = star("*.example.com".to_owned());
             assert!(one(star.clone(), "https://chat.example.com"));
             assert!(one(star.clone(), "https://a.b.example.com"));
@@ -97,7 +98,7 @@ mod tests {
 
     #[test]
     fn a_pattern_may_be_more_than_a_star_and_an_odd_one_suits_nothing() {
-        let pattern = |text: &str| Address::Pattern(text.to_owned());
+        let pattern = |text: &str| LicenseAddress::Pattern(text.to_owned());
         let address = "https://chat.example.com";
         assert!(one(pattern("(chat|talk).example.com"), address));
         assert!(one(pattern("CHAT.example.(com|org)(:[0-9]+)?"), address));
@@ -113,19 +114,19 @@ mod tests {
         let hash = hex::encode(Sha256::digest("chat.example.com"));
         assert_eq!(hash.len(), 64);
         assert!(one(
-            Address::Hash(hash.clone()),
+            LicenseAddress::Hash(hash.clone()),
             "https://chat.example.com/"
         ));
-        assert!(!one(Address::Hash(hash), "https://talk.example.com"));
+        assert!(!one(LicenseAddress::Hash(hash), "https://talk.example.com"));
         assert!(!one(
-            Address::Hash("00".to_owned()),
+            LicenseAddress::Hash("00".to_owned()),
             "https://chat.example.com"
         ));
     }
 
     #[test]
     fn every_named_address_has_to_suit() {
-        let both = ["chat.*", "*.org"].map(|it| Address::Pattern(it.to_owned()));
+        let both = ["chat.*", "*.org"].map(|pattern| LicenseAddress::Pattern(pattern.to_owned()));
         assert!(suits(&both, "https://chat.example.org"));
         assert!(!suits(&both, "https://chat.example.com"));
         assert!(suits(&[], "https://chat.example.com"));

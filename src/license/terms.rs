@@ -3,15 +3,15 @@
 use jiff::civil;
 use jiff::tz::TimeZone;
 
-use super::Circumstances;
-use super::json::{Limits, MaxOfKind, ServerUrl, Tag, V2, V3};
-use super::site_url::Address;
+use super::LicenseContext;
+use super::json::{LicenseV2Json, LicenseV3Json, LimitJson, LimitsJson, ServerUrlJson, TagJson};
+use super::site_url::LicenseAddress;
 use crate::catalogue::{Timestamp, Version};
 use crate::collectors::license::{LICENSE_MODULES, LicenseTag, LimitKind};
 
 /// The most tags that are shown, and the most characters of each: real licenses have one short tag.
-const MOST_TAGS: usize = 8;
-const LONGEST_TAG: usize = 64;
+const MAX_TAGS: usize = 8;
+const MAX_TAG_CHARS: usize = 64;
 
 /// Modules of Rocket.Chat's own that the bundle `enterprise` of version 2 grants: those that existed then.
 const ENTERPRISE_BUNDLE: usize = 20;
@@ -24,20 +24,20 @@ const CONVERTS: Version = Version::new(6, 5, 0);
 
 /// A license of either version.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Terms {
+pub struct LicenseTerms {
     pub tags: Vec<LicenseTag>,
     pub trial: bool,
     pub offline: bool,
     pub shown_expiry: Option<Timestamp>,
-    pub addresses: Vec<Address>,
-    pub periods: Vec<Period>,
+    pub addresses: Vec<LicenseAddress>,
+    pub periods: Vec<ValidityPeriod>,
     pub modules: Vec<String>,
-    pub limits: Vec<Limit>,
+    pub limits: Vec<TermsLimit>,
 }
 
 /// What happens when a period or a limit does not hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Behavior {
+pub enum ViolationBehavior {
     InvalidateLicense,
     DisableModules,
     /// What does not change whether the license is valid, nor what it grants.
@@ -46,23 +46,23 @@ pub enum Behavior {
 
 /// A period; one without a beginning or an end is open on that side.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Period {
+pub struct ValidityPeriod {
     pub from: Option<Timestamp>,
     pub until: Option<Timestamp>,
-    pub behavior: Behavior,
+    pub behavior: ViolationBehavior,
     pub modules: Vec<String>,
 }
 
 /// One limit of a kind, which may have several.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Limit {
+pub struct TermsLimit {
     pub kind: LimitKind,
     pub max: f64,
-    pub behavior: Behavior,
+    pub behavior: ViolationBehavior,
     pub modules: Vec<String>,
 }
 
-impl Period {
+impl ValidityPeriod {
     pub fn is_over(&self, now: Timestamp) -> bool {
         self.until.is_some_and(|until| now > until)
     }
@@ -72,21 +72,21 @@ impl Period {
     }
 }
 
-impl Limit {
+impl TermsLimit {
     /// Whether more is used, as far as that is known.
-    pub fn is_exceeded(&self, circumstances: &Circumstances<'_>) -> bool {
-        let used = (circumstances.used)(self.kind);
+    pub fn is_exceeded(&self, context: &LicenseContext<'_>) -> bool {
+        let used = (context.used)(self.kind);
         self.max >= 0.0 && used.is_some_and(|used| used as f64 > self.max)
     }
 }
 
 /// The content of version 3; `None` when it has another shape.
-pub fn v3(json: &[u8], timezone: &TimeZone) -> Option<Terms> {
-    let license: V3 = serde_json::from_slice(json).ok()?;
+pub fn v3(json: &[u8], timezone: &TimeZone) -> Option<LicenseTerms> {
+    let license: LicenseV3Json = serde_json::from_slice(json).ok()?;
     let instant = |text: Option<String>| text.and_then(|text| instant(&text, timezone));
     let periods = license.validation.valid_periods.unwrap_or_default();
     let limits = license.limits.unwrap_or_default();
-    Some(Terms {
+    Some(LicenseTerms {
         tags: shown_tags(license.information.tags.unwrap_or_default()),
         trial: license.information.trial.unwrap_or_default(),
         offline: license.information.offline.unwrap_or_default(),
@@ -99,7 +99,7 @@ pub fn v3(json: &[u8], timezone: &TimeZone) -> Option<Terms> {
             .collect(),
         periods: periods
             .into_iter()
-            .map(|period| Period {
+            .map(|period| ValidityPeriod {
                 from: instant(period.valid_from),
                 until: instant(period.valid_until),
                 behavior: behavior(&period.invalid_behavior),
@@ -109,16 +109,16 @@ pub fn v3(json: &[u8], timezone: &TimeZone) -> Option<Terms> {
         modules: license
             .granted_modules
             .into_iter()
-            .map(|it| it.module)
+            .map(|granted| granted.module)
             .collect(),
         limits: all(limits),
     })
 }
 
 /// The content of version 2, as Rocket.Chat makes version 3 of it; `None` when it has another shape.
-pub fn v2(json: &[u8], circumstances: &Circumstances<'_>) -> Option<Terms> {
-    let timezone = circumstances.timezone;
-    let license: V2 = serde_json::from_slice(json).ok()?;
+pub fn v2(json: &[u8], context: &LicenseContext<'_>) -> Option<LicenseTerms> {
+    let timezone = context.timezone;
+    let license: LicenseV2Json = serde_json::from_slice(json).ok()?;
     let meta = license.meta.unwrap_or_default();
     let apps = license.apps.unwrap_or_default();
     // Without a date Rocket.Chat cannot make version 3 of it.
@@ -129,15 +129,15 @@ pub fn v2(json: &[u8], circumstances: &Circumstances<'_>) -> Option<Terms> {
         None => license
             .modules
             .iter()
-            .filter_map(|it| bundle_tag(it))
+            .filter_map(|module| bundle_tag(module))
             .collect(),
     };
     let limit = |kind, max: Option<f64>| {
         let max = max.filter(|max| *max != 0.0)?;
-        Some(Limit {
+        Some(TermsLimit {
             kind,
             max,
-            behavior: Behavior::Other,
+            behavior: ViolationBehavior::Other,
             modules: Vec::new(),
         })
     };
@@ -148,30 +148,30 @@ pub fn v2(json: &[u8], circumstances: &Circumstances<'_>) -> Option<Terms> {
         limit(LimitKind::PrivateApps, apps.max_private_apps),
         limit(LimitKind::MarketplaceApps, apps.max_marketplace_apps),
     ];
-    let added = if converts(circumstances.version) {
+    let added = if converts(context.version) {
         &ADDED_TO_V2[..]
     } else {
         &[]
     };
-    Some(Terms {
+    Some(LicenseTerms {
         tags: shown_tags(tags),
         trial: meta.trial.unwrap_or_default(),
         offline: false,
         shown_expiry: meta
             .trial_end
-            .and_then(|it| instant(&it, timezone))
+            .and_then(|end| instant(&end, timezone))
             .or(Some(expiry)),
-        addresses: vec![Address::Pattern(license.url)],
-        periods: vec![Period {
+        addresses: vec![LicenseAddress::Pattern(license.url)],
+        periods: vec![ValidityPeriod {
             from: None,
             until: Some(expiry),
-            behavior: Behavior::InvalidateLicense,
+            behavior: ViolationBehavior::InvalidateLicense,
             modules: Vec::new(),
         }],
         modules: added
             .iter()
             .map(|module| (*module).to_owned())
-            .chain(license.modules.iter().flat_map(|it| unbundled(it)))
+            .chain(license.modules.iter().flat_map(|module| unbundled(module)))
             .collect(),
         limits: limits.into_iter().flatten().collect(),
     })
@@ -179,7 +179,7 @@ pub fn v2(json: &[u8], circumstances: &Circumstances<'_>) -> Option<Terms> {
 
 /// Whether a version makes version 3 of a license of version 2: all that it matters to what a license says.
 pub fn converts(version: Option<Version>) -> bool {
-    version.is_none_or(|it| it >= CONVERTS)
+    version.is_none_or(|version| version >= CONVERTS)
 }
 
 /// The modules that a name of version 2 stands for.
@@ -194,7 +194,7 @@ fn unbundled(name: &str) -> Vec<String> {
     }
 }
 
-fn bundle_tag(name: &str) -> Option<Tag> {
+fn bundle_tag(name: &str) -> Option<TagJson> {
     let name = name.strip_suffix(":*").filter(|name| !name.is_empty())?;
     let color = match name {
         "bronze" => "#BD5A0B",
@@ -202,22 +202,22 @@ fn bundle_tag(name: &str) -> Option<Tag> {
         "gold" => "#F3BE08",
         _ => "#4411DD",
     };
-    Some(Tag {
+    Some(TagJson {
         name: name.to_owned(),
         color: Some(color.to_owned()),
     })
 }
 
 /// Tags with different names, and few and short enough to be labels.
-fn shown_tags(tags: Vec<Tag>) -> Vec<LicenseTag> {
-    let short = |text: &str| text.chars().take(LONGEST_TAG).collect::<String>();
+fn shown_tags(tags: Vec<TagJson>) -> Vec<LicenseTag> {
+    let short = |text: &str| text.chars().take(MAX_TAG_CHARS).collect::<String>();
     let mut shown: Vec<LicenseTag> = Vec::new();
     for tag in tags {
         let name = short(&tag.name);
         let is_new = !shown
             .iter()
             .any(|known| known.name.to_lowercase() == name.to_lowercase());
-        if is_new && shown.len() < MOST_TAGS {
+        if is_new && shown.len() < MAX_TAGS {
             let color = tag.color.filter(|color| is_color(color));
             shown.push(LicenseTag { name, color });
         }
@@ -228,30 +228,30 @@ fn shown_tags(tags: Vec<Tag>) -> Vec<LicenseTag> {
 /// Whether a text is a color as the licenses write it, and nothing else: pages put it into their styles.
 fn is_color(text: &str) -> bool {
     text.strip_prefix('#').is_some_and(|digits| {
-        matches!(digits.len(), 3 | 6) && digits.bytes().all(|it| it.is_ascii_hexdigit())
+        matches!(digits.len(), 3 | 6) && digits.bytes().all(|digit| digit.is_ascii_hexdigit())
     })
 }
 
-fn behavior(name: &str) -> Behavior {
+fn behavior(name: &str) -> ViolationBehavior {
     match name {
-        "invalidate_license" => Behavior::InvalidateLicense,
-        "disable_modules" => Behavior::DisableModules,
-        _ => Behavior::Other,
+        "invalidate_license" => ViolationBehavior::InvalidateLicense,
+        "disable_modules" => ViolationBehavior::DisableModules,
+        _ => ViolationBehavior::Other,
     }
 }
 
 /// An address; Rocket.Chat lets kinds pass that it does not know.
-fn address(url: ServerUrl) -> Option<Address> {
+fn address(url: ServerUrlJson) -> Option<LicenseAddress> {
     match url.kind.as_str() {
-        "url" => Some(Address::Plain(url.value)),
-        "regex" => Some(Address::Pattern(url.value)),
-        "hash" => Some(Address::Hash(url.value)),
+        "url" => Some(LicenseAddress::Plain(url.value)),
+        "regex" => Some(LicenseAddress::Pattern(url.value)),
+        "hash" => Some(LicenseAddress::Hash(url.value)),
         _ => None,
     }
 }
 
 /// Limits of every kind.
-fn all(limits: Limits) -> Vec<Limit> {
+fn all(limits: LimitsJson) -> Vec<TermsLimit> {
     let by_kind = [
         (LimitKind::ActiveUsers, limits.active_users),
         (LimitKind::GuestUsers, limits.guest_users),
@@ -263,15 +263,20 @@ fn all(limits: Limits) -> Vec<Limit> {
             limits.monthly_active_contacts,
         ),
     ];
-    let limit = |kind, it: MaxOfKind| Limit {
+    let limit = |kind, limit: LimitJson| TermsLimit {
         kind,
-        max: it.max,
-        behavior: behavior(&it.behavior),
-        modules: it.modules.unwrap_or_default(),
+        max: limit.max,
+        behavior: behavior(&limit.behavior),
+        modules: limit.modules.unwrap_or_default(),
     };
     by_kind
         .into_iter()
-        .flat_map(|(kind, limits)| limits.into_iter().flatten().map(move |it| limit(kind, it)))
+        .flat_map(|(kind, limits)| {
+            limits
+                .into_iter()
+                .flatten()
+                .map(move |max| limit(kind, max))
+        })
         .collect()
 }
 

@@ -4,7 +4,7 @@ use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
 
-use super::public_key::BadKey;
+use super::public_key::InvalidPublicKey;
 use super::*;
 use crate::collectors::license::{LicenseFormat, LicenseTag};
 
@@ -31,14 +31,14 @@ fn judged_at(now: &str, text: &str, status: &str, key: Option<&PublicKey>) -> He
         status: status.to_owned(),
         site_url: SITE.to_owned(),
     };
-    let circumstances = Circumstances {
+    let context = LicenseContext {
         key,
         now: at(now),
         version: None,
         timezone: &TimeZone::UTC,
         used: &|kind| (kind == LimitKind::ActiveUsers).then_some(40),
     };
-    judge(&settings, &circumstances).expect("there is a license")
+    judge(&settings, &context).expect("there is a license")
 }
 
 fn judged(text: &str, status: &str, key: Option<&PublicKey>) -> HeldLicense {
@@ -74,7 +74,11 @@ fn a_signed_license_is_read_whole() {
     );
     assert_eq!(read.expires, Some(at("2027-01-01T00:00:00Z")));
     assert_eq!(read.shown_expiry, Some(at("2026-12-01T00:00:00Z")));
-    let limits: Vec<_> = read.limits.iter().map(|it| (it.max, it.used)).collect();
+    let limits: Vec<_> = read
+        .limits
+        .iter()
+        .map(|limit| (limit.max, limit.used))
+        .collect();
     // The least of several counts, and a negative one is none.
     assert_eq!(limits[0], (Some(500), Some(40)));
     assert_eq!(limits[1], (None, None));
@@ -185,8 +189,8 @@ fn a_text_that_is_no_license_is_told_apart() {
 #[test]
 fn a_giant_is_not_read() {
     for giant in [
-        "RCV3_".to_owned() + &"A".repeat(LONGEST),
-        "A".repeat(LONGEST + 1),
+        "RCV3_".to_owned() + &"A".repeat(MAX_LICENSE_BYTES),
+        "A".repeat(MAX_LICENSE_BYTES + 1),
     ] {
         assert_eq!(flaw_of(&giant), Some(LicenseFlaw::TooLong));
     }
@@ -202,21 +206,21 @@ fn a_license_that_names_more_or_longer_addresses_than_any_is_not_compared() {
     let named = |addresses: Vec<Value>| flaw_with("/validation/serverUrls", json!(addresses));
     let any = json!({ "type": "regex", "value": "*" });
     let of = |length: usize| json!({ "type": "regex", "value": "*".repeat(length) });
-    assert_eq!(named(vec![any.clone(); MOST_ADDRESSES]), None);
-    assert_eq!(named(vec![of(LONGEST_ADDRESS)]), None);
-    let many = vec![any; MOST_ADDRESSES + 1];
+    assert_eq!(named(vec![any.clone(); MAX_ADDRESSES]), None);
+    assert_eq!(named(vec![of(MAX_ADDRESS_BYTES)]), None);
+    let many = vec![any; MAX_ADDRESSES + 1];
     assert_eq!(named(many), Some(LicenseFlaw::TooLong));
-    let long = vec![of(LONGEST_ADDRESS + 1)];
+    let long = vec![of(MAX_ADDRESS_BYTES + 1)];
     assert_eq!(named(long), Some(LicenseFlaw::TooLong));
 }
 
 #[test]
 fn the_dearest_license_is_judged_in_moments() {
     let dear = [
-        "*".repeat(LONGEST_ADDRESS),
+        "*".repeat(MAX_ADDRESS_BYTES),
         "(a?b?c?d?)*".repeat(20) + "x",
         "((a{9}){9}){9}".repeat(10),
-        "[^x]".repeat(LONGEST_ADDRESS / 4),
+        "[^x]".repeat(MAX_ADDRESS_BYTES / 4),
     ];
     let dear = dear.map(|value| json!({ "type": "regex", "value": value }));
     let content = with("/validation/serverUrls", json!(vec![dear; 4].concat()));
@@ -225,7 +229,7 @@ fn the_dearest_license_is_judged_in_moments() {
         status: "Valid".to_owned(),
         site_url: "abcd".repeat(128),
     };
-    let circumstances = Circumstances {
+    let context = LicenseContext {
         key: None,
         now: Timestamp(0),
         version: None,
@@ -233,7 +237,7 @@ fn the_dearest_license_is_judged_in_moments() {
         used: &|_| None,
     };
     let begun = std::time::Instant::now();
-    let opened = open(&settings, &circumstances).expect("there is a license");
+    let opened = open(&settings, &context).expect("there is a license");
     assert!(opened.terms.is_ok_and(|terms| terms.is_some()));
     let took = begun.elapsed();
     assert!(took.as_secs() < 3, "{took:?} without optimization");
@@ -363,10 +367,10 @@ fn version_2_is_read_with_the_key_alone() {
     };
     assert_eq!(read.tags, [tag]);
     for module in ["teams-voip", "livechat-enterprise", "another"] {
-        assert!(read.modules.iter().any(|it| it == module), "{module}");
+        assert!(read.modules.iter().any(|known| known == module), "{module}");
     }
     assert_eq!(read.modules.len(), 23, "{:?}", read.modules);
-    let limits: Vec<_> = read.limits.iter().map(|it| it.max).collect();
+    let limits: Vec<_> = read.limits.iter().map(|limit| limit.max).collect();
     assert_eq!(limits, [Some(50), None, Some(4), None, None, None]);
     assert_eq!(read.expires, Some(at("2027-01-01T00:00:00Z")));
     assert_eq!(read.shown_expiry, read.expires);
@@ -411,16 +415,16 @@ fn version_2_has_the_same_flaws() {
 #[test]
 fn before_6_5_nothing_is_added_to_version_2() {
     let adds = |version: Option<Version>| {
-        let circumstances = Circumstances {
+        let context = LicenseContext {
             key: None,
             now: at("2026-11-21T12:00:00Z"),
             version,
             timezone: &TimeZone::UTC,
             used: &|_| None,
         };
-        let terms = terms::v2(content_v2().to_string().as_bytes(), &circumstances);
+        let terms = terms::v2(content_v2().to_string().as_bytes(), &context);
         let modules = terms.expect("it is one").modules;
-        modules.iter().any(|it| it == "teams-voip")
+        modules.iter().any(|module| module == "teams-voip")
     };
     assert!(!adds(Some(Version::new(6, 4, 9))));
     assert!(adds(Some(Version::new(6, 5, 0))));
@@ -491,6 +495,6 @@ fn a_key_may_be_pem_or_the_base64_of_it() {
         truncated,
         "-----BEGIN PUBLIC KEY-----",
     ] {
-        assert_eq!(PublicKey::parse(text), Err(BadKey), "{text}");
+        assert_eq!(PublicKey::parse(text), Err(InvalidPublicKey), "{text}");
     }
 }

@@ -1,5 +1,5 @@
-//! Groups whose number the database decides: the first of them one by one, and all others as one, so that neither an
-//! answer nor what is kept of it grows with what the database holds.
+//! Aggregations with an unbounded number of groups: the first groups one by one, the rest as one sum, so that neither
+//! replies nor memory grow with the database.
 
 use mongodb::bson::{Bson, Document, doc};
 use mongodb::options::Hint;
@@ -8,124 +8,124 @@ use super::bson;
 use super::error::SourceError;
 use super::query::QueryContext;
 
-/// Groups of one kind that are told one by one.
-pub const MOST_GROUPS: usize = 1_000;
+/// How many groups of one kind are listed.
+pub const MAX_GROUPS: usize = 1_000;
 
-/// The groups of a pipeline.
-pub struct Groups {
-    /// The first in the pipeline's order, at most [`MOST_GROUPS`].
+/// The result of an aggregation.
+pub struct BoundedGroups {
+    /// The first groups in the pipeline's order, at most [`MAX_GROUPS`].
     pub first: Vec<Document>,
-    /// The sums of all others; `None` when there are none.
+    /// The sums of the others; `None` when there are none.
     pub others: Option<Document>,
 }
 
-impl Groups {
-    /// Whether the others have to be asked for: one group more than those that are told was found.
-    pub fn are_too_many(&self) -> bool {
-        self.first.len() > MOST_GROUPS
+impl BoundedGroups {
+    /// Whether there are more groups than are listed.
+    pub fn exceed_limit(&self) -> bool {
+        self.first.len() > MAX_GROUPS
     }
 }
 
-/// What the groups of a pipeline have.
-pub struct Members<'a> {
-    /// What a group stands for, in the words of the label `what`.
+/// The fields of the groups.
+pub struct GroupFields<'a> {
+    /// The value of the label `what`.
     pub what: &'static str,
-    /// Fields of the `_id`; none where that is a value itself. Long ones are not fetched.
+    /// Fields of `_id`; empty where that is a value itself. Long values are not fetched.
     pub keys: &'a [&'a str],
-    /// Numbers that are added up over the groups that are not told one by one.
+    /// Numbers that are summed over the groups that are not listed.
     pub sums: &'a [&'a str],
 }
 
-impl Members<'_> {
-    /// The stages that shorten a sorted list of groups, with one more group to tell that there are others.
-    pub fn first(&self) -> [Document; 2] {
-        let mut shown = Document::new();
+impl GroupFields<'_> {
+    /// The stages that limit a sorted list of groups, to one more than are listed.
+    pub fn first_stages(&self) -> [Document; 2] {
+        let mut projection = Document::new();
         if self.keys.is_empty() {
-            shown.insert("_id", bson::bounded("$_id"));
+            projection.insert("_id", bson::bounded("$_id"));
         }
         for key in self.keys {
             let path = format!("_id.{key}");
             let value = bson::bounded(&format!("${path}"));
-            shown.insert(path, value);
+            projection.insert(path, value);
         }
-        shown.extend(
+        projection.extend(
             self.sums
                 .iter()
                 .map(|name| ((*name).to_owned(), Bson::Int32(1))),
         );
-        let most = i64::try_from(MOST_GROUPS + 1).expect("it is small");
-        [doc! { "$limit": most }, doc! { "$project": shown }]
+        let limit = i64::try_from(MAX_GROUPS + 1).expect("it is small");
+        [doc! { "$limit": limit }, doc! { "$project": projection }]
     }
 
-    /// The stages that add up the groups behind those.
-    pub fn others(&self) -> [Document; 2] {
+    /// The stages that sum the other groups.
+    pub fn other_stages(&self) -> [Document; 2] {
         let mut sums = doc! { "_id": Bson::Null, "groups": { "$sum": 1 } };
         for name in self.sums {
             sums.insert(*name, doc! { "$sum": format!("${name}") });
         }
-        let most = i64::try_from(MOST_GROUPS).expect("it is small");
-        [doc! { "$skip": most }, doc! { "$group": sums }]
+        let skip = i64::try_from(MAX_GROUPS).expect("it is small");
+        [doc! { "$skip": skip }, doc! { "$group": sums }]
     }
 }
 
 impl QueryContext<'_> {
-    /// The groups of a pipeline that ends with an order. Only when there are too many the others are asked for.
+    /// Runs a pipeline that ends with a sort. The others are queried only when there are too many groups.
     pub async fn groups(
         &self,
         collection: &str,
         pipeline: Vec<Document>,
         hint: Option<Hint>,
-        members: &Members<'_>,
-    ) -> Result<Groups, SourceError> {
+        fields: &GroupFields<'_>,
+    ) -> Result<BoundedGroups, SourceError> {
         let mut first = pipeline.clone();
-        first.extend(members.first());
+        first.extend(fields.first_stages());
         let first = self.aggregate(collection, first, hint.clone()).await?;
-        let mut groups = Groups {
+        let mut groups = BoundedGroups {
             first,
             others: None,
         };
-        if groups.are_too_many() {
+        if groups.exceed_limit() {
             let mut others = pipeline;
-            others.extend(members.others());
+            others.extend(fields.other_stages());
             let others = self.aggregate(collection, others, hint).await?;
-            self.add_others(&mut groups, members, others);
+            self.add_others(&mut groups, fields, others);
         }
         Ok(groups)
     }
 
-    /// The same with sums of a field's finite numbers, as [`QueryContext::finite_sums`] makes them.
+    /// The same with sums of finite numbers; see [`QueryContext::finite_sums`].
     pub async fn finite_groups(
         &self,
         collection: &str,
         pipeline: impl Fn(fn(&str) -> Bson) -> Vec<Document>,
-        members: &Members<'_>,
-    ) -> Result<Groups, SourceError> {
+        fields: &GroupFields<'_>,
+    ) -> Result<BoundedGroups, SourceError> {
         let plain = pipeline(|path| path.into());
-        let groups = self.groups(collection, plain, None, members).await?;
+        let groups = self.groups(collection, plain, None, fields).await?;
         let is_finite = |group: &Document| {
-            let mut sums = members.sums.iter();
+            let mut sums = fields.sums.iter();
             sums.all(|name| bson::summed(group, name).is_finite())
         };
         if groups.first.iter().chain(&groups.others).all(is_finite) {
             return Ok(groups);
         }
         let guarded = pipeline(|path| bson::finite(path).into());
-        self.groups(collection, guarded, None, members).await
+        self.groups(collection, guarded, None, fields).await
     }
 
-    /// Puts the sums of all others beside the first groups, and notes how many they are.
+    /// Adds the sums of the others, and records how many groups they are.
     pub fn add_others(
         &self,
-        groups: &mut Groups,
-        members: &Members<'_>,
+        groups: &mut BoundedGroups,
+        fields: &GroupFields<'_>,
         mut others: Vec<Document>,
     ) {
-        groups.first.truncate(MOST_GROUPS);
+        groups.first.truncate(MAX_GROUPS);
         groups.others = others.pop();
         let count = groups
             .others
             .as_ref()
-            .map_or(0, |it| bson::counted(it, "groups"));
-        self.left_out_at_least(members.what, count);
+            .map_or(0, |others| bson::counted(others, "groups"));
+        self.left_out_at_least(fields.what, count);
     }
 }

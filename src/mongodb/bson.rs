@@ -1,4 +1,4 @@
-//! From BSON to the model: odd types and odd numbers are met here, and none of them is an error.
+//! Conversions from BSON, and expressions for pipelines. Unexpected types and values are never an error.
 
 use std::borrow::Cow;
 use std::time::Duration;
@@ -7,30 +7,30 @@ use mongodb::bson::{Bson, Document, RawBsonRef, RawDocument, RawDocumentBuf, Utf
 
 use crate::catalogue::{CompactDocument, Timestamp, Value};
 
-/// Whole numbers up to here are exact in JavaScript; larger ones Rocket.Chat answers as texts.
+/// JavaScript's largest safe integer; Rocket.Chat returns larger ones as strings.
 const MAX_SAFE_INTEGER: i64 = (1 << 53) - 1;
 
-/// The last instant that JavaScript's dates can tell, in milliseconds; the first is its negative.
+/// The last instant of JavaScript's `Date`, in milliseconds; the first is its negative.
 const MAX_DATE: i64 = 8_640_000_000_000_000;
 
-/// Milliseconds of a day, as dates count them.
+/// Milliseconds of a day.
 pub const DAY: i64 = 86_400_000;
 
-/// A duration for `maxTimeMS`, at least one millisecond because zero means no limit.
+/// A duration for `maxTimeMS`: at least 1, because 0 means no limit.
 pub fn milliseconds(duration: Duration) -> i64 {
     i64::try_from(duration.as_millis())
         .unwrap_or(i64::MAX)
         .max(1)
 }
 
-/// A document as it came from the server, which checks no text: what is not UTF-8 in one becomes U+FFFD. `None` when it is
-/// broken otherwise.
+/// Decodes a document, with U+FFFD in strings that are not UTF-8, which the server does not check. `None` when it is
+/// malformed.
 pub fn document(raw: &RawDocument) -> Option<Document> {
     let Utf8Lossy(document) = raw.try_into().ok()?;
     Some(document)
 }
 
-/// Any number as a floating one; `None` for everything else.
+/// A number of any type.
 pub fn number(value: Option<&Bson>) -> Option<f64> {
     match value? {
         Bson::Int32(number) => Some(f64::from(*number)),
@@ -41,7 +41,7 @@ pub fn number(value: Option<&Bson>) -> Option<f64> {
     }
 }
 
-/// A number that counts things; `None` for anything that cannot.
+/// A whole number that is not negative.
 pub fn count(value: Option<&Bson>) -> Option<u64> {
     match value? {
         Bson::Int32(number) => u64::try_from(*number).ok(),
@@ -58,17 +58,17 @@ pub fn count(value: Option<&Bson>) -> Option<u64> {
     }
 }
 
-/// A field of an aggregation's result that the pipeline itself counted.
+/// A count in the result of a pipeline.
 pub fn counted(document: &Document, key: &str) -> u64 {
     count(document.get(key)).unwrap_or_default()
 }
 
-/// A field of an aggregation's result that the pipeline itself summed from finite numbers.
+/// A sum in the result of a pipeline.
 pub fn summed(document: &Document, key: &str) -> f64 {
     number(document.get(key)).unwrap_or_default()
 }
 
-/// An instant, when it is a date.
+/// A date.
 pub fn timestamp(value: Option<&Bson>) -> Option<Timestamp> {
     match value? {
         Bson::DateTime(date) => Some(Timestamp(date.timestamp_millis())),
@@ -76,13 +76,13 @@ pub fn timestamp(value: Option<&Bson>) -> Option<Timestamp> {
     }
 }
 
-/// The texts of a list; what is none of them is passed over.
+/// The string elements of an array; others are skipped.
 pub fn texts(value: Option<&Bson>) -> Vec<String> {
     let items = value.and_then(Bson::as_array).into_iter().flatten();
     items.filter_map(|item| text(Some(item))).collect()
 }
 
-/// A text, when it is one.
+/// A string.
 pub fn text(value: Option<&Bson>) -> Option<String> {
     match value? {
         Bson::String(text) => Some(text.clone()),
@@ -90,14 +90,14 @@ pub fn text(value: Option<&Bson>) -> Option<String> {
     }
 }
 
-/// An expression that is `path` where it is a finite number, else 0: one odd document must not spoil a sum.
+/// An expression for `path` where it is a finite number, else 0, so that one odd document does not spoil a sum.
 ///
-/// Numbers stand together in BSON's order of types, not-a-number first among them.
+/// In BSON's comparison order all numbers are together, NaN first.
 pub fn finite(path: &str) -> Document {
     doc! { "$cond": [is_finite(path), path, 0] }
 }
 
-/// An expression that tells whether `path` is a finite number.
+/// An expression for whether `path` is a finite number.
 pub fn is_finite(path: &str) -> Document {
     doc! { "$and": [
         { "$gt": [path, f64::NEG_INFINITY] },
@@ -105,45 +105,45 @@ pub fn is_finite(path: &str) -> Document {
     ] }
 }
 
-/// Bytes of the longest name or other value that is fetched where only short ones make sense.
-const LONGEST: i32 = 300;
+/// The limit of [`bounded`], for names and other values that are short unless something is wrong.
+const MAX_VALUE_BYTES: i32 = 300;
 
-/// An expression that is `path`, or where that takes too many bytes, a text that tells how many.
+/// An expression for `path`, or for its size as a string when it is too long.
 pub fn bounded(path: &str) -> Document {
-    at_most(path, LONGEST)
+    at_most(path, MAX_VALUE_BYTES)
 }
 
-/// The same with a limit of its own, in bytes of BSON.
+/// The same with another limit, in bytes of BSON.
 pub fn at_most(path: &str, bytes: i32) -> Document {
     let size = size(path);
-    let told = doc! { "$concat": ["(", { "$toString": size.clone() }, " bytes)"] };
-    doc! { "$cond": [{ "$lte": [size, bytes] }, path, told] }
+    let replacement = doc! { "$concat": ["(", { "$toString": size.clone() }, " bytes)"] };
+    doc! { "$cond": [{ "$lte": [size, bytes] }, path, replacement] }
 }
 
-/// An expression that is the size of `path` in bytes of BSON, whatever its type.
+/// An expression for the size of `path` in bytes of BSON.
 pub fn size(path: &str) -> Document {
     doc! { "$bsonSize": { "v": path } }
 }
 
-/// An expression that tells whether [`bounded`] would shorten any of `paths`.
+/// An expression for whether [`bounded`] would replace any of `paths`.
 pub fn is_any_long(paths: &[&str]) -> Document {
     let are_long = paths
         .iter()
-        .map(|path| Bson::from(doc! { "$gt": [size(path), LONGEST] }));
+        .map(|path| Bson::from(doc! { "$gt": [size(path), MAX_VALUE_BYTES] }));
     doc! { "$or": are_long.collect::<Vec<_>>() }
 }
 
-/// An expression that is `path` where it is a number.
+/// An expression for `path` where it is a number, else null.
 pub fn if_number(path: &str) -> Document {
     doc! { "$cond": [{ "$isNumber": path }, path, Bson::Null] }
 }
 
-/// An expression that tells whether a document has `path`, whatever it holds.
+/// An expression for whether a document has `path`.
 pub fn exists(path: &str) -> Document {
     doc! { "$ne": [{ "$type": path }, "missing"] }
 }
 
-/// An expression that is 1 where `path` has exactly this value, else 0.
+/// An expression that is 1 where `path` equals the value, else 0.
 pub fn is(path: &str, value: impl Into<Bson>) -> Bson {
     one_where(doc! { "$eq": [path, value.into()] })
 }
@@ -153,7 +153,7 @@ pub fn one_where(condition: Document) -> Bson {
     doc! { "$cond": [condition, 1, 0] }.into()
 }
 
-/// A value as Rocket.Chat's JSON shows it; `None` for what it leaves out.
+/// A value as in Rocket.Chat's JSON; `None` for what that omits.
 pub fn value(bson: &Bson) -> Option<Value> {
     Some(match bson {
         Bson::Double(number) => Value::Number(*number),
@@ -224,7 +224,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_that_javascript_cannot_hold_become_texts() {
+    fn unsafe_integers_become_strings() {
         assert_eq!(
             value(&Bson::Int64(1 << 53)),
             Some(Value::text("9007199254740992"))
@@ -246,7 +246,7 @@ mod tests {
     }
 
     #[test]
-    fn a_count_is_never_negative_nor_broken() {
+    fn count_rejects_negative_and_fractional_numbers() {
         assert_eq!(count(Some(&Bson::Int32(-1))), None);
         assert_eq!(count(Some(&Bson::Double(1.5))), None);
         assert_eq!(count(Some(&Bson::Double(f64::NAN))), None);

@@ -1,5 +1,5 @@
-//! The connection to MongoDB: made by the first query, made anew when files changed that it was made of, and the
-//! database that is asked by it.
+//! The client that queries use: made by the first query, replaced when files of its configuration change or when it
+//! would fail again.
 
 use std::collections::hash_map::DefaultHasher;
 use std::hash::{Hash, Hasher};
@@ -13,363 +13,356 @@ use tokio::sync::{Mutex, Semaphore, mpsc};
 use tokio::task::spawn_blocking;
 use tokio::time::{Instant, timeout};
 
-use super::command_log::Recorder;
+use super::command_log::CommandLog;
 use super::connection_string::ConnectionString;
-use super::database_choice::{Chosen, Listing, Telling};
-use super::driver::{Driver, Words, redacted};
-use super::error::{Scope, SourceError};
-use super::members::Members;
-use super::pool_events::Pool;
-use super::settings::MongoSettings;
-use super::uri_source::UriSource;
+use super::database_choice::{ChosenDatabase, CoreCollections, DatabaseFinder};
+use super::driver::{ErrorReporter, MongoClient, redacted};
+use super::error::{FailureScope, SourceError};
+use super::members::MemberSelector;
+use super::pool_events::PoolCounters;
+use super::settings::{MongoSettings, UriSource};
 use crate::catalogue::{FailureKind, PoolState};
 use crate::small_file;
 
-/// How long files are taken to be as they were.
-const LOOK_AGAIN: Duration = Duration::from_secs(2);
+/// How often files are checked for changes.
+const FILE_CHECK_INTERVAL: Duration = Duration::from_secs(2);
 
-/// How long a database that is none of Rocket.Chat's is taken to be so.
-const CHOOSE_AGAIN: Duration = Duration::from_secs(1);
+/// How long a database without Rocket.Chat's collections is not looked at again.
+const REJECTION_TTL: Duration = Duration::from_secs(1);
 
-/// How long ending the connections of a client may take.
-const FAREWELL: Duration = Duration::from_secs(2);
+/// How long closing a client may take; a server that hangs is not waited for.
+const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// How long a client that another one has replaced is left to those who still ask by it.
-const LAST_QUERIES: Duration = Duration::from_mins(1);
+/// How long queries may go on with a client that was replaced.
+const DRAIN_TIMEOUT: Duration = Duration::from_mins(1);
 
-/// A connection that is made by the first query.
+/// Makes and replaces the client of one workspace.
 #[derive(Debug)]
-pub struct Connection {
+pub struct ClientManager {
     settings: MongoSettings,
-    pool: Arc<Pool>,
-    /// As many places as there may be connections for queries.
-    places: Arc<Semaphore>,
-    /// What notes each command; `None` unless somebody wants to see them, because it copies every answer.
-    recorder: Option<Arc<Recorder>>,
-    known: Mutex<Known>,
-    /// The words of the newest client, for failures while another one is made.
-    words: RwLock<Option<Arc<Words>>>,
+    pool: Arc<PoolCounters>,
+    /// A permit for each connection that queries may use.
+    permits: Arc<Semaphore>,
+    /// Records each command; `None` outside `check`, because it copies every command.
+    command_log: Option<Arc<CommandLog>>,
+    managed: Mutex<ManagedClient>,
+    /// Those of the newest client, for errors while another one is made.
+    errors: RwLock<Option<Arc<ErrorReporter>>>,
 }
 
-/// The right to ask by a client, which is not closed as long as there is one.
+/// Keeps a client open while it is used.
 #[derive(Debug, Clone)]
-pub struct Lease {
-    number: u64,
+pub struct ClientLease {
+    generation: u64,
     _open: mpsc::Sender<()>,
 }
 
-/// What is needed to ask the workspace's database.
+/// What queries of the workspace's database need.
 #[derive(Debug, Clone)]
 pub struct ClientHandle {
     /// Keeps the client open.
-    pub lease: Lease,
+    pub lease: ClientLease,
     /// The database.
     pub database: Database,
-    /// The servers that may be asked.
-    pub members: Arc<Members>,
+    /// Selects the servers.
+    pub members: Arc<MemberSelector>,
 }
 
 /// The client, once there is one.
 #[derive(Debug, Default)]
-struct Known {
-    /// Tells clients apart that followed each other.
-    number: u64,
-    open: Option<Open>,
-    /// What the database had that was chosen last, by whichever client.
-    telling: Option<Telling>,
+struct ManagedClient {
+    /// Counts the clients.
+    generation: u64,
+    active: Option<ActiveClient>,
+    /// What the newest chosen database had, whichever client chose it.
+    core: Option<CoreCollections>,
 }
 
-/// A client that is asked.
+/// A client in use.
 #[derive(Debug)]
-struct Open {
-    driver: Arc<Driver>,
+struct ActiveClient {
+    client: Arc<MongoClient>,
     lease: mpsc::Sender<()>,
     released: mpsc::Receiver<()>,
-    /// The files that it was made of, as they were, and when that was seen.
-    files: Files,
-    looked: Instant,
-    chosen: Option<Chosen>,
-    /// When the database was last seen to be Rocket.Chat's.
+    /// Its files, and when they were last checked.
+    files: FileFingerprints,
+    checked: Instant,
+    chosen: Option<ChosenDatabase>,
+    /// When the database was last confirmed to be Rocket.Chat's.
     confirmed: Instant,
     /// Why no database was chosen, and when.
-    refused: Option<(SourceError, Instant)>,
+    rejected: Option<(SourceError, Instant)>,
 }
 
-impl Connection {
-    pub fn new(settings: MongoSettings, recorder: Option<Arc<Recorder>>) -> Self {
+impl ClientManager {
+    /// Nothing is connected yet.
+    pub fn new(settings: MongoSettings, command_log: Option<Arc<CommandLog>>) -> Self {
         Self {
-            places: Arc::new(Semaphore::new(settings.max_connections as usize)),
+            permits: Arc::new(Semaphore::new(settings.max_connections as usize)),
             settings,
             pool: Arc::default(),
-            recorder,
-            known: Mutex::default(),
-            words: RwLock::default(),
+            command_log,
+            managed: Mutex::default(),
+            errors: RwLock::default(),
         }
     }
 
-    /// The workspace's database, and the right to ask it.
-    ///
-    /// The lock is held while the client is made and the database is chosen, so that this happens once.
+    /// The workspace's database. Makes a client and chooses the database first where necessary; the lock is held
+    /// meanwhile, so that this happens once.
     ///
     /// # Errors
     /// When there is no server, no login, or no database that is Rocket.Chat's.
     pub async fn database(&self) -> Result<ClientHandle, SourceError> {
-        let mut known = self.known.lock().await;
-        self.renew(&mut known).await;
-        if known.open.is_none() {
-            let open = self
-                .open()
-                .await
-                .map_err(|error| error.of(Scope::Everything))?;
-            known.number += 1;
-            known.open = Some(open);
+        let mut managed = self.managed.lock().await;
+        self.renew(&mut managed).await;
+        if managed.active.is_none() {
+            let client = self.make_client().await;
+            managed.replace(client.map_err(|error| error.of(FailureScope::Database))?);
         }
-        let Known {
-            number,
-            open: Some(open),
-            telling,
-        } = &mut *known
+        let ManagedClient {
+            generation,
+            active: Some(active),
+            core,
+        } = &mut *managed
         else {
-            unreachable!("it was opened above");
+            unreachable!("the client was made above");
         };
-        if let Err(error) = self.choose(open, telling).await {
-            if error.kind != FailureKind::NoDatabase {
-                // The next one is made of the files as they are then.
-                known.end();
+        match self.choose(active, core).await {
+            Ok(chosen) => Ok(ClientHandle {
+                lease: ClientLease {
+                    generation: *generation,
+                    _open: active.lease.clone(),
+                },
+                database: chosen.database,
+                members: Arc::clone(&active.client.members),
+            }),
+            Err(error) => {
+                if error.kind != FailureKind::NoDatabase {
+                    // The next client is made of the files as they are then.
+                    managed.end();
+                }
+                Err(error.of(FailureScope::Database))
             }
-            return Err(error.of(Scope::Everything));
         }
-        let lease = Lease {
-            number: *number,
-            _open: open.lease.clone(),
-        };
-        let chosen = open.chosen.as_ref().expect("it was chosen above");
-        Ok(ClientHandle {
-            lease,
-            database: chosen.database.clone(),
-            members: Arc::clone(&open.driver.members),
-        })
     }
 
-    /// Sees that the database is still Rocket.Chat's, unless that was seen after `begun`: what is read from one that is
-    /// dropped or restored meanwhile does not count.
+    /// Checks that the database is still Rocket.Chat's, unless that was confirmed after `begun`: numbers from a database
+    /// that is being dropped or restored do not count.
     ///
     /// # Errors
-    /// When it is not, or when that cannot be seen.
-    pub async fn confirm(&self, lease: &Lease, begun: Instant) -> Result<(), SourceError> {
+    /// When it is not, or the check fails.
+    pub async fn confirm(&self, lease: &ClientLease, begun: Instant) -> Result<(), SourceError> {
         let asked = Instant::now();
-        let known = self.known.lock().await;
-        let open = known.open_as(lease).filter(|it| it.confirmed < begun);
-        let Some((driver, chosen)) =
-            open.and_then(|it| Some((Arc::clone(&it.driver), it.chosen.clone()?)))
+        let managed = self.managed.lock().await;
+        let active = managed
+            .active_of(lease)
+            .filter(|active| active.confirmed < begun);
+        let Some((client, chosen)) =
+            active.and_then(|active| Some((Arc::clone(&active.client), active.chosen.clone()?)))
         else {
             return Ok(());
         };
-        // Others may ask meanwhile.
-        drop(known);
-        let confirmed = Listing(&driver).confirm(&chosen).await;
-        let mut known = self.known.lock().await;
-        let Some(open) = known.open.as_mut() else {
+        // Not held during the check, which others need not wait for.
+        drop(managed);
+        let confirmed = DatabaseFinder(&client).confirm(&chosen).await;
+        let mut managed = self.managed.lock().await;
+        let Some(active) = managed.active.as_mut() else {
             return Ok(());
         };
         match confirmed {
             Ok(()) => {
-                open.confirmed = open.confirmed.max(asked);
+                active.confirmed = active.confirmed.max(asked);
                 Ok(())
             }
-            // Whatever the failure, the reading is no sign that the database can be read.
+            // Any failure counts: the reading does not prove that the database can be read.
             Err(error) => {
                 if error.kind == FailureKind::NoDatabase {
-                    open.chosen = None;
-                    open.refused = Some((error.clone(), Instant::now()));
+                    active.chosen = None;
+                    active.rejected = Some((error.clone(), Instant::now()));
                 }
                 Err(error)
             }
         }
     }
 
-    /// Connections for queries.
+    /// The state of the connection pool for queries.
     pub fn pool(&self) -> PoolState {
         self.pool.state()
     }
 
-    /// Places for queries.
-    pub fn places(&self) -> &Semaphore {
-        &self.places
+    /// A permit for each connection that queries may use.
+    pub fn permits(&self) -> &Semaphore {
+        &self.permits
     }
 
-    /// What noted the commands.
-    pub fn recorder(&self) -> Option<&Recorder> {
-        self.recorder.as_deref()
+    /// The recorded commands.
+    pub fn command_log(&self) -> Option<&CommandLog> {
+        self.command_log.as_deref()
     }
 
-    /// What failed, and what to do about it, without secrets.
-    pub fn failure(&self, error: &Error) -> SourceError {
-        let words = self.words.read().unwrap_or_else(PoisonError::into_inner);
-        match &*words {
-            Some(words) => words.of(error),
-            None => redacted(&error.into(), std::slice::from_ref(&self.settings.uri)),
+    /// What failed and what to do about it, without secrets.
+    pub fn report(&self, error: &Error) -> SourceError {
+        let errors = self.errors.read().unwrap_or_else(PoisonError::into_inner);
+        match &*errors {
+            Some(errors) => errors.report(error),
+            None => redacted(&error.into(), &self.settings.uri),
         }
     }
 
-    /// Replaces a client, unless another one has taken its place: the next query makes a new one.
-    pub async fn forget(&self, lease: &Lease) {
-        let mut known = self.known.lock().await;
-        if known.open_as(lease).is_some() {
-            known.end();
+    /// Discards the client of a lease, unless it was replaced already: the next query makes a new one.
+    pub async fn discard(&self, lease: &ClientLease) {
+        let mut managed = self.managed.lock().await;
+        if managed.active_of(lease).is_some() {
+            managed.end();
         }
     }
 
-    /// Looks at the files that the client was made of before the next query, however short ago that was done.
-    pub async fn look_at_files(&self) {
-        if let Some(open) = &mut self.known.lock().await.open {
-            open.looked -= LOOK_AGAIN;
+    /// Checks the client's files before the next query, however recent the last check.
+    pub async fn recheck_files(&self) {
+        if let Some(active) = &mut self.managed.lock().await.active {
+            active.checked -= FILE_CHECK_INTERVAL;
         }
     }
 
-    /// Ends the connections.
+    /// Closes the connections.
     pub async fn close(&self) {
-        let open = self.known.lock().await.open.take();
-        if let Some(open) = open {
-            let client = open.driver.client.clone();
-            client.shutdown().immediate(true).await;
+        let close = async {
+            let active = self.managed.lock().await.active.take();
+            if let Some(active) = active {
+                active.client.shut_down().await;
+            }
+        };
+        if timeout(SHUTDOWN_TIMEOUT, close).await.is_err() {
+            tracing::debug!("the connections to the database did not close in time");
         }
     }
 
     /// Chooses the database, unless that was done.
     async fn choose(
         &self,
-        open: &mut Open,
-        telling: &mut Option<Telling>,
-    ) -> Result<(), SourceError> {
-        if open.chosen.is_some() {
-            return Ok(());
+        active: &mut ActiveClient,
+        core: &mut Option<CoreCollections>,
+    ) -> Result<ChosenDatabase, SourceError> {
+        if let Some(chosen) = &active.chosen {
+            return Ok(chosen.clone());
         }
-        if let Some((error, at)) = &open.refused
-            && at.elapsed() < CHOOSE_AGAIN
+        if let Some((error, at)) = &active.rejected
+            && at.elapsed() < REJECTION_TTL
         {
             return Err(error.clone());
         }
         let asked = Instant::now();
-        let given = open.driver.client.default_database();
+        let default = active.client.client.default_database();
         let name = self.settings.database.as_deref();
-        let name = name.or_else(|| given.as_ref().map(Database::name));
-        let listing = Listing(&open.driver);
-        let unseen = self.recorder.is_some();
+        let name = name.or_else(|| default.as_ref().map(Database::name));
+        let finder = DatabaseFinder(&active.client);
+        let may_be_unseen = self.command_log.is_some();
         let limit = self.settings.connect_timeout + self.settings.query_timeout;
-        let chosen = timeout(limit, listing.choose(name, telling.as_ref(), unseen)).await;
+        let chosen = timeout(limit, finder.choose(name, core.as_ref(), may_be_unseen)).await;
         let chosen = chosen.unwrap_or_else(|_| {
-            Err(SourceError::new(
-                FailureKind::Unreachable,
-                format!(
-                    "MongoDB did not list its databases within {} s",
-                    limit.as_secs()
-                ),
-            ))
+            let message = format!(
+                "MongoDB did not list its databases within {} s",
+                limit.as_secs()
+            );
+            Err(SourceError::new(FailureKind::Unreachable, message))
         });
-        match chosen {
+        match &chosen {
             Ok(chosen) => {
-                *telling = Some(chosen.telling.clone());
-                open.chosen = Some(chosen);
-                open.confirmed = asked;
-                open.refused = None;
-                Ok(())
+                *core = Some(chosen.core.clone());
+                active.chosen = Some(chosen.clone());
+                active.confirmed = asked;
+                active.rejected = None;
             }
-            Err(error) => {
-                open.refused = Some((error.clone(), Instant::now()));
-                Err(error)
-            }
+            Err(error) => active.rejected = Some((error.clone(), Instant::now())),
         }
+        chosen
     }
 
-    async fn open(&self) -> Result<Open, SourceError> {
-        let read = self.read().await?;
-        let driver = Driver::make(
-            read.uri,
+    async fn make_client(&self) -> Result<ActiveClient, SourceError> {
+        let loaded = self.load_uri().await?;
+        let client = MongoClient::new(
+            loaded.uri,
             &self.settings,
             Arc::clone(&self.pool),
-            Arc::clone(&self.places),
-            self.recorder.clone(),
+            Arc::clone(&self.permits),
+            self.command_log.clone(),
         )
         .await?;
-        let mut words = self.words.write().unwrap_or_else(PoisonError::into_inner);
-        *words = Some(Arc::clone(&driver.words));
+        let mut errors = self.errors.write().unwrap_or_else(PoisonError::into_inner);
+        *errors = Some(Arc::clone(&client.errors));
         let (lease, released) = mpsc::channel(1);
-        Ok(Open {
-            driver: Arc::new(driver),
+        Ok(ActiveClient {
+            client: Arc::new(client),
             lease,
             released,
-            files: read.files,
-            looked: Instant::now(),
+            files: loaded.files,
+            checked: Instant::now(),
             chosen: None,
             confirmed: Instant::now(),
-            refused: None,
+            rejected: None,
         })
     }
 
-    /// Makes a new client when files changed that the one there is was made of; while they cannot be used it stays.
-    async fn renew(&self, known: &mut Known) {
-        let Some(open) = &mut known.open else {
+    /// Replaces the client when its files have changed; while they cannot be used the old one stays.
+    async fn renew(&self, managed: &mut ManagedClient) {
+        let Some(active) = &mut managed.active else {
             return;
         };
-        if open.looked.elapsed() < LOOK_AGAIN {
+        if active.checked.elapsed() < FILE_CHECK_INTERVAL {
             return;
         }
-        open.looked = Instant::now();
+        active.checked = Instant::now();
         let sources = self.settings.source.files();
-        let named = open.driver.words.uri().files();
+        let named = active.client.errors.uri().files();
         if sources.is_empty() && named.is_empty() {
             return;
         }
-        let Ok(files) = spawn_blocking(move || Files::of(&sources, &named)).await else {
+        let fingerprints = spawn_blocking(move || FileFingerprints::of(&sources, &named));
+        let Ok(files) = fingerprints.await else {
             return;
         };
-        if files == open.files {
+        if files == active.files {
             return;
         }
-        open.files = files;
-        match self.open().await {
-            Ok(new) => {
-                tracing::info!("files of the connection to MongoDB changed, so a new one is made");
-                known.end();
-                known.number += 1;
-                known.open = Some(new);
+        active.files = files;
+        match self.make_client().await {
+            Ok(client) => {
+                tracing::info!("files of the connection to MongoDB changed, connecting anew");
+                managed.replace(client);
             }
             Err(error) => tracing::warn!(
                 reason = %error,
-                "files of the connection to MongoDB changed and cannot be used, so the one there is stays"
+                "files of the connection to MongoDB changed but cannot be used, keeping the current connection"
             ),
         }
     }
 
-    /// The connection string, and the files that it and its secrets come from, as they are now.
-    async fn read(&self) -> Result<Read, SourceError> {
+    /// The current connection string, and the files that it comes from or names.
+    async fn load_uri(&self) -> Result<LoadedUri, SourceError> {
         let source = self.settings.source.clone();
-        let read = spawn_blocking(move || Read::of(&source)).await;
-        let misconfigured = |message| SourceError::new(FailureKind::Misconfigured, message);
-        match read {
-            Ok(read) => read.map_err(misconfigured),
-            Err(error) => Err(misconfigured(format!("reading files failed: {error}"))),
-        }
+        let loaded = spawn_blocking(move || LoadedUri::of(&source)).await;
+        loaded
+            .unwrap_or_else(|error| Err(format!("reading files failed: {error}")))
+            .map_err(|message| SourceError::new(FailureKind::Misconfigured, message))
     }
 }
 
-/// A connection string that can be used.
-struct Read {
+/// A valid connection string.
+struct LoadedUri {
     uri: ConnectionString,
-    files: Files,
+    files: FileFingerprints,
 }
 
-/// What tells contents of files apart: of those that hold the connection string, and of those that it names.
+/// Fingerprints of the files that contain the connection string, and of those that it names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Files(u64, u64);
+struct FileFingerprints(u64, u64);
 
-impl Read {
+impl LoadedUri {
     fn of(source: &UriSource) -> Result<Self, String> {
-        // All before they are used: what changes meanwhile is seen to have changed later.
+        // Before the files are used: a change in between is noticed later.
         let sources = fingerprint(&source.files());
         let uri = source.read().map_err(|error| error.to_string())?;
-        let files = Files(sources, fingerprint(&uri.files()));
+        let files = FileFingerprints(sources, fingerprint(&uri.files()));
         match uri.problem() {
             Some(problem) => Err(format!("the connection string can never work: {problem}")),
             None => Ok(Self { uri, files }),
@@ -377,13 +370,13 @@ impl Read {
     }
 }
 
-impl Files {
+impl FileFingerprints {
     fn of(sources: &[PathBuf], named: &[PathBuf]) -> Self {
         Self(fingerprint(sources), fingerprint(named))
     }
 }
 
-/// One that cannot be read is unlike any that can.
+/// An unreadable file differs from every readable one.
 fn fingerprint(paths: &[PathBuf]) -> u64 {
     let mut hasher = DefaultHasher::new();
     for path in paths {
@@ -392,32 +385,34 @@ fn fingerprint(paths: &[PathBuf]) -> u64 {
     hasher.finish()
 }
 
-impl Known {
-    /// The client of a lease, unless another one has taken its place.
-    fn open_as(&self, lease: &Lease) -> Option<&Open> {
-        let open = self.open.as_ref();
-        open.filter(|_| self.number == lease.number)
+impl ManagedClient {
+    /// The client of a lease, unless it was replaced.
+    fn active_of(&self, lease: &ClientLease) -> Option<&ActiveClient> {
+        let active = self.active.as_ref();
+        active.filter(|_| self.generation == lease.generation)
     }
 
-    /// Lets go of the client, which ends once nobody asks by it.
+    fn replace(&mut self, client: ActiveClient) {
+        self.end();
+        self.generation += 1;
+        self.active = Some(client);
+    }
+
+    /// Lets go of the client, which is closed once no query uses it.
     fn end(&mut self) {
-        let Some(open) = self.open.take() else {
-            return;
-        };
-        let Open {
-            driver,
+        let Some(ActiveClient {
+            client,
             lease,
             mut released,
             ..
-        } = open;
+        }) = self.active.take()
+        else {
+            return;
+        };
         drop(lease);
         tokio::spawn(async move {
-            timeout(LAST_QUERIES, released.recv()).await.ok();
-            // A client that is only dropped goes on watching its servers for a while. It says goodbye to them, and one that
-            // no longer speaks is not waited for.
-            let client = driver.client.clone();
-            let farewell = client.shutdown().immediate(true).into_future();
-            timeout(FAREWELL, farewell).await.ok();
+            timeout(DRAIN_TIMEOUT, released.recv()).await.ok();
+            timeout(SHUTDOWN_TIMEOUT, client.shut_down()).await.ok();
         });
     }
 }

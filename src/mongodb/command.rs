@@ -1,7 +1,7 @@
-//! Commands that the driver would send to the primary or without the database's read preference: with it.
+//! Commands with the database's read preference.
 //!
-//! The driver's `list_indexes`, `list_collections` and `list_databases` always ask the primary, and `run_command` knows
-//! no preference but its own. Nothing else in this crate calls them.
+//! The driver's `list_indexes`, `list_collections` and `list_databases` always go to the primary, and `run_command` ignores
+//! the database's read preference. Nothing else in this crate calls them.
 
 use futures_util::TryStreamExt;
 use mongodb::bson::{Document, doc};
@@ -11,7 +11,7 @@ use mongodb::{Client, Cursor, Database, IndexModel};
 
 use super::bson;
 
-/// Another database of the same servers, which is read from the same member.
+/// Another database, with the same read preference.
 pub fn beside(database: &Database, name: &str) -> Database {
     directed(
         database.client(),
@@ -20,13 +20,13 @@ pub fn beside(database: &Database, name: &str) -> Database {
     )
 }
 
-/// A database all of whose commands go to a server that meets the criteria.
+/// A database whose commands go to a server that meets the criteria.
 pub fn directed(client: &Client, name: &str, criteria: Option<SelectionCriteria>) -> Database {
     let options = DatabaseOptions::builder().selection_criteria(criteria);
     client.database_with_options(name, options.build())
 }
 
-/// The answer to a command.
+/// The reply to a command.
 pub async fn run(database: &Database, command: Document) -> Result<Document, Error> {
     let mut run = database.run_command(command);
     if let Some(criteria) = database.selection_criteria() {
@@ -35,7 +35,7 @@ pub async fn run(database: &Database, command: Document) -> Result<Document, Err
     run.await
 }
 
-/// The cursor of a command that answers with one; all of its batches come from one server.
+/// The cursor of a command; all its batches come from one server.
 pub async fn run_cursor(
     database: &Database,
     command: Document,
@@ -54,7 +54,7 @@ pub async fn list_indexes(
     collection: &str,
     comment: &str,
 ) -> Result<Vec<IndexModel>, Error> {
-    // A collection has 64 at most.
+    // A collection has at most 64.
     const ALL: u32 = 1_000;
     let command = doc! {
         "listIndexes": collection,
@@ -65,7 +65,7 @@ pub async fn list_indexes(
     cursor.with_type().try_collect().await
 }
 
-/// Those of these collections that exist and that the user may see.
+/// Those of the collections that exist and that the user may see.
 pub async fn existing_collections(
     database: &Database,
     names: &[&str],
@@ -80,6 +80,8 @@ pub async fn existing_collections(
     };
     let cursor = run_cursor(database, command, ALL).await?;
     let found: Vec<Document> = cursor.try_collect().await?;
-    let names = found.iter().filter_map(|it| bson::text(it.get("name")));
+    let names = found
+        .iter()
+        .filter_map(|collection| bson::text(collection.get("name")));
     Ok(names.collect())
 }

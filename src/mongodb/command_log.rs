@@ -1,4 +1,4 @@
-//! Noting the commands that one client sends, for whoever wants to see them; the daemon has none of this.
+//! Records the commands that a client sends, for `check`.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -6,35 +6,35 @@ use std::time::Duration;
 use mongodb::bson::{Bson, Document};
 use mongodb::event::command::CommandEvent;
 
-/// The stage that tells the sizes of a collection, and explains nothing.
+/// The stage with the sizes of a collection, which cannot be explained.
 const SIZES: &str = "$collStats";
 
-/// A command as it was sent, and how it went.
+/// A command, and how it ended.
 #[derive(Debug, Clone)]
-pub struct Sent {
-    /// The command, with everything that the driver added.
+pub struct SentCommand {
+    /// The command, including what the driver added.
     pub command: Document,
-    /// The database that it was sent to.
+    /// Its database.
     pub database: String,
-    /// Until the answer was there; `None` when none came.
+    /// Time until the reply; `None` while there is none.
     pub duration: Option<Duration>,
-    /// Whether the answer was a failure.
+    /// Whether it failed.
     pub failed: bool,
     request: i32,
 }
 
-/// The commands of a client, in their order.
+/// The commands of a client, in order.
 #[derive(Debug, Default)]
-pub struct Recorder(
-    // A std mutex: it is only held while a command is noted.
-    Mutex<Vec<Sent>>,
+pub struct CommandLog(
+    // A std mutex: it is only held while a command is recorded.
+    Mutex<Vec<SentCommand>>,
 );
 
-impl Recorder {
-    /// Notes what happened.
-    pub fn note(&self, event: CommandEvent) {
+impl CommandLog {
+    /// Records an event of the driver.
+    pub fn record(&self, event: CommandEvent) {
         match event {
-            CommandEvent::Started(event) => self.lock().push(Sent {
+            CommandEvent::Started(event) => self.lock().push(SentCommand {
                 command: event.command,
                 database: event.db,
                 duration: None,
@@ -47,36 +47,40 @@ impl Recorder {
         }
     }
 
-    /// What was noted since the last time.
-    pub fn take(&self) -> Vec<Sent> {
+    /// Removes and returns the recorded commands.
+    pub fn take(&self) -> Vec<SentCommand> {
         std::mem::take(&mut self.lock())
     }
 
     fn end(&self, request: i32, duration: Duration, failed: bool) {
-        let mut all = self.lock();
-        if let Some(sent) = all.iter_mut().rev().find(|it| it.request == request) {
+        let mut commands = self.lock();
+        if let Some(sent) = commands
+            .iter_mut()
+            .rev()
+            .find(|sent| sent.request == request)
+        {
             sent.duration = Some(duration);
             sent.failed = failed;
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Vec<Sent>> {
+    fn lock(&self) -> MutexGuard<'_, Vec<SentCommand>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Sent {
-    /// The command's name; a question about the sizes of a collection is known by its stage.
+impl SentCommand {
+    /// The command's name; `$collStats` for an aggregation that begins with it.
     pub fn kind(&self) -> &str {
         let first = |pipeline: &Vec<Bson>| pipeline.first()?.as_document().cloned();
         let stage = self.command.get_array("pipeline").ok().and_then(first);
-        if stage.is_some_and(|it| it.contains_key(SIZES)) {
+        if stage.is_some_and(|stage| stage.contains_key(SIZES)) {
             return SIZES;
         }
         self.command.keys().next().map_or("", String::as_str)
     }
 
-    /// The collection that it asks; `None` for questions to the server.
+    /// The collection; `None` for commands to the server.
     pub fn collection(&self) -> Option<&str> {
         match self.command.iter().next() {
             Some((_, Bson::String(name))) => Some(name),

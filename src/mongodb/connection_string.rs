@@ -1,5 +1,5 @@
-//! Connection strings as Rocket.Chat takes them: what this exporter cannot do is left out with a warning where a
-//! connection works without it, and is refused in words where it does not.
+//! Connection strings as Rocket.Chat's driver accepts them. Options that are not supported here are dropped, with a warning
+//! where that matters; those that a connection cannot do without are rejected.
 
 mod options;
 #[cfg(test)]
@@ -18,15 +18,15 @@ use options::Treatment;
 
 use crate::secret::Secret;
 
-/// The driver's own limits of `maxStalenessSeconds`, and its time between two looks at a server.
-const LEAST_STALENESS: Duration = Duration::from_secs(90);
+/// The driver's limits of `maxStalenessSeconds`, and its default interval of heartbeats.
+const MIN_STALENESS: Duration = Duration::from_secs(90);
 const STALENESS_BEYOND_HEARTBEAT: Duration = Duration::from_secs(10);
 const HEARTBEAT: Duration = Duration::from_secs(10);
 
-/// The least time between two looks at a server that the driver takes.
-const LEAST_HEARTBEAT_MS: u64 = 500;
+/// The driver's shortest interval of heartbeats.
+const MIN_HEARTBEAT_MS: u64 = 500;
 
-/// A connection string that the driver takes.
+/// A connection string that the driver accepts.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ConnectionString {
     text: Secret,
@@ -35,23 +35,23 @@ pub struct ConnectionString {
     impossible: Option<String>,
 }
 
-/// An option and its value, as they stand in the connection string.
-struct Pair<'a> {
+/// An option and its value in the connection string.
+struct UriOption<'a> {
     name: &'static str,
     value: &'a str,
 }
 
 impl ConnectionString {
-    /// Reads a connection string.
+    /// Parses a connection string.
     ///
     /// # Errors
-    /// When it is none, or has an option that cannot be done; the message has no secrets.
+    /// When it is malformed, or has an unsupported option. The message has no secrets.
     pub fn parse(text: &Secret) -> Result<Self, String> {
         Self::read(text.reveal()).map_err(|message| text.redact(&message))
     }
 
     fn read(text: &str) -> Result<Self, String> {
-        // As in every URL: what surrounds it and breaks of lines in it are no part of it.
+        // As in every URL, surrounding whitespace and line breaks are removed.
         let text: String = text.trim().split(['\r', '\n', '\t']).collect();
         let start = text.find("://").map_or(0, |it| it + "://".len());
         let (address, options) = match text[start..].split_once('?') {
@@ -59,13 +59,13 @@ impl ConnectionString {
             None => (text.as_str(), ""),
         };
         let mut warnings = Vec::new();
-        let options = taken(&pairs(options)?, &mut warnings)?;
+        let options = driver_options(&pairs(options)?, &mut warnings)?;
         let text = if options.is_empty() {
             address.to_owned()
         } else {
             format!("{address}?{}", options.join("&"))
         };
-        let parsed = Parsed::parse(&text).map_err(|error| of_driver(&error))?;
+        let parsed = Parsed::parse(&text).map_err(|error| driver_message(&error))?;
         Ok(Self {
             text: Secret::new(text),
             warnings,
@@ -73,21 +73,21 @@ impl ConnectionString {
         })
     }
 
-    /// What the driver is given.
+    /// The text for the driver.
     pub fn secret(&self) -> &Secret {
         &self.text
     }
 
-    /// What it says that is not done, each with what that means.
+    /// The options that have no effect, each with the consequence.
     pub fn warnings(&self) -> &[String] {
         &self.warnings
     }
 
-    /// Why it can never work, as long as it and the files that it names stay as they are. Reads these files.
+    /// Why it can never work with its files as they are. Reads the files.
     pub fn problem(&self) -> Option<String> {
         let of_files = || tls_files::problem(&self.tls()?);
         let problem = self.impossible.clone().or_else(of_files);
-        problem.map(|it| self.text.redact(&it))
+        problem.map(|problem| self.text.redact(&problem))
     }
 
     /// The files that it names.
@@ -106,63 +106,65 @@ impl ConnectionString {
         }
     }
 
-    /// What the driver reads in it; always something, since it was read before.
+    /// As the driver parses it; never `None`, since it was parsed before.
     pub fn parsed(&self) -> Option<Parsed> {
         Parsed::parse(self.text.reveal()).ok()
     }
 }
 
 /// The options of a connection string.
-fn pairs(options: &str) -> Result<Vec<Pair<'_>>, String> {
-    let mut pairs: Vec<Pair> = Vec::new();
-    for pair in options.split('&').filter(|it| !it.is_empty()) {
+fn pairs(options: &str) -> Result<Vec<UriOption<'_>>, String> {
+    let mut pairs: Vec<UriOption> = Vec::new();
+    for pair in options.split('&').filter(|pair| !pair.is_empty()) {
         let (name, value) = pair
             .split_once('=')
             .ok_or_else(|| format!("the option `{pair}` has no value"))?;
         let Some((name, _)) = options::find(name) else {
             let similar = options::similar(name);
-            let advice = similar.map_or_else(String::new, |it| format!("; did you mean `{it}`?"));
+            let advice = similar.map_or_else(String::new, |similar| {
+                format!("; did you mean `{similar}`?")
+            });
             return Err(format!("there is no option `{name}`{advice}"));
         };
-        if name != "readPreferenceTags" && pairs.iter().any(|it| it.name == name) {
+        if name != "readPreferenceTags" && pairs.iter().any(|pair| pair.name == name) {
             return Err(format!(
-                "the option `{name}` is given twice; keep one of them"
+                "the option `{name}` is set twice; keep one of them"
             ));
         }
-        pairs.push(Pair { name, value });
+        pairs.push(UriOption { name, value });
     }
     Ok(pairs)
 }
 
-/// The options that the driver is given, and a warning for each that is left out and missed.
-fn taken(pairs: &[Pair], warnings: &mut Vec<String>) -> Result<Vec<String>, String> {
-    let truth = |name: &str| {
-        let pair = pairs.iter().find(|it| it.name == name);
-        pair.map(|it| truth_value(name, it.value)).transpose()
+/// The options for the driver. Adds a warning for each that is dropped but matters.
+fn driver_options(pairs: &[UriOption], warnings: &mut Vec<String>) -> Result<Vec<String>, String> {
+    let boolean = |name: &str| {
+        let pair = pairs.iter().find(|pair| pair.name == name);
+        pair.map(|pair| parse_boolean(name, pair.value)).transpose()
     };
-    let (tls, ssl) = (truth("tls")?, truth("ssl")?);
+    let (tls, ssl) = (boolean("tls")?, boolean("ssl")?);
     if tls.is_some() && ssl.is_some() && tls != ssl {
         return Err("`tls` and `ssl` contradict each other; keep one of them".to_owned());
     }
     let is_plain = tls.or(ssl) == Some(false);
-    let trusts_all = truth("tlsAllowInvalidCertificates")? == Some(true)
-        || truth("tlsInsecure")? == Some(true)
-        || truth("sslValidate")? == Some(false)
-        || truth("rejectUnauthorized")? == Some(false);
-    let mut taken = Vec::new();
+    let trusts_all = boolean("tlsAllowInvalidCertificates")? == Some(true)
+        || boolean("tlsInsecure")? == Some(true)
+        || boolean("sslValidate")? == Some(false)
+        || boolean("rejectUnauthorized")? == Some(false);
+    let mut accepted = Vec::new();
     if let Some(encrypts) = tls.or(ssl) {
-        taken.push(format!("tls={encrypts}"));
+        accepted.push(format!("tls={encrypts}"));
     }
     if trusts_all && !is_plain {
-        taken.push("tlsAllowInvalidCertificates=true".to_owned());
+        accepted.push("tlsAllowInvalidCertificates=true".to_owned());
     }
-    for Pair { name, value } in pairs {
+    for UriOption { name, value } in pairs {
         let (name, value) = (*name, *value);
         if is_plain && (name.starts_with("tlsC") || name.starts_with("sslC")) {
-            warnings.push(format!("`{name}`: nothing is encrypted with tls=false"));
+            warnings.push(format!("`{name}` has no effect with tls=false"));
             continue;
         }
-        let treatment = options::find(name).map(|(_, it)| it);
+        let treatment = options::find(name).map(|(_, treatment)| treatment);
         match (name, treatment) {
             // Above.
             (
@@ -175,35 +177,39 @@ fn taken(pairs: &[Pair], warnings: &mut Vec<String>) -> Result<Vec<String>, Stri
                 _,
             ) => {}
             ("tlsAllowInvalidHostnames", _) => {
-                if truth(name)? == Some(true) && !trusts_all && !is_plain {
-                    return Err("`tlsAllowInvalidHostnames` cannot be done: a certificate and its name are checked together; address the server by a name that its certificate has, or make one with the right name in subjectAltName, or give tlsAllowInvalidCertificates=true, which checks neither".to_owned());
+                if boolean(name)? == Some(true) && !trusts_all && !is_plain {
+                    return Err("`tlsAllowInvalidHostnames` is not supported: a certificate and its name are checked together; use a name that the server's certificate has, or issue one with the right name in subjectAltName, or set tlsAllowInvalidCertificates=true, which checks neither".to_owned());
                 }
             }
             ("compressors", _) if value.eq_ignore_ascii_case("none") => {}
-            ("authMechanism", _) => taken.extend(mechanism(value)?),
+            ("authMechanism", _) => accepted.extend(mechanism(value)?),
             ("heartbeatFrequencyMS", _)
-                if value.parse().is_ok_and(|it: u64| it < LEAST_HEARTBEAT_MS) =>
+                if value
+                    .parse()
+                    .is_ok_and(|milliseconds: u64| milliseconds < MIN_HEARTBEAT_MS) =>
             {
-                warnings.push(format!("`{name}`: {LEAST_HEARTBEAT_MS} is the least"));
-                taken.push(format!("{name}={LEAST_HEARTBEAT_MS}"));
+                warnings.push(format!(
+                    "`{name}`: raised to the minimum, {MIN_HEARTBEAT_MS}"
+                ));
+                accepted.push(format!("{name}={MIN_HEARTBEAT_MS}"));
             }
-            (_, Some(Treatment::Taken)) => taken.push(format!("{name}={value}")),
+            (_, Some(Treatment::Supported)) => accepted.push(format!("{name}={value}")),
             (_, Some(Treatment::Boolean)) => {
-                taken.push(format!("{name}={}", truth_value(name, value)?));
+                accepted.push(format!("{name}={}", parse_boolean(name, value)?));
             }
-            (_, Some(Treatment::Renamed(known))) => taken.push(format!("{known}={value}")),
-            (_, Some(Treatment::LeftOut(meaning))) => warnings.push(format!("`{name}`: {meaning}")),
-            (_, Some(Treatment::Refused(reason))) => {
-                return Err(format!("`{name}` cannot be done: {reason}"));
+            (_, Some(Treatment::Renamed(known))) => accepted.push(format!("{known}={value}")),
+            (_, Some(Treatment::Warned(meaning))) => warnings.push(format!("`{name}`: {meaning}")),
+            (_, Some(Treatment::Rejected(reason))) => {
+                return Err(format!("`{name}` is not supported: {reason}"));
             }
-            (_, Some(Treatment::Needless) | None) => {}
+            (_, Some(Treatment::Ignored) | None) => {}
         }
     }
-    Ok(taken)
+    Ok(accepted)
 }
 
-/// What the Node driver takes for true and for false, in its newer and older versions.
-fn truth_value(name: &str, value: &str) -> Result<bool, String> {
+/// The boolean values of the Node driver's newer and older versions.
+fn parse_boolean(name: &str, value: &str) -> Result<bool, String> {
     match value.to_lowercase().as_str() {
         "true" | "t" | "yes" | "y" | "1" => Ok(true),
         "false" | "f" | "no" | "n" | "0" | "-1" => Ok(false),
@@ -218,13 +224,13 @@ fn mechanism(value: &str) -> Result<Option<String>, String> {
             Ok(Some(format!("authMechanism={known}")))
         }
         _ => Err(format!(
-            "`authMechanism={value}` cannot be done; expected SCRAM-SHA-1, SCRAM-SHA-256, MONGODB-X509, PLAIN or MONGODB-OIDC"
+            "`authMechanism={value}` is not supported; expected SCRAM-SHA-1, SCRAM-SHA-256, MONGODB-X509, PLAIN or MONGODB-OIDC"
         )),
     }
 }
 
-/// What the driver says of a connection string, without its preface.
-fn of_driver(error: &mongodb::error::Error) -> String {
+/// The driver's message about a connection string, without its prefix.
+fn driver_message(error: &mongodb::error::Error) -> String {
     use mongodb::error::ErrorKind;
     match &*error.kind {
         ErrorKind::InvalidArgument { message, .. } => message.clone(),
@@ -232,7 +238,7 @@ fn of_driver(error: &mongodb::error::Error) -> String {
     }
 }
 
-/// Why a connection string that the driver takes can never work.
+/// Why a connection string that the driver accepts can never work.
 fn impossible(parsed: &Parsed) -> Option<String> {
     let hosts = match &parsed.host_info {
         HostInfo::HostIdentifiers(hosts) => hosts.len(),
@@ -241,12 +247,12 @@ fn impossible(parsed: &Parsed) -> Option<String> {
     let is_direct = parsed.direct_connection == Some(true);
     if is_direct && hosts > 1 {
         return Some(format!(
-            "directConnection=true asks a single server, and {hosts} are named; name one, or leave directConnection out"
+            "directConnection=true needs a single host, but the connection string has {hosts}; keep one, or remove directConnection"
         ));
     }
     if parsed.load_balanced == Some(true) {
         let other = if hosts > 1 {
-            Some("several servers")
+            Some("several hosts")
         } else if parsed.replica_set.is_some() {
             Some("replicaSet")
         } else {
@@ -254,7 +260,7 @@ fn impossible(parsed: &Parsed) -> Option<String> {
         };
         if let Some(other) = other {
             return Some(format!(
-                "loadBalanced=true and {other} exclude each other; leave loadBalanced out, unless there is a load balancer for MongoDB"
+                "loadBalanced=true and {other} are mutually exclusive; remove loadBalanced unless there is a load balancer for MongoDB"
             ));
         }
     }
@@ -264,23 +270,23 @@ fn impossible(parsed: &Parsed) -> Option<String> {
             | ReadPreference::PrimaryPreferred { options }
             | ReadPreference::SecondaryPreferred { options }
             | ReadPreference::Nearest { options },
-        ) => options.as_ref().and_then(|it| it.max_staleness),
+        ) => options.as_ref().and_then(|options| options.max_staleness),
         _ => None,
     };
     let heartbeat = parsed.heartbeat_frequency.unwrap_or(HEARTBEAT);
-    let least = LEAST_STALENESS.max(heartbeat + STALENESS_BEYOND_HEARTBEAT);
-    if let Some(given) = staleness.filter(|it| *it < least) {
+    let min = MIN_STALENESS.max(heartbeat + STALENESS_BEYOND_HEARTBEAT);
+    if let Some(given) = staleness.filter(|given| *given < min) {
         return Some(format!(
-            "maxStalenessSeconds={} is too small; the least is {}, or -1 for any",
+            "maxStalenessSeconds={} is too small; the minimum is {}, or -1 for no limit",
             given.as_secs(),
-            least.as_secs()
+            min.as_secs()
         ));
     }
     if let Some(concern) = &parsed.read_concern
         && let ReadConcernLevel::Custom(level) = &concern.level
     {
         return Some(format!(
-            "readConcernLevel=`{level}` is none; expected local, available, majority, linearizable or snapshot"
+            "readConcernLevel=`{level}` is not valid; expected local, available, majority, linearizable or snapshot"
         ));
     }
     let credential = parsed.credential.as_ref()?;
@@ -290,7 +296,7 @@ fn impossible(parsed: &Parsed) -> Option<String> {
     );
     if needs_password && credential.username.is_some() && credential.password.is_none() {
         return Some(
-            "the connection string names a user without a password; give it with --mongodb.password-file, or behind the user's name".to_owned(),
+            "the connection string names a user without a password; set it with --mongodb.password-file, or after the user name".to_owned(),
         );
     }
     let has_certificate = matches!(
@@ -299,7 +305,8 @@ fn impossible(parsed: &Parsed) -> Option<String> {
     );
     if credential.mechanism == Some(AuthMechanism::MongoDbX509) && !has_certificate {
         return Some(
-            "authMechanism=MONGODB-X509 logs in with a certificate, and none is named; name it with tlsCertificateKeyFile".to_owned(),
+            "authMechanism=MONGODB-X509 needs a client certificate; set tlsCertificateKeyFile"
+                .to_owned(),
         );
     }
     None

@@ -1,145 +1,144 @@
-//! Which database is Rocket.Chat's: the one that was named, if it has Rocket.Chat's collections, else the only one that
-//! has them.
+//! Chooses Rocket.Chat's database: the configured one if it has Rocket.Chat's collections, else the only one that has them.
 
 use std::collections::BTreeSet;
 
 use mongodb::bson::{Bson, Document, doc};
 use mongodb::{Client, Database};
 
-use super::driver::Driver;
+use super::driver::MongoClient;
 use super::error::SourceError;
 use super::{bson, command};
 use crate::catalogue::FailureKind;
 
 /// Collections that every Rocket.Chat database has.
-pub const TELLING_COLLECTIONS: [&str; 3] = ["rocketchat_settings", "rocketchat_room", "users"];
+pub const CORE_COLLECTIONS: [&str; 3] = ["rocketchat_settings", "rocketchat_room", "users"];
 
-/// How the names of most of Rocket.Chat's collections begin, and of no other program's.
+/// The prefix of most of Rocket.Chat's collections.
 const PREFIX: &str = "rocketchat_";
 
-/// Databases of MongoDB's own.
-const OWN: [&str; 3] = ["admin", "config", "local"];
+/// MongoDB's own databases.
+const SYSTEM_DATABASES: [&str; 3] = ["admin", "config", "local"];
 
-/// Names in a reply: more than Rocket.Chat has collections.
-const ONE_REPLY: i32 = 10_000;
+/// Collections in a reply; more than Rocket.Chat has.
+const MAX_NAMES: i32 = 10_000;
 
-/// A listing of databases and collections, by one client.
+/// Finds databases and collections by one client.
 #[derive(Debug, Clone, Copy)]
-pub struct Listing<'a>(pub &'a Driver);
+pub struct DatabaseFinder<'a>(pub &'a MongoClient);
 
-/// A database that was seen to be Rocket.Chat's.
+/// A database that has Rocket.Chat's collections.
 #[derive(Debug, Clone)]
-pub struct Chosen {
+pub struct ChosenDatabase {
     /// The database.
     pub database: Database,
-    /// What it has.
-    pub telling: Telling,
+    /// Those that it has.
+    pub core: CoreCollections,
 }
 
-/// Those of [`TELLING_COLLECTIONS`] that the database of a name has.
+/// Those of [`CORE_COLLECTIONS`] that a database has.
 #[derive(Debug, Clone)]
-pub struct Telling {
+pub struct CoreCollections {
     name: String,
     collections: BTreeSet<&'static str>,
 }
 
-/// What a listing shows of a database's collections.
+/// Rocket.Chat's collections in a database.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Seen {
-    telling: BTreeSet<&'static str>,
+struct FoundCollections {
+    core: BTreeSet<&'static str>,
     has_prefixed: bool,
 }
 
-impl Listing<'_> {
-    /// The database of this name, if it is Rocket.Chat's, and else the only one that is.
+impl DatabaseFinder<'_> {
+    /// Chooses the database of this name, or without a name the only one of Rocket.Chat.
     ///
-    /// `before` is what the one that was chosen earlier had: a database that has lost a telling collection is being
-    /// dropped or restored. `unseen` takes a named database also where the user may not see what it has, for `check`,
-    /// which tells what the user lacks.
+    /// `earlier` is what the last chosen database had: one that has lost a core collection is being dropped or restored.
+    /// `may_be_unseen` accepts a named database whose collections the user may not see, for `check`, which reports the
+    /// missing privileges.
     ///
     /// # Errors
-    /// When there is none or several, or when that cannot be seen.
+    /// When there is none or several, or they cannot be listed.
     pub async fn choose(
         self,
         name: Option<&str>,
-        before: Option<&Telling>,
-        unseen: bool,
-    ) -> Result<Chosen, SourceError> {
+        earlier: Option<&CoreCollections>,
+        may_be_unseen: bool,
+    ) -> Result<ChosenDatabase, SourceError> {
         use FailureKind::{NoDatabase, Unauthenticated};
         let database = match name {
             Some(name) => self.client().database(name),
             None => self.only_one().await?,
         };
-        let seen = match self.look(&database).await {
+        let found = match self.list(&database).await {
             Err(error)
-                if unseen
+                if may_be_unseen
                     && name.is_some()
                     && matches!(error.kind, NoDatabase | Unauthenticated) =>
             {
-                let telling = Telling {
+                let core = CoreCollections {
                     name: database.name().to_owned(),
                     collections: BTreeSet::new(),
                 };
-                return Ok(Chosen { database, telling });
+                return Ok(ChosenDatabase { database, core });
             }
-            seen => seen?,
+            found => found?,
         };
-        if !seen.has_prefixed {
+        if !found.has_prefixed {
             return Err(self.foreign(database.name()).await);
         }
-        let mut telling = Telling {
+        let mut core = CoreCollections {
             name: database.name().to_owned(),
-            collections: seen.telling,
+            collections: found.core,
         };
-        if let Some(before) = before.filter(|it| it.name == telling.name) {
-            self.expect(&database, before, &telling.collections).await?;
-            telling.collections.extend(&before.collections);
+        if let Some(earlier) = earlier.filter(|earlier| earlier.name == core.name) {
+            self.expect(&database, earlier, &core.collections).await?;
+            core.collections.extend(&earlier.collections);
         }
-        Ok(Chosen { database, telling })
+        Ok(ChosenDatabase { database, core })
     }
 
-    /// Sees that a database still is what it was when it was chosen.
+    /// Checks that a database still has the collections that it had when it was chosen.
     ///
     /// # Errors
-    /// When it is not, or when that cannot be seen.
-    pub async fn confirm(self, chosen: &Chosen) -> Result<(), SourceError> {
+    /// When it has not, or they cannot be listed.
+    pub async fn confirm(self, chosen: &ChosenDatabase) -> Result<(), SourceError> {
         let database = &chosen.database;
-        let seen = self.look(database).await?;
-        if !seen.has_prefixed {
+        let found = self.list(database).await?;
+        if !found.has_prefixed {
             return Err(gone(
                 database.name(),
-                "has none of Rocket.Chat's collections any more",
+                "no longer has any of Rocket.Chat's collections",
             ));
         }
-        self.expect(database, &chosen.telling, &seen.telling).await
+        self.expect(database, &chosen.core, &found.core).await
     }
 
     fn client(&self) -> &Client {
         &self.0.client
     }
 
-    /// Fails if a collection is missing that is expected; one that the user may no longer see may be there.
+    /// Fails if an expected collection is missing; one that the user may no longer see counts as present.
     async fn expect(
         self,
         database: &Database,
-        expected: &Telling,
-        seen: &BTreeSet<&'static str>,
+        expected: &CoreCollections,
+        found: &BTreeSet<&'static str>,
     ) -> Result<(), SourceError> {
-        for collection in expected.collections.difference(seen) {
+        for collection in expected.collections.difference(found) {
             let find = doc! { "find": *collection, "projection": { "_id": 1 }, "limit": 1 };
-            match self.ask(database, find).await {
+            match self.run(database, find).await {
                 Err(error) if error.kind == FailureKind::Unauthorized => {}
                 Err(error) => return Err(error),
                 Ok(_) => {
-                    let what = format!("has lost its collection `{collection}`");
-                    return Err(gone(database.name(), &what));
+                    let change = format!("has lost its collection `{collection}`");
+                    return Err(gone(database.name(), &change));
                 }
             }
         }
         Ok(())
     }
 
-    /// The only database that has all telling collections.
+    /// The only database that has all core collections.
     async fn only_one(self) -> Result<Database, SourceError> {
         let candidates = self.candidates().await?;
         match candidates.as_slice() {
@@ -149,7 +148,7 @@ impl Listing<'_> {
             }
             [] => Err(SourceError::new(
                 FailureKind::NoDatabase,
-                "no database of this MongoDB server has Rocket.Chat's collections, as far as this user may see; name it with --mongodb.database",
+                "no database that this user may see has Rocket.Chat's collections; name it with --mongodb.database",
             )),
             several => Err(SourceError::new(
                 FailureKind::NoDatabase,
@@ -163,16 +162,16 @@ impl Listing<'_> {
 
     async fn candidates(self) -> Result<Vec<String>, SourceError> {
         let list = doc! { "listDatabases": 1, "nameOnly": true, "authorizedDatabases": true };
-        let answer = self.ask(&self.client().database("admin"), list).await?;
+        let answer = self.run(&self.client().database("admin"), list).await?;
         let databases = answer.get_array("databases").map_or(&[][..], Vec::as_slice);
         let names = databases
             .iter()
-            .filter_map(|it| bson::text(it.as_document()?.get("name")))
-            .filter(|name| !OWN.contains(&name.as_str()));
+            .filter_map(|database| bson::text(database.as_document()?.get("name")))
+            .filter(|name| !SYSTEM_DATABASES.contains(&name.as_str()));
         let mut candidates = Vec::new();
         for name in names {
-            let seen = self.look(&self.client().database(&name)).await?;
-            if seen.telling.len() == TELLING_COLLECTIONS.len() {
+            let found = self.list(&self.client().database(&name)).await?;
+            if found.core.len() == CORE_COLLECTIONS.len() {
                 candidates.push(name);
             }
         }
@@ -180,24 +179,24 @@ impl Listing<'_> {
         Ok(candidates)
     }
 
-    /// Why a database is not read that was named.
+    /// The error for a named database without Rocket.Chat's collections.
     async fn foreign(self, name: &str) -> SourceError {
         let advice = match self.candidates().await {
             Ok(candidates) if !candidates.is_empty() => {
-                let names: Vec<String> = candidates.iter().map(|it| format!("`{it}`")).collect();
-                let differs_by_case = candidates.iter().any(|it| it.eq_ignore_ascii_case(name));
+                let names: Vec<String> = candidates.iter().map(|name| format!("`{name}`")).collect();
+                let differs_by_case = candidates.iter().any(|candidate| candidate.eq_ignore_ascii_case(name));
                 format!(
                     "they are in {}; name it with --mongodb.database{}",
                     names.join(", "),
                     if differs_by_case {
-                        ", upper and lower case as they are"
+                        "; names are case-sensitive"
                     } else {
                         ""
                     }
                 )
             }
-            Ok(_) => "no other database has them, as far as this user may see; if Rocket.Chat is new it will make them, else correct --mongodb.database or the connection string".to_owned(),
-            Err(_) => "name the right one with --mongodb.database; this user may not list the others".to_owned(),
+            Ok(_) => "no other database that this user may see has them either; a new Rocket.Chat creates them when it starts, otherwise correct --mongodb.database or the connection string".to_owned(),
+            Err(_) => "name the right one with --mongodb.database; this user may not list the other databases".to_owned(),
         };
         SourceError::new(
             FailureKind::NoDatabase,
@@ -205,86 +204,88 @@ impl Listing<'_> {
         )
     }
 
-    /// What a database has, as far as the user may see. That needs no privilege but those on the collections.
-    async fn look(self, database: &Database) -> Result<Seen, SourceError> {
+    /// Lists the collections that the user may see, which needs no privilege of its own.
+    async fn list(self, database: &Database) -> Result<FoundCollections, SourceError> {
         let list = doc! {
             "listCollections": 1,
             "nameOnly": true,
             "authorizedCollections": true,
             "filter": { "$or": [
                 { "name": { "$regex": format!("^{PREFIX}") } },
-                { "name": { "$in": TELLING_COLLECTIONS.as_slice() } },
+                { "name": { "$in": CORE_COLLECTIONS.as_slice() } },
             ] },
-            "cursor": { "batchSize": ONE_REPLY },
+            "cursor": { "batchSize": MAX_NAMES },
         };
-        match self.ask(database, list).await {
-            Ok(answer) => Ok(Seen::of(&answer)),
-            Err(error) if error.kind == FailureKind::Unauthorized => {
-                self.look_without_list(database).await
-            }
+        match self.run(database, list).await {
+            Ok(answer) => Ok(FoundCollections::of(&answer)),
+            Err(error) if error.kind == FailureKind::Unauthorized => self.probe(database).await,
             Err(error) => Err(error),
         }
     }
 
-    /// The same where collections may not be listed: they are there if they have documents.
-    async fn look_without_list(self, database: &Database) -> Result<Seen, SourceError> {
-        let mut telling = BTreeSet::new();
-        for collection in TELLING_COLLECTIONS {
+    /// The same for a user who may not list collections: those with documents exist.
+    async fn probe(self, database: &Database) -> Result<FoundCollections, SourceError> {
+        let mut core = BTreeSet::new();
+        for collection in CORE_COLLECTIONS {
             let find = doc! { "find": collection, "projection": { "_id": 1 }, "limit": 1 };
-            match self.ask(database, find).await {
+            match self.run(database, find).await {
                 Ok(answer) if !first_batch(&answer).is_empty() => {
-                    telling.insert(collection);
+                    core.insert(collection);
                 }
                 Ok(_) => {}
                 Err(error) if error.kind == FailureKind::Unauthorized => {}
                 Err(error) => return Err(error),
             }
         }
-        if telling.is_empty() {
+        if core.is_empty() {
             return Err(SourceError::new(
                 FailureKind::NoDatabase,
                 format!(
-                    "this user may not list the collections of the database `{}` nor read Rocket.Chat's in it, so it cannot be seen whether it is Rocket.Chat's; name the right one with --mongodb.database, or grant the role that the documentation names",
+                    "this user may neither list the collections of the database `{}` nor read any of Rocket.Chat's in it; name the right database with --mongodb.database, or grant the role in the documentation",
                     database.name()
                 ),
             ));
         }
-        Ok(Seen {
-            has_prefixed: telling.iter().any(|it| it.starts_with(PREFIX)),
-            telling,
+        Ok(FoundCollections {
+            has_prefixed: core.iter().any(|collection| collection.starts_with(PREFIX)),
+            core,
         })
     }
 
-    async fn ask(self, database: &Database, mut asked: Document) -> Result<Document, SourceError> {
-        asked.insert("maxTimeMS", bson::milliseconds(self.0.query_timeout));
-        asked.insert("comment", "rocketchat-exporter database");
-        self.0.within(command::run(database, asked)).await
+    async fn run(
+        self,
+        database: &Database,
+        mut command: Document,
+    ) -> Result<Document, SourceError> {
+        command.insert("maxTimeMS", bson::milliseconds(self.0.query_timeout));
+        command.insert("comment", "rocketchat-exporter database");
+        self.0.within(command::run(database, command)).await
     }
 }
 
-impl Seen {
+impl FoundCollections {
     fn of(answer: &Document) -> Self {
         let names: Vec<String> = first_batch(answer)
             .iter()
-            .filter_map(|it| bson::text(it.as_document()?.get("name")))
+            .filter_map(|collection| bson::text(collection.as_document()?.get("name")))
             .collect();
-        let has = |known: &&str| names.iter().any(|it| it == known);
+        let has = |known: &&str| names.iter().any(|name| name == known);
         Self {
-            telling: TELLING_COLLECTIONS.into_iter().filter(has).collect(),
-            has_prefixed: names.iter().any(|it| it.starts_with(PREFIX)),
+            core: CORE_COLLECTIONS.into_iter().filter(has).collect(),
+            has_prefixed: names.iter().any(|name| name.starts_with(PREFIX)),
         }
     }
 }
 
 fn first_batch(answer: &Document) -> &[Bson] {
     let cursor = answer.get_document("cursor");
-    let batch = cursor.and_then(|it| it.get_array("firstBatch"));
+    let batch = cursor.and_then(|cursor| cursor.get_array("firstBatch"));
     batch.map_or(&[], Vec::as_slice)
 }
 
-fn gone(name: &str, what: &str) -> SourceError {
+fn gone(name: &str, change: &str) -> SourceError {
     SourceError::new(
         FailureKind::NoDatabase,
-        format!("the database `{name}` {what}; it is read again once it is whole"),
+        format!("the database `{name}` {change}; it is read again once it is complete"),
     )
 }

@@ -1,4 +1,4 @@
-//! One client of the driver: how it is made, what its servers said, and the words for its failures.
+//! One client of the driver: its options, its time limits and its error messages.
 
 use std::pin::pin;
 use std::sync::Arc;
@@ -11,135 +11,133 @@ use mongodb::options::{ClientOptions, SelectionCriteria, ServerMonitoringMode};
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
-use super::command_log::Recorder;
+use super::command_log::CommandLog;
 use super::connection_string::ConnectionString;
-use super::error::{Scope, SourceError};
-use super::members::Members;
-use super::pool_events::Pool;
-use super::server_states::{Asked, Servers};
+use super::error::{FailureScope, SourceError};
+use super::members::MemberSelector;
+use super::pool_events::PoolCounters;
+use super::server_states::{RequestedTopology, ServerStates};
 use super::settings::MongoSettings;
 use crate::catalogue::FailureKind;
 
-/// How much longer than the server's limit the client waits for an answer before it gives up the connection.
+/// How much longer than the server's time limit the client waits for a reply before it gives up the connection.
 pub const GRACE: Duration = Duration::from_secs(5);
 
-/// A client, and what is needed to ask by it.
+/// A client, and what its queries need.
 #[derive(Debug)]
-pub struct Driver {
+pub struct MongoClient {
     /// The client.
     pub client: Client,
-    /// Which servers are asked.
-    pub members: Arc<Members>,
-    /// The server-side limit of every query.
+    /// Selects the servers that are queried.
+    pub members: Arc<MemberSelector>,
+    /// The server-side time limit of every query.
     pub query_timeout: Duration,
-    /// As many places as there may be connections for queries.
-    pub places: Arc<Semaphore>,
-    /// The words for what fails.
-    pub words: Arc<Words>,
+    /// A permit for each connection that queries may use.
+    pub permits: Arc<Semaphore>,
+    /// Turns errors into messages.
+    pub errors: Arc<ErrorReporter>,
 }
 
-/// What is known of the servers of one client, so that failures are told in words that lead out.
+/// Turns errors of one client into messages that say what to do.
 #[derive(Debug)]
-pub struct Words {
+pub struct ErrorReporter {
     uri: ConnectionString,
-    asked: Asked,
-    servers: Servers,
+    requested: RequestedTopology,
+    servers: ServerStates,
 }
 
-impl Driver {
-    /// Makes a client; nothing is connected yet, but that the name of `mongodb+srv://` is resolved.
+impl MongoClient {
+    /// Makes a client. It connects with its first query; only the name of `mongodb+srv://` is resolved at once.
     ///
     /// # Errors
     /// When the driver cannot use the connection string.
-    pub async fn make(
+    pub async fn new(
         uri: ConnectionString,
         settings: &MongoSettings,
-        pool: Arc<Pool>,
-        places: Arc<Semaphore>,
-        recorder: Option<Arc<Recorder>>,
+        pool: Arc<PoolCounters>,
+        permits: Arc<Semaphore>,
+        command_log: Option<Arc<CommandLog>>,
     ) -> Result<Self, SourceError> {
-        let in_words =
-            |error: &Error| redacted(&SourceError::from(error), std::slice::from_ref(&uri));
+        let redact = |error: Error| redacted(&SourceError::from(error), &uri);
         let mut options = ClientOptions::parse(uri.secret().reveal())
             .await
-            .map_err(|error| in_words(&error))?;
+            .map_err(redact)?;
         options.app_name = Some("rocketchat-exporter".to_owned());
-        // One more than queries have places for, and than may hang while they are made: by it the client says goodbye, which
-        // it would else wait for ever to do, and go on watching its servers.
-        let most = settings.max_connections.saturating_add(1);
-        options.max_pool_size = Some(most);
-        options.max_connecting = Some(most);
+        // One more than there are permits. If all connections hang in their handshakes, the client otherwise never gets
+        // one to end its sessions with, and goes on monitoring its servers.
+        let max_connections = settings.max_connections.saturating_add(1);
+        options.max_pool_size = Some(max_connections);
+        options.max_connecting = Some(max_connections);
         options.min_pool_size = Some(0);
         options.connect_timeout = Some(settings.connect_timeout);
         options.server_selection_timeout = Some(settings.connect_timeout);
-        // The other modes keep a second connection to each server, only to measure its latency.
+        // The other modes keep a second connection to each server only to measure its latency.
         options.server_monitoring_mode = Some(ServerMonitoringMode::Poll);
-        let members = Arc::new(Members::new(match options.selection_criteria {
+        let members = Arc::new(MemberSelector::new(match options.selection_criteria {
             Some(SelectionCriteria::ReadPreference(preference)) => Some(preference),
             _ => None,
         }));
         options.selection_criteria = Some(members.preference());
-        options.cmap_event_handler = Some(EventHandler::callback(move |event| pool.note(&event)));
-        if let Some(recorder) = recorder {
-            let note = move |event| recorder.note(event);
-            options.command_event_handler = Some(EventHandler::callback(note));
+        options.cmap_event_handler = Some(EventHandler::callback(move |event| pool.record(&event)));
+        if let Some(command_log) = command_log {
+            let record = move |event| command_log.record(event);
+            options.command_event_handler = Some(EventHandler::callback(record));
         }
-        let words = Arc::new(Words {
+        let errors = Arc::new(ErrorReporter {
             uri: uri.clone(),
-            asked: Asked::of(&options),
-            servers: Servers::default(),
+            requested: RequestedTopology::of(&options),
+            servers: ServerStates::default(),
         });
-        let (noting, seeing) = (Arc::clone(&words), Arc::clone(&members));
-        let note = move |event| {
-            noting.servers.note(&event);
-            seeing.note(&event);
+        let (reporter, selector) = (Arc::clone(&errors), Arc::clone(&members));
+        let record = move |event| {
+            reporter.servers.record(&event);
+            selector.record(&event);
         };
-        options.sdam_event_handler = Some(EventHandler::callback(note));
-        let client = Client::with_options(options).map_err(|error| in_words(&error))?;
+        options.sdam_event_handler = Some(EventHandler::callback(record));
+        let client = Client::with_options(options).map_err(redact)?;
         Ok(Self {
             client,
             members,
             query_timeout: settings.query_timeout,
-            places,
-            words,
+            permits,
+            errors,
         })
     }
 
-    /// Waits for an answer: the server stops at its own limit, this one is for servers that no longer speak.
+    /// Waits for a reply, as [`reply_within`] does.
     ///
     /// # Errors
-    /// When there is none, or it is a failure.
+    /// When there is no reply in time, or it is an error.
     pub async fn within<T>(
         &self,
-        answer: impl Future<Output = Result<T, Error>>,
+        reply: impl Future<Output = Result<T, Error>>,
     ) -> Result<T, SourceError> {
-        let limit = self.query_timeout + GRACE;
-        match timeout(limit, at_a_place(&self.places, pin!(answer))).await {
-            Ok(answer) => answer.map_err(|error| self.words.of(&error)),
-            Err(_) => Err(SourceError::new(
-                FailureKind::Unreachable,
-                format!("MongoDB did not answer within {} s", limit.as_secs()),
-            )
-            .of(Scope::Silence)),
-        }
+        let reply = reply_within(self.query_timeout, &self.permits, reply).await?;
+        reply.map_err(|error| self.errors.report(&error))
+    }
+
+    /// Closes the connections. A client that is merely dropped goes on monitoring its servers for a while.
+    pub async fn shut_down(&self) {
+        self.client.clone().shutdown().immediate(true).await;
     }
 }
 
-impl Words {
-    /// What failed, and what to do about it, without secrets.
-    pub fn of(&self, error: &Error) -> SourceError {
+impl ErrorReporter {
+    /// What failed and what to do about it, without secrets.
+    pub fn report(&self, error: &Error) -> SourceError {
         let own = SourceError::from(error);
-        let told = match &*error.kind {
+        let reported = match &*error.kind {
             ErrorKind::ServerSelection { .. } if own.kind != FailureKind::TooOld => {
-                self.servers.none_suits(&self.asked).of(Scope::Everything)
+                let failure = self.servers.selection_failure(&self.requested);
+                failure.of(FailureScope::Database)
             }
-            // Another command failed on the same server, and tells more.
+            // The error because of which the driver cleared the pool says more.
             ErrorKind::ConnectionPoolCleared { .. } if own.kind == FailureKind::Unreachable => {
-                self.servers.cause().unwrap_or(own)
+                self.servers.failure().unwrap_or(own)
             }
             _ => own,
         };
-        redacted(&told, std::slice::from_ref(&self.uri))
+        redacted(&reported, &self.uri)
     }
 
     /// The connection string.
@@ -148,22 +146,33 @@ impl Words {
     }
 }
 
-/// Waits for a place, and then for an answer. The driver has no limit for the former by itself: what waits for it is given
-/// up with the query.
-pub async fn at_a_place<T>(places: &Semaphore, answer: impl Future<Output = T>) -> T {
-    // Never closed, so there is always a place some day.
-    let _place = places.acquire().await;
-    answer.await
+/// Waits for a permit, and then for a reply. The server stops at the query's own time limit; this one is for servers that
+/// hang, and for connections: the driver itself waits for one without a limit.
+///
+/// # Errors
+/// When there is no reply in time.
+pub async fn reply_within<T>(
+    query_timeout: Duration,
+    permits: &Semaphore,
+    reply: impl Future<Output = T>,
+) -> Result<T, SourceError> {
+    let limit = query_timeout + GRACE;
+    let mut reply = pin!(reply);
+    let reply = async {
+        // Fails only when the semaphore is closed, which it never is.
+        let _permit = permits.acquire().await;
+        reply.as_mut().await
+    };
+    timeout(limit, reply).await.map_err(|_| {
+        let message = format!("MongoDB did not answer within {} s", limit.as_secs());
+        SourceError::new(FailureKind::Unreachable, message).of(FailureScope::NoAnswer)
+    })
 }
 
-/// A failure whose message quotes no secret of connection strings.
-pub fn redacted(error: &SourceError, uris: &[ConnectionString]) -> SourceError {
-    let mut message = error.message.to_string();
-    for uri in uris {
-        message = uri.secret().redact(&message);
-    }
+/// The error without the secrets of the connection string.
+pub fn redacted(error: &SourceError, uri: &ConnectionString) -> SourceError {
     SourceError {
-        message: message.into(),
+        message: uri.secret().redact(&error.message).into(),
         ..error.clone()
     }
 }

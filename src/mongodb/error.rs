@@ -1,4 +1,4 @@
-//! Why a source could not answer, in words that lead out.
+//! Errors of readings, with messages that say what to do.
 
 mod tls;
 
@@ -10,48 +10,53 @@ use thiserror::Error;
 
 use crate::catalogue::FailureKind;
 
-/// A failed reading: its kind for the metrics, and a message for the log.
+/// Why a reading failed: the kind for the metrics, and the message for the log.
 #[derive(Debug, Clone, Error)]
 #[error("{message}")]
 pub struct SourceError {
-    /// What kind of failure it is.
+    /// The kind.
     pub kind: FailureKind,
     /// What failed, with which value, and what to do.
     pub message: Arc<str>,
-    /// What it tells of other questions.
-    pub scope: Scope,
+    /// What it means for other queries.
+    pub scope: FailureScope,
 }
 
-/// What a failure tells of other questions to the same database.
+/// What a failure means for other queries of the same database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Scope {
-    /// Nothing: it was answered, or its connection broke.
-    QueryContext,
-    /// No answer came, and the question was given up; whether others get one is not known.
-    Silence,
-    /// Every other question would fail as well: there is no server that can be asked, or it lets nobody in.
-    Everything,
-    /// It was not asked, because every question failed that was.
-    Unasked,
+pub enum FailureScope {
+    /// Nothing: the server replied, or the connection broke.
+    Query,
+    /// No reply came in time; others may get one.
+    NoAnswer,
+    /// All others would fail, too: no server can be selected, or the login is refused.
+    Database,
+    /// The query was not sent, because others had failed.
+    NotSent,
 }
 
-/// Codes of the server's errors: <https://github.com/mongodb/mongo/blob/master/src/mongo/base/error_codes.yml>.
+/// The server's error codes: <https://github.com/mongodb/mongo/blob/master/src/mongo/base/error_codes.yml>.
 mod code {
+    pub const NAMESPACE_NOT_FOUND: i32 = 26;
+    pub const COMMAND_NOT_FOUND: i32 = 59;
+    pub const COMMAND_NOT_SUPPORTED_ON_VIEW: i32 = 166;
+    /// Of `$collStats` up to 4.4, for a collection that is "not found".
+    pub const NO_STORAGE_STATS: i32 = 40280;
     pub const UNAUTHORIZED: i32 = 13;
     pub const AUTHENTICATION_FAILED: i32 = 18;
     pub const MAX_TIME_EXPIRED: i32 = 50;
     pub const INTERRUPTED_AT_SHUTDOWN: i32 = 11600;
     pub const SHUTDOWN_IN_PROGRESS: i32 = 91;
     pub const NO_QUERY_EXECUTION_PLANS: i32 = 291;
-    /// What Atlas answers for a privilege that a user or a tier lacks.
+    /// Of Atlas, when the user or the tier lacks a privilege.
     pub const ATLAS_ERROR: i32 = 8000;
 }
 
-/// What follows the cause in the driver's messages; from there on they show its own structures.
+/// What follows the cause in the driver's messages: its internal structures.
 const END_OF_CAUSE: &str = ", labels: ";
 
 impl SourceError {
-    /// A failure with its message.
+    /// A failure whose scope follows from its kind.
     pub fn new(kind: FailureKind, message: impl Into<Arc<str>>) -> Self {
         Self {
             kind,
@@ -60,19 +65,19 @@ impl SourceError {
                 FailureKind::Unauthenticated
                 | FailureKind::TooOld
                 | FailureKind::Misconfigured
-                | FailureKind::NoDatabase => Scope::Everything,
-                _ => Scope::QueryContext,
+                | FailureKind::NoDatabase => FailureScope::Database,
+                _ => FailureScope::Query,
             },
         }
     }
 
     /// The same failure with another scope.
     #[must_use]
-    pub fn of(self, scope: Scope) -> Self {
+    pub fn of(self, scope: FailureScope) -> Self {
         Self { scope, ..self }
     }
 
-    /// Why a server cannot be reached, to be written behind its address.
+    /// Why a server cannot be reached, as a phrase after its address.
     pub fn of_server(error: &Error) -> Self {
         match &*error.kind {
             ErrorKind::Io(source) => Self::new(FailureKind::Unreachable, broken(source)),
@@ -92,14 +97,13 @@ impl From<Error> for SourceError {
 }
 
 impl From<&Error> for SourceError {
-    /// What an error says by itself. Of [`ErrorKind::ServerSelection`] that is little: what the servers said tells more,
-    /// and the connection knows it.
+    /// The error by itself. [`ErrorKind::ServerSelection`] lacks the servers' own errors; the client adds them.
     fn from(error: &Error) -> Self {
         let (kind, message) = match &*error.kind {
             ErrorKind::IncompatibleServer { message, .. } if message.contains("load balancing") => {
                 (
                     FailureKind::Misconfigured,
-                    "the connection string says loadBalanced=true, and the server is not behind a load balancer for MongoDB; leave loadBalanced out".to_owned(),
+                    "the connection string has loadBalanced=true, but the server is not behind a load balancer for MongoDB; remove loadBalanced".to_owned(),
                 )
             }
             ErrorKind::IncompatibleServer { message, .. } => too_old(message),
@@ -120,7 +124,7 @@ impl From<&Error> for SourceError {
             ErrorKind::DnsResolve { message, .. } => (
                 FailureKind::Unreachable,
                 format!(
-                    "the name of the MongoDB server cannot be resolved: {message}; see that host names of the connection string are right and that this machine's DNS knows them"
+                    "the name of the MongoDB server cannot be resolved: {message}; check the host names in the connection string and this machine's DNS"
                 ),
             ),
             ErrorKind::InvalidTlsConfig { message, .. }
@@ -130,23 +134,23 @@ impl From<&Error> for SourceError {
             ),
             ErrorKind::InvalidResponse { message, .. } => (
                 FailureKind::Other,
-                format!("MongoDB's answer makes no sense: {message}"),
+                format!("MongoDB sent an invalid reply: {message}"),
             ),
             ErrorKind::Internal { message, .. } => {
                 (FailureKind::Other, format!("the driver failed: {message}"))
             }
             ErrorKind::Shutdown => (
                 FailureKind::Unreachable,
-                "the connection to MongoDB was closed meanwhile".to_owned(),
+                "the connection to MongoDB was closed in the meantime".to_owned(),
             ),
             kind => (FailureKind::Other, kind.to_string()),
         };
-        let told = Self::new(kind, message);
+        let failure = Self::new(kind, message);
         match &*error.kind {
             ErrorKind::ServerSelection { .. } | ErrorKind::DnsResolve { .. } => {
-                told.of(Scope::Everything)
+                failure.of(FailureScope::Database)
             }
-            _ => told,
+            _ => failure,
         }
     }
 }
@@ -154,9 +158,7 @@ impl From<&Error> for SourceError {
 fn too_old(message: &str) -> (FailureKind, String) {
     (
         FailureKind::TooOld,
-        format!(
-            "the MongoDB server is older than 4.4, the oldest that this exporter can read: {message}"
-        ),
+        format!("the MongoDB server is older than 4.4, the oldest supported version: {message}"),
     )
 }
 
@@ -170,26 +172,57 @@ fn refused_login(message: &str) -> (FailureKind, String) {
     )
 }
 
-/// Whether the server refuses to scan a collection, which its parameter `notablescan` has it do.
-pub fn is_refused_scan(command: &CommandError) -> bool {
+/// The server's error.
+fn command_error(error: &Error) -> Option<&CommandError> {
+    match &*error.kind {
+        ErrorKind::Command(command) => Some(command),
+        _ => None,
+    }
+}
+
+/// Whether the server does not know the command.
+pub fn is_command_not_found(error: &Error) -> bool {
+    command_error(error).is_some_and(|command| command.code == code::COMMAND_NOT_FOUND)
+}
+
+/// Whether the collection does not exist.
+pub fn is_namespace_not_found(error: &Error) -> bool {
+    command_error(error).is_some_and(|command| match command.code {
+        code::NAMESPACE_NOT_FOUND => true,
+        code::NO_STORAGE_STATS => command.message.contains("not found"),
+        _ => false,
+    })
+}
+
+/// Whether the collection is a view, or a time series, which is a kind of view.
+pub fn is_view(error: &Error) -> bool {
+    command_error(error).is_some_and(|command| command.code == code::COMMAND_NOT_SUPPORTED_ON_VIEW)
+}
+
+/// Whether the server refuses to scan a collection because of its parameter `notablescan`.
+pub fn is_refused_scan(error: &Error) -> bool {
+    command_error(error).is_some_and(refuses_scan)
+}
+
+fn refuses_scan(command: &CommandError) -> bool {
     command.code == code::NO_QUERY_EXECUTION_PLANS && command.message.contains("notablescan")
 }
 
 fn command_failed(command: &CommandError) -> (FailureKind, String) {
-    // A connection whose user was dropped is nobody's any more, and stays so.
+    // After its user was dropped a connection stays logged out.
     if command.code == code::UNAUTHORIZED && command.message.contains("requires authentication") {
         return (
             FailureKind::Unauthenticated,
             format!(
-                "MongoDB does not know who asks: {}; name a user in the connection string, and check that the user still exists",
+                "MongoDB requires a login: {}; name a user in the connection string, and check that the user still exists",
                 command.message
             ),
         );
     }
-    if is_refused_scan(command) {
+    if refuses_scan(command) {
         return (
             FailureKind::MissingIndex,
-            "MongoDB refuses to scan collections (its parameter notablescan), and a query has no index; make the index, or switch the parameter off".to_owned(),
+            "MongoDB refuses to scan collections (its parameter notablescan is on), and a query has no index; create the index, or turn the parameter off".to_owned(),
         );
     }
     let kind = match command.code {
@@ -202,10 +235,10 @@ fn command_failed(command: &CommandError) -> (FailureKind, String) {
     (kind, format!("{} ({})", command.message, command.code_name))
 }
 
-/// A pool is cleared when another command on the same server failed; the message names that failure.
+/// The driver clears a pool after another command on the same server failed; the message contains that error.
 fn pool_cleared(message: &str) -> (FailureKind, String) {
     let cause = message.split("failed with: Kind: ").nth(1);
-    let cause = cause.and_then(|it| it.split(END_OF_CAUSE).next());
+    let cause = cause.and_then(|cause| cause.split(END_OF_CAUSE).next());
     match cause {
         Some(cause) if is_refused_login(cause) => refused_login(cause),
         Some(cause) => (
@@ -222,17 +255,17 @@ fn pool_cleared(message: &str) -> (FailureKind, String) {
     }
 }
 
-/// Whether a cause is the driver's [`ErrorKind::Authentication`], which names the mechanism.
+/// Whether a cause is the driver's [`ErrorKind::Authentication`], which begins with the mechanism.
 fn is_refused_login(cause: &str) -> bool {
     let mechanisms = ["SCRAM", "MONGODB-", "PLAIN"];
     let (mechanism, _) = cause.split_once(" failure: ").unwrap_or_default();
-    mechanisms.iter().any(|it| mechanism.starts_with(it))
+    mechanisms.iter().any(|known| mechanism.starts_with(known))
 }
 
-/// Why a connection broke, or was never made.
+/// Why a connection broke, or could not be made.
 fn broken(error: &io::Error) -> String {
-    if let Some(words) = error.get_ref().and_then(tls::words) {
-        return words;
+    if let Some(message) = error.get_ref().and_then(tls::message) {
+        return message;
     }
     let message = error.to_string();
     if message.contains("failed to lookup address information") {
@@ -241,7 +274,7 @@ fn broken(error: &io::Error) -> String {
     match error.kind() {
         io::ErrorKind::TimedOut => "it does not answer in time".to_owned(),
         io::ErrorKind::UnexpectedEof | io::ErrorKind::ConnectionReset => format!(
-            "it closes the connection: {message}; a server that asks for TLS does so (tls=true), or one that is stopping"
+            "it closes the connection: {message}; it may require TLS (tls=true), or be shutting down"
         ),
         _ => message,
     }

@@ -1,12 +1,12 @@
-//! How the server runs a query: its answer to `explain`, as differently as versions and topologies write it.
+//! Query plans: the command `explain` and its reply, in the formats of all versions and topologies.
 
 use mongodb::bson::{Bson, Document, doc};
 use serde::Serialize;
 
-use super::command_log::Sent;
+use super::command_log::SentCommand;
 use super::{bson, indexes};
 
-/// What the driver adds to each command, and what stands beside the explained command instead of in it.
+/// Fields that the driver adds, and those that belong beside the explained command.
 const NOT_EXPLAINED: [&str; 8] = [
     "$clusterTime",
     "$db",
@@ -18,26 +18,26 @@ const NOT_EXPLAINED: [&str; 8] = [
     "txnNumber",
 ];
 
-/// A query's plan, and what following it took.
+/// A query plan with its execution statistics.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
-pub struct Plan {
-    /// The stages, in the order in which documents pass them; an index scan with its index.
+pub struct QueryPlan {
+    /// The stages in the order of execution; an index scan with its index.
     pub stages: Vec<String>,
-    /// Entries of indexes that were looked at.
+    /// Index entries that were examined.
     pub keys_examined: u64,
-    /// Documents that were looked at.
+    /// Documents that were examined.
     pub documents_examined: u64,
-    /// Documents that came out in the end.
+    /// Documents in the result.
     pub documents_returned: u64,
-    /// Whether a collection that is not small was read from one end to the other.
+    /// Whether a collection that is not small was scanned.
     pub scans_large_collection: bool,
 }
 
-/// The command that asks how another one is run; `None` for one that the server answers from metadata.
-pub fn question(sent: &Sent) -> Option<Document> {
+/// The command that explains another one; `None` if the server answers that one from metadata.
+pub fn command(sent: &SentCommand) -> Option<Document> {
     let is_explained = match sent.kind() {
         "aggregate" | "find" => true,
-        // Without a query it is the collection's own counter.
+        // Without a query it returns the counter in the metadata.
         "count" => sent.command.contains_key("query"),
         _ => false,
     };
@@ -53,9 +53,9 @@ pub fn question(sent: &Sent) -> Option<Document> {
     Some(doc! { "explain": command, "verbosity": "executionStats" })
 }
 
-/// What the answer says.
-pub fn plan(answer: &Document) -> Plan {
-    let mut plan = Plan::default();
+/// Parses the reply.
+pub fn parse(answer: &Document) -> QueryPlan {
+    let mut plan = QueryPlan::default();
     match answer.get_document("shards") {
         Ok(shards) => {
             for shard in shards.values().filter_map(Bson::as_document) {
@@ -64,7 +64,7 @@ pub fn plan(answer: &Document) -> Plan {
         }
         Err(_) => add(&mut plan, answer),
     }
-    plan.scans_large_collection = plan.documents_examined > indexes::SMALL
+    plan.scans_large_collection = plan.documents_examined > indexes::MAX_SCANNED_DOCUMENTS
         && plan
             .stages
             .iter()
@@ -72,8 +72,8 @@ pub fn plan(answer: &Document) -> Plan {
     plan
 }
 
-/// Adds what one server did.
-fn add(plan: &mut Plan, answer: &Document) {
+/// Adds the plan of one server.
+fn add(plan: &mut QueryPlan, answer: &Document) {
     let pipeline = answer.get_array("stages").ok();
     let Some(pipeline) = pipeline else {
         add_query(plan, answer);
@@ -88,7 +88,7 @@ fn add(plan: &mut Plan, answer: &Document) {
             ("$cursor", Bson::Document(cursor)) => add_query(plan, cursor),
             (name, _) => push(plan, name.to_owned()),
         }
-        // Stages that look into other collections tell what that took.
+        // Stages that read other collections have their own statistics.
         plan.keys_examined += bson::counted(stage, "totalKeysExamined");
         plan.documents_examined += bson::counted(stage, "totalDocsExamined");
         returned = bson::count(stage.get("nReturned")).or(returned);
@@ -98,8 +98,8 @@ fn add(plan: &mut Plan, answer: &Document) {
     }
 }
 
-/// Adds what finding documents took.
-fn add_query(plan: &mut Plan, answer: &Document) {
+/// Adds the plan of a find.
+fn add_query(plan: &mut QueryPlan, answer: &Document) {
     if let Ok(winning) = answer
         .get_document("queryPlanner")
         .and_then(|planner| planner.get_document("winningPlan"))
@@ -113,9 +113,9 @@ fn add_query(plan: &mut Plan, answer: &Document) {
     }
 }
 
-/// Adds a tree of stages, the innermost first.
-fn add_stages(plan: &mut Plan, stage: &Document) {
-    // The newer of the server's two engines wraps its plan once more.
+/// Adds a tree of stages, innermost first.
+fn add_stages(plan: &mut QueryPlan, stage: &Document) {
+    // The slot-based engine wraps the plan once more.
     if let Ok(inner) = stage.get_document("queryPlan") {
         add_stages(plan, inner);
         return;
@@ -142,8 +142,8 @@ fn add_stages(plan: &mut Plan, stage: &Document) {
     }
 }
 
-/// Notes a stage once, however many alternatives pass it.
-fn push(plan: &mut Plan, stage: String) {
+/// Adds a stage, once.
+fn push(plan: &mut QueryPlan, stage: String) {
     if !plan.stages.contains(&stage) {
         plan.stages.push(stage);
     }
@@ -154,7 +154,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_plan_of_a_pipeline_begins_where_its_documents_come_from() {
+    fn pipeline_plan_begins_with_the_cursor() {
         let answer = doc! { "stages": [
             { "$cursor": {
                 "queryPlanner": { "winningPlan": {
@@ -166,7 +166,7 @@ mod tests {
             { "$lookup": {}, "totalDocsExamined": 3_i64, "totalKeysExamined": 4_i64, "nReturned": 7_i64 },
             { "$group": {}, "nReturned": 2_i64 },
         ] };
-        let expected = Plan {
+        let expected = QueryPlan {
             stages: [
                 "IXSCAN a_1",
                 "FETCH",
@@ -181,11 +181,11 @@ mod tests {
             documents_returned: 2,
             scans_large_collection: false,
         };
-        assert_eq!(plan(&answer), expected);
+        assert_eq!(parse(&answer), expected);
     }
 
     #[test]
-    fn the_newer_engines_plan_and_those_of_shards_are_understood() {
+    fn slot_based_and_sharded_plans_are_parsed() {
         let shard = doc! {
             "queryPlanner": { "winningPlan": {
                 "queryPlan": { "stage": "GROUP", "inputStage": { "stage": "COLLSCAN" } },
@@ -193,11 +193,11 @@ mod tests {
             } },
             "executionStats": { "nReturned": 1, "totalKeysExamined": 0, "totalDocsExamined": 6000 },
         };
-        let found = plan(&doc! { "shards": { "a": shard.clone(), "b": shard } });
+        let found = parse(&doc! { "shards": { "a": shard.clone(), "b": shard } });
         assert_eq!(found.stages, ["COLLSCAN", "GROUP"]);
         assert_eq!(found.documents_examined, 12_000);
         assert!(found.scans_large_collection);
-        let found = plan(&doc! {
+        let found = parse(&doc! {
             "queryPlanner": { "winningPlan": { "stage": "SINGLE_SHARD", "shards": [
                 { "winningPlan": { "stage": "COUNT", "inputStage": { "stage": "COUNT_SCAN", "indexName": "t_1" } } },
             ] } },

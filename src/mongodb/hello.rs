@@ -1,110 +1,112 @@
-//! What a server says of itself and of its replica set when it is greeted.
+//! The reply to the command `hello`: what a server says about itself and its replica set.
 
 use std::time::Duration;
 
 use mongodb::Database;
 use mongodb::bson::{DateTime, Document, Timestamp, doc};
-use mongodb::error::{Error, ErrorKind};
+use mongodb::error::Error;
 
-use super::{bson, command};
+use super::{bson, command, error};
 use crate::catalogue::Replication;
 
-/// The code of the error of a server that does not know a command.
-const COMMAND_NOT_FOUND: i32 = 59;
-
-/// A server's greeting.
+/// A server's reply to `hello`.
 #[derive(Debug, Clone)]
 pub struct Hello(Document);
 
 impl Hello {
-    /// Greets a server that the database's read preference chooses.
+    /// Sends the command to a server that the database's read preference selects.
     ///
     /// # Errors
-    /// When no server answers.
-    pub async fn ask(database: &Database, limit: Duration, comment: &str) -> Result<Self, Error> {
+    /// When no server replies.
+    pub async fn send(database: &Database, limit: Duration, comment: &str) -> Result<Self, Error> {
         let admin = command::beside(database, "admin");
-        let greet = async |name: &str| {
-            let greeting = doc! {
+        let send = async |name: &str| {
+            let command = doc! {
                 name: 1,
                 "maxTimeMS": bson::milliseconds(limit),
                 "comment": comment,
             };
-            command::run(&admin, greeting).await
+            command::run(&admin, command).await
         };
-        match greet("hello").await {
-            // The name that the command had before 4.4.2.
-            Err(error) if is_unknown(&error) => Ok(Self(greet("isMaster").await?)),
-            answer => Ok(Self(answer?)),
+        match send("hello").await {
+            // The command's name before 4.4.2.
+            Err(error) if error::is_command_not_found(&error) => Ok(Self(send("isMaster").await?)),
+            reply => Ok(Self(reply?)),
         }
     }
 
-    /// Everything that it says.
+    /// The whole reply.
     pub fn document(&self) -> &Document {
         &self.0
     }
 
-    /// Whether it is a router of a sharded cluster.
+    /// Whether the server is a router of a sharded cluster.
     pub fn is_router(&self) -> bool {
-        self.0.get_str("msg").is_ok_and(|it| it == "isdbgrid")
+        is_router(&self.0)
     }
 
-    /// Whether it is a member of a replica set.
+    /// Whether the server is a member of a replica set.
     pub fn is_member(&self) -> bool {
         !self.is_router() && self.0.contains_key("setName")
     }
 
-    /// Whether it is the member that takes writes.
+    /// Whether the server is the primary.
     pub fn is_primary(&self) -> bool {
-        let is = |name| self.0.get_bool(name).unwrap_or_default();
-        is("isWritablePrimary") || is("ismaster")
+        is_primary(&self.0)
     }
 
-    /// Host and port, as the replica set knows them.
+    /// Host and port, as the replica set's configuration has them.
     pub fn address(&self) -> Option<&str> {
         self.0.get_str("me").ok()
     }
 
-    /// The time of the newest operation that the answer reflects.
+    /// The time of the newest operation that the reply reflects.
     pub fn operation_time(&self) -> Option<Timestamp> {
         self.0.get_timestamp("operationTime").ok()
     }
 
-    /// How long ago something of the set's time was, by the server's own clock.
-    pub fn since(&self, time: Timestamp) -> Duration {
-        let then = DateTime::from_millis(i64::from(time.time) * 1_000);
-        between(Some(then), self.0.get_datetime("localTime").ok().copied())
+    /// The server's clock.
+    pub fn local_time(&self) -> Option<DateTime> {
+        self.0.get_datetime("localTime").ok().copied()
     }
 
-    /// How far something of the set's time is behind the newest time that the server knows of.
-    pub fn behind(&self, time: Timestamp) -> Duration {
-        seconds(self.newest().unwrap_or_default().saturating_sub(time.time))
+    /// How long before the server's clock an operation was.
+    pub fn since(&self, operation: Timestamp) -> Duration {
+        let then = DateTime::from_millis(i64::from(operation.time) * 1_000);
+        between(Some(then), self.local_time())
     }
 
-    /// How old the newest data are that the member can have, by the clocks of the set: nothing where it is known to have
-    /// everything.
+    /// How far an operation is behind the newest cluster time that the server knows.
+    pub fn behind(&self, operation: Timestamp) -> Duration {
+        let newest = self.cluster_seconds().unwrap_or_default();
+        seconds(newest.saturating_sub(operation.time))
+    }
+
+    /// How old the member's newest data may be, by the clocks of the set; zero for the primary, and for a secondary that
+    /// does not lag.
     pub fn age(&self) -> Duration {
         let is_current = self
             .replication()
-            .is_none_or(|it| it.has_primary && it.lag.is_zero());
+            .is_none_or(|replication| replication.has_primary && replication.lag.is_zero());
         if self.is_primary() || is_current {
             return Duration::ZERO;
         }
-        let written = self.last_write();
-        let written = written.and_then(|it| it.get_datetime("lastWriteDate").ok());
-        let now = self.0.get_datetime("localTime").ok();
-        between(written.copied(), now.copied())
+        let written = self
+            .last_write()
+            .and_then(|write| write.get_datetime("lastWriteDate").ok());
+        between(written.copied(), self.local_time())
     }
 
-    /// Where the member stands; `None` where it is no member of a replica set.
+    /// The member's replication state; `None` outside a replica set.
     pub fn replication(&self) -> Option<Replication> {
         if !self.is_member() {
             return None;
         }
-        let applied = self.seconds("opTime");
-        let newest = self.newest();
-        let lag = newest.and_then(|newest| newest.checked_sub(applied?));
-        let majority = self.seconds("majorityOpTime");
-        let majority_lag = applied.zip(majority);
+        let applied = self.write_seconds("opTime");
+        let lag = self
+            .cluster_seconds()
+            .and_then(|newest| newest.checked_sub(applied?));
+        let majority_lag = applied.zip(self.write_seconds("majorityOpTime"));
         Some(Replication {
             has_primary: self.is_primary() || self.0.contains_key("primary"),
             lag: seconds(lag.unwrap_or_default()),
@@ -113,15 +115,15 @@ impl Hello {
         })
     }
 
-    /// The seconds of the newest time of the set. Members tell it to each other with every message, so that one which
-    /// lags, or has lost the others, knows how far the set had come when it last heard of it.
-    fn newest(&self) -> Option<u32> {
+    /// The newest cluster time that the server knows, in seconds. Members gossip it with every message, so one that lags
+    /// or is cut off knows how far the set was when it last heard of it.
+    fn cluster_seconds(&self) -> Option<u32> {
         let cluster = self.0.get_document("$clusterTime").ok()?;
         Some(cluster.get_timestamp("clusterTime").ok()?.time)
     }
 
-    /// The seconds of one of the times of the newest write.
-    fn seconds(&self, name: &str) -> Option<u32> {
+    /// The seconds of one of the times in `lastWrite`.
+    fn write_seconds(&self, name: &str) -> Option<u32> {
         let write = self.last_write()?.get_document(name).ok()?;
         Some(write.get_timestamp("ts").ok()?.time)
     }
@@ -131,6 +133,37 @@ impl Hello {
     }
 }
 
+/// A server's role, for error messages.
+pub fn role(reply: &Document) -> &'static str {
+    if is_router(reply) {
+        "a router of a sharded cluster"
+    } else if is_set(reply, "isreplicaset") {
+        "a member of a replica set that is not initiated (rs.initiate())"
+    } else if !reply.contains_key("setName") {
+        "a standalone server"
+    } else if is_primary(reply) {
+        "the primary"
+    } else if is_set(reply, "secondary") {
+        "a secondary"
+    } else if is_set(reply, "arbiterOnly") {
+        "an arbiter, which has no data"
+    } else {
+        "neither primary nor secondary; it may be starting or recovering"
+    }
+}
+
+fn is_router(reply: &Document) -> bool {
+    reply.get_str("msg").is_ok_and(|msg| msg == "isdbgrid")
+}
+
+fn is_primary(reply: &Document) -> bool {
+    is_set(reply, "isWritablePrimary") || is_set(reply, "ismaster")
+}
+
+fn is_set(reply: &Document, name: &str) -> bool {
+    reply.get_bool(name).unwrap_or_default()
+}
+
 fn seconds(number: u32) -> Duration {
     Duration::from_secs(number.into())
 }
@@ -138,11 +171,7 @@ fn seconds(number: u32) -> Duration {
 fn between(earlier: Option<DateTime>, later: Option<DateTime>) -> Duration {
     let milliseconds = earlier
         .zip(later)
-        .map(|(earlier, later)| later.timestamp_millis() - earlier.timestamp_millis());
-    let milliseconds = milliseconds.and_then(|it| u64::try_from(it).ok());
+        .map(|(earlier, later)| later.timestamp_millis() - earlier.timestamp_millis())
+        .and_then(|milliseconds| u64::try_from(milliseconds).ok());
     Duration::from_millis(milliseconds.unwrap_or_default())
-}
-
-fn is_unknown(error: &Error) -> bool {
-    matches!(&*error.kind, ErrorKind::Command(command) if command.code == COMMAND_NOT_FOUND)
 }

@@ -1,5 +1,5 @@
-//! Which member of a replica set is asked: the one that the operator's read preference chooses, and within one reading
-//! that one alone, so that no statistic is made of the data of two.
+//! Selects the member of a replica set that is read: by the operator's read preference, and only one for each reading, so
+//! that no number mixes the data of two.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -16,63 +16,63 @@ use super::hello::Hello;
 use crate::catalogue::{Replication, Timestamp};
 use crate::clock::Clock;
 
-/// For so long a member that was chosen is asked by further readings.
-const CHOSEN_FOR: Duration = Duration::from_secs(5);
+/// How long further readings go to the selected member.
+const SELECTION_TTL: Duration = Duration::from_secs(5);
 
-/// The servers that one client knows, and the read preference that chooses among them.
+/// The servers that one client knows, and the read preference.
 #[derive(Debug)]
-pub struct Members {
+pub struct MemberSelector {
     preference: ReadPreference,
-    /// Whether the connection string leaves the preference to the exporter.
+    /// Whether the connection string has no read preference.
     is_default: bool,
-    /// Whether the default preference turned to the primary, because a secondary lagged.
+    /// Whether the default preference fell back to the primary, because a secondary lagged.
     secondary_lags: AtomicBool,
-    servers: watch::Sender<Servers>,
-    /// Locked while a server is asked, so that readings that begin at once ask once.
-    chosen: Mutex<Option<Arc<Member>>>,
+    servers: watch::Sender<KnownServers>,
+    /// Locked while a server is queried, so that concurrent readings select once.
+    selected: Mutex<Option<Arc<SelectedMember>>>,
 }
 
-/// Servers as the driver sees them.
+/// The servers, as the driver sees them.
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Servers {
-    /// None was seen yet.
+enum KnownServers {
+    /// None was found yet.
     Unknown,
-    /// Members of a replica set that answer.
+    /// The reachable primary and secondaries of a replica set.
     ReplicaSet(Vec<ServerAddress>),
-    /// One server, which may be a member of a set.
+    /// One server, possibly a member of a set.
     Single,
-    /// Routers, among which the driver alone chooses.
+    /// Routers; the driver selects among them.
     Routers,
 }
 
-/// A server that was chosen, and what it said of itself.
+/// A selected server.
 #[derive(Debug)]
-pub struct Member {
+pub struct SelectedMember {
     /// The workspace's database, all of whose commands go to this server.
     pub database: Database,
-    /// What it said; `None` where there is no replica set.
+    /// Its reply to `hello`; `None` outside a replica set.
     pub hello: Option<Hello>,
-    /// Its address, where the commands are bound to that.
+    /// Its address, if the commands are bound to it.
     address: Option<ServerAddress>,
-    servers: watch::Receiver<Servers>,
-    asked: Instant,
-    asked_at: Timestamp,
+    servers: watch::Receiver<KnownServers>,
+    selected: Instant,
+    selected_at: Timestamp,
 }
 
-impl Members {
-    /// No servers yet. Without a preference of the operator's, secondaries are preferred while they do not lag.
+impl MemberSelector {
+    /// No servers yet. `None` prefers secondaries while they do not lag.
     pub fn new(preference: Option<ReadPreference>) -> Self {
         Self {
             is_default: preference.is_none(),
             preference: preference.unwrap_or(ReadPreference::SecondaryPreferred { options: None }),
             secondary_lags: AtomicBool::new(false),
-            servers: watch::Sender::new(Servers::Unknown),
-            chosen: Mutex::default(),
+            servers: watch::Sender::new(KnownServers::Unknown),
+            selected: Mutex::default(),
         }
     }
 
-    /// Notes what the driver tells of the servers.
-    pub fn note(&self, event: &SdamEvent) {
+    /// Records an event of the driver's server monitoring.
+    pub fn record(&self, event: &SdamEvent) {
         let SdamEvent::TopologyDescriptionChanged(event) = event else {
             return;
         };
@@ -84,11 +84,11 @@ impl Members {
                     let kind = server.server_type();
                     matches!(kind, ServerType::RsPrimary | ServerType::RsSecondary)
                 });
-                Servers::ReplicaSet(answering.map(|(address, _)| (*address).clone()).collect())
+                KnownServers::ReplicaSet(answering.map(|(address, _)| (*address).clone()).collect())
             }
-            TopologyType::Sharded | TopologyType::LoadBalanced => Servers::Routers,
-            TopologyType::Single => Servers::Single,
-            _ => Servers::Unknown,
+            TopologyType::Sharded | TopologyType::LoadBalanced => KnownServers::Routers,
+            TopologyType::Single => KnownServers::Single,
+            _ => KnownServers::Unknown,
         };
         self.servers.send_if_modified(|before| {
             let is_new = *before != servers;
@@ -97,7 +97,7 @@ impl Members {
         });
     }
 
-    /// Which servers may be asked now.
+    /// The read preference that applies now.
     pub fn preference(&self) -> SelectionCriteria {
         if self.secondary_lags.load(Ordering::Relaxed) {
             return newest();
@@ -105,68 +105,70 @@ impl Members {
         self.preference.clone().into()
     }
 
-    /// The member that the preference chooses, or did a moment ago. Where that is the default one, a member that lags is
-    /// passed over for the primary.
+    /// Selects a member by the read preference, or returns the one selected a moment ago. The default preference falls
+    /// back to the primary when the secondary lags.
     ///
     /// # Errors
-    /// When no server answers that may be asked.
-    pub async fn choose(
+    /// When no server matches, or it does not reply.
+    pub async fn select(
         &self,
         database: &Database,
         limit: Duration,
         clock: Clock,
-    ) -> Result<Arc<Member>, Error> {
-        let mut chosen = self.chosen.lock().await;
-        if let Some(member) = &*chosen
-            && member.asked.elapsed() < CHOSEN_FOR
+    ) -> Result<Arc<SelectedMember>, Error> {
+        let mut selected = self.selected.lock().await;
+        if let Some(member) = &*selected
+            && member.selected.elapsed() < SELECTION_TTL
             && !member.is_lost()
         {
             return Ok(Arc::clone(member));
         }
-        *chosen = None;
-        let member = self.ask(database, limit, clock).await?;
-        *chosen = Some(Arc::clone(&member));
+        *selected = None;
+        let member = self.select_anew(database, limit, clock).await?;
+        *selected = Some(Arc::clone(&member));
         Ok(member)
     }
 
-    async fn ask(
+    async fn select_anew(
         &self,
         database: &Database,
         limit: Duration,
         clock: Clock,
-    ) -> Result<Arc<Member>, Error> {
+    ) -> Result<Arc<SelectedMember>, Error> {
         let preferred = self.preference.clone().into();
-        let member = self.greet(database, preferred, limit, clock).await?;
-        let lags = member.replication().is_some_and(|it| it.is_stale());
+        let member = self.select_by(database, preferred, limit, clock).await?;
+        let lags = member
+            .replication()
+            .is_some_and(|replication| replication.is_stale());
         self.secondary_lags
             .store(self.is_default && lags, Ordering::Relaxed);
         if self.is_default && lags {
-            return self.greet(database, newest(), limit, clock).await;
+            return self.select_by(database, newest(), limit, clock).await;
         }
         Ok(member)
     }
 
-    /// Greets a server that meets the criteria, and binds to it what follows.
-    async fn greet(
+    /// Sends `hello` to a server that meets the criteria, and binds further commands to it.
+    async fn select_by(
         &self,
         database: &Database,
         criteria: SelectionCriteria,
         limit: Duration,
         clock: Clock,
-    ) -> Result<Arc<Member>, Error> {
+    ) -> Result<Arc<SelectedMember>, Error> {
         let directed =
             |criteria| command::directed(database.client(), database.name(), Some(criteria));
-        let (asked, asked_at) = (Instant::now(), clock.now());
+        let (selected, selected_at) = (Instant::now(), clock.now());
         let preferred = directed(criteria);
         let comment = "rocketchat-exporter member";
-        let hello = match Hello::ask(&preferred, limit, comment).await {
+        let hello = match Hello::send(&preferred, limit, comment).await {
             Ok(hello) => Some(hello).filter(Hello::is_member),
-            // Something that speaks MongoDB's language, and knows no replica sets.
+            // A server that is compatible with MongoDB but knows no replica sets.
             Err(error) if matches!(*error.kind, ErrorKind::Command(_)) => None,
             Err(error) => return Err(error),
         };
         let address = hello.as_ref().and_then(|hello| self.address(hello));
-        Ok(Arc::new(Member {
+        Ok(Arc::new(SelectedMember {
             database: match address.clone() {
                 Some(address) => directed(SelectionCriteria::Predicate(Arc::new(move |server| {
                     *server.address() == address
@@ -176,48 +178,48 @@ impl Members {
             hello,
             address,
             servers: self.servers.subscribe(),
-            asked,
-            asked_at,
+            selected,
+            selected_at,
         }))
     }
 
-    /// The address to which commands can be bound. Where the primary is asked there is one at most, and the next one is
-    /// as good; where there are routers, or one server, the driver sends no preference along with a bound command.
+    /// The address to which commands can be bound. Not with the read preference `primary`, where the next primary is as
+    /// good; nor with routers or a single server, where the driver sends no read preference with a bound command.
     fn address(&self, hello: &Hello) -> Option<ServerAddress> {
         let address = ServerAddress::parse(hello.address()?).ok()?;
         match &*self.servers.borrow() {
-            Servers::ReplicaSet(answering) => {
+            KnownServers::ReplicaSet(answering) => {
                 let is_bound = self.preference != ReadPreference::Primary;
                 (is_bound && answering.contains(&address)).then_some(address)
             }
-            Servers::Unknown | Servers::Single | Servers::Routers => None,
+            KnownServers::Unknown | KnownServers::Single | KnownServers::Routers => None,
         }
     }
 }
 
-impl Member {
-    /// Where it stood; `None` where there is no replica set.
+impl SelectedMember {
+    /// Its replication state; `None` outside a replica set.
     pub fn replication(&self) -> Option<Replication> {
         self.hello.as_ref()?.replication()
     }
 
-    /// The moment that the data describe which it tells at `now`.
+    /// The moment that its data describe at `now`.
     pub fn data_at(&self, now: Timestamp) -> Timestamp {
         match &self.hello {
-            Some(hello) if !hello.is_primary() => self.asked_at.before(hello.age()),
+            Some(hello) if !hello.is_primary() => self.selected_at.before(hello.age()),
             _ => now,
         }
     }
 
-    /// The answer to what is asked of this member; `None` where the driver lost it meanwhile, so that the answer would
-    /// never come, or of another one.
-    pub async fn unless_lost<T>(&self, answer: impl Future<Output = T>) -> Option<T> {
+    /// Waits for a reply of this member; `None` when the driver loses the member meanwhile, because the reply would never
+    /// come.
+    pub async fn unless_lost<T>(&self, reply: impl Future<Output = T>) -> Option<T> {
         let mut servers = self.servers.clone();
         let lost = async {
             match &self.address {
                 Some(address) => {
                     let lost = servers.wait_for(|servers| servers.have_lost(address));
-                    // A client that is gone tells nothing more.
+                    // A closed client has no more events.
                     if lost.await.is_err() {
                         std::future::pending::<()>().await;
                     }
@@ -227,14 +229,14 @@ impl Member {
         };
         tokio::select! {
             biased;
-            answer = answer => Some(answer),
+            reply = reply => Some(reply),
             () = lost => None,
         }
     }
 
-    /// Whether another one is the same server.
+    /// Whether both are the same server.
     pub fn is_same(&self, other: &Self) -> bool {
-        let address = |it: &Self| it.hello.as_ref()?.address().map(str::to_owned);
+        let address = |member: &Self| member.hello.as_ref()?.address().map(str::to_owned);
         address(self) == address(other)
     }
 
@@ -244,7 +246,7 @@ impl Member {
     }
 }
 
-impl Servers {
+impl KnownServers {
     fn have_lost(&self, address: &ServerAddress) -> bool {
         match self {
             Self::ReplicaSet(answering) => !answering.contains(address),
@@ -253,7 +255,7 @@ impl Servers {
     }
 }
 
-/// The preference for the newest data of a set, and for some data where it has no primary.
+/// Prefers the newest data of a set, but accepts a secondary while there is no primary.
 fn newest() -> SelectionCriteria {
     ReadPreference::PrimaryPreferred { options: None }.into()
 }

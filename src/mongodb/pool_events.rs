@@ -1,4 +1,4 @@
-//! Counting the connections for queries, by what the driver tells of them.
+//! Counters of the connections for queries, from the driver's events.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -6,37 +6,41 @@ use mongodb::event::cmap::CmapEvent;
 
 use crate::catalogue::PoolState;
 
-/// Counters that only grow; what is open or in use now is a difference.
+/// Monotonic counters; the gauges are their differences.
 #[derive(Debug, Default)]
-pub struct Pool {
+pub struct PoolCounters {
     opened: AtomicU64,
     closed: AtomicU64,
-    taken: AtomicU64,
-    returned: AtomicU64,
+    checked_out: AtomicU64,
+    checked_in: AtomicU64,
 }
 
-impl Pool {
-    /// Notes what happened.
-    pub fn note(&self, event: &CmapEvent) {
+impl PoolCounters {
+    /// Records an event of the driver's connection pool.
+    pub fn record(&self, event: &CmapEvent) {
         let counter = match event {
             CmapEvent::ConnectionCreated(_) => &self.opened,
             CmapEvent::ConnectionClosed(_) => &self.closed,
-            CmapEvent::ConnectionCheckedOut(_) => &self.taken,
-            CmapEvent::ConnectionCheckedIn(_) => &self.returned,
+            CmapEvent::ConnectionCheckedOut(_) => &self.checked_out,
+            CmapEvent::ConnectionCheckedIn(_) => &self.checked_in,
             _ => return,
         };
         counter.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// How many there are.
+    /// The current state.
     pub fn state(&self) -> PoolState {
-        // What ends is read before what begins, so that a difference is never negative.
-        let [closed, returned, opened, taken] =
-            [&self.closed, &self.returned, &self.opened, &self.taken]
-                .map(|counter| counter.load(Ordering::Relaxed));
+        // Ends are read before beginnings, so that a difference is never negative.
+        let [closed, checked_in, opened, checked_out] = [
+            &self.closed,
+            &self.checked_in,
+            &self.opened,
+            &self.checked_out,
+        ]
+        .map(|counter| counter.load(Ordering::Relaxed));
         PoolState {
             open: opened.saturating_sub(closed),
-            in_use: taken.saturating_sub(returned),
+            in_use: checked_out.saturating_sub(checked_in),
             opened,
         }
     }

@@ -1,58 +1,54 @@
-//! One reading of one section, and the ways in which it asks the database: each within the time limit, with a comment that
-//! says who asks, and by an index where a collection is large.
+//! The queries of one reading: each with a server-side time limit and with a comment that names the exporter.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use mongodb::bson::{Bson, DateTime, Document, RawDocument, RawDocumentBuf, doc};
-use mongodb::error::{Error, ErrorKind};
+use mongodb::error::Error;
 use mongodb::options::Hint;
 use mongodb::{Collection, Cursor, Database};
 
-use super::client::Lease;
-use super::error::{SourceError, is_refused_scan};
+use super::client::ClientLease;
+use super::error::{self, SourceError};
 use super::hello::Hello;
-use super::indexes::{self, Access};
 use super::{Mongo, bson, command};
 use crate::catalogue::{
     FailureKind, IndexCheck, Refusal, Replication, SkipReason, Skipped, Timestamp,
 };
-use crate::collectors::Collector;
-use crate::collectors::license::Grants;
 
-/// Documents in one reply: more than any question is answered with whose answer is taken as a whole.
-pub const ONE_REPLY: u32 = 10_000;
+/// Documents in one reply: more than any query returns whose result is read as a whole.
+pub const BATCH_SIZE: u32 = 10_000;
 
-/// One reading of one section: it asks, knows what is licensed, and notes which indexes it looked for.
+/// The context of the queries of one reading, and what they reported: missing indexes, missing privileges, skipped data.
 pub struct QueryContext<'a> {
     pub mongo: &'a Mongo,
     /// Keeps the client open.
-    pub lease: Lease,
-    /// The workspace's, whose read preference all commands follow.
+    pub lease: ClientLease,
+    /// The workspace's database; its read preference applies to all commands.
     pub database: Database,
     pub checks: Vec<IndexCheck>,
     pub refusals: Vec<Refusal>,
-    /// How many of what are not told one by one.
+    /// How many items of each kind are left out of lists.
     pub left_out: Mutex<BTreeMap<&'static str, u64>>,
     pub skipped: Vec<Skipped>,
-    /// The moment that the answers describe.
+    /// The moment that the data describe.
     pub data_at: Timestamp,
-    /// Where the member stood that is asked, if it is one alone.
+    /// The replication state of the member, if all queries go to one.
     pub replication: Option<Replication>,
-    pub collector: Collector,
-    pub grants: Grants,
+    /// What the queries are for, for their comments.
+    purpose: &'static str,
 }
 
-/// Documents that come one after the other.
-pub struct Documents<'a> {
-    question: &'a QueryContext<'a>,
+/// The results of a query, one document at a time.
+pub struct DocumentStream<'a> {
+    query: &'a QueryContext<'a>,
     cursor: Cursor<Document>,
 }
 
-impl Documents<'_> {
+impl DocumentStream<'_> {
     pub async fn next(&mut self) -> Result<Option<Document>, SourceError> {
-        while self.question.mongo.within(self.cursor.advance()).await? {
-            if let Some(document) = self.question.document(self.cursor.current()) {
+        while self.query.mongo.within(self.cursor.advance()).await? {
+            if let Some(document) = self.query.document(self.cursor.current()) {
                 return Ok(Some(document));
             }
         }
@@ -61,8 +57,13 @@ impl Documents<'_> {
 }
 
 impl<'a> QueryContext<'a> {
-    /// A question to a database, nothing of which has been asked yet.
-    pub fn new(mongo: &'a Mongo, lease: Lease, database: Database, collector: Collector) -> Self {
+    /// A context without queries yet.
+    pub fn new(
+        mongo: &'a Mongo,
+        lease: ClientLease,
+        database: Database,
+        purpose: &'static str,
+    ) -> Self {
         Self {
             mongo,
             lease,
@@ -73,8 +74,7 @@ impl<'a> QueryContext<'a> {
             skipped: Vec::new(),
             data_at: mongo.clock.own().now(),
             replication: None,
-            collector,
-            grants: Grants::None,
+            purpose,
         }
     }
 }
@@ -84,16 +84,15 @@ impl QueryContext<'_> {
         self.database.collection(name)
     }
 
-    /// The answer to a question that its collector can do without: `None` where the user may not ask it, which is noted
-    /// so that it is told.
+    /// The result of an optional query; `None` when the user lacks the privilege, which is reported.
     pub fn detail<T>(
         &mut self,
         collection: &'static str,
         action: &'static str,
-        answer: Result<T, SourceError>,
+        result: Result<T, SourceError>,
     ) -> Result<Option<T>, SourceError> {
-        match answer {
-            Ok(answer) => Ok(Some(answer)),
+        match result {
+            Ok(result) => Ok(Some(result)),
             Err(error) if error.kind == FailureKind::Unauthorized => {
                 let refusal = Refusal { collection, action };
                 if !self.refusals.contains(&refusal) {
@@ -105,19 +104,19 @@ impl QueryContext<'_> {
         }
     }
 
-    /// What profilers and logs of the server show beside a query.
+    /// The comment that the server's profiler and log show.
     pub fn comment(&self) -> String {
-        format!("rocketchat-exporter {}", self.collector.name())
+        format!("rocketchat-exporter {}", self.purpose)
     }
 
-    /// What the server says of itself.
+    /// The reply to `hello`.
     pub async fn hello(&self) -> Result<Hello, SourceError> {
         let (limit, comment) = (self.mongo.query_timeout, self.comment());
-        let hello = Hello::ask(&self.database, limit, &comment);
+        let hello = Hello::send(&self.database, limit, &comment);
         self.mongo.within(hello).await
     }
 
-    /// All documents that a pipeline makes.
+    /// All results of a pipeline.
     pub async fn aggregate(
         &self,
         collection: &str,
@@ -125,7 +124,7 @@ impl QueryContext<'_> {
         hint: Option<Hint>,
     ) -> Result<Vec<Document>, SourceError> {
         let ask = async {
-            let cursor = self.cursor(collection, pipeline, hint, ONE_REPLY);
+            let cursor = self.cursor(collection, pipeline, hint, BATCH_SIZE);
             self.all(cursor.await?).await
         };
         self.mongo.within(ask).await
@@ -140,8 +139,8 @@ impl QueryContext<'_> {
         Ok(documents)
     }
 
-    /// A document of an answer: texts that are not UTF-8 have U+FFFD where they are broken. `None` when it cannot be read
-    /// at all, such as for the name of a field: one broken document must not cost all others.
+    /// Decodes a document, with U+FFFD in strings that are not UTF-8. `None` when it cannot be decoded at all, which is
+    /// reported: one broken document must not fail the query.
     fn document(&self, raw: &RawDocument) -> Option<Document> {
         let document = bson::document(raw);
         if document.is_none() {
@@ -150,7 +149,7 @@ impl QueryContext<'_> {
         document
     }
 
-    /// Notes that something is not told one by one, because there is too much of it or it cannot be read.
+    /// Reports items that are left out, because there are too many or they cannot be read.
     pub fn left_out(&self, what: &'static str, count: u64) {
         if count > 0 {
             let mut left_out = self.left_out.lock().unwrap_or_else(PoisonError::into_inner);
@@ -158,7 +157,7 @@ impl QueryContext<'_> {
         }
     }
 
-    /// Notes the same of lists that tell of the same things: those of a day are among those of a month.
+    /// The same for lists that overlap, such as those of a day and of its month: the largest count applies.
     pub fn left_out_at_least(&self, what: &'static str, count: u64) {
         if count > 0 {
             let mut left_out = self.left_out.lock().unwrap_or_else(PoisonError::into_inner);
@@ -167,18 +166,18 @@ impl QueryContext<'_> {
         }
     }
 
-    /// What a pipeline makes, one document after the other and `batch` of them in a reply: for answers that take too much
-    /// memory as a whole. The server's time limit is one for all replies, without what is done in between.
+    /// The results of a pipeline one at a time, with `batch` documents in a reply: for results that need too much memory as
+    /// a whole. The server's time limit covers all replies, but not the time between them.
     pub async fn stream(
         &self,
         collection: &str,
         pipeline: Vec<Document>,
         batch: u32,
-    ) -> Result<Documents<'_>, SourceError> {
+    ) -> Result<DocumentStream<'_>, SourceError> {
         let cursor = self.cursor(collection, pipeline, None, batch);
         let cursor = self.mongo.within(cursor).await?;
-        Ok(Documents {
-            question: self,
+        Ok(DocumentStream {
+            query: self,
             cursor,
         })
     }
@@ -206,10 +205,10 @@ impl QueryContext<'_> {
         .await
     }
 
-    /// Groups with sums of a field's finite numbers: `pipeline` is given how to write such a sum.
+    /// Groups with sums of finite numbers. `pipeline` is called with a function that wraps the path of a summed field.
     ///
-    /// To look at each number costs up to three times as much as to add it up, and hardly ever is there one that spoils
-    /// a sum. So this is done only after a plain sum came out as no finite number.
+    /// Checking each number costs up to three times as much as adding it, and infinite numbers are rare, so the check is
+    /// only added after a plain sum was not finite.
     pub async fn finite_sums<const N: usize>(
         &self,
         collection: &str,
@@ -229,7 +228,7 @@ impl QueryContext<'_> {
         self.aggregate(collection, guarded, None).await
     }
 
-    /// Sums over a whole collection that is small by nature: each name with the expression that is added up.
+    /// Sums over a small collection: names with their expressions.
     pub async fn tally<const N: usize>(
         &self,
         collection: &str,
@@ -244,7 +243,7 @@ impl QueryContext<'_> {
         Ok(groups.into_iter().next().unwrap_or_default())
     }
 
-    /// The first document that matches.
+    /// The first matching document.
     pub async fn find_one(
         &self,
         collection: &str,
@@ -267,7 +266,7 @@ impl QueryContext<'_> {
         Ok(found.and_then(|document| self.document(&document)))
     }
 
-    /// All documents that match.
+    /// All matching documents.
     pub async fn find(
         &self,
         collection: &str,
@@ -280,7 +279,7 @@ impl QueryContext<'_> {
                 let find = collection
                     .find(filter.clone())
                     .projection(projection.clone())
-                    .batch_size(ONE_REPLY)
+                    .batch_size(BATCH_SIZE)
                     .comment(self.comment())
                     .max_time(self.mongo.query_timeout);
                 match hint {
@@ -293,8 +292,7 @@ impl QueryContext<'_> {
         self.mongo.within(ask).await
     }
 
-    /// The newest date that `field` has in a collection. The range holds dates only, so that a stray text or number is
-    /// never taken for it.
+    /// The newest date of a field. The range matches dates only, not stray strings or numbers.
     pub async fn newest_date(
         &self,
         collection: &str,
@@ -312,7 +310,7 @@ impl QueryContext<'_> {
         Ok(newest.and_then(|document| bson::timestamp(document.get(field))))
     }
 
-    /// The number of documents as the collection's metadata tells it, without looking at one.
+    /// The number of documents by the collection's metadata.
     pub async fn estimated_count(&self, collection: &str) -> Result<u64, SourceError> {
         let collection = self.collection(collection);
         let ask = collection
@@ -322,44 +320,7 @@ impl QueryContext<'_> {
         self.mongo.within(ask.into_future()).await
     }
 
-    /// How a query that needs an index on `key` may run; see [`Access`].
-    pub async fn access(
-        &mut self,
-        collection: &'static str,
-        key: &'static str,
-    ) -> Result<Access, SourceError> {
-        if let Some(name) = self.index(collection, key).await? {
-            return Ok(Access::Granted(Some(Hint::Name(name))));
-        }
-        let small = if collection == indexes::NEVER_SCANNED {
-            0
-        } else {
-            indexes::SMALL
-        };
-        if self.has_at_most(collection, small).await? {
-            return Ok(Access::Granted(None));
-        }
-        if self.is_view(collection).await? {
-            self.skip(collection, SkipReason::View, "a view has no indexes");
-        }
-        Ok(Access::Refused)
-    }
-
-    /// Whether there are no more documents than so many: by the collection's metadata, or as far as a view must be read
-    /// for that.
-    async fn has_at_most(&self, collection: &str, number: u64) -> Result<bool, SourceError> {
-        let command = doc! {
-            "count": collection,
-            "limit": i64::try_from(number.saturating_add(1)).unwrap_or(i64::MAX),
-            "maxTimeMS": bson::milliseconds(self.mongo.query_timeout),
-            "comment": self.comment(),
-        };
-        let answer = command::run(&self.database, command);
-        let answer = self.mongo.within(answer).await?;
-        Ok(bson::counted(&answer, "n") <= number)
-    }
-
-    /// Notes that there is less to tell because of a collection, so that it is told once.
+    /// Reports, once, that a collection is skipped.
     pub fn skip(
         &mut self,
         collection: &'static str,
@@ -371,58 +332,14 @@ impl QueryContext<'_> {
             reason,
             message: message.into(),
         };
-        if !self.skipped.iter().any(|it| it.is_same(&skipped)) {
+        if !self.skipped.iter().any(|known| known.is_same(&skipped)) {
             self.skipped.push(skipped);
         }
     }
 
-    /// The same for a query that its collector can do without: an index is used where there is one, and nobody need
-    /// miss it, nor the privilege to look for it.
-    pub async fn detail_access(
-        &mut self,
-        collection: &'static str,
-        key: &'static str,
-    ) -> Result<Access, SourceError> {
-        let name = self.known_index(collection, key).await;
-        Ok(match self.detail(collection, "listIndexes", name)? {
-            Some(Some(name)) => Access::Granted(Some(Hint::Name(name))),
-            Some(None) if self.has_at_most(collection, indexes::SMALL).await? => {
-                Access::Granted(None)
-            }
-            _ => Access::Refused,
-        })
-    }
-
-    /// The number of documents that match, for a collector that can do without it.
-    pub async fn detail_count(
-        &mut self,
-        collection: &'static str,
-        key: &'static str,
-        filter: Document,
-    ) -> Result<Option<u64>, SourceError> {
-        let Access::Granted(hint) = self.detail_access(collection, key).await? else {
-            return Ok(None);
-        };
-        let count = self.count(collection, filter, hint).await;
-        Ok(self.detail(collection, "find", count)?.flatten())
-    }
-
-    /// The number of documents that match, by an index alone; `None` when there is no such index.
-    pub async fn indexed_count(
-        &mut self,
-        collection: &'static str,
-        key: &'static str,
-        filter: Document,
-    ) -> Result<Option<u64>, SourceError> {
-        let Access::Granted(hint) = self.access(collection, key).await? else {
-            return Ok(None);
-        };
-        self.count(collection, filter, hint).await
-    }
-
-    /// The number of documents that match, by the index that is named.
+    /// The number of matching documents.
     ///
-    /// The server's `count` command is used because it alone counts an index's entries without fetching documents.
+    /// Only the command `count` counts index entries without fetching documents.
     pub async fn count(
         &self,
         collection: &str,
@@ -447,20 +364,17 @@ impl QueryContext<'_> {
     }
 }
 
-/// Asks, and where the server refuses scans of collections (its parameter `notablescan`), asks once more by the index of
-/// `_id`. Without an index of its own a query only asks collections that are small, or needs every document.
-async fn without_scan<T, Q>(hint: Option<Hint>, ask: impl Fn(Option<Hint>) -> Q) -> Result<T, Error>
+/// Runs a query; if the server refuses collection scans (its parameter `notablescan`), runs it again by the index on `_id`.
+/// A query without a hint reads a small collection, or needs every document.
+async fn without_scan<T, Q>(hint: Option<Hint>, run: impl Fn(Option<Hint>) -> Q) -> Result<T, Error>
 where
     Q: Future<Output = Result<T, Error>>,
 {
-    let is_free = hint.is_none();
-    match ask(hint).await {
-        Err(error)
-            if is_free
-                && matches!(&*error.kind, ErrorKind::Command(command) if is_refused_scan(command)) =>
-        {
-            ask(Some(Hint::Name("_id_".to_owned()))).await
+    let has_hint = hint.is_some();
+    match run(hint).await {
+        Err(error) if !has_hint && error::is_refused_scan(&error) => {
+            run(Some(Hint::Name("_id_".to_owned()))).await
         }
-        answer => answer,
+        reply => reply,
     }
 }

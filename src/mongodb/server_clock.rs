@@ -1,11 +1,11 @@
-//! The time at the database. Dates in it were written by the database and by Rocket.Chat, never by this machine, whose
-//! clock may be hours away from theirs: what is late, over or of yesterday is told by the database's clock.
+//! The database's clock. Dates in the database come from it and from Rocket.Chat, never from this machine, whose clock may
+//! be hours off; so what is late, expired or of yesterday is decided by the database's clock.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use jiff::Zoned;
-use mongodb::bson::{Document, doc};
+use mongodb::bson::Document;
 
 use super::error::SourceError;
 use super::query::QueryContext;
@@ -13,30 +13,30 @@ use super::{bson, command, out_of_range};
 use crate::catalogue::Timestamp;
 use crate::clock::Clock;
 
-/// For how long the database is not asked again. Meanwhile its time is counted on by this machine's monotonic clock.
-const RECENT: Duration = Duration::from_mins(1);
+/// How long a reading is extrapolated by this machine's monotonic clock.
+const READING_TTL: Duration = Duration::from_mins(1);
 
-/// The database's clock, as it was last told.
+/// The database's clock, as of its last reading.
 #[derive(Debug)]
 pub struct DatabaseClock {
     own: Clock,
     // A std mutex: it is only held while the time is copied.
-    told: Mutex<Option<BackfillRule>>,
+    reading: Mutex<Option<ClockReading>>,
 }
 
-/// What the database's clock showed, and when that was.
+/// The time at the database, and when it was read.
 #[derive(Debug, Clone, Copy)]
-struct BackfillRule {
+struct ClockReading {
     time: Timestamp,
     at: Instant,
 }
 
 impl DatabaseClock {
-    /// A clock that was not asked yet. A fixed instant takes the place of every clock.
+    /// A clock that was not read yet. A fixed instant replaces every clock.
     pub fn new(own: Clock) -> Self {
         Self {
             own,
-            told: Mutex::new(None),
+            reading: Mutex::new(None),
         }
     }
 
@@ -45,37 +45,38 @@ impl DatabaseClock {
         self.own
     }
 
-    /// The time at the database, by what it last told; by this machine's clock while it has told nothing.
+    /// The time at the database by its last reading; by this machine's clock before the first one.
     pub fn last_known(&self) -> Timestamp {
-        let told = *self.lock();
-        match (self.own, told) {
-            (Clock::System, Some(told)) => told.time.after(told.at.elapsed()),
+        let reading = *self.lock();
+        match (self.own, reading) {
+            (Clock::System, Some(reading)) => reading.time.after(reading.at.elapsed()),
             (own, _) => own.now(),
         }
     }
 
     fn is_known(&self) -> bool {
-        let is_recent = |told: BackfillRule| told.at.elapsed() < RECENT;
+        let is_recent = |reading: ClockReading| reading.at.elapsed() < READING_TTL;
         matches!(self.own, Clock::Fixed(_)) || self.lock().is_some_and(is_recent)
     }
 
-    fn lock(&self) -> MutexGuard<'_, Option<BackfillRule>> {
-        self.told.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Option<ClockReading>> {
+        self.reading.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl QueryContext<'_> {
-    /// The time at the database, asked for at most once a minute. A server that does not tell it is taken to agree with
-    /// this machine.
+    /// The time at the database, read at most once a minute. A server that does not send it is taken to agree with this
+    /// machine.
     pub async fn now(&self) -> Result<Timestamp, SourceError> {
         let clock = &self.mongo.clock;
         if !clock.is_known() {
             let asked = Instant::now();
-            let hello = self.run_on_admin(doc! { "hello": 1 }).await?;
-            if let Some(time) = bson::timestamp(hello.get("localTime")) {
-                // The server read its clock between the question and the answer.
+            let hello = self.hello().await?;
+            if let Some(time) = hello.local_time() {
+                let time = Timestamp(time.timestamp_millis());
+                // The server read its clock between the command and the reply.
                 let at = asked + asked.elapsed() / 2;
-                *clock.lock() = Some(BackfillRule { time, at });
+                *clock.lock() = Some(ClockReading { time, at });
             }
         }
         Ok(clock.last_known())
@@ -87,11 +88,10 @@ impl QueryContext<'_> {
         Ok(now.to_zoned(self.mongo.timezone.clone()))
     }
 
-    /// The answer to a command that is asked of the server, whatever its databases hold.
+    /// Runs a command on the database `admin`.
     pub async fn run_on_admin(&self, mut command: Document) -> Result<Document, SourceError> {
         command.insert("maxTimeMS", bson::milliseconds(self.mongo.query_timeout));
         let admin = command::beside(&self.database, "admin");
-        let answer = command::run(&admin, command);
-        self.mongo.within(answer).await
+        self.mongo.within(command::run(&admin, command)).await
     }
 }

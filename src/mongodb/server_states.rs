@@ -1,24 +1,24 @@
-//! What the servers said to the driver, for the time when none can be asked: the driver's own message shows its
-//! structures, and neither what to do.
+//! The state of each server, for the error message when none can be selected: the driver's own message prints its
+//! internal structures and says nothing about what to do.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use mongodb::bson::{Bson, Document};
+use mongodb::bson::Document;
 use mongodb::event::sdam::SdamEvent;
 use mongodb::options::{ClientOptions, ReadPreference, SelectionCriteria, ServerAddress};
 
-use super::bson;
 use super::error::SourceError;
+use super::{bson, hello};
 use crate::catalogue::FailureKind;
 
-/// What is known of each server that was found, by host and port.
+/// The state of each server that the driver discovered, by host and port.
 #[derive(Debug, Default)]
-pub struct Servers(Mutex<BTreeMap<String, Server>>);
+pub struct ServerStates(Mutex<BTreeMap<String, ServerState>>);
 
-/// What the connection string asks for.
+/// What the connection string requires of the servers.
 #[derive(Debug, Clone)]
-pub struct Asked {
+pub struct RequestedTopology {
     /// The hosts and ports that it names.
     addresses: Vec<String>,
     replica_set: Option<String>,
@@ -26,39 +26,41 @@ pub struct Asked {
     read_preference: &'static str,
 }
 
-/// What a server said.
+/// What is known of one server.
 #[derive(Debug, Clone, Default)]
-struct Server {
-    /// Whether it belongs to what is asked; those of another replica set do not.
-    is_asked: bool,
+struct ServerState {
+    /// Whether the driver monitors it; it stops for members of another replica set.
+    is_monitored: bool,
     failure: Option<SourceError>,
-    hello: Option<Hello>,
+    reply: Option<ServerRole>,
 }
 
-/// What a server says of itself.
+/// A server's part in its replica set, by its newest heartbeat.
 #[derive(Debug, Clone)]
-struct Hello {
+struct ServerRole {
     replica_set: Option<String>,
     role: &'static str,
 }
 
-impl Asked {
-    /// What the driver's options ask for.
+impl RequestedTopology {
+    /// What the driver's options require.
     pub fn of(options: &ClientOptions) -> Self {
         Self {
             addresses: options.hosts.iter().map(ToString::to_string).collect(),
             replica_set: options.repl_set_name.clone(),
             is_direct: options.direct_connection == Some(true),
             read_preference: match &options.selection_criteria {
-                Some(SelectionCriteria::ReadPreference(preference)) => name(preference),
+                Some(SelectionCriteria::ReadPreference(preference)) => {
+                    read_preference_name(preference)
+                }
                 _ => "primary",
             },
         }
     }
 }
 
-/// The name of a read preference, as connection strings have it.
-pub fn name(preference: &ReadPreference) -> &'static str {
+/// The name of a read preference in connection strings.
+pub fn read_preference_name(preference: &ReadPreference) -> &'static str {
     match preference {
         ReadPreference::Secondary { .. } => "secondary",
         ReadPreference::PrimaryPreferred { .. } => "primaryPreferred",
@@ -68,156 +70,154 @@ pub fn name(preference: &ReadPreference) -> &'static str {
     }
 }
 
-impl Servers {
-    /// Notes what the driver found out.
-    pub fn note(&self, event: &SdamEvent) {
-        let mut servers = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut server = |address: &ServerAddress, change: fn(&mut Server)| {
-            let server = servers.entry(address.to_string()).or_default();
-            change(server);
+impl ServerStates {
+    /// Records an event of the driver's server monitoring.
+    pub fn record(&self, event: &SdamEvent) {
+        let update = |address: &ServerAddress, change: &dyn Fn(&mut ServerState)| {
+            change(self.lock().entry(address.to_string()).or_default());
         };
         match event {
-            SdamEvent::ServerOpening(event) => server(&event.address, |it| it.is_asked = true),
-            SdamEvent::ServerClosed(event) => server(&event.address, |it| it.is_asked = false),
+            SdamEvent::ServerOpening(event) => {
+                update(&event.address, &|server| server.is_monitored = true);
+            }
+            SdamEvent::ServerClosed(event) => {
+                update(&event.address, &|server| server.is_monitored = false);
+            }
             SdamEvent::ServerHeartbeatSucceeded(event) => {
-                let server = servers.entry(event.server_address.to_string()).or_default();
-                server.failure = None;
-                server.hello = Some(Hello::of(&event.reply));
+                update(&event.server_address, &|server| {
+                    server.failure = None;
+                    server.reply = Some(ServerRole::of(&event.reply));
+                });
             }
-            SdamEvent::ServerHeartbeatFailed(event) => {
-                let server = servers.entry(event.server_address.to_string()).or_default();
+            SdamEvent::ServerHeartbeatFailed(event) => update(&event.server_address, &|server| {
                 server.failure = Some(SourceError::of_server(&event.failure));
-            }
+            }),
             SdamEvent::ServerDescriptionChanged(event) => {
                 if let Some(error) = event.new_description.error() {
-                    let server = servers.entry(event.address.to_string()).or_default();
-                    server.failure = Some(SourceError::of_server(error));
+                    update(&event.address, &|server| {
+                        server.failure = Some(SourceError::of_server(error));
+                    });
                 }
             }
             _ => {}
         }
     }
 
-    /// What the newest failure of a server was, where there is one: the cause of others.
-    pub fn cause(&self) -> Option<SourceError> {
-        let servers = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut failures = servers.values().filter_map(|it| it.failure.clone());
+    /// The failure of a server, if one fails: usually the cause of other errors.
+    pub fn failure(&self) -> Option<SourceError> {
+        let servers = self.lock();
+        let mut failures = servers.values().filter_map(|server| server.failure.clone());
         failures.next()
     }
 
-    /// Why no server can be asked, and what to do.
-    pub fn none_suits(&self, asked: &Asked) -> SourceError {
-        let servers = self
-            .0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone();
-        if let Some(other) = other_set(&servers, asked) {
-            return SourceError::new(FailureKind::Unreachable, other);
+    /// Why no server can be selected, and what to do.
+    pub fn selection_failure(&self, requested: &RequestedTopology) -> SourceError {
+        let servers = self.lock().clone();
+        if let Some(message) = wrong_replica_set(&servers, requested) {
+            return SourceError::new(FailureKind::Unreachable, message);
         }
-        let mut told = Vec::new();
-        let mut answers = false;
+        let mut states = Vec::new();
+        let mut any_replies = false;
         let mut kind = FailureKind::Unreachable;
-        for (address, server) in servers.iter().filter(|(_, it)| it.is_asked) {
-            match (&server.failure, &server.hello) {
+        for (address, server) in servers.iter().filter(|(_, server)| server.is_monitored) {
+            match (&server.failure, &server.reply) {
                 (Some(failure), _) => {
                     if failure.kind == FailureKind::Unauthenticated {
                         kind = failure.kind;
                     }
-                    told.push(format!("`{address}`: {failure}"));
+                    states.push(format!("`{address}`: {failure}"));
                 }
-                (None, Some(hello)) => {
-                    answers = true;
-                    told.push(format!("`{address}`: it is {}", hello.role));
+                (None, Some(reply)) => {
+                    any_replies = true;
+                    states.push(format!("`{address}`: it is {}", reply.role));
                 }
-                (None, None) => told.push(format!("`{address}`: it does not answer in time")),
+                (None, None) => states.push(format!("`{address}`: it does not answer in time")),
             }
         }
-        if told.is_empty() {
-            let given = asked.addresses.iter().map(|it| format!("`{it}`"));
-            told.push(given.collect::<Vec<_>>().join(", "));
+        if states.is_empty() {
+            states.push(quoted(requested.addresses.iter()));
         }
-        let told = told.join("; ");
-        let message = if answers {
+        let states = states.join("; ");
+        let message = if any_replies {
             format!(
-                "no MongoDB server that answers suits readPreference={}: {told}",
-                asked.read_preference
+                "no reachable MongoDB server matches readPreference={}: {states}",
+                requested.read_preference
             )
         } else {
-            let advice = advice_on_names(&servers, asked).unwrap_or_default();
-            format!("no MongoDB server answers: {told}{advice}")
+            let advice = advice_on_names(&servers, requested).unwrap_or_default();
+            format!("no MongoDB server answers: {states}{advice}")
         };
         SourceError::new(kind, message)
     }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<String, ServerState>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
-/// A server that answers, and is not of the replica set that is asked for.
-fn other_set(servers: &BTreeMap<String, Server>, asked: &Asked) -> Option<String> {
-    let wanted = asked.replica_set.as_ref()?;
-    let has_right_one = servers.values().any(|it| {
-        let hello = it.hello.as_ref();
-        hello.is_some_and(|it| it.replica_set.as_ref() == Some(wanted))
-    });
-    if has_right_one {
+/// The message for servers that answer, none of which is in the requested replica set.
+fn wrong_replica_set(
+    servers: &BTreeMap<String, ServerState>,
+    requested: &RequestedTopology,
+) -> Option<String> {
+    let wanted = requested.replica_set.as_ref()?;
+    let is_in_wanted = |server: &ServerState| {
+        let reply = server.reply.as_ref();
+        reply.is_some_and(|reply| reply.replica_set.as_ref() == Some(wanted))
+    };
+    if servers.values().any(is_in_wanted) {
         return None;
     }
-    let (address, hello) = servers
+    let (address, reply) = servers
         .iter()
-        .find_map(|(address, server)| Some((address, server.hello.as_ref()?)))?;
-    Some(match &hello.replica_set {
+        .find_map(|(address, server)| Some((address, server.reply.as_ref()?)))?;
+    Some(match &reply.replica_set {
         Some(actual) => format!(
-            "the connection string says replicaSet={wanted}, and `{address}` belongs to the replica set `{actual}`; correct the name"
+            "the connection string has replicaSet={wanted}, and `{address}` belongs to the replica set `{actual}`; correct the name"
         ),
         None => format!(
-            "the connection string says replicaSet={wanted}, and `{address}` belongs to no replica set: it is {}; leave replicaSet out, or initiate the set",
-            hello.role
+            "the connection string has replicaSet={wanted}, and `{address}` belongs to no replica set: it is {}; remove replicaSet, or initiate the set",
+            reply.role
         ),
     })
 }
 
-/// What to do where the set's members have other names than the connection string gives, which cannot be reached.
-fn advice_on_names(servers: &BTreeMap<String, Server>, asked: &Asked) -> Option<String> {
-    if asked.is_direct {
+/// What to do when the set's configuration has names that this machine cannot reach, unlike those in the connection string.
+fn advice_on_names(
+    servers: &BTreeMap<String, ServerState>,
+    requested: &RequestedTopology,
+) -> Option<String> {
+    let is_other = |address: &String| !requested.addresses.contains(address);
+    let has_other = servers
+        .iter()
+        .any(|(address, server)| server.is_monitored && is_other(address));
+    if requested.is_direct || !has_other {
         return None;
     }
-    let given = || asked.addresses.iter();
-    let is_other = |address: &String| !asked.addresses.contains(address);
-    servers
-        .iter()
-        .find(|(address, server)| server.is_asked && is_other(address))?;
-    let answered: Vec<String> = given()
-        .filter(|it| servers.get(*it).is_some_and(|it| it.hello.is_some()))
-        .map(|it| format!("`{it}`"))
-        .collect();
-    if answered.is_empty() {
+    let replied = |address: &&String| {
+        let server = servers.get(*address);
+        server.is_some_and(|server| server.reply.is_some())
+    };
+    let replied = quoted(requested.addresses.iter().filter(replied));
+    if replied.is_empty() {
         return None;
     }
     Some(format!(
-        "; these are the names that the replica set's members have, as {} tells; make them reachable from this machine, or give directConnection=true to ask only the server that the connection string names",
-        answered.join(", ")
+        "; these are the names of the replica set's members according to {replied}; make them reachable from this machine, or set directConnection=true to query only the server in the connection string"
     ))
 }
 
-impl Hello {
+fn quoted<'a>(addresses: impl Iterator<Item = &'a String>) -> String {
+    let addresses: Vec<String> = addresses.map(|address| format!("`{address}`")).collect();
+    addresses.join(", ")
+}
+
+impl ServerRole {
     fn of(reply: &Document) -> Self {
-        let is = |key: &str| matches!(reply.get(key), Some(Bson::Boolean(true)));
-        let replica_set = bson::text(reply.get("setName"));
-        let role = if reply.get_str("msg").is_ok_and(|it| it == "isdbgrid") {
-            "a router of a sharded cluster"
-        } else if is("isreplicaset") {
-            "a member of a replica set that is not initiated (rs.initiate())"
-        } else if replica_set.is_none() {
-            "a server alone"
-        } else if is("isWritablePrimary") || is("ismaster") {
-            "the primary"
-        } else if is("secondary") {
-            "a secondary"
-        } else if is("arbiterOnly") {
-            "an arbiter, which has no data"
-        } else {
-            "neither primary nor secondary, as while it starts or recovers"
-        };
-        Self { replica_set, role }
+        Self {
+            replica_set: bson::text(reply.get("setName")),
+            role: hello::role(reply),
+        }
     }
 }
 
@@ -228,34 +228,34 @@ mod tests {
     use super::*;
 
     #[test]
-    fn members_with_names_that_cannot_be_resolved_lead_to_a_direct_connection() {
+    fn unresolvable_member_names_lead_to_a_direct_connection() {
         let hello = doc! { "setName": "rs0", "isWritablePrimary": true };
-        let seed = Server {
-            is_asked: false,
+        let seed = ServerState {
+            is_monitored: false,
             failure: None,
-            hello: Some(Hello::of(&hello)),
+            reply: Some(ServerRole::of(&hello)),
         };
         let failure = "its name cannot be resolved";
-        let member = Server {
-            is_asked: true,
+        let member = ServerState {
+            is_monitored: true,
             failure: Some(SourceError::new(FailureKind::Unreachable, failure)),
-            hello: None,
+            reply: None,
         };
-        let known = [("10.0.0.1:27017", seed), ("mongo-1:27017", member)];
-        let known = known.map(|(address, server)| (address.to_owned(), server));
-        let servers = Servers(Mutex::new(known.into()));
-        let mut asked = Asked {
+        let states = [("10.0.0.1:27017", seed), ("mongo-1:27017", member)];
+        let states = states.map(|(address, server)| (address.to_owned(), server));
+        let states = ServerStates(Mutex::new(states.into()));
+        let mut requested = RequestedTopology {
             addresses: vec!["10.0.0.1:27017".to_owned()],
             replica_set: Some("rs0".to_owned()),
             is_direct: false,
             read_preference: "secondaryPreferred",
         };
         assert_eq!(
-            &*servers.none_suits(&asked).message,
-            "no MongoDB server answers: `mongo-1:27017`: its name cannot be resolved; these are the names that the replica set's members have, as `10.0.0.1:27017` tells; make them reachable from this machine, or give directConnection=true to ask only the server that the connection string names"
+            &*states.selection_failure(&requested).message,
+            "no MongoDB server answers: `mongo-1:27017`: its name cannot be resolved; these are the names of the replica set's members according to `10.0.0.1:27017`; make them reachable from this machine, or set directConnection=true to query only the server in the connection string"
         );
-        asked.replica_set = Some("rs1".to_owned());
-        let message = servers.none_suits(&asked).message;
+        requested.replica_set = Some("rs1".to_owned());
+        let message = states.selection_failure(&requested).message;
         assert!(
             message.contains("belongs to the replica set `rs0`"),
             "{message}"

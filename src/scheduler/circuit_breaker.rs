@@ -8,7 +8,7 @@ use tokio::time::Instant;
 
 use super::backoff::Backoff;
 use crate::catalogue::FailureKind;
-use crate::mongodb::{Scope, SourceError};
+use crate::mongodb::{FailureScope, SourceError};
 
 /// The longest pause between two probes where no server can be found, which costs none of them anything.
 const MAX_PAUSE: Duration = Duration::from_secs(4);
@@ -73,18 +73,18 @@ impl CircuitBreaker {
             return false;
         }
         match error.scope {
-            Scope::Unasked => return false,
-            Scope::QueryContext => {
+            FailureScope::NotSent => return false,
+            FailureScope::Query => {
                 circuit.unanswered = 0;
                 return false;
             }
-            Scope::Silence => {
+            FailureScope::NoAnswer => {
                 circuit.unanswered = circuit.unanswered.saturating_add(1);
                 if circuit.unanswered < MAX_UNANSWERED {
                     return false;
                 }
             }
-            Scope::Everything => circuit.unanswered = 0,
+            FailureScope::Database => circuit.unanswered = 0,
         }
         let outage = circuit.outage.take();
         let mut backoff = outage.map_or_else(Backoff::default, |outage| outage.backoff);
@@ -106,7 +106,7 @@ impl CircuitBreaker {
         let is_known = outage.confirmed_at >= round;
         let is_paused = !is_awaited && outage.confirmed_at.elapsed() < outage.pause;
         if is_known || is_paused || circuit.is_probed {
-            return Permit::Reject(outage.error.clone().of(Scope::Unasked));
+            return Permit::Reject(outage.error.clone().of(FailureScope::NotSent));
         }
         circuit.is_probed = true;
         Permit::Probe {
@@ -130,7 +130,7 @@ impl CircuitBreaker {
 /// The longest pause between two probes in an outage with this error.
 fn max_pause(error: &SourceError) -> Duration {
     let is_unreachable = error.kind == FailureKind::Unreachable;
-    if is_unreachable && error.scope == Scope::Everything {
+    if is_unreachable && error.scope == FailureScope::Database {
         MAX_PAUSE
     } else {
         MAX_PAUSE_OF_SERVER
@@ -147,7 +147,7 @@ impl Drop for Probe<'_> {
 mod tests {
     use super::*;
 
-    fn error(scope: Scope) -> SourceError {
+    fn error(scope: FailureScope) -> SourceError {
         SourceError::new(FailureKind::Unreachable, "no answer").of(scope)
     }
 
@@ -155,13 +155,13 @@ mod tests {
     async fn two_unanswered_reads_in_a_row_open_the_circuit() {
         let breaker = CircuitBreaker::default();
         let begun = Instant::now();
-        assert!(!breaker.note_failure(&error(Scope::Silence), begun));
-        assert!(!breaker.note_failure(&error(Scope::QueryContext), begun));
-        assert!(!breaker.note_failure(&error(Scope::Silence), begun));
-        assert!(breaker.note_failure(&error(Scope::Silence), begun));
+        assert!(!breaker.note_failure(&error(FailureScope::NoAnswer), begun));
+        assert!(!breaker.note_failure(&error(FailureScope::Query), begun));
+        assert!(!breaker.note_failure(&error(FailureScope::NoAnswer), begun));
+        assert!(breaker.note_failure(&error(FailureScope::NoAnswer), begun));
         // A success meanwhile outweighs it.
         breaker.note_success();
-        assert!(!breaker.note_failure(&error(Scope::Everything), begun));
+        assert!(!breaker.note_failure(&error(FailureScope::Database), begun));
     }
 
     #[tokio::test(start_paused = true)]
@@ -170,7 +170,7 @@ mod tests {
         let allows = |round| matches!(breaker.permit(round, false), Permit::Allow);
         let rejects = |round| matches!(breaker.permit(round, false), Permit::Reject(_));
         assert!(allows(Instant::now()));
-        assert!(breaker.note_failure(&error(Scope::Everything), Instant::now()));
+        assert!(breaker.note_failure(&error(FailureScope::Database), Instant::now()));
         assert!(rejects(Instant::now()), "it is known since this round");
         tokio::time::advance(Duration::from_millis(100)).await;
         assert!(rejects(Instant::now()), "there is a pause");
@@ -201,7 +201,7 @@ mod tests {
             }
             probes
         };
-        assert!((25..=35).contains(&probes_within_two_minutes(Scope::Everything).await));
-        assert!(probes_within_two_minutes(Scope::Silence).await <= 10);
+        assert!((25..=35).contains(&probes_within_two_minutes(FailureScope::Database).await));
+        assert!(probes_within_two_minutes(FailureScope::NoAnswer).await <= 10);
     }
 }

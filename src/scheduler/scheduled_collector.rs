@@ -9,7 +9,7 @@ use super::budget::{Budget, Concurrency};
 use super::intervals::{Intervals, at_share};
 use crate::catalogue::FailureKind;
 use crate::collectors::Collector;
-use crate::mongodb::{Scope, SourceError};
+use crate::mongodb::{FailureScope, SourceError};
 
 /// The longest wait after a failure, unless the interval is shorter.
 const MAX_RETRY: Duration = Duration::from_mins(1);
@@ -84,8 +84,8 @@ impl ScheduledCollector {
         let wait = if let Some(error) = failure {
             self.interval = self.interval.max(regular);
             let max = match error.scope {
-                Scope::Everything | Scope::Unasked => MAX_RETRY_IN_OUTAGE,
-                Scope::QueryContext | Scope::Silence => MAX_RETRY,
+                FailureScope::Database | FailureScope::NotSent => MAX_RETRY_IN_OUTAGE,
+                FailureScope::Query | FailureScope::NoAnswer => MAX_RETRY,
             };
             let retry = self.backoff.next_delay(max.min(regular));
             let rest = match error.kind {

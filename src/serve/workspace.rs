@@ -7,14 +7,13 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 use tokio::task::JoinSet;
-use tokio::time::timeout;
 
 use crate::backend::ApiQueries;
 use crate::backend::stored_statistics::{ListOptions, StoredDocuments};
 use crate::catalogue::{FailureKind, GrowthPoint, Timestamp, Value};
 use crate::clock::Clock;
 use crate::collectors::license::HeldLicense;
-use crate::collectors::{RefreshScope, Snapshot, Sources};
+use crate::collectors::{DatabaseSource, RefreshScope, Snapshot, Sources};
 use crate::config::WorkspaceConfig;
 use crate::exposition::{Exposition, RequestedFormats, WorkspaceSnapshot};
 use crate::http::api::rate_limit::{RateLimit, RateLimiter};
@@ -29,9 +28,6 @@ use crate::mongodb::{Mongo, SourceError};
 use crate::rocketchat_client::RocketChatClient;
 use crate::scheduler::{Scheduler, SchedulerConfig};
 use crate::supervision::keep_running;
-
-/// How long closing the connections to the database may take.
-const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// A workspace that is read until it is stopped.
 pub struct Running {
@@ -54,12 +50,8 @@ impl Running {
         clock: Clock,
         delay: Duration,
     ) -> Self {
-        let mongo = Arc::new(Mongo::new(
-            config.mongo.clone(),
-            clock,
-            config.timezone.clone(),
-            config.license.clone(),
-        ));
+        let mongo = Mongo::new(config.mongo.clone(), clock, config.timezone.clone(), None);
+        let database = DatabaseSource::new(mongo, config.license.clone());
         let mut tasks = JoinSet::new();
         let schedule = SchedulerConfig {
             workspace: name.clone(),
@@ -69,7 +61,7 @@ impl Running {
             configured_version: config.version,
             delay,
         };
-        let sources = Sources::new(Some(Arc::clone(&mongo)));
+        let sources = Sources::new(Some(database.clone()));
         let scheduler = Scheduler::start(sources, schedule, clock, &mut tasks);
         let history = Arc::new(Mutex::new(History::default()));
         let (snapshots, remembering) = (scheduler.snapshots(), Arc::clone(&history));
@@ -80,7 +72,7 @@ impl Running {
             snapshots: scheduler.snapshots(),
             backend: Box::new(Database {
                 name,
-                backend: Arc::new(ApiQueries::new(Arc::clone(&mongo))),
+                backend: Arc::new(ApiQueries::new(database.clone())),
                 scheduler: scheduler.clone(),
                 clock,
                 told: Mutex::default(),
@@ -101,7 +93,7 @@ impl Running {
             config,
             served,
             scheduler,
-            mongo,
+            mongo: database.mongo,
             rendered: None,
             tasks,
         }
@@ -140,16 +132,14 @@ impl Running {
     }
 
     /// Looks at the files that the connection to its database was made of before the next query.
-    pub async fn look_at_files(&self) {
-        self.mongo.look_at_files().await;
+    pub async fn recheck_files(&self) {
+        self.mongo.recheck_files().await;
     }
 
     /// Stops to read it, and closes its connections.
     pub async fn stop(mut self) {
         self.tasks.shutdown().await;
-        if timeout(CLOSE_TIMEOUT, self.mongo.close()).await.is_err() {
-            tracing::debug!("the connections to the database did not close in time");
-        }
+        self.mongo.close().await;
     }
 }
 
@@ -295,7 +285,8 @@ impl Backend for Database {
     fn evaluate_license<'a>(&'a self, text: &'a str) -> BackendFuture<'a, Option<HeldLicense>> {
         Box::pin(async move {
             let known = self.scheduler.newest();
-            let held = self.backend.mongo.judge_license(text, &known).await;
+            let now = self.backend.mongo.now();
+            let held = self.backend.licenses.judge_pasted(text, &known, now).await;
             self.answered(held, "a pasted license cannot be read")
         })
     }

@@ -3,12 +3,13 @@
 use mongodb::bson::doc;
 
 use super::Administration;
+use crate::collectors::context::CollectorContext;
 use crate::collectors::license::ABAC;
 use crate::collectors::snapshot::Snapshot;
 use crate::mongodb::{QueryContext, SourceError, bson};
 
 pub async fn read(
-    question: &mut QueryContext<'_>,
+    question: &mut CollectorContext<'_>,
     _: &Snapshot,
 ) -> Result<Administration, SourceError> {
     let roles = question

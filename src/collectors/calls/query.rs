@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use mongodb::bson::{Bson, DateTime, Document, doc};
 
 use super::{CONFERENCES, Calls, VoiceCalls};
+use crate::collectors::context::CollectorContext;
 use crate::collectors::license::LIVECHAT_ENTERPRISE;
 use crate::collectors::snapshot::Snapshot;
 use crate::mongodb::{Access, QueryContext, SourceError, bson};
@@ -14,7 +15,7 @@ const CONFERENCE: &str = "rocketchat_video_conference";
 /// Minimum duration of a successful call, in seconds.
 const MIN_SUCCESSFUL_SECONDS: i32 = 5;
 
-pub async fn read(question: &mut QueryContext<'_>, _: &Snapshot) -> Result<Calls, SourceError> {
+pub async fn read(question: &mut CollectorContext<'_>, _: &Snapshot) -> Result<Calls, SourceError> {
     Ok(Calls {
         conferences: conferences(question).await?,
         voice: if question.grants.grants(LIVECHAT_ENTERPRISE) {

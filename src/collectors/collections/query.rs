@@ -8,7 +8,7 @@ use mongodb::bson::{Bson, Document, doc};
 use super::{CollectionSize, Collections, WATCHED_COLLECTIONS};
 use crate::catalogue::SkipReason;
 use crate::collectors::snapshot::Snapshot;
-use crate::mongodb::{QueryContext, SourceError, bson, indexes};
+use crate::mongodb::{QueryContext, SourceError, bson, error};
 
 /// Collections whose sizes may fail; more failures fail the collector.
 const MAX_FAILURES: usize = 3;
@@ -86,8 +86,8 @@ async fn stats(question: &QueryContext<'_>, name: &str) -> Result<Stats, SourceE
         let stats = async { cursor.await?.try_collect::<Vec<_>>().await };
         match stats.await {
             Ok(stats) => Ok(stats.into_iter().next().map_or(Stats::Missing, Stats::Of)),
-            Err(error) if indexes::is_namespace_not_found(&error) => Ok(Stats::Missing),
-            Err(error) if indexes::is_view(&error) => Ok(Stats::View),
+            Err(error) if error::is_namespace_not_found(&error) => Ok(Stats::Missing),
+            Err(error) if error::is_view(&error) => Ok(Stats::View),
             Err(error) => Err(error),
         }
     };

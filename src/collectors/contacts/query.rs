@@ -5,7 +5,7 @@ use mongodb::bson::{DateTime, Document, doc};
 use super::{Contacts, Source, SourceContacts, Verification};
 use crate::catalogue::{OTHER, Value};
 use crate::collectors::snapshot::Snapshot;
-use crate::mongodb::{Groups, Members, QueryContext, SourceError, bson};
+use crate::mongodb::{BoundedGroups, GroupFields, QueryContext, SourceError, bson};
 
 const ROOMS: &str = "rocketchat_room";
 
@@ -15,7 +15,7 @@ pub async fn read(question: &mut QueryContext<'_>, _: &Snapshot) -> Result<Conta
         doc! { "$group": { "_id": "$source", "rooms": { "$sum": 1 } } },
         doc! { "$sort": { "_id": 1 } },
     ];
-    let members = Members {
+    let members = GroupFields {
         what: "sources",
         keys: &["id", "alias", "type"],
         sums: &["rooms"],
@@ -68,7 +68,7 @@ const SUMS: [&str; 8] = [
 ];
 
 /// Conversations and contacts of every source and period, in one pass: rooms are grouped by contact, then by source.
-async fn periods(question: &QueryContext<'_>) -> Result<Groups, SourceError> {
+async fn periods(question: &QueryContext<'_>) -> Result<BoundedGroups, SourceError> {
     let now = question.now().await?.0;
     let this_month = jiff::Timestamp::from_millisecond(now)
         .map(|now| now.strftime("%Y-%m").to_string())
@@ -119,7 +119,7 @@ async fn periods(question: &QueryContext<'_>) -> Result<Groups, SourceError> {
         doc! { "$group": by_source },
         doc! { "$sort": { "_id": 1 } },
     ];
-    let members = Members {
+    let members = GroupFields {
         what: "sources_of_contacts",
         keys: &[],
         sums: &SUMS,

@@ -5,7 +5,7 @@ use mongodb::bson::{Bson, Document, doc};
 use super::{FederatedRoom, Federation};
 use crate::catalogue::{Value, Version};
 use crate::collectors::snapshot::Snapshot;
-use crate::mongodb::{Access, Members, QueryContext, SourceError, bson};
+use crate::mongodb::{Access, GroupFields, QueryContext, SourceError, bson};
 
 const ROOMS: &str = "rocketchat_room";
 
@@ -73,7 +73,7 @@ async fn matrix_servers(question: &QueryContext<'_>) -> Result<(Vec<String>, u64
         doc! { "$group": { "_id": "$fromServer" } },
         doc! { "$sort": { "_id": 1 } },
     ];
-    let servers = Members {
+    let servers = GroupFields {
         what: "servers",
         keys: &[],
         sums: &[],

@@ -7,7 +7,7 @@ use mongodb::bson::{Bson, DateTime, Document, doc};
 use super::{JOBS, Job, Jobs, OTHER_JOB};
 use crate::catalogue::Timestamp;
 use crate::collectors::snapshot::Snapshot;
-use crate::mongodb::{Access, QueryContext, SMALL, SourceError, bson};
+use crate::mongodb::{Access, MAX_SCANNED_DOCUMENTS, QueryContext, SourceError, bson};
 
 const PLAN: &str = "rocketchat_cron";
 const HISTORY: &str = "rocketchat_cron_history";
@@ -37,7 +37,7 @@ pub async fn read(question: &mut QueryContext<'_>, _: &Snapshot) -> Result<Jobs,
 
 /// The planned jobs; none if there are too many documents, which one-time jobs can leave behind.
 async fn plan(question: &QueryContext<'_>) -> Result<Vec<Document>, SourceError> {
-    if question.estimated_count(PLAN).await? > SMALL {
+    if question.estimated_count(PLAN).await? > MAX_SCANNED_DOCUMENTS {
         return Ok(Vec::new());
     }
     let has_failed =

@@ -2,8 +2,8 @@
 //!
 //! It holds neither the licensee, nor the license's id, nor its text.
 
-pub mod known;
 pub mod query;
+pub mod reader;
 
 use crate::catalogue::FieldOrigin::FreshElseStored;
 use crate::catalogue::{
@@ -280,7 +280,7 @@ impl License {
     fn info(&self) -> Option<Sample> {
         let held = self.held.as_ref()?;
         let content = held.content.as_ref();
-        let yes_or_no = |read: fn(&LicenseContent) -> bool| match content.map(read) {
+        let yes_or_no = |flag: fn(&LicenseContent) -> bool| match content.map(flag) {
             Some(true) => "true",
             Some(false) => "false",
             None => "",

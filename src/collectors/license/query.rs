@@ -4,12 +4,13 @@ use std::collections::HashMap;
 
 use mongodb::bson::{Bson, Document, doc};
 
-use super::known::KnownLicenses;
-use super::{Grants, HeldLicense, License, LimitKind};
-use crate::catalogue::{Timestamp, Value};
+use super::reader::LicenseReader;
+use super::{Grants, HeldLicense, License};
+use crate::catalogue::Value;
+use crate::collectors::context::CollectorContext;
 use crate::collectors::snapshot::Snapshot;
-use crate::license::{Circumstances, LONGEST, LicenseSettings, TooLong};
-use crate::mongodb::{Mongo, QueryContext, SourceError, bson};
+use crate::license::{LicenseSettings, MAX_LICENSE_BYTES, TooLong};
+use crate::mongodb::{QueryContext, SourceError, bson};
 
 /// The license that counts, and the one that came from Rocket.Chat's cloud: early versions noted it only there.
 const TEXTS: [&str; 2] = ["Enterprise_License", "Cloud_Workspace_License"];
@@ -18,11 +19,11 @@ const STATUS: &str = "Enterprise_License_Status";
 const SITE_URL: &str = "Site_Url";
 
 pub async fn read(
-    question: &mut QueryContext<'_>,
+    context: &mut CollectorContext<'_>,
     known: &Snapshot,
 ) -> Result<License, SourceError> {
-    let held = held(question, known).await?;
-    let configured = question.mongo.license.configured.clone();
+    let held = held(context, context.licenses, known).await?;
+    let configured = context.licenses.configured().cloned();
     Ok(License {
         configured: configured.is_some(),
         grants: configured.unwrap_or_else(|| granted(held.as_ref(), known)),
@@ -30,29 +31,34 @@ pub async fn read(
     })
 }
 
-/// The modules that count. While the settings cannot be read there are none: what else a collector reads is not to
-/// be lost for it.
-pub async fn grants(question: &QueryContext<'_>, known: &Snapshot) -> Result<Grants, SourceError> {
-    if let Some(configured) = &question.mongo.license.configured {
+/// The modules that count as licensed. While the settings cannot be read there are none, so that the collectors that
+/// depend on them still read the rest.
+pub async fn grants(
+    query: &QueryContext<'_>,
+    licenses: &LicenseReader,
+    known: &Snapshot,
+) -> Result<Grants, SourceError> {
+    if let Some(configured) = licenses.configured() {
         return Ok(configured.clone());
     }
-    match held(question, known).await {
+    match held(query, licenses, known).await {
         Ok(held) => Ok(granted(held.as_ref(), known)),
         Err(error) if error.kind.is_database_down() => Err(error),
         Err(_) => Ok(Grants::None),
     }
 }
 
-/// Whether any license counts; also one that only Rocket.Chat holds to be valid, because it forbids and allows nothing.
-pub async fn is_valid(question: &QueryContext<'_>) -> Result<bool, SourceError> {
-    if question.mongo.license.configured.is_some() {
+/// Whether any license counts, including one that only Rocket.Chat can read.
+pub async fn is_valid(
+    query: &QueryContext<'_>,
+    licenses: &LicenseReader,
+) -> Result<bool, SourceError> {
+    if licenses.configured().is_some() {
         return Ok(true);
     }
-    let settings = settings(question).await?;
-    let now = question.now().await?;
-    let mongo = question.mongo;
-    let nothing = Snapshot::default();
-    let held = judged(mongo, &mongo.license_in_settings, &settings, &nothing, now).await?;
+    let settings = settings(query).await?;
+    let now = query.now().await?;
+    let held = licenses.judge(&settings, &Snapshot::default(), now).await?;
     Ok(settings.status == "Valid" || held.is_some_and(|license| license.is_valid()))
 }
 
@@ -77,86 +83,25 @@ fn named_by_statistics(known: &Snapshot) -> Option<Vec<String>> {
 }
 
 async fn held(
-    question: &QueryContext<'_>,
+    query: &QueryContext<'_>,
+    licenses: &LicenseReader,
     known: &Snapshot,
 ) -> Result<Option<HeldLicense>, SourceError> {
-    let settings = settings(question).await?;
-    let now = question.now().await?;
-    let mongo = question.mongo;
-    judged(mongo, &mongo.license_in_settings, &settings, known, now).await
-}
-
-impl Mongo {
-    /// A license that is not in the settings, judged as if it were, with what the last readings tell; nothing is asked.
-    /// `None` when the text is empty.
-    ///
-    /// # Errors
-    /// When others are being read and take long.
-    pub async fn judge_license(
-        &self,
-        text: &str,
-        known: &Snapshot,
-    ) -> Result<Option<HeldLicense>, SourceError> {
-        let site_url = known
-            .workspace
-            .as_ref()
-            .and_then(|workspace| workspace.site_url.as_ref());
-        let site_url = site_url.and_then(Value::as_text).unwrap_or_default();
-        let settings = LicenseSettings {
-            text: Ok(text.to_owned()),
-            status: String::new(),
-            site_url: site_url.to_owned(),
-        };
-        judged(self, &self.pasted_license, &settings, known, self.now()).await
-    }
-}
-
-async fn judged(
-    mongo: &Mongo,
-    licenses: &KnownLicenses,
-    settings: &LicenseSettings,
-    known: &Snapshot,
-    now: Timestamp,
-) -> Result<Option<HeldLicense>, SourceError> {
-    let key = mongo.license.key.as_ref();
-    let opened = licenses
-        .open(key, &mongo.timezone, settings, known.version())
-        .await?;
-    let circumstances = Circumstances {
-        key,
-        now,
-        version: known.version(),
-        timezone: &mongo.timezone,
-        used: &|kind| used(kind, known),
-    };
-    Ok(opened.map(|opened| opened.judge(settings, &circumstances)))
-}
-
-/// What is used of what may be limited, as the last readings counted it.
-fn used(kind: LimitKind, known: &Snapshot) -> Option<u64> {
-    let (users, apps) = (known.users.as_ref(), known.apps.as_ref());
-    match kind {
-        LimitKind::ActiveUsers => Some(users?.seats()),
-        LimitKind::GuestUsers => Some(users?.guests()),
-        LimitKind::PrivateApps => Some(apps?.private_enabled),
-        LimitKind::MarketplaceApps => {
-            apps.map(|apps| apps.enabled.saturating_sub(apps.private_enabled))
-        }
-        LimitKind::MonthlyActiveContacts => known.omnichannel.as_ref()?.active_contacts,
-        LimitKind::RoomsPerGuest => None,
-    }
+    let settings = settings(query).await?;
+    let now = query.now().await?;
+    licenses.judge(&settings, known, now).await
 }
 
 /// The settings; a text that is longer than any license is not even fetched.
-async fn settings(question: &QueryContext<'_>) -> Result<LicenseSettings, SourceError> {
+async fn settings(query: &QueryContext<'_>) -> Result<LicenseSettings, SourceError> {
     let ids: Vec<&str> = TEXTS.into_iter().chain([STATUS, SITE_URL]).collect();
     let is_text = doc! { "$eq": [{ "$type": "$value" }, "string"] };
     let text = doc! { "$cond": [is_text, "$value", ""] };
-    let longest = i64::try_from(LONGEST).unwrap_or(i64::MAX);
+    let longest = i64::try_from(MAX_LICENSE_BYTES).unwrap_or(i64::MAX);
     let is_short = doc! { "$lte": [{ "$strLenBytes": &text }, longest] };
     let fields = doc! { "value": { "$cond": [is_short, text, Bson::Null] } };
     let filter = doc! { "_id": { "$in": ids } };
-    let values: HashMap<String, Option<String>> = question
+    let values: HashMap<String, Option<String>> = query
         .find("rocketchat_settings", filter, fields)
         .await?
         .iter()

@@ -4,12 +4,13 @@ use mongodb::bson::{Bson, Document, doc};
 
 use super::{LicensedOmnichannel, Omnichannel};
 use crate::catalogue::Version;
+use crate::collectors::context::CollectorContext;
 use crate::collectors::license::LIVECHAT_ENTERPRISE;
 use crate::collectors::snapshot::Snapshot;
 use crate::mongodb::{Access, QueryContext, SourceError, bson};
 
 pub async fn read(
-    question: &mut QueryContext<'_>,
+    question: &mut CollectorContext<'_>,
     known: &Snapshot,
 ) -> Result<Omnichannel, SourceError> {
     let open = open(question).await?;

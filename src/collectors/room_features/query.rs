@@ -6,8 +6,9 @@ use mongodb::bson::{Bson, Document, doc};
 use mongodb::options::Hint;
 
 use super::{ROOM_FEATURES, RoomFeature, RoomFeatures};
+use crate::collectors::context::CollectorContext;
 use crate::collectors::snapshot::Snapshot;
-use crate::mongodb::{QueryContext, SourceError, bson};
+use crate::mongodb::{SourceError, bson};
 
 const COLLECTION: &str = "rocketchat_room";
 
@@ -21,7 +22,7 @@ const ORPHANED: &str = "orphaned";
 const MAY_BE_LEFT: [&str; 3] = ["d", "l", "v"];
 
 pub async fn read(
-    question: &mut QueryContext<'_>,
+    question: &mut CollectorContext<'_>,
     _: &Snapshot,
 ) -> Result<RoomFeatures, SourceError> {
     let mut features = BTreeMap::new();

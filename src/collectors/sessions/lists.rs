@@ -6,13 +6,13 @@ use std::collections::BTreeMap;
 use mongodb::bson::{Bson, Document, doc};
 
 use super::daily::COLLECTION;
-use crate::mongodb::{Groups, Members, QueryContext, SourceError};
+use crate::mongodb::{BoundedGroups, GroupFields, QueryContext, SourceError};
 
 /// The groups of each list, by name.
-pub type Lists = BTreeMap<String, Groups>;
+pub type Lists = BTreeMap<String, BoundedGroups>;
 
 /// A list: its name, the stages that group and sort it, and the fields of its groups.
-type List<'a> = (String, Vec<Document>, &'a Members<'a>);
+type List<'a> = (String, Vec<Document>, &'a GroupFields<'a>);
 
 /// Reads the lists, and in a second pass the sums of entries beyond the limit.
 pub async fn read(
@@ -21,21 +21,21 @@ pub async fn read(
     lists: Vec<List<'_>>,
 ) -> Result<Lists, SourceError> {
     let first = lists.iter().map(|(name, stages, members)| {
-        let stages = stages.iter().cloned().chain(members.first());
+        let stages = stages.iter().cloned().chain(members.first_stages());
         (name.clone(), stages.collect())
     });
     let mut answer = pass(question, &rows, first.collect()).await?;
     let mut read = Lists::new();
     for (name, ..) in &lists {
-        let groups = Groups {
+        let groups = BoundedGroups {
             first: documents(answer.remove(name)),
             others: None,
         };
         read.insert(name.clone(), groups);
     }
-    let long = lists.iter().filter(|(name, ..)| read[name].are_too_many());
+    let long = lists.iter().filter(|(name, ..)| read[name].exceed_limit());
     let others = long.map(|(name, stages, members)| {
-        let stages = stages.iter().cloned().chain(members.others());
+        let stages = stages.iter().cloned().chain(members.other_stages());
         (name.clone(), stages.collect())
     });
     let others: Vec<(String, Vec<Document>)> = others.collect();

@@ -15,32 +15,32 @@ use super::{
 };
 use crate::catalogue::{OTHER, Value, Version};
 use crate::collectors::snapshot::Snapshot;
-use crate::mongodb::{Members, QueryContext, SourceError, bson, out_of_range};
+use crate::mongodb::{GroupFields, QueryContext, SourceError, bson, out_of_range};
 
-const USERS: Members<'_> = Members {
+const USERS: GroupFields<'_> = GroupFields {
     what: "roles",
     keys: &[],
     sums: &["count", "sessions", "time"],
 };
 
-const DEVICES: Members<'_> = Members {
+const DEVICES: GroupFields<'_> = GroupFields {
     what: "devices",
     keys: &["type", "name", "version"],
     sums: &["count", "time"],
 };
 
-const SYSTEMS: Members<'_> = Members {
+const SYSTEMS: GroupFields<'_> = GroupFields {
     what: "systems",
     keys: &["name", "version"],
     sums: &["count", "time"],
 };
 
-const EARLY_DEVICES: Members<'_> = Members {
+const EARLY_DEVICES: GroupFields<'_> = GroupFields {
     sums: &["count"],
     ..DEVICES
 };
 
-const EARLY_SYSTEMS: Members<'_> = Members {
+const EARLY_SYSTEMS: GroupFields<'_> = GroupFields {
     sums: &["count"],
     ..SYSTEMS
 };
@@ -140,7 +140,7 @@ async fn early(
             doc! { "$sort": { "count": -1, "_id": 1 } },
         ]
     };
-    let sum = Members {
+    let sum = GroupFields {
         what: "users",
         keys: &[],
         sums: &["count", "time"],

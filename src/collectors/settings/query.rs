@@ -4,8 +4,9 @@ use mongodb::bson::{Document, doc};
 use mongodb::options::Hint;
 
 use super::{NeedsLicense, Setting, Settings};
+use crate::collectors::context::CollectorContext;
 use crate::collectors::snapshot::Snapshot;
-use crate::mongodb::{QueryContext, SourceError, bson};
+use crate::mongodb::{SourceError, bson};
 
 /// Ids of settings that define a custom OAuth service.
 const CUSTOM_OAUTH: &str = "^Accounts_OAuth_Custom-[^-]+$";
@@ -18,7 +19,10 @@ const MAX_OAUTH_SERVICES: u64 = 1_000;
 
 const COLLECTION: &str = "rocketchat_settings";
 
-pub async fn read(question: &mut QueryContext<'_>, _: &Snapshot) -> Result<Settings, SourceError> {
+pub async fn read(
+    question: &mut CollectorContext<'_>,
+    _: &Snapshot,
+) -> Result<Settings, SourceError> {
     let ids = super::ids();
     let fields = doc! {
         "value": bson::at_most("$value", MAX_VALUE_BYTES),

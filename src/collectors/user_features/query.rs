@@ -8,7 +8,7 @@ use mongodb::options::Hint;
 use super::{CustomOauth, LOGIN_SERVICES, UserFeatures};
 use crate::catalogue::OTHER;
 use crate::collectors::snapshot::Snapshot;
-use crate::mongodb::{Access, Members, QueryContext, SourceError, bson};
+use crate::mongodb::{Access, GroupFields, QueryContext, SourceError, bson};
 
 const COLLECTION: &str = "users";
 
@@ -231,7 +231,7 @@ async fn by_language(
         doc! { "$group": { "_id": "$language", "count": { "$sum": 1 } } },
         doc! { "$sort": { "count": -1, "_id": 1 } },
     ];
-    let members = Members {
+    let members = GroupFields {
         what: "languages",
         keys: &[],
         sums: &["count"],

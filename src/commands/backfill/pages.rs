@@ -34,7 +34,7 @@ impl Mongo {
         from: Timestamp,
         until: Timestamp,
     ) -> Result<Stretch, SourceError> {
-        let mut question = self.question(Collector::StoredDocument).await?;
+        let mut question = self.query(Collector::StoredDocument.name()).await?;
         look(&mut question, from, until).await
     }
 
@@ -48,7 +48,7 @@ impl Mongo {
         most: u32,
         read: impl FnMut(&Value) -> T,
     ) -> Result<Page<T>, SourceError> {
-        let mut question = self.question(Collector::StoredDocument).await?;
+        let mut question = self.query(Collector::StoredDocument.name()).await?;
         page(&mut question, between, most, read).await
     }
 }

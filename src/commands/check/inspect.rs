@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use jiff::tz::TimeZone;
 use mongodb::bson::{Bson, Document, doc};
 use mongodb::options::{HostInfo, ReadPreference, Tls};
 use serde::Serialize;
@@ -13,12 +12,14 @@ use tokio::time::timeout;
 
 use crate::catalogue::{FailureKind, IndexCheck};
 use crate::clock::Clock;
+use crate::collectors::context::CollectorContext;
+use crate::collectors::dispatch::read_section;
 use crate::collectors::license::{Grants, query};
-use crate::collectors::{Collector, Reading, Snapshot};
-use crate::license::LicenseSource;
+use crate::collectors::{Collector, DatabaseSource, Reading, Snapshot};
+use crate::config::WorkspaceConfig;
 use crate::mongodb::{
-    Hello, Mongo, MongoSettings, Plan, QueryContext, Recorder, Sent, SourceError,
-    TELLING_COLLECTIONS, UserPrivileges, bson, command, explain, indexes, server_states,
+    CORE_COLLECTIONS, CommandLog, Hello, Mongo, MongoSettings, QueryContext, QueryPlan,
+    SentCommand, SourceError, UserPrivileges, bson, command, explain, indexes, server_states,
 };
 
 /// Questions for the time that an answer takes; the shortest counts.
@@ -127,7 +128,7 @@ pub struct Query {
     /// Whether it is answered without looking at documents or at entries of an index.
     pub metadata: bool,
     /// How it is run; `None` where there is nothing to explain.
-    pub plan: Option<Plan>,
+    pub plan: Option<QueryPlan>,
     /// Why there is no plan where there should be one.
     pub unexplained: Option<String>,
 }
@@ -182,7 +183,7 @@ impl MongoSettings {
             read_preference: parsed
                 .read_preference
                 .as_ref()
-                .map_or("secondaryPreferred", server_states::name),
+                .map_or("secondaryPreferred", server_states::read_preference_name),
         }
     }
 }
@@ -219,19 +220,16 @@ impl Index {
         self.check.collection != indexes::NEVER_SCANNED
             && self
                 .documents
-                .is_some_and(|number| number <= indexes::SMALL)
+                .is_some_and(|number| number <= indexes::MAX_SCANNED_DOCUMENTS)
     }
 }
 
-impl Mongo {
-    /// A database like any other, except that the commands that are sent to it are noted.
-    pub fn watched(
-        settings: MongoSettings,
-        clock: Clock,
-        timezone: TimeZone,
-        license: LicenseSource,
-    ) -> Self {
-        Self::with(settings, clock, timezone, license, Some(Arc::default()))
+impl DatabaseSource {
+    /// A workspace's database whose commands are recorded.
+    pub fn watched(workspace: &WorkspaceConfig, clock: Clock) -> Self {
+        let (settings, timezone) = (workspace.mongo.clone(), workspace.timezone.clone());
+        let mongo = Mongo::new(settings, clock, timezone, Some(Arc::default()));
+        Self::new(mongo, workspace.license.clone())
     }
 
     /// Connects, and says with what.
@@ -239,34 +237,36 @@ impl Mongo {
     /// # Errors
     /// When there is no server, no login, or no database.
     pub async fn connected(&self) -> Result<Connected, SourceError> {
-        let (question, _) = self.bound_question(Collector::Server).await?;
+        let (question, _) = self.mongo.member_query(Collector::Server.name()).await?;
         let hello = question.hello().await?;
         let status = doc! { "connectionStatus": 1, "showPrivileges": true };
         let login = UserPrivileges::from_status(&question.ask_server(status).await?);
         let is_open = login.user.is_none() && question.may_list_databases().await;
-        let database = question.database.name();
+        let database = question.database.name().to_owned();
         let sees_all = is_open
-            || TELLING_COLLECTIONS
+            || CORE_COLLECTIONS
                 .iter()
-                .all(|it| login.allows(database, Some(it), "find"));
+                .all(|it| login.allows(&database, Some(it), "find"));
+        let topology = question.topology(&hello).await;
+        let round_trip = question.round_trip().await;
         Ok(Connected {
             version: question
                 .ask_server(doc! { "buildInfo": 1 })
                 .await
                 .ok()
                 .and_then(|build| bson::text(build.get("version"))),
-            topology: question.topology(&hello).await,
-            database: database.to_owned(),
+            topology,
+            database,
             is_rocket_chat: if sees_all {
                 question.is_rocket_chat().await
             } else {
                 None
             },
-            round_trip: question.round_trip().await,
+            round_trip,
             is_open,
             login,
             // What cannot be read grants nothing; whether it can be read is told elsewhere.
-            grants: query::grants(&question, &Snapshot::default())
+            grants: query::grants(&question, &self.licenses, &Snapshot::default())
                 .await
                 .unwrap_or_default(),
         })
@@ -275,18 +275,21 @@ impl Mongo {
     /// Reads one section, and looks at everything that it asked.
     pub async fn examine(&self, collector: Collector, known: &Snapshot) -> Examined {
         // What an earlier section looked up is looked up again, because this one relies on it as well.
-        self.indexes.forget();
+        self.mongo.indexes.clear();
         let mut examined = Examined {
             result: Err(SourceError::new(
                 FailureKind::TimedOut,
-                format!("the reading took longer than {} s", self.limit().as_secs()),
+                format!(
+                    "the reading took longer than {} s",
+                    self.mongo.limit().as_secs()
+                ),
             )),
             duration: Duration::ZERO,
             indexes: Vec::new(),
             queries: Vec::new(),
         };
-        let mut question = match self.bound_question(collector).await {
-            Ok((question, _)) => question,
+        let mut context = match self.mongo.member_query(collector.name()).await {
+            Ok((query, _)) => CollectorContext::new(query, &self.licenses),
             Err(error) => {
                 examined.result = Err(error);
                 return examined;
@@ -295,25 +298,31 @@ impl Mongo {
         // From here on it is the section's own.
         self.sent();
         let begun = Instant::now();
-        if let Ok(result) = timeout(self.limit(), self.ask(&mut question, known)).await {
+        if let Ok(result) = timeout(
+            self.mongo.limit(),
+            read_section(collector, &mut context, known),
+        )
+        .await
+        {
             examined.result = result;
         }
         examined.duration = begun.elapsed();
         for sent in self.sent() {
-            let query = question.explain(&sent).await;
+            let query = context.explain(&sent).await;
             examined.queries.push(query);
         }
-        for check in question.checks.clone() {
-            examined.indexes.push(question.look_up(check).await);
+        for check in context.checks.clone() {
+            examined.indexes.push(context.look_up(check).await);
         }
         examined
     }
 
     /// Commands that were sent since the last time.
-    fn sent(&self) -> Vec<Sent> {
-        self.connection
-            .recorder()
-            .map(Recorder::take)
+    fn sent(&self) -> Vec<SentCommand> {
+        self.mongo
+            .clients
+            .command_log()
+            .map(CommandLog::take)
             .unwrap_or_default()
     }
 }
@@ -342,9 +351,9 @@ impl QueryContext<'_> {
 
     /// Whether the database has Rocket.Chat's collections.
     async fn is_rocket_chat(&self) -> Option<bool> {
-        let names = command::existing_collections(&self.database, &TELLING_COLLECTIONS);
+        let names = command::existing_collections(&self.database, &CORE_COLLECTIONS);
         let names = self.mongo.within(names).await.ok()?;
-        Some(names.len() == TELLING_COLLECTIONS.len())
+        Some(names.len() == CORE_COLLECTIONS.len())
     }
 
     async fn round_trip(&self) -> Option<Duration> {
@@ -364,8 +373,8 @@ impl QueryContext<'_> {
         self.ask_server(command).await.is_ok()
     }
 
-    async fn explain(&self, sent: &Sent) -> Query {
-        let command = explain::question(sent);
+    async fn explain(&self, sent: &SentCommand) -> Query {
+        let command = explain::command(sent);
         let mut query = Query {
             collection: sent
                 .collection()
@@ -384,7 +393,7 @@ impl QueryContext<'_> {
         command.insert("comment", self.comment());
         let database = command::beside(&self.database, &sent.database);
         match self.mongo.within(command::run(&database, command)).await {
-            Ok(answer) => query.plan = Some(explain::plan(&answer)),
+            Ok(answer) => query.plan = Some(explain::parse(&answer)),
             Err(error) => query.unexplained = Some(error.to_string()),
         }
         query

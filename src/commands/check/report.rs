@@ -2,7 +2,7 @@
 
 use super::inspect::{Query, Topology};
 use super::{Access, Connection, Finding, IndexRow, PrivilegeRow, Privileges, Report};
-use crate::mongodb::Plan;
+use crate::mongodb::QueryPlan;
 
 impl Report {
     pub fn text(&self) -> String {
@@ -156,7 +156,7 @@ fn query_row(query: &Query) -> Vec<String> {
     vec![subject, duration, how]
 }
 
-fn plan_text(plan: &Plan) -> String {
+fn plan_text(plan: &QueryPlan) -> String {
     let mark = if plan.scans_large_collection {
         "; SCANS A LARGE COLLECTION"
     } else {

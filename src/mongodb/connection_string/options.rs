@@ -1,157 +1,155 @@
-//! What becomes of each option of a connection string: those of the Node driver, which Rocket.Chat uses, of its older
-//! versions, and of the driver used here.
+//! The options of connection strings and how each is treated: those of the Node driver, which Rocket.Chat uses, of its older
+//! versions, and of the Rust driver.
 //!
 //! <https://www.mongodb.com/docs/drivers/node/current/connect/connection-options/>
 
-use Treatment::{Boolean, LeftOut, Needless, Refused, Renamed, Taken};
+use Treatment::{Boolean, Ignored, Rejected, Renamed, Supported, Warned};
 
-/// What becomes of an option.
+/// How an option is treated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Treatment {
-    /// The driver does it.
-    Taken,
-    /// The driver does it; its value is a truth value.
+    /// Passed to the driver.
+    Supported,
+    /// Passed to the driver as a boolean.
     Boolean,
-    /// The driver does it under another name.
+    /// Passed to the driver under another name.
     Renamed(&'static str),
-    /// It is left out, and nobody misses it: nothing is written here, or it is about the Node driver's own work.
-    Needless,
-    /// It is left out, and the warning says what that means.
-    LeftOut(&'static str),
-    /// It cannot be done, and a connection without it is not what was meant.
-    Refused(&'static str),
+    /// Dropped: it is about writes, or about the Node driver itself.
+    Ignored,
+    /// Dropped with a warning, which has the consequence.
+    Warned(&'static str),
+    /// Rejected with this reason, because the connection would not be as intended.
+    Rejected(&'static str),
 }
 
-const QUERY_TIMEOUT: &str = "--mongodb.query-timeout limits each query";
-const CONNECT_TIMEOUT: &str = "--mongodb.connect-timeout counts";
-const MAX_CONNECTIONS: &str = "--mongodb.max-connections counts";
-const COMPRESSION: &str = "answers travel uncompressed";
-const REVOCATION: &str = "revoked certificates are not looked for";
+const QUERY_TIMEOUT: &str = "--mongodb.query-timeout applies";
+const CONNECT_TIMEOUT: &str = "--mongodb.connect-timeout applies";
+const MAX_CONNECTIONS: &str = "--mongodb.max-connections applies";
+const COMPRESSION: &str = "replies are not compressed";
+const REVOCATION: &str = "revocation is not checked";
 const TWO_FILES: &str =
-    "put the certificate and its key into one file, and name it with tlsCertificateKeyFile";
-const PROXY: &str = "connections through a SOCKS5 proxy cannot be made; give an address that is reached without one";
+    "put the certificate and its key into one file, and set tlsCertificateKeyFile to it";
+const PROXY: &str =
+    "SOCKS5 proxies are not supported; use an address that is reachable without one";
 const ENCRYPTION: &str = "encrypted fields are not decrypted";
 
-/// Each option by its name, in the order of the alphabet.
+/// Every option, in alphabetical order.
 pub const OPTIONS: &[(&str, Treatment)] = &[
-    ("appName", Needless),
-    ("authMechanism", Taken),
-    ("authMechanismProperties", Taken),
-    ("authSource", Taken),
-    ("autoEncryption", LeftOut(ENCRYPTION)),
-    ("autoReconnect", Needless),
-    ("autoSelectFamily", Needless),
-    ("autoSelectFamilyAttemptTimeout", Needless),
-    ("bsonRegExp", Needless),
-    ("bufferMaxEntries", Needless),
-    ("checkKeys", Needless),
-    ("compressors", LeftOut(COMPRESSION)),
-    ("connectTimeoutMS", LeftOut(CONNECT_TIMEOUT)),
-    ("dbName", LeftOut("--mongodb.database names the database")),
+    ("appName", Ignored),
+    ("authMechanism", Supported),
+    ("authMechanismProperties", Supported),
+    ("authSource", Supported),
+    ("autoEncryption", Warned(ENCRYPTION)),
+    ("autoReconnect", Ignored),
+    ("autoSelectFamily", Ignored),
+    ("autoSelectFamilyAttemptTimeout", Ignored),
+    ("bsonRegExp", Ignored),
+    ("bufferMaxEntries", Ignored),
+    ("checkKeys", Ignored),
+    ("compressors", Warned(COMPRESSION)),
+    ("connectTimeoutMS", Warned(CONNECT_TIMEOUT)),
+    ("dbName", Warned("--mongodb.database applies")),
     ("directConnection", Boolean),
-    ("domainsEnabled", Needless),
-    ("enableUtf8Validation", Needless),
-    ("family", LeftOut("addresses of both families are tried")),
-    ("fieldsAsRaw", Needless),
-    ("forceServerObjectId", Needless),
-    ("fsync", Needless),
-    ("ha", Needless),
-    ("haInterval", Needless),
-    ("heartbeatFrequencyMS", Taken),
-    ("ignoreUndefined", Needless),
-    ("j", Needless),
-    ("journal", Needless),
-    ("keepAlive", Needless),
-    ("keepAliveInitialDelay", Needless),
+    ("domainsEnabled", Ignored),
+    ("enableUtf8Validation", Ignored),
+    ("family", Warned("addresses of both families are tried")),
+    ("fieldsAsRaw", Ignored),
+    ("forceServerObjectId", Ignored),
+    ("fsync", Ignored),
+    ("ha", Ignored),
+    ("haInterval", Ignored),
+    ("heartbeatFrequencyMS", Supported),
+    ("ignoreUndefined", Ignored),
+    ("j", Ignored),
+    ("journal", Ignored),
+    ("keepAlive", Ignored),
+    ("keepAliveInitialDelay", Ignored),
     ("loadBalanced", Boolean),
-    ("localThresholdMS", Taken),
-    ("logger", Needless),
-    ("loggerLevel", Needless),
-    ("maxConnecting", Needless),
-    ("maxIdleTimeMS", Taken),
-    ("maxPoolSize", LeftOut(MAX_CONNECTIONS)),
-    ("maxStalenessSeconds", Taken),
-    ("minHeartbeatFrequencyMS", Needless),
-    ("minInternalBufferSize", Needless),
-    ("minPoolSize", LeftOut(MAX_CONNECTIONS)),
-    ("minSize", LeftOut(MAX_CONNECTIONS)),
-    ("mongodbLogMaxDocumentLength", Needless),
-    ("mongodbLogPath", Needless),
-    ("monitorCommands", Needless),
-    ("monitoring", Needless),
-    ("noDelay", Needless),
-    ("numberOfRetries", Needless),
-    ("pkFactory", Needless),
-    ("poolSize", LeftOut(MAX_CONNECTIONS)),
-    ("promiseLibrary", Needless),
-    ("promoteBuffers", Needless),
-    ("promoteLongs", Needless),
-    ("promoteValues", Needless),
-    ("proxyHost", Refused(PROXY)),
-    ("proxyPassword", Refused(PROXY)),
-    ("proxyPort", Refused(PROXY)),
-    ("proxyUsername", Refused(PROXY)),
-    ("raw", Needless),
-    ("readConcernLevel", Taken),
-    ("readPreference", Taken),
-    ("readPreferenceTags", Taken),
-    ("reconnectInterval", Needless),
-    ("reconnectTries", Needless),
+    ("localThresholdMS", Supported),
+    ("logger", Ignored),
+    ("loggerLevel", Ignored),
+    ("maxConnecting", Ignored),
+    ("maxIdleTimeMS", Supported),
+    ("maxPoolSize", Warned(MAX_CONNECTIONS)),
+    ("maxStalenessSeconds", Supported),
+    ("minHeartbeatFrequencyMS", Ignored),
+    ("minInternalBufferSize", Ignored),
+    ("minPoolSize", Warned(MAX_CONNECTIONS)),
+    ("minSize", Warned(MAX_CONNECTIONS)),
+    ("mongodbLogMaxDocumentLength", Ignored),
+    ("mongodbLogPath", Ignored),
+    ("monitorCommands", Ignored),
+    ("monitoring", Ignored),
+    ("noDelay", Ignored),
+    ("numberOfRetries", Ignored),
+    ("pkFactory", Ignored),
+    ("poolSize", Warned(MAX_CONNECTIONS)),
+    ("promiseLibrary", Ignored),
+    ("promoteBuffers", Ignored),
+    ("promoteLongs", Ignored),
+    ("promoteValues", Ignored),
+    ("proxyHost", Rejected(PROXY)),
+    ("proxyPassword", Rejected(PROXY)),
+    ("proxyPort", Rejected(PROXY)),
+    ("proxyUsername", Rejected(PROXY)),
+    ("raw", Ignored),
+    ("readConcernLevel", Supported),
+    ("readPreference", Supported),
+    ("readPreferenceTags", Supported),
+    ("reconnectInterval", Ignored),
+    ("reconnectTries", Ignored),
     ("rejectUnauthorized", Boolean),
-    ("replicaSet", Taken),
+    ("replicaSet", Supported),
     ("retryReads", Boolean),
-    ("retryWrites", Needless),
-    ("safe", Needless),
-    ("serializeFunctions", Needless),
-    ("serverMonitoringMode", Needless),
-    ("serverSelectionTimeoutMS", LeftOut(CONNECT_TIMEOUT)),
-    (
-        "slaveOk",
-        LeftOut("readPreference says which members are asked"),
-    ),
-    ("socketTimeoutMS", LeftOut(QUERY_TIMEOUT)),
-    ("srvMaxHosts", Taken),
-    ("srvServiceName", Taken),
+    ("retryWrites", Ignored),
+    ("safe", Ignored),
+    ("serializeFunctions", Ignored),
+    ("serverMonitoringMode", Ignored),
+    ("serverSelectionTimeoutMS", Warned(CONNECT_TIMEOUT)),
+    ("slaveOk", Warned("readPreference applies")),
+    ("socketTimeoutMS", Warned(QUERY_TIMEOUT)),
+    ("srvMaxHosts", Supported),
+    ("srvServiceName", Supported),
     ("ssl", Boolean),
     ("sslCA", Renamed("tlsCAFile")),
-    ("sslCert", Refused(TWO_FILES)),
-    ("sslCRL", LeftOut(REVOCATION)),
-    ("sslKey", Refused(TWO_FILES)),
+    ("sslCert", Rejected(TWO_FILES)),
+    ("sslCRL", Warned(REVOCATION)),
+    ("sslKey", Rejected(TWO_FILES)),
     ("sslPass", Renamed("tlsCertificateKeyFilePassword")),
     ("sslValidate", Boolean),
-    ("timeoutMS", LeftOut(QUERY_TIMEOUT)),
+    ("timeoutMS", Warned(QUERY_TIMEOUT)),
     ("tls", Boolean),
     ("tlsAllowInvalidCertificates", Boolean),
     ("tlsAllowInvalidHostnames", Boolean),
-    ("tlsCAFile", Taken),
-    ("tlsCertificateFile", Refused(TWO_FILES)),
-    ("tlsCertificateKeyFile", Taken),
-    ("tlsCertificateKeyFilePassword", Taken),
-    ("tlsCRLFile", LeftOut(REVOCATION)),
-    ("tlsDisableCertificateRevocationCheck", Needless),
-    ("tlsDisableOCSPEndpointCheck", Needless),
+    ("tlsCAFile", Supported),
+    ("tlsCertificateFile", Rejected(TWO_FILES)),
+    ("tlsCertificateKeyFile", Supported),
+    ("tlsCertificateKeyFilePassword", Supported),
+    ("tlsCRLFile", Warned(REVOCATION)),
+    ("tlsDisableCertificateRevocationCheck", Ignored),
+    ("tlsDisableOCSPEndpointCheck", Ignored),
     ("tlsInsecure", Boolean),
-    ("useBigInt64", Needless),
-    ("useNewUrlParser", Needless),
-    ("useUnifiedTopology", Needless),
-    ("uuidRepresentation", Needless),
-    ("w", Needless),
-    ("waitQueueTimeoutMS", LeftOut(QUERY_TIMEOUT)),
-    ("wtimeout", Needless),
-    ("wtimeoutMS", Needless),
-    ("zlibCompressionLevel", Needless),
+    ("useBigInt64", Ignored),
+    ("useNewUrlParser", Ignored),
+    ("useUnifiedTopology", Ignored),
+    ("uuidRepresentation", Ignored),
+    ("w", Ignored),
+    ("waitQueueTimeoutMS", Warned(QUERY_TIMEOUT)),
+    ("wtimeout", Ignored),
+    ("wtimeoutMS", Ignored),
+    ("zlibCompressionLevel", Ignored),
 ];
 
-/// The option of a name in whatever case; `None` when there is none.
+/// Finds an option by its name in any case.
 pub fn find(name: &str) -> Option<(&'static str, Treatment)> {
     let mut options = OPTIONS.iter().copied();
     options.find(|(known, _)| known.eq_ignore_ascii_case(name))
 }
 
-/// The option that a misspelt name was probably meant to be: one that is a letter or two away, and of use.
+/// A supported option that differs from a misspelt name by at most two letters.
 pub fn similar(name: &str) -> Option<&'static str> {
     let options = OPTIONS.iter().copied();
-    let useful = options.filter(|(_, it)| matches!(it, Taken | Boolean));
+    let useful = options.filter(|(_, treatment)| matches!(treatment, Supported | Boolean));
     useful
         .map(|(known, _)| (distance(&known.to_lowercase(), &name.to_lowercase()), known))
         .filter(|(distance, _)| *distance <= 2)
@@ -159,7 +157,7 @@ pub fn similar(name: &str) -> Option<&'static str> {
         .map(|(_, known)| known)
 }
 
-/// How many letters must be put in, left out or replaced to make one word of another.
+/// The Levenshtein distance.
 fn distance(one: &str, other: &str) -> usize {
     let other: Vec<char> = other.chars().collect();
     let mut row: Vec<usize> = (0..=other.len()).collect();
@@ -180,20 +178,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_option_stands_once_and_in_its_place() {
+    fn options_are_sorted_and_unique() {
         for pair in OPTIONS.windows(2) {
             let [one, next] = [pair[0].0, pair[1].0].map(str::to_lowercase);
             assert!(one < next, "{one} before {next}");
         }
         for (name, treatment) in OPTIONS {
             if let Renamed(known) = *treatment {
-                assert_eq!(find(known), Some((known, Taken)), "{name}");
+                assert_eq!(find(known), Some((known, Supported)), "{name}");
             }
         }
     }
 
     #[test]
-    fn a_misspelt_option_is_recognized() {
+    fn misspelt_option_is_recognized() {
         assert_eq!(similar("authsourc"), Some("authSource"));
         assert_eq!(similar("replicaSets"), Some("replicaSet"));
         assert_eq!(similar("foo"), None);

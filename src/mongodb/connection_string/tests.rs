@@ -1,76 +1,79 @@
-//! Connection strings, and what becomes of them.
+//! Connection strings and how they are treated.
 
 use super::*;
 
-/// What becomes of a connection string.
+/// How a connection string is treated.
 enum Outcome {
-    /// The driver is given this, and nothing is missed.
-    Taken(&'static str),
-    /// The driver is given this, and a warning has the other text.
+    /// Passed to the driver as this.
+    Accepted(&'static str),
+    /// Passed to the driver as the first text, with a warning that contains the second.
     Warned(&'static str, &'static str),
-    /// It is refused, in these words.
-    Refused(&'static str),
-    /// It is taken and can never work, for this reason.
+    /// Rejected with this in the message.
+    Rejected(&'static str),
+    /// Passed to the driver, but it can never work, for this reason.
     Never(&'static str),
 }
 
-use Outcome::{Never, Refused, Taken, Warned};
+use Outcome::{Accepted, Never, Rejected, Warned};
 
 const STRINGS: &[(&str, Outcome)] = &[
     // Whitespace.
-    ("mongodb://db/rc\n", Taken("mongodb://db/rc")),
-    ("  mongodb://db/rc\r\n ", Taken("mongodb://db/rc")),
+    ("mongodb://db/rc\n", Accepted("mongodb://db/rc")),
+    ("  mongodb://db/rc\r\n ", Accepted("mongodb://db/rc")),
     (
         "mongodb://db/rc?\n replicaSet=rs0",
-        Refused("` replicaSet`"),
+        Rejected("` replicaSet`"),
     ),
-    ("mongodb://a,\nb/rc", Taken("mongodb://a,b/rc")),
+    ("mongodb://a,\nb/rc", Accepted("mongodb://a,b/rc")),
     (
         "mongodb://db/rc?replicaSet=rs0 ",
-        Taken("mongodb://db/rc?replicaSet=rs0"),
+        Accepted("mongodb://db/rc?replicaSet=rs0"),
     ),
     // Separators.
-    ("mongodb://db/rc?", Taken("mongodb://db/rc")),
+    ("mongodb://db/rc?", Accepted("mongodb://db/rc")),
     (
         "mongodb://db/rc?replicaSet=rs0&",
-        Taken("mongodb://db/rc?replicaSet=rs0"),
+        Accepted("mongodb://db/rc?replicaSet=rs0"),
     ),
     (
         "mongodb://db/rc?&replicaSet=rs0&&directConnection=false",
-        Taken("mongodb://db/rc?replicaSet=rs0&directConnection=false"),
+        Accepted("mongodb://db/rc?replicaSet=rs0&directConnection=false"),
     ),
     (
         "mongodb://db?replicaSet=rs0",
-        Taken("mongodb://db?replicaSet=rs0"),
+        Accepted("mongodb://db?replicaSet=rs0"),
     ),
     (
         "mongodb://db/rc?replicaSet",
-        Refused("`replicaSet` has no value"),
+        Rejected("`replicaSet` has no value"),
     ),
     (
         "mongodb://db/rc?REPLICASET=rs0",
-        Taken("mongodb://db/rc?replicaSet=rs0"),
+        Accepted("mongodb://db/rc?replicaSet=rs0"),
     ),
     (
         "mongodb://db/rc?replicaSet=a&replicaset=b",
-        Refused("`replicaSet` is given twice"),
+        Rejected("`replicaSet` is set twice"),
     ),
     // What is not done, and what that means.
     (
         "mongodb://db/rc?compressors=zlib",
         Warned(
             "mongodb://db/rc",
-            "`compressors`: answers travel uncompressed",
+            "`compressors`: replies are not compressed",
         ),
     ),
     (
         "mongodb://db/rc?compressors=zstd,snappy&zlibCompressionLevel=6",
-        Warned("mongodb://db/rc", "uncompressed"),
+        Warned("mongodb://db/rc", "not compressed"),
     ),
-    ("mongodb://db/rc?compressors=none", Taken("mongodb://db/rc")),
+    (
+        "mongodb://db/rc?compressors=none",
+        Accepted("mongodb://db/rc"),
+    ),
     (
         "mongodb://db/rc?zlibCompressionLevel=6",
-        Taken("mongodb://db/rc"),
+        Accepted("mongodb://db/rc"),
     ),
     (
         "mongodb://db/rc?socketTimeoutMS=30000",
@@ -106,7 +109,7 @@ const STRINGS: &[(&str, Outcome)] = &[
         "mongodb://db/rc?heartbeatFrequencyMS=100",
         Warned(
             "mongodb://db/rc?heartbeatFrequencyMS=500",
-            "500 is the least",
+            "raised to the minimum, 500",
         ),
     ),
     (
@@ -119,15 +122,15 @@ const STRINGS: &[(&str, Outcome)] = &[
     ),
     (
         "mongodb://db/rc?tls=true&tlsCRLFile=/x",
-        Warned("mongodb://db/rc?tls=true", "revoked certificates"),
+        Warned("mongodb://db/rc?tls=true", "revocation is not checked"),
     ),
     (
         "mongodb://db/rc?tls=false&tlsCAFile=/x",
-        Warned("mongodb://db/rc?tls=false", "nothing is encrypted"),
+        Warned("mongodb://db/rc?tls=false", "has no effect with tls=false"),
     ),
     (
         "mongodb://db/rc?tlsCAFile=/x&tls=false",
-        Warned("mongodb://db/rc?tls=false", "nothing is encrypted"),
+        Warned("mongodb://db/rc?tls=false", "has no effect with tls=false"),
     ),
     (
         "mongodb://db/rc?slaveOk=true",
@@ -136,82 +139,85 @@ const STRINGS: &[(&str, Outcome)] = &[
     // What nobody misses.
     (
         "mongodb://db/rc?retryWrites=true&w=majority&journal=true&wtimeoutMS=1&appName=x",
-        Taken("mongodb://db/rc"),
+        Accepted("mongodb://db/rc"),
     ),
-    ("mongodb://db/rc?w=0&journal=true", Taken("mongodb://db/rc")),
+    (
+        "mongodb://db/rc?w=0&journal=true",
+        Accepted("mongodb://db/rc"),
+    ),
     (
         "mongodb://db/rc?useNewUrlParser=true&useUnifiedTopology=true&autoReconnect=true",
-        Taken("mongodb://db/rc"),
+        Accepted("mongodb://db/rc"),
     ),
     (
         "mongodb://db/rc?promoteValues=false&monitorCommands=true&noDelay=true",
-        Taken("mongodb://db/rc"),
+        Accepted("mongodb://db/rc"),
     ),
     (
         "mongodb://db/rc?uuidRepresentation=standard",
-        Taken("mongodb://db/rc"),
+        Accepted("mongodb://db/rc"),
     ),
     (
         "mongodb://db/rc?maxConnecting=0&serverMonitoringMode=auto",
-        Taken("mongodb://db/rc"),
+        Accepted("mongodb://db/rc"),
     ),
     // Truth values.
     (
         "mongodb://db/rc?directConnection=True",
-        Taken("mongodb://db/rc?directConnection=true"),
+        Accepted("mongodb://db/rc?directConnection=true"),
     ),
     (
         "mongodb://db/rc?directConnection=yes",
-        Taken("mongodb://db/rc?directConnection=true"),
+        Accepted("mongodb://db/rc?directConnection=true"),
     ),
     (
         "mongodb://db/rc?retryReads=0",
-        Taken("mongodb://db/rc?retryReads=false"),
+        Accepted("mongodb://db/rc?retryReads=false"),
     ),
     (
         "mongodb://db/rc?tls=maybe",
-        Refused("`tls=maybe`: expected `true` or `false`"),
+        Rejected("`tls=maybe`: expected `true` or `false`"),
     ),
     // Encryption.
     (
         "mongodb://db/rc?ssl=true",
-        Taken("mongodb://db/rc?tls=true"),
+        Accepted("mongodb://db/rc?tls=true"),
     ),
     (
         "mongodb://db/rc?tls=true&ssl=true",
-        Taken("mongodb://db/rc?tls=true"),
+        Accepted("mongodb://db/rc?tls=true"),
     ),
     (
         "mongodb://db/rc?tls=true&ssl=false",
-        Refused("`tls` and `ssl` contradict each other"),
+        Rejected("`tls` and `ssl` contradict each other"),
     ),
     (
         "mongodb://db/rc?tls=true&tlsAllowInvalidHostnames=true",
-        Refused("tlsAllowInvalidCertificates=true, which checks neither"),
+        Rejected("tlsAllowInvalidCertificates=true, which checks neither"),
     ),
     (
         "mongodb://db/rc?tls=true&tlsAllowInvalidHostnames=false",
-        Taken("mongodb://db/rc?tls=true"),
+        Accepted("mongodb://db/rc?tls=true"),
     ),
     (
         "mongodb://db/rc?tlsAllowInvalidHostnames=true&tlsAllowInvalidCertificates=true",
-        Taken("mongodb://db/rc?tlsAllowInvalidCertificates=true"),
+        Accepted("mongodb://db/rc?tlsAllowInvalidCertificates=true"),
     ),
     (
         "mongodb://db/rc?tls=true&tlsInsecure=true",
-        Taken("mongodb://db/rc?tls=true&tlsAllowInvalidCertificates=true"),
+        Accepted("mongodb://db/rc?tls=true&tlsAllowInvalidCertificates=true"),
     ),
     (
         "mongodb://db/rc?ssl=true&sslValidate=false",
-        Taken("mongodb://db/rc?tls=true&tlsAllowInvalidCertificates=true"),
+        Accepted("mongodb://db/rc?tls=true&tlsAllowInvalidCertificates=true"),
     ),
     (
         "mongodb://db/rc?tls=true&rejectUnauthorized=false",
-        Taken("mongodb://db/rc?tls=true&tlsAllowInvalidCertificates=true"),
+        Accepted("mongodb://db/rc?tls=true&tlsAllowInvalidCertificates=true"),
     ),
     (
         "mongodb://db/rc?sslCert=/a&sslKey=/b",
-        Refused("into one file"),
+        Rejected("into one file"),
     ),
     (
         "mongodb://db/rc?tls=true&tlsCAFile=/nowhere/ca.pem",
@@ -228,11 +234,11 @@ const STRINGS: &[(&str, Outcome)] = &[
     // Servers.
     (
         "mongodb://a,b/rc?directConnection=true",
-        Never("directConnection=true asks a single server, and 2 are named"),
+        Never("directConnection=true needs a single host, but the connection string has 2"),
     ),
     (
         "mongodb://a,b/rc?loadBalanced=true",
-        Never("loadBalanced=true and several servers"),
+        Never("loadBalanced=true and several hosts"),
     ),
     (
         "mongodb://a/rc?loadBalanced=true&replicaSet=rs0",
@@ -244,56 +250,56 @@ const STRINGS: &[(&str, Outcome)] = &[
     ),
     (
         "mongodb://a/rc?loadBalanced=true",
-        Taken("mongodb://a/rc?loadBalanced=true"),
+        Accepted("mongodb://a/rc?loadBalanced=true"),
     ),
     (
         "mongodb+srv://a.example/rc?directConnection=true",
-        Refused("SRV"),
+        Rejected("SRV"),
     ),
     (
         "mongodb+srv://a.example/rc",
-        Taken("mongodb+srv://a.example/rc"),
+        Accepted("mongodb+srv://a.example/rc"),
     ),
-    ("mongodb://a/rc?srvMaxHosts=1", Refused("srvMaxHosts")),
+    ("mongodb://a/rc?srvMaxHosts=1", Rejected("srvMaxHosts")),
     (
         "mongodb://[::1]:27017/rc",
-        Taken("mongodb://[::1]:27017/rc"),
+        Accepted("mongodb://[::1]:27017/rc"),
     ),
     (
         "mongodb://%2Ftmp%2Fmongodb-27017.sock/rc",
-        Taken("mongodb://%2Ftmp%2Fmongodb-27017.sock/rc"),
+        Accepted("mongodb://%2Ftmp%2Fmongodb-27017.sock/rc"),
     ),
-    ("mongodb://a/rc?proxyHost=p", Refused("SOCKS5")),
+    ("mongodb://a/rc?proxyHost=p", Rejected("SOCKS5")),
     // What is read.
     (
         "mongodb://a/rc?readPreference=secondaryPreferred&maxStalenessSeconds=30",
-        Never("maxStalenessSeconds=30 is too small; the least is 90"),
+        Never("maxStalenessSeconds=30 is too small; the minimum is 90"),
     ),
     (
         "mongodb://a/rc?readPreference=secondary&maxStalenessSeconds=100&heartbeatFrequencyMS=95000",
-        Never("the least is 105"),
+        Never("the minimum is 105"),
     ),
     (
         "mongodb://a/rc?readPreference=secondary&maxStalenessSeconds=-1",
-        Taken("mongodb://a/rc?readPreference=secondary&maxStalenessSeconds=-1"),
+        Accepted("mongodb://a/rc?readPreference=secondary&maxStalenessSeconds=-1"),
     ),
     (
         "mongodb://a/rc?readPreference=nearest&maxStalenessSeconds=90&readPreferenceTags=dc:a&readPreferenceTags=",
-        Taken(
+        Accepted(
             "mongodb://a/rc?readPreference=nearest&maxStalenessSeconds=90&readPreferenceTags=dc:a&readPreferenceTags=",
         ),
     ),
     (
         "mongodb://a/rc?readPreference=fastest",
-        Refused("'fastest' is not a valid read preference"),
+        Rejected("'fastest' is not a valid read preference"),
     ),
     (
         "mongodb://a/rc?readConcernLevel=majorty",
-        Never("readConcernLevel=`majorty` is none; expected local"),
+        Never("readConcernLevel=`majorty` is not valid; expected local"),
     ),
     (
         "mongodb://a/rc?readConcernLevel=majority",
-        Taken("mongodb://a/rc?readConcernLevel=majority"),
+        Accepted("mongodb://a/rc?readConcernLevel=majority"),
     ),
     // Logins.
     (
@@ -302,51 +308,51 @@ const STRINGS: &[(&str, Outcome)] = &[
     ),
     (
         "mongodb://me:pw@db/rc?authMechanism=DEFAULT&authSource=admin",
-        Taken("mongodb://me:pw@db/rc?authSource=admin"),
+        Accepted("mongodb://me:pw@db/rc?authSource=admin"),
     ),
     (
         "mongodb://me:pw@db/rc?authMechanism=scram-sha-256",
-        Taken("mongodb://me:pw@db/rc?authMechanism=SCRAM-SHA-256"),
+        Accepted("mongodb://me:pw@db/rc?authMechanism=SCRAM-SHA-256"),
     ),
     (
         "mongodb://me:pw@db/rc?authMechanism=GSSAPI",
-        Refused("expected SCRAM-SHA-1"),
+        Rejected("expected SCRAM-SHA-1"),
     ),
     (
         "mongodb://me:pw@db/rc?authMechanism=MONGODB-AWS",
-        Refused("expected SCRAM-SHA-1"),
+        Rejected("expected SCRAM-SHA-1"),
     ),
     (
         "mongodb://db/rc?authMechanism=MONGODB-X509&tls=true",
-        Never("name it with tlsCertificateKeyFile"),
+        Never("set tlsCertificateKeyFile"),
     ),
     (
         "mongodb://me:p/w@db/rc",
-        Refused("password must be URL encoded"),
+        Rejected("password must be URL encoded"),
     ),
     // No such option.
     (
         "mongodb://db/rc?authsourc=admin",
-        Refused("there is no option `authsourc`; did you mean `authSource`?"),
+        Rejected("there is no option `authsourc`; did you mean `authSource`?"),
     ),
     (
         "mongodb://db/rc?foo=bar",
-        Refused("there is no option `foo`"),
+        Rejected("there is no option `foo`"),
     ),
-    ("db.example:27017", Refused("no scheme")),
-    ("postgres://db/rc", Refused("scheme")),
+    ("db.example:27017", Rejected("no scheme")),
+    ("postgres://db/rc", Rejected("scheme")),
 ];
 
 #[test]
-fn every_connection_string_is_taken_or_told_why_not() {
+fn connection_strings_are_accepted_warned_about_or_rejected() {
     for (text, outcome) in STRINGS {
         let read = ConnectionString::parse(&Secret::new(*text));
         let problem = read.as_ref().ok().and_then(ConnectionString::problem);
         let warnings = read
             .as_ref()
-            .map_or(String::new(), |it| it.warnings().join("; "));
+            .map_or(String::new(), |uri| uri.warnings().join("; "));
         match (outcome, &read) {
-            (Taken(given), Ok(read)) => {
+            (Accepted(given), Ok(read)) => {
                 assert_eq!(read.secret().reveal(), *given, "{text}");
                 assert_eq!((warnings.as_str(), &problem), ("", &None), "{text}");
             }
@@ -355,7 +361,7 @@ fn every_connection_string_is_taken_or_told_why_not() {
                 assert!(warnings.contains(warning), "{text}: {warnings}");
                 assert_eq!(problem, None, "{text}");
             }
-            (Refused(words), Err(message)) => {
+            (Rejected(words), Err(message)) => {
                 assert!(message.contains(words), "{text}: {message}");
             }
             (Never(words), Ok(_)) => {

@@ -1,5 +1,5 @@
-//! The certificates and the key that a connection string names: what is wrong with them, before the driver says so in
-//! its own way or passes over it.
+//! Checks the certificates and the key that a connection string names; the driver's own messages are less clear, and it
+//! accepts some unusable files.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -13,16 +13,16 @@ use tokio_rustls::rustls::{Error, RootCertStore};
 
 use crate::small_file;
 
-/// How PEM begins a key that is encrypted in the old way, and one that is encrypted in the way of today.
-const OLD_ENCRYPTION: &str = "Proc-Type: 4,ENCRYPTED";
-const ENCRYPTED: &str = "-----BEGIN ENCRYPTED PRIVATE KEY-----";
+/// The markers of encrypted keys in PEM: the OpenSSL format, and PKCS #8.
+const OPENSSL_ENCRYPTED: &str = "Proc-Type: 4,ENCRYPTED";
+const PKCS8_ENCRYPTED: &str = "-----BEGIN ENCRYPTED PRIVATE KEY-----";
 
 /// What is wrong with the files; `None` when the driver can use them.
 pub fn problem(options: &TlsOptions) -> Option<String> {
-    let authority = options.ca_file_path.as_deref().and_then(of_authority);
+    let authority = options.ca_file_path.as_deref().and_then(ca_file_problem);
     authority.or_else(|| {
         let path = options.cert_key_file_path.as_deref()?;
-        of_client(path, options.tls_certificate_key_file_password.is_some())
+        client_file_problem(path, options.tls_certificate_key_file_password.is_some())
     })
 }
 
@@ -32,7 +32,7 @@ fn read(option: &str, path: &Path) -> Result<String, String> {
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
-fn of_authority(path: &Path) -> Option<String> {
+fn ca_file_problem(path: &Path) -> Option<String> {
     let text = match read("tlsCAFile", path) {
         Ok(text) => text,
         Err(problem) => return Some(problem),
@@ -42,13 +42,13 @@ fn of_authority(path: &Path) -> Option<String> {
     let (valid, _) = store.add_parsable_certificates(certificates);
     (valid == 0).then(|| {
         format!(
-            "tlsCAFile: `{}` has no certificate that can be used; expected PEM of X.509 version 3",
+            "tlsCAFile: `{}` has no valid certificate; expected X.509 version 3 as PEM",
             path.display()
         )
     })
 }
 
-fn of_client(path: &Path, has_password: bool) -> Option<String> {
+fn client_file_problem(path: &Path, has_password: bool) -> Option<String> {
     let text = match read("tlsCertificateKeyFile", path) {
         Ok(text) => text,
         Err(problem) => return Some(problem),
@@ -65,31 +65,29 @@ fn of_client(path: &Path, has_password: bool) -> Option<String> {
     if certificates.is_empty() {
         return problem("has no certificate; expected a certificate and its key as PEM");
     }
-    if text.contains(OLD_ENCRYPTION) {
+    if text.contains(OPENSSL_ENCRYPTED) {
         return problem(
-            "has a key that is encrypted in an old way; write it anew with `openssl pkcs8 -topk8`",
+            "has a key that is encrypted in OpenSSL's old format; convert it with `openssl pkcs8 -topk8`",
         );
     }
-    if text.contains(ENCRYPTED) {
+    if text.contains(PKCS8_ENCRYPTED) {
         return if has_password {
-            // Whether it is the right one the driver finds out.
+            // The driver checks the password.
             None
         } else {
             problem(
-                "has a key that is encrypted; give its password with tlsCertificateKeyFilePassword, or decrypt it",
+                "has an encrypted key; set tlsCertificateKeyFilePassword to its password, or decrypt it",
             )
         };
     }
     if has_password {
-        return problem("has no encrypted key; leave tlsCertificateKeyFilePassword out");
+        return problem("has no encrypted key; remove tlsCertificateKeyFilePassword");
     }
     let Ok(key) = PrivateKeyDer::from_pem_slice(text.as_bytes()) else {
         return problem("has no key; expected a certificate and its key as PEM");
     };
     match ring::sign::any_supported_type(&key) {
-        Err(_) => {
-            problem("has a key of a kind that is not supported; expected RSA, ECDSA or Ed25519")
-        }
+        Err(_) => problem("has a key of an unsupported type; expected RSA, ECDSA or Ed25519"),
         Ok(key) => match CertifiedKey::new(certificates, Arc::clone(&key)).keys_match() {
             Err(Error::InconsistentKeys(_)) => {
                 problem("has a key that does not belong to its first certificate")

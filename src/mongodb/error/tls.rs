@@ -1,26 +1,26 @@
-//! What is wrong with a server's certificate or with TLS, and what to do about it.
+//! Messages for TLS errors: what is wrong, and what to do.
 
 use std::error::Error as StdError;
 
 use tokio_rustls::rustls::pki_types::UnixTime;
 use tokio_rustls::rustls::{AlertDescription, CertificateError, Error};
 
-/// The words for an error that rustls made; `None` for any other.
-pub fn words(error: &(dyn StdError + Send + Sync + 'static)) -> Option<String> {
+/// The message for an error of rustls; `None` for any other.
+pub fn message(error: &(dyn StdError + Send + Sync + 'static)) -> Option<String> {
     let error = error.downcast_ref::<Error>()?;
     Some(match error {
         Error::InvalidCertificate(error) => of_certificate(error),
         Error::AlertReceived(alert) => of_alert(*alert),
         Error::InvalidMessage(_) => {
-            "it does not speak TLS; leave tls=true out of the connection string, or switch TLS on at the server"
+            "it does not speak TLS; remove tls=true from the connection string, or enable TLS on the server"
                 .to_owned()
         }
         Error::PeerIncompatible(_) => {
-            "it has no version or cipher of TLS in common with this exporter, which speaks TLS 1.2 and 1.3 with ciphers that keep past traffic secret"
+            "it has no TLS version or cipher suite in common with this exporter, which supports TLS 1.2 and 1.3 with forward secrecy"
                 .to_owned()
         }
         Error::UnsupportedNameType => {
-            "it is addressed by a name that no certificate can have".to_owned()
+            "its name in the connection string is not one that a certificate can have".to_owned()
         }
         _ => "the TLS handshake failed".to_owned(),
     })
@@ -36,7 +36,7 @@ fn of_certificate(error: &CertificateError) -> String {
             )
         }
         CertificateError::UnknownIssuer => {
-            "its certificate is signed by an authority that is not trusted; name the authority's certificate with tlsCAFile, or the server's own if it signed itself".to_owned()
+            "its certificate is signed by an authority that is not trusted; set tlsCAFile to the authority's certificate, or to the server's own if it is self-signed".to_owned()
         }
         CertificateError::ExpiredContext { not_after, .. } => format!(
             "its certificate, or that of an authority above it, expired at {}; renew it",
@@ -46,7 +46,7 @@ fn of_certificate(error: &CertificateError) -> String {
             "its certificate, or that of an authority above it, has expired; renew it".to_owned()
         }
         CertificateError::NotValidYetContext { not_before, .. } => format!(
-            "its certificate, or that of an authority above it, is not valid before {}; see that the clock of this machine is right",
+            "its certificate, or that of an authority above it, is not valid before {}; check the clock of this machine",
             date(*not_before)
         ),
         CertificateError::NotValidForNameContext {
@@ -58,80 +58,80 @@ fn of_certificate(error: &CertificateError) -> String {
             listed(presented)
         ),
         CertificateError::NotValidForName => {
-            format!("its certificate is not for the name that it is addressed by; {NAMES}")
+            format!("its certificate is not for its name in the connection string; {NAMES}")
         }
         CertificateError::BadSignature => {
-            "its certificate is not signed by the authority that it names; tlsCAFile may hold an older certificate of the same name".to_owned()
+            "its certificate is not signed by the authority that it names; tlsCAFile may contain an older certificate of the same name".to_owned()
         }
         CertificateError::Revoked => "its certificate is revoked; replace it".to_owned(),
         CertificateError::InvalidPurpose | CertificateError::InvalidPurposeContext { .. } => {
-            "its certificate is not for servers; make one with extendedKeyUsage=serverAuth".to_owned()
+            "its certificate is not for servers; issue one with extendedKeyUsage=serverAuth".to_owned()
         }
         CertificateError::UnsupportedSignatureAlgorithmContext { .. }
         | CertificateError::UnsupportedSignatureAlgorithmForPublicKeyContext { .. } => {
-            "its certificate is signed in a way that is not supported; sign it with SHA-256 or better and an RSA key of 2048 bits at least, ECDSA or Ed25519".to_owned()
+            "its certificate has an unsupported signature; sign it with SHA-256 or better and an RSA key of at least 2048 bits, ECDSA or Ed25519".to_owned()
         }
         _ => "its certificate is not valid".to_owned(),
     }
 }
 
 /// What to do about a certificate for other names.
-const NAMES: &str = "address the server by a name that the certificate has, or make one with that name in subjectAltName; the common name does not count (tlsAllowInvalidCertificates=true checks neither name nor authority)";
+const NAMES: &str = "use a name that the certificate has, or issue one with that name in subjectAltName; the common name does not count (tlsAllowInvalidCertificates=true checks neither name nor authority)";
 
-/// What the verifier says that rustls has no word for.
+/// Errors of the verifier that rustls has no kind for.
 fn of_certificate_alone(error: &webpki::Error) -> String {
     match error {
         webpki::Error::CaUsedAsEndEntity => {
-            "its certificate is its own authority (CA:TRUE), which this exporter does not take for a server's; make one with basicConstraints=CA:FALSE (openssl req -x509 -addext basicConstraints=critical,CA:FALSE), which tlsCAFile may name as before, or one that an authority signs (tlsAllowInvalidCertificates=true encrypts, and does not check who answers)".to_owned()
+            "its certificate is a certificate authority (CA:TRUE), which is not accepted for a server; issue one with basicConstraints=CA:FALSE (openssl req -x509 -addext basicConstraints=critical,CA:FALSE) and keep it in tlsCAFile, or have one signed by an authority (tlsAllowInvalidCertificates=true encrypts without checking the server)".to_owned()
         }
         webpki::Error::UnsupportedCertVersion => {
-            "its certificate, or that of an authority above it, is of X.509 version 1, which has no names that can be checked; make one of version 3 with the server's name in subjectAltName (tlsAllowInvalidCertificates=true does not help)".to_owned()
+            "its certificate, or that of an authority above it, is of X.509 version 1, which has no names that can be checked; issue one of version 3 with the server's name in subjectAltName (tlsAllowInvalidCertificates=true does not help)".to_owned()
         }
         webpki::Error::PathLenConstraintViolated | webpki::Error::EndEntityUsedAsCa => {
-            "its certificate is signed by one that is not an authority's; sign it with a certificate of basicConstraints=CA:TRUE".to_owned()
+            "its certificate is signed by one that is not an authority; sign it with a certificate that has basicConstraints=CA:TRUE".to_owned()
         }
         webpki::Error::NameConstraintViolation => {
             "its certificate has a name that its authority may not sign".to_owned()
         }
-        _ => "its certificate cannot be read; make one of X.509 version 3 (tlsAllowInvalidCertificates=true encrypts, and does not check who answers)".to_owned(),
+        _ => "its certificate cannot be parsed; issue one of X.509 version 3 (tlsAllowInvalidCertificates=true encrypts without checking the server)".to_owned(),
     }
 }
 
-/// What the server says of us.
+/// Alerts that the server sent.
 fn of_alert(alert: AlertDescription) -> String {
     match alert {
         AlertDescription::CertificateRequired | AlertDescription::NoCertificate => {
-            "it asks for a certificate of its client; name one with tlsCertificateKeyFile".to_owned()
+            "it requires a client certificate; set tlsCertificateKeyFile".to_owned()
         }
         AlertDescription::CertificateExpired => {
             "it refuses the certificate of tlsCertificateKeyFile, which has expired; renew it".to_owned()
         }
         AlertDescription::UnknownCA | AlertDescription::BadCertificate | AlertDescription::CertificateUnknown | AlertDescription::UnsupportedCertificate | AlertDescription::CertificateRevoked => {
-            "it refuses the certificate of tlsCertificateKeyFile; see that its authority is one that the server trusts, and that it is for clients".to_owned()
+            "it refuses the certificate of tlsCertificateKeyFile; check that the server trusts its authority, and that it is for clients".to_owned()
         }
         AlertDescription::ProtocolVersion => {
             "it does not speak TLS 1.2 or 1.3".to_owned()
         }
         AlertDescription::HandshakeFailure => {
-            "it refuses the TLS handshake; it may ask for a certificate of its client (tlsCertificateKeyFile), or have no cipher in common with this exporter".to_owned()
+            "it refuses the TLS handshake; it may require a client certificate (tlsCertificateKeyFile), or have no cipher suite in common with this exporter".to_owned()
         }
-        _ => "it refuses the TLS handshake; its log says why".to_owned(),
+        _ => "it refuses the TLS handshake; the server's log has the reason".to_owned(),
     }
 }
 
 fn date(time: UnixTime) -> String {
     i64::try_from(time.as_secs())
         .ok()
-        .and_then(|it| jiff::Timestamp::from_second(it).ok())
-        .map_or_else(|| "an unknown time".to_owned(), |it| it.to_string())
+        .and_then(|seconds| jiff::Timestamp::from_second(seconds).ok())
+        .map_or_else(|| "an unknown time".to_owned(), |time| time.to_string())
 }
 
-/// The names that a certificate has; webpki writes them `DnsName("localhost")` and `IpAddress(127.0.0.1)`.
+/// The names of a certificate; webpki formats them `DnsName("localhost")` and `IpAddress(127.0.0.1)`.
 fn listed(names: &[String]) -> String {
     let names: Vec<String> = names
         .iter()
         .map(|name| {
-            let name = name.split_once('(').map_or(name.as_str(), |(_, it)| it);
+            let name = name.split_once('(').map_or(name.as_str(), |(_, rest)| rest);
             format!("`{}`", name.trim_end_matches(')').trim_matches('"'))
         })
         .collect();
@@ -150,13 +150,13 @@ mod tests {
 
     // MongoDB itself refuses to start with such certificates.
     #[test]
-    fn a_certificate_out_of_its_time_is_told_with_the_date() {
+    fn expired_and_early_certificates_have_their_date() {
         let at = |seconds| UnixTime::since_unix_epoch(Duration::from_secs(seconds));
         let expired = CertificateError::ExpiredContext {
             time: at(2_000_000_000),
             not_after: at(1_577_836_800),
         };
-        let expired = words(&Error::InvalidCertificate(expired)).unwrap_or_default();
+        let expired = message(&Error::InvalidCertificate(expired)).unwrap_or_default();
         assert!(
             expired.contains("expired at 2020-01-01T00:00:00Z"),
             "{expired}"
@@ -165,7 +165,7 @@ mod tests {
             time: at(0),
             not_before: at(1_577_836_800),
         };
-        let early = words(&Error::InvalidCertificate(early)).unwrap_or_default();
+        let early = message(&Error::InvalidCertificate(early)).unwrap_or_default();
         assert!(
             early.contains("not valid before 2020-01-01T00:00:00Z"),
             "{early}"
