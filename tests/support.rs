@@ -19,10 +19,9 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
-use futures_util::TryStreamExt;
 use mongodb::bson::{Document, RawDocumentBuf, doc};
 use mongodb::{Client, Database};
-use testbed::mongod::{Mongod, Options};
+use testbed::mongod::{Mongod, Options, exporter_connections};
 
 pub use alertmanager::{Alertmanager, Receiver};
 pub use exporter::{Answer, Exporter, assert_no_structures};
@@ -103,19 +102,10 @@ pub async fn client(uri: &str) -> Client {
         .expect("the connection string is valid")
 }
 
-/// How many connections exporters have to a MongoDB, those that watch it among them.
+/// The number of connections that exporters have to a MongoDB, those of its monitors included.
 pub async fn connections_of_exporters(client: &Client) -> usize {
-    let connections = client
-        .database("admin")
-        .aggregate([
-            doc! { "$currentOp": { "allUsers": true, "idleConnections": true } },
-            doc! { "$match": { "appName": "rocketchat-exporter" } },
-            doc! { "$group": { "_id": "$connectionId" } },
-        ])
-        .await
-        .expect("connections can be listed");
-    let connections: Vec<Document> = connections.try_collect().await.expect("they are listed");
-    connections.len()
+    let connections = exporter_connections(client).await;
+    connections.expect("connections can be listed")
 }
 
 /// The connection string of a database on the shared MongoDB.

@@ -1,5 +1,5 @@
-//! The bare server: hyper and tokio as the exporter uses them, and nothing else. It answers every request with the same
-//! bytes, so what the exporter is slower by is the exporter's own doing.
+//! The baseline server: hyper and tokio as the exporter uses them, and nothing else. It answers every request with the same
+//! bytes, so the difference to the exporter is what the exporter itself costs.
 
 use std::convert::Infallible;
 use std::fs;
@@ -18,10 +18,10 @@ use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpListener;
 
-use crate::client::Answer;
 use testbed::child_process::{ChildProcess, Output};
+use testbed::http;
 
-/// What the bare server answers with, and where.
+/// What the server answers, and where it listens.
 #[derive(Clone, Debug, clap::Args)]
 pub struct Options {
     /// The file whose bytes are every answer's body
@@ -60,7 +60,7 @@ pub fn serve(options: &Options) -> Result<()> {
                 });
                 let connection =
                     http1::Builder::new().serve_connection(TokioIo::new(stream), service);
-                // Whoever asked has gone away, which is how each measurement ends.
+                // A client that closes its connection is the end of a measurement, and no error.
                 drop(connection.await);
             });
         }
@@ -81,17 +81,22 @@ fn answer(
     response
 }
 
-/// Starts a bare server, as a process of its own, that answers as the exporter answered.
-pub(super) fn start(answer: &Answer, address: SocketAddr, body: &Path) -> Result<ChildProcess> {
-    fs::write(body, &answer.body).with_context(|| format!("cannot write `{}`", body.display()))?;
+/// Starts a baseline server as a process, with the response of the exporter.
+pub(super) fn start(
+    response: &http::Response,
+    address: SocketAddr,
+    body: &Path,
+) -> Result<ChildProcess> {
+    fs::write(body, &response.body)
+        .with_context(|| format!("cannot write `{}`", body.display()))?;
     let program = std::env::current_exe().context("cannot learn the path of this program")?;
     let mut command = Command::new(program);
     command.arg("baseline-server");
     command.arg("--body").arg(body);
     command.arg(format!("--listen={address}"));
-    let content_type = answer.header("content-type").unwrap_or("text/plain");
+    let content_type = response.header("content-type").unwrap_or("text/plain");
     command.arg(format!("--content-type={content_type}"));
-    if let Some(encoding) = answer.header("content-encoding") {
+    if let Some(encoding) = response.header("content-encoding") {
         command.arg(format!("--content-encoding={encoding}"));
     }
     ChildProcess::start(

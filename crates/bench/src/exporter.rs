@@ -2,21 +2,19 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::path::Path;
 use std::process::Command;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use anyhow::{Context, Result, bail, ensure};
-use tokio::time::sleep;
+use anyhow::{Context, Result, ensure};
 
-use crate::client;
 use crate::data::{DATABASE, Data};
-use testbed::child_process::{ChildProcess, Output};
+use testbed::child_process::Output;
+use testbed::port;
 use testbed::tools::workspace_root;
 
-const START_LIMIT: Duration = Duration::from_secs(20);
-const FIRST_READING_LIMIT: Duration = Duration::from_mins(10);
+const FIRST_READING_TIMEOUT: Duration = Duration::from_mins(10);
 
 /// How often it reads by itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -86,63 +84,38 @@ impl Setup {
 
 /// A running exporter.
 pub(super) struct Exporter {
-    process: ChildProcess,
+    process: testbed::exporter::Exporter,
     mode: Mode,
-    pub(super) address: SocketAddr,
 }
 
 impl Exporter {
-    /// Starts it and waits until it has read everything once, and follows what it is to follow.
+    /// Starts it and waits until it has read everything once and, in live mode, follows changes.
     pub(super) async fn start(
         setup: Setup,
         program: &Path,
         data: &Data,
         directory: &Path,
     ) -> Result<Self> {
-        let address = free_address()?;
-        let mut command = command(program, &data.mongod.uri(), data, address)?;
+        let mut command = command(program, &data.mongod.uri(), data)?;
         command.args(setup.arguments());
         let log = directory.join(setup.log());
-        let mut exporter = Self {
-            process: ChildProcess::start(&mut command, None, Output::File(&log))?,
-            mode: setup.mode,
-            address,
-        };
-        exporter.wait(&log).await?;
-        Ok(exporter)
+        let output = Output::File(&log);
+        let address = port::random_address();
+        let mode = setup.mode;
+        let mut process = testbed::exporter::Exporter::start(&mut command, address, output)?;
+        process
+            .wait_until(
+                "has read everything",
+                FIRST_READING_TIMEOUT,
+                async |process| has_begun(process, mode).await.unwrap_or(false),
+            )
+            .await
+            .with_context(|| format!("see `{}`", log.display()))?;
+        Ok(Self { process, mode })
     }
 
-    async fn wait(&mut self, log: &Path) -> Result<()> {
-        let begun = Instant::now();
-        while self.readings().await.is_err() {
-            if let Some(status) = self.process.exit_status()? {
-                bail!("the exporter ended with {status}; see `{}`", log.display());
-            }
-            ensure!(begun.elapsed() < START_LIMIT, "the exporter does not serve");
-            sleep(Duration::from_millis(10)).await;
-        }
-        while !self.has_begun().await? {
-            ensure!(
-                begun.elapsed() < FIRST_READING_LIMIT,
-                "the exporter has not read everything after {FIRST_READING_LIMIT:?}; see `{}`",
-                log.display()
-            );
-            sleep(Duration::from_millis(50)).await;
-        }
-        Ok(())
-    }
-
-    /// Whether everything was read once, and what is to be followed is followed.
-    async fn has_begun(&self) -> Result<bool> {
-        // The collectors are all there from the first reading of each tier's last one on.
-        let readings = self.readings().await?;
-        let has_read = ["sessions", "rooms"].map(|last| readings.contains_key(last)) == [true; 2];
-        Ok(has_read && (self.mode == Mode::Reading || self.follows().await?))
-    }
-
-    async fn follows(&self) -> Result<bool> {
-        let states = self.by_label("rocketchat_exporter_live_state", "state");
-        Ok(states.await?.get("following") == Some(&1.0))
+    pub(super) fn address(&self) -> SocketAddr {
+        self.process.address()
     }
 
     pub(super) fn pid(&self) -> u32 {
@@ -156,48 +129,28 @@ impl Exporter {
             ("X-Auth-Token", data.token.as_str()),
         ];
         let path = "/api/v1/statistics?refresh=true";
-        let answer = client::get(self.address, path, &credentials).await?;
+        let response = self.process.get(path, &credentials).await?;
         ensure!(
-            answer.status == 200,
+            response.status == 200,
             "the exporter answers a refresh with status {}: {}",
-            answer.status,
-            String::from_utf8_lossy(&answer.body)
+            response.status,
+            response.text()
         );
         Ok(())
     }
 
     /// A metric by its label `collector`.
     pub(super) async fn by_collector(&self, metric: &str) -> Result<BTreeMap<String, f64>> {
-        self.by_label(metric, "collector").await
-    }
-
-    /// A metric by its only label.
-    async fn by_label(&self, metric: &str, label: &str) -> Result<BTreeMap<String, f64>> {
-        let text = self.metrics().await?;
-        let start = format!("{metric}{{{label}=\"");
-        Ok(text
-            .lines()
-            .filter_map(|line| {
-                let (value, number) = line.strip_prefix(&start)?.split_once("\"} ")?;
-                Some((value.to_owned(), number.parse().ok()?))
-            })
-            .collect())
-    }
-
-    async fn metrics(&self) -> Result<String> {
-        let answer = client::get(self.address, "/metrics", &[]).await?;
-        ensure!(answer.status == 200, "/metrics answers {}", answer.status);
-        Ok(String::from_utf8_lossy(&answer.body).into_owned())
+        Ok(by_label(
+            &self.process.metrics().await?,
+            metric,
+            "collector",
+        ))
     }
 
     /// How long the newest reading of each collector took.
     pub(super) async fn durations(&self) -> Result<BTreeMap<String, f64>> {
         self.by_collector("rocketchat_exporter_collector_duration_seconds")
-            .await
-    }
-
-    async fn readings(&self) -> Result<BTreeMap<String, f64>> {
-        self.by_collector("rocketchat_exporter_collector_readings_total")
             .await
     }
 
@@ -218,10 +171,10 @@ impl Exporter {
             failed.join(", ")
         );
         if self.mode == Mode::Live {
-            let metrics = self.metrics().await?;
+            let metrics = self.process.metrics().await?;
             let once = "rocketchat_exporter_live_full_readings_total 1";
             ensure!(
-                self.follows().await? && metrics.lines().any(|line| line == once),
+                is_following(&metrics) && metrics.lines().any(|line| line == once),
                 "the exporter did not follow changes all the time"
             );
         }
@@ -229,19 +182,43 @@ impl Exporter {
     }
 }
 
+/// Whether everything was read once, and live mode follows changes if it is on.
+async fn has_begun(process: &testbed::exporter::Exporter, mode: Mode) -> Result<bool> {
+    let metrics = process.metrics().await?;
+    // A tier publishes the readings of all its collectors together; these are in the normal and in the slow tier.
+    let readings = by_label(
+        &metrics,
+        "rocketchat_exporter_collector_readings_total",
+        "collector",
+    );
+    let has_read = ["sessions", "rooms"]
+        .iter()
+        .all(|last| readings.contains_key(*last));
+    Ok(has_read && (mode == Mode::Reading || is_following(&metrics)))
+}
+
+fn is_following(metrics: &str) -> bool {
+    let states = by_label(metrics, "rocketchat_exporter_live_state", "state");
+    states.get("following") == Some(&1.0)
+}
+
+/// The values of a metric by its only label.
+fn by_label(metrics: &str, metric: &str, label: &str) -> BTreeMap<String, f64> {
+    let start = format!("{metric}{{{label}=\"");
+    let series = metrics.lines().filter_map(|line| {
+        let (value, number) = line.strip_prefix(&start)?.split_once("\"} ")?;
+        Some((value.to_owned(), number.parse().ok()?))
+    });
+    series.collect()
+}
+
 /// The exporter with the bench's settings, and none of this shell's.
-pub(super) fn command(
-    program: &Path,
-    uri: &str,
-    data: &Data,
-    address: SocketAddr,
-) -> Result<Command> {
+pub(super) fn command(program: &Path, uri: &str, data: &Data) -> Result<Command> {
     let now = data.now.try_to_rfc3339_string();
     let now = now.context("the time of the data has no text")?;
     let mut command = as_service(program)?;
     command.env("ROCKETCHAT_EXPORTER_MONGODB_URI", uri).args([
         format!("--mongodb.database={DATABASE}"),
-        format!("--web.listen-address={address}"),
         format!("--debug.now={now}"),
         "--mongodb.query-timeout=5m".to_owned(),
         "--rocketchat.timezone=UTC".to_owned(),
@@ -258,7 +235,7 @@ pub(super) fn as_service(program: &Path) -> Result<Command> {
     let mut command = Command::new(program);
     for line in text
         .lines()
-        .filter_map(|it| it.strip_prefix("Environment="))
+        .filter_map(|line| line.strip_prefix("Environment="))
     {
         let (name, value) = line
             .split_once('=')
@@ -269,10 +246,4 @@ pub(super) fn as_service(program: &Path) -> Result<Command> {
         command.env(name, value);
     }
     Ok(command)
-}
-
-/// An address that was free a moment ago.
-pub(super) fn free_address() -> Result<SocketAddr> {
-    let listener = TcpListener::bind(("127.0.0.1", 0)).context("cannot listen at all")?;
-    listener.local_addr().context("cannot learn the port")
 }

@@ -7,19 +7,18 @@ use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
-use futures_util::TryStreamExt;
-use mongodb::bson::{DateTime, Document, doc};
+use mongodb::bson::DateTime;
 use serde::Serialize;
 
-use crate::client;
 use crate::data::{DATABASE, Data};
-use crate::exporter::{self, Exporter, Mode, Pace, Setup, free_address};
+use crate::exporter::{self, Exporter, Mode, Pace, Setup};
 use crate::machine::{own_bytes, resident_bytes};
 use crate::median::median;
 use crate::table::{Table, bytes, say, seconds};
 use crate::targets::{Limit, Target};
-use testbed::mongod::{Mongod, Options};
+use testbed::mongod::{Mongod, Options, exporter_connections};
 use testbed::workspace;
+use testbed::{http, port};
 
 /// How often the exporter is started to see how long that takes.
 const STARTS: usize = 15;
@@ -55,7 +54,7 @@ pub(super) struct Report {
     live_bytes: u64,
     /// With 200 workspaces.
     workspaces_bytes: u64,
-    connections: u64,
+    connections: usize,
 }
 
 pub(super) async fn measure(data: &Data, program: &Path, directory: &Path) -> Result<Report> {
@@ -67,9 +66,9 @@ pub(super) async fn measure(data: &Data, program: &Path, directory: &Path) -> Re
     let reading = Setup::new(Pace::Usual, Mode::Reading);
     let exporter = Exporter::start(reading, program, data, directory).await?;
     let idle_bytes = resident_bytes(exporter.pid());
-    client::get_often(exporter.address, "/metrics", AS_PROMETHEUS, SCRAPES).await?;
+    http::get_repeatedly(exporter.address(), "/metrics", AS_PROMETHEUS, SCRAPES).await?;
     let after_scrapes_bytes = resident_bytes(exporter.pid());
-    let connections = connections(data).await?;
+    let connections = exporter_connections(data.database.client()).await?;
     for _ in 0..5 {
         exporter.refresh(data).await?;
     }
@@ -91,10 +90,10 @@ pub(super) async fn measure(data: &Data, program: &Path, directory: &Path) -> Re
     })
 }
 
-/// A child that is killed when it is no longer needed; without the shell's shell, whose start would be measured too.
-struct Killed(Child);
+/// A child that is killed when dropped; not a `ChildProcess`, whose shell would be measured too.
+struct KillOnDrop(Child);
 
-impl Drop for Killed {
+impl Drop for KillOnDrop {
     fn drop(&mut self) {
         drop(self.0.kill());
         drop(self.0.wait());
@@ -102,13 +101,15 @@ impl Drop for Killed {
 }
 
 async fn start_to_first_byte(program: &Path, data: &Data) -> Result<f64> {
-    let address = free_address()?;
-    let mut command = exporter::command(program, &data.mongod.uri(), data, address)?;
-    command.stderr(Stdio::null());
+    let address = port::random_address();
+    let mut command = exporter::command(program, &data.mongod.uri(), data)?;
+    command
+        .arg(format!("--web.listen-address={address}"))
+        .stderr(Stdio::null());
     let begun = Instant::now();
     let child = command.spawn().context("cannot start the exporter")?;
-    let _killed = Killed(child);
-    while client::get(address, "/metrics", &[]).await.is_err() {
+    let _process = KillOnDrop(child);
+    while http::get(address, "/metrics", &[]).await.is_err() {
         ensure!(
             begun.elapsed() < Duration::from_secs(20),
             "the exporter does not serve"
@@ -117,18 +118,6 @@ async fn start_to_first_byte(program: &Path, data: &Data) -> Result<f64> {
         tokio::time::sleep(Duration::from_micros(500)).await;
     }
     Ok(begun.elapsed().as_secs_f64())
-}
-
-/// Connections that mongod has from the exporter.
-async fn connections(data: &Data) -> Result<u64> {
-    let pipeline = vec![
-        doc! { "$currentOp": { "allUsers": true, "idleConnections": true } },
-        doc! { "$match": { "appName": "rocketchat-exporter" } },
-        doc! { "$group": { "_id": "$connectionId" } },
-    ];
-    let admin = data.database.client().database("admin");
-    let found: Vec<Document> = admin.aggregate(pipeline).await?.try_collect().await?;
-    Ok(u64::try_from(found.len())?)
 }
 
 /// The memory with two hundred workspaces, after everything was read and scraped. They are one small workspace on a
@@ -146,14 +135,14 @@ async fn many_workspaces(program: &Path, directory: &Path) -> Result<u64> {
     );
     let file = directory.join("workspaces.yml");
     fs::write(&file, text).with_context(|| format!("cannot write `{}`", file.display()))?;
-    let address = free_address()?;
+    let address = port::random_address();
     let mut command = exporter::as_service(program)?;
     command
         .arg(format!("--config.file={}", file.display()))
         .arg(format!("--web.listen-address={address}"))
         .arg("--log.level=warn")
         .stderr(Stdio::null());
-    let exporter = Killed(command.spawn().context("cannot start the exporter")?);
+    let exporter = KillOnDrop(command.spawn().context("cannot start the exporter")?);
     let begun = Instant::now();
     while !all_are_read(address).await {
         ensure!(
@@ -162,18 +151,18 @@ async fn many_workspaces(program: &Path, directory: &Path) -> Result<u64> {
         );
         tokio::time::sleep(Duration::from_secs(1)).await;
     }
-    client::get_often(address, "/metrics", AS_PROMETHEUS, SCRAPES_OF_MANY).await?;
+    http::get_repeatedly(address, "/metrics", AS_PROMETHEUS, SCRAPES_OF_MANY).await?;
     Ok(resident_bytes(exporter.0.id()))
 }
 
 /// Whether each workspace's slowest collector has read.
 async fn all_are_read(address: SocketAddr) -> bool {
-    // Only as much as is needed to know: an answer with everything would be kept for the next who asks.
+    // One collector only: the exporter caches a full response for the next scrape.
     let path = "/metrics?collect[]=sessions";
-    let Ok(answer) = client::get(address, path, &[]).await else {
+    let Ok(response) = http::get(address, path, &[]).await else {
         return false;
     };
-    let text = String::from_utf8_lossy(&answer.body);
+    let text = response.text();
     let is_read = |line: &&str| {
         line.starts_with("rocketchat_exporter_collector_success{")
             && line.ends_with("collector=\"sessions\"} 1")

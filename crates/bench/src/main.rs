@@ -5,7 +5,6 @@
 //! alone says more about the machine than about the exporter. Results are a table for people and JSON for programs.
 
 mod baseline_server;
-mod client;
 mod data;
 mod exporter;
 mod footprint;

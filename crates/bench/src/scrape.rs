@@ -12,15 +12,16 @@ use anyhow::{Context, Result, ensure};
 use serde::Serialize;
 use tokio::time::sleep;
 
+use crate::baseline_server;
 use crate::data::Data;
-use crate::exporter::{Exporter, Mode, Pace, Setup, free_address};
+use crate::exporter::{Exporter, Mode, Pace, Setup};
 use crate::load::{self, Load};
 use crate::median::median_ratio;
 use crate::table::{Table, say, seconds};
 use crate::targets::{Limit, Target};
-use crate::{baseline_server, client};
 use testbed::child_process::{ChildProcess, Output};
 use testbed::tools::{self, Program};
+use testbed::{http, port};
 
 /// As Prometheus asks.
 const ACCEPT: (&str, &str) = (
@@ -78,7 +79,7 @@ pub(super) async fn measure(
     let servers = servers(&exporter, &node_exporter, directory).await?;
     let mut body_bytes = BTreeMap::new();
     for server in &servers {
-        let answer = client::get(server.address, "/metrics", &server.headers).await?;
+        let answer = http::get(server.address, "/metrics", &server.headers).await?;
         ensure!(
             answer.status == 200,
             "{} answers {}",
@@ -144,13 +145,13 @@ async fn servers(
         (EXPORTER, BARE, vec![ACCEPT]),
         (EXPORTER_GZIP, BARE_GZIP, vec![ACCEPT, GZIP]),
     ] {
-        let answer = client::get(exporter.address, "/metrics", &headers).await?;
-        let address = free_address()?;
+        let answer = http::get(exporter.address(), "/metrics", &headers).await?;
+        let address = port::random_address();
         let body = directory.join(format!("metrics-{}", servers.len()));
         let process = baseline_server::start(&answer, address, &body)?;
         servers.push(Server {
             name,
-            address: exporter.address,
+            address: exporter.address(),
             pid: exporter.pid(),
             headers: headers.clone(),
             _process: None,
@@ -163,7 +164,7 @@ async fn servers(
             _process: Some(process),
         });
     }
-    let address = free_address()?;
+    let address = port::random_address();
     let mut command = node_exporter.command();
     // Without a limit of its own, which it would keep to by refusing most of 64 connections.
     command.arg("--web.max-requests=0").arg("--log.level=error");

@@ -1,119 +1,122 @@
-//! The exporter as the demo runs it: built, started, asked whether it is ready, and stopped the way systemd would.
+//! The exporter as a process.
 
-use std::io::{self, ErrorKind};
-use std::net::{SocketAddr, TcpListener};
-use std::path::Path;
+use std::net::SocketAddr;
 use std::process::{Command, ExitStatus};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail, ensure};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
-use tokio::time::{sleep, timeout};
+use anyhow::{Result, bail, ensure};
+use tokio::time::sleep;
 
 use crate::child_process::{ChildProcess, Output};
+use crate::http::{self, Response};
 
-const READY_LIMIT: Duration = Duration::from_mins(1);
-const STOP_LIMIT: Duration = Duration::from_secs(20);
-const POLL: Duration = Duration::from_millis(50);
+const STOP_TIMEOUT: Duration = Duration::from_secs(20);
+const POLL: Duration = Duration::from_millis(20);
 
-/// The address itself, or one with a free port if it asks for port 0.
-pub fn free_address(wanted: SocketAddr) -> Result<SocketAddr> {
-    match TcpListener::bind(wanted) {
-        Ok(listener) => listener.local_addr().context("cannot learn the port"),
-        Err(error) if error.kind() == ErrorKind::AddrInUse => {
-            bail!("`{wanted}` is in use; name another address with `--listen 127.0.0.1:9460`")
-        }
-        Err(error) => Err(error).with_context(|| format!("cannot listen on `{wanted}`")),
-    }
-}
-
-/// The running exporter.
+/// A running exporter; it is killed when dropped.
+#[derive(Debug)]
 pub struct Exporter {
     process: ChildProcess,
     address: SocketAddr,
 }
 
 impl Exporter {
-    /// Starts `program` on a database.
-    pub fn start(program: &Path, uri: &str, database: &str, address: SocketAddr) -> Result<Self> {
-        let mut command = Command::new(program);
-        // A URI may hold a password, which does not belong where every user of the machine can see it.
-        command.env("ROCKETCHAT_EXPORTER_MONGODB_URI", uri);
-        command.arg(format!("--mongodb.database={database}"));
+    /// Starts a prepared command, to which the listen address is added.
+    pub fn start(command: &mut Command, address: SocketAddr, output: Output) -> Result<Self> {
         command.arg(format!("--web.listen-address={address}"));
-        command.arg("--log.format=logfmt");
         Ok(Self {
-            process: ChildProcess::start(&mut command, None, Output::Terminal)?,
+            process: ChildProcess::start(command, None, output)?,
             address,
         })
     }
 
-    /// Waits until it has something to show.
-    pub async fn ready(&mut self) -> Result<()> {
-        let deadline = Instant::now() + READY_LIMIT;
-        loop {
-            if let Some(status) = self.process.exit_status()? {
-                return Err(died(status));
-            }
-            if self.answers_ready().await.unwrap_or(false) {
-                return Ok(());
+    /// Where it listens.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Its process id.
+    #[must_use]
+    pub fn pid(&self) -> u32 {
+        self.process.pid()
+    }
+
+    /// Sends `GET path`.
+    pub async fn get(&self, path: &str, headers: &[(&str, &str)]) -> Result<Response> {
+        http::get(self.address, path, headers).await
+    }
+
+    /// The metrics in the classic format.
+    pub async fn metrics(&self) -> Result<String> {
+        let response = self.get("/metrics", &[]).await?;
+        ensure!(
+            response.status == 200,
+            "/metrics answers {}",
+            response.status
+        );
+        Ok(response.text())
+    }
+
+    /// Waits until a condition holds; fails when the exporter ends before, or the time is up.
+    pub async fn wait_until(
+        &mut self,
+        condition: &str,
+        timeout: Duration,
+        mut holds: impl AsyncFnMut(&Self) -> bool,
+    ) -> Result<()> {
+        let begun = Instant::now();
+        while !holds(self).await {
+            if let Some(status) = self.exit_status()? {
+                bail!("the exporter ended with {status} before it {condition}");
             }
             ensure!(
-                Instant::now() < deadline,
-                "the exporter is not ready after {READY_LIMIT:?}"
+                begun.elapsed() < timeout,
+                "the exporter {condition} not within {timeout:?}"
             );
             sleep(POLL).await;
         }
+        Ok(())
     }
 
-    async fn answers_ready(&self) -> io::Result<bool> {
-        let exchange = async {
-            let mut stream = TcpStream::connect(self.address).await?;
-            stream
-                .write_all(b"GET /-/ready HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
-                .await?;
-            let mut answer = Vec::new();
-            stream.read_to_end(&mut answer).await?;
-            Ok(answer.starts_with(b"HTTP/1.1 200 "))
+    /// Waits until `/-/ready` answers 200.
+    pub async fn wait_until_ready(&mut self, timeout: Duration) -> Result<()> {
+        let is_ready = async |exporter: &Self| {
+            let response = exporter.get("/-/ready", &[]).await;
+            response.is_ok_and(|response| response.status == 200)
         };
-        timeout(Duration::from_secs(2), exchange).await?
+        self.wait_until("is ready", timeout, is_ready).await
     }
 
-    /// Waits for it to end by itself, which it should not.
-    pub async fn ended(&mut self) -> Result<()> {
+    /// How it ended, if it did.
+    pub fn exit_status(&mut self) -> Result<Option<ExitStatus>> {
+        self.process.exit_status()
+    }
+
+    /// Waits for its end.
+    pub async fn wait(&mut self) -> Result<ExitStatus> {
         loop {
-            if let Some(status) = self.process.exit_status()? {
-                return Err(died(status));
+            if let Some(status) = self.exit_status()? {
+                return Ok(status);
             }
             sleep(POLL).await;
         }
     }
 
-    /// Asks it to stop, and insists on a clean end.
+    /// Stops it as systemd does, and fails unless it ends with status 0.
     pub async fn stop(mut self) -> Result<()> {
-        if self.process.exit_status()?.is_some() {
+        if self.exit_status()?.is_some() {
             return Ok(());
         }
         self.process.signal("TERM")?;
-        let deadline = Instant::now() + STOP_LIMIT;
-        loop {
-            if let Some(status) = self.process.exit_status()? {
-                ensure!(
-                    status.success(),
-                    "the exporter did not stop cleanly: {status}"
-                );
-                return Ok(());
-            }
-            ensure!(
-                Instant::now() < deadline,
-                "the exporter did not stop within {STOP_LIMIT:?} and was killed"
-            );
-            sleep(POLL).await;
-        }
+        let Ok(status) = tokio::time::timeout(STOP_TIMEOUT, self.wait()).await else {
+            bail!("the exporter did not stop within {STOP_TIMEOUT:?} and was killed");
+        };
+        let status = status?;
+        ensure!(
+            status.success(),
+            "the exporter did not stop cleanly: {status}"
+        );
+        Ok(())
     }
-}
-
-fn died(status: ExitStatus) -> anyhow::Error {
-    anyhow::anyhow!("the exporter ended by itself with {status}; its last words are above")
 }

@@ -8,6 +8,7 @@
 
 pub mod child_process;
 pub mod exporter;
+pub mod http;
 pub mod mongod;
 pub mod port;
 pub mod workspace;

@@ -13,6 +13,7 @@ use std::process::{Command, ExitStatus};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
+use futures_util::TryStreamExt;
 use mongodb::Client;
 use mongodb::bson::{Document, doc};
 use mongodb::error::ErrorKind;
@@ -312,7 +313,7 @@ impl Mongod {
         let is_initialized = error
             .downcast_ref::<mongodb::error::Error>()
             .is_some_and(|error| {
-                matches!(error.kind.as_ref(), ErrorKind::Command(it) if it.code == ALREADY_INITIALIZED)
+                matches!(error.kind.as_ref(), ErrorKind::Command(error) if error.code == ALREADY_INITIALIZED)
             });
         if !is_initialized {
             return Err(error);
@@ -378,4 +379,15 @@ impl Mongod {
 enum Launch {
     Listening,
     PortTaken,
+}
+
+/// The number of connections that exporters have to a MongoDB, those of its monitors included.
+pub async fn exporter_connections(client: &Client) -> Result<usize> {
+    let pipeline = [
+        doc! { "$currentOp": { "allUsers": true, "idleConnections": true } },
+        doc! { "$match": { "appName": "rocketchat-exporter" } },
+        doc! { "$group": { "_id": "$connectionId" } },
+    ];
+    let connections = client.database("admin").aggregate(pipeline).await?;
+    Ok(connections.try_collect::<Vec<_>>().await?.len())
 }

@@ -1,25 +1,30 @@
-//! Ports for servers: below 32768, because above it the system takes ports for outgoing connections, and a server that
-//! wants such a port finds it taken once in a while.
+//! Ports for servers, below 32768: the system uses higher ports for outgoing connections.
 
 use std::hash::{BuildHasher, RandomState};
-use std::net::TcpListener;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 
-const LOWEST: u64 = 20_000;
+const MIN: u64 = 20_000;
 const COUNT: u64 = 12_000;
 
 /// A port that was free a moment ago.
 #[must_use]
 pub fn random() -> u16 {
     let mut port = candidate();
-    // Two tests may still pick the same one; the server then says so, and the caller asks again.
+    // Another process may take it in between; then the server fails to start, and the caller tries another port.
     while TcpListener::bind(("127.0.0.1", port)).is_err() {
         port = candidate();
     }
     port
 }
 
+/// An address of this machine with such a port.
+#[must_use]
+pub fn random_address() -> SocketAddr {
+    (Ipv4Addr::LOCALHOST, random()).into()
+}
+
 fn candidate() -> u16 {
-    // The standard library seeds each hash map differently, which is all the chance needed here.
-    let number = RandomState::new().hash_one("port") % COUNT + LOWEST;
+    // The standard library seeds each hasher at random.
+    let number = RandomState::new().hash_one("port") % COUNT + MIN;
     u16::try_from(number).unwrap_or(u16::MAX)
 }

@@ -1,28 +1,32 @@
-//! `cargo xtask demo`: a made-up workspace that lives, and the exporter reading it.
+//! `cargo xtask demo`: a generated workspace with simulated activity, and the exporter reading it.
 //!
-//! Everything it starts or makes is gone when it ends, whichever way it ends. With `--mongodb.uri` it only ever touches
-//! a database that it made itself.
+//! Everything that it starts or creates is gone when it ends, even when it is killed. With `--mongodb.uri` it only touches
+//! the database that it created.
 
 mod shutdown;
 
-use std::net::SocketAddr;
+use std::io::ErrorKind;
+use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
-use std::process::ExitCode;
+use std::process::{Command, ExitCode};
 use std::time::Duration;
 
-use anyhow::{Context, Error, Result, ensure};
+use anyhow::{Context, Error, Result, anyhow, bail, ensure};
 use clap::Parser;
 use mongodb::bson::DateTime;
 use mongodb::options::ClientOptions;
 use mongodb::{Client, Database};
-use tokio::sync::oneshot;
-
-use testbed::exporter::{self, Exporter};
+use testbed::child_process::Output;
+use testbed::exporter::Exporter;
 use testbed::mongod::{self, Mongod, MongodVersion};
 use testbed::tools::cargo::build_exporter;
 use testbed::workspace::{self, Credentials, Size};
+use tokio::sync::oneshot;
 
 use shutdown::Shutdown;
+
+/// How long the exporter may take to read everything once.
+const READY_TIMEOUT: Duration = Duration::from_mins(1);
 
 /// Run the exporter against a generated Rocket.Chat workspace with simulated activity
 #[derive(Parser)]
@@ -57,16 +61,16 @@ fn report(error: &Error) {
     eprintln!("error: {error:#}");
 }
 
-/// Runs the demo until it is told to stop.
+/// Runs the demo until Ctrl-C, SIGTERM, or the end of `--seconds`.
 fn run(options: &Options) -> Result<()> {
-    let listen = exporter::free_address(options.listen)?;
+    let listen = free_address(options.listen)?;
     if options.mongodb_uri.is_none() {
         MongodVersion::default().tool().fetch()?;
     }
     let program = options.exporter.clone().map_or_else(build_exporter, Ok)?;
     let runtime = tokio::runtime::Runtime::new().context("cannot start the runtime")?;
     runtime.block_on(async {
-        // Listened for from here on, so that nothing that follows is left behind.
+        // Signals are handled from here on, so that nothing that follows is left behind.
         let shutdown = Shutdown::new(options.seconds.map(Duration::from_secs))?;
         let Some(server) = shutdown
             .or(Server::open(options.mongodb_uri.as_deref()))
@@ -80,11 +84,22 @@ fn run(options: &Options) -> Result<()> {
     })
 }
 
+/// The address itself, or one with a free port when its port is 0.
+fn free_address(wanted: SocketAddr) -> Result<SocketAddr> {
+    match TcpListener::bind(wanted) {
+        Ok(listener) => listener.local_addr().context("cannot learn the port"),
+        Err(error) if error.kind() == ErrorKind::AddrInUse => {
+            bail!("`{wanted}` is in use; choose another address with `--listen 127.0.0.1:9460`")
+        }
+        Err(error) => Err(error).with_context(|| format!("cannot listen on `{wanted}`")),
+    }
+}
+
 /// The MongoDB of the demo, and the database made in it.
 struct Server {
     uri: String,
     database: Database,
-    /// Ours to stop, unless the server is somebody else's.
+    /// The server itself, unless `--mongodb.uri` names another.
     mongod: Option<Mongod>,
 }
 
@@ -142,23 +157,28 @@ async fn present(
     shutdown: &Shutdown,
 ) -> Result<()> {
     say(&format!(
-        "making up a workspace in the database `{}`",
+        "generating a workspace in the database `{}`",
         server.database.name()
     ));
     // Not cut short: an insert that is still on its way would bring a dropped database back.
     let credentials = workspace::fill(&server.database, &Size::default(), DateTime::now()).await?;
-    let mut exporter = Exporter::start(program, &server.uri, server.database.name(), listen)?;
+    let mut command = Command::new(program);
+    // A URI may hold a password, which must not be in the arguments: every user of the machine can read them.
+    command.env("ROCKETCHAT_EXPORTER_MONGODB_URI", &server.uri);
+    command.arg(format!("--mongodb.database={}", server.database.name()));
+    command.arg("--log.format=logfmt");
+    let mut exporter = Exporter::start(&mut command, listen, Output::Terminal)?;
     let (stop, stopped) = oneshot::channel::<()>();
-    let mut life = tokio::spawn(workspace::simulate(server.database.clone(), async {
+    let mut activity = tokio::spawn(workspace::simulate(server.database.clone(), async {
         drop(stopped.await);
     }));
-    let outcome = match shutdown.or(exporter.ready()).await {
+    let outcome = match shutdown.or(exporter.wait_until_ready(READY_TIMEOUT)).await {
         Some(Ok(())) => {
             introduce(listen, &credentials);
             tokio::select! {
                 () = shutdown.clone().wait() => Ok(()),
-                outcome = exporter.ended() => outcome,
-                outcome = &mut life => outcome.map_err(Error::from).flatten().context("the workspace stopped moving"),
+                status = exporter.wait() => Err(anyhow!("the exporter ended with {}; its log is above", status?)),
+                outcome = &mut activity => outcome.map_err(Error::from).flatten().context("the simulation of activity failed"),
             }
         }
         Some(Err(error)) => Err(error),
@@ -169,8 +189,8 @@ async fn present(
     }
     let stopping = exporter.stop().await;
     drop(stop);
-    if !life.is_finished() {
-        drop(life.await);
+    if !activity.is_finished() {
+        drop(activity.await);
     }
     stopping.and(outcome)
 }

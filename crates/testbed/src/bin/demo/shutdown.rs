@@ -1,4 +1,4 @@
-//! The wish to stop: Ctrl-C, SIGTERM, or the end of the time that was given.
+//! The signal to stop: Ctrl-C, SIGTERM, or the end of `--seconds`.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use anyhow::{Context, Result};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
-/// Done once; everybody who holds one hears of it.
+/// Set once, for all clones.
 #[derive(Clone, Debug)]
 pub(super) struct Shutdown(watch::Receiver<bool>);
 
@@ -27,18 +27,18 @@ impl Shutdown {
                 _ = terminate.recv() => {}
                 () = end => {}
             }
-            // Nobody listens any more when the demo has failed already.
+            // There is no receiver any more when the demo has failed.
             sender.send_replace(true);
         });
         Ok(Self(receiver))
     }
 
     pub(super) async fn wait(mut self) {
-        // An error would mean that the task above is gone, which is the end, too.
+        // An error means that the task above is gone, which ends the demo too.
         drop(self.0.wait_for(|&stopped| stopped).await);
     }
 
-    /// Goes on with something until it is done, or no longer wanted.
+    /// Waits for work; `None` when the signal comes first.
     pub(super) async fn or<T>(&self, work: impl Future<Output = T>) -> Option<T> {
         tokio::select! {
             () = self.clone().wait() => None,

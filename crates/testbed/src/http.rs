@@ -1,4 +1,4 @@
-//! A client for HTTP that does what the bench needs and nothing that would cost time: one request, one answer.
+//! A minimal HTTP client: it must not be what a benchmark measures.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -8,33 +8,39 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-/// A refresh of a large workspace on a busy machine takes a while.
-const PATIENCE: Duration = Duration::from_mins(10);
+/// A refresh of a large workspace on a busy machine takes minutes.
+const TIMEOUT: Duration = Duration::from_mins(10);
 
-/// An answer, taken apart.
-pub(super) struct Answer {
-    pub(super) status: u16,
+/// A response.
+#[derive(Debug)]
+pub struct Response {
+    /// Its status code.
+    pub status: u16,
     headers: String,
-    pub(super) body: Vec<u8>,
+    /// Its body, as it was sent.
+    pub body: Vec<u8>,
 }
 
-impl Answer {
-    /// A header's value; the name in lower case.
-    pub(super) fn header(&self, name: &str) -> Option<&str> {
+impl Response {
+    /// The value of a header.
+    #[must_use]
+    pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.lines().find_map(|line| {
             let (key, value) = line.split_once(':')?;
             key.eq_ignore_ascii_case(name).then_some(value.trim())
         })
     }
+
+    /// The body as text.
+    #[must_use]
+    pub fn text(&self) -> String {
+        String::from_utf8_lossy(&self.body).into_owned()
+    }
 }
 
-/// Asks once, over a connection of its own.
-pub(super) async fn get(
-    address: SocketAddr,
-    path: &str,
-    headers: &[(&str, &str)],
-) -> Result<Answer> {
-    let ask = async {
+/// Sends a request over a new connection.
+pub async fn get(address: SocketAddr, path: &str, headers: &[(&str, &str)]) -> Result<Response> {
+    let exchange = async {
         let mut stream = TcpStream::connect(address).await?;
         stream.set_nodelay(true)?;
         stream
@@ -42,15 +48,15 @@ pub(super) async fn get(
             .await?;
         let mut bytes = Vec::new();
         stream.read_to_end(&mut bytes).await?;
-        take_apart(bytes)
+        parse(bytes)
     };
-    timeout(PATIENCE, ask)
+    timeout(TIMEOUT, exchange)
         .await
-        .with_context(|| format!("no answer to {path} within {PATIENCE:?}"))?
+        .with_context(|| format!("no response to {path} within {TIMEOUT:?}"))?
 }
 
-/// Asks so many times over one connection, and forgets the answers.
-pub(super) async fn get_often(
+/// Sends a request `times` times over one connection, and drops the responses.
+pub async fn get_repeatedly(
     address: SocketAddr,
     path: &str,
     headers: &[(&str, &str)],
@@ -66,7 +72,7 @@ pub(super) async fn get_often(
         let mut missing = usize::MAX;
         while missing > 0 {
             if stream.read_buf(&mut buffer).await? == 0 {
-                bail!("the server ended a connection that it should have kept");
+                bail!("the server closed a keep-alive connection");
             }
             if let Some(end) = end_of_headers(&buffer) {
                 let length = content_length(&buffer[..end])?;
@@ -86,13 +92,16 @@ fn request(path: &str, headers: &[(&str, &str)], connection: &str) -> String {
     request + "\r\n"
 }
 
-fn take_apart(mut bytes: Vec<u8>) -> Result<Answer> {
-    let end = end_of_headers(&bytes).context("the server sent no whole answer")?;
+fn parse(mut bytes: Vec<u8>) -> Result<Response> {
+    let end = end_of_headers(&bytes).context("the response is incomplete")?;
     let body = bytes.split_off(end);
     let headers = String::from_utf8_lossy(&bytes).into_owned();
-    let status = headers.split(' ').nth(1).and_then(|it| it.parse().ok());
-    Ok(Answer {
-        status: status.context("the server sent no status")?,
+    let status = headers
+        .split(' ')
+        .nth(1)
+        .and_then(|status| status.parse().ok());
+    Ok(Response {
+        status: status.context("the response has no status")?,
         headers,
         body,
     })
@@ -111,5 +120,5 @@ fn content_length(headers: &[u8]) -> Result<usize> {
         key.eq_ignore_ascii_case("content-length")
             .then(|| value.trim().parse().ok())?
     });
-    length.context("an answer tells no length")
+    length.context("the response has no Content-Length")
 }
