@@ -1,4 +1,4 @@
-//! `cargo xtask fuzz`: libFuzzer on every reader of texts that come from outside.
+//! `cargo xtask fuzz`: libFuzzer on every parser of input from outside.
 
 use std::fs;
 use std::path::Path;
@@ -6,10 +6,7 @@ use std::path::Path;
 use anyhow::{Context, Result, ensure};
 use tools::workspace_root;
 
-/// Fuzzes one target after the other; stops at the first input that ends a reader.
-///
-/// # Errors
-/// When there is such an input, or `cargo fuzz` cannot be had: building it takes a minute and a C++ compiler.
+/// Fuzzes one target after the other; stops at the first input that makes a parser panic. cargo-fuzz needs a C++ compiler.
 pub(crate) fn run(seconds: u32) -> Result<()> {
     let root = workspace_root();
     let cargo_fuzz = tools::CARGO_FUZZ.fetch()?;
@@ -25,7 +22,7 @@ pub(crate) fn run(seconds: u32) -> Result<()> {
             .context("cargo fuzz cannot be run")?;
         ensure!(
             status.success(),
-            "the target {target} ended with {status}; its input lies in fuzz/artifacts/{target}"
+            "the target {target} ended with {status}; its input is in fuzz/artifacts/{target}"
         );
     }
     Ok(())
@@ -35,7 +32,10 @@ fn targets(root: &Path) -> Result<Vec<String>> {
     let mut names = Vec::new();
     for file in fs::read_dir(root.join("fuzz/fuzz_targets"))? {
         let path = file?.path();
-        names.extend(path.file_stem().map(|it| it.to_string_lossy().into_owned()));
+        names.extend(
+            path.file_stem()
+                .map(|name| name.to_string_lossy().into_owned()),
+        );
     }
     names.sort();
     Ok(names)

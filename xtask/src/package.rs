@@ -40,9 +40,12 @@ fn build(cargo_deb: &Path) -> Result<PathBuf> {
         .current_dir(workspace_root())
         .output()
         .context("cannot run cargo-deb")?;
-    let said = String::from_utf8_lossy(&output.stderr);
-    ensure!(output.status.success(), "cargo-deb failed: {said}");
-    ensure!(!said.contains("warning:"), "cargo-deb warns: {said}");
+    let messages = String::from_utf8_lossy(&output.stderr);
+    ensure!(output.status.success(), "cargo-deb failed: {messages}");
+    ensure!(
+        !messages.contains("warning:"),
+        "cargo-deb warns: {messages}"
+    );
     let path = String::from_utf8_lossy(&output.stdout);
     let path = path.lines().last().context("cargo-deb names no package")?;
     Ok(path.into())

@@ -82,7 +82,7 @@ fn answer(
 }
 
 /// Starts a baseline server as a process, with the response of the exporter.
-pub(super) fn start(
+pub(crate) fn start(
     response: &http::Response,
     address: SocketAddr,
     body: &Path,

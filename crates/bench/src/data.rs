@@ -17,29 +17,29 @@ use crate::table::say;
 use testbed::mongod::{self, Mongod};
 use testbed::workspace;
 
-/// Part of the directory's name: another number leaves data behind that an older generator made.
+/// Measurement of the directory's name: another number leaves data behind that an older generator made.
 const REVISION: u32 = 2;
 
 /// Enough for the usual size, so that every contender reads from memory and none pays for the disk.
 const CACHE_MEGABYTES: u32 = 4096;
 
-pub(super) const DATABASE: &str = "rocketchat";
+pub(crate) const DATABASE: &str = "rocketchat";
 
 /// A workspace in a running mongod.
-pub(super) struct Data {
-    pub(super) mongod: Mongod,
-    pub(super) database: Database,
-    /// The instant the workspace was made for; it counts as now for everybody who reads it.
-    pub(super) now: DateTime,
-    /// Who may ask for a refresh: user id and token.
-    pub(super) user_id: String,
-    pub(super) token: String,
-    pub(super) seconds_to_fill: Option<f64>,
+pub(crate) struct Data {
+    pub(crate) mongod: Mongod,
+    pub(crate) database: Database,
+    /// The instant the workspace was made for; all readers take it as now.
+    pub(crate) now: DateTime,
+    /// An account that may refresh the statistics: user id and token.
+    pub(crate) user_id: String,
+    pub(crate) token: String,
+    pub(crate) seconds_to_fill: Option<f64>,
 }
 
 impl Data {
     /// Starts a mongod on the data of this size, which are made first if they are not there yet.
-    pub(super) async fn open(directory: &Path, size: &Size) -> Result<Self> {
+    pub(crate) async fn open(directory: &Path, size: &Size) -> Result<Self> {
         let directory = directory.join(format!("data-{REVISION}-{}", size.name()));
         let manifest = directory.join("workspace.json");
         let known = fs::read(&manifest)
@@ -60,7 +60,7 @@ impl Data {
                 .with_context(|| format!("cannot write `{}`", manifest.display()))?;
             (known, Some(begun.elapsed().as_secs_f64()))
         };
-        let mongod = start(&directory.join("mongod"), Kind::Set).await?;
+        let mongod = start(&directory.join("mongod"), Topology::ReplicaSet).await?;
         let database = connect(&mongod).await?;
         let text = |name: &str| {
             let text = known.get(name).and_then(Value::as_str).map(str::to_owned);
@@ -70,7 +70,7 @@ impl Data {
         Ok(Self {
             mongod,
             database,
-            now: DateTime::from_millis(now.context("the data do not tell their time")?),
+            now: DateTime::from_millis(now.context("the manifest lacks the time")?),
             user_id: text("user_id")?,
             token: text("token")?,
             seconds_to_fill,
@@ -78,19 +78,19 @@ impl Data {
     }
 
     /// Stops the mongod cleanly, so that the data can be used again at once.
-    pub(super) async fn close(self) -> Result<()> {
+    pub(crate) async fn close(self) -> Result<()> {
         stop(self.mongod, self.database).await
     }
 }
 
-/// What a mongod is started as.
+/// How a mongod is started.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Kind {
-    Alone,
-    Set,
+enum Topology {
+    Standalone,
+    ReplicaSet,
 }
 
-async fn start(data: &Path, kind: Kind) -> Result<Mongod> {
+async fn start(data: &Path, kind: Topology) -> Result<Mongod> {
     let parameters = [
         // The workspace stays as old as it is, so nothing in it may expire; and nothing else may run meanwhile.
         ("ttlMonitorEnabled", "false"),
@@ -101,7 +101,7 @@ async fn start(data: &Path, kind: Kind) -> Result<Mongod> {
         ("shutdownTimeoutMillisForSignaledShutdown", "0"),
     ];
     let options = mongod::Options {
-        replica_set: kind == Kind::Set,
+        replica_set: kind == Topology::ReplicaSet,
         data: Some(data.to_owned()),
         cache_megabytes: Some(CACHE_MEGABYTES),
         parameters: parameters
@@ -126,7 +126,7 @@ async fn connect(mongod: &Mongod) -> Result<Database> {
 
 /// Makes a workspace in an empty directory.
 async fn make(data: &Path, size: &Size) -> Result<Value> {
-    let mongod = start(data, Kind::Alone).await?;
+    let mongod = start(data, Topology::Standalone).await?;
     let database = connect(&mongod).await?;
     let known = fill(&database, size).await?;
     stop(mongod, database).await?;
@@ -151,7 +151,7 @@ async fn fill(database: &Database, size: &Size) -> Result<Value> {
 }
 
 /// The numbers of documents that are really there.
-pub(super) async fn counts(database: &Database) -> Result<Vec<(String, u64)>> {
+pub(crate) async fn counts(database: &Database) -> Result<Vec<(String, u64)>> {
     let mut counts = Vec::new();
     for name in [
         "users",

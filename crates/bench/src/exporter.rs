@@ -1,4 +1,4 @@
-//! The real exporter, as a process of its own, on the bench's workspace.
+//! The exporter as a process, on the workspace of the benchmark.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -16,37 +16,37 @@ use testbed::tools::workspace_root;
 
 const FIRST_READING_TIMEOUT: Duration = Duration::from_mins(10);
 
-/// How often it reads by itself.
+/// When it reads by itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Pace {
-    /// As it does unless it is told otherwise.
-    Usual,
-    /// Once at the start, then only when it is asked to.
+pub(crate) enum Intervals {
+    /// At its default intervals.
+    Default,
+    /// Once at the start, then when a request asks for it.
     OnRequest,
 }
 
-/// How it comes to know what changed.
+/// How it learns what changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Mode {
-    /// It reads everything at its interval.
+pub(crate) enum Mode {
+    /// It reads everything at its intervals.
     Reading,
-    /// It follows changes of what can be followed.
+    /// It follows change streams where it can.
     Live,
 }
 
 /// How an exporter is started.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Setup {
-    pub(super) pace: Pace,
-    pub(super) mode: Mode,
-    /// The version that the workspace passes for; without one, that of its data.
-    pub(super) version: Option<&'static str>,
+pub(crate) struct Setup {
+    pub(crate) intervals: Intervals,
+    pub(crate) mode: Mode,
+    /// The version that `--rocketchat.version` names; `None` for that of the data.
+    pub(crate) version: Option<&'static str>,
 }
 
 impl Setup {
-    pub(super) fn new(pace: Pace, mode: Mode) -> Self {
+    pub(crate) fn new(intervals: Intervals, mode: Mode) -> Self {
         Self {
-            pace,
+            intervals,
             mode,
             version: None,
         }
@@ -57,7 +57,7 @@ impl Setup {
             Mode::Reading => "off",
             Mode::Live => "on",
         };
-        // 64 connections ask at once, and like its peer it refuses none of them.
+        // As for node_exporter: 64 connections scrape at once, and none is to be refused.
         let mut arguments = vec![
             format!("--mongodb.live={live}"),
             "--web.max-requests=0".to_owned(),
@@ -65,7 +65,7 @@ impl Setup {
         if let Some(version) = self.version {
             arguments.push(format!("--rocketchat.version={version}"));
         }
-        if self.pace == Pace::OnRequest {
+        if self.intervals == Intervals::OnRequest {
             let tiers = ["fast", "normal", "slow"];
             arguments.extend(tiers.map(|tier| format!("--collection.{tier}-interval=24h")));
         }
@@ -83,14 +83,14 @@ impl Setup {
 }
 
 /// A running exporter.
-pub(super) struct Exporter {
+pub(crate) struct Exporter {
     process: testbed::exporter::Exporter,
     mode: Mode,
 }
 
 impl Exporter {
     /// Starts it and waits until it has read everything once and, in live mode, follows changes.
-    pub(super) async fn start(
+    pub(crate) async fn start(
         setup: Setup,
         program: &Path,
         data: &Data,
@@ -114,16 +114,16 @@ impl Exporter {
         Ok(Self { process, mode })
     }
 
-    pub(super) fn address(&self) -> SocketAddr {
+    pub(crate) fn address(&self) -> SocketAddr {
         self.process.address()
     }
 
-    pub(super) fn pid(&self) -> u32 {
+    pub(crate) fn pid(&self) -> u32 {
         self.process.pid()
     }
 
-    /// Has it read everything once more, as a script of an administrator would.
-    pub(super) async fn refresh(&self, data: &Data) -> Result<()> {
+    /// Makes it read everything once more, by its REST API.
+    pub(crate) async fn refresh(&self, data: &Data) -> Result<()> {
         let credentials = [
             ("X-User-Id", data.user_id.as_str()),
             ("X-Auth-Token", data.token.as_str()),
@@ -140,7 +140,7 @@ impl Exporter {
     }
 
     /// A metric by its label `collector`.
-    pub(super) async fn by_collector(&self, metric: &str) -> Result<BTreeMap<String, f64>> {
+    pub(crate) async fn by_collector(&self, metric: &str) -> Result<BTreeMap<String, f64>> {
         Ok(by_label(
             &self.process.metrics().await?,
             metric,
@@ -149,14 +149,14 @@ impl Exporter {
     }
 
     /// How long the newest reading of each collector took.
-    pub(super) async fn durations(&self) -> Result<BTreeMap<String, f64>> {
+    pub(crate) async fn durations(&self) -> Result<BTreeMap<String, f64>> {
         self.by_collector("rocketchat_exporter_collector_duration_seconds")
             .await
     }
 
-    /// That no collector's newest reading failed, and that what is followed was read as a whole once only, before anything
-    /// was measured: a bench of something else measures nothing.
-    pub(super) async fn ensure_healthy(&self) -> Result<()> {
+    /// Fails when the newest reading of a collector failed, or live mode had to read everything again: then the measurement is
+    /// of something else.
+    pub(crate) async fn ensure_healthy(&self) -> Result<()> {
         let success = self
             .by_collector("rocketchat_exporter_collector_success")
             .await?;
@@ -212,8 +212,8 @@ fn by_label(metrics: &str, metric: &str, label: &str) -> BTreeMap<String, f64> {
     series.collect()
 }
 
-/// The exporter with the bench's settings, and none of this shell's.
-pub(super) fn command(program: &Path, uri: &str, data: &Data) -> Result<Command> {
+/// The exporter with the settings of the benchmark.
+pub(crate) fn command(program: &Path, uri: &str, data: &Data) -> Result<Command> {
     let now = data.now.try_to_rfc3339_string();
     let now = now.context("the time of the data has no text")?;
     let mut command = as_service(program)?;
@@ -227,8 +227,8 @@ pub(super) fn command(program: &Path, uri: &str, data: &Data) -> Result<Command>
     Ok(command)
 }
 
-/// The program with the variables that the service's unit sets, because they change what it takes.
-pub(super) fn as_service(program: &Path) -> Result<Command> {
+/// The program with the environment of the systemd unit, which changes how much memory it needs.
+pub(crate) fn as_service(program: &Path) -> Result<Command> {
     let unit = workspace_root().join("systemd/rocketchat-exporter.service");
     let text =
         fs::read_to_string(&unit).with_context(|| format!("cannot read `{}`", unit.display()))?;

@@ -11,7 +11,7 @@ use mongodb::bson::DateTime;
 use serde::Serialize;
 
 use crate::data::{DATABASE, Data};
-use crate::exporter::{self, Exporter, Mode, Pace, Setup};
+use crate::exporter::{self, Exporter, Intervals, Mode, Setup};
 use crate::machine::{own_bytes, resident_bytes};
 use crate::median::median;
 use crate::table::{Table, bytes, say, seconds};
@@ -42,7 +42,7 @@ const AS_PROMETHEUS: &[(&str, &str)] = &[
 ];
 
 #[derive(Debug, Serialize)]
-pub(super) struct Report {
+pub(crate) struct Report {
     binary_bytes: u64,
     start_seconds: f64,
     idle_bytes: u64,
@@ -57,13 +57,13 @@ pub(super) struct Report {
     connections: usize,
 }
 
-pub(super) async fn measure(data: &Data, program: &Path, directory: &Path) -> Result<Report> {
+pub(crate) async fn measure(data: &Data, program: &Path, directory: &Path) -> Result<Report> {
     say("footprint");
     let mut starts = Vec::new();
     for _ in 0..STARTS {
         starts.push(start_to_first_byte(program, data).await?);
     }
-    let reading = Setup::new(Pace::Usual, Mode::Reading);
+    let reading = Setup::new(Intervals::Default, Mode::Reading);
     let exporter = Exporter::start(reading, program, data, directory).await?;
     let idle_bytes = resident_bytes(exporter.pid());
     http::get_repeatedly(exporter.address(), "/metrics", AS_PROMETHEUS, SCRAPES).await?;
@@ -75,7 +75,7 @@ pub(super) async fn measure(data: &Data, program: &Path, directory: &Path) -> Re
     let after_refreshes_bytes = resident_bytes(exporter.pid());
     let own_bytes = own_bytes(exporter.pid());
     drop(exporter);
-    let live = Setup::new(Pace::Usual, Mode::Live);
+    let live = Setup::new(Intervals::Default, Mode::Live);
     let live = Exporter::start(live, program, data, directory).await?;
     Ok(Report {
         binary_bytes: std::fs::metadata(program)?.len(),
@@ -171,7 +171,7 @@ async fn all_are_read(address: SocketAddr) -> bool {
 }
 
 impl Report {
-    pub(super) fn print(&self) {
+    pub(crate) fn print(&self) {
         let mut table = Table::new(&["", ""]);
         let mut row = |name: &str, value: String| table.row(vec![name.to_owned(), value]);
         row("binary", bytes(self.binary_bytes as f64));
@@ -201,7 +201,7 @@ impl Report {
         table.print("Footprint");
     }
 
-    pub(super) fn targets(&self) -> Vec<Target> {
+    pub(crate) fn targets(&self) -> Vec<Target> {
         let mebibytes = |bytes: u64| bytes as f64 / 1_048_576.0;
         let most = self
             .idle_bytes

@@ -7,7 +7,7 @@ use anyhow::Result;
 use serde::Serialize;
 
 use crate::data::Data;
-use crate::refresh::{self, Field};
+use crate::refresh::{self, Contenders};
 use crate::size;
 use crate::table::{Table, say, seconds};
 
@@ -15,11 +15,11 @@ const FRACTIONS: [f64; 3] = [0.1, 1.0 / 3.0, 1.0];
 
 /// A refresh at each size, the smallest first.
 #[derive(Debug, Serialize)]
-pub(super) struct Report {
+pub(crate) struct Report {
     sizes: Vec<refresh::Report>,
 }
 
-pub(super) async fn measure(
+pub(crate) async fn measure(
     size: &size::Options,
     program: &Path,
     directory: &Path,
@@ -30,7 +30,7 @@ pub(super) async fn measure(
         let size = size.resolve(fraction)?;
         say(&format!("growth, with {} users", size.users));
         let data = Data::open(directory, &size).await?;
-        let field = Field::ExporterAndFloor;
+        let field = Contenders::ExporterAndLowerBound;
         let report = refresh::measure(&data, &size, program, directory, rounds, field).await;
         data.close().await?;
         sizes.push(report?);
@@ -39,7 +39,7 @@ pub(super) async fn measure(
 }
 
 impl Report {
-    pub(super) fn print(&self) {
+    pub(crate) fn print(&self) {
         let users = self
             .sizes
             .iter()
@@ -58,7 +58,7 @@ impl Report {
                 .iter()
                 .filter_map(|report| {
                     let mut sections = report.sections().iter();
-                    let section = sections.find(|it| it.collector == section.collector)?;
+                    let section = sections.find(|other| other.collector == section.collector)?;
                     Some(section.mongod_cpu_seconds)
                 })
                 .collect();
@@ -68,15 +68,15 @@ impl Report {
             |number: fn(&refresh::Report) -> f64| self.sizes.iter().map(number).collect::<Vec<_>>();
         table.row(row(
             "all, wall",
-            &walls(|it| it.exporter_and_floor().0.wall_seconds),
+            &walls(|report| report.exporter_and_lower_bound().0.wall_seconds),
         ));
         table.row(row(
             "all, mongod CPU",
-            &walls(|it| it.exporter_and_floor().0.mongod_cpu_seconds),
+            &walls(|report| report.exporter_and_lower_bound().0.mongod_cpu_seconds),
         ));
         table.row(row(
-            "floor, mongod CPU",
-            &walls(|it| it.exporter_and_floor().1.mongod_cpu_seconds),
+            "lower bound, mongod CPU",
+            &walls(|report| report.exporter_and_lower_bound().1.mongod_cpu_seconds),
         ));
         table.print("Growth: ten times the workspace is how many times the cost");
     }

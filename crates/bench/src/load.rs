@@ -12,28 +12,28 @@ use testbed::tools::Program;
 
 /// What one run of wrk saw.
 #[derive(Clone, Copy, Debug, Default, Serialize)]
-pub(super) struct Load {
-    pub(super) requests_per_second: f64,
-    pub(super) p50_seconds: f64,
-    pub(super) p99_seconds: f64,
+pub(crate) struct Load {
+    pub(crate) requests_per_second: f64,
+    pub(crate) p50_seconds: f64,
+    pub(crate) p99_seconds: f64,
     /// Of the server's process.
-    pub(super) cpu_seconds_per_request: f64,
+    pub(crate) cpu_seconds_per_request: f64,
 }
 
 impl Load {
-    pub(super) fn median(runs: &[Self]) -> Self {
+    pub(crate) fn median(runs: &[Self]) -> Self {
         let of = |number: fn(&Self) -> f64| median(runs.iter().map(number));
         Self {
-            requests_per_second: of(|it| it.requests_per_second),
-            p50_seconds: of(|it| it.p50_seconds),
-            p99_seconds: of(|it| it.p99_seconds),
-            cpu_seconds_per_request: of(|it| it.cpu_seconds_per_request),
+            requests_per_second: of(|run| run.requests_per_second),
+            p50_seconds: of(|run| run.p50_seconds),
+            p99_seconds: of(|run| run.p99_seconds),
+            cpu_seconds_per_request: of(|run| run.cpu_seconds_per_request),
         }
     }
 }
 
-/// Asks `/metrics` for so long over so many connections.
-pub(super) async fn run(
+/// Scrapes `/metrics` for `duration` over `connections` connections.
+pub(crate) async fn run(
     wrk: &Program,
     address: SocketAddr,
     pid: u32,
@@ -60,7 +60,8 @@ pub(super) async fn run(
             String::from_utf8_lossy(&output.stderr)
         );
     }
-    let mut load = read(&text).with_context(|| format!("wrk said something new: {text}"))?;
+    let mut load =
+        read(&text).with_context(|| format!("the output of wrk is not as expected: {text}"))?;
     load.cpu_seconds_per_request *= used;
     Ok(load)
 }
@@ -94,7 +95,7 @@ fn time(text: &str) -> Option<f64> {
     for (unit, factor) in [("us", 1e-6), ("ms", 1e-3), ("s", 1.0), ("m", 60.0)] {
         if let Some(number) = text
             .strip_suffix(unit)
-            .and_then(|it| it.parse::<f64>().ok())
+            .and_then(|number| number.parse::<f64>().ok())
         {
             return Some(number * factor);
         }
@@ -122,7 +123,7 @@ Transfer/sec:    181.84MB
 ";
 
     #[test]
-    fn wrk_is_understood() {
+    fn wrk_report_parses() {
         let load = read(REPORT).expect("a report");
         assert!((load.requests_per_second - 21_206.28).abs() < 1e-9);
         assert!((load.p50_seconds - 43e-6).abs() < 1e-12);

@@ -1,8 +1,8 @@
-//! The floor: the least that any reader of the database must ask to know what the exporter shows. Each collection whose
-//! documents must be looked at is walked once, by a count that no index can answer; everything else is a count of index
-//! entries or the end of an index.
+//! The lower bound: the cheapest queries that give what the exporter shows. Each collection whose documents must be examined
+//! is scanned once, by a count that no index can answer; everything else is a count of index entries or the end of an
+//! index.
 //!
-//! Like the exporter's tiers, the three lists run beside each other, one question at a time in each.
+//! Like the exporter's tiers, the three lists run in parallel, one query at a time in each.
 
 use anyhow::Result;
 use mongodb::Database;
@@ -22,30 +22,30 @@ const TYPES_OF_MESSAGES: [&str; 5] = [
     "omnichannel_placed_chat_on_hold",
 ];
 
-/// Every question's comment begins with this; the name of the exporter's collector that has to ask at least that follows.
-pub(super) const COMMENT: &str = "floor ";
+/// The comment of each query begins with this; the name of the collector that needs it follows.
+pub(crate) const COMMENT: &str = "lower-bound ";
 
-/// One question of the floor.
-pub(super) struct Step {
+/// A query of the lower bound.
+pub(crate) struct Step {
     tier: &'static str,
     operation: Operation,
 }
 
-/// A filter that only the document itself can answer: it has to be walked to its end.
-fn looked_at(mut filter: Document) -> Document {
-    filter.insert("floorOfTheBench", doc! { "$exists": false });
+/// A filter that no index can answer: the server has to read each document to its end.
+fn examined(mut filter: Document) -> Document {
+    filter.insert("lowerBoundOfTheBenchmark", doc! { "$exists": false });
     filter
 }
 
-/// All questions, in the order of the tiers.
-pub(super) fn steps(now: DateTime) -> Vec<Step> {
+/// All queries, in the order of the tiers.
+pub(crate) fn steps(now: DateTime) -> Vec<Step> {
     let tiers = [("fast", fast()), ("normal", normal()), ("slow", slow(now))];
     let steps = tiers.into_iter().flat_map(|(tier, operations)| {
         operations
             .into_iter()
             .map(move |(collector, operation)| Step {
                 tier,
-                operation: operation.commented(format!("{COMMENT}{collector}")),
+                operation: operation.with_comment(format!("{COMMENT}{collector}")),
             })
     });
     steps.collect()
@@ -66,7 +66,7 @@ fn normal() -> Vec<(&'static str, Operation)> {
     let managers = doc! { "roles": "livechat-manager" };
     let open = doc! { "open": true };
     let heads_of_threads = doc! { "tcount": { "$gte": f64::NEG_INFINITY } };
-    let with_connections = looked_at(doc! { "connections.instanceId": { "$gt": "" } });
+    let with_connections = examined(doc! { "connections.instanceId": { "$gt": "" } });
     let newest = |collection, field: &str| first(collection, doc! {}, doc! { field: -1 });
     vec![
         ("stored", newest("rocketchat_statistics", "createdAt")),
@@ -78,16 +78,16 @@ fn normal() -> Vec<(&'static str, Operation)> {
         ("omnichannel", count("users", agents)),
         ("omnichannel", count("users", managers)),
         ("omnichannel", count("rocketchat_room", open)),
-        ("rooms", count("rocketchat_room", looked_at(doc! {}))),
+        ("rooms", count("rocketchat_room", examined(doc! {}))),
     ]
 }
 
 fn slow(now: DateTime) -> Vec<(&'static str, Operation)> {
-    let starred = looked_at(doc! { "starred._id": { "$exists": true } });
-    let pinned = looked_at(doc! { "pinned": true });
-    let conversations = looked_at(doc! { "t": "l" });
+    let starred = examined(doc! { "starred._id": { "$exists": true } });
+    let pinned = examined(doc! { "pinned": true });
+    let conversations = examined(doc! { "t": "l" });
     let contacts = "rocketchat_livechat_contact";
-    let rows = looked_at(last_month(now));
+    let rows = examined(last_month(now));
     let with_language = doc! { "language": { "$gt": "" } };
     let mut operations = vec![
         ("marks", count(MESSAGES, starred)),
@@ -96,17 +96,17 @@ fn slow(now: DateTime) -> Vec<(&'static str, Operation)> {
     operations.extend(TYPES_OF_MESSAGES.map(|kind| ("marks", count(MESSAGES, doc! { "t": kind }))));
     operations.extend([
         ("contacts", count("rocketchat_room", conversations)),
-        ("contacts", count(contacts, looked_at(doc! {}))),
-        ("uploads", count("rocketchat_uploads", looked_at(doc! {}))),
-        ("user_features", count("users", looked_at(doc! {}))),
+        ("contacts", count(contacts, examined(doc! {}))),
+        ("uploads", count("rocketchat_uploads", examined(doc! {}))),
+        ("user_features", count("users", examined(doc! {}))),
         ("user_features", count("users", with_language)),
         ("sessions", count("rocketchat_sessions", rows)),
     ]);
     operations
 }
 
-/// Asks everything.
-pub(super) async fn run(steps: &[Step], database: &Database) -> Result<()> {
+/// Sends all queries.
+pub(crate) async fn run(steps: &[Step], database: &Database) -> Result<()> {
     let (fast, normal, slow) = tokio::join!(
         run_tier(steps, "fast", database),
         run_tier(steps, "normal", database),

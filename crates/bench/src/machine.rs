@@ -7,7 +7,7 @@ use serde::Serialize;
 
 /// The machine, and how busy it was with other things.
 #[derive(Clone, Debug, Serialize)]
-pub(super) struct Machine {
+pub(crate) struct Machine {
     processor: String,
     cores: usize,
     memory_bytes: u64,
@@ -21,12 +21,12 @@ pub(super) struct Machine {
 }
 
 impl Machine {
-    pub(super) fn new(mongod: String) -> Self {
+    pub(crate) fn new(mongod: String) -> Self {
         let memory = field("/proc/meminfo", "MemTotal").unwrap_or_default();
         let kilobytes = memory
             .split(' ')
             .next()
-            .and_then(|it| it.parse::<u64>().ok());
+            .and_then(|number| number.parse::<u64>().ok());
         Self {
             processor: field("/proc/cpuinfo", "model name").unwrap_or_default(),
             cores: std::thread::available_parallelism().map_or(1, Into::into),
@@ -39,11 +39,11 @@ impl Machine {
         }
     }
 
-    pub(super) fn finished(&mut self) {
+    pub(crate) fn finished(&mut self) {
         self.load_at_end = load();
     }
 
-    pub(super) fn describe(&self) -> String {
+    pub(crate) fn describe(&self) -> String {
         format!(
             "{} x {}, Linux {}, mongod {}, load {} at the start and {} at the end",
             self.cores,
@@ -79,7 +79,7 @@ fn field(path: &str, name: &str) -> Option<String> {
 /// Nanoseconds of processor time that each thread of a process has used.
 ///
 /// `/proc/PID/stat` counts in hundredths of a second, which is longer than most of the queries here.
-pub(super) fn thread_times(pid: u32) -> BTreeMap<String, u64> {
+pub(crate) fn thread_times(pid: u32) -> BTreeMap<String, u64> {
     let Ok(threads) = fs::read_dir(format!("/proc/{pid}/task")) else {
         return BTreeMap::new();
     };
@@ -94,7 +94,7 @@ pub(super) fn thread_times(pid: u32) -> BTreeMap<String, u64> {
 }
 
 /// Seconds of processor time between two looks at the threads; what a thread used that ended in between is lost.
-pub(super) fn seconds_between(
+pub(crate) fn seconds_between(
     before: &BTreeMap<String, u64>,
     after: &BTreeMap<String, u64>,
 ) -> f64 {
@@ -105,17 +105,20 @@ pub(super) fn seconds_between(
 }
 
 /// Bytes of a process that are in memory.
-pub(super) fn resident_bytes(pid: u32) -> u64 {
+pub(crate) fn resident_bytes(pid: u32) -> u64 {
     bytes_of(pid, "VmRSS")
 }
 
 /// Those of them that are its own, and no pages of files: of the program itself and of libraries.
-pub(super) fn own_bytes(pid: u32) -> u64 {
+pub(crate) fn own_bytes(pid: u32) -> u64 {
     bytes_of(pid, "RssAnon")
 }
 
 fn bytes_of(pid: u32, name: &str) -> u64 {
     let text = field(&format!("/proc/{pid}/status"), name).unwrap_or_default();
-    let kilobytes = text.split(' ').next().and_then(|it| it.parse::<u64>().ok());
+    let kilobytes = text
+        .split(' ')
+        .next()
+        .and_then(|number| number.parse::<u64>().ok());
     kilobytes.unwrap_or_default() * 1024
 }

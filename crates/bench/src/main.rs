@@ -1,8 +1,8 @@
-//! `cargo xtask bench`: what the exporter costs the database and its own machine, next to Rocket.Chat's own way, to the
-//! least that any reader must ask, and to other servers of metrics.
+//! `cargo xtask bench`: what the exporter costs the database and its own machine, next to Rocket.Chat's own way, to a lower
+//! bound, and to other servers of metrics.
 //!
-//! Everything is compared with something that was measured in the same minutes on the same machine, in turn; a figure
-//! alone says more about the machine than about the exporter. Results are a table for people and JSON for programs.
+//! Contenders take turns in the same minutes on the same machine, and results are ratios: an absolute figure says more about
+//! the machine. Results are printed as tables and written as JSON.
 
 mod baseline_server;
 mod data;
@@ -35,7 +35,7 @@ use serde_json::json;
 
 use data::Data;
 use machine::Machine;
-use refresh::Field;
+use refresh::Contenders;
 use table::say;
 use targets::Target;
 use testbed::mongod::MongodVersion;
@@ -75,14 +75,14 @@ struct Options {
         value_delimiter = ',',
         default_value = "refresh,growth,steady,scrape,footprint"
     )]
-    only: Vec<Part>,
-    /// How often each contender has its turn
+    only: Vec<Measurement>,
+    /// Rounds; each contender runs once in each
     #[arg(long, value_name = "N", default_value_t = 5)]
     rounds: usize,
     /// Seconds of each run of wrk
     #[arg(long, value_name = "SECONDS", default_value_t = 5)]
     scrape_seconds: u64,
-    /// Seconds that the steady state is watched for
+    /// Seconds that the steady state is measured for
     #[arg(long, value_name = "SECONDS", default_value_t = 60)]
     steady_seconds: u64,
     /// End with status 1 when a target is missed
@@ -98,8 +98,8 @@ struct Options {
 
 /// One kind of measurement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-enum Part {
-    /// One refresh of everything: the exporter, Rocket.Chat's own way, the floor
+enum Measurement {
+    /// One refresh of everything: the exporter, Rocket.Chat's own way, the lower bound
     Refresh,
     /// The exporter's refresh at a tenth, a third and the whole size
     Growth,
@@ -133,10 +133,7 @@ fn report(error: &anyhow::Error) {
 
 /// Measures, prints tables, and writes `target/bench/*.json`.
 fn run(options: &Options) -> Result<()> {
-    ensure!(
-        options.rounds > 0,
-        "--rounds is 0, and nothing can be told from no round"
-    );
+    ensure!(options.rounds > 0, "--rounds must be at least 1");
     MongodVersion::default().tool().fetch()?;
     let program = options.exporter.clone().map_or_else(build_exporter, Ok)?;
     let directory = options.directory.clone();
@@ -158,12 +155,12 @@ async fn measure(options: &Options, program: &Path, directory: &Path) -> Result<
     let mut targets = Vec::new();
     let size = options.size.resolve(1.0)?;
     let wants = |part| options.only.contains(&part);
-    if wants(Part::Growth) {
+    if wants(Measurement::Growth) {
         let report = growth::measure(&options.size, program, directory, options.rounds).await?;
         report.print();
         write(directory, "growth", &machine, &report)?;
     }
-    if options.only.iter().any(|part| *part != Part::Growth) {
+    if options.only.iter().any(|part| *part != Measurement::Growth) {
         let data = Data::open(directory, &size).await?;
         let outcome = measure_on(&data, &size, options, program, directory, &machine).await;
         data.close().await?;
@@ -187,23 +184,23 @@ async fn measure_on(
     let mut targets = Vec::new();
     for part in &options.only {
         match part {
-            Part::Growth => {}
-            Part::Refresh => {
-                let field = Field::Everybody;
+            Measurement::Growth => {}
+            Measurement::Refresh => {
+                let field = Contenders::All;
                 let report =
                     refresh::measure(data, size, program, directory, options.rounds, field).await?;
                 report.print();
                 targets.extend(report.targets());
                 write(directory, "refresh", machine, &report)?;
             }
-            Part::Steady => {
+            Measurement::Steady => {
                 let report =
                     steady::measure(data, program, directory, options.steady_seconds).await?;
                 report.print();
                 targets.extend(report.targets());
                 write(directory, "steady", machine, &report)?;
             }
-            Part::Scrape => {
+            Measurement::Scrape => {
                 let report = scrape::measure(
                     data,
                     program,
@@ -216,7 +213,7 @@ async fn measure_on(
                 targets.extend(report.targets());
                 write(directory, "scrape", machine, &report)?;
             }
-            Part::Footprint => {
+            Measurement::Footprint => {
                 let report = footprint::measure(data, program, directory).await?;
                 report.print();
                 targets.extend(report.targets());

@@ -1,7 +1,7 @@
 //! The middle of several measurements, which one disturbance does not move.
 
 /// The median; 0 of nothing.
-pub(super) fn median(values: impl IntoIterator<Item = f64>) -> f64 {
+pub(crate) fn median(values: impl IntoIterator<Item = f64>) -> f64 {
     let mut values: Vec<f64> = values.into_iter().collect();
     values.sort_by(f64::total_cmp);
     match values.len() {
@@ -12,7 +12,7 @@ pub(super) fn median(values: impl IntoIterator<Item = f64>) -> f64 {
 }
 
 /// The median of what is measured in each round against something of the same round.
-pub(super) fn median_ratio(pairs: impl IntoIterator<Item = (f64, f64)>) -> Option<f64> {
+pub(crate) fn median_ratio(pairs: impl IntoIterator<Item = (f64, f64)>) -> Option<f64> {
     let ratios: Vec<f64> = pairs
         .into_iter()
         .filter(|(_, reference)| *reference > 0.0)
@@ -26,7 +26,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_median_stands_in_the_middle() {
+    fn median_is_the_middle_value() {
         assert!((median([5.0, 1.0, 100.0]) - 5.0).abs() < 1e-9);
         assert!((median([4.0, 1.0, 100.0, 6.0]) - 5.0).abs() < 1e-9);
         assert_eq!(median_ratio([(1.0, 0.0)]), None);

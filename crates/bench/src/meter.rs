@@ -12,46 +12,46 @@ use crate::median::median;
 
 /// The cost of one piece of work.
 #[derive(Clone, Copy, Debug, Default, Serialize)]
-pub(super) struct Cost {
-    /// From the first question to the last answer.
-    pub(super) wall_seconds: f64,
+pub(crate) struct Cost {
+    /// From the first query to the last result.
+    pub(crate) wall_seconds: f64,
     /// Of all threads of mongod.
-    pub(super) mongod_cpu_seconds: f64,
-    pub(super) documents_examined: f64,
-    pub(super) keys_examined: f64,
+    pub(crate) mongod_cpu_seconds: f64,
+    pub(crate) documents_examined: f64,
+    pub(crate) keys_examined: f64,
     /// From mongod to its clients.
-    pub(super) bytes: f64,
+    pub(crate) bytes: f64,
 }
 
 impl Cost {
     /// The median of each number by itself.
-    pub(super) fn median(costs: &[Self]) -> Self {
+    pub(crate) fn median(costs: &[Self]) -> Self {
         let of = |number: fn(&Self) -> f64| median(costs.iter().map(number));
         Self {
-            wall_seconds: of(|it| it.wall_seconds),
-            mongod_cpu_seconds: of(|it| it.mongod_cpu_seconds),
-            documents_examined: of(|it| it.documents_examined),
-            keys_examined: of(|it| it.keys_examined),
-            bytes: of(|it| it.bytes),
+            wall_seconds: of(|cost| cost.wall_seconds),
+            mongod_cpu_seconds: of(|cost| cost.mongod_cpu_seconds),
+            documents_examined: of(|cost| cost.documents_examined),
+            keys_examined: of(|cost| cost.keys_examined),
+            bytes: of(|cost| cost.bytes),
         }
     }
 }
 
 /// Measures work on one mongod.
-pub(super) struct Meter {
+pub(crate) struct Meter {
     admin: Database,
     pid: u32,
 }
 
 impl Meter {
-    pub(super) fn new(database: &Database, pid: u32) -> Self {
+    pub(crate) fn new(database: &Database, pid: u32) -> Self {
         Self {
             admin: database.client().database("admin"),
             pid,
         }
     }
 
-    pub(super) async fn measure<T>(
+    pub(crate) async fn measure<T>(
         &self,
         work: impl Future<Output = Result<T>>,
     ) -> Result<(Cost, T)> {
@@ -63,7 +63,7 @@ impl Meter {
         let mongod_cpu_seconds = seconds_between(&threads, &thread_times(self.pid));
         let after = self.status().await?;
         let delta = |path: &[&str]| number(&after, path) - number(&before, path);
-        // The answer that told the numbers before was sent after they were read.
+        // The response with the numbers before was sent after they were read.
         let own = mongodb::bson::serialize_to_vec(&before)
             .map(|bytes| bytes.len() as f64)
             .unwrap_or_default();
@@ -78,7 +78,7 @@ impl Meter {
     }
 
     /// Seconds of processor time that mongod uses while something waits.
-    pub(super) async fn processor_during(&self, work: impl Future<Output = ()>) -> f64 {
+    pub(crate) async fn processor_during(&self, work: impl Future<Output = ()>) -> f64 {
         let threads = thread_times(self.pid);
         work.await;
         seconds_between(&threads, &thread_times(self.pid))
@@ -90,12 +90,12 @@ impl Meter {
             "transactions": 0, "mirroredReads": 0,
         };
         let status = self.admin.run_command(command).await;
-        status.context("mongod does not tell its status")
+        status.context("serverStatus failed")
     }
 }
 
 /// A number somewhere inside a document.
-pub(super) fn number(document: &Document, path: &[&str]) -> f64 {
+pub(crate) fn number(document: &Document, path: &[&str]) -> f64 {
     let mut value = None;
     let mut within = Some(document);
     for name in path {

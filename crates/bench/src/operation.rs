@@ -1,4 +1,4 @@
-//! One question to the database, as Rocket.Chat asks it or as the floor has it.
+//! One query of the database, of Rocket.Chat or of the lower bound.
 
 use anyhow::{Context, Result};
 use futures_util::TryStreamExt;
@@ -6,17 +6,17 @@ use mongodb::Database;
 use mongodb::bson::{Document, doc};
 use mongodb::options::Hint;
 
-/// A question and the collection it is put to.
+/// A query and its collection.
 #[derive(Clone, Debug)]
-pub(super) struct Operation {
-    pub(super) collection: &'static str,
-    ask: Ask,
-    /// By which the server's profiler knows it.
+pub(crate) struct Operation {
+    pub(crate) collection: &'static str,
+    request: Request,
+    /// What the profiler identifies it by.
     comment: String,
 }
 
 #[derive(Clone, Debug)]
-enum Ask {
+enum Request {
     /// The command `count`, which an index alone can answer; without a filter, the metadata.
     Count(Document),
     /// All documents that a pipeline makes.
@@ -27,44 +27,44 @@ enum Ask {
     First(Document, Document),
 }
 
-fn asking(collection: &'static str, ask: Ask) -> Operation {
+fn operation(collection: &'static str, request: Request) -> Operation {
     Operation {
         collection,
-        ask,
+        request,
         comment: "bench".to_owned(),
     }
 }
 
-pub(super) fn count(collection: &'static str, filter: Document) -> Operation {
-    asking(collection, Ask::Count(filter))
+pub(crate) fn count(collection: &'static str, filter: Document) -> Operation {
+    operation(collection, Request::Count(filter))
 }
 
-/// What drivers make of `countDocuments`.
-pub(super) fn count_documents(collection: &'static str, filter: Document) -> Operation {
-    pipeline(collection, counting(filter))
+/// The pipeline that drivers send for `countDocuments`.
+pub(crate) fn count_documents(collection: &'static str, filter: Document) -> Operation {
+    pipeline(collection, count_stages(filter))
 }
 
-/// The same where the version that is imitated had no index for it.
-pub(super) fn pipeline_without_index(collection: &'static str, stages: Vec<Document>) -> Operation {
-    asking(
+/// A pipeline that may use no index, because that version of Rocket.Chat had none.
+pub(crate) fn pipeline_without_index(collection: &'static str, stages: Vec<Document>) -> Operation {
+    operation(
         collection,
-        Ask::Pipeline(stages, Some(Hint::Keys(doc! { "$natural": 1 }))),
+        Request::Pipeline(stages, Some(Hint::Keys(doc! { "$natural": 1 }))),
     )
 }
 
-pub(super) fn pipeline(collection: &'static str, stages: Vec<Document>) -> Operation {
-    asking(collection, Ask::Pipeline(stages, None))
+pub(crate) fn pipeline(collection: &'static str, stages: Vec<Document>) -> Operation {
+    operation(collection, Request::Pipeline(stages, None))
 }
 
-pub(super) fn find(collection: &'static str, filter: Document, projection: Document) -> Operation {
-    asking(collection, Ask::Find(filter, projection))
+pub(crate) fn find(collection: &'static str, filter: Document, projection: Document) -> Operation {
+    operation(collection, Request::Find(filter, projection))
 }
 
-pub(super) fn first(collection: &'static str, filter: Document, sort: Document) -> Operation {
-    asking(collection, Ask::First(filter, sort))
+pub(crate) fn first(collection: &'static str, filter: Document, sort: Document) -> Operation {
+    operation(collection, Request::First(filter, sort))
 }
 
-pub(super) fn counting(filter: Document) -> Vec<Document> {
+pub(crate) fn count_stages(filter: Document) -> Vec<Document> {
     vec![
         doc! { "$match": filter },
         doc! { "$group": { "_id": 1, "n": { "$sum": 1 } } },
@@ -72,27 +72,27 @@ pub(super) fn counting(filter: Document) -> Vec<Document> {
 }
 
 impl Operation {
-    /// The same with another comment.
-    pub(super) fn commented(self, comment: String) -> Self {
+    /// Replaces the comment.
+    pub(crate) fn with_comment(self, comment: String) -> Self {
         Self { comment, ..self }
     }
 
-    pub(super) async fn run(&self, database: &Database) -> Result<()> {
-        self.ask(database)
+    pub(crate) async fn run(&self, database: &Database) -> Result<()> {
+        self.send(database)
             .await
-            .with_context(|| format!("a question to `{}` failed", self.collection))
+            .with_context(|| format!("a query of `{}` failed", self.collection))
     }
 
-    async fn ask(&self, database: &Database) -> mongodb::error::Result<()> {
+    async fn send(&self, database: &Database) -> mongodb::error::Result<()> {
         let collection = database.collection::<Document>(self.collection);
         let comment = self.comment.as_str();
-        match &self.ask {
-            Ask::Count(filter) => {
+        match &self.request {
+            Request::Count(filter) => {
                 let query = filter.clone();
                 let command = doc! { "count": self.collection, "query": query, "comment": comment };
                 database.run_command(command).await?;
             }
-            Ask::Pipeline(stages, hint) => {
+            Request::Pipeline(stages, hint) => {
                 let mut aggregate = collection.aggregate(stages.clone()).allow_disk_use(true);
                 if let Some(hint) = hint {
                     aggregate = aggregate.hint(hint.clone());
@@ -103,13 +103,13 @@ impl Operation {
                     .try_collect::<Vec<_>>()
                     .await?;
             }
-            Ask::Find(filter, projection) => {
+            Request::Find(filter, projection) => {
                 let find = collection
                     .find(filter.clone())
                     .projection(projection.clone());
                 find.comment(comment).await?.try_collect::<Vec<_>>().await?;
             }
-            Ask::First(filter, sort) => {
+            Request::First(filter, sort) => {
                 let field: Document = sort.keys().map(|key| (key.clone(), 1.into())).collect();
                 let find = collection.find_one(filter.clone()).projection(field);
                 find.sort(sort.clone()).comment(comment).await?;

@@ -1,5 +1,5 @@
-//! What the exporter and the floor ask, seen from the server's side: mongod's profiler notes every query of one refresh.
-//! This happens apart from the measuring of time, because noting costs time.
+//! The queries of one refresh of the exporter and of the lower bound, as mongod's profiler records them. Times are measured
+//! in other runs, because profiling costs time.
 
 use std::collections::BTreeMap;
 
@@ -12,42 +12,42 @@ use serde::Serialize;
 use crate::meter::number;
 
 /// Every query of the exporter begins its comment with this; the collector's name follows.
-pub(super) const COMMENT: &str = "rocketchat-exporter ";
+pub(crate) const COMMENT: &str = "rocketchat-exporter ";
 
-/// Room for all that one refresh asks; the usual megabyte would forget the first half.
+/// Enough for the queries of one refresh; the default of a megabyte is not.
 const PROFILE_BYTES: i64 = 64 << 20;
 
 /// One query as the server saw it.
 #[derive(Clone, Debug, Serialize)]
-pub(super) struct Query {
-    pub(super) collector: String,
-    pub(super) collection: String,
-    pub(super) command: String,
-    pub(super) plan: String,
-    pub(super) milliseconds: f64,
+pub(crate) struct ProfiledQuery {
+    pub(crate) collector: String,
+    pub(crate) collection: String,
+    pub(crate) command: String,
+    pub(crate) plan: String,
+    pub(crate) milliseconds: f64,
     /// Of the thread that answered it, from the command's begin to its end.
-    pub(super) cpu_seconds: f64,
-    pub(super) documents_examined: f64,
-    pub(super) keys_examined: f64,
-    pub(super) bytes: f64,
+    pub(crate) cpu_seconds: f64,
+    pub(crate) documents_examined: f64,
+    pub(crate) keys_examined: f64,
+    pub(crate) bytes: f64,
 }
 
 /// The sums of one collector's queries.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Sums {
-    pub(super) queries: usize,
-    pub(super) cpu_seconds: f64,
-    pub(super) documents_examined: f64,
-    pub(super) keys_examined: f64,
-    pub(super) bytes: f64,
+pub(crate) struct QueryTotals {
+    pub(crate) queries: usize,
+    pub(crate) cpu_seconds: f64,
+    pub(crate) documents_examined: f64,
+    pub(crate) keys_examined: f64,
+    pub(crate) bytes: f64,
 }
 
 /// All queries of a piece of work whose comments begin so, and go on with the name of a collector.
-pub(super) async fn during(
+pub(crate) async fn during(
     database: &Database,
     comment: &str,
     work: impl Future<Output = Result<()>>,
-) -> Result<Vec<Query>> {
+) -> Result<Vec<ProfiledQuery>> {
     let profile = "system.profile";
     database.run_command(doc! { "profile": 0 }).await?;
     database.collection::<Document>(profile).drop().await?;
@@ -71,15 +71,15 @@ pub(super) async fn during(
     queries.collect()
 }
 
-fn query(entry: &Document, beginning: &str) -> Result<Query> {
+fn query(entry: &Document, beginning: &str) -> Result<ProfiledQuery> {
     let command = entry.get_document("command")?;
     let comment = command.get_str("comment")?;
     let metrics = entry
         .get_document("operationMetrics")
-        .context("mongod's profiler does not tell the processor time of a query")?;
+        .context("mongod's profiler records no processor time")?;
     let text = |key: &str| entry.get_str(key).unwrap_or_default().to_owned();
     let namespace = text("ns");
-    Ok(Query {
+    Ok(ProfiledQuery {
         collector: comment.trim_start_matches(beginning).to_owned(),
         collection: namespace
             .split_once('.')
@@ -95,8 +95,8 @@ fn query(entry: &Document, beginning: &str) -> Result<Query> {
     })
 }
 
-pub(super) fn by_collector(queries: &[Query]) -> BTreeMap<String, Sums> {
-    let mut collectors: BTreeMap<String, Sums> = BTreeMap::new();
+pub(crate) fn by_collector(queries: &[ProfiledQuery]) -> BTreeMap<String, QueryTotals> {
+    let mut collectors: BTreeMap<String, QueryTotals> = BTreeMap::new();
     for query in queries {
         let sums = collectors.entry(query.collector.clone()).or_default();
         sums.queries += 1;
@@ -109,7 +109,7 @@ pub(super) fn by_collector(queries: &[Query]) -> BTreeMap<String, Sums> {
 }
 
 /// Queries that walk all messages, of which there must be none.
-pub(super) fn scans_of_messages(queries: &[Query]) -> usize {
+pub(crate) fn scans_of_messages(queries: &[ProfiledQuery]) -> usize {
     let scans = queries.iter().filter(|query| {
         query.collection == "rocketchat_message" && query.plan.contains("COLLSCAN")
     });

@@ -1,4 +1,4 @@
-//! One refresh of everything: Rocket.Chat's own way twice, the exporter's, and the floor, in turn, so that whatever else
+//! One refresh of everything: Rocket.Chat's own way twice, the exporter's, and the lower bound, in turn, so that whatever else
 //! the machine does disturbs all of them alike.
 
 use std::collections::BTreeMap;
@@ -8,12 +8,12 @@ use anyhow::{Context, Result};
 use serde::Serialize;
 
 use crate::data::{self, Data};
-use crate::exporter::{Exporter, Mode, Pace, Setup};
+use crate::exporter::{Exporter, Intervals, Mode, Setup};
 use crate::lower_bound;
 use crate::median::{median, median_ratio};
 use crate::meter::{Cost, Meter};
-use crate::profile::{self, Query, Sums};
-use crate::rocketchat::Way;
+use crate::profile::{self, ProfiledQuery, QueryTotals};
+use crate::rocketchat::Workload;
 use crate::size::Size;
 use crate::table::{Table, bytes, ratio, say, seconds};
 use crate::targets::{Limit, Target};
@@ -25,7 +25,7 @@ const FOR_V6_2: &str = "rocketchat-exporter, document of 6.2";
 const LIVE: &str = "rocketchat-exporter, live";
 const LIVE_FOR_V3_4: &str = "rocketchat-exporter, live, document of 3.4.0";
 const LIVE_FOR_V6_2: &str = "rocketchat-exporter, live, document of 6.2";
-const FLOOR: &str = "floor";
+const LOWER_BOUND: &str = "lower bound";
 const V3_4: &str = "Rocket.Chat 3.4.0";
 const V6_2: &str = "Rocket.Chat 6.2";
 
@@ -48,13 +48,13 @@ const MODES: [(&str, [&str; 3]); 2] = [
     ("live, ", [LIVE, LIVE_FOR_V3_4, LIVE_FOR_V6_2]),
 ];
 
-const NEAR_THE_FLOOR: Limit = Limit::AtMost(1.3);
+const NEAR_LOWER_BOUND: Limit = Limit::AtMost(1.3);
 const OF_V3_4: Limit = Limit::AtLeast(6.0);
 const OF_V6_2: Limit = Limit::AtLeast(15.0);
 
 /// What was measured at one size.
 #[derive(Debug, Serialize)]
-pub(super) struct Report {
+pub(crate) struct Report {
     size: Size,
     documents: Vec<(String, u64)>,
     seconds_to_fill: Option<f64>,
@@ -63,7 +63,7 @@ pub(super) struct Report {
     contenders: BTreeMap<&'static str, Contender>,
     sections: Vec<Section>,
     /// Each query of one refresh of the exporter, the slowest first.
-    queries: Vec<Query>,
+    queries: Vec<ProfiledQuery>,
 }
 
 #[derive(Debug, Serialize)]
@@ -74,44 +74,44 @@ struct Contender {
 
 /// One collector of the exporter that reads everything.
 #[derive(Debug, Serialize)]
-pub(super) struct Section {
-    pub(super) collector: String,
+pub(crate) struct Section {
+    pub(crate) collector: String,
     /// By the exporter's clock, with the wait for a connection and for others that are read beside it.
-    pub(super) wall_seconds: f64,
+    pub(crate) wall_seconds: f64,
     /// What mongod's threads used for its queries, as its profiler noted it.
-    pub(super) mongod_cpu_seconds: f64,
-    /// What they used for the floor's queries for the same.
-    pub(super) floor_cpu_seconds: Option<f64>,
-    pub(super) queries: usize,
-    pub(super) documents_examined: f64,
-    pub(super) keys_examined: f64,
-    pub(super) bytes: f64,
+    pub(crate) mongod_cpu_seconds: f64,
+    /// What they used for the lower bound's queries for the same.
+    pub(crate) lower_bound_cpu_seconds: Option<f64>,
+    pub(crate) queries: usize,
+    pub(crate) documents_examined: f64,
+    pub(crate) keys_examined: f64,
+    pub(crate) bytes: f64,
 }
 
 /// Whether Rocket.Chat's own way is measured too, which takes by far the longest.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Field {
-    Everybody,
-    ExporterAndFloor,
+pub(crate) enum Contenders {
+    All,
+    ExporterAndLowerBound,
 }
 
-pub(super) async fn measure(
+pub(crate) async fn measure(
     data: &Data,
     size: &Size,
     program: &Path,
     directory: &Path,
     rounds: usize,
-    field: Field,
+    field: Contenders,
 ) -> Result<Report> {
     let pid = data.mongod.pid().context("mongod is not running")?;
     let meter = Meter::new(&data.database, pid);
     let steps = lower_bound::steps(data.now);
-    let mut contenders = vec![FLOOR];
+    let mut contenders = vec![LOWER_BOUND];
     let mut exporters = BTreeMap::new();
     for (name, mode, version) in EXPORTERS {
-        if field == Field::Everybody || name == EXPORTER {
+        if field == Contenders::All || name == EXPORTER {
             let setup = Setup {
-                pace: Pace::OnRequest,
+                intervals: Intervals::OnRequest,
                 mode,
                 version,
             };
@@ -121,10 +121,13 @@ pub(super) async fn measure(
             exporters.insert(name, exporter);
         }
     }
-    if field == Field::Everybody {
+    if field == Contenders::All {
         contenders.extend([V3_4, V6_2]);
     }
-    let ways = BTreeMap::from([(V3_4, Way::of_3_4(data.now)), (V6_2, Way::of_6_2(data.now))]);
+    let ways = BTreeMap::from([
+        (V3_4, Workload::v3_4(data.now)),
+        (V6_2, Workload::v6_2(data.now)),
+    ]);
     let mut costs: BTreeMap<&str, Vec<Cost>> = BTreeMap::new();
     let mut durations: BTreeMap<String, Vec<f64>> = BTreeMap::new();
     for round in 0..=rounds {
@@ -147,7 +150,7 @@ pub(super) async fn measure(
                     }
                     cost
                 }
-                None if contender == FLOOR => {
+                None if contender == LOWER_BOUND => {
                     meter
                         .measure(lower_bound::run(&steps, &data.database))
                         .await?
@@ -166,14 +169,14 @@ pub(super) async fn measure(
     // Those that follow would be noted too.
     exporters.retain(|name, _| *name == EXPORTER);
     let exporter = &exporters[EXPORTER];
-    let (mut queries, mut of_exporter, mut of_floor) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut queries, mut of_exporter, mut of_lower_bound) = (Vec::new(), Vec::new(), Vec::new());
     for _ in 0..rounds {
         let refresh = exporter.refresh(data);
         queries = profile::during(&data.database, profile::COMMENT, refresh).await?;
         of_exporter.push(profile::by_collector(&queries));
         let run = lower_bound::run(&steps, &data.database);
         let asked = profile::during(&data.database, lower_bound::COMMENT, run).await?;
-        of_floor.push(profile::by_collector(&asked));
+        of_lower_bound.push(profile::by_collector(&asked));
     }
     exporter.ensure_healthy().await?;
     Ok(Report {
@@ -189,7 +192,7 @@ pub(super) async fn measure(
                 (name, Contender { median, rounds })
             })
             .collect(),
-        sections: sections(&durations, &of_exporter, &of_floor),
+        sections: sections(&durations, &of_exporter, &of_lower_bound),
         queries,
     })
 }
@@ -197,15 +200,18 @@ pub(super) async fn measure(
 /// The collectors that a refresh reads, from the profiler's notes of each round.
 fn sections(
     durations: &BTreeMap<String, Vec<f64>>,
-    of_exporter: &[BTreeMap<String, Sums>],
-    of_floor: &[BTreeMap<String, Sums>],
+    of_exporter: &[BTreeMap<String, QueryTotals>],
+    of_lower_bound: &[BTreeMap<String, QueryTotals>],
 ) -> Vec<Section> {
     let Some(last) = of_exporter.last() else {
         return Vec::new();
     };
-    let processor = |rounds: &[BTreeMap<String, Sums>], collector: &str| {
-        let sums: Vec<_> = rounds.iter().filter_map(|it| it.get(collector)).collect();
-        (!sums.is_empty()).then(|| median(sums.iter().map(|it| it.cpu_seconds)))
+    let processor = |rounds: &[BTreeMap<String, QueryTotals>], collector: &str| {
+        let sums: Vec<_> = rounds
+            .iter()
+            .filter_map(|totals| totals.get(collector))
+            .collect();
+        (!sums.is_empty()).then(|| median(sums.iter().map(|totals| totals.cpu_seconds)))
     };
     let mut sections: Vec<Section> = last
         .iter()
@@ -215,7 +221,7 @@ fn sections(
                 collector: collector.clone(),
                 wall_seconds: median(walls.copied()),
                 mongod_cpu_seconds: processor(of_exporter, collector).unwrap_or_default(),
-                floor_cpu_seconds: processor(of_floor, collector),
+                lower_bound_cpu_seconds: processor(of_lower_bound, collector),
                 queries: sums.queries,
                 documents_examined: sums.documents_examined,
                 keys_examined: sums.keys_examined,
@@ -228,28 +234,32 @@ fn sections(
 }
 
 impl Report {
-    pub(super) fn sections(&self) -> &[Section] {
+    pub(crate) fn sections(&self) -> &[Section] {
         &self.sections
     }
 
-    pub(super) fn size(&self) -> &Size {
+    pub(crate) fn size(&self) -> &Size {
         &self.size
     }
 
-    /// What the exporter and the floor cost in the median.
-    pub(super) fn exporter_and_floor(&self) -> (Cost, Cost) {
+    /// What the exporter and the lower bound cost in the median.
+    pub(crate) fn exporter_and_lower_bound(&self) -> (Cost, Cost) {
         let median = |name| {
             self.contenders
                 .get(name)
-                .map(|it| it.median)
+                .map(|contender| contender.median)
                 .unwrap_or_default()
         };
-        (median(EXPORTER), median(FLOOR))
+        (median(EXPORTER), median(LOWER_BOUND))
     }
 
     /// The median over the rounds of one contender's number as a multiple of another's.
     fn ratio(&self, of: &str, to: &str, number: fn(&Cost) -> f64) -> Option<f64> {
-        let rounds = |name| self.contenders.get(name).map(|it| it.rounds.iter());
+        let rounds = |name| {
+            self.contenders
+                .get(name)
+                .map(|contender| contender.rounds.iter())
+        };
         median_ratio(
             rounds(of)?
                 .zip(rounds(to)?)
@@ -257,13 +267,13 @@ impl Report {
         )
     }
 
-    pub(super) fn print(&self) {
+    pub(crate) fn print(&self) {
         let mut table = Table::new(&[
             "",
             "wall",
-            "x floor",
+            "x bound",
             "mongod CPU",
-            "x floor",
+            "x bound",
             "documents",
             "keys",
             "sent",
@@ -271,15 +281,15 @@ impl Report {
         for (name, contender) in &self.contenders {
             let cost = contender.median;
             let times = |number: fn(&Cost) -> f64| {
-                let ratio = self.ratio(name, FLOOR, number);
+                let ratio = self.ratio(name, LOWER_BOUND, number);
                 ratio.map_or_else(|| "-".to_owned(), |ratio| format!("{ratio:.2}"))
             };
             table.row(vec![
                 (*name).to_owned(),
                 seconds(cost.wall_seconds),
-                times(|it| it.wall_seconds),
+                times(|cost| cost.wall_seconds),
                 seconds(cost.mongod_cpu_seconds),
-                times(|it| it.mongod_cpu_seconds),
+                times(|cost| cost.mongod_cpu_seconds),
                 format!("{:.0}", cost.documents_examined),
                 format!("{:.0}", cost.keys_examined),
                 bytes(cost.bytes),
@@ -294,22 +304,22 @@ impl Report {
             "collector",
             "wall",
             "mongod CPU",
-            "floor's",
-            "x floor",
+            "bound's",
+            "x bound",
             "queries",
             "documents",
             "keys",
             "sent",
         ]);
         for section in &self.sections {
-            let floor = section.floor_cpu_seconds;
+            let bound = section.lower_bound_cpu_seconds;
             let processor = section.mongod_cpu_seconds;
             table.row(vec![
                 section.collector.clone(),
                 seconds(section.wall_seconds),
                 seconds(processor),
-                floor.map_or_else(|| "-".to_owned(), seconds),
-                floor.map_or_else(|| "-".to_owned(), |floor| ratio(processor, floor)),
+                bound.map_or_else(|| "-".to_owned(), seconds),
+                bound.map_or_else(|| "-".to_owned(), |bound| ratio(processor, bound)),
                 section.queries.to_string(),
                 format!("{:.0}", section.documents_examined),
                 format!("{:.0}", section.keys_examined),
@@ -321,12 +331,12 @@ impl Report {
         );
     }
 
-    pub(super) fn targets(&self) -> Vec<Target> {
+    pub(crate) fn targets(&self) -> Vec<Target> {
         let mut targets = Vec::new();
         for (mode, [whole, for_3_4, for_6_2]) in MODES {
             // Those of the first as a multiple of the second's in the same round.
             let promises = [
-                ("full refresh", whole, FLOOR, NEAR_THE_FLOOR),
+                ("full refresh", whole, LOWER_BOUND, NEAR_LOWER_BOUND),
                 ("3.4.0's way against ours", V3_4, whole, OF_V3_4),
                 ("6.2's way against ours", V6_2, whole, OF_V6_2),
                 (
@@ -343,13 +353,13 @@ impl Report {
                 ),
             ];
             for (name, of, to, limit) in promises {
-                let against = if to == FLOOR {
-                    ", against the floor"
+                let against = if to == LOWER_BOUND {
+                    ", against the lower bound"
                 } else {
                     ""
                 };
-                let wall = self.ratio(of, to, |it| it.wall_seconds);
-                let processor = self.ratio(of, to, |it| it.mongod_cpu_seconds);
+                let wall = self.ratio(of, to, |cost| cost.wall_seconds);
+                let processor = self.ratio(of, to, |cost| cost.mongod_cpu_seconds);
                 for (figure, ratio) in [("wall", wall), ("mongod CPU", processor)] {
                     let name = format!("{mode}{name}, {figure}{against}");
                     targets.push(Target::new(name, ratio, limit));
@@ -363,7 +373,9 @@ impl Report {
             Limit::AtMost(0.0),
         ));
         let spent = |sections: &mut dyn Iterator<Item = &Section>| {
-            sections.map(|it| it.mongod_cpu_seconds).sum::<f64>()
+            sections
+                .map(|section| section.mongod_cpu_seconds)
+                .sum::<f64>()
         };
         let fast = |section: &&Section| FAST.contains(&section.collector.as_str());
         let by_all = spent(&mut self.sections.iter());

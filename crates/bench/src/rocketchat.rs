@@ -1,8 +1,7 @@
-//! Rocket.Chat's own way to its statistics: the questions of one `refresh=true`, one after the other and through the
-//! same driver as the exporter's.
+//! Rocket.Chat's own way to its statistics: the queries of one `refresh=true`, one after the other, through the driver that
+//! the exporter uses.
 //!
-//! What Rocket.Chat does with the answers in Node costs it more than it costs here, and what it writes is left out, so
-//! this is the kindest way to tell its cost.
+//! It errs in favor of Rocket.Chat: Node's handling of the results costs more, and what Rocket.Chat writes is left out.
 
 mod periods;
 mod v3_4;
@@ -14,27 +13,27 @@ use mongodb::bson::{DateTime, Document, doc};
 
 use crate::operation::{Operation, find};
 
-/// The questions of one refresh.
-pub(super) struct Way {
-    pub(super) operations: Vec<Operation>,
+/// The queries of one refresh.
+pub(crate) struct Workload {
+    pub(crate) operations: Vec<Operation>,
 }
 
-impl Way {
-    /// As a real 3.4.0 was seen to ask them.
-    pub(super) fn of_3_4(now: DateTime) -> Self {
+impl Workload {
+    /// Those of 3.4.0, as the profiler recorded them.
+    pub(crate) fn v3_4(now: DateTime) -> Self {
         Self {
             operations: v3_4::operations(now),
         }
     }
 
-    /// As 6.2 asks them, with the indexes that 6.2 had.
-    pub(super) fn of_6_2(now: DateTime) -> Self {
+    /// Those of 6.2, with the indexes that 6.2 had.
+    pub(crate) fn v6_2(now: DateTime) -> Self {
         Self {
             operations: v6_2::operations(now),
         }
     }
 
-    pub(super) async fn run(&self, database: &Database) -> Result<()> {
+    pub(crate) async fn run(&self, database: &Database) -> Result<()> {
         for operation in &self.operations {
             operation.run(database).await?;
         }
@@ -50,6 +49,6 @@ fn message_counters() -> impl Iterator<Item = Operation> {
 }
 
 /// The rows of the month that ends yesterday.
-pub(super) fn last_month(now: DateTime) -> Document {
+pub(crate) fn last_month(now: DateTime) -> Document {
     periods::Period::LastMonth.filter(now)
 }

@@ -14,7 +14,7 @@ use tokio::time::sleep;
 
 use crate::baseline_server;
 use crate::data::Data;
-use crate::exporter::{Exporter, Mode, Pace, Setup};
+use crate::exporter::{Exporter, Intervals, Mode, Setup};
 use crate::load::{self, Load};
 use crate::median::median_ratio;
 use crate::table::{Table, say, seconds};
@@ -34,15 +34,15 @@ const CONNECTIONS: [usize; 2] = [1, 64];
 
 const EXPORTER: &str = "exporter";
 const EXPORTER_GZIP: &str = "exporter, gzip";
-const BARE: &str = "bare hyper";
-const BARE_GZIP: &str = "bare hyper, gzip";
+const BASELINE: &str = "baseline hyper";
+const BASELINE_GZIP: &str = "baseline hyper, gzip";
 const NODE: &str = "node_exporter";
 const REFRESHING: &str = "exporter, refreshing";
 const HANGING: &str = "exporter, mongod hangs";
 
 /// All runs of wrk.
 #[derive(Debug, Serialize)]
-pub(super) struct Report {
+pub(crate) struct Report {
     seconds: u64,
     body_bytes: BTreeMap<&'static str, usize>,
     runs: Vec<Runs>,
@@ -61,11 +61,11 @@ struct Server {
     address: SocketAddr,
     pid: u32,
     headers: Vec<(&'static str, &'static str)>,
-    /// Keeps it running, unless somebody else does.
+    /// The process, where it is not the exporter's.
     _process: Option<ChildProcess>,
 }
 
-pub(super) async fn measure(
+pub(crate) async fn measure(
     data: &Data,
     program: &Path,
     directory: &Path,
@@ -74,7 +74,7 @@ pub(super) async fn measure(
 ) -> Result<Report> {
     let wrk = tools::WRK.fetch()?;
     let node_exporter = tools::NODE_EXPORTER.fetch()?;
-    let setup = Setup::new(Pace::OnRequest, Mode::Reading);
+    let setup = Setup::new(Intervals::OnRequest, Mode::Reading);
     let exporter = Exporter::start(setup, program, data, directory).await?;
     let servers = servers(&exporter, &node_exporter, directory).await?;
     let mut body_bytes = BTreeMap::new();
@@ -141,9 +141,9 @@ async fn servers(
     directory: &Path,
 ) -> Result<Vec<Server>> {
     let mut servers = Vec::new();
-    for (name, bare_name, headers) in [
-        (EXPORTER, BARE, vec![ACCEPT]),
-        (EXPORTER_GZIP, BARE_GZIP, vec![ACCEPT, GZIP]),
+    for (name, baseline_name, headers) in [
+        (EXPORTER, BASELINE, vec![ACCEPT]),
+        (EXPORTER_GZIP, BASELINE_GZIP, vec![ACCEPT, GZIP]),
     ] {
         let answer = http::get(exporter.address(), "/metrics", &headers).await?;
         let address = port::random_address();
@@ -157,7 +157,7 @@ async fn servers(
             _process: None,
         });
         servers.push(Server {
-            name: bare_name,
+            name: baseline_name,
             address,
             pid: process.pid(),
             headers,
@@ -246,7 +246,7 @@ impl Report {
         median_ratio(of.zip(self.rounds(to, connections).map(rate)))
     }
 
-    pub(super) fn print(&self) {
+    pub(crate) fn print(&self) {
         let mut table = Table::new(&[
             "",
             "connections",
@@ -275,27 +275,27 @@ impl Report {
         ));
     }
 
-    pub(super) fn targets(&self) -> Vec<Target> {
+    pub(crate) fn targets(&self) -> Vec<Target> {
         let half = Limit::AtLeast(0.9);
         vec![
             Target::new(
-                "/metrics against bare hyper, 1 connection",
-                self.ratio(EXPORTER, BARE, 1),
+                "/metrics against baseline hyper, 1 connection",
+                self.ratio(EXPORTER, BASELINE, 1),
                 half,
             ),
             Target::new(
-                "/metrics against bare hyper, 64 connections",
-                self.ratio(EXPORTER, BARE, 64),
+                "/metrics against baseline hyper, 64 connections",
+                self.ratio(EXPORTER, BASELINE, 64),
                 half,
             ),
             Target::new(
-                "/metrics, gzip, against bare hyper, 1 connection",
-                self.ratio(EXPORTER_GZIP, BARE_GZIP, 1),
+                "/metrics, gzip, against baseline hyper, 1 connection",
+                self.ratio(EXPORTER_GZIP, BASELINE_GZIP, 1),
                 half,
             ),
             Target::new(
-                "/metrics, gzip, against bare hyper, 64 connections",
-                self.ratio(EXPORTER_GZIP, BARE_GZIP, 64),
+                "/metrics, gzip, against baseline hyper, 64 connections",
+                self.ratio(EXPORTER_GZIP, BASELINE_GZIP, 64),
                 half,
             ),
             Target::new(

@@ -9,7 +9,7 @@ use testbed::workspace::LargeSize;
 #[derive(Clone, Debug, clap::Args)]
 #[group(skip)]
 pub struct Options {
-    /// Part of the usual size, for example 0.01
+    /// Measurement of the usual size, for example 0.01
     #[arg(long, value_name = "FRACTION", default_value_t = 1.0)]
     size: f64,
     /// Users, instead of 1,000,000 times the size
@@ -34,18 +34,18 @@ pub struct Options {
 
 /// How many documents there are of what costs.
 #[derive(Clone, Debug, Serialize)]
-pub(super) struct Size {
-    pub(super) users: usize,
-    pub(super) rooms: usize,
-    pub(super) messages: usize,
-    pub(super) uploads: usize,
-    pub(super) sessions: usize,
-    pub(super) connected: usize,
+pub(crate) struct Size {
+    pub(crate) users: usize,
+    pub(crate) rooms: usize,
+    pub(crate) messages: usize,
+    pub(crate) uploads: usize,
+    pub(crate) sessions: usize,
+    pub(crate) connected: usize,
 }
 
 impl Options {
     /// The size, times a further fraction.
-    pub(super) fn resolve(&self, fraction: f64) -> Result<Size> {
+    pub(crate) fn resolve(&self, fraction: f64) -> Result<Size> {
         ensure!(
             self.size > 0.0 && self.size <= 10.0,
             "--size is {}, and must be above 0 and at most 10",
@@ -68,7 +68,7 @@ impl Options {
 }
 
 impl Size {
-    pub(super) fn workspace(&self) -> LargeSize {
+    pub(crate) fn workspace(&self) -> LargeSize {
         LargeSize {
             users: self.users,
             rooms: self.rooms,
@@ -80,7 +80,7 @@ impl Size {
     }
 
     /// A name for the directory of its data.
-    pub(super) fn name(&self) -> String {
+    pub(crate) fn name(&self) -> String {
         format!(
             "u{}-r{}-m{}-f{}-s{}-c{}",
             self.users, self.rooms, self.messages, self.uploads, self.sessions, self.connected

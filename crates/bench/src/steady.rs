@@ -1,5 +1,5 @@
-//! What the exporter costs mongod while nobody asks for anything special: its own intervals, for a while, once while it
-//! reads everything and once while it follows changes, against the same while without it.
+//! What the exporter costs mongod at its default intervals: once while it reads everything, once while it follows changes,
+//! and the same time without it.
 
 use std::path::Path;
 use std::time::Duration;
@@ -9,14 +9,14 @@ use serde::Serialize;
 use tokio::time::sleep;
 
 use crate::data::Data;
-use crate::exporter::{Exporter, Mode, Pace, Setup};
+use crate::exporter::{Exporter, Intervals, Mode, Setup};
 use crate::meter::Meter;
 use crate::table::{Table, say};
 use crate::targets::{Limit, Target};
 
 /// Shares of one core, in percent.
 #[derive(Debug, Serialize)]
-pub(super) struct Report {
+pub(crate) struct Report {
     seconds: u64,
     /// Each collector's duration over its interval, as the exporter itself stretched it, added up.
     computed_percent: f64,
@@ -27,7 +27,7 @@ pub(super) struct Report {
     idle_percent: f64,
 }
 
-pub(super) async fn measure(
+pub(crate) async fn measure(
     data: &Data,
     program: &Path,
     directory: &Path,
@@ -41,7 +41,7 @@ pub(super) async fn measure(
     let percent = |used: f64| used / seconds as f64 * 100.0;
     let above_idle = |used: f64| percent((used - idle).max(0.0));
     let start = async |mode| {
-        let setup = Setup::new(Pace::Usual, mode);
+        let setup = Setup::new(Intervals::Default, mode);
         Exporter::start(setup, program, data, directory).await
     };
     let reading = start(Mode::Reading).await?;
@@ -75,7 +75,7 @@ async fn computed_share(exporter: &Exporter) -> Result<f64> {
 }
 
 impl Report {
-    pub(super) fn print(&self) {
+    pub(crate) fn print(&self) {
         let mut table = Table::new(&["", "% of one core"]);
         let row = |name: &str, percent: f64| vec![name.to_owned(), format!("{percent:.3}")];
         table.row(row(
@@ -92,12 +92,12 @@ impl Report {
         ));
         table.row(row("idle server", self.idle_percent));
         table.print(&format!(
-            "Steady state, over {} s in which nobody changes anything and no full reading checks what is followed",
+            "Steady state, over {} s without changes and without a full reading in live mode",
             self.seconds
         ));
     }
 
-    pub(super) fn targets(&self) -> Vec<Target> {
+    pub(crate) fn targets(&self) -> Vec<Target> {
         let below_one = |name, percent| Target::new(name, Some(percent), Limit::Below(1.0));
         vec![
             below_one("share of a mongod core, computed, %", self.computed_percent),

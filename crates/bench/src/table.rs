@@ -1,23 +1,23 @@
 //! Tables for people at a terminal, and the words between them.
 
 /// Columns of text; all but the first stand to the right.
-pub(super) struct Table {
+pub(crate) struct Table {
     rows: Vec<Vec<String>>,
 }
 
 impl Table {
-    pub(super) fn new(heading: &[&str]) -> Self {
+    pub(crate) fn new(heading: &[&str]) -> Self {
         Self {
             rows: vec![heading.iter().map(ToString::to_string).collect()],
         }
     }
 
-    pub(super) fn row(&mut self, cells: Vec<String>) {
+    pub(crate) fn row(&mut self, cells: Vec<String>) {
         self.rows.push(cells);
     }
 
     #[expect(clippy::print_stdout, reason = "this is the output of a command")]
-    pub(super) fn print(&self, title: &str) {
+    pub(crate) fn print(&self, title: &str) {
         println!("\n{title}");
         let columns = self.rows.iter().map(Vec::len).max().unwrap_or_default();
         let width = |column: usize| {
@@ -42,7 +42,7 @@ impl Table {
 }
 
 /// A length of time in the unit that suits it.
-pub(super) fn seconds(value: f64) -> String {
+pub(crate) fn seconds(value: f64) -> String {
     match value {
         _ if value >= 1.0 => format!("{value:.2} s"),
         _ if value >= 0.001 => format!("{:.1} ms", value * 1e3),
@@ -51,7 +51,7 @@ pub(super) fn seconds(value: f64) -> String {
 }
 
 /// How many times as much; nothing when there is nothing to compare with.
-pub(super) fn ratio(value: f64, reference: f64) -> String {
+pub(crate) fn ratio(value: f64, reference: f64) -> String {
     if reference > 0.0 {
         format!("{:.2}", value / reference)
     } else {
@@ -60,7 +60,7 @@ pub(super) fn ratio(value: f64, reference: f64) -> String {
 }
 
 /// A number of bytes.
-pub(super) fn bytes(value: f64) -> String {
+pub(crate) fn bytes(value: f64) -> String {
     match value {
         _ if value >= 1_048_576.0 => format!("{:.1} MiB", value / 1_048_576.0),
         _ if value >= 1024.0 => format!("{:.1} KiB", value / 1024.0),
@@ -70,6 +70,6 @@ pub(super) fn bytes(value: f64) -> String {
 
 /// Says what happens now, on standard error, so that standard output holds the results only.
 #[expect(clippy::print_stderr, reason = "progress of a command")]
-pub(super) fn say(text: &str) {
+pub(crate) fn say(text: &str) {
     eprintln!("bench: {text}");
 }

@@ -6,7 +6,7 @@ use crate::table::Table;
 
 /// A promise about one measured number.
 #[derive(Debug, Serialize)]
-pub(super) struct Target {
+pub(crate) struct Target {
     name: String,
     measured: Option<f64>,
     limit: Limit,
@@ -16,7 +16,7 @@ pub(super) struct Target {
 
 #[derive(Clone, Copy, Debug, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub(super) enum Limit {
+pub(crate) enum Limit {
     AtMost(f64),
     Below(f64),
     AtLeast(f64),
@@ -41,7 +41,7 @@ impl Limit {
 }
 
 impl Target {
-    pub(super) fn new(name: impl Into<String>, measured: Option<f64>, limit: Limit) -> Self {
+    pub(crate) fn new(name: impl Into<String>, measured: Option<f64>, limit: Limit) -> Self {
         Self {
             name: name.into(),
             measured,
@@ -50,12 +50,12 @@ impl Target {
         }
     }
 
-    pub(super) fn is_missed(&self) -> bool {
+    pub(crate) fn is_missed(&self) -> bool {
         self.met == Some(false)
     }
 }
 
-pub(super) fn print(targets: &[Target]) {
+pub(crate) fn print(targets: &[Target]) {
     let mut table = Table::new(&["target", "wanted", "measured", ""]);
     for target in targets {
         let measured = target.measured.map(|value| format!("{value:.2}"));

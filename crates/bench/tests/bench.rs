@@ -1,5 +1,4 @@
-//! That the bench runs through: at a size at which nothing it says means anything, but every part of it is used that
-//! needs no further tools.
+//! The benchmark from end to end, at a size too small for its figures to mean anything; without the parts that need tools.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -42,7 +41,7 @@ fn read(directory: &Path, name: &str) -> Result<Value> {
 }
 
 #[test]
-fn a_tiny_bench_measures_everybody_and_keeps_its_data() -> Result<()> {
+fn tiny_benchmark_measures_all_contenders_and_keeps_its_data() -> Result<()> {
     let directory = tempfile::tempdir()?;
     let arguments = [
         "--size=0.0005",
@@ -63,7 +62,7 @@ fn a_tiny_bench_measures_everybody_and_keeps_its_data() -> Result<()> {
         [
             "Rocket.Chat 3.4.0",
             "Rocket.Chat 6.2",
-            "floor",
+            "lower bound",
             "rocketchat-exporter",
             "rocketchat-exporter, document of 3.4.0",
             "rocketchat-exporter, document of 6.2",
@@ -75,22 +74,28 @@ fn a_tiny_bench_measures_everybody_and_keeps_its_data() -> Result<()> {
     let examined = |name: &str| contenders[name]["median"]["documents_examined"].as_f64();
     for name in names {
         let documents = examined(name);
-        // Who follows changes looks at less than who reads, and that is the point of it.
+        // Following changes must examine fewer documents than reading.
         let as_expected = match name.replace(", live", "") {
             reading if reading != *name => documents > Some(0.0) && documents < examined(&reading),
             _ => documents > Some(500.0),
         };
-        assert!(as_expected, "{name} looked at {documents:?} documents");
+        assert!(as_expected, "{name} examined {documents:?} documents");
     }
     let scans = refresh["result"]["queries"].as_array().context("queries")?;
-    assert!(scans.len() > 40, "only {} queries were noted", scans.len());
+    assert!(
+        scans.len() > 40,
+        "only {} queries were recorded",
+        scans.len()
+    );
     let targets = read(directory.path(), "targets.json")?;
     let targets = targets["result"].as_array().context("targets")?;
-    let of_scans = targets.iter().find(|it| it["name"] == "scans of messages");
+    let of_scans = targets
+        .iter()
+        .find(|target| target["name"] == "scans of messages");
     assert_eq!(of_scans.context("the target")?["met"], true);
     assert!(directory.path().join("footprint.json").exists());
 
-    // The same size again starts at once, on the data that are there.
+    // The same size again uses the data of the first run.
     let made = workspace(directory.path())?;
     let only = arguments.map(|argument| match argument {
         "--only=refresh,steady,footprint" => "--only=steady",
@@ -101,7 +106,7 @@ fn a_tiny_bench_measures_everybody_and_keeps_its_data() -> Result<()> {
     Ok(())
 }
 
-/// What is known of the workspace that was made, the time among it.
+/// The manifest of the generated workspace, with its time.
 fn workspace(directory: &Path) -> Result<Value> {
     let mut entries = std::fs::read_dir(directory)?.flatten();
     let data = entries.find(|entry| entry.file_name().to_string_lossy().starts_with("data-"));

@@ -1,9 +1,12 @@
-//! A child process that cannot outlive us, not even when we are killed outright.
+//! A child process that does not outlive its parent, even when the parent is killed by SIGKILL.
 //!
-//! Between us and the program stands a small shell that reads from a pipe we hold. The pipe's end of file means that we
-//! are gone, whichever thread started the program, and then the shell kills it and removes its directory. When the
-//! program ends by itself the shell ends with its exit code, so its death is noticed like that of any child. Both are in
-//! a process group of their own: Ctrl-C in a terminal reaches only us, and we decide in which order things stop.
+//! The parent starts a shell, and the shell starts the program. The shell reads from a pipe that the parent holds: at its end
+//! the parent is gone, and the shell kills the program and removes its directory. When the program ends by itself, the
+//! shell ends with its exit code. Both are in a process group of their own, so Ctrl-C in a terminal reaches the parent
+//! alone, which decides in which order things stop.
+//!
+//! The crates for this (`process-wrap`, `command-group`) kill the child when a value is dropped, which SIGKILL prevents.
+//! `PR_SET_PDEATHSIG` takes unsafe code, and fires when the thread that started the child ends.
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, Write};
@@ -13,7 +16,7 @@ use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
 
 use anyhow::{Context, Result};
 
-/// Arguments: the directory to remove once we are gone (or empty), then the program and its arguments.
+/// Arguments: the directory to remove once the parent is gone (or empty), then the program and its arguments.
 const SCRIPT: &str = r#"
 directory=$1; shift
 exec 3<&0
@@ -27,7 +30,7 @@ if [ -n "$directory" ] && [ -e "$directory/abandoned" ]; then rm -rf "$directory
 exit $code
 "#;
 
-/// A running program that dies with this value, and with this process.
+/// A running program; it is killed when this value is dropped or this process ends.
 #[derive(Debug)]
 pub struct ChildProcess {
     shell: Child,
@@ -65,17 +68,11 @@ impl ChildProcess {
         let mut shell = shell.spawn().context("cannot start `sh`")?;
         let pipe = shell.stdin.take();
         let mut line = String::new();
-        let stdout = shell
-            .stdout
-            .take()
-            .context("the shell has no standard output")?;
+        let stdout = shell.stdout.take().context("`sh` has no standard output")?;
         BufReader::new(stdout)
             .read_line(&mut line)
             .context("cannot read from `sh`")?;
-        let pid = line
-            .trim()
-            .parse()
-            .context("`sh` did not tell the process id")?;
+        let pid = line.trim().parse().context("`sh` printed no process id")?;
         Ok(Self { shell, pipe, pid })
     }
 
@@ -110,10 +107,10 @@ impl ChildProcess {
         Ok(())
     }
 
-    /// Kills the program outright, but leaves its directory.
+    /// Kills the program by SIGKILL, but keeps its directory.
     pub fn kill(&mut self) -> Result<()> {
         if let Some(mut pipe) = self.pipe.take() {
-            // A broken pipe says that the program ended before we asked, which is what we want.
+            // A broken pipe means that the program has ended already.
             drop(pipe.write_all(b"keep the directory\n"));
         }
         self.shell.wait().context("cannot wait for `sh`")?;
@@ -131,7 +128,7 @@ impl Drop for ChildProcess {
 /// Where a program's output goes.
 #[derive(Clone, Copy, Debug)]
 pub enum Output<'a> {
-    /// To our own standard error.
+    /// To the standard error of this process.
     Terminal,
     /// Into a file.
     File(&'a Path),

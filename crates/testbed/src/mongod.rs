@@ -1,4 +1,4 @@
-//! A real mongod for one test or one demo: started on a free port, gone without a trace when dropped.
+//! A real mongod: started on a free port, and removed with its data when dropped.
 //!
 //! It listens on 127.0.0.1 only, keeps its data in a temporary directory, and dies with this process even when that is
 //! killed (see [`crate::child_process`]).
@@ -48,7 +48,7 @@ pub struct Options {
     /// A directory of data that outlives the server; without one the data are temporary. With `replica_set` a server that
     /// stood alone may have made them, or the member of such a set on another port.
     pub data: Option<PathBuf>,
-    /// The size of the cache; a quarter of a gigabyte when it is not said.
+    /// The size of the cache; 256 by default.
     pub cache_megabytes: Option<u32>,
 }
 
@@ -67,16 +67,16 @@ pub struct Mongod {
 const ADDRESS_IN_USE: i32 = 48;
 /// mongod's error when data belong to a set already.
 const ALREADY_INITIALIZED: i32 = 23;
-const ATTEMPTS: u32 = 20;
-const START_LIMIT: Duration = Duration::from_mins(1);
-const STOP_LIMIT: Duration = Duration::from_secs(30);
+const MAX_ATTEMPTS: u32 = 20;
+const START_TIMEOUT: Duration = Duration::from_mins(1);
+const STOP_TIMEOUT: Duration = Duration::from_secs(30);
 const POLL: Duration = Duration::from_millis(20);
 
 impl Mongod {
     /// Starts a server and returns once it accepts connections and, as a replica set, writes.
     pub async fn start(options: &Options) -> Result<Self> {
         let program = options.version.tool().find()?;
-        for _ in 0..ATTEMPTS {
+        for _ in 0..MAX_ATTEMPTS {
             let port = port::random();
             let mut mongod = Self {
                 program: program.clone(),
@@ -94,7 +94,7 @@ impl Mongod {
                 .context("mongod started, but could not be set up")?;
             return Ok(mongod);
         }
-        bail!("mongod found {ATTEMPTS} ports taken, one after another")
+        bail!("mongod found {MAX_ATTEMPTS} ports taken, one after another")
     }
 
     /// Where to connect to, with user and password where they are needed.
@@ -194,11 +194,11 @@ impl Mongod {
     /// Stops it and waits for it to end, so that data that are kept need no recovery.
     pub async fn shut_down(&mut self) -> Result<()> {
         self.signal("TERM")?;
-        let deadline = Instant::now() + STOP_LIMIT;
+        let deadline = Instant::now() + STOP_TIMEOUT;
         while self.exit_status()?.is_none() {
             ensure!(
                 Instant::now() < deadline,
-                "mongod did not stop within {STOP_LIMIT:?}; is it paused?"
+                "mongod did not stop within {STOP_TIMEOUT:?}; is it paused?"
             );
             sleep(POLL).await;
         }
@@ -214,7 +214,7 @@ impl Mongod {
             Some(&self.directory.0),
             Output::File(&output),
         )?;
-        let deadline = Instant::now() + START_LIMIT;
+        let deadline = Instant::now() + START_TIMEOUT;
         loop {
             if let Some(status) = process.exit_status()? {
                 if status.code() == Some(ADDRESS_IN_USE) {
@@ -222,7 +222,7 @@ impl Mongod {
                 }
                 bail!(
                     "mongod ended with {status} while starting: {}",
-                    self.last_words()
+                    self.output_and_log()
                 );
             }
             // Another process may answer on this port until mongod itself notices that the port is taken; only the log
@@ -233,8 +233,8 @@ impl Mongod {
             }
             ensure!(
                 Instant::now() < deadline,
-                "mongod does not listen after {START_LIMIT:?}: {}",
-                self.last_words()
+                "mongod does not listen after {START_TIMEOUT:?}: {}",
+                self.output_and_log()
             );
             sleep(POLL).await;
         }
@@ -321,14 +321,14 @@ impl Mongod {
         let answer = self.admin(doc! { "replSetGetConfig": 1 }).await?;
         let mut config = answer.get_document("config")?.clone();
         config.insert("members", members);
-        // Its only member is where nobody listens any more, so that there is no primary who could take this.
+        // Its only member is on a port without a server, so that there is no primary to send this to.
         self.admin(doc! { "replSetReconfig": config, "force": true })
             .await?;
         Ok(())
     }
 
     async fn wait_until_writable(&self) -> Result<()> {
-        let deadline = Instant::now() + START_LIMIT;
+        let deadline = Instant::now() + START_TIMEOUT;
         loop {
             match self.admin(doc! { "hello": 1 }).await {
                 Ok(answer) if answer.get_bool("isWritablePrimary").unwrap_or_default() => {
@@ -337,7 +337,7 @@ impl Mongod {
                 Err(error) if Instant::now() > deadline => return Err(error),
                 _ => ensure!(
                     Instant::now() < deadline,
-                    "mongod takes no writes after {START_LIMIT:?}"
+                    "mongod takes no writes after {START_TIMEOUT:?}"
                 ),
             }
             sleep(POLL).await;
@@ -369,7 +369,7 @@ impl Mongod {
             .contains("waiting for connections")
     }
 
-    fn last_words(&self) -> String {
+    fn output_and_log(&self) -> String {
         let output = fs::read_to_string(self.directory.0.join("output")).unwrap_or_default();
         last_lines(&format!("{output}\n{}", self.log()))
     }

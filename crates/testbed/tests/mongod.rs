@@ -42,7 +42,7 @@ async fn gone(is_there: impl Fn() -> bool, what: &str) -> Result<()> {
 }
 
 #[tokio::test]
-async fn it_answers_and_is_gone_when_dropped() -> Result<()> {
+async fn dropping_a_mongod_kills_it_and_removes_its_data() -> Result<()> {
     let mongod = Mongod::start(&Options::default()).await?;
     ping(&mongod).await?;
     let pid = mongod.pid().context("it runs")?;
@@ -54,7 +54,7 @@ async fn it_answers_and_is_gone_when_dropped() -> Result<()> {
 }
 
 #[tokio::test]
-async fn it_keeps_its_data_over_a_kill_and_a_restart() -> Result<()> {
+async fn restart_keeps_data() -> Result<()> {
     let mut mongod = Mongod::start(&Options::default()).await?;
     let client = Client::with_uri_str(mongod.uri()).await?;
     let things = client.database("test").collection::<Document>("things");
@@ -68,7 +68,7 @@ async fn it_keeps_its_data_over_a_kill_and_a_restart() -> Result<()> {
 }
 
 #[tokio::test]
-async fn it_can_be_paused_and_resumed() -> Result<()> {
+async fn paused_mongod_does_not_answer() -> Result<()> {
     let mongod = Mongod::start(&Options::default()).await?;
     mongod.pause()?;
     assert!(
@@ -81,7 +81,7 @@ async fn it_can_be_paused_and_resumed() -> Result<()> {
 }
 
 #[tokio::test]
-async fn its_own_death_is_noticed() -> Result<()> {
+async fn exit_status_tells_the_signal() -> Result<()> {
     let mut mongod = Mongod::start(&Options::default()).await?;
     assert!(mongod.exit_status()?.is_none());
     let pid = mongod.pid().context("it runs")?;
@@ -98,7 +98,7 @@ async fn its_own_death_is_noticed() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_replica_set_with_passwords_lets_only_its_users_write() -> Result<()> {
+async fn replica_set_with_auth_refuses_anonymous_writes() -> Result<()> {
     let options = Options {
         auth: true,
         replica_set: true,
@@ -147,8 +147,8 @@ async fn older_versions_start() -> Result<()> {
 
 /// Started again as a process of its own by the test below, which kills it.
 #[tokio::test]
-async fn nothing_outlives_the_process_that_started_it() -> Result<()> {
-    const ROLE: &str = "XTASK_TEST_STARTS_A_MONGOD";
+async fn children_die_with_a_killed_parent() -> Result<()> {
+    const ROLE: &str = "TESTBED_STARTS_A_MONGOD";
     if std::env::var_os(ROLE).is_some() {
         let mongod = Mongod::start(&Options::default()).await?;
         let line = format!(
@@ -164,7 +164,7 @@ async fn nothing_outlives_the_process_that_started_it() -> Result<()> {
     let mut child = tokio::process::Command::new(std::env::current_exe()?)
         .args([
             "--exact",
-            "nothing_outlives_the_process_that_started_it",
+            "children_die_with_a_killed_parent",
             "--nocapture",
         ])
         .env(ROLE, "1")

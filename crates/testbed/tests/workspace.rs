@@ -1,4 +1,4 @@
-//! That the made-up workspace is what it promises to be.
+//! The generated workspace.
 
 use anyhow::{Context, Result};
 use base64::Engine;
@@ -48,7 +48,7 @@ async fn user_of(database: &Database, account: &Account) -> Result<Document> {
 }
 
 #[tokio::test]
-async fn it_has_something_of_every_kind() -> Result<()> {
+async fn workspace_has_every_kind_of_document() -> Result<()> {
     let (_mongod, database) = fresh().await?;
     let size = Size::default();
     workspace::fill(&database, &size, DateTime::now()).await?;
@@ -123,7 +123,7 @@ async fn it_has_something_of_every_kind() -> Result<()> {
 }
 
 #[tokio::test]
-async fn tokens_are_found_by_their_hash_and_only_one_may_see_statistics() -> Result<()> {
+async fn only_the_admin_may_view_statistics() -> Result<()> {
     let (_mongod, database) = fresh().await?;
     let credentials = workspace::fill(&database, &Size::small(), DateTime::now()).await?;
     let permissions = database.collection::<Document>("rocketchat_permissions");
@@ -142,7 +142,7 @@ async fn tokens_are_found_by_their_hash_and_only_one_may_see_statistics() -> Res
 }
 
 #[tokio::test]
-async fn presence_follows_from_connections_before_and_while_it_lives() -> Result<()> {
+async fn presence_matches_connections_before_and_during_simulation() -> Result<()> {
     let (_mongod, database) = fresh().await?;
     workspace::fill(&database, &Size::small(), DateTime::now()).await?;
     assert_consistent(&database).await?;
@@ -215,7 +215,7 @@ async fn assert_consistent(database: &Database) -> Result<()> {
 }
 
 #[tokio::test]
-async fn only_an_empty_database_is_filled_and_always_the_same_way() -> Result<()> {
+async fn fill_needs_an_empty_database_and_is_deterministic() -> Result<()> {
     let (_mongod, database) = fresh().await?;
     let now = DateTime::now();
     let first = workspace::fill(&database, &Size::small(), now).await?;

@@ -52,9 +52,9 @@ impl Machine {
             nspawn,
             init: String::new(),
         };
-        machine.init = machine.eventually("it has a systemd", |it| Ok(it.child()))?;
-        machine.eventually("it has booted", |it| {
-            let state = it.run("systemctl is-system-running")?;
+        machine.init = machine.eventually("it has a systemd", |machine| Ok(machine.child()))?;
+        machine.eventually("it has booted", |machine| {
+            let state = machine.run("systemctl is-system-running")?;
             Ok(["running", "degraded"]
                 .contains(&state.trim())
                 .then_some(()))
@@ -70,13 +70,14 @@ impl Machine {
     /// Runs a line of shell in it and returns what that says; an error when it fails.
     pub(super) fn shell(&self, line: &str) -> Result<String> {
         let output = self.output(line)?;
-        let said = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+        let printed =
+            String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
         ensure!(
             output.status.success(),
-            "`{line}` failed with {}: {said}",
+            "`{line}` failed with {}: {printed}",
             output.status
         );
-        Ok(said)
+        Ok(printed)
     }
 
     /// Runs a line of shell in it and returns what it prints, whatever its status.

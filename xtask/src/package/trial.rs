@@ -70,18 +70,18 @@ fn install(machine: &Machine, package: &Path) -> Result<()> {
 /// Waits until systemd has heard from another process than `before` that it is ready, and asks it for metrics; its
 /// number.
 fn serving(machine: &mut Machine, before: &str) -> Result<String> {
-    let pid = machine.eventually("the service is active", |it| {
-        let pid = property(it, "MainPID")?;
-        let state = property(it, "ActiveState")?;
+    let pid = machine.eventually("the service is active", |machine| {
+        let pid = property(machine, "MainPID")?;
+        let state = property(machine, "ActiveState")?;
         Ok((state == "active" && pid != before && pid != "0").then_some(pid))
     })?;
     for (name, expected) in [("Type", "notify"), ("UnitFileState", "enabled")] {
         let actual = property(machine, name)?;
         ensure!(actual == expected, "{name} is `{actual}`");
     }
-    // What it told systemd itself: there is no MongoDB here.
-    machine.eventually("it tells its status", |it| {
-        let status = property(it, "StatusText")?;
+    // The status that it sends to systemd: this machine has no MongoDB.
+    machine.eventually("it has a status", |machine| {
+        let status = property(machine, "StatusText")?;
         Ok((status == "No database can be read").then_some(()))
     })?;
     let metrics = machine.shell(
@@ -102,7 +102,7 @@ fn survives(machine: &mut Machine, pid: &str, signal: &str, result: &str) -> Res
     let log = machine.shell(&format!("journalctl --unit={SERVICE} --no-pager"))?;
     ensure!(
         log.contains(&format!("Failed with result '{result}'")),
-        "the journal tells of no `{result}`:\n{log}"
+        "the journal has no `{result}`:\n{log}"
     );
     Ok(pid)
 }

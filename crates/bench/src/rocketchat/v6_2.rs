@@ -1,7 +1,7 @@
-//! The questions of 6.2, the version that administrators complained of: its counts of messages by type have no index
+//! The queries of 6.2, the version that administrators complained of: its counts of messages by type have no index
 //! (`t` got one in 6.4), and each way to log in is counted by fetching every active user.
 //!
-//! Only questions whose cost grows with the workspace are told from one another; settings, which 6.2 keeps in memory,
+//! Only queries whose cost grows with the workspace are listed one by one; settings, which 6.2 keeps in memory,
 //! are left out.
 
 use mongodb::bson::{DateTime, Document, doc};
@@ -9,7 +9,7 @@ use mongodb::bson::{DateTime, Document, doc};
 use super::message_counters;
 use super::periods::{self, Period};
 use crate::operation::{
-    Operation, count, count_documents, counting, find, first, pipeline, pipeline_without_index,
+    Operation, count, count_documents, count_stages, find, first, pipeline, pipeline_without_index,
 };
 
 /// Ways to log in, each counted by itself.
@@ -193,7 +193,7 @@ fn messages() -> Vec<Operation> {
     ];
     operations.extend(
         MESSAGES_OF_TYPE
-            .map(|kind| pipeline_without_index(COLLECTION, counting(doc! { "t": kind }))),
+            .map(|kind| pipeline_without_index(COLLECTION, count_stages(doc! { "t": kind }))),
     );
     operations.extend(
         ROOMS_WITH_TYPE

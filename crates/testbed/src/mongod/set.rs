@@ -70,7 +70,7 @@ impl ReplicaSet {
         &mut self.members
     }
 
-    /// The place among the members of the one that takes writes, once the others follow it.
+    /// The index of the primary among the members, once the others follow it.
     pub async fn primary(&self) -> Result<usize> {
         self.wait_for_primary_other_than(None).await
     }
@@ -103,7 +103,7 @@ impl ReplicaSet {
             }
             ensure!(
                 Instant::now() < deadline,
-                "the replica set elected nobody within {ELECTION_LIMIT:?}"
+                "the replica set elected no primary within {ELECTION_LIMIT:?}"
             );
             sleep(POLL).await;
         }

@@ -1,4 +1,4 @@
-//! Omnichannel: departments, visitors and their contacts, and the queue of conversations nobody has taken yet.
+//! Omnichannel: departments, visitors and their contacts, and the queue of conversations that no agent has taken.
 
 use anyhow::Result;
 use mongodb::bson::{Document, doc};
@@ -8,7 +8,7 @@ use super::rooms::Room;
 use super::time::DAY;
 use super::users::Person;
 
-/// Somebody who writes through the widget on a web page, by mail or from another network.
+/// A person who writes through the widget on a web page, by mail or from another network.
 #[derive(Clone, Debug)]
 pub(super) struct Visitor {
     pub(super) id: String,

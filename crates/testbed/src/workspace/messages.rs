@@ -127,8 +127,8 @@ fn message(
     } else if builder.random.percent(1) {
         message.extend(doc! { "pinned": true, "pinnedAt": time, "pinnedBy": author.clone() });
     } else if builder.random.percent(2) {
-        let somebody = builder.random.id();
-        message.insert("starred", vec![doc! { "_id": somebody }]);
+        let user = builder.random.id();
+        message.insert("starred", vec![doc! { "_id": user }]);
     } else if builder.random.percent(3) {
         message.extend(doc! { "editedAt": time, "editedBy": author.clone() });
     }

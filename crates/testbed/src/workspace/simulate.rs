@@ -1,5 +1,5 @@
-//! Keeps a workspace moving as people would: they come and go, write, answer, upload, and the servers show that they
-//! live. Every change is made the way Rocket.Chat makes it, with its counters in step.
+//! Simulated activity: users connect and leave, write, reply and upload, and servers send heartbeats. Every change is made
+//! as Rocket.Chat makes it, with its counters in step.
 
 mod chores;
 
@@ -17,22 +17,22 @@ use super::random::Random;
 
 /// Changes the workspace every second until `shutdown` is done.
 pub async fn simulate(database: Database, shutdown: impl Future<Output = ()>) -> Result<()> {
-    let mut life = Life::of(&database)
+    let mut simulation = Simulation::of(&database)
         .await
-        .context("cannot read the workspace that is to be kept alive")?;
+        .context("cannot read the workspace to simulate activity in")?;
     let mut tick = interval(Duration::from_secs(1));
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
     tokio::pin!(shutdown);
     for second in 0_u64.. {
         tokio::select! {
             () = &mut shutdown => break,
-            _ = tick.tick() => life.go_on(second).await.context("cannot change the workspace")?,
+            _ = tick.tick() => simulation.step(second).await.context("cannot change the workspace")?,
         }
     }
     Ok(())
 }
 
-struct Life {
+struct Simulation {
     database: Database,
     random: Random,
     /// People who may connect: id, username, name, chosen status.
@@ -42,7 +42,7 @@ struct Life {
     instances: Vec<String>,
 }
 
-impl Life {
+impl Simulation {
     async fn of(database: &Database) -> Result<Self> {
         let users = doc! { "active": true, "type": "user", "federated": { "$ne": true }, "isRemote": { "$ne": true } };
         let rooms = doc! { "t": { "$in": ["c", "p", "d"] }, "archived": { "$ne": true }, "encrypted": { "$ne": true } };
@@ -52,7 +52,7 @@ impl Life {
                 .filter_map(|document| document.get_str("_id").map(str::to_owned).ok())
                 .collect()
         };
-        let life = Self {
+        let simulation = Self {
             database: database.clone(),
             random: Random::new(
                 u64::try_from(DateTime::now().timestamp_millis()).unwrap_or_default(),
@@ -68,14 +68,16 @@ impl Life {
             instances: ids(find(database, "instances", doc! {}, doc! { "_id": 1 }).await?),
         };
         ensure!(
-            !life.people.is_empty() && !life.rooms.is_empty() && !life.instances.is_empty(),
+            !simulation.people.is_empty()
+                && !simulation.rooms.is_empty()
+                && !simulation.instances.is_empty(),
             "`{}` has no people, rooms or instances",
             database.name()
         );
-        Ok(life)
+        Ok(simulation)
     }
 
-    async fn go_on(&mut self, second: u64) -> Result<()> {
+    async fn step(&mut self, second: u64) -> Result<()> {
         if second.is_multiple_of(5) {
             self.heartbeat().await?;
         }
@@ -133,7 +135,7 @@ impl Life {
             .unwrap_or_default())
     }
 
-    /// Somebody connects, leaves, steps away or comes back.
+    /// A user connects, leaves, goes away or comes back.
     async fn change_presence(&mut self) -> Result<()> {
         let person = self.random.pick(&self.people).clone();
         let id = person.get_str("_id")?;

@@ -33,7 +33,7 @@ impl Person {
         doc! { "_id": &self.id, "username": &self.username, "name": &self.name }
     }
 
-    /// Whether this is somebody who takes part in conversations here.
+    /// Whether the user takes part in conversations of this workspace.
     pub(super) fn is_member(&self) -> bool {
         matches!(
             self.kind,

@@ -70,7 +70,7 @@ pub(super) const KINDS: &[Kind] = &[
         collection: "usersSessions",
         is_pattern: |session| {
             let connections = session.get_array("connections");
-            connections.is_ok_and(|it| !it.is_empty())
+            connections.is_ok_and(|list| !list.is_empty())
         },
         copy: connections,
     },
@@ -148,7 +148,7 @@ fn user(place: &mut Place, user: &mut Document) {
     let resume = services.and_then(|services| services.get_document_mut("resume"));
     if let Ok(tokens) = resume.and_then(|resume| resume.get_array_mut("loginTokens")) {
         for token in tokens.iter_mut().filter_map(Bson::as_document_mut) {
-            // As long as a hash, and of a token that nobody knows.
+            // As long as a hash, and of an unknown token.
             token.insert("hashedToken", format!("{}=", place.random.text(43)));
         }
     }

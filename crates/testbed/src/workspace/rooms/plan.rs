@@ -114,11 +114,11 @@ impl Planner<'_, '_> {
 
     fn general(&mut self) -> Room {
         let members = self.members.clone();
-        let everybody = members
+        let all = members
             .into_iter()
             .filter(|&position| self.people[position].kind != Kind::Guest)
             .collect();
-        let mut room = self.room("c", "general".to_owned(), 900, everybody);
+        let mut room = self.room("c", "general".to_owned(), 900, all);
         "GENERAL".clone_into(&mut room.id);
         room
     }
@@ -163,7 +163,7 @@ impl Planner<'_, '_> {
             .unwrap_or_default()
     }
 
-    /// A team: its main room, and two rooms inside, one of which everybody joins.
+    /// A team: its main room, and two rooms inside, one of which all members join.
     fn team(&mut self, number: usize) -> Vec<Room> {
         let team = self.builder.random.object_id();
         let kind = if number.is_multiple_of(2) { "p" } else { "c" };
@@ -228,7 +228,7 @@ impl Planner<'_, '_> {
             .copied()
             .filter(|&position| self.people[position].is_agent())
             .collect();
-        // The newest conversations go on, and the first of them nobody has taken yet.
+        // The newest conversations go on, and the first of them is still queued.
         let open = number < 6;
         let members = if number < 2 {
             Vec::new()

@@ -3,13 +3,13 @@
 use anyhow::Result;
 use mongodb::bson::{DateTime, doc};
 
-use super::Life;
+use super::Simulation;
 use crate::workspace::misc;
 
 /// How long a notification waits for its user to come back before it is sent.
 const WAITS: i64 = 60_000;
 
-impl Life {
+impl Simulation {
     /// Runs the jobs that are due. The one that is late stays so.
     pub(super) async fn run_jobs(&mut self) -> Result<()> {
         let now = DateTime::now();
