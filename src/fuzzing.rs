@@ -1,4 +1,4 @@
-//! What the fuzz targets below `fuzz/` call: each reader of texts that come from outside, alone. Nothing else uses it.
+//! The entry points of the fuzz targets in `fuzz/`: one for each parser of input from outside. Nothing else uses them.
 
 use hyper::header::{self, HeaderMap, HeaderValue};
 
@@ -7,10 +7,10 @@ use crate::config::parse_file;
 use crate::license::parse as parse_license;
 use crate::{http, web_config};
 
-/// A reader, by the name of its target.
+/// The name of a target, and its parser.
 pub type Target = (&'static str, fn(&[u8]));
 
-/// Every reader.
+/// Every target.
 pub const TARGETS: [Target; 5] = [
     ("config_file", config_file),
     ("web_config", web_config_file),
@@ -29,7 +29,7 @@ fn web_config_file(bytes: &[u8]) {
     drop(web_config::parse(bytes));
 }
 
-/// The headers by which a client says what it takes.
+/// The headers `Accept` and `Accept-Encoding`.
 fn accept(bytes: &[u8]) {
     let Ok(value) = HeaderValue::from_bytes(bytes) else {
         return;
@@ -62,8 +62,8 @@ mod tests {
 
     use super::*;
 
-    /// How often a seed is changed and read; `cargo xtask fuzz` goes on for as long as it is told.
-    const CHANGES: u64 = 10_000;
+    /// Mutations of each seed; `cargo xtask fuzz` makes many more.
+    const MUTATIONS: u64 = 1_000;
 
     fn seeds(target: &str) -> Vec<Vec<u8>> {
         let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus");
@@ -73,19 +73,19 @@ mod tests {
             .collect()
     }
 
-    fn changed(seed: &[u8], others: &[Vec<u8>], chance: &mut fastrand::Rng) -> Vec<u8> {
+    fn mutated(seed: &[u8], others: &[Vec<u8>], random: &mut fastrand::Rng) -> Vec<u8> {
         let mut bytes = seed.to_vec();
-        for _ in 0..chance.usize(1..6) {
-            let place = chance.usize(0..=bytes.len());
-            match chance.u8(0..5) {
-                0 => bytes.truncate(place),
-                1 => bytes.insert(place, chance.u8(..)),
-                2 => bytes.extend_from_within(place..),
-                3 if place < bytes.len() => bytes[place] ^= 1 << chance.u8(0..8),
+        for _ in 0..random.usize(1..6) {
+            let position = random.usize(0..=bytes.len());
+            match random.u8(0..5) {
+                0 => bytes.truncate(position),
+                1 => bytes.insert(position, random.u8(..)),
+                2 => bytes.extend_from_within(position..),
+                3 if position < bytes.len() => bytes[position] ^= 1 << random.u8(0..8),
                 _ => {
-                    let other = &others[chance.usize(0..others.len())];
-                    let part = chance.usize(0..=other.len());
-                    bytes.splice(place..place, other[part..].iter().copied());
+                    let other = &others[random.usize(0..others.len())];
+                    let part = random.usize(0..=other.len());
+                    bytes.splice(position..position, other[part..].iter().copied());
                 }
             }
             bytes.truncate(16 * 1024);
@@ -94,14 +94,14 @@ mod tests {
     }
 
     #[test]
-    fn no_change_of_a_seed_ends_a_reader() {
-        for (name, read) in TARGETS {
+    fn parsers_do_not_panic_on_mutated_seeds() {
+        for (name, parse) in TARGETS {
             let seeds = seeds(name);
-            let mut chance = fastrand::Rng::with_seed(7);
+            let mut random = fastrand::Rng::with_seed(7);
             for seed in &seeds {
-                read(seed);
-                for _ in 0..CHANGES {
-                    read(&changed(seed, &seeds, &mut chance));
+                parse(seed);
+                for _ in 0..MUTATIONS {
+                    parse(&mutated(seed, &seeds, &mut random));
                 }
             }
         }

@@ -46,8 +46,21 @@ fn source_files(folder: &Path) -> Vec<PathBuf> {
     files
 }
 
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
 fn source() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("src")
+    root().join("src")
+}
+
+/// The folders of source of every crate in the workspace, the exporter's first.
+fn sources() -> Vec<PathBuf> {
+    let crates = fs::read_dir(root().join("crates")).expect("crates/ can be listed");
+    let crates = crates.map(|entry| entry.expect("crates/ can be listed").path().join("src"));
+    let mut all = vec![source(), root().join("xtask/src")];
+    all.extend(crates);
+    all
 }
 
 /// The crate's module that a file belongs to.
@@ -98,7 +111,7 @@ fn no_module_imports_what_lies_above_it() {
 }
 
 /// The modules that a file's `use` declarations name, as paths below the crate.
-fn used_modules(file: &Path) -> Vec<Vec<String>> {
+fn used_modules(source: &Path, file: &Path) -> Vec<Vec<String>> {
     let text = fs::read_to_string(file).expect("the file can be read");
     let declarations = text.lines().fold(Vec::<String>::new(), |mut all, line| {
         let begins = line
@@ -112,7 +125,7 @@ fn used_modules(file: &Path) -> Vec<Vec<String>> {
         }
         all
     });
-    let own = path_of(file);
+    let own = path_of(source, file);
     let mut modules = Vec::new();
     for declaration in declarations {
         let (prefix, group) = declaration.split_once('{').unwrap_or((&declaration, ""));
@@ -149,9 +162,9 @@ fn used_modules(file: &Path) -> Vec<Vec<String>> {
 }
 
 /// The path of a file's module.
-fn path_of(file: &Path) -> Vec<String> {
+fn path_of(source: &Path, file: &Path) -> Vec<String> {
     let relative = file
-        .strip_prefix(source())
+        .strip_prefix(source)
         .expect("the file is below src")
         .with_extension("");
     let parts = relative.iter().map(|it| it.to_string_lossy().into_owned());
@@ -160,22 +173,30 @@ fn path_of(file: &Path) -> Vec<String> {
 
 #[test]
 fn no_two_files_import_each_other_however_long_the_way() {
-    let files: BTreeMap<Vec<String>, PathBuf> = source_files(&source())
+    for source in sources() {
+        assert_no_circle(&source);
+    }
+}
+
+fn assert_no_circle(source: &Path) {
+    let files: BTreeMap<Vec<String>, PathBuf> = source_files(source)
         .into_iter()
-        .map(|it| (path_of(&it), it))
+        .map(|it| (path_of(source, &it), it))
         .collect();
     let imports: BTreeMap<&Vec<String>, BTreeSet<&Vec<String>>> = files
         .iter()
         .map(|(module, file)| {
-            let used = used_modules(file).into_iter().filter_map(|mut path| {
-                while !files.contains_key(&path) {
-                    path.pop()?;
-                }
-                let (used, _) = files.get_key_value(&path)?;
-                // A folder's own file and those in it belong together.
-                let is_near = used.starts_with(module) || module.starts_with(used);
-                (!is_near).then_some(used)
-            });
+            let used = used_modules(source, file)
+                .into_iter()
+                .filter_map(|mut path| {
+                    while !files.contains_key(&path) {
+                        path.pop()?;
+                    }
+                    let (used, _) = files.get_key_value(&path)?;
+                    // A folder's own file and those in it belong together.
+                    let is_near = used.starts_with(module) || module.starts_with(used);
+                    (!is_near).then_some(used)
+                });
             (module, used.collect())
         })
         .collect();
@@ -224,7 +245,7 @@ fn collector_folders_are_those_of_the_list() {
         .expect("the folder can be listed")
         .map(|entry| entry.expect("the folder can be listed").path())
         .filter(|path| path.is_dir())
-        .map(|path| path_of(&path).pop().unwrap_or_default())
+        .map(|path| path_of(&source(), &path).pop().unwrap_or_default())
         .collect();
     let list = fs::read_to_string(folder.with_extension("rs")).expect("the list can be read");
     let (_, list) = list
@@ -262,12 +283,27 @@ fn files_that_an_operator_names_are_read_by_one_function() {
 
 #[test]
 fn every_file_says_what_it_is_for() {
-    let tests = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests");
-    for file in source_files(&source())
-        .into_iter()
-        .chain(source_files(&tests))
-    {
+    let folders = sources().into_iter().chain([root().join("tests")]);
+    for file in folders.flat_map(|folder| source_files(&folder)) {
         let text = fs::read_to_string(&file).expect("the file can be read");
         assert!(text.starts_with("//! "), "{}", file.display());
+    }
+}
+
+#[test]
+fn no_comment_has_an_example_to_run() {
+    // Cargo.toml turns doc tests off: an example would never be compiled.
+    for file in sources().iter().flat_map(|folder| source_files(folder)) {
+        let text = fs::read_to_string(&file).expect("the file can be read");
+        let mut fences = text.lines().filter_map(|line| {
+            let comment = line.trim_start().strip_prefix("//")?;
+            comment
+                .trim_start_matches(['/', '!', ' '])
+                .strip_prefix("```")
+        });
+        let begins = fences.by_ref().step_by(2);
+        for language in begins {
+            assert_eq!(language, "text", "{}", file.display());
+        }
     }
 }
