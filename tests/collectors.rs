@@ -1,4 +1,4 @@
-//! Which collectors are read, and which of them a scrape gets.
+//! Enabling collectors, and selecting them in a scrape.
 
 use crate::support::{
     Exporter, complaint_of_promtool, empty_workspace, eventually, exporter_on_a_workspace, uri_of,
@@ -28,7 +28,7 @@ async fn scrape_selects_collectors() {
         );
         assert_eq!(complaint_of_promtool(metrics.as_bytes()), None);
     }
-    for (path, said) in [
+    for (path, message) in [
         (
             "/metrics?collect[]=user",
             "collect[]: there is no collector of this name: user",
@@ -44,7 +44,7 @@ async fn scrape_selects_collectors() {
     ] {
         let answer = exporter.get(path);
         assert_eq!(answer.status, 400, "{path}");
-        assert!(answer.text().contains(said), "{path}: {}", answer.text());
+        assert!(answer.text().contains(message), "{path}: {}", answer.text());
     }
 }
 
@@ -56,7 +56,7 @@ async fn disabled_collector_is_not_read() {
         &["--collector.disable-defaults", "--collector.server"],
     );
     eventually("the server is read", || {
-        exporter.value("rocketchat_up").filter(|it| *it > 0.0)
+        exporter.value("rocketchat_up").filter(|value| *value > 0.0)
     })
     .await;
     let metrics = exporter.metrics();
@@ -66,9 +66,9 @@ async fn disabled_collector_is_not_read() {
     assert_eq!(outcomes, 1, "{metrics}");
     let answer = exporter.get("/metrics?collect[]=push");
     assert_eq!(answer.status, 400);
-    let said = answer.text();
+    let text = answer.text();
     assert!(
-        said.contains("collect[]: this collector is switched off: push"),
-        "{said}"
+        text.contains("collect[]: this collector is switched off: push"),
+        "{text}"
     );
 }

@@ -1,4 +1,4 @@
-//! What the metrics mean: documents that tell their definitions from others that look alike.
+//! Definitions of metrics, on documents that distinguish them from similar definitions.
 
 use mongodb::bson::{DateTime, Document, doc};
 

@@ -1,5 +1,5 @@
-//! What the fields of the statistics document mean in each version of Rocket.Chat: the same documents, asked about as
-//! the releases on both sides of every change of a definition.
+//! Definitions of the statistics document by version: the same workspace, rendered for the releases on both sides of
+//! every change.
 
 pub mod workspace;
 
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use workspace::{answers, answers_on_unknown_fields, licensed_answers};
 
-/// What a version answers for a path; `None` where its document has no such key.
+/// The value that a version has at a path; `None` without such a key.
 type Expected = (&'static str, Option<Value>);
 
 fn is(version: &'static str, value: impl Into<Value>) -> Expected {
@@ -18,7 +18,7 @@ fn absent(version: &'static str) -> Expected {
     (version, None)
 }
 
-/// Asks as each version, without a license.
+/// Compares values by version, without a license.
 fn expect<const N: usize>(path: &str, expected: [Expected; N]) {
     for (version, value) in expected {
         let answers = answers(version);
@@ -36,7 +36,7 @@ fn expect_licensed<const N: usize>(path: &str, expected: [Expected; N]) {
     }
 }
 
-/// The value at a path; a point nests.
+/// The value at a path, with dots between nested keys.
 fn at<'a>(document: &'a Value, path: &str) -> Option<&'a Value> {
     path.split('.')
         .try_fold(document, |value, name| value.get(name))

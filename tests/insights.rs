@@ -1,4 +1,4 @@
-//! What operators want to be warned of: documents that tell a trouble from what looks like it.
+//! Metrics for alerts, on documents that distinguish a problem from similar states.
 
 use mongodb::bson::{Bson, DateTime, Document, doc};
 
@@ -15,7 +15,7 @@ fn ago(milliseconds: i64) -> DateTime {
     DateTime::from_millis(DateTime::now().timestamp_millis() - milliseconds)
 }
 
-/// An instant as the metrics show it.
+/// A time in seconds, as in metrics.
 fn seconds(instant: DateTime) -> Option<f64> {
     Some(instant.timestamp_millis() as f64 / 1000.0)
 }
@@ -248,8 +248,8 @@ async fn missing_optional_privileges_are_logged_once() {
     let missing = "rocketchat_exporter_missing_privilege{collection=\"rocketchat_notification_queue\",action=\"listIndexes\"}";
     assert_eq!(exporter.value(missing), Some(1.0));
     let log = exporter.log();
-    let said = "listIndexes on rocketchat_notification_queue";
-    assert_eq!(log.matches(said).count(), 1, "{log}");
+    let message = "listIndexes on rocketchat_notification_queue";
+    assert_eq!(log.matches(message).count(), 1, "{log}");
     let size = |name: &str| {
         exporter.value(&format!(
             "rocketchat_collection_documents{{collection=\"{name}\"}}"
@@ -425,7 +425,7 @@ async fn oplog_window_is_absent_without_replica_set() {
     let seconds = exporter.value(window).expect("there is an oplog");
     assert!((0.0..600.0).contains(&seconds), "{seconds}");
 
-    // Whoever may not look at it is told so, and reads the rest.
+    // Without the privilege the rest is read, and a warning is logged.
     let create = doc! {
         "createUser": "somebody",
         "pwd": "secret",

@@ -1,4 +1,4 @@
-//! The answers of real Rocket.Chats on their own databases, compared field by field.
+//! Compares answers with those of real Rocket.Chats on their own databases, field by field.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 
 use crate::support::{Exporter, dump, fresh_database, license, uri_of};
 
-/// Fields that cannot be equal: they describe another machine, another server version, or the second of the capture.
+/// Fields that differ: they describe another machine, another server version, or the time of the capture.
 const OF_ANOTHER_MACHINE: [&str; 3] = ["os", "process", "mongoVersion"];
 
 fn object(bytes: &[u8]) -> Map<String, Value> {
@@ -37,7 +37,7 @@ struct Dump {
 }
 
 impl Dump {
-    /// Loads a workspace; `None`, and a word about it, when the dumps do not lie beside the project.
+    /// Loads a workspace; `None`, with a message, if the dumps are not beside the project.
     async fn load(name: &str) -> Option<Self> {
         let Some(truth) = dump::truth() else {
             eprintln!("not compared: the dump of a real workspace does not lie beside the project");
@@ -68,7 +68,7 @@ impl Dump {
         exporter
     }
 
-    /// What the exporter answers the admin.
+    /// The exporter's answer to the admin.
     fn ask(&self, exporter: &Exporter, path: &str) -> Map<String, Value> {
         let [user_id, token] = &self.admin;
         let headers = [
@@ -129,7 +129,7 @@ async fn list_equals_rocket_chat_3_4_0() {
     assert_eq!(documents(&answered), documents(&expected));
 }
 
-/// The metrics say the same, where their definition is that of 3.4.0.
+/// Compares the metrics whose definition is that of 3.4.0.
 fn agree(exporter: &Exporter, expected: &Map<String, Value>) {
     for (series, key) in [
         (
@@ -278,7 +278,7 @@ async fn licensed_document_equals_rocket_chat_5_3_to_8_3() {
         let modules = expected["enterprise"]["modules"].as_array().cloned();
         let modules = modules.expect("they are a list").into_iter();
         let mut content = license::with("/validation/serverUrls/0/value", json!("localhost:3000"));
-        content["grantedModules"] = modules.map(|it| json!({ "module": it })).collect();
+        content["grantedModules"] = modules.map(|module| json!({ "module": module })).collect();
         for (id, value) in [
             ("Enterprise_License", license::v3(&content)),
             ("Enterprise_License_Status", "Valid".to_owned()),
@@ -320,7 +320,7 @@ async fn days_follow_the_time_zone() {
     compare(&modern, capture, answered, &OTHERWISE);
 }
 
-/// Compares every leaf but those that cannot be equal.
+/// Compares every leaf except those that differ by nature.
 fn compare(dump: &Dump, capture: &str, answered: Map<String, Value>, different: &[&str]) {
     let (mut wanted, mut found) = (BTreeMap::new(), BTreeMap::new());
     leaves("", &dump.answer(capture).into(), &mut wanted);
@@ -347,7 +347,7 @@ const NEVER_STORED: [&str; 4] = [
     "totalLivechatRoomsWithPriority",
 ];
 
-/// What the list of all fields says otherwise: runs of the real code and the releases themselves told better.
+/// Corrections of the list of all fields, from runs of the real code and from the releases.
 struct Correction {
     /// The fields, and all below them.
     parent: &'static str,
@@ -426,7 +426,7 @@ fn ranges_of(reference: &str) -> Ranges<'_> {
         let (Some(path), Some(versions)) = (
             cells
                 .first()
-                .and_then(|it| it.strip_prefix("| `")?.strip_suffix('`')),
+                .and_then(|cell| cell.strip_prefix("| `")?.strip_suffix('`')),
             cells.get(1),
         ) else {
             continue;
@@ -475,7 +475,7 @@ fn field_versions_equal_the_known_ones() {
         let correction = CORRECTIONS
             .iter()
             .rev()
-            .find(|it| is_below(&path, &[it.parent]))
+            .find(|correction| is_below(&path, &[correction.parent]))
             .unwrap_or(&none);
         // Ranges that touch are one.
         let mut found: Vec<(Numbers, Option<Numbers>)> = Vec::new();
@@ -483,15 +483,15 @@ fn field_versions_equal_the_known_ones() {
         rows.sort_unstable();
         for (first, end) in rows {
             match found.last_mut() {
-                Some(latest) if latest.1.is_none_or(|it| first <= it) => {
-                    latest.1 = latest.1.and_then(|it| Some(it.max(end?)));
+                Some(latest) if latest.1.is_none_or(|end| first <= end) => {
+                    latest.1 = latest.1.and_then(|latest_end| Some(latest_end.max(end?)));
                 }
                 _ => found.push((first, end)),
             }
         }
         let first = numbers(correction.first.unwrap_or(columns[2]));
         let end = end_after(correction.last.unwrap_or(columns[3]));
-        let wanted = match correction.without.map(|it| it.map(numbers)) {
+        let wanted = match correction.without.map(|range| range.map(numbers)) {
             Some([from, to]) => vec![(first, Some(from)), (to, end)],
             None => vec![(first, end)],
         };

@@ -64,7 +64,7 @@ impl ApiSettingsCache {
     }
 }
 
-pub async fn read(question: &QueryContext<'_>) -> Result<RestApiSettings, SourceError> {
+pub async fn read(query: &QueryContext<'_>) -> Result<RestApiSettings, SourceError> {
     let ids = [
         DEFAULT_COUNT,
         MAX_COUNT,
@@ -74,7 +74,7 @@ pub async fn read(question: &QueryContext<'_>) -> Result<RestApiSettings, Source
         RATE_TIME,
     ];
     let filter = doc! { "_id": { "$in": ids } };
-    let documents = question
+    let documents = query
         .find("rocketchat_settings", filter, doc! { "value": 1 })
         .await?;
     let value = |id: &str| {

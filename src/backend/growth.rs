@@ -23,8 +23,8 @@ const NUMBERS: [&str; 6] = [
 ];
 
 /// The documents, oldest first.
-pub async fn read(question: &mut QueryContext<'_>) -> Result<Vec<GrowthPoint>, SourceError> {
-    let Access::Granted(hint) = question.access(COLLECTION, "createdAt").await? else {
+pub async fn read(query: &mut QueryContext<'_>) -> Result<Vec<GrowthPoint>, SourceError> {
+    let Access::Granted(hint) = query.access(COLLECTION, "createdAt").await? else {
         return Err(SourceError::new(
             FailureKind::MissingIndex,
             "how the workspace grew cannot be told because an index is missing; create it with db.rocketchat_statistics.createIndex({createdAt: -1})",
@@ -38,11 +38,11 @@ pub async fn read(question: &mut QueryContext<'_>) -> Result<Vec<GrowthPoint>, S
         doc! { "$limit": 1 },
         date_alone.clone(),
     ];
-    let oldest = question.aggregate(COLLECTION, oldest, hint.clone()).await?;
+    let oldest = query.aggregate(COLLECTION, oldest, hint.clone()).await?;
     let Some(oldest) = oldest.first().and_then(created_at) else {
         return Ok(Vec::new());
     };
-    let now = question.now().await?.0;
+    let now = query.now().await?.0;
     let step = ((now - oldest.timestamp_millis()) / MAX_DOCUMENTS + 1).max(1);
     let number = doc! { "$floor": { "$divide": [{ "$subtract": ["$createdAt", oldest] }, step] } };
     let spread = vec![
@@ -53,7 +53,7 @@ pub async fn read(question: &mut QueryContext<'_>) -> Result<Vec<GrowthPoint>, S
         // There are more only with documents in the future.
         doc! { "$limit": MAX_DOCUMENTS },
     ];
-    let chosen = question.aggregate(COLLECTION, spread, hint.clone()).await?;
+    let chosen = query.aggregate(COLLECTION, spread, hint.clone()).await?;
     let dates: Vec<Bson> = chosen
         .iter()
         .filter_map(created_at)
@@ -69,7 +69,7 @@ pub async fn read(question: &mut QueryContext<'_>) -> Result<Vec<GrowthPoint>, S
         doc! { "$limit": 2 * MAX_DOCUMENTS },
         doc! { "$project": shown },
     ];
-    let documents = question.aggregate(COLLECTION, fetch, hint).await?;
+    let documents = query.aggregate(COLLECTION, fetch, hint).await?;
     let mut grown: Vec<GrowthPoint> = documents.iter().filter_map(grown).collect();
     grown.dedup_by_key(|point| point.at);
     Ok(grown)

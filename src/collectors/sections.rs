@@ -26,13 +26,13 @@ pub trait Section: Sync {
 }
 
 /// A section's tables, and its place in the snapshot.
-struct Entry<T: 'static> {
+struct TypedSection<T: 'static> {
     collector: Collector,
     find: fn(&Snapshot) -> Option<&T>,
     table: &'static SectionDefinition<T>,
 }
 
-impl<T: Sync> Section for Entry<T> {
+impl<T: Sync> Section for TypedSection<T> {
     fn collector(&self) -> Collector {
         self.collector
     }
@@ -68,7 +68,7 @@ macro_rules! sections {
     ($($module:ident::$section:ident,)*) => {
         /// Every section, in the order in which the reference and `/metrics` show them.
         pub const SECTIONS: &[&dyn Section] = &[$(
-            &Entry {
+            &TypedSection {
                 collector: Collector::$section,
                 find: |snapshot| snapshot.$module.as_deref(),
                 table: &super::$module::SECTION,

@@ -191,16 +191,16 @@ mod tests {
     use super::*;
 
     /// What was compared: passwords and hashes.
-    type Calls = Arc<Mutex<Vec<(String, String)>>>;
+    type RecordedCalls = Arc<Mutex<Vec<(String, String)>>>;
 
     /// Users whose passwords are their names, and comparisons that are counted.
-    fn counted() -> (Users, Checks, Calls) {
+    fn counted() -> (Users, Checks, RecordedCalls) {
         let hash = |name: &str, cost| {
             let hash = bcrypt::hash(name, cost).expect("it can be hashed");
             (name.to_owned(), hash)
         };
         let users = BTreeMap::from([hash("alice", 5), hash("bob", 4)]);
-        let calls = Calls::default();
+        let calls = RecordedCalls::default();
         let counted = Arc::clone(&calls);
         let checks = Checks::with(Arc::new(move |password, hash| {
             let call = (password.to_owned(), hash.to_owned());

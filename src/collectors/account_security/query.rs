@@ -13,7 +13,7 @@ const COLLECTION: &str = "users";
 const NO_PEOPLE: [&str; 2] = ["bot", "app"];
 
 pub async fn read(
-    question: &mut QueryContext<'_>,
+    query: &mut QueryContext<'_>,
     _: &Snapshot,
 ) -> Result<AccountSecurity, SourceError> {
     let unprotected = doc! {
@@ -23,7 +23,7 @@ pub async fn read(
         "services.totp.enabled": { "$ne": true },
         "services.email2fa.enabled": { "$ne": true },
     };
-    let unprotected_administrators = question
+    let unprotected_administrators = query
         .indexed_count(COLLECTION, "roles", unprotected)
         .await?;
     let is_person = doc! { "$not": [{ "$in": ["$type", NO_PEOPLE.as_slice()] }] };
@@ -49,7 +49,7 @@ pub async fn read(
         "mostTokens": { "$max": &tokens },
     } }];
     let pass = Hint::Keys(doc! { "$natural": 1 });
-    let groups = question.aggregate(COLLECTION, pipeline, Some(pass)).await?;
+    let groups = query.aggregate(COLLECTION, pipeline, Some(pass)).await?;
     let all = groups.into_iter().next().unwrap_or_default();
     Ok(AccountSecurity {
         never_logged_in: bson::counted(&all, "neverLoggedIn"),

@@ -6,7 +6,7 @@ use super::Apps;
 use crate::collectors::snapshot::Snapshot;
 use crate::mongodb::{QueryContext, SourceError, bson};
 
-pub async fn read(question: &mut QueryContext<'_>, _: &Snapshot) -> Result<Apps, SourceError> {
+pub async fn read(query: &mut QueryContext<'_>, _: &Snapshot) -> Result<Apps, SourceError> {
     let known = ["auto_enabled", "manually_enabled", "manually_disabled"];
     let is_known = doc! { "$in": ["$status", known.as_slice()] };
     let pipeline = vec![doc! { "$group": {
@@ -15,10 +15,7 @@ pub async fn read(question: &mut QueryContext<'_>, _: &Snapshot) -> Result<Apps,
         "private": { "$sum": bson::is("$installationSource", "private") },
     } }];
     let mut apps = Apps::default();
-    for group in question
-        .aggregate("rocketchat_apps", pipeline, None)
-        .await?
-    {
+    for group in query.aggregate("rocketchat_apps", pipeline, None).await? {
         let count = bson::counted(&group, "count");
         apps.private += bson::counted(&group, "private");
         match group.get_str("_id") {

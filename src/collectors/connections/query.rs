@@ -8,15 +8,15 @@ use mongodb::bson::{Bson, Document, doc};
 use mongodb::options::Hint;
 
 use super::Connections;
-use crate::collectors::instances::query;
+use crate::collectors::instances;
 use crate::collectors::snapshot::Snapshot;
 use crate::mongodb::{QueryContext, SourceError, bson};
 
 pub async fn read(
-    question: &mut QueryContext<'_>,
+    query: &mut QueryContext<'_>,
     known: &Snapshot,
 ) -> Result<Connections, SourceError> {
-    let instances = query::read(question, known).await?;
+    let instances = instances::query::read(query, known).await?;
     let live: Vec<Bson> = instances
         .live()
         .map(|instance| Bson::String(instance.id.clone()))
@@ -26,17 +26,17 @@ pub async fn read(
         connections: 0,
     };
     let mut ids = Vec::new();
-    let mut sessions = question
+    let mut sessions = query
         .stream("usersSessions", sessions(&live), BATCH)
         .await?;
     while let Some(mut session) = sessions.next().await? {
         read.connections += bson::counted(&session, "connections");
         ids.extend(session.remove("_id"));
         if ids.len() == MAX_IDS {
-            read.people += people(question, mem::take(&mut ids)).await?;
+            read.people += people(query, mem::take(&mut ids)).await?;
         }
     }
-    read.people += people(question, ids).await?;
+    read.people += people(query, ids).await?;
     Ok(read)
 }
 
@@ -59,12 +59,12 @@ fn sessions(live: &[Bson]) -> Vec<Document> {
 }
 
 /// The number of these accounts that exist and are neither bots nor apps.
-async fn people(question: &QueryContext<'_>, ids: Vec<Bson>) -> Result<u64, SourceError> {
+async fn people(query: &QueryContext<'_>, ids: Vec<Bson>) -> Result<u64, SourceError> {
     if ids.is_empty() {
         return Ok(0);
     }
     let filter = doc! { "_id": { "$in": ids }, "type": { "$nin": ["bot", "app"] } };
     let by_id = Hint::Name("_id_".to_owned());
-    let count = question.count("users", filter, Some(by_id)).await?;
+    let count = query.count("users", filter, Some(by_id)).await?;
     Ok(count.unwrap_or_default())
 }

@@ -21,7 +21,7 @@ const TEXTS: [&str; 4] = [
     "$extraInformation.nodeVersion",
 ];
 
-pub async fn read(question: &mut QueryContext<'_>, _: &Snapshot) -> Result<Instances, SourceError> {
+pub async fn read(query: &mut QueryContext<'_>, _: &Snapshot) -> Result<Instances, SourceError> {
     let most = i64::try_from(MAX_RECORDS).expect("it is small");
     let newest_first = doc! { "$sort": { "_updatedAt": -1, "_id": 1 } };
     let pipeline = vec![
@@ -40,29 +40,29 @@ pub async fn read(question: &mut QueryContext<'_>, _: &Snapshot) -> Result<Insta
             "now": "$$NOW",
         } },
     ];
-    let mut records = question.aggregate(COLLECTION, pipeline, None).await?;
+    let mut records = query.aggregate(COLLECTION, pipeline, None).await?;
     // Heartbeats are written with the database's clock, so they are compared with it.
-    let own = question.mongo.clock.own();
+    let own = query.mongo.clock.own();
     let told = records
         .first()
         .and_then(|record| bson::timestamp(record.get("now")));
     let now = match (own, told) {
         (Clock::System, Some(told)) => told,
-        _ => question.now().await?,
+        _ => query.now().await?,
     };
     let mut others = OtherInstances::default();
     if records.len() > MAX_RECORDS {
         records.truncate(MAX_RECORDS);
         let pipeline = vec![newest_first, doc! { "$skip": most }, sums(now)];
-        let sums = question.aggregate(COLLECTION, pipeline, None).await?;
+        let sums = query.aggregate(COLLECTION, pipeline, None).await?;
         if let Some(sums) = sums.first() {
             others = of_others(sums);
         }
-        question.left_out("instances", others.records);
+        query.left_out("instances", others.records);
     }
     let is_long = |record: &&Document| record.get_bool("isLong").unwrap_or(false);
     let long = records.iter().filter(is_long).count() as u64;
-    question.left_out("long_values", long);
+    query.left_out("long_values", long);
     Ok(Instances {
         now,
         here: own.now(),

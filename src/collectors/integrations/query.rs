@@ -6,10 +6,7 @@ use super::Integrations;
 use crate::collectors::snapshot::Snapshot;
 use crate::mongodb::{QueryContext, SourceError, bson};
 
-pub async fn read(
-    question: &mut QueryContext<'_>,
-    _: &Snapshot,
-) -> Result<Integrations, SourceError> {
+pub async fn read(query: &mut QueryContext<'_>, _: &Snapshot) -> Result<Integrations, SourceError> {
     let is_known = doc! { "$in": ["$type", ["webhook-incoming", "webhook-outgoing"]] };
     let kind = doc! { "$cond": [is_known, "$type", Bson::Null] };
     let pipeline = vec![doc! { "$group": {
@@ -18,7 +15,7 @@ pub async fn read(
         "withScript": { "$sum": { "$cond": [{ "$eq": ["$scriptEnabled", true] }, 1, 0] } },
     } }];
     let mut integrations = Integrations::default();
-    for group in question
+    for group in query
         .aggregate("rocketchat_integrations", pipeline, None)
         .await?
     {

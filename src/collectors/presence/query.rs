@@ -7,19 +7,16 @@ use crate::catalogue::FailureKind;
 use crate::collectors::snapshot::Snapshot;
 use crate::mongodb::{Access, QueryContext, SourceError, bson};
 
-pub async fn read(question: &mut QueryContext<'_>, _: &Snapshot) -> Result<Presence, SourceError> {
+pub async fn read(query: &mut QueryContext<'_>, _: &Snapshot) -> Result<Presence, SourceError> {
     Ok(Presence {
-        shown: by(question, "status").await?,
-        connected: by(question, "statusConnection").await?,
-        accounts: question.estimated_count("users").await?,
+        shown: by(query, "status").await?,
+        connected: by(query, "statusConnection").await?,
+        accounts: query.estimated_count("users").await?,
     })
 }
 
-async fn by(
-    question: &mut QueryContext<'_>,
-    field: &'static str,
-) -> Result<Presences, SourceError> {
-    let Access::Granted(hint) = question.access("users", field).await? else {
+async fn by(query: &mut QueryContext<'_>, field: &'static str) -> Result<Presences, SourceError> {
+    let Access::Granted(hint) = query.access("users", field).await? else {
         return Err(SourceError::new(
             FailureKind::MissingIndex,
             format!(
@@ -31,7 +28,7 @@ async fn by(
         doc! { "$match": { field: { "$in": ["online", "away", "busy"] } } },
         doc! { "$group": { "_id": format!("${field}"), "count": { "$sum": 1 } } },
     ];
-    let groups = question.aggregate("users", pipeline, hint).await?;
+    let groups = query.aggregate("users", pipeline, hint).await?;
     let count = |state| {
         groups
             .iter()

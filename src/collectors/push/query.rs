@@ -15,26 +15,26 @@ const QUEUE: &str = "rocketchat_notification_queue";
 /// Milliseconds after which Rocket.Chat considers a notification that is being sent as abandoned.
 const SENDING_TIMEOUT_MILLISECONDS: i64 = 5 * 60_000;
 
-pub async fn read(question: &mut QueryContext<'_>, known: &Snapshot) -> Result<Push, SourceError> {
+pub async fn read(query: &mut QueryContext<'_>, known: &Snapshot) -> Result<Push, SourceError> {
     let has_own_queue = known
         .version()
         .is_none_or(|version| version >= OWN_PUSH_QUEUE);
     if !has_own_queue {
-        let queued = question.estimated_count("_raix_push_notifications").await?;
+        let queued = query.estimated_count("_raix_push_notifications").await?;
         return Ok(Push {
             queued,
             ..Push::default()
         });
     }
     let expired = DateTime::from_millis(
-        question
+        query
             .now()
             .await?
             .0
             .saturating_sub(SENDING_TIMEOUT_MILLISECONDS),
     );
     let mut count = async |key: &'static str, condition: Document| {
-        question
+        query
             .detail_count(QUEUE, key, doc! { key: condition })
             .await
     };
@@ -42,16 +42,16 @@ pub async fn read(question: &mut QueryContext<'_>, known: &Snapshot) -> Result<P
         sending: count("sending", doc! { "$gt": expired }).await?,
         stuck: count("sending", doc! { "$lte": expired }).await?,
         failed: count("error", doc! { "$exists": true }).await?,
-        oldest: oldest_notification(question).await?,
-        queued: question.estimated_count(QUEUE).await?,
+        oldest: oldest_notification(query).await?,
+        queued: query.estimated_count(QUEUE).await?,
     })
 }
 
 /// Time of the oldest notification that has not failed.
 async fn oldest_notification(
-    question: &mut QueryContext<'_>,
+    query: &mut QueryContext<'_>,
 ) -> Result<Option<Timestamp>, SourceError> {
-    let Access::Granted(hint) = question.detail_access(QUEUE, "ts").await? else {
+    let Access::Granted(hint) = query.detail_access(QUEUE, "ts").await? else {
         return Ok(None);
     };
     let pipeline = vec![
@@ -60,7 +60,7 @@ async fn oldest_notification(
         doc! { "$limit": 1 },
         doc! { "$project": { "ts": 1 } },
     ];
-    let oldest = question.aggregate(QUEUE, pipeline, hint).await?;
+    let oldest = query.aggregate(QUEUE, pipeline, hint).await?;
     Ok(oldest
         .first()
         .and_then(|notification| bson::timestamp(notification.get("ts"))))

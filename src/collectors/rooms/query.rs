@@ -12,19 +12,19 @@ use crate::mongodb::{QueryContext, SourceError, bson};
 
 const COLLECTION: &str = "rocketchat_room";
 
-pub async fn read(question: &mut QueryContext<'_>, _: &Snapshot) -> Result<Rooms, SourceError> {
+pub async fn read(query: &mut QueryContext<'_>, _: &Snapshot) -> Result<Rooms, SourceError> {
     // Without the index these are passes, too.
-    let index = question.known_index(COLLECTION, "prid").await?;
+    let index = query.known_index(COLLECTION, "prid").await?;
     let has_parent = doc! { "prid": { "$exists": true } };
-    let count = question.count(COLLECTION, has_parent, index.map(Hint::Name));
+    let count = query.count(COLLECTION, has_parent, index.map(Hint::Name));
     let with_parent = count.await?.unwrap_or_default();
     // Truthy values: Rocket.Chat tests the parent room's id in JavaScript.
     let names_parent = doc! {
         "prid": { "$exists": true, "$nin": [Bson::Null, Bson::from(""), Bson::from(false), Bson::from(0)] },
     };
-    let discussions = by_kind(question, Some(names_parent)).await?;
+    let discussions = by_kind(query, Some(names_parent)).await?;
     // Read after the discussions, so that there are never more discussions than rooms.
-    let mut groups = by_kind(question, None).await?;
+    let mut groups = by_kind(query, None).await?;
     for discussion in &discussions {
         if let Some(all) = groups
             .iter_mut()
@@ -43,7 +43,7 @@ pub async fn read(question: &mut QueryContext<'_>, _: &Snapshot) -> Result<Rooms
 
 /// Rooms by kind: those that match the filter for discussions, or all rooms.
 async fn by_kind(
-    question: &QueryContext<'_>,
+    query: &QueryContext<'_>,
     discussions: Option<Document>,
 ) -> Result<Vec<RoomGroup>, SourceError> {
     let pipeline = |sum: fn(&str) -> Bson| {
@@ -57,7 +57,7 @@ async fn by_kind(
         } };
         filter.chain([group, of_known_kinds()]).collect()
     };
-    let found = question
+    let found = query
         .finite_sums(COLLECTION, ["messages"], pipeline)
         .await?;
     let mut groups: Vec<RoomGroup> = Vec::new();

@@ -12,13 +12,13 @@ use crate::mongodb::{QueryContext, SourceError, bson, command};
 /// The oplog.
 const OPLOG: &str = "local.oplog.rs";
 
-pub async fn read(question: &mut QueryContext<'_>, _: &Snapshot) -> Result<Server, SourceError> {
-    let oplog_window = oplog_window(question).await?;
+pub async fn read(query: &mut QueryContext<'_>, _: &Snapshot) -> Result<Server, SourceError> {
+    let oplog_window = oplog_window(query).await?;
     // Unneeded sections are disabled, because some are expensive.
     let status = doc! {
         "serverStatus": 1, "metrics": 0, "wiredTiger": 0, "locks": 0, "repl": 0, "tcmalloc": 0, "opLatencies": 0,
     };
-    match question.run_on_admin(status).await {
+    match query.run_on_admin(status).await {
         Ok(status) => Ok(Server {
             version: bson::text(status.get("version")).unwrap_or_default(),
             storage_engine: status
@@ -29,7 +29,7 @@ pub async fn read(question: &mut QueryContext<'_>, _: &Snapshot) -> Result<Serve
             oplog_window,
         }),
         Err(error) if error.kind == FailureKind::Unauthorized => {
-            let build = question.run_on_admin(doc! { "buildInfo": 1 }).await?;
+            let build = query.run_on_admin(doc! { "buildInfo": 1 }).await?;
             Ok(Server {
                 version: bson::text(build.get("version")).unwrap_or_default(),
                 storage_engine: unknown(),
@@ -42,16 +42,16 @@ pub async fn read(question: &mut QueryContext<'_>, _: &Snapshot) -> Result<Serve
 
 /// The time between the oldest and the newest operation of the member's oplog; `None` without a replica set or the
 /// privilege to read it.
-async fn oplog_window(question: &mut QueryContext<'_>) -> Result<Option<Duration>, SourceError> {
-    let hello = question.hello().await;
+async fn oplog_window(query: &mut QueryContext<'_>) -> Result<Option<Duration>, SourceError> {
+    let hello = query.hello().await;
     if !hello.is_ok_and(|hello| hello.is_member()) {
         return Ok(None);
     }
-    let oldest = end_of_oplog(question, 1).await;
-    let Some(Some(oldest)) = question.detail(OPLOG, "find", oldest)? else {
+    let oldest = end_of_oplog(query, 1).await;
+    let Some(Some(oldest)) = query.detail(OPLOG, "find", oldest)? else {
         return Ok(None);
     };
-    let newest = end_of_oplog(question, -1).await?;
+    let newest = end_of_oplog(query, -1).await?;
     Ok(newest
         .and_then(|newest| newest.checked_sub(oldest))
         .map(|seconds| Duration::from_secs(seconds.into())))
@@ -59,18 +59,18 @@ async fn oplog_window(question: &mut QueryContext<'_>) -> Result<Option<Duration
 
 /// When the first operation in a direction was done, in seconds since 1970: one document, read from its end.
 async fn end_of_oplog(
-    question: &QueryContext<'_>,
+    query: &QueryContext<'_>,
     direction: i32,
 ) -> Result<Option<u32>, SourceError> {
-    let local = command::beside(&question.database, "local");
+    let local = command::beside(&query.database, "local");
     let oplog = local.collection::<Document>("oplog.rs");
     let ask = oplog
         .find_one(doc! {})
         .sort(doc! { "$natural": direction })
         .projection(doc! { "ts": 1 })
-        .comment(question.comment())
-        .max_time(question.mongo.query_timeout);
-    let operation = question.mongo.within(ask.into_future()).await?;
+        .comment(query.comment())
+        .max_time(query.mongo.query_timeout);
+    let operation = query.mongo.within(ask.into_future()).await?;
     Ok(operation
         .and_then(|operation| operation.get_timestamp("ts").ok())
         .map(|timestamp| timestamp.time))

@@ -16,20 +16,18 @@ const MIN_AGE: Duration = Duration::from_hours(1);
 /// Identifies the summaries of some days; `None` if Rocket.Chat may still be writing them, or the index on `_computedAt`
 /// or the privilege to list indexes is missing.
 pub async fn of(
-    question: &mut QueryContext<'_>,
+    query: &mut QueryContext<'_>,
     first: Date,
     last: Date,
 ) -> Result<Option<SummariesVersion>, SourceError> {
-    let index = question.known_index(COLLECTION, "_computedAt").await;
-    let index = question.detail(COLLECTION, "listIndexes", index)?;
+    let index = query.known_index(COLLECTION, "_computedAt").await;
+    let index = query.detail(COLLECTION, "listIndexes", index)?;
     let Some(index) = index.flatten() else {
         return Ok(None);
     };
     let index = Some(Hint::Name(index));
-    let newest = question
-        .newest_date(COLLECTION, "_computedAt", index)
-        .await?;
-    let now = question.now().await?;
+    let newest = query.newest_date(COLLECTION, "_computedAt", index).await?;
+    let now = query.now().await?;
     let Some(computed) =
         newest.filter(|computed| now.since(*computed).is_some_and(|age| age >= MIN_AGE))
     else {
@@ -38,7 +36,7 @@ pub async fn of(
     let mut rows = 0;
     // One count for each month: only then index entries alone are read.
     for days in months(first, last) {
-        let count = question.count(COLLECTION, days, None).await?;
+        let count = query.count(COLLECTION, days, None).await?;
         rows += count.unwrap_or_default();
     }
     Ok(Some(SummariesVersion {

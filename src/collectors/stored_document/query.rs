@@ -32,16 +32,16 @@ const MAX_DOCUMENT_BYTES: i32 = 1_048_576;
 const COLLECTION: &str = "rocketchat_statistics";
 
 pub async fn read(
-    question: &mut QueryContext<'_>,
+    query: &mut QueryContext<'_>,
     _: &Snapshot,
 ) -> Result<StoredDocument, SourceError> {
-    let Access::Granted(hint) = question.access(COLLECTION, "createdAt").await? else {
+    let Access::Granted(hint) = query.access(COLLECTION, "createdAt").await? else {
         return Err(SourceError::new(
             FailureKind::MissingIndex,
             "finding the newest statistics document would read all of them because the index is missing; create it with db.rocketchat_statistics.createIndex({createdAt: -1})",
         ));
     };
-    let Some(mut document) = newest(question, hint.clone()).await? else {
+    let Some(mut document) = newest(query, hint.clone()).await? else {
         return Ok(StoredDocument::default());
     };
     let created_at = bson::timestamp(document.get("createdAt"));
@@ -50,11 +50,11 @@ pub async fn read(
     let reported_at = if is_accepted {
         created_at
     } else {
-        reported_at(question, hint.clone()).await?
+        reported_at(query, hint.clone()).await?
     };
     redact(&mut document);
     Ok(StoredDocument {
-        peak_connections: peak_connections(question, hint).await?,
+        peak_connections: peak_connections(query, hint).await?,
         reported_at,
         created_at,
         document: Some(Arc::new(encoded(&document)?)),
@@ -63,7 +63,7 @@ pub async fn read(
 
 /// The newest document, without lists that are always read fresh; only version and dates of one that is too long.
 async fn newest(
-    question: &QueryContext<'_>,
+    query: &QueryContext<'_>,
     hint: Option<Hint>,
 ) -> Result<Option<Document>, SourceError> {
     let is_short = doc! { "$lte": [{ "$bsonSize": "$$ROOT" }, MAX_DOCUMENT_BYTES] };
@@ -82,12 +82,12 @@ async fn newest(
             "document": { "$cond": [is_short, "$$ROOT", known] },
         } },
     ];
-    let mut newest = question.aggregate(COLLECTION, pipeline, hint).await?;
+    let mut newest = query.aggregate(COLLECTION, pipeline, hint).await?;
     let Some(mut newest) = newest.pop() else {
         return Ok(None);
     };
     if !newest.get_bool("isShort").unwrap_or(false) {
-        question.left_out("long_documents", 1);
+        query.left_out("long_documents", 1);
     }
     Ok(match newest.remove("document") {
         Some(Bson::Document(document)) => Some(document),
@@ -97,10 +97,10 @@ async fn newest(
 
 /// The greatest peak since midnight 30 days ago, in the workspace's time zone.
 async fn peak_connections(
-    question: &QueryContext<'_>,
+    query: &QueryContext<'_>,
     hint: Option<Hint>,
 ) -> Result<Option<f64>, SourceError> {
-    let since = a_month_ago(question).await?;
+    let since = a_month_ago(query).await?;
     let pipeline = vec![
         doc! { "$match": {
             "createdAt": { "$gte": since },
@@ -108,7 +108,7 @@ async fn peak_connections(
         } },
         doc! { "$group": { "_id": Bson::Null, "peak": { "$max": "$dailyPeakConnections" } } },
     ];
-    let groups = question.aggregate(COLLECTION, pipeline, hint).await?;
+    let groups = query.aggregate(COLLECTION, pipeline, hint).await?;
     Ok(groups
         .first()
         .and_then(|group| bson::number(group.get("peak"))))
@@ -116,27 +116,27 @@ async fn peak_connections(
 
 /// `createdAt` of the newest document of the last 30 days with a token. The token is not fetched.
 async fn reported_at(
-    question: &QueryContext<'_>,
+    query: &QueryContext<'_>,
     hint: Option<Hint>,
 ) -> Result<Option<Timestamp>, SourceError> {
     let pipeline = vec![
         doc! { "$match": {
-            "createdAt": { "$gte": a_month_ago(question).await? },
+            "createdAt": { "$gte": a_month_ago(query).await? },
             "statsToken": { "$gt": "" },
         } },
         doc! { "$sort": { "createdAt": -1 } },
         doc! { "$limit": 1 },
         doc! { "$project": { "createdAt": 1 } },
     ];
-    let newest = question.aggregate(COLLECTION, pipeline, hint).await?;
+    let newest = query.aggregate(COLLECTION, pipeline, hint).await?;
     Ok(newest
         .first()
         .and_then(|document| bson::timestamp(document.get("createdAt"))))
 }
 
 /// Midnight 30 days ago, in the workspace's time zone.
-async fn a_month_ago(question: &QueryContext<'_>) -> Result<DateTime, SourceError> {
-    let now = question.local_time().await?;
+async fn a_month_ago(query: &QueryContext<'_>) -> Result<DateTime, SourceError> {
+    let now = query.local_time().await?;
     let midnight = now
         .start_of_day()
         .and_then(|midnight| midnight.checked_sub(30.days()))

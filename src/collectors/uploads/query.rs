@@ -6,7 +6,7 @@ use super::Uploads;
 use crate::collectors::snapshot::Snapshot;
 use crate::mongodb::{QueryContext, SourceError, bson};
 
-pub async fn read(question: &mut QueryContext<'_>, _: &Snapshot) -> Result<Uploads, SourceError> {
+pub async fn read(query: &mut QueryContext<'_>, _: &Snapshot) -> Result<Uploads, SourceError> {
     let pipeline = |sum: fn(&str) -> Bson| {
         vec![doc! { "$group": {
             "_id": Bson::Null,
@@ -14,7 +14,7 @@ pub async fn read(question: &mut QueryContext<'_>, _: &Snapshot) -> Result<Uploa
             "bytes": { "$sum": sum("$size") },
         } }]
     };
-    let groups = question
+    let groups = query
         .finite_sums("rocketchat_uploads", ["bytes"], pipeline)
         .await?;
     let all = groups.first().cloned().unwrap_or_else(Document::new);

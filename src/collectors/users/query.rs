@@ -15,46 +15,43 @@ const COLLECTION: &str = "users";
 /// Indexes that find every account that is not an ordinary local person.
 const INDEXES_OF_SPECIAL: [&str; 4] = ["type", "roles", "isRemote", "federated"];
 
-pub async fn read(question: &mut QueryContext<'_>, _: &Snapshot) -> Result<Users, SourceError> {
-    let accounts = match index_of_states(question).await? {
-        Some(index) => by_index(question, index).await?,
+pub async fn read(query: &mut QueryContext<'_>, _: &Snapshot) -> Result<Users, SourceError> {
+    let accounts = match index_of_states(query).await? {
+        Some(index) => by_index(query, index).await?,
         // One pass, because special accounts cannot be found by index.
-        None => groups(question, Document::new()).await?,
+        None => groups(query, Document::new()).await?,
     };
     Ok(Users { accounts })
 }
 
 /// The index on `active`, if those of special accounts exist, too.
-async fn index_of_states(question: &QueryContext<'_>) -> Result<Option<String>, SourceError> {
+async fn index_of_states(query: &QueryContext<'_>) -> Result<Option<String>, SourceError> {
     for key in INDEXES_OF_SPECIAL {
-        if question.known_index(COLLECTION, key).await?.is_none() {
+        if query.known_index(COLLECTION, key).await?.is_none() {
             return Ok(None);
         }
     }
-    question.known_index(COLLECTION, "active").await
+    query.known_index(COLLECTION, "active").await
 }
 
 /// Special accounts by their indexes, and the others as the difference to all.
-async fn by_index(
-    question: &QueryContext<'_>,
-    index: String,
-) -> Result<Vec<Accounts>, SourceError> {
+async fn by_index(query: &QueryContext<'_>, index: String) -> Result<Vec<Accounts>, SourceError> {
     let special = doc! { "$or": [
         { "type": { "$in": ["app", "bot"] } },
         { "roles": ["guest"] },
         { "isRemote": true },
         { "federated": true },
     ] };
-    let mut accounts = groups(question, special).await?;
+    let mut accounts = groups(query, special).await?;
     accounts.retain(is_special);
     let hint = Hint::Name(index);
     let with_state = async |state: bool| -> Result<u64, SourceError> {
         let filter = doc! { "active": state };
-        let count = question.count(COLLECTION, filter, Some(hint.clone()));
+        let count = query.count(COLLECTION, filter, Some(hint.clone()));
         Ok(count.await?.unwrap_or_default())
     };
     let (activated, deactivated) = (with_state(true).await?, with_state(false).await?);
-    let all = question.estimated_count(COLLECTION).await?;
+    let all = query.estimated_count(COLLECTION).await?;
     for (state, total) in [
         (AccountState::Activated, activated),
         (AccountState::Deactivated, deactivated),
@@ -78,10 +75,7 @@ async fn by_index(
 }
 
 /// Accounts that match, grouped by all properties.
-async fn groups(
-    question: &QueryContext<'_>,
-    filter: Document,
-) -> Result<Vec<Accounts>, SourceError> {
+async fn groups(query: &QueryContext<'_>, filter: Document) -> Result<Vec<Accounts>, SourceError> {
     let pipeline = vec![
         doc! { "$match": filter },
         doc! { "$group": {
@@ -95,7 +89,7 @@ async fn groups(
             "count": { "$sum": 1 },
         } },
     ];
-    let groups = question.aggregate(COLLECTION, pipeline, None).await?;
+    let groups = query.aggregate(COLLECTION, pipeline, None).await?;
     Ok(groups.iter().filter_map(accounts).collect())
 }
 

@@ -13,11 +13,11 @@ use crate::mongodb::{QueryContext, SourceError, bson};
 const MAX_CONTROL_BYTES: i32 = 16_384;
 
 pub async fn read(
-    question: &mut QueryContext<'_>,
+    query: &mut QueryContext<'_>,
     known: &Snapshot,
 ) -> Result<Workspace, SourceError> {
     let ids = ["uniqueID", "Site_Url"];
-    let settings: HashMap<String, Document> = question
+    let settings: HashMap<String, Document> = query
         .find(
             "rocketchat_settings",
             doc! { "_id": { "$in": ids.as_slice() } },
@@ -33,12 +33,12 @@ pub async fn read(
         .collect();
     let is_long = |setting: &&Document| setting.get_bool("isLong").unwrap_or(false);
     let long = settings.values().filter(is_long).count() as u64;
-    question.left_out("long_values", long);
+    query.left_out("long_values", long);
     let setting = |id: &str| bson::value(settings.get(id)?.get("value")?);
     let created = settings
         .get("uniqueID")
         .and_then(|setting| setting.get("createdAt"));
-    let migration = migration(question).await?;
+    let migration = migration(query).await?;
     let stored = known
         .stored_document
         .as_ref()
@@ -57,7 +57,7 @@ pub async fn read(
     })
 }
 
-async fn migration(question: &QueryContext<'_>) -> Result<Option<Migration>, SourceError> {
+async fn migration(query: &QueryContext<'_>) -> Result<Option<Migration>, SourceError> {
     let is_short = doc! { "$lte": [{ "$bsonSize": "$$ROOT" }, MAX_CONTROL_BYTES] };
     let known = doc! {
         "_id": "$_id",
@@ -69,7 +69,7 @@ async fn migration(question: &QueryContext<'_>) -> Result<Option<Migration>, Sou
         doc! { "$match": { "_id": "control" } },
         doc! { "$replaceWith": { "$cond": [is_short, "$$ROOT", known] } },
     ];
-    let control = question.aggregate("migrations", pipeline, None).await?;
+    let control = query.aggregate("migrations", pipeline, None).await?;
     Ok(control.into_iter().next().map(|control| Migration {
         version: bson::count(control.get("version")),
         locked: control.get("locked") == Some(&Bson::Boolean(true)),
