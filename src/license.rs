@@ -1,7 +1,7 @@
-//! The license in a workspace's settings: opened, read and judged as Rocket.Chat does it, without asking anybody.
+//! Parses and judges licenses as Rocket.Chat does, offline.
 //!
-//! What stands in the settings is not to be trusted before a signature says so: a text may be of any length, shape or
-//! content, and the worst that it does is to have a flaw.
+//! The input is untrusted until its signature is verified: the text may have any length, shape or content, and must cause
+//! nothing worse than a flaw.
 
 pub mod format;
 pub mod json;
@@ -20,23 +20,23 @@ use crate::collectors::license::{
     Grants, HeldLicense, LicenseContent, LicenseFlaw, LicenseLimit, LicenseVoucher, LimitKind,
 };
 
-/// The longest license that is read, in bytes: real ones have one or two thousand.
+/// The maximum length of a license in bytes; real ones have one or two thousand.
 pub const MAX_LICENSE_BYTES: usize = 16 * 1024;
 
-/// The most addresses that a license may name, and the most bytes of each: real ones name one or two.
+/// How many addresses a license may have, and the length of each in bytes; real ones have one or two.
 const MAX_ADDRESSES: usize = 16;
 const MAX_ADDRESS_BYTES: usize = 256;
 
-/// What the operator says about the license.
+/// The configuration of licensing.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct LicenseConfig {
-    /// The modules that count whatever the settings say; `None` when those of a valid license count.
+    /// The modules that count as licensed; `None` for those of a valid license.
     pub configured: Option<Grants>,
-    /// The key that signatures are checked with.
+    /// The key that verifies signatures.
     pub key: Option<PublicKey>,
 }
 
-/// What the settings say.
+/// The license and related settings of a workspace.
 #[derive(Debug, Clone)]
 pub struct LicenseSettings {
     /// The license; `Err` when it is longer than [`MAX_LICENSE_BYTES`].
@@ -47,25 +47,25 @@ pub struct LicenseSettings {
     pub site_url: String,
 }
 
-/// A text that was not even fetched.
+/// The text was too long to be fetched.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TooLong;
 
 /// What a license is judged by.
 pub struct LicenseContext<'a> {
-    /// The key that its signature is checked with.
+    /// The key that verifies its signature.
     pub key: Option<&'a PublicKey>,
     /// The time.
     pub now: Timestamp,
-    /// The workspace's version, when it is known.
+    /// The workspace's version, if known.
     pub version: Option<Version>,
-    /// The time zone of dates that name none.
+    /// The time zone of dates without one.
     pub timezone: &'a TimeZone,
-    /// How much is used of what may be limited, as far as that is known.
+    /// How much is used of a limit, if known.
     pub used: &'a dyn Fn(LimitKind) -> Option<u64>,
 }
 
-/// Reads a license that nothing else is known about.
+/// Parses and judges a license, for fuzzing.
 pub fn parse(text: &str) {
     let settings = LicenseSettings {
         text: Ok(text.to_owned()),
@@ -82,46 +82,45 @@ pub fn parse(text: &str) {
     drop(judge(&settings, &context));
 }
 
-/// What a license says, and whether it is for the workspace's address: what takes time to find out, and depends on
-/// nothing that changes often.
+/// A parsed license, and whether it is for the workspace's address: what is slow to compute and rarely changes.
 #[derive(Debug, Clone)]
 pub struct OpenedLicense {
     terms: Result<Option<LicenseTerms>, LicenseFlaw>,
-    suits_address: bool,
+    matches_address: bool,
 }
 
-/// Reads and judges a license; `None` when there is none.
+/// Parses and judges a license; `None` when there is none.
 pub fn judge(settings: &LicenseSettings, context: &LicenseContext<'_>) -> Option<HeldLicense> {
     let opened = open(settings, context)?;
     Some(opened.judge(settings, context))
 }
 
-/// Reads a license; `None` when there is none. Only the key, the version and the time zone of the context matter.
+/// Parses a license; `None` when there is none. Depends on the key, the version and the time zone of the context only.
 pub fn open(settings: &LicenseSettings, context: &LicenseContext<'_>) -> Option<OpenedLicense> {
     let terms = match &settings.text {
         Ok(text) if text.trim().is_empty() => return None,
         Ok(text) => format::open(text.trim(), context).and_then(|terms| match terms {
-            Some(terms) if names_too_much(&terms) => Err(LicenseFlaw::TooLong),
+            Some(terms) if exceeds_address_limits(&terms) => Err(LicenseFlaw::TooLong),
             terms => Ok(terms),
         }),
         Err(TooLong) => Err(LicenseFlaw::TooLong),
     };
     let named = terms.as_ref().ok().and_then(Option::as_ref);
-    let suits_address =
-        named.is_some_and(|terms| site_url::suits(&terms.addresses, &settings.site_url));
+    let matches_address =
+        named.is_some_and(|terms| site_url::matches_all(&terms.addresses, &settings.site_url));
     Some(OpenedLicense {
         terms,
-        suits_address,
+        matches_address,
     })
 }
 
-fn names_too_much(terms: &LicenseTerms) -> bool {
+fn exceeds_address_limits(terms: &LicenseTerms) -> bool {
     let is_long = |address: &site_url::LicenseAddress| address.text().len() > MAX_ADDRESS_BYTES;
     terms.addresses.len() > MAX_ADDRESSES || terms.addresses.iter().any(is_long)
 }
 
 impl OpenedLicense {
-    /// Judges it here and now.
+    /// Judges the license in a context.
     pub fn judge(&self, settings: &LicenseSettings, context: &LicenseContext<'_>) -> HeldLicense {
         let Ok(text) = &settings.text else {
             return HeldLicense {
@@ -158,7 +157,7 @@ impl OpenedLicense {
         }
     }
 
-    /// Why a license is not valid here and now. What only forbids to install it no longer matters: it is installed.
+    /// Why a license is not valid. Rules that only prevent installation do not apply: it is installed.
     fn flaw_of(&self, terms: &LicenseTerms, context: &LicenseContext<'_>) -> Option<LicenseFlaw> {
         let now = context.now;
         let invalidating = terms
@@ -173,7 +172,7 @@ impl OpenedLicense {
                 return Some(LicenseFlaw::NotYetValid);
             }
         }
-        if !self.suits_address {
+        if !self.matches_address {
             return Some(LicenseFlaw::Address);
         }
         let exceeded = terms.limits.iter().any(|limit| {
@@ -234,12 +233,12 @@ fn shown(terms: LicenseTerms, context: &LicenseContext<'_>) -> LicenseContent {
     }
 }
 
-/// A limit as a count; a negative one is none.
+/// A limit as a count; a negative limit is none.
 fn count(max: f64) -> Option<u64> {
     #[expect(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,
-        reason = "checked to be in range; a fraction of a seat is none"
+        reason = "checked to be in range; fractions are dropped"
     )]
     (0.0..9.0e15).contains(&max).then_some(max as u64)
 }

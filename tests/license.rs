@@ -277,5 +277,5 @@ fn a_file_without_a_key_is_refused_by_name() {
     assert_eq!(output.status.code(), Some(2));
     let log = String::from_utf8_lossy(&output.stderr);
     assert!(log.contains("license-public-key-file"), "{log}");
-    assert!(log.contains("expected a public key of RSA"), "{log}");
+    assert!(log.contains("expected an RSA public key"), "{log}");
 }

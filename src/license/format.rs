@@ -1,4 +1,4 @@
-//! The two forms of a license: `RCV3_` and a JSON Web Token, or the base64 of an encrypted block.
+//! The two formats of licenses: `RCV3_` and a JSON Web Token, or an encrypted block in base64.
 
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
@@ -10,10 +10,10 @@ use crate::collectors::license::{LicenseFlaw, LicenseFormat};
 
 const V3_PREFIX: &str = "RCV3_";
 
-/// Lengths of an encrypted block, in bytes: those of usual keys of RSA.
+/// Lengths of an encrypted block in bytes: those of RSA keys of 2048 to 8192 bits.
 const BLOCK_BYTES: std::ops::RangeInclusive<usize> = 256..=1024;
 
-/// Which of the two a text with a flaw, or without one, is.
+/// The format of a text, given its flaw if any.
 pub fn format(text: &str, flaw: Option<LicenseFlaw>) -> Option<LicenseFormat> {
     if text.starts_with(V3_PREFIX) {
         return Some(LicenseFormat::V3);
@@ -22,7 +22,7 @@ pub fn format(text: &str, flaw: Option<LicenseFlaw>) -> Option<LicenseFormat> {
     (!is_none).then_some(LicenseFormat::V2)
 }
 
-/// What a license says, its signature checked where there is a key; `Ok(None)` for one that only a key can open.
+/// Parses a license, and verifies its signature if there is a key; `Ok(None)` for one that cannot be decrypted without one.
 pub fn open(text: &str, context: &LicenseContext<'_>) -> Result<Option<LicenseTerms>, LicenseFlaw> {
     if text.len() > MAX_LICENSE_BYTES {
         return Err(LicenseFlaw::TooLong);
@@ -45,12 +45,12 @@ fn open_v3(token: &str, context: &LicenseContext<'_>) -> Result<LicenseTerms, Li
     let header: Value = serde_json::from_slice(&header).map_err(|_| LicenseFlaw::NotALicense)?;
     let algorithm = header.get("alg").and_then(Value::as_str);
     let algorithm = algorithm.ok_or(LicenseFlaw::NotALicense)?;
-    // The token must not choose how it is checked.
+    // The token must not choose its own verification.
     if algorithm != "RS256" {
         return Err(LicenseFlaw::Algorithm);
     }
     if let Some(key) = context.key
-        && !key.has_signed(message.as_bytes(), &signature)
+        && !key.verifies(message.as_bytes(), &signature)
     {
         return Err(LicenseFlaw::Signature);
     }
@@ -68,7 +68,7 @@ fn open_v2(text: &str, context: &LicenseContext<'_>) -> Result<Option<LicenseTer
     let Some(key) = context.key else {
         return Ok(None);
     };
-    let opened = key.open(&block).ok_or(LicenseFlaw::Signature)?;
+    let opened = key.decrypt(&block).ok_or(LicenseFlaw::Signature)?;
     terms::v2(&opened, context)
         .map(Some)
         .ok_or(LicenseFlaw::Malformed)

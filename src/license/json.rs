@@ -1,8 +1,8 @@
-//! The JSON of licenses, in both versions. What is not named here, such as whom one was granted to, is never read.
+//! The JSON of licenses in both versions. Other fields, such as the licensee, are never read.
 
 use serde::Deserialize;
 
-/// A license of version 3, as far as it is looked at.
+/// A license of version 3.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct LicenseV3Json {
@@ -12,7 +12,7 @@ pub struct LicenseV3Json {
     pub limits: Option<LimitsJson>,
 }
 
-/// What it is.
+/// General information.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct InformationJson {
@@ -29,7 +29,7 @@ pub struct TagJson {
     pub color: Option<String>,
 }
 
-/// Where and when it is valid.
+/// Where and when the license is valid.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ValidationJson {
@@ -61,7 +61,7 @@ pub struct ModuleJson {
     pub module: String,
 }
 
-/// LimitsJson by their kind.
+/// Limits by kind.
 #[derive(Deserialize, Default)]
 #[serde(rename_all = "camelCase")]
 pub struct LimitsJson {
@@ -81,7 +81,7 @@ pub struct LimitJson {
     pub modules: Option<Vec<String>>,
 }
 
-/// A license of version 2, as far as it is looked at.
+/// A license of version 2.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct LicenseV2Json {
@@ -96,7 +96,7 @@ pub struct LicenseV2Json {
     pub apps: Option<AppLimitsJson>,
 }
 
-/// What the cloud adds.
+/// Additions by the cloud.
 #[derive(Deserialize, Default)]
 #[serde(rename_all = "camelCase")]
 pub struct MetaJson {
@@ -104,7 +104,7 @@ pub struct MetaJson {
     pub trial_end: Option<String>,
 }
 
-/// How many apps may be enabled.
+/// Limits of enabled apps.
 #[derive(Deserialize, Default)]
 #[serde(rename_all = "camelCase")]
 pub struct AppLimitsJson {

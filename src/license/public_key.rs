@@ -1,4 +1,4 @@
-//! The public key that licenses are signed with: RSA, as a PEM file or as the base64 of one.
+//! The RSA public key that verifies licenses, as PEM or as base64 of PEM.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -11,44 +11,44 @@ use thiserror::Error;
 
 const RSA: ObjectIdentifier = pkcs1::ALGORITHM_OID;
 
-/// Lengths of the modulus, in bytes, that a signature can be checked with.
+/// Supported lengths of the modulus in bytes.
 const MODULUS_BYTES: std::ops::RangeInclusive<usize> = 256..=1024;
 
-/// The longest exponent, in bytes: opening a license takes a time that grows with it.
+/// The maximum length of the exponent in bytes; decryption time grows with it.
 const MAX_EXPONENT_BYTES: usize = 4;
 
-/// A public key of RSA.
+/// An RSA public key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PublicKey {
     modulus: Vec<u8>,
     exponent: Vec<u8>,
 }
 
-/// A text that is no such key.
+/// The text is not a supported key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-#[error("expected a public key of RSA with 2048 to 8192 bits, as PEM or as the base64 of it")]
+#[error("expected an RSA public key of 2048 to 8192 bits, as PEM or as base64 of PEM")]
 pub struct InvalidPublicKey;
 
 impl PublicKey {
-    /// Reads a key.
+    /// Parses a key.
     ///
     /// # Errors
-    /// When the text is none.
+    /// When the text is not a supported key.
     pub fn parse(text: &str) -> Result<Self, InvalidPublicKey> {
         let text = text.trim();
         if text.starts_with("-----BEGIN ") {
-            return Self::of_pem(text);
+            return Self::from_pem(text);
         }
         let compact: String = text.split_whitespace().collect();
         let pem = STANDARD.decode(compact).map_err(|_| InvalidPublicKey)?;
-        Self::of_pem(
+        Self::from_pem(
             std::str::from_utf8(&pem)
                 .map_err(|_| InvalidPublicKey)?
                 .trim(),
         )
     }
 
-    fn of_pem(pem: &str) -> Result<Self, InvalidPublicKey> {
+    fn from_pem(pem: &str) -> Result<Self, InvalidPublicKey> {
         let (label, document) = Document::from_pem(pem).map_err(|_| InvalidPublicKey)?;
         let bytes = document.as_bytes();
         let key: RsaPublicKey<UintRef<'_>> = match label {
@@ -73,8 +73,8 @@ impl PublicKey {
         is_usable.then_some(key).ok_or(InvalidPublicKey)
     }
 
-    /// Whether a signature (RS256) of a message is of this key.
-    pub fn has_signed(&self, message: &[u8], signature: &[u8]) -> bool {
+    /// Whether the key verifies a signature (RS256) of a message.
+    pub fn verifies(&self, message: &[u8], signature: &[u8]) -> bool {
         let key = RsaPublicKeyComponents {
             n: &self.modulus,
             e: &self.exponent,
@@ -83,16 +83,16 @@ impl PublicKey {
             .is_ok()
     }
 
-    /// What was encrypted with the private key (PKCS#1 v1.5, block type 1); `None` when it was not.
-    pub fn open(&self, sealed: &[u8]) -> Option<Vec<u8>> {
+    /// Decrypts a block that was encrypted with the private key (PKCS #1 v1.5, block type 1); `None` for any other.
+    pub fn decrypt(&self, encrypted: &[u8]) -> Option<Vec<u8>> {
         let number = |bytes: &[u8]| BigUint::from_bytes_be(bytes);
         let modulus = number(&self.modulus);
-        let sealed_number = number(sealed);
-        if sealed.len() != self.modulus.len() || sealed_number >= modulus {
+        let cipher = number(encrypted);
+        if encrypted.len() != self.modulus.len() || cipher >= modulus {
             return None;
         }
-        let block = sealed_number.modpow(&number(&self.exponent), &modulus);
-        // 00 01 FF … FF 00 content: the first zero is not among a number's bytes.
+        let block = cipher.modpow(&number(&self.exponent), &modulus);
+        // 00 01 FF … FF 00 content; a number has no leading zero.
         let block = block.to_bytes_be();
         if block.len() + 1 != self.modulus.len() {
             return None;

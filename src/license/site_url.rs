@@ -1,33 +1,33 @@
-//! Whether a license was made for a workspace's address.
+//! Matches a workspace's address with those of a license.
 
 use regex_lite::RegexBuilder;
 use sha2::{Digest, Sha256};
 
-/// The most memory that a pattern may take, in bytes: to compare it with an address takes a time that grows with both.
+/// The maximum size of a compiled pattern in bytes, which limits the time of a match.
 const MAX_PATTERN_BYTES: usize = 32 * 1024;
 
-/// The longest address of a workspace that suits anything, in bytes.
+/// The maximum length of a workspace's address in bytes; longer ones match nothing.
 const MAX_SITE_BYTES: usize = 512;
 
-/// An address that a license names.
+/// An address in a license.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum LicenseAddress {
-    /// Itself; a star stands for anything.
+    /// Literal text, in which `*` matches anything.
     Plain(String),
-    /// A pattern: a star stands for anything and a point for itself, everything else means what it means to JavaScript.
+    /// A regular expression in which `*` matches anything and `.` is literal.
     Pattern(String),
-    /// The SHA-256 of it, as hexadecimal digits.
+    /// Its SHA-256 in hexadecimal.
     Hash(String),
 }
 
-/// Whether the address of a workspace suits all those that a license names.
-pub fn suits(addresses: &[LicenseAddress], site_url: &str) -> bool {
+/// Whether the address of a workspace matches every address of a license.
+pub fn matches_all(addresses: &[LicenseAddress], site_url: &str) -> bool {
     let address = without_scheme(site_url);
     (1..=MAX_SITE_BYTES).contains(&address.len())
-        && addresses.iter().all(|known| known.suits(address))
+        && addresses.iter().all(|known| known.matches(address))
 }
 
-/// Host, port and path, as licenses name them.
+/// Host, port and path.
 fn without_scheme(site_url: &str) -> &str {
     let address = site_url.strip_suffix('/').unwrap_or(site_url);
     let stripped = address
@@ -37,14 +37,14 @@ fn without_scheme(site_url: &str) -> &str {
 }
 
 impl LicenseAddress {
-    /// As it stands in the license.
+    /// The text in the license.
     pub fn text(&self) -> &str {
         match self {
             Self::Plain(text) | Self::Pattern(text) | Self::Hash(text) => text,
         }
     }
 
-    fn suits(&self, address: &str) -> bool {
+    fn matches(&self, address: &str) -> bool {
         match self {
             Self::Plain(plain) if plain.contains('*') => matches_pattern(plain, address),
             Self::Plain(plain) => plain.to_lowercase() == address.to_lowercase(),
@@ -54,7 +54,7 @@ impl LicenseAddress {
     }
 }
 
-/// A pattern that cannot be read suits nothing.
+/// An invalid pattern matches nothing.
 fn matches_pattern(pattern: &str, address: &str) -> bool {
     let pattern = pattern.replace('.', "\\.").replace('*', ".*");
     RegexBuilder::new(&format!("^{pattern}$"))
@@ -69,11 +69,11 @@ mod tests {
     use super::*;
 
     fn one(address: LicenseAddress, site_url: &str) -> bool {
-        suits(&[address], site_url)
+        matches_all(&[address], site_url)
     }
 
     #[test]
-    fn a_plain_address_is_compared_without_scheme_last_slash_and_case() {
+    fn plain_address_ignores_scheme_trailing_slash_and_case() {
         let plain = |text: &str| LicenseAddress::Plain(text.to_owned());
         for site_url in ["https://chat.example.com/", "http://Chat.Example.com"] {
             assert!(one(plain("chat.EXAMPLE.com"), site_url), "{site_url}");
@@ -87,7 +87,7 @@ mod tests {
     }
 
     #[test]
-    fn a_star_stands_for_anything() {
+    fn star_matches_anything() {
         for star in [LicenseAddress::Plain, LicenseAddress::Pattern] {
             let star = star("*.example.com".to_owned());
             assert!(one(star.clone(), "https://chat.example.com"));
@@ -97,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pattern_may_be_more_than_a_star_and_an_odd_one_suits_nothing() {
+    fn pattern_is_a_regex_and_an_invalid_one_matches_nothing() {
         let pattern = |text: &str| LicenseAddress::Pattern(text.to_owned());
         let address = "https://chat.example.com";
         assert!(one(pattern("(chat|talk).example.com"), address));
@@ -110,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn a_hash_is_that_of_the_bare_address() {
+    fn hash_is_of_the_bare_address() {
         let hash = hex::encode(Sha256::digest("chat.example.com"));
         assert_eq!(hash.len(), 64);
         assert!(one(
@@ -125,10 +125,10 @@ mod tests {
     }
 
     #[test]
-    fn every_named_address_has_to_suit() {
+    fn every_address_has_to_match() {
         let both = ["chat.*", "*.org"].map(|pattern| LicenseAddress::Pattern(pattern.to_owned()));
-        assert!(suits(&both, "https://chat.example.org"));
-        assert!(!suits(&both, "https://chat.example.com"));
-        assert!(suits(&[], "https://chat.example.com"));
+        assert!(matches_all(&both, "https://chat.example.org"));
+        assert!(!matches_all(&both, "https://chat.example.com"));
+        assert!(matches_all(&[], "https://chat.example.com"));
     }
 }

@@ -1,4 +1,4 @@
-//! What a license says, in either version, brought to one shape.
+//! The terms of a license, the same for both versions.
 
 use jiff::civil;
 use jiff::tz::TimeZone;
@@ -9,17 +9,17 @@ use super::site_url::LicenseAddress;
 use crate::catalogue::{Timestamp, Version};
 use crate::collectors::license::{LICENSE_MODULES, LicenseTag, LimitKind};
 
-/// The most tags that are shown, and the most characters of each: real licenses have one short tag.
+/// How many tags are shown, and the length of each in characters; real licenses have one short tag.
 const MAX_TAGS: usize = 8;
 const MAX_TAG_CHARS: usize = 64;
 
-/// Modules of Rocket.Chat's own that the bundle `enterprise` of version 2 grants: those that existed then.
+/// How many of [`LICENSE_MODULES`] the bundle `enterprise` of version 2 grants: those that existed then.
 const ENTERPRISE_BUNDLE: usize = 20;
 
-/// Modules that Rocket.Chat adds to a license of version 2 ...
+/// Modules that Rocket.Chat adds when it converts a license of version 2 to version 3.
 const ADDED_TO_V2: [&str; 3] = ["teams-voip", "contact-id-verification", "hide-watermark"];
 
-/// ... since it makes version 3 of it; when which of them was added is not known.
+/// The first version that converts licenses; when each module was added is not known.
 const CONVERTS: Version = Version::new(6, 5, 0);
 
 /// A license of either version.
@@ -35,16 +35,16 @@ pub struct LicenseTerms {
     pub limits: Vec<TermsLimit>,
 }
 
-/// What happens when a period or a limit does not hold.
+/// The consequence of a violated period or limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ViolationBehavior {
     InvalidateLicense,
     DisableModules,
-    /// What does not change whether the license is valid, nor what it grants.
+    /// Any other, which affects neither validity nor modules.
     Other,
 }
 
-/// A period; one without a beginning or an end is open on that side.
+/// A period of validity, possibly open-ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ValidityPeriod {
     pub from: Option<Timestamp>,
@@ -53,7 +53,7 @@ pub struct ValidityPeriod {
     pub modules: Vec<String>,
 }
 
-/// One limit of a kind, which may have several.
+/// One limit; a kind may have several.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TermsLimit {
     pub kind: LimitKind,
@@ -73,14 +73,14 @@ impl ValidityPeriod {
 }
 
 impl TermsLimit {
-    /// Whether more is used, as far as that is known.
+    /// Whether the limit is known to be exceeded.
     pub fn is_exceeded(&self, context: &LicenseContext<'_>) -> bool {
         let used = (context.used)(self.kind);
         self.max >= 0.0 && used.is_some_and(|used| used as f64 > self.max)
     }
 }
 
-/// The content of version 3; `None` when it has another shape.
+/// Parses version 3; `None` when it is malformed.
 pub fn v3(json: &[u8], timezone: &TimeZone) -> Option<LicenseTerms> {
     let license: LicenseV3Json = serde_json::from_slice(json).ok()?;
     let instant = |text: Option<String>| text.and_then(|text| instant(&text, timezone));
@@ -111,21 +111,21 @@ pub fn v3(json: &[u8], timezone: &TimeZone) -> Option<LicenseTerms> {
             .into_iter()
             .map(|granted| granted.module)
             .collect(),
-        limits: all(limits),
+        limits: all_limits(limits),
     })
 }
 
-/// The content of version 2, as Rocket.Chat makes version 3 of it; `None` when it has another shape.
+/// Parses version 2 as Rocket.Chat converts it to version 3; `None` when it is malformed.
 pub fn v2(json: &[u8], context: &LicenseContext<'_>) -> Option<LicenseTerms> {
     let timezone = context.timezone;
     let license: LicenseV2Json = serde_json::from_slice(json).ok()?;
     let meta = license.meta.unwrap_or_default();
     let apps = license.apps.unwrap_or_default();
-    // Without a date Rocket.Chat cannot make version 3 of it.
+    // Rocket.Chat cannot convert a license without a date.
     let expiry = instant(&license.expiry, timezone)?;
     let tags = match license.tag {
         Some(tag) => vec![tag],
-        // Before there were tags, the names of bundles served as such.
+        // Before there were tags, bundle names took their place.
         None => license
             .modules
             .iter()
@@ -177,12 +177,12 @@ pub fn v2(json: &[u8], context: &LicenseContext<'_>) -> Option<LicenseTerms> {
     })
 }
 
-/// Whether a version makes version 3 of a license of version 2: all that it matters to what a license says.
+/// Whether a Rocket.Chat version converts licenses of version 2; the terms depend on nothing else of the version.
 pub fn converts(version: Option<Version>) -> bool {
     version.is_none_or(|version| version >= CONVERTS)
 }
 
-/// The modules that a name of version 2 stands for.
+/// The modules of a module or bundle name of version 2.
 fn unbundled(name: &str) -> Vec<String> {
     match name {
         "*" | "enterprise:*" => LICENSE_MODULES[..ENTERPRISE_BUNDLE]
@@ -208,7 +208,7 @@ fn bundle_tag(name: &str) -> Option<TagJson> {
     })
 }
 
-/// Tags with different names, and few and short enough to be labels.
+/// Distinct tags, few and short enough for labels.
 fn shown_tags(tags: Vec<TagJson>) -> Vec<LicenseTag> {
     let short = |text: &str| text.chars().take(MAX_TAG_CHARS).collect::<String>();
     let mut shown: Vec<LicenseTag> = Vec::new();
@@ -225,7 +225,7 @@ fn shown_tags(tags: Vec<TagJson>) -> Vec<LicenseTag> {
     shown
 }
 
-/// Whether a text is a color as the licenses write it, and nothing else: pages put it into their styles.
+/// Whether a text is a color such as `#fff` and nothing else, because pages insert it into styles.
 fn is_color(text: &str) -> bool {
     text.strip_prefix('#').is_some_and(|digits| {
         matches!(digits.len(), 3 | 6) && digits.bytes().all(|digit| digit.is_ascii_hexdigit())
@@ -240,7 +240,7 @@ fn behavior(name: &str) -> ViolationBehavior {
     }
 }
 
-/// An address; Rocket.Chat lets kinds pass that it does not know.
+/// An address; Rocket.Chat ignores unknown kinds.
 fn address(url: ServerUrlJson) -> Option<LicenseAddress> {
     match url.kind.as_str() {
         "url" => Some(LicenseAddress::Plain(url.value)),
@@ -250,8 +250,8 @@ fn address(url: ServerUrlJson) -> Option<LicenseAddress> {
     }
 }
 
-/// Limits of every kind.
-fn all(limits: LimitsJson) -> Vec<TermsLimit> {
+/// The limits of every kind.
+fn all_limits(limits: LimitsJson) -> Vec<TermsLimit> {
     let by_kind = [
         (LimitKind::ActiveUsers, limits.active_users),
         (LimitKind::GuestUsers, limits.guest_users),
@@ -280,7 +280,7 @@ fn all(limits: LimitsJson) -> Vec<TermsLimit> {
         .collect()
 }
 
-/// An instant as JavaScript reads it from ISO 8601: a date alone is a day of UTC, a time without a zone is local.
+/// Parses ISO 8601 as JavaScript does: a date alone is in UTC, a time without a zone is local.
 fn instant(text: &str, timezone: &TimeZone) -> Option<Timestamp> {
     let instant = if let Ok(instant) = text.parse::<jiff::Timestamp>() {
         instant

@@ -1,4 +1,4 @@
-//! Licenses good and bad, made with a key of the tests' own.
+//! Valid and invalid licenses, made with the tests' own key.
 
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
@@ -56,7 +56,7 @@ fn flaw_with(pointer: &str, value: Value) -> Option<LicenseFlaw> {
 }
 
 #[test]
-fn a_signed_license_is_read_whole() {
+fn signed_license_is_parsed_completely() {
     let held = judged(&v3(&content()), "", Some(&key()));
     assert_eq!(held.flaw, None);
     assert_eq!(held.format, Some(LicenseFormat::V3));
@@ -87,7 +87,7 @@ fn a_signed_license_is_read_whole() {
 }
 
 #[test]
-fn nothing_personal_is_kept() {
+fn personal_data_is_not_kept() {
     let text = v3(&content());
     let held = format!("{:?}", judged(&text, "Valid", Some(&key())));
     for secret in SECRETS.into_iter().chain([text.as_str()]) {
@@ -96,7 +96,7 @@ fn nothing_personal_is_kept() {
 }
 
 #[test]
-fn without_a_key_rocket_chats_word_counts() {
+fn status_counts_without_a_key() {
     for (status, flaw, voucher) in [
         ("Valid", None, LicenseVoucher::Status),
         ("Invalid", Some(LicenseFlaw::Status), LicenseVoucher::Status),
@@ -115,14 +115,14 @@ fn without_a_key_rocket_chats_word_counts() {
 }
 
 #[test]
-fn rocket_chats_no_counts_more_than_a_signature() {
+fn invalid_status_overrides_the_signature() {
     let held = judged(&v3(&content()), "Invalid", Some(&key()));
     assert_eq!(held.flaw, Some(LicenseFlaw::Status));
     assert_eq!(held.voucher, LicenseVoucher::Signature);
 }
 
 #[test]
-fn a_tampered_license_is_not_read() {
+fn tampered_license_is_rejected() {
     let text = v3(&content());
     let mut parts: Vec<String> = text.split('.').map(str::to_owned).collect();
     let more_seats = with("/limits/activeUsers/1/max", json!(5000));
@@ -141,7 +141,7 @@ fn a_tampered_license_is_not_read() {
 }
 
 #[test]
-fn a_token_does_not_choose_how_it_is_checked() {
+fn token_does_not_choose_its_algorithm() {
     for alg in ["none", "HS256", "RS512", "rs256", ""] {
         let text = v3_of(&json!({ "alg": alg }), &content());
         for key in [None, Some(&key())] {
@@ -158,7 +158,7 @@ fn a_token_does_not_choose_how_it_is_checked() {
 }
 
 #[test]
-fn a_text_that_is_no_license_is_told_apart() {
+fn other_texts_are_not_licenses() {
     let text = v3(&content());
     let truncated = &text[..text.len() / 3];
     let odd_header = v3_of(&json!(["RS256"]), &content());
@@ -187,7 +187,7 @@ fn a_text_that_is_no_license_is_told_apart() {
 }
 
 #[test]
-fn a_giant_is_not_read() {
+fn too_long_license_is_rejected() {
     for giant in [
         "RCV3_".to_owned() + &"A".repeat(MAX_LICENSE_BYTES),
         "A".repeat(MAX_LICENSE_BYTES + 1),
@@ -202,7 +202,7 @@ fn a_giant_is_not_read() {
 }
 
 #[test]
-fn a_license_that_names_more_or_longer_addresses_than_any_is_not_compared() {
+fn too_many_or_too_long_addresses_are_rejected() {
     let named = |addresses: Vec<Value>| flaw_with("/validation/serverUrls", json!(addresses));
     let any = json!({ "type": "regex", "value": "*" });
     let of = |length: usize| json!({ "type": "regex", "value": "*".repeat(length) });
@@ -215,7 +215,7 @@ fn a_license_that_names_more_or_longer_addresses_than_any_is_not_compared() {
 }
 
 #[test]
-fn the_dearest_license_is_judged_in_moments() {
+fn most_expensive_license_is_judged_quickly() {
     let dear = [
         "*".repeat(MAX_ADDRESS_BYTES),
         "(a?b?c?d?)*".repeat(20) + "x",
@@ -244,7 +244,7 @@ fn the_dearest_license_is_judged_in_moments() {
 }
 
 #[test]
-fn json_of_another_shape_is_malformed() {
+fn other_json_is_malformed() {
     for odd in [json!(null), json!([]), json!("text"), json!({})] {
         assert_eq!(flaw_of(&v3(&odd)), Some(LicenseFlaw::Malformed), "{odd}");
     }
@@ -275,7 +275,7 @@ fn json_of_another_shape_is_malformed() {
 }
 
 #[test]
-fn periods_are_held_against_the_clock() {
+fn periods_are_compared_with_the_clock() {
     let text = v3(&content());
     for (now, flaw) in [
         ("2025-12-31T23:59:59.999Z", Some(LicenseFlaw::NotYetValid)),
@@ -306,7 +306,7 @@ fn periods_are_held_against_the_clock() {
 }
 
 #[test]
-fn an_exceeded_limit_may_invalidate_the_license_or_disable_modules() {
+fn exceeded_limit_invalidates_or_disables_modules() {
     let limit = |max: i64, behavior: &str| json!([{ "max": max, "behavior": behavior, "modules": ["auditing"] }]);
     let seats = "/limits/activeUsers";
     for (max, flaw) in [(39, Some(LicenseFlaw::Limit)), (40, None), (-1, None)] {
@@ -332,7 +332,7 @@ fn an_exceeded_limit_may_invalidate_the_license_or_disable_modules() {
 }
 
 #[test]
-fn a_license_for_another_address_is_not_valid_here() {
+fn license_for_another_address_is_not_valid() {
     let urls = |value: &str, kind: &str| json!([{ "value": value, "type": kind }]);
     let of_site = "cb93e5b8bb2ee3b1ffa09d2f6b8f4a2e1b7e2c8c6b5f3a0b9c1d7e4f2a6b8c0d";
     for (value, kind, flaw) in [
@@ -354,7 +354,7 @@ fn a_license_for_another_address_is_not_valid_here() {
 }
 
 #[test]
-fn version_2_is_read_with_the_key_alone() {
+fn version_2_needs_the_key() {
     let text = v2(&content_v2());
     assert_eq!(judged(&text, "Valid", None).content, None);
     let held = judged(&text, "", Some(&key()));
@@ -413,7 +413,7 @@ fn version_2_has_the_same_flaws() {
 }
 
 #[test]
-fn before_6_5_nothing_is_added_to_version_2() {
+fn version_2_gets_no_modules_before_6_5() {
     let adds = |version: Option<Version>| {
         let context = LicenseContext {
             key: None,
@@ -432,7 +432,7 @@ fn before_6_5_nothing_is_added_to_version_2() {
 }
 
 #[test]
-fn no_changed_character_is_overlooked() {
+fn every_changed_character_is_detected() {
     let key = key();
     for text in [v3(&content()), v2(&content_v2())] {
         for position in 0..text.len() {
@@ -453,7 +453,7 @@ fn no_changed_character_is_overlooked() {
 }
 
 #[test]
-fn a_color_is_nothing_but_a_color() {
+fn colors_are_validated() {
     for (color, expected) in [
         (json!("#abc"), Some("#abc")),
         (json!("#ab"), None),
@@ -480,7 +480,7 @@ fn labels_stay_short() {
 }
 
 #[test]
-fn a_key_may_be_pem_or_the_base64_of_it() {
+fn key_is_pem_or_base64_of_pem() {
     let encoded = STANDARD.encode(PUBLIC_KEY);
     let broken = encoded.replace("LS0t", "LS0t\n");
     for text in [PUBLIC_KEY, &encoded, &broken, &format!("\n{PUBLIC_KEY}\n")] {

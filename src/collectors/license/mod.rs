@@ -17,7 +17,7 @@ pub const LIVECHAT_ENTERPRISE: &str = "livechat-enterprise";
 /// The module of attribute-based access control.
 pub const ABAC: &str = "abac";
 
-/// Modules of Rocket.Chat's own, in the order in which its bundles name them; those of apps have a point in their name.
+/// Rocket.Chat's own modules in the order of its bundles; those of apps have a dot in their name.
 pub const LICENSE_MODULES: [&str; 25] = [
     "auditing",
     "canned-responses",
@@ -46,13 +46,13 @@ pub const LICENSE_MODULES: [&str; 25] = [
     ABAC,
 ];
 
-/// The modules that count.
+/// The modules that count as licensed.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub enum Grants {
-    /// There is no license, or it is not valid.
+    /// None, because there is no valid license.
     #[default]
     None,
-    /// A license is valid, and these are its modules.
+    /// Those of a valid license.
     Modules(Vec<String>),
     /// Every module.
     Everything,
@@ -69,93 +69,93 @@ impl Grants {
     }
 }
 
-/// The license that the workspace's settings hold, and what counts.
+/// The license in the settings, and the modules that count.
 #[derive(Debug, Clone, Default)]
 pub struct License {
-    /// The modules that count: those that were configured, else those of a valid license.
+    /// The configured modules, else those of a valid license.
     pub grants: Grants,
-    /// Whether they were configured.
+    /// Whether they are configured.
     pub configured: bool,
     /// The license in the settings; `None` when there is none.
     pub held: Option<HeldLicense>,
 }
 
-/// A license as it was found, valid or not.
+/// A license, valid or not.
 #[derive(Debug, Clone, PartialEq)]
 pub struct HeldLicense {
-    /// How it is written; `None` when it is in no known format.
+    /// Its format; `None` for none of both.
     pub format: Option<LicenseFormat>,
-    /// Who says that it is genuine.
+    /// What confirms that it is genuine.
     pub voucher: LicenseVoucher,
     /// Why it is not valid; `None` when it is.
     pub flaw: Option<LicenseFlaw>,
-    /// What it says; `None` when it cannot be read, or its signature is wrong.
+    /// The content; `None` when it cannot be parsed, or the signature is wrong.
     pub content: Option<LicenseContent>,
 }
 
-/// How a license is written.
+/// The format of a license.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LicenseFormat {
-    /// Encrypted, from 3.1 on.
+    /// Encrypted; since 3.1.
     V2,
-    /// Signed, from 6.5 on.
+    /// Signed; since 6.5.
     V3,
 }
 
-/// Who says that a license is genuine.
+/// What confirms that a license is genuine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LicenseVoucher {
-    /// Its signature, checked with the public key that was configured.
+    /// Its signature, verified with the configured public key.
     Signature,
     /// Rocket.Chat, in the setting `Enterprise_License_Status`.
     Status,
-    /// Nobody.
+    /// Nothing.
     Nobody,
 }
 
-/// Why a license is not valid; when there are several reasons, the first of them.
+/// Why a license is not valid: the first reason of several.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LicenseFlaw {
     /// The text is longer than any license.
     TooLong,
-    /// The text has the form of neither format.
+    /// The text is in neither format.
     NotALicense,
-    /// It is signed in a way that Rocket.Chat does not accept.
+    /// The signature algorithm is not the one that Rocket.Chat accepts.
     Algorithm,
     /// The configured key did not sign it.
     Signature,
-    /// What it says is not JSON, or JSON of another shape.
+    /// The content is not JSON, or not that of a license.
     Malformed,
-    /// A period of it has not begun.
+    /// A period of validity has not begun.
     NotYetValid,
-    /// A period of it is over.
+    /// A period of validity is over.
     Expired,
-    /// It was made for another `Site_Url`.
+    /// It is for another `Site_Url`.
     Address,
-    /// More is used than it allows, and it says that it is not valid then.
+    /// A limit is exceeded that invalidates the license.
     Limit,
-    /// Rocket.Chat noted that it is not valid.
+    /// Rocket.Chat considers it invalid.
     Status,
-    /// Rocket.Chat did not note that it is valid, and no key was configured to check its signature.
+    /// Rocket.Chat does not confirm it, and no key is configured to verify its signature.
     Unconfirmed,
 }
 
-/// What a license says.
+/// The content of a license.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct LicenseContent {
     /// Plans, as Rocket.Chat shows them.
     pub tags: Vec<LicenseTag>,
-    /// Whether it is for trying only.
+    /// Whether it is a trial.
     pub trial: bool,
-    /// Whether the workspace need not be connected to Rocket.Chat's cloud.
+    /// Whether the workspace may be disconnected from Rocket.Chat's cloud.
     pub offline: bool,
-    /// Granted modules without those that a period or a limit disables now.
+    /// Granted modules, without those that a period or a limit disables.
     pub modules: Vec<String>,
     /// Every kind of limit.
     pub limits: Vec<LicenseLimit>,
-    /// When the first period ends after which it is not valid; `None` when it never expires.
+    /// When it stops being valid; `None` when it never expires.
     pub expires: Option<Timestamp>,
-    /// When it expires as Rocket.Chat shows it.
+    /// The expiry that Rocket.Chat shows.
     pub shown_expiry: Option<Timestamp>,
 }
 
@@ -164,18 +164,18 @@ pub struct LicenseContent {
 pub struct LicenseTag {
     /// Its name.
     pub name: String,
-    /// The color of its label, such as `#5154ec`; `None` when it has none.
+    /// The color of its label, such as `#5154ec`.
     pub color: Option<String>,
 }
 
-/// A limit and how far it is used.
+/// A limit and its use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LicenseLimit {
     /// What is limited.
     pub kind: LimitKind,
-    /// The most that is allowed; `None` when there is no limit.
+    /// The maximum; `None` when there is no limit.
     pub max: Option<u64>,
-    /// What is used; `None` when that is not known.
+    /// What is used, if known.
     pub used: Option<u64>,
 }
 
@@ -188,7 +188,7 @@ pub enum LimitKind {
     GuestUsers,
     /// Rooms of each guest.
     RoomsPerGuest,
-    /// Enabled apps of the workspace's own.
+    /// Enabled private apps.
     PrivateApps,
     /// Enabled apps from the marketplace.
     MarketplaceApps,
@@ -301,7 +301,7 @@ impl License {
         })
     }
 
-    /// A state for each module; nothing where no license could grant any.
+    /// The state of each module; empty without a license or configured modules.
     fn modules(&self) -> Vec<Sample> {
         if self.held.is_none() && !self.configured {
             return Vec::new();
@@ -330,7 +330,7 @@ impl License {
             .collect()
     }
 
-    /// The names of the modules; `None` where they are not known.
+    /// The names of the modules, if known.
     fn shown_modules(&self) -> Option<Value> {
         match &self.grants {
             Grants::Everything => None,
@@ -342,7 +342,7 @@ impl License {
         }
     }
 
-    /// The names of the tags; `None` where they are not known.
+    /// The names of the tags, if known.
     fn shown_tags(&self) -> Option<Value> {
         let tags = match &self.held {
             Some(held) if held.is_valid() => &held.content.as_ref()?.tags[..],

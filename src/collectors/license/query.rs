@@ -12,7 +12,7 @@ use crate::collectors::snapshot::Snapshot;
 use crate::license::{LicenseSettings, MAX_LICENSE_BYTES, TooLong};
 use crate::mongodb::{QueryContext, SourceError, bson};
 
-/// The license that counts, and the one that came from Rocket.Chat's cloud: early versions noted it only there.
+/// The setting of the license, and the one of Rocket.Chat's cloud, where early versions stored it.
 const TEXTS: [&str; 2] = ["Enterprise_License", "Cloud_Workspace_License"];
 
 const STATUS: &str = "Enterprise_License_Status";
@@ -62,18 +62,18 @@ pub async fn is_valid(
     Ok(settings.status == "Valid" || held.is_some_and(|license| license.is_valid()))
 }
 
-/// What a license grants: when only Rocket.Chat can read it, the modules that its newest statistics name.
+/// The modules of a license; those in the newest stored statistics when only Rocket.Chat can read the license.
 fn granted(held: Option<&HeldLicense>, known: &Snapshot) -> Grants {
     match held {
         Some(held) if held.is_valid() => Grants::Modules(match &held.content {
             Some(content) => content.modules.clone(),
-            None => named_by_statistics(known).unwrap_or_default(),
+            None => modules_of_statistics(known).unwrap_or_default(),
         }),
         _ => Grants::None,
     }
 }
 
-fn named_by_statistics(known: &Snapshot) -> Option<Vec<String>> {
+fn modules_of_statistics(known: &Snapshot) -> Option<Vec<String>> {
     let document = known.stored_document.as_ref()?.document.as_ref()?;
     let Value::List(modules) = document.get(&["enterprise", "modules"])? else {
         return None;
@@ -92,7 +92,7 @@ async fn held(
     licenses.judge(&settings, known, now).await
 }
 
-/// The settings; a text that is longer than any license is not even fetched.
+/// The settings; too long a text is not fetched.
 async fn settings(query: &QueryContext<'_>) -> Result<LicenseSettings, SourceError> {
     let ids: Vec<&str> = TEXTS.into_iter().chain([STATUS, SITE_URL]).collect();
     let is_text = doc! { "$eq": [{ "$type": "$value" }, "string"] };

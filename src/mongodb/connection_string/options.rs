@@ -151,26 +151,15 @@ pub fn similar(name: &str) -> Option<&'static str> {
     let options = OPTIONS.iter().copied();
     let useful = options.filter(|(_, treatment)| matches!(treatment, Supported | Boolean));
     useful
-        .map(|(known, _)| (distance(&known.to_lowercase(), &name.to_lowercase()), known))
+        .map(|(known, _)| {
+            (
+                strsim::levenshtein(&known.to_lowercase(), &name.to_lowercase()),
+                known,
+            )
+        })
         .filter(|(distance, _)| *distance <= 2)
         .min()
         .map(|(_, known)| known)
-}
-
-/// The Levenshtein distance.
-fn distance(one: &str, other: &str) -> usize {
-    let other: Vec<char> = other.chars().collect();
-    let mut row: Vec<usize> = (0..=other.len()).collect();
-    for (place, letter) in one.chars().enumerate() {
-        let mut before = row[0];
-        row[0] = place + 1;
-        for (column, known) in other.iter().enumerate() {
-            let replaced = before + usize::from(letter != *known);
-            before = row[column + 1];
-            row[column + 1] = replaced.min(before + 1).min(row[column] + 1);
-        }
-    }
-    row[other.len()]
 }
 
 #[cfg(test)]
