@@ -1,25 +1,25 @@
-//! The file of `--web.config.file`: encryption, client certificates, users, headers and a limit of requests.
+//! The web configuration file (`--web.config.file`): TLS, client certificates, users, headers and a rate limit.
 //!
-//! Its format and meaning are those of the web configuration that Prometheus' exporters share. Where this program
-//! cannot do what a key asks for, the file is refused with a message; the README lists these cases.
+//! Format and meaning are those of Prometheus' exporter-toolkit. A file with a setting that this program does not support is
+//! rejected with a message; the README lists these cases.
 //!
 //! ```text
-//! reload -> file -+-> tls -+-> names
-//!                 |        +-> client
-//!                 +-> headers, users -> turns, bucket
+//! reload -> file -+-> tls -+-> go_names
+//!                 |        +-> client_auth
+//!                 +-> headers, basic_auth -> fair_lock, token_bucket
 //! ```
 
 pub mod basic_auth;
 pub mod client_auth;
+mod fair_lock;
 mod file;
+pub mod file_tracker;
 pub mod go_names;
 mod headers;
-pub mod read_files;
 pub mod reload;
 mod tls;
 mod tls_section;
 pub mod token_bucket;
-mod turns;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -28,41 +28,41 @@ use hyper::header::{HeaderName, HeaderValue};
 use thiserror::Error;
 use tokio_rustls::rustls::ServerConfig;
 
-pub use basic_auth::Users;
-pub use client_auth::Demand;
+pub use basic_auth::BasicAuthUsers;
+pub use client_auth::ClientCertRequirement;
 pub use file::parse;
-pub use token_bucket::Bucket;
+pub use token_bucket::TokenBucket;
 
-/// What the file says, ready for use.
+/// The checked content of the file.
 #[derive(Debug)]
 pub struct WebConfig {
-    /// How connections are encrypted; `None` means that they are not.
+    /// The settings of TLS; `None` means plain HTTP.
     pub tls: Option<Arc<ServerConfig>>,
-    /// Headers of every answer.
+    /// Headers of every response.
     pub headers: Vec<(HeaderName, HeaderValue)>,
-    /// Who is answered; nobody in it means everybody.
-    pub users: Users,
-    /// How many requests are answered; `None` means all.
-    pub bucket: Option<Arc<Bucket>>,
-    /// What clients have to show.
-    pub certificates: Demand,
-    /// Whether the file sets anything at all.
-    pub says_something: bool,
+    /// The users; if there are none, no login is needed.
+    pub users: BasicAuthUsers,
+    /// The rate limit; `None` means no limit.
+    pub bucket: Option<Arc<TokenBucket>>,
+    /// The certificate that clients must present.
+    pub client_cert: ClientCertRequirement,
+    /// Whether the file has any setting.
+    pub has_settings: bool,
 }
 
 impl WebConfig {
-    /// Whether it may take the place of another one without a restart. A file that is cut off while it is written, or
-    /// emptied by mistake, must not open what was closed.
-    fn check_after(&self, before: &Self) -> Result<(), String> {
-        let is_emptied = before.says_something && !self.says_something;
+    /// Checks that a reload may replace `current` with this. A file that is cut off because it is being written, or empty by
+    /// mistake, must not disable TLS or authentication.
+    fn check_replaces(&self, current: &Self) -> Result<(), String> {
+        let is_emptied = current.has_settings && !self.has_settings;
         let problem = if is_emptied {
             "is empty"
-        } else if self.tls.is_some() != before.tls.is_some() {
-            "encryption can be switched on and off only by a restart"
-        } else if self.users.is_empty() && !before.users.is_empty() {
-            "the last user can be taken out only by a restart, for everybody would be let in"
-        } else if self.certificates < before.certificates {
-            "less can be asked of clients' certificates only by a restart"
+        } else if self.tls.is_some() != current.tls.is_some() {
+            "TLS can be switched on and off only by a restart"
+        } else if self.users.is_empty() && !current.users.is_empty() {
+            "the last user can be removed only by a restart, because it disables authentication"
+        } else if self.client_cert < current.client_cert {
+            "the requirements for client certificates can be lowered only by a restart"
         } else {
             return Ok(());
         };
@@ -70,12 +70,12 @@ impl WebConfig {
     }
 }
 
-/// The file, or one that it names, cannot be used.
+/// The file, or one that it names, is invalid.
 #[derive(Debug, Error)]
 #[error("--web.config.file: `{}`: {problem}", path.display())]
 pub struct WebConfigError {
     /// The file.
     path: PathBuf,
-    /// What is wrong, beginning with the key where there is one.
+    /// The error, which begins with the key if there is one.
     problem: String,
 }

@@ -77,7 +77,7 @@ pub fn basic(name: &str, password: &str) -> String {
     format!("Basic {}", STANDARD.encode(format!("{name}:{password}")))
 }
 
-/// Files that cannot be used, and what is said about them.
+/// Files that cannot be used, and what is message about them.
 const UNUSABLE: [(&str, &str); 34] = [
     ("some junk\nmore junk", "line 1"),
     ("no_such_key: 1", "`no_such_key`"),
@@ -127,7 +127,7 @@ const UNUSABLE: [(&str, &str); 34] = [
         "rate_limit: {interval: 1s, burst: 4294967296}",
         "invalid value `4294967296`",
     ),
-    ("{}\n---\n{}\n", "is not as it should be"),
+    ("{}\n---\n{}\n", "is invalid"),
     (
         "tls_server_config: {cert_file: weak.pem, key_file: weak.pem}",
         "tls_server_config.cert_file",
@@ -174,11 +174,11 @@ const UNUSABLE: [(&str, &str); 34] = [
     ),
     (
         "tls_server_config: {cert_file: server.key, key_file: server.key}",
-        "cert_file: there is no certificate",
+        "cert_file: no readable certificate",
     ),
     (
         "tls_server_config: {cert_file: server.crt, key_file: server.crt}",
-        "key_file: there is no private key",
+        "key_file: no readable private key",
     ),
     (
         "tls_server_config: {cert_file: server.crt, key_file: other.key}",
@@ -196,8 +196,14 @@ const UNUSABLE_BESIDE: [(&[&str], &str); 18] = [
         &["client_auth_type: Sometimes"],
         "client_auth_type: invalid client authentication `Sometimes`",
     ),
-    (&["client_ca_file: ca.crt"], "client_ca_file: an authority"),
-    (&["client_ca: x"], "client_ca_file: an authority"),
+    (
+        &["client_ca_file: ca.crt"],
+        "client_ca_file: client_ca_file or client_ca is set",
+    ),
+    (
+        &["client_ca: x"],
+        "client_ca_file: client_ca_file or client_ca is set",
+    ),
     (&["client_allowed_sans: [x]"], "client_allowed_sans"),
     (
         &[
@@ -211,7 +217,7 @@ const UNUSABLE_BESIDE: [(&[&str], &str); 18] = [
             "client_auth_type: RequireAndVerifyClientCert",
             "client_ca_file: /dev/null",
         ],
-        "client_ca_file: there is no certificate",
+        "client_ca_file: no readable certificate",
     ),
     (
         &["min_version: TLS111"],
@@ -258,7 +264,7 @@ const UNUSABLE_BESIDE: [(&[&str], &str); 18] = [
 ];
 
 #[test]
-fn a_file_that_cannot_be_used_ends_with_status_2_and_a_message_that_names_it() {
+fn invalid_file_is_named_with_status_2() {
     let setup = Setup::new("");
     Authority::new().server().write(setup.path(), "other");
     // An RSA key of 1024 bits, and its certificate.
@@ -269,12 +275,15 @@ fn a_file_that_cannot_be_used_ends_with_status_2_and_a_message_that_names_it() {
             .args([NOBODY, &setup.argument()])
             .output()
             .expect("the exporter runs");
-        let said = String::from_utf8_lossy(&output.stderr);
-        assert_eq!(output.status.code(), Some(2), "{config}: {said}");
+        let message = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{config}: {message}");
         for named in [named, "--web.config.file", "web.yml"] {
-            assert!(said.contains(named), "{config}: {said}");
+            assert!(message.contains(named), "{config}: {message}");
         }
-        assert!(!said.contains("doe") && !said.contains("BEGIN"), "{said}");
+        assert!(
+            !message.contains("doe") && !message.contains("BEGIN"),
+            "{message}"
+        );
     };
     for (config, named) in UNUSABLE {
         setup.configure(config);
@@ -290,7 +299,7 @@ fn a_file_that_cannot_be_used_ends_with_status_2_and_a_message_that_names_it() {
 }
 
 #[test]
-fn ciphers_and_curves_that_the_library_lacks_are_passed_over_beside_others() {
+fn unsupported_ciphers_and_curves_are_skipped_beside_others() {
     let setup = Setup::new("");
     Authority::new().server().write(setup.path(), "server");
     for (line, missing) in [
@@ -305,17 +314,17 @@ fn ciphers_and_curves_that_the_library_lacks_are_passed_over_beside_others() {
             .args([NOBODY, &setup.argument(), "--config.check"])
             .output()
             .expect("the exporter runs");
-        let said = String::from_utf8_lossy(&output.stderr);
-        assert_eq!(output.status.code(), Some(0), "{line}: {said}");
+        let message = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(0), "{line}: {message}");
         assert!(
-            said.contains("level=warn") && said.contains(missing),
-            "{said}"
+            message.contains("level=warn") && message.contains(missing),
+            "{message}"
         );
     }
 }
 
 #[test]
-fn a_file_without_encryption_may_say_little_or_nothing() {
+fn file_without_tls_may_be_nearly_empty() {
     for config in [
         "",
         "# nothing yet\n\n",
@@ -335,7 +344,7 @@ fn a_file_without_encryption_may_say_little_or_nothing() {
 }
 
 #[test]
-fn only_users_with_their_password_are_answered_except_where_the_workspace_asks_for_its_own() {
+fn requests_need_a_user_except_the_api_with_its_own_login() {
     let setup = Setup::new(&format!("basic_auth_users: {{alice: {HASH}}}"));
     let exporter = setup.start();
     let right = basic("alice", "password");
@@ -362,7 +371,7 @@ fn only_users_with_their_password_are_answered_except_where_the_workspace_asks_f
             assert_eq!(answer.status, expected, "{path}");
         }
     }
-    // The database is missing, which is said only after the exporter would have asked it.
+    // The database is missing, which is message only after the exporter would have asked it.
     for (path, status) in [
         ("/api/v1/nothing", 404),
         ("/api/v1/statistics", 401),
@@ -376,7 +385,7 @@ fn only_users_with_their_password_are_answered_except_where_the_workspace_asks_f
 }
 
 #[test]
-fn a_request_more_than_the_bucket_holds_is_refused_before_its_user_is_looked_at() {
+fn rate_limit_is_checked_before_the_user() {
     let setup = Setup::new(&format!(
         "rate_limit: {{interval: 1h, burst: 2}}\nbasic_auth_users: {{alice: {HASH}}}\nhttp_server_config: {{headers: {{X-Frame-Options: deny}}}}"
     ));
@@ -394,7 +403,7 @@ fn a_request_more_than_the_bucket_holds_is_refused_before_its_user_is_looked_at(
 }
 
 #[test]
-fn configured_headers_are_part_of_every_answer_and_go_before_its_own() {
+fn configured_headers_are_in_every_response_and_override_its_own() {
     let headers = [
         ("X-Frame-Options", "sameorigin"),
         (

@@ -9,7 +9,7 @@ use crate::support::tls::{Client, Identity};
 use crate::web_config::{HASH, Setup, basic, encrypted};
 
 #[tokio::test]
-async fn changed_users_are_asked_for_without_a_restart_and_a_broken_file_changes_nothing() {
+async fn changed_users_need_no_restart_and_an_invalid_file_changes_nothing() {
     let users = |name: &str| format!("basic_auth_users: {{{name}: {HASH}}}\n");
     let setup = Setup::new(&users("alice"));
     let exporter = setup.start();
@@ -21,7 +21,7 @@ async fn changed_users_are_asked_for_without_a_restart_and_a_broken_file_changes
     assert_eq!((status("alice"), status("bob")), (200, 401));
     setup.configure(&users("bob"));
     assert_eq!((status("alice"), status("bob")), (401, 200));
-    let broken = "the changed web configuration cannot be used";
+    let broken = "the changed web configuration is invalid";
     for (number, config) in ["basic_auth_users: [", "", &encrypted(&[])]
         .iter()
         .enumerate()
@@ -38,13 +38,13 @@ async fn changed_users_are_asked_for_without_a_restart_and_a_broken_file_changes
     setup.configure(&users("alice"));
     assert_eq!((status("alice"), status("bob")), (200, 401));
     eventually("the change is logged", || {
-        exporter.log().contains("was read again").then_some(())
+        exporter.log().contains("was reloaded").then_some(())
     })
     .await;
 }
 
 #[tokio::test]
-async fn a_new_certificate_is_shown_without_a_restart_and_a_broken_one_is_not_taken() {
+async fn new_certificate_needs_no_restart_and_an_invalid_one_is_ignored() {
     let setup = Setup::new(&encrypted(&[]));
     let exporter = setup.start();
     let client = Client::new(&setup.authority);
@@ -78,7 +78,7 @@ async fn a_new_certificate_is_shown_without_a_restart_and_a_broken_one_is_not_ta
 }
 
 #[tokio::test]
-async fn a_file_that_was_emptied_opens_nothing() {
+async fn emptied_file_disables_nothing() {
     let users = format!(
         "basic_auth_users: {{alice: {HASH}}}\nrate_limit: {{interval: 1ms, burst: 1000}}\n"
     );
@@ -109,7 +109,7 @@ async fn a_file_that_was_emptied_opens_nothing() {
 }
 
 #[tokio::test]
-async fn less_is_asked_of_clients_certificates_only_after_a_restart() {
+async fn client_certificate_requirement_is_lowered_only_by_a_restart() {
     let verified = [
         "client_auth_type: RequireAndVerifyClientCert",
         "client_ca_file: ca.crt",
@@ -140,7 +140,7 @@ async fn less_is_asked_of_clients_certificates_only_after_a_restart() {
 }
 
 #[test]
-fn a_fifo_in_the_place_of_the_file_holds_up_neither_requests_nor_the_end() {
+fn fifo_in_place_of_the_file_blocks_neither_requests_nor_shutdown() {
     let setup = Setup::new(&format!("basic_auth_users: {{alice: {HASH}}}"));
     let exporter = setup.start();
     fs::remove_file(setup.file()).expect("it can be removed");

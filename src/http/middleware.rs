@@ -83,7 +83,7 @@ impl Middleware {
         };
         let config = web_config.current().await;
         if let Some(bucket) = &config.bucket
-            && !bucket.take(begun)
+            && !bucket.try_take(begun)
         {
             let rejection = response::text(StatusCode::TOO_MANY_REQUESTS, "Too Many Requests\n");
             return (Handler::Refused, rejection);
@@ -161,7 +161,9 @@ async fn is_authorized(
     match credentials(request) {
         Some((name, password)) => {
             let network = network::of(caller.address);
-            web_config.admits(config, &name, &password, network).await
+            web_config
+                .verify_user(config, &name, &password, network)
+                .await
         }
         None => false,
     }

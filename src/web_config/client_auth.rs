@@ -1,4 +1,4 @@
-//! Certificates of clients: whether one is asked for, needed, verified, and which names it must have.
+//! Client certificates: whether one is requested, required and verified, and which names it must have.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -21,23 +21,23 @@ use x509_cert::der::oid::db::rfc5280::{ANY_EXTENDED_KEY_USAGE, ID_KP_CLIENT_AUTH
 use x509_cert::ext::pkix::name::GeneralName;
 use x509_cert::ext::pkix::{ExtendedKeyUsage, SubjectAltName};
 
-/// What is asked of clients.
+/// `client_auth_type`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Policy {
-    /// Nothing.
+pub enum ClientAuthType {
+    /// No certificate is requested.
     None,
-    /// A certificate, of any kind, if they have one.
+    /// A certificate is requested, but not required or verified.
     Request,
-    /// A certificate of any kind.
+    /// A certificate is required, but not verified.
     RequireAny,
-    /// A certificate of a known authority, if they have one.
+    /// A certificate is requested, and verified if there is one.
     VerifyIfGiven,
-    /// A certificate of a known authority.
+    /// A certificate is required and verified.
     RequireAndVerify,
 }
 
-impl Policy {
-    /// The policy that a name means.
+impl ClientAuthType {
+    /// Parses the value of the key.
     pub fn parse(name: &str) -> Result<Self, String> {
         Ok(match name {
             "" | "NoClientCert" => Self::None,
@@ -60,37 +60,37 @@ impl Policy {
     }
 }
 
-/// What clients have to show, the least first.
+/// The certificate that clients must present, from the weakest to the strictest requirement.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Demand {
-    /// Nothing.
+pub enum ClientCertRequirement {
+    /// None.
     #[default]
-    Nothing,
-    /// A certificate of any kind.
+    None,
+    /// Any certificate.
     Any,
-    /// A certificate of a known authority.
+    /// A certificate of a trusted authority.
     Verified,
-    /// The same, with one of some names.
+    /// A certificate of a trusted authority with an allowed name.
     Named,
 }
 
-/// Looks at the certificates of clients.
+/// Verifies client certificates.
 #[derive(Debug)]
-pub struct Verifier {
+pub struct CertificateVerifier {
     is_mandatory: bool,
-    /// Who verifies them; `None` means that any will do.
+    /// Verifies the chain; `None` accepts any certificate.
     chain: Option<Arc<dyn ClientCertVerifier>>,
-    /// The authorities' own certificates: a client may have one of them.
+    /// The certificates of the authorities: a client may present one of them.
     authorities: Vec<CertificateDer<'static>>,
-    /// The names of which a client must have one; `None` means that any will do.
+    /// The allowed names, of which a certificate needs one; `None` accepts any.
     names: Option<Vec<String>>,
     algorithms: WebPkiSupportedAlgorithms,
 }
 
-impl Verifier {
-    /// A verifier for a policy that is not [`Policy::None`].
+impl CertificateVerifier {
+    /// A verifier for a type other than [`ClientAuthType::None`].
     pub fn new(
-        policy: Policy,
+        auth_type: ClientAuthType,
         authorities: Vec<CertificateDer<'static>>,
         names: Option<Vec<String>>,
         provider: &Arc<CryptoProvider>,
@@ -101,7 +101,7 @@ impl Verifier {
                 .add(authority.clone())
                 .map_err(|error| format!("an authority's certificate cannot be used: {error}"))?;
         }
-        let chain = if policy.verifies() {
+        let chain = if auth_type.verifies() {
             let builder =
                 WebPkiClientVerifier::builder_with_provider(roots.into(), Arc::clone(provider));
             let chain = builder
@@ -112,8 +112,8 @@ impl Verifier {
             None
         };
         Ok(Self {
-            // Whoever must have a name must have a certificate.
-            is_mandatory: policy.requires() || names.is_some(),
+            // Without a certificate there is no name.
+            is_mandatory: auth_type.requires() || names.is_some(),
             chain,
             authorities,
             names,
@@ -121,13 +121,13 @@ impl Verifier {
         })
     }
 
-    /// What it demands.
-    pub fn demand(&self) -> Demand {
+    /// The certificate that it requires.
+    pub fn requirement(&self) -> ClientCertRequirement {
         match (self.is_mandatory, &self.chain, &self.names) {
-            (false, ..) => Demand::Nothing,
-            (true, None, _) => Demand::Any,
-            (true, Some(_), None) => Demand::Verified,
-            (true, Some(_), Some(_)) => Demand::Named,
+            (false, ..) => ClientCertRequirement::None,
+            (true, None, _) => ClientCertRequirement::Any,
+            (true, Some(_), None) => ClientCertRequirement::Verified,
+            (true, Some(_), Some(_)) => ClientCertRequirement::Named,
         }
     }
 
@@ -141,8 +141,8 @@ impl Verifier {
         Err(refused(NoAllowedName))
     }
 
-    /// Whether the client has the certificate of an authority itself, as the owner of a self-signed one does. The
-    /// library verifies no such certificate, so its validity and purpose are checked here.
+    /// Whether the client presents the certificate of an authority itself, such as a self-signed one. The library does not
+    /// accept such certificates, so their validity and purpose are checked here.
     fn is_authority(
         &self,
         end_entity: &CertificateDer<'_>,
@@ -157,16 +157,18 @@ impl Verifier {
             Ok(None) => true,
             Ok(Some((_, ExtendedKeyUsage(purposes)))) => purposes
                 .iter()
-                .any(|it| [ID_KP_CLIENT_AUTH, ANY_EXTENDED_KEY_USAGE].contains(it)),
+                .any(|purpose| [ID_KP_CLIENT_AUTH, ANY_EXTENDED_KEY_USAGE].contains(purpose)),
             Err(_) => false,
         };
-        self.authorities.iter().any(|it| it == end_entity)
+        self.authorities
+            .iter()
+            .any(|authority| authority == end_entity)
             && valid.contains(&now.as_secs())
             && serves_clients
     }
 }
 
-impl ClientCertVerifier for Verifier {
+impl ClientCertVerifier for CertificateVerifier {
     fn client_auth_mandatory(&self) -> bool {
         self.is_mandatory
     }
@@ -217,7 +219,7 @@ impl ClientCertVerifier for Verifier {
     }
 }
 
-/// A certificate without a name that is allowed.
+/// The certificate has no allowed name.
 #[derive(Debug)]
 struct NoAllowedName;
 
@@ -234,7 +236,7 @@ fn refused(reason: impl std::error::Error + Send + Sync + 'static) -> Error {
     Error::InvalidCertificate(CertificateError::Other(OtherError(Arc::new(reason))))
 }
 
-/// The alternative names of a certificate's subject, each as it is usually written.
+/// The subject alternative names of a certificate as strings.
 fn names_of(certificate: &Certificate) -> impl Iterator<Item = String> {
     let names = certificate
         .tbs_certificate()

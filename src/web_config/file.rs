@@ -1,4 +1,4 @@
-//! The file as it is written. Every key may be missing or null; a key that does not exist is an error.
+//! The format of the file. Every key may be missing or null; an unknown key is an error.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -7,32 +7,32 @@ use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Deserializer};
 
-use super::basic_auth::Users;
-use super::read_files::Reader;
+use super::basic_auth::BasicAuthUsers;
+use super::file_tracker::FileTracker;
 use super::tls_section::TlsSection;
-use super::token_bucket::Bucket;
+use super::token_bucket::TokenBucket;
 use super::{WebConfig, headers, tls};
 use crate::yaml;
 
 #[derive(Default, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-struct File {
+struct RawWebConfig {
     tls_server_config: Option<TlsSection>,
-    http_server_config: Option<Http>,
-    rate_limit: Option<RateLimit>,
+    http_server_config: Option<HttpSection>,
+    rate_limit: Option<RateLimitSection>,
     basic_auth_users: Option<BTreeMap<String, String>>,
 }
 
 #[derive(Default, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-struct Http {
+struct HttpSection {
     http2: Option<bool>,
     headers: Option<BTreeMap<String, String>>,
 }
 
 #[derive(Default, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-struct RateLimit {
+struct RateLimitSection {
     #[serde(deserialize_with = "interval")]
     interval: Duration,
     #[serde(deserialize_with = "burst")]
@@ -40,41 +40,41 @@ struct RateLimit {
 }
 
 /// Reads the file at a path, and the files that it names.
-pub fn load(path: &Path, reader: &mut Reader) -> Result<WebConfig, String> {
-    let text = reader
+pub fn load(path: &Path, tracker: &mut FileTracker) -> Result<WebConfig, String> {
+    let text = tracker
         .read(path)
         .map_err(|reason| format!("cannot be read: {reason}"))?;
-    let file: File = yaml::parse(&text)?;
-    let says_something = file != File::default();
+    let file: RawWebConfig = yaml::parse(&text)?;
+    let has_settings = file != RawWebConfig::default();
     let http = file.http_server_config.unwrap_or_default();
     let headers = headers::parse(&http.headers.unwrap_or_default())?;
-    let users = Users::new(file.basic_auth_users.unwrap_or_default())?;
+    let users = BasicAuthUsers::new(file.basic_auth_users.unwrap_or_default())?;
     let folder = path.parent().unwrap_or(Path::new(""));
     let tls = match file.tls_server_config {
-        Some(tls) => tls::build(&tls, http.http2.unwrap_or(true), folder, reader)?,
+        Some(tls) => tls::build(&tls, http.http2.unwrap_or(true), folder, tracker)?,
         None => None,
     };
-    let (tls, certificates) = tls.unzip();
+    let (tls, client_cert) = tls.unzip();
     Ok(WebConfig {
         tls,
         headers,
         users,
         bucket: bucket(&file.rate_limit.unwrap_or_default()),
-        certificates: certificates.unwrap_or_default(),
-        says_something,
+        client_cert: client_cert.unwrap_or_default(),
+        has_settings,
     })
 }
 
-/// Reads the text of the file, and nothing that it names.
+/// Parses the text of the file, without the files that it names.
 pub fn parse(text: &[u8]) -> Result<(), String> {
-    let file: File = yaml::parse(text)?;
+    let file: RawWebConfig = yaml::parse(text)?;
     let http = file.http_server_config.unwrap_or_default();
     headers::parse(&http.headers.unwrap_or_default())?;
-    Users::new(file.basic_auth_users.unwrap_or_default())?;
+    BasicAuthUsers::new(file.basic_auth_users.unwrap_or_default())?;
     Ok(())
 }
 
-fn bucket(limit: &RateLimit) -> Option<Arc<Bucket>> {
+fn bucket(limit: &RateLimitSection) -> Option<Arc<TokenBucket>> {
     if limit.interval.is_zero() {
         return None;
     }
@@ -82,16 +82,20 @@ fn bucket(limit: &RateLimit) -> Option<Arc<Bucket>> {
     if burst == 0 {
         tracing::warn!("rate_limit has an interval but no burst, so every request is refused");
     }
-    Some(Arc::new(Bucket::new(limit.interval, burst, Instant::now())))
+    Some(Arc::new(TokenBucket::new(
+        limit.interval,
+        burst,
+        Instant::now(),
+    )))
 }
 
-/// The longest interval: a leap year.
-const LONGEST_INTERVAL: Duration = Duration::from_hours(366 * 24);
+/// The maximum interval: a leap year.
+const MAX_INTERVAL: Duration = Duration::from_hours(366 * 24);
 
-/// The most requests at once.
-const LARGEST_BURST: u32 = 1_000_000;
+/// The maximum burst.
+const MAX_BURST: u32 = 1_000_000;
 
-/// A duration such as `1s`; a number counts nanoseconds.
+/// A duration such as `1s`, or a number of nanoseconds.
 fn interval<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
     let Some(text) = Option::<String>::deserialize(deserializer)? else {
         return Ok(Duration::ZERO);
@@ -103,9 +107,9 @@ fn interval<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::E
         duration.and_then(|duration| Duration::try_from(duration).ok())
     };
     duration
-        .filter(|duration| *duration <= LONGEST_INTERVAL)
+        .filter(|duration| *duration <= MAX_INTERVAL)
         .ok_or_else(|| {
-            refused(
+            invalid_value(
                 "interval",
                 &text,
                 "a duration from 0s to 8784h, such as `1s`",
@@ -117,14 +121,14 @@ fn burst<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u32>, D::E
     let Some(text) = Option::<String>::deserialize(deserializer)? else {
         return Ok(None);
     };
-    let number = text.parse().ok().filter(|number| *number <= LARGEST_BURST);
+    let number = text.parse().ok().filter(|number| *number <= MAX_BURST);
     number
         .map(Some)
-        .ok_or_else(|| refused("burst", &text, "a number from 0 to 1000000"))
+        .ok_or_else(|| invalid_value("burst", &text, "a number from 0 to 1000000"))
 }
 
-/// A message that quotes the beginning of a value.
-fn refused<E: serde::de::Error>(key: &str, text: &str, expected: &str) -> E {
+/// An error that quotes the beginning of the value.
+fn invalid_value<E: serde::de::Error>(key: &str, text: &str, expected: &str) -> E {
     let text: String = text.chars().take(100).collect();
     E::custom(format!(
         "rate_limit.{key}: invalid value `{text}`: expected {expected}"

@@ -1,17 +1,17 @@
-//! What versions of TLS, ciphers and curves are called in the file, which has the names of Go's constants.
+//! The names of TLS versions, cipher suites and curves in the file: those of Go's constants.
 
 use tokio_rustls::rustls::crypto::SupportedKxGroup;
 use tokio_rustls::rustls::crypto::ring::{cipher_suite, kx_group};
 use tokio_rustls::rustls::{SupportedCipherSuite, SupportedProtocolVersion, version};
 
-/// A name that is taken, or only known.
-enum Known<T> {
-    Usable(T),
-    /// Go has it; the TLS library of this program leaves it out as too weak or for want of need.
-    Unusable,
+/// Whether the TLS library supports what Go has.
+enum Support<T> {
+    Supported(T),
+    /// rustls leaves it out, as too weak or rarely needed.
+    Unsupported,
 }
 
-/// Versions of TLS that connections may have.
+/// A version of TLS.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum TlsVersion {
     /// 1.2.
@@ -24,7 +24,7 @@ impl TlsVersion {
     /// Both.
     pub const ALL: [Self; 2] = [Self::Tls12, Self::Tls13];
 
-    /// The library's own description.
+    /// The version as rustls has it.
     pub fn supported(self) -> &'static SupportedProtocolVersion {
         match self {
             Self::Tls12 => &version::TLS12,
@@ -33,51 +33,51 @@ impl TlsVersion {
     }
 }
 
-/// A cipher suite: of TLS 1.2, where there is a choice, or of TLS 1.3, where there is none.
+/// A cipher suite.
 #[derive(Debug, Clone, Copy)]
 pub enum Cipher {
-    /// One that can be left out.
+    /// A suite of TLS 1.2, which can be left out.
     Tls12(SupportedCipherSuite),
-    /// One that TLS 1.3 always has.
+    /// A suite of TLS 1.3, which is always enabled.
     Tls13,
 }
 
-/// The version that a name means.
-pub fn version(name: &str) -> Result<TlsVersion, String> {
-    let known = match name {
-        "TLS13" => Known::Usable(TlsVersion::Tls13),
-        "TLS12" => Known::Usable(TlsVersion::Tls12),
-        "TLS11" | "TLS10" => Known::Unusable,
+/// Parses a TLS version.
+pub fn parse_version(name: &str) -> Result<TlsVersion, String> {
+    let support = match name {
+        "TLS13" => Support::Supported(TlsVersion::Tls13),
+        "TLS12" => Support::Supported(TlsVersion::Tls12),
+        "TLS11" | "TLS10" => Support::Unsupported,
         _ => return Err(format!("unknown TLS version `{name}`")),
     };
-    match known {
-        Known::Usable(version) => Ok(version),
-        Known::Unusable => Err(format!(
+    match support {
+        Support::Supported(version) => Ok(version),
+        Support::Unsupported => Err(format!(
             "`{name}` is not supported by this program's TLS library, rustls; it has TLS12 and TLS13"
         )),
     }
 }
 
-/// The cipher suite that a name means; `None` when the library has none of this name.
-pub fn cipher(name: &str) -> Result<Option<Cipher>, String> {
-    let known = match name {
+/// Parses a cipher suite; `None` if the library does not support it.
+pub fn parse_cipher(name: &str) -> Result<Option<Cipher>, String> {
+    let support = match name {
         "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256" => {
-            Known::Usable(cipher_suite::TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256)
+            Support::Supported(cipher_suite::TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256)
         }
         "TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384" => {
-            Known::Usable(cipher_suite::TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384)
+            Support::Supported(cipher_suite::TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384)
         }
         "TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256" => {
-            Known::Usable(cipher_suite::TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256)
+            Support::Supported(cipher_suite::TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256)
         }
         "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256" => {
-            Known::Usable(cipher_suite::TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256)
+            Support::Supported(cipher_suite::TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256)
         }
         "TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384" => {
-            Known::Usable(cipher_suite::TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384)
+            Support::Supported(cipher_suite::TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384)
         }
         "TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256" => {
-            Known::Usable(cipher_suite::TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256)
+            Support::Supported(cipher_suite::TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256)
         }
         "TLS_AES_128_GCM_SHA256" | "TLS_AES_256_GCM_SHA384" | "TLS_CHACHA20_POLY1305_SHA256" => {
             return Ok(Some(Cipher::Tls13));
@@ -85,26 +85,26 @@ pub fn cipher(name: &str) -> Result<Option<Cipher>, String> {
         "TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA"
         | "TLS_ECDHE_ECDSA_WITH_AES_256_CBC_SHA"
         | "TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA"
-        | "TLS_ECDHE_RSA_WITH_AES_256_CBC_SHA" => Known::Unusable,
+        | "TLS_ECDHE_RSA_WITH_AES_256_CBC_SHA" => Support::Unsupported,
         _ => return Err(format!("unknown cipher `{name}`")),
     };
-    Ok(match known {
-        Known::Usable(suite) => Some(Cipher::Tls12(suite)),
-        Known::Unusable => None,
+    Ok(match support {
+        Support::Supported(suite) => Some(Cipher::Tls12(suite)),
+        Support::Unsupported => None,
     })
 }
 
-/// The curve that a name means; `None` when the library has none of this name.
-pub fn curve(name: &str) -> Result<Option<&'static dyn SupportedKxGroup>, String> {
-    let known = match name {
-        "X25519" => Known::Usable(kx_group::X25519),
-        "CurveP256" => Known::Usable(kx_group::SECP256R1),
-        "CurveP384" => Known::Usable(kx_group::SECP384R1),
-        "CurveP521" => Known::Unusable,
+/// Parses a curve; `None` if the library does not support it.
+pub fn parse_curve(name: &str) -> Result<Option<&'static dyn SupportedKxGroup>, String> {
+    let support = match name {
+        "X25519" => Support::Supported(kx_group::X25519),
+        "CurveP256" => Support::Supported(kx_group::SECP256R1),
+        "CurveP384" => Support::Supported(kx_group::SECP384R1),
+        "CurveP521" => Support::Unsupported,
         _ => return Err(format!("unknown curve `{name}`")),
     };
-    Ok(match known {
-        Known::Usable(curve) => Some(curve),
-        Known::Unusable => None,
+    Ok(match support {
+        Support::Supported(curve) => Some(curve),
+        Support::Unsupported => None,
     })
 }

@@ -1,10 +1,10 @@
-//! The headers that every answer can carry: the few that the format allows, with values that mean something.
+//! `http_server_config.headers`: the headers of every response. The format allows five.
 
 use std::collections::BTreeMap;
 
 use hyper::header::{HeaderName, HeaderValue};
 
-/// Headers that may be set, as they must be spelled, and the values that some of them can have.
+/// The allowed headers in their exact spelling, and the values that some of them must have.
 const ALLOWED: [(&str, &[&str]); 5] = [
     ("Strict-Transport-Security", &[]),
     ("X-Content-Type-Options", &["nosniff"]),
@@ -13,7 +13,7 @@ const ALLOWED: [(&str, &[&str]); 5] = [
     ("Content-Security-Policy", &[]),
 ];
 
-/// The headers, without those that are left blank.
+/// Parses the headers; those without a value are left out.
 pub fn parse(headers: &BTreeMap<String, String>) -> Result<Vec<(HeaderName, HeaderValue)>, String> {
     let mut parsed = Vec::new();
     for (name, value) in headers {
@@ -25,14 +25,15 @@ pub fn parse(headers: &BTreeMap<String, String>) -> Result<Vec<(HeaderName, Head
         };
         if !values.is_empty() && !values.contains(&value.as_str()) {
             return Err(format!(
-                "http_server_config.headers.{name}: `{value}` is none of its values: {}",
+                "http_server_config.headers.{name}: invalid value `{value}`; expected one of {}",
                 values.join(", ")
             ));
         }
         if value.is_empty() {
             continue;
         }
-        let problem = |_| format!("http_server_config.headers.{name}: no header has such a value");
+        let problem =
+            |_| format!("http_server_config.headers.{name}: the value is not valid in a header");
         let value = HeaderValue::from_str(value).map_err(problem)?;
         if let Ok(name) = HeaderName::from_bytes(name.as_bytes()) {
             parsed.push((name, value));

@@ -1,9 +1,8 @@
-//! The file in use: looked at again whenever a connection or a request comes, so that certificates and users change
-//! without a restart.
+//! Reloads the file on each connection and request if it has changed, so that new certificates and users need no restart.
 //!
-//! A look costs a few questions to the system; files are read only when one of them has changed. Both happen on a
-//! blocking thread, one look at a time, and nobody waits long for it: a file system may not answer. A file that cannot
-//! be used is logged once, and what was in use stays in use.
+//! A check reads the metadata of the files; their contents are read only after a change. Both happen on a blocking thread,
+//! one check at a time and with a time limit, because a file system may hang. An invalid file is logged once, and the
+//! current configuration stays in use.
 
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -15,71 +14,71 @@ use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 use tokio_rustls::rustls::ServerConfig;
 
-use super::basic_auth::Checks;
-use super::read_files::{Reader, Seen};
+use super::basic_auth::PasswordVerifier;
+use super::file_tracker::{FileTracker, TrackedFiles};
 use super::{WebConfig, WebConfigError, file};
 
-/// How long a request or connection waits for a look. It goes on with what is in use then.
-const PATIENCE: Duration = Duration::from_secs(2);
+/// A request or connection waits for a check at most so long, and then uses the current configuration.
+const CHECK_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// The file, and what it said when it could last be used.
+/// The file, and its last valid content.
 #[derive(Debug)]
 pub struct ReloadableWebConfig {
-    in_use: Arc<InUse>,
-    checks: Checks,
-    /// Held while somebody looks, also by a look that hangs.
-    seen: Arc<AsyncMutex<Seen>>,
+    config: Arc<CurrentWebConfig>,
+    verifier: PasswordVerifier,
+    /// Held during a check, even if it hangs.
+    files: Arc<AsyncMutex<TrackedFiles>>,
 }
 
 #[derive(Debug)]
-struct InUse {
+struct CurrentWebConfig {
     path: PathBuf,
     is_encrypted: bool,
     current: RwLock<Arc<WebConfig>>,
 }
 
 impl ReloadableWebConfig {
-    /// Reads the file for the first time.
+    /// Opens the file.
     ///
     /// # Errors
-    /// When it cannot be used.
+    /// When it is invalid.
     pub fn open(path: PathBuf) -> Result<Self, WebConfigError> {
-        let mut reader = Reader::default();
-        match file::load(&path, &mut reader) {
+        let mut tracker = FileTracker::default();
+        match file::load(&path, &mut tracker) {
             Ok(config) => Ok(Self {
-                in_use: Arc::new(InUse {
+                config: Arc::new(CurrentWebConfig {
                     path,
                     is_encrypted: config.tls.is_some(),
                     current: RwLock::new(Arc::new(config)),
                 }),
-                checks: Checks::default(),
-                seen: Arc::new(AsyncMutex::new(reader.seen())),
+                verifier: PasswordVerifier::default(),
+                files: Arc::new(AsyncMutex::new(tracker.finish())),
             }),
             Err(problem) => Err(WebConfigError { path, problem }),
         }
     }
 
-    /// What the file says now.
+    /// The current configuration.
     pub async fn current(&self) -> Arc<WebConfig> {
-        // A request that comes while another one looks takes what is there.
-        if let Ok(mut seen) = Arc::clone(&self.seen).try_lock_owned() {
-            let in_use = Arc::clone(&self.in_use);
-            let look = spawn_blocking(move || {
-                if seen.is_outdated() {
-                    in_use.reload(&mut seen);
+        // During the check of another request the current configuration is used.
+        if let Ok(mut files) = Arc::clone(&self.files).try_lock_owned() {
+            let config = Arc::clone(&self.config);
+            let check = spawn_blocking(move || {
+                if files.is_outdated() {
+                    config.reload(&mut files);
                 }
             });
-            if timeout(PATIENCE, look).await.is_err() {
+            if timeout(CHECK_TIMEOUT, check).await.is_err() {
                 tracing::error!(
-                    path = %self.in_use.path.display(),
-                    "the file system does not say whether the web configuration has changed; the one in use stays until it does"
+                    path = %self.config.path.display(),
+                    "the file system does not respond, so the web configuration is not checked for changes; the current one stays in use"
                 );
             }
         }
-        self.in_use.current()
+        self.config.current()
     }
 
-    /// How connections are encrypted now.
+    /// The current settings of TLS.
     pub async fn tls(&self) -> Option<Arc<ServerConfig>> {
         if self.is_encrypted() {
             self.current().await.tls.clone()
@@ -88,13 +87,13 @@ impl ReloadableWebConfig {
         }
     }
 
-    /// Whether connections are encrypted, which stays as it was at the start.
+    /// Whether connections use TLS, which does not change after the start.
     pub fn is_encrypted(&self) -> bool {
-        self.in_use.is_encrypted
+        self.config.is_encrypted
     }
 
-    /// Whether somebody is one of the users. `network` is where the request comes from.
-    pub async fn admits(
+    /// Whether a user with this name and password exists. `network` is that of the client.
+    pub async fn verify_user(
         &self,
         config: &WebConfig,
         name: &str,
@@ -102,28 +101,28 @@ impl ReloadableWebConfig {
         network: IpAddr,
     ) -> bool {
         let users = &config.users;
-        self.checks.admit(users, name, password, network).await
+        self.verifier.verify(users, name, password, network).await
     }
 }
 
-impl InUse {
+impl CurrentWebConfig {
     fn current(&self) -> Arc<WebConfig> {
         let current = self.current.read();
         Arc::clone(&current.unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Reads the file and those that it names.
-    fn reload(&self, seen: &mut Seen) {
-        let mut reader = Reader::default();
-        let loaded = file::load(&self.path, &mut reader);
-        let now = reader.seen();
-        let is_same = now.digest == seen.digest;
-        *seen = now;
-        if is_same {
+    fn reload(&self, files: &mut TrackedFiles) {
+        let mut tracker = FileTracker::default();
+        let loaded = file::load(&self.path, &mut tracker);
+        let new_files = tracker.finish();
+        let is_unchanged = new_files.digest == files.digest;
+        *files = new_files;
+        if is_unchanged {
             return;
         }
         let loaded = loaded.and_then(|config| {
-            config.check_after(&self.current())?;
+            config.check_replaces(&self.current())?;
             Ok(config)
         });
         let path = self.path.display();
@@ -131,16 +130,16 @@ impl InUse {
             Ok(mut config) => {
                 let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
                 if let (Some(new), Some(old)) = (&config.bucket, &current.bucket)
-                    && new.is_like(old)
+                    && new.has_same_limits(old)
                 {
                     config.bucket = Some(Arc::clone(old));
                 }
                 *current = Arc::new(config);
                 drop(current);
-                tracing::info!(%path, "the web configuration was read again");
+                tracing::info!(%path, "the web configuration was reloaded");
             }
             Err(problem) => {
-                tracing::error!(%path, reason = problem, "the changed web configuration cannot be used; the one before stays");
+                tracing::error!(%path, reason = problem, "the changed web configuration is invalid; the current one stays in use");
             }
         }
     }

@@ -1,4 +1,4 @@
-//! How connections are encrypted, from `tls_server_config`.
+//! The settings of TLS, from `tls_server_config`.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -8,30 +8,30 @@ use tokio_rustls::rustls::pki_types::pem::PemObject;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_rustls::rustls::{RootCertStore, ServerConfig};
 
-use super::client_auth::{Demand, Policy, Verifier};
+use super::client_auth::{CertificateVerifier, ClientAuthType, ClientCertRequirement};
+use super::file_tracker::FileTracker;
 use super::go_names::{self, Cipher, TlsVersion};
-use super::read_files::Reader;
 use super::tls_section::TlsSection;
 use crate::small_file;
 
-/// Ciphers of which HTTP/2 needs one, where TLS 1.2 is possible.
+/// The cipher suites of which HTTP/2 over TLS 1.2 needs one.
 const HTTP2_CIPHERS: [&str; 2] = [
     "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256",
     "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256",
 ];
 
-/// A text, unless it is missing or empty, which is the same in this file.
-fn given(text: Option<&String>) -> Option<&str> {
+/// A value, unless it is empty, which means the same as missing.
+fn non_empty(text: Option<&String>) -> Option<&str> {
     text.map(String::as_str).filter(|text| !text.is_empty())
 }
 
-/// A message about a key of this part of the file.
-fn about(key: &str, problem: impl std::fmt::Display) -> String {
+/// An error message about a key of this section.
+fn error_of(key: &str, problem: impl std::fmt::Display) -> String {
     format!("tls_server_config.{key}: {problem}")
 }
 
 impl TlsSection {
-    /// Whether a key is there that is about certificates: the others alone do not encrypt anything.
+    /// Whether a key about certificates is set: the others alone do not enable TLS.
     fn is_enabled(&self) -> bool {
         [
             &self.cert_file,
@@ -43,33 +43,33 @@ impl TlsSection {
             &self.client_auth_type,
         ]
         .into_iter()
-        .any(|text| given(text.as_ref()).is_some())
+        .any(|text| non_empty(text.as_ref()).is_some())
     }
 }
 
-/// The settings for encrypted connections, and what they demand of clients; `None` when they are not to be encrypted.
+/// Builds the settings of TLS, and the certificate that clients must present; `None` if TLS is not enabled.
 pub fn build(
     tls: &TlsSection,
     http2: bool,
     folder: &Path,
-    reader: &mut Reader,
-) -> Result<Option<(Arc<ServerConfig>, Demand)>, String> {
+    tracker: &mut FileTracker,
+) -> Result<Option<(Arc<ServerConfig>, ClientCertRequirement)>, String> {
     let (versions, provider) = (versions(tls)?, Arc::new(provider(tls)?));
     if !tls.is_enabled() {
         return Ok(None);
     }
     let mut pem = |file: Option<&String>, key: &str, inline: Option<&String>| {
-        // Where both are given the file counts.
-        if let Some(path) = given(file) {
-            let read = reader.read(&folder.join(path)).map(Some);
-            return read.map_err(|reason| about(key, format!("cannot read `{path}`: {reason}")));
+        // If both are set the file counts.
+        if let Some(path) = non_empty(file) {
+            let read = tracker.read(&folder.join(path)).map(Some);
+            return read.map_err(|reason| error_of(key, format!("cannot read `{path}`: {reason}")));
         }
-        Ok(given(inline).map(|text| text.as_bytes().to_vec()))
+        Ok(non_empty(inline).map(|text| text.as_bytes().to_vec()))
     };
     let certificates = pem(tls.cert_file.as_ref(), "cert_file", tls.cert.as_ref())?
-        .ok_or_else(|| about("cert_file", "missing one of cert or cert_file"))?;
+        .ok_or_else(|| error_of("cert_file", "missing one of cert or cert_file"))?;
     let key = pem(tls.key_file.as_ref(), "key_file", tls.key.as_ref())?
-        .ok_or_else(|| about("key_file", "missing one of key or key_file"))?;
+        .ok_or_else(|| error_of("key_file", "missing one of key or key_file"))?;
     let authorities = pem(
         tls.client_ca_file.as_ref(),
         "client_ca_file",
@@ -79,82 +79,90 @@ pub fn build(
         check_http2(tls, &versions)?;
     }
 
-    let certificates = certificates_of(&certificates).map_err(|it| about("cert_file", it))?;
-    let key = PrivateKeyDer::from_pem_slice(&key).map_err(|_| {
-        about(
-            "key_file",
-            "there is no private key in PEM that can be read",
-        )
-    })?;
+    let certificates =
+        certificates_of(&certificates).map_err(|error| error_of("cert_file", error))?;
+    let key = PrivateKeyDer::from_pem_slice(&key)
+        .map_err(|_| error_of("key_file", "no readable private key in PEM"))?;
     let verifier = verifier(tls, authorities.as_deref(), &provider)?;
-    let demand = verifier.as_ref().map(Verifier::demand).unwrap_or_default();
-    let supported: Vec<_> = versions.iter().map(|it| it.supported()).collect();
+    let requirement = verifier
+        .as_ref()
+        .map(CertificateVerifier::requirement)
+        .unwrap_or_default();
+    let supported: Vec<_> = versions.iter().map(|version| version.supported()).collect();
     let builder = ServerConfig::builder_with_provider(provider)
         .with_protocol_versions(&supported)
-        .map_err(|error| about("cipher_suites", error))?;
+        .map_err(|error| error_of("cipher_suites", error))?;
     let builder = match verifier {
         Some(verifier) => builder.with_client_cert_verifier(Arc::new(verifier)),
         None => builder.with_no_client_auth(),
     };
     let mut config = builder
         .with_single_cert(certificates, key)
-        .map_err(|error| about("cert_file", error))?;
+        .map_err(|error| error_of("cert_file", error))?;
     config.ignore_client_order = tls.prefer_server_cipher_suites.unwrap_or(true);
     config.alpn_protocols = if http2 {
         vec![b"h2".to_vec(), b"http/1.1".to_vec()]
     } else {
         vec![b"http/1.1".to_vec()]
     };
-    Ok(Some((Arc::new(config), demand)))
+    Ok(Some((Arc::new(config), requirement)))
 }
 
-/// The versions between the lowest and the highest one.
+/// The versions from `min_version` to `max_version`.
 fn versions(tls: &TlsSection) -> Result<Vec<TlsVersion>, String> {
-    let version = |text: Option<&String>, key, default| match given(text) {
-        Some(name) => go_names::version(name).map_err(|it| about(key, it)),
+    let version = |text: Option<&String>, key, default| match non_empty(text) {
+        Some(name) => go_names::parse_version(name).map_err(|error| error_of(key, error)),
         None => Ok(default),
     };
-    let lowest = version(tls.min_version.as_ref(), "min_version", TlsVersion::Tls12)?;
-    let highest = version(tls.max_version.as_ref(), "max_version", TlsVersion::Tls13)?;
-    if lowest > highest {
-        return Err(about("max_version", "is lower than min_version"));
+    let min = version(tls.min_version.as_ref(), "min_version", TlsVersion::Tls12)?;
+    let max = version(tls.max_version.as_ref(), "max_version", TlsVersion::Tls13)?;
+    if min > max {
+        return Err(error_of("max_version", "is lower than min_version"));
     }
     let all = TlsVersion::ALL.into_iter();
-    Ok(all.filter(|it| (lowest..=highest).contains(it)).collect())
+    Ok(all
+        .filter(|version| (min..=max).contains(version))
+        .collect())
 }
 
-/// The library's ciphers and curves, without those that are not wanted.
+/// The cipher suites and curves of the library, restricted to the configured ones.
 fn provider(tls: &TlsSection) -> Result<CryptoProvider, String> {
     let mut provider = ring::default_provider();
-    if let Some(wanted) = tls.cipher_suites.as_ref().filter(|it| !it.is_empty()) {
+    if let Some(wanted) = tls.cipher_suites.as_ref().filter(|names| !names.is_empty()) {
         let others = "those with GCM or CHACHA20";
-        // Those of TLS 1.3 stay: the key is about TLS 1.2 alone.
-        provider.cipher_suites.retain(|it| it.tls13().is_some());
-        for cipher in supported("cipher_suites", wanted, go_names::cipher, others)? {
+        // The key does not apply to TLS 1.3.
+        provider
+            .cipher_suites
+            .retain(|suite| suite.tls13().is_some());
+        for cipher in supported("cipher_suites", wanted, go_names::parse_cipher, others)? {
             match cipher {
                 Cipher::Tls12(suite) => provider.cipher_suites.push(suite),
                 Cipher::Tls13 => {}
             }
         }
     }
-    if let Some(wanted) = tls.curve_preferences.as_ref().filter(|it| !it.is_empty()) {
+    if let Some(wanted) = tls
+        .curve_preferences
+        .as_ref()
+        .filter(|names| !names.is_empty())
+    {
         let others = "X25519, CurveP256 and CurveP384";
-        provider.kx_groups = supported("curve_preferences", wanted, go_names::curve, others)?;
+        provider.kx_groups = supported("curve_preferences", wanted, go_names::parse_curve, others)?;
     }
     Ok(provider)
 }
 
-/// What names mean. Those that the library does not have are passed over, and told, as long as another one remains.
+/// Parses names. Unsupported ones are skipped with a warning, but one must be supported.
 fn supported<T>(
     key: &'static str,
     wanted: &[String],
-    meaning: impl Fn(&str) -> Result<Option<T>, String>,
+    parse: impl Fn(&str) -> Result<Option<T>, String>,
     others: &str,
 ) -> Result<Vec<T>, String> {
     let mut found = Vec::new();
     let mut missing = Vec::new();
     for name in wanted {
-        match meaning(name).map_err(|it| about(key, it))? {
+        match parse(name).map_err(|error| error_of(key, error))? {
             Some(value) => found.push(value),
             None => missing.push(name.as_str()),
         }
@@ -164,13 +172,13 @@ fn supported<T>(
         let problem = format!(
             "`{names}` is not supported by this program's TLS library, rustls; it has {others}"
         );
-        return Err(about(key, problem));
+        return Err(error_of(key, problem));
     }
     if !missing.is_empty() {
         tracing::warn!(
             key,
             passed_over = names,
-            "the TLS library, rustls, does not have these; the others are used"
+            "the TLS library, rustls, does not support these; the others are used"
         );
     }
     Ok(found)
@@ -178,12 +186,12 @@ fn supported<T>(
 
 fn check_http2(tls: &TlsSection, versions: &[TlsVersion]) -> Result<(), String> {
     let ciphers = tls.cipher_suites.as_deref().unwrap_or_default();
-    let has_one = ciphers.iter().any(|it| HTTP2_CIPHERS.contains(&&**it));
+    let has_one = ciphers.iter().any(|name| HTTP2_CIPHERS.contains(&&**name));
     if ciphers.is_empty() || has_one || !versions.contains(&TlsVersion::Tls12) {
         return Ok(());
     }
     let needed = HTTP2_CIPHERS.join(" or ");
-    Err(about(
+    Err(error_of(
         "cipher_suites",
         format!("HTTP/2 needs {needed}; add it, or set http_server_config.http2 to false"),
     ))
@@ -193,42 +201,43 @@ fn verifier(
     tls: &TlsSection,
     authorities: Option<&[u8]>,
     provider: &Arc<CryptoProvider>,
-) -> Result<Option<Verifier>, String> {
-    let name = given(tls.client_auth_type.as_ref()).unwrap_or_default();
-    let policy = Policy::parse(name).map_err(|it| about("client_auth_type", it))?;
-    if policy == Policy::None {
+) -> Result<Option<CertificateVerifier>, String> {
+    let name = non_empty(tls.client_auth_type.as_ref()).unwrap_or_default();
+    let auth_type =
+        ClientAuthType::parse(name).map_err(|error| error_of("client_auth_type", error))?;
+    if auth_type == ClientAuthType::None {
         if authorities.is_some() {
-            let problem = "an authority for clients is configured, but client_auth_type is not";
-            return Err(about("client_ca_file", problem));
+            let problem = "client_ca_file or client_ca is set, but client_auth_type is not";
+            return Err(error_of("client_ca_file", problem));
         }
         if tls.client_allowed_sans.is_some() {
-            let problem = "names of clients are configured, but client_auth_type is not";
-            return Err(about("client_allowed_sans", problem));
+            let problem = "it is set, but client_auth_type is not";
+            return Err(error_of("client_allowed_sans", problem));
         }
         return Ok(None);
     }
     let authorities = match authorities {
-        Some(pem) => certificates_of(pem).map_err(|it| about("client_ca_file", it))?,
-        None if policy.verifies() => known_authorities()?,
+        Some(pem) => certificates_of(pem).map_err(|error| error_of("client_ca_file", error))?,
+        None if auth_type.verifies() => system_authorities()?,
         None => Vec::new(),
     };
-    Verifier::new(
-        policy,
+    CertificateVerifier::new(
+        auth_type,
         authorities,
         tls.client_allowed_sans.clone(),
         provider,
     )
     .map(Some)
-    .map_err(|it| about("client_ca_file", it))
+    .map_err(|error| error_of("client_ca_file", error))
 }
 
-/// The authorities that the machine knows, which count where none is configured. Some may be too old for the library.
-fn known_authorities() -> Result<Vec<CertificateDer<'static>>, String> {
-    // The library reads this file by itself.
+/// The authorities of the system, which are used if none is configured. Those that the library rejects are left out.
+fn system_authorities() -> Result<Vec<CertificateDer<'static>>, String> {
+    // The library would read any file.
     if let Some(path) = std::env::var_os("SSL_CERT_FILE") {
         let problem = |reason| {
             let path = path.display();
-            about(
+            error_of(
                 "client_auth_type",
                 format!("SSL_CERT_FILE: cannot read `{path}`: {reason}"),
             )
@@ -236,7 +245,7 @@ fn known_authorities() -> Result<Vec<CertificateDer<'static>>, String> {
         small_file::check(Path::new(&path)).map_err(problem)?;
     }
     let mut authorities = rustls_native_certs::load_native_certs().certs;
-    authorities.retain(|it| RootCertStore::empty().add(it.clone()).is_ok());
+    authorities.retain(|authority| RootCertStore::empty().add(authority.clone()).is_ok());
     Ok(authorities)
 }
 
@@ -244,6 +253,6 @@ fn certificates_of(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, String> {
     let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem).collect();
     match certificates {
         Ok(certificates) if !certificates.is_empty() => Ok(certificates),
-        _ => Err("there is no certificate in PEM that can be read".to_owned()),
+        _ => Err("no readable certificate in PEM".to_owned()),
     }
 }

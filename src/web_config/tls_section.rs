@@ -1,4 +1,4 @@
-//! `tls_server_config`, as it is written.
+//! The format of `tls_server_config`.
 
 use serde::Deserialize;
 

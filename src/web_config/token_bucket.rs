@@ -1,49 +1,52 @@
-//! The limit of requests: a bucket of tokens that fills by one in each interval. A request takes one; without one it is
-//! refused.
+//! The rate limit: a token bucket for all clients together, as in exporter-toolkit. It gains a token in each interval, and a
+//! request without one is refused.
+//!
+//! The crate `governor` does not replace it: its burst cannot be 0, which here refuses every request, and it brings more
+//! crates than it saves.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// A bucket that begins full. It is one for all clients.
+/// A bucket that begins full.
 #[derive(Debug)]
-pub struct Bucket {
+pub struct TokenBucket {
     interval: Duration,
     burst: u32,
     // A std mutex: nothing is awaited while it is held.
-    state: Mutex<State>,
+    state: Mutex<BucketState>,
 }
 
 #[derive(Debug)]
-struct State {
+struct BucketState {
     tokens: f64,
-    filled_at: Instant,
+    updated_at: Instant,
 }
 
-impl Bucket {
+impl TokenBucket {
     /// A bucket of `burst` tokens.
     pub fn new(interval: Duration, burst: u32, now: Instant) -> Self {
         Self {
             interval,
             burst,
-            state: Mutex::new(State {
+            state: Mutex::new(BucketState {
                 tokens: f64::from(burst),
-                filled_at: now,
+                updated_at: now,
             }),
         }
     }
 
-    /// Whether it has the same limits.
-    pub fn is_like(&self, other: &Self) -> bool {
+    /// Whether interval and burst are the same.
+    pub fn has_same_limits(&self, other: &Self) -> bool {
         self.interval == other.interval && self.burst == other.burst
     }
 
-    /// Takes a token, when there is one.
-    pub fn take(&self, now: Instant) -> bool {
+    /// Takes a token if there is one.
+    pub fn try_take(&self, now: Instant) -> bool {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        let elapsed = now.saturating_duration_since(state.filled_at);
+        let elapsed = now.saturating_duration_since(state.updated_at);
         let added = elapsed.as_secs_f64() / self.interval.as_secs_f64();
         state.tokens = (state.tokens + added).min(f64::from(self.burst));
-        state.filled_at = now;
+        state.updated_at = now;
         let is_taken = state.tokens >= 1.0;
         if is_taken {
             state.tokens -= 1.0;
@@ -57,12 +60,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_burst_is_taken_at_once_and_then_one_token_in_each_interval() {
+    fn burst_is_followed_by_one_token_in_each_interval() {
         let begun = Instant::now();
-        let bucket = Bucket::new(Duration::from_secs(10), 2, begun);
+        let bucket = TokenBucket::new(Duration::from_secs(10), 2, begun);
         let taken: Vec<bool> = [0, 0, 0, 9, 10, 10, 19, 20, 100, 100, 100]
             .into_iter()
-            .map(|seconds| bucket.take(begun + Duration::from_secs(seconds)))
+            .map(|seconds| bucket.try_take(begun + Duration::from_secs(seconds)))
             .collect();
         let expected = [
             true, true, false, false, true, false, false, true, true, true, false,
@@ -71,9 +74,9 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_bucket_gives_nothing() {
+    fn burst_of_zero_refuses_everything() {
         let begun = Instant::now();
-        let bucket = Bucket::new(Duration::from_secs(1), 0, begun);
-        assert!(!bucket.take(begun + Duration::from_mins(1)));
+        let bucket = TokenBucket::new(Duration::from_secs(1), 0, begun);
+        assert!(!bucket.try_take(begun + Duration::from_mins(1)));
     }
 }

@@ -1,4 +1,4 @@
-//! The files that were read, and whether they are still as they were.
+//! Remembers which files were read, and detects their changes.
 
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -9,38 +9,39 @@ use sha2::{Digest, Sha256};
 
 use crate::small_file;
 
-/// A file that was written so recently may be written once more without a change of its times, so it is read again.
-const SETTLING: Duration = Duration::from_secs(2);
+/// A file that was written so recently may change again without a change of its timestamps, so it is read again.
+const SETTLE_TIME: Duration = Duration::from_secs(2);
 
-/// What was looked at last.
+/// The files that were read.
 #[derive(Debug)]
-pub struct Seen {
-    files: Vec<(PathBuf, Stamp)>,
+pub struct TrackedFiles {
+    files: Vec<(PathBuf, FileStamp)>,
+    /// A digest of their contents.
     pub digest: [u8; 32],
 }
 
-impl Seen {
+impl TrackedFiles {
     /// Whether one of the files may have changed.
     pub fn is_outdated(&self) -> bool {
         let now = SystemTime::now();
         self.files.iter().any(|(path, stamp)| {
-            !stamp.is_settled || Stamp::of(path, now).identity != stamp.identity
+            !stamp.is_settled || FileStamp::of(path, now).identity != stamp.identity
         })
     }
 }
 
-/// By what it is seen that a file has changed.
+/// The metadata by which a change is noticed.
 #[derive(Debug)]
-struct Stamp {
-    /// `None` when there is no such file.
-    identity: Option<Identity>,
+struct FileStamp {
+    /// `None` if there is no such file.
+    identity: Option<FileIdentity>,
     is_settled: bool,
 }
 
-/// Device, number, size, and the times of the last changes of content and of anything.
-type Identity = (u64, u64, u64, (i64, i64), (i64, i64));
+/// Device, inode, size, mtime and ctime.
+type FileIdentity = (u64, u64, u64, (i64, i64), (i64, i64));
 
-impl Stamp {
+impl FileStamp {
     fn of(path: &Path, now: SystemTime) -> Self {
         let Ok(metadata) = fs::metadata(path) else {
             return Self {
@@ -58,24 +59,24 @@ impl Stamp {
                 (metadata.mtime(), metadata.mtime_nsec()),
                 (metadata.ctime(), metadata.ctime_nsec()),
             )),
-            // A time that lies ahead never settles, and is not waited for.
-            is_settled: age.is_none_or(|age| age > SETTLING),
+            // A timestamp in the future counts as settled.
+            is_settled: age.is_none_or(|age| age > SETTLE_TIME),
         }
     }
 }
 
-/// Reads files and remembers which, as they were.
+/// Reads files, and remembers their metadata.
 #[derive(Default)]
-pub struct Reader {
-    files: Vec<(PathBuf, Stamp)>,
+pub struct FileTracker {
+    files: Vec<(PathBuf, FileStamp)>,
     digest: Sha256,
 }
 
-impl Reader {
-    /// The content of a file.
+impl FileTracker {
+    /// Reads a file.
     pub fn read(&mut self, path: &Path) -> io::Result<Vec<u8>> {
-        // The stamp is taken first: what changes while the file is read is then read again.
-        let stamp = Stamp::of(path, SystemTime::now());
+        // The stamp comes first, so that a change during the read is noticed.
+        let stamp = FileStamp::of(path, SystemTime::now());
         let content = small_file::read(path);
         self.files.push((path.to_owned(), stamp));
         match &content {
@@ -88,9 +89,9 @@ impl Reader {
         content
     }
 
-    /// The files as they were read.
-    pub fn seen(self) -> Seen {
-        Seen {
+    /// The files that were read.
+    pub fn finish(self) -> TrackedFiles {
+        TrackedFiles {
             files: self.files,
             digest: self.digest.finalize().into(),
         }
