@@ -25,8 +25,8 @@ const ABSENCE: [&str; 1] = ["ExporterDown"];
 const SECTIONS: [&str; 5] = [
     "\n## Meaning\n",
     "\n## Impact\n",
-    "\n## How to look\n",
-    "\n## How to fix\n",
+    "\n## Diagnosis\n",
+    "\n## Mitigation\n",
     "\n## False alarms\n",
 ];
 
@@ -268,7 +268,7 @@ fn every_alert_has_a_runbook_with_all_sections_and_every_runbook_an_alert() {
 fn the_first_step_of_every_runbook_is_a_command() {
     for name in alerts().keys() {
         let runbook = read(&format!("{RUNBOOKS}/{name}.md"));
-        let (_, steps) = runbook.split_once("## How to look\n").unwrap_or_default();
+        let (_, steps) = runbook.split_once("## Diagnosis\n").unwrap_or_default();
         let first: Vec<&str> = steps.trim_start().split("\n\n").take(2).collect();
         let step = first[0].split("\n2. ").next().unwrap_or_default();
         let is_query =
