@@ -1,4 +1,4 @@
-//! What the user typed: flags and their environment twins. No file is read and nothing is connected here.
+//! The command line: flags, environment variables and sub-commands. No file is read and nothing is connected here.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -17,33 +17,31 @@ use crate::http::listen_address::ListenAddress;
 /// The program's name.
 const NAME: &str = "rocketchat-exporter";
 
+/// Flags that do something and exit, so they have no environment variable.
+const WITHOUT_VARIABLE: [&str; 4] = ["help", "version", "config.check", "print-statistics"];
+
 /// Prometheus exporter for Rocket.Chat: fresh usage counters from MongoDB, host statistics, and the legacy statistics
 /// JSON. It only reads.
 #[derive(Debug, Clone, Parser)]
 #[command(name = "rocketchat-exporter", version, max_term_width = 100)]
 pub struct Cli {
-    /// Settings of the workspace; with several of them in the file, what they have in common.
+    /// Settings of the workspace, or of all workspaces of the configuration file.
     #[command(flatten)]
     pub workspace: WorkspaceOptions,
 
-    /// Configuration file in YAML: the settings of one or several workspaces.
-    #[arg(
-        long = "config.file",
-        env = "ROCKETCHAT_EXPORTER_CONFIG_FILE",
-        value_name = "FILE"
-    )]
+    /// Configuration file in YAML, with the settings of one or several workspaces.
+    #[arg(long = "config.file", value_name = "FILE")]
     pub config_file: Option<PathBuf>,
 
-    /// Check all settings and files, say what is wrong with them, and exit.
+    /// Check all settings and files, report errors, and exit.
     #[arg(long = "config.check")]
     pub config_check: bool,
 
-    /// Address and port to serve on; `:9459` means every address of the machine, `unix:///path` a Unix socket.
+    /// Address and port to listen on; `:9459` means all addresses, `unix:///path` a Unix socket.
     ///
-    /// It may be given several times, or as a list with commas.
+    /// May be repeated, or be a list with commas.
     #[arg(
         long = "web.listen-address",
-        env = "ROCKETCHAT_EXPORTER_WEB_LISTEN_ADDRESS",
         value_name = "ADDRESS",
         default_value = "127.0.0.1:9459",
         value_delimiter = ',',
@@ -51,48 +49,39 @@ pub struct Cli {
     )]
     pub listen_addresses: Vec<ListenAddress>,
 
-    /// Serve on the sockets that systemd passes.
+    /// Listen on the sockets that systemd passes.
     #[arg(
         long = "web.systemd-socket",
-        env = "ROCKETCHAT_EXPORTER_WEB_SYSTEMD_SOCKET",
         value_parser = BoolishValueParser::new(),
         conflicts_with = "listen_addresses"
     )]
     pub systemd_socket: bool,
 
-    /// File with encryption, client certificates, users, headers and a limit of requests, in the format that Prometheus'
-    /// exporters share.
-    #[arg(
-        long = "web.config.file",
-        env = "ROCKETCHAT_EXPORTER_WEB_CONFIG_FILE",
-        value_name = "FILE"
-    )]
+    /// Web configuration file of Prometheus' exporter-toolkit: TLS, client certificates, users, headers and a rate limit.
+    #[arg(long = "web.config.file", value_name = "FILE")]
     pub web_config_file: Option<PathBuf>,
 
-    /// Scrapes that may be under way at once, from 0 to 1000000; further ones are answered 503. 0 means any number.
+    /// Maximum number of concurrent scrapes, from 0 to 1000000; further ones get status 503. 0 means no limit.
     #[arg(
         long = "web.max-requests",
-        env = "ROCKETCHAT_EXPORTER_WEB_MAX_REQUESTS",
         value_name = "NUMBER",
         default_value_t = 40,
         value_parser = |text: &str| MAX_REQUESTS.parse(text)
     )]
     pub max_requests: usize,
 
-    /// How long the headers of a request may take, from 10ms to 10m.
+    /// Time limit for the headers of a request, from 10ms to 10m.
     #[arg(
         long = "web.header-timeout",
-        env = "ROCKETCHAT_EXPORTER_WEB_HEADER_TIMEOUT",
         value_name = "DURATION",
         default_value = "10s",
         value_parser = |text: &str| HEADER_TIMEOUT.parse(text)
     )]
     pub header_timeout: Duration,
 
-    /// How long a connection may stay open without a request, from 10ms to 24h.
+    /// Time after which a connection without a request is closed, from 10ms to 24h.
     #[arg(
         long = "web.idle-timeout",
-        env = "ROCKETCHAT_EXPORTER_WEB_IDLE_TIMEOUT",
         value_name = "DURATION",
         default_value = "2m",
         value_parser = |text: &str| IDLE_TIMEOUT.parse(text)
@@ -102,87 +91,83 @@ pub struct Cli {
     /// Path of the metrics.
     #[arg(
         long = "web.telemetry-path",
-        env = "ROCKETCHAT_EXPORTER_WEB_TELEMETRY_PATH",
         value_name = "PATH",
         default_value = "/metrics",
-        value_parser = telemetry_path
+        value_parser = parse_telemetry_path
     )]
     pub telemetry_path: String,
 
-    /// Instant that counts as now, such as `2026-11-21T00:16:51Z`, from 2000-01-01 to 2100-01-01: for looking at a database
-    /// dump of a past day.
+    /// Instant to use as the current time, such as `2026-11-21T00:16:51Z`, from 2000-01-01 to 2100-01-01: for a database
+    /// dump of an earlier day.
     #[arg(
         long = "debug.now",
-        env = "ROCKETCHAT_EXPORTER_DEBUG_NOW",
         value_name = "INSTANT",
         value_parser = |text: &str| NOW.parse(text)
     )]
     pub now: Option<Timestamp>,
 
-    /// Least important messages that are logged.
+    /// Minimum severity of logged messages.
     #[arg(
         long = "log.level",
-        env = "ROCKETCHAT_EXPORTER_LOG_LEVEL",
         value_name = "LEVEL",
         value_enum,
         default_value_t = LogLevel::Info
     )]
     pub log_level: LogLevel,
 
-    /// Format of the log, which goes to standard error.
+    /// Format of the log on standard error.
     #[arg(
         long = "log.format",
-        env = "ROCKETCHAT_EXPORTER_LOG_FORMAT",
         value_name = "FORMAT",
         value_enum,
         default_value_t = LogFormat::Logfmt
     )]
     pub log_format: LogFormat,
 
-    /// Print every metric and every field of the statistics document, as Markdown, and exit.
+    /// Print all metrics and all fields of the statistics document as Markdown, and exit.
     #[arg(long = "print-statistics")]
     pub print_statistics: bool,
 
-    /// Something else than to serve.
+    /// The sub-command; without one the exporter serves.
     #[command(subcommand)]
-    pub task: Option<Task>,
+    pub subcommand: Option<CliCommand>,
 }
 
-/// What is done instead of serving.
+/// A sub-command.
 #[derive(Debug, Clone, Subcommand)]
-pub enum Task {
-    /// Read everything once, print it, and exit
+pub enum CliCommand {
+    /// Read the workspace once, print the statistics, and exit
     Statistics {
-        /// How it is printed.
-        #[arg(long, value_name = "FORMAT", value_enum, default_value_t = Format::Json)]
-        format: Format,
+        /// Output format.
+        #[arg(long, value_name = "FORMAT", value_enum, default_value_t = StatisticsFormat::Json)]
+        format: StatisticsFormat,
 
-        /// The workspace, where the configuration file has several.
+        /// Name of the workspace, if the configuration file has several.
         #[arg(long, value_name = "NAME")]
         workspace: Option<String>,
     },
-    /// Check connection, privileges, indexes and every query, and say what to do
+    /// Check connection, privileges, indexes and all queries, and suggest fixes
     Check {
-        /// The workspace, where the configuration file has several.
+        /// Name of the workspace, if the configuration file has several.
         #[arg(long, value_name = "NAME")]
         workspace: Option<String>,
 
-        /// How the report is printed.
+        /// Output format.
         #[arg(long, value_name = "FORMAT", value_enum, default_value_t = CheckFormat::Text)]
         format: CheckFormat,
     },
-    /// Write the stored statistics documents as OpenMetrics with timestamps, for promtool to make blocks of
+    /// Write the stored statistics documents as OpenMetrics with timestamps, for promtool to create blocks from
     #[command(after_long_help = BACKFILL_HELP)]
     Backfill(BackfillOptions),
-    /// Ask the exporter that runs with the same settings whether it answers; for the health checks of containers
+    /// Check that the exporter that runs with the same settings responds; for health checks of containers
     Health,
-    /// Print the bcrypt hash of a password, for the web configuration; it is read from standard input
+    /// Read a password from standard input and print its bcrypt hash, for the web configuration file
     HashPassword {
-        /// How much work a guess is, from 4 to 16; each step doubles it.
+        /// Cost of the hash, from 4 to 16; each step doubles the time to compute it.
         #[arg(long, value_name = "NUMBER", default_value_t = 10, value_parser = |text: &str| COST.parse(text))]
         cost: u32,
     },
-    /// Print a script that completes commands in a shell
+    /// Print the completion script of a shell
     Completions {
         /// The shell.
         shell: Shell,
@@ -191,29 +176,28 @@ pub enum Task {
     Man,
 }
 
-/// What of the past is written, and where.
+/// The options of `backfill`.
 #[derive(Debug, Clone, Args)]
 pub struct BackfillOptions {
-    /// The file to write; it appears when it is complete.
+    /// File to write; it appears when it is complete.
     ///
-    /// Until then what was read lies in a directory beside it, FILE.parts. After an interruption the same command goes on
-    /// where it was.
+    /// Until then it is FILE.unfinished. An interrupted run leaves no file.
     #[arg(long, value_name = "FILE")]
     pub output: PathBuf,
 
-    /// A label that Prometheus adds when it scrapes this exporter, such as `job=rocketchat-exporter`; may be given several times.
+    /// Label that Prometheus adds when it scrapes this exporter, such as `job=rocketchat-exporter`; may be repeated.
     ///
-    /// `job` and `instance` are needed, and whatever else the target has on Prometheus' page of targets: only then do the
-    /// series of the past and the ones that are scraped continue each other.
+    /// `job` and `instance` are required, and all other labels that Prometheus' page of targets shows: otherwise scraped
+    /// samples do not continue the series in the file.
     #[arg(
         long = "label",
         value_name = "NAME=VALUE",
         required = true,
-        value_parser = label
+        value_parser = parse_label
     )]
     pub labels: Vec<(String, String)>,
 
-    /// Leave out documents from before this date or instant, such as `2024-01-31` (in UTC) or `2024-01-31T09:00:00Z`,
+    /// Leave out documents before this date or instant, such as `2024-01-31` (in UTC) or `2024-01-31T09:00:00Z`,
     /// from 1970-01-01 to 9999-01-01.
     #[arg(long, value_name = "DATE", value_parser = |text: &str| DATE.parse(text))]
     pub from: Option<Timestamp>,
@@ -222,39 +206,39 @@ pub struct BackfillOptions {
     #[arg(long, value_name = "DATE", value_parser = |text: &str| DATE.parse(text))]
     pub until: Option<Timestamp>,
 
-    /// Keep the first document of each such stretch of time only, from 1s to 8784h, such as `1h` [default: keep all].
-    #[arg(long, value_name = "DURATION", value_parser = whole_seconds)]
+    /// Keep only the first document of each such period, from 1s to 8784h, such as `1h` [default: keep all].
+    #[arg(long, value_name = "DURATION", value_parser = parse_whole_seconds)]
     pub step: Option<Duration>,
 
-    /// Repeat each value every so often until the next document, for 26 hours at most; from 1s to 8784h, such as `4m`
-    /// [default: do not].
+    /// Repeat each value at this interval until the next document, for at most 26 hours; from 1s to 8784h, such as `4m`
+    /// [default: no repetition].
     ///
-    /// Prometheus shows a value for five minutes. A document a day is a dot a day, unless queries look further back, as
-    /// `last_over_time(rocketchat_users[1d])` does; repeated more often than every five minutes it is a line, in hundreds
-    /// of times as much space.
-    #[arg(long, value_name = "DURATION", value_parser = whole_seconds)]
+    /// Prometheus shows a sample for five minutes, so a daily document is a dot in a graph, unless the query looks further
+    /// back, such as `last_over_time(rocketchat_users[1d])`. Values repeated at shorter intervals are a line, but take
+    /// hundreds of times the space.
+    #[arg(long, value_name = "DURATION", value_parser = parse_whole_seconds)]
     pub fill: Option<Duration>,
 
-    /// The workspace, where the configuration file has several.
+    /// Name of the workspace, if the configuration file has several.
     #[arg(long, value_name = "NAME")]
     pub workspace: Option<String>,
 }
 
-const BACKFILL_HELP: &str = "It ends by printing the commands that bring the file into Prometheus. docs/statistics.md \
-says at its end which metrics the documents tell, and which not.";
+const BACKFILL_HELP: &str = "At the end it prints the commands that import the file into Prometheus. The last section of \
+docs/statistics.md lists the metrics that stored documents have, and those that they do not have.";
 
-/// How statistics are printed.
+/// `--format` of `statistics`.
 #[derive(Debug, Clone, Copy, ValueEnum)]
-pub enum Format {
-    /// The statistics document, as `/api/v1/statistics` answers it.
+pub enum StatisticsFormat {
+    /// The statistics document, as in the response of `/api/v1/statistics`.
     Json,
-    /// The metrics, as `/metrics` shows them.
+    /// The metrics, as in the response of `/metrics`.
     Openmetrics,
-    /// Each field of the document on a line of its own.
+    /// One line for each field of the document.
     Table,
 }
 
-/// How the report of a check is printed.
+/// `--format` of `check`.
 #[derive(Debug, Clone, Copy, ValueEnum)]
 pub enum CheckFormat {
     /// For people.
@@ -264,28 +248,41 @@ pub enum CheckFormat {
 }
 
 impl Cli {
-    /// What was typed; when that cannot be understood, says so and ends the process.
+    /// Parses the command line and the environment. On an error it prints the error and exits.
     #[must_use]
-    pub fn read() -> Self {
-        let matches = Self::whole().get_matches();
+    pub fn parse_or_exit() -> Self {
+        let matches = Self::full_command().get_matches();
         Self::from_arg_matches(&matches).unwrap_or_else(|error| error.exit())
     }
 
-    /// The command with its flags, which may stand before and after the name of a task.
+    /// The command whose flags may be given before and after the name of a sub-command.
     #[must_use]
-    pub fn whole() -> Command {
-        let answered_at_once = ["help", "version"];
-        Self::command().mut_args(|argument| {
-            let is_global = !answered_at_once.contains(&argument.get_id().as_str());
+    pub fn full_command() -> Command {
+        Self::command_with_variables().mut_args(|argument| {
+            let is_global = !["help", "version"].contains(&argument.get_id().as_str());
             argument.global(is_global)
         })
     }
 
-    /// The shell's script.
+    /// The command with the environment variable of each flag: `ROCKETCHAT_EXPORTER_MONGODB_URI` of `--mongodb.uri`.
+    fn command_with_variables() -> Command {
+        Self::command().mut_args(|argument| {
+            let variable = argument
+                .get_long()
+                .filter(|flag| !WITHOUT_VARIABLE.contains(flag) && !argument.is_hide_set())
+                .map(variable_of);
+            match variable {
+                Some(variable) => argument.env(variable),
+                None => argument,
+            }
+        })
+    }
+
+    /// The completion script of a shell.
     #[must_use]
     pub fn completions(shell: Shell) -> Vec<u8> {
         let mut script = Vec::new();
-        clap_complete::generate(shell, &mut Self::whole(), NAME, &mut script);
+        clap_complete::generate(shell, &mut Self::full_command(), NAME, &mut script);
         script
     }
 
@@ -293,48 +290,50 @@ impl Cli {
     #[must_use]
     pub fn manual() -> Vec<u8> {
         let mut page = Vec::new();
-        let written = clap_mangen::Man::new(Self::command()).render(&mut page);
-        debug_assert!(written.is_ok(), "writing into memory cannot fail");
+        let written = clap_mangen::Man::new(Self::command_with_variables()).render(&mut page);
+        debug_assert!(written.is_ok(), "writing to memory cannot fail");
         page
     }
 }
 
-/// How important a message is.
+/// The severity of a log message.
 #[derive(Debug, Clone, Copy, ValueEnum)]
 pub enum LogLevel {
-    /// Everything, down to each failed attempt.
+    /// Details, such as each failed attempt.
     Debug,
-    /// What an operator may want to know.
+    /// Normal events.
     Info,
-    /// What an operator should look at.
+    /// Problems that an operator should look at.
     Warn,
-    /// What stops the exporter from doing its work.
+    /// Failures that stop the exporter from working.
     Error,
 }
 
-/// How the log is written.
+/// The format of the log.
 #[derive(Debug, Clone, Copy, ValueEnum)]
 pub enum LogFormat {
     /// `key=value` pairs.
     Logfmt,
-    /// A JSON object a line.
+    /// One JSON object per line.
     Json,
 }
 
-/// Every flag with its variable, default and meaning, as a Markdown table. The README holds a copy.
+/// All flags with their variables, defaults and meanings, as a Markdown table. The README has a copy.
 #[must_use]
 pub fn configuration_reference() -> String {
     let mut table = "| Flag and variable | Default | Meaning |\n|---|---|---|\n".to_owned();
-    let command = Cli::command();
-    let visible = command.get_arguments().filter(|it| !it.is_hide_set());
+    let command = Cli::command_with_variables();
+    let visible = command
+        .get_arguments()
+        .filter(|argument| !argument.is_hide_set());
     for argument in visible {
         let flag = argument.get_long().unwrap_or_default();
         if flag == "collector.disable-defaults" {
-            table.push_str(EACH_COLLECTOR);
+            table.push_str(COLLECTOR_ROW);
         } else if flag.starts_with("collector.") {
             continue;
         }
-        if let Some(row) = row(argument) {
+        if let Some(row) = table_row(argument) {
             table.push_str(&row);
         }
     }
@@ -342,9 +341,15 @@ pub fn configuration_reference() -> String {
 }
 
 /// One row for the flags of all collectors.
-const EACH_COLLECTOR: &str = "| `--collector.NAME`, `--no-collector.NAME`<br>`ROCKETCHAT_EXPORTER_COLLECTOR_NAME` | true | Read a collector, or leave it out; their names stand [below](#statistics). |\n";
+const COLLECTOR_ROW: &str = "| `--collector.NAME`, `--no-collector.NAME`<br>`ROCKETCHAT_EXPORTER_COLLECTOR_NAME` | true | Enable or disable a collector; for the names see [below](#statistics). |\n";
 
-fn row(argument: &Arg) -> Option<String> {
+/// The environment variable of a flag.
+fn variable_of(flag: &str) -> String {
+    let flag = flag.to_ascii_uppercase().replace(['.', '-'], "_");
+    format!("ROCKETCHAT_EXPORTER_{flag}")
+}
+
+fn table_row(argument: &Arg) -> Option<String> {
     let flag = argument.get_long()?;
     let variable = argument.get_env().map_or_else(String::new, |name| {
         format!("<br>`{}`", name.to_string_lossy())
@@ -353,7 +358,7 @@ fn row(argument: &Arg) -> Option<String> {
         .get_long_help()
         .or(argument.get_help())
         .map_or_else(String::new, ToString::to_string);
-    // Defaults that are no single word are written at the end of the help.
+    // Some defaults are described at the end of the help.
     let (meaning, described) = match help.split_once("[default: ") {
         Some((meaning, default)) => (meaning, default.trim_end_matches(']')),
         None => (help.as_str(), ""),
@@ -372,9 +377,9 @@ fn row(argument: &Arg) -> Option<String> {
     ))
 }
 
-fn telemetry_path(text: &str) -> Result<String, String> {
-    let plain = |it: char| it.is_ascii_alphanumeric() || "/-_.~".contains(it);
-    if !text.starts_with('/') || !text.chars().all(plain) {
+fn parse_telemetry_path(text: &str) -> Result<String, String> {
+    let is_plain = |char: char| char.is_ascii_alphanumeric() || "/-_.~".contains(char);
+    if !text.starts_with('/') || !text.chars().all(is_plain) {
         return Err(
             "expected a path of letters, digits and `/-_.~` that begins with `/`".to_owned(),
         );
@@ -382,27 +387,29 @@ fn telemetry_path(text: &str) -> Result<String, String> {
     Ok(text.to_owned())
 }
 
-/// A label that may be put on a series.
-fn label(text: &str) -> Result<(String, String), String> {
+/// Parses a label that a series may have.
+fn parse_label(text: &str) -> Result<(String, String), String> {
     let advice = "expected NAME=VALUE, such as `job=rocketchat-exporter`";
     let (name, value) = text.split_once('=').ok_or(advice)?;
-    let is_letter = |it: char| it.is_ascii_alphabetic() || it == '_';
+    let is_letter = |char: char| char.is_ascii_alphabetic() || char == '_';
     let is_name = name.starts_with(is_letter)
-        && name.chars().all(|it| is_letter(it) || it.is_ascii_digit())
+        && name
+            .chars()
+            .all(|char| is_letter(char) || char.is_ascii_digit())
         && !name.starts_with("__");
     if !is_name {
         return Err(format!(
-            "{advice}; a name has letters, digits and `_`, no digit first and no two `_` first"
+            "{advice}; a name consists of letters, digits and `_`, and does not begin with a digit or `__`"
         ));
     }
     if value.is_empty() {
-        return Err("a label with an empty value is none; leave it out".to_owned());
+        return Err("a label with an empty value has no effect; leave it out".to_owned());
     }
     Ok((name.to_owned(), value.to_owned()))
 }
 
-/// A duration that steps can be made of.
-fn whole_seconds(text: &str) -> Result<Duration, String> {
+/// Parses a duration in whole seconds.
+fn parse_whole_seconds(text: &str) -> Result<Duration, String> {
     let duration = STEP.parse(text)?;
     STEP.check((duration.subsec_nanos() == 0).then_some(duration))
 }

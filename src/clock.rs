@@ -1,20 +1,20 @@
-//! The time, passed in so that "yesterday" can be tested and a past day replayed.
+//! The source of the current time, which tests and `--debug.now` can fix.
 
 use std::time::SystemTime;
 
 use crate::catalogue::Timestamp;
 
-/// Where the time comes from.
+/// A source of the current time.
 #[derive(Debug, Clone, Copy)]
 pub enum Clock {
-    /// The machine's clock.
+    /// The clock of the machine.
     System,
-    /// One instant that never passes.
+    /// A fixed instant.
     Fixed(Timestamp),
 }
 
 impl Clock {
-    /// The instant that counts as now.
+    /// The current time.
     pub fn now(self) -> Timestamp {
         match self {
             Self::System => SystemTime::now().into(),

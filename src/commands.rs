@@ -1,4 +1,4 @@
-//! The sub-commands, and what runs without one.
+//! The sub-commands.
 
 pub mod backfill;
 pub mod check;

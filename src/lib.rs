@@ -1,5 +1,5 @@
-//! Prometheus exporter for Rocket.Chat: it reads a workspace's MongoDB, and never writes, and shows what it read as metrics, as
-//! Rocket.Chat's statistics document and as a page. `ARCHITECTURE.md` is the map of the code.
+//! Prometheus exporter for Rocket.Chat. It reads a workspace's MongoDB, never writes to it, and serves metrics, Rocket.Chat's
+//! statistics document and an Info page. `ARCHITECTURE.md` is the map of the code.
 
 mod backend;
 mod catalogue;

@@ -1,7 +1,7 @@
-//! The log: lines on standard error, written by a thread of its own.
+//! The log: lines on standard error, written by a separate thread.
 //!
-//! Standard error may be a pipe that nobody reads, or a terminal that was stopped. Whoever logs never waits for it: lines
-//! queue up, and when the queue is full they are lost, which is counted.
+//! Standard error may be a pipe without a reader or a stopped terminal. Logging never blocks on it: lines are queued, and
+//! dropped and counted when the queue is full.
 
 use std::collections::VecDeque;
 use std::io::{self, Write};
@@ -15,63 +15,63 @@ use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
-/// Bytes of lines that wait to be written.
-const MOST_QUEUED: usize = 256 * 1024;
+/// Maximum number of bytes in the queue.
+const MAX_QUEUED: usize = 256 * 1024;
 
-/// How long the end of the process waits for lines that are not written yet.
-const FLUSH: Duration = Duration::from_secs(1);
+/// At its end the process waits at most so long for queued lines.
+const FLUSH_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// How lines look.
+/// The format of lines.
 #[derive(Debug, Clone, Copy)]
-pub enum Format {
+pub enum LineFormat {
     /// `key=value` pairs.
     Logfmt,
-    /// A JSON object a line.
+    /// One JSON object per line.
     Json,
 }
 
-/// The log of the process. Dropping it writes what is queued, for a second at most.
+/// The log of the process. Dropping it writes the queued lines, for a second at most.
 #[derive(Debug)]
-pub struct Log(Arc<Queue>);
+pub struct Log(Arc<LineQueue>);
 
-/// How many lines were lost.
+/// The number of dropped lines.
 #[derive(Debug, Clone)]
-pub struct LostLines(Arc<Queue>);
+pub struct LostLines(Arc<LineQueue>);
 
 #[derive(Debug, Default)]
-struct Queue {
-    // A std mutex: it is never held while something is written.
-    state: Mutex<State>,
+struct LineQueue {
+    // A std mutex: it is not held during a write.
+    state: Mutex<QueuedLines>,
     changed: Condvar,
     lost: AtomicU64,
 }
 
 #[derive(Debug, Default)]
-struct State {
+struct QueuedLines {
     lines: VecDeque<Vec<u8>>,
     bytes: usize,
     is_writing: bool,
 }
 
-/// Puts lines into the queue.
+/// Adds lines to the queue.
 #[derive(Debug, Clone)]
-struct Writer(Arc<Queue>);
+struct QueueWriter(Arc<LineQueue>);
 
 impl Log {
-    /// Logs to standard error from now on; panics, too.
+    /// Starts logging to standard error, including panics.
     ///
     /// # Errors
-    /// When the system gives no thread.
-    pub fn start(level: LevelFilter, format: Format) -> io::Result<Self> {
+    /// When the thread cannot be started.
+    pub fn start(level: LevelFilter, format: LineFormat) -> io::Result<Self> {
         let log = Self::to(io::stderr())?;
-        let writer = Writer(Arc::clone(&log.0));
+        let writer = QueueWriter(Arc::clone(&log.0));
         let layer = match format {
-            Format::Logfmt => tracing_logfmt::builder()
+            LineFormat::Logfmt => tracing_logfmt::builder()
                 .with_target(false)
                 .layer()
                 .with_writer(writer)
                 .boxed(),
-            Format::Json => tracing_subscriber::fmt::layer()
+            LineFormat::Json => tracing_subscriber::fmt::layer()
                 .json()
                 .flatten_event(true)
                 .with_target(false)
@@ -94,18 +94,18 @@ impl Log {
         Ok(log)
     }
 
-    /// A queue, and a thread that writes it to `output`.
+    /// Starts a thread that writes a queue to `output`.
     fn to(output: impl Write + Send + 'static) -> io::Result<Self> {
-        let queue = Arc::new(Queue::default());
-        let taken = Arc::clone(&queue);
+        let queue = Arc::new(LineQueue::default());
+        let written = Arc::clone(&queue);
         std::thread::Builder::new()
             .name("log".to_owned())
             .stack_size(128 * 1024)
-            .spawn(move || taken.write_to(output))?;
+            .spawn(move || written.write_to(output))?;
         Ok(Self(queue))
     }
 
-    /// How many lines were lost, at any time.
+    /// The counter of dropped lines.
     pub fn lost_lines(&self) -> LostLines {
         LostLines(Arc::clone(&self.0))
     }
@@ -114,9 +114,13 @@ impl Log {
 impl Drop for Log {
     fn drop(&mut self) {
         let state = self.0.state();
-        let is_queued = |state: &mut State| state.is_writing || !state.lines.is_empty();
-        // A line that nobody takes in time is lost with the process.
-        drop(self.0.changed.wait_timeout_while(state, FLUSH, is_queued));
+        let is_queued = |state: &mut QueuedLines| state.is_writing || !state.lines.is_empty();
+        // Lines that are not written in time are lost.
+        drop(
+            self.0
+                .changed
+                .wait_timeout_while(state, FLUSH_TIMEOUT, is_queued),
+        );
     }
 }
 
@@ -127,30 +131,30 @@ impl LostLines {
     }
 }
 
-impl Queue {
-    /// Writes lines as they come, for ever.
+impl LineQueue {
+    /// Writes lines as they arrive. Never returns.
     fn write_to(&self, mut output: impl Write) {
-        let mut told = 0;
+        let mut reported = 0;
         loop {
             let line = self.next();
             if output.write_all(&line).is_err() {
-                // Nobody would read what is said about it either.
+                // A message about it could not be written either.
                 self.lost.fetch_add(1, Ordering::Relaxed);
                 continue;
             }
             let lost = self.lost.load(Ordering::Relaxed);
-            let has_room = self.state().bytes < MOST_QUEUED / 2;
-            if lost > told && has_room {
+            let has_room = self.state().bytes < MAX_QUEUED / 2;
+            if lost > reported && has_room {
                 tracing::warn!(
-                    lines = lost - told,
-                    "lines of the log were lost, because standard error did not take them in time"
+                    lines = lost - reported,
+                    "lines of the log were lost, because standard error was blocked"
                 );
-                told = lost;
+                reported = lost;
             }
         }
     }
 
-    /// Waits for a line. The one before counts as written from now on.
+    /// Waits for a line. The previous one counts as written.
     fn next(&self) -> Vec<u8> {
         let mut state = self.state();
         state.is_writing = false;
@@ -168,10 +172,10 @@ impl Queue {
         }
     }
 
-    /// Takes a line, unless the queue is full.
+    /// Adds a line, unless the queue is full.
     fn put(&self, line: &[u8]) {
         let mut state = self.state();
-        if state.bytes + line.len() > MOST_QUEUED {
+        if state.bytes + line.len() > MAX_QUEUED {
             self.lost.fetch_add(1, Ordering::Relaxed);
             return;
         }
@@ -180,12 +184,12 @@ impl Queue {
         self.changed.notify_all();
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, QueuedLines> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl<'a> MakeWriter<'a> for Writer {
+impl<'a> MakeWriter<'a> for QueueWriter {
     type Writer = Self;
 
     fn make_writer(&'a self) -> Self {
@@ -193,8 +197,8 @@ impl<'a> MakeWriter<'a> for Writer {
     }
 }
 
-impl Write for Writer {
-    /// Takes one line: subscribers write each message at once.
+impl Write for QueueWriter {
+    /// Adds one line: subscribers write a message at once.
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
         self.0.put(line);
         Ok(line.len())
@@ -212,13 +216,13 @@ mod tests {
 
     use super::*;
 
-    /// Takes a line whenever the test says so.
-    struct Slow {
+    /// Writes a line when the test allows it.
+    struct SlowOutput {
         may_take: mpsc::Receiver<()>,
         taken: mpsc::Sender<Vec<u8>>,
     }
 
-    impl Write for Slow {
+    impl Write for SlowOutput {
         fn write(&mut self, line: &[u8]) -> io::Result<usize> {
             self.may_take.recv().map_err(io::Error::other)?;
             self.taken.send(line.to_vec()).map_err(io::Error::other)?;
@@ -231,10 +235,10 @@ mod tests {
     }
 
     #[test]
-    fn who_logs_never_waits_and_what_finds_no_room_is_counted() {
+    fn logging_never_blocks_and_counts_dropped_lines() {
         let (let_take, may_take) = mpsc::channel();
         let (taken, lines) = mpsc::channel();
-        let log = Log::to(Slow { may_take, taken }).expect("there is a thread");
+        let log = Log::to(SlowOutput { may_take, taken }).expect("there is a thread");
         let lost = log.lost_lines();
         let line = [b'x'; 1024];
         let begun = Instant::now();
@@ -242,8 +246,8 @@ mod tests {
             log.0.put(&line);
         }
         assert!(begun.elapsed() < Duration::from_secs(5));
-        // One more than the queue holds may be on its way.
-        let kept = MOST_QUEUED / line.len();
+        // One more line may be with the thread.
+        let kept = MAX_QUEUED / line.len();
         assert!((1000 - kept - 1..=1000 - kept).contains(&usize::try_from(lost.count()).unwrap()));
         for _ in 0..kept {
             let_take.send(()).expect("the thread lives");
@@ -255,10 +259,10 @@ mod tests {
     }
 
     #[test]
-    fn the_end_waits_for_what_is_queued_but_not_for_ever() {
+    fn drop_waits_for_queued_lines_but_not_forever() {
         let (let_take, may_take) = mpsc::channel();
         let (taken, lines) = mpsc::channel();
-        let log = Log::to(Slow { may_take, taken }).expect("there is a thread");
+        let log = Log::to(SlowOutput { may_take, taken }).expect("there is a thread");
         let_take.send(()).expect("the thread lives");
         log.0.put(b"written");
         log.0.put(b"stuck");
@@ -266,6 +270,9 @@ mod tests {
         drop(log);
         assert_eq!(lines.try_recv().expect("it was written"), b"written");
         let waited = begun.elapsed();
-        assert!(waited >= FLUSH && waited < FLUSH * 10, "{waited:?}");
+        assert!(
+            waited >= FLUSH_TIMEOUT && waited < FLUSH_TIMEOUT * 10,
+            "{waited:?}"
+        );
     }
 }

@@ -1,4 +1,4 @@
-//! The program, which is all in the library.
+//! The program, which is in the library.
 
 use std::process::ExitCode;
 

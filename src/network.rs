@@ -1,9 +1,9 @@
-//! Which addresses are taken for one client.
+//! The network of a client, by which limits are counted.
 
 use std::net::{IpAddr, Ipv6Addr};
 
-/// The network that a client has at its disposal, as its first address: an IPv4 address stands for itself, and an IPv6
-/// address for the 2^64 that one line usually has.
+/// The network of a client, as its first address: an IPv4 address itself, or the /64 of an IPv6 address, which one client
+/// usually has.
 #[must_use]
 pub fn of(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
@@ -20,7 +20,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn addresses_of_one_line_are_one_network() {
+    fn addresses_of_a_prefix_are_one_network() {
         let network = |text: &str| of(text.parse().expect("it is an address"));
         assert_eq!(network("2001:db8::1"), network("2001:db8::2:3:4:5"));
         assert_ne!(network("2001:db8::1"), network("2001:db8:0:1::1"));

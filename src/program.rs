@@ -1,4 +1,4 @@
-//! The program: parse, check, bind, run, and turn what went wrong into an exit status.
+//! The program: parses the command line, loads the configuration, runs the command, and maps errors to exit statuses.
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -7,7 +7,9 @@ use anyhow::Context;
 use tokio::runtime::Runtime;
 use tracing::level_filters::LevelFilter;
 
-use crate::cli::{BackfillOptions, CheckFormat, Cli, Format, LogFormat, LogLevel, Task};
+use crate::cli::{
+    BackfillOptions, CheckFormat, Cli, CliCommand, LogFormat, LogLevel, StatisticsFormat,
+};
 use crate::commands::backfill::backfill;
 use crate::commands::check::check;
 use crate::commands::hash_password::hash_password;
@@ -20,31 +22,31 @@ use crate::logging::{self, Log, LostLines};
 use crate::serve::{configure, run};
 use crate::signals::Signals;
 
-/// A setting that cannot be used; clap ends with the same status.
-const USAGE: u8 = 2;
+/// The exit status for an invalid setting, the same as clap's.
+const USAGE_ERROR: u8 = 2;
 
-/// Does what the command line asks for, and tells how that ended.
+/// Runs the command line, and returns the exit status.
 ///
-/// All of it is in the library, for what only the program's own crate used would be compiled there once more.
+/// It is in the library, so that nothing is compiled twice.
 #[must_use]
 pub fn program() -> ExitCode {
-    // Before the log and everything else has a thread.
+    // Before any thread is started.
     let passed = SystemdSockets::take();
-    // To read the settings takes half a megabyte for a moment. What a thread that has ended gave back is what the next one
-    // takes, which is the first of the runtime; the main thread has no more use for it.
+    // Loading the settings needs half a megabyte for a moment. On its own thread that memory is reused by the first thread
+    // of the runtime; on the main thread it would stay unused.
     let (cli, config, log) = match std::thread::spawn(prepare).join() {
         Ok(Ok(prepared)) => prepared,
         Ok(Err(status)) => return status,
         Err(panic) => std::panic::resume_unwind(panic),
     };
-    let result = match &cli.task {
-        Some(Task::Statistics { format, workspace }) => {
+    let result = match &cli.subcommand {
+        Some(CliCommand::Statistics { format, workspace }) => {
             print_statistics(config, *format, workspace.as_deref())
         }
-        Some(Task::Check { format, workspace }) => {
+        Some(CliCommand::Check { format, workspace }) => {
             print_check(config, *format, workspace.as_deref())
         }
-        Some(Task::Backfill(options)) => write_past(config, options),
+        Some(CliCommand::Backfill(options)) => run_backfill(config, options),
         _ => serve(cli, config, passed, log.lost_lines()),
     };
     match result {
@@ -56,17 +58,17 @@ pub fn program() -> ExitCode {
     }
 }
 
-/// Reads the command line and the settings; the error is how the program ends without going on, be it well or not.
+/// Loads command line and settings. The error is the exit status of a program that ends here, successfully or not.
 fn prepare() -> Result<(Cli, Config, Log), ExitCode> {
-    let cli = Cli::read();
+    let cli = Cli::parse_or_exit();
     if cli.print_statistics {
         return Err(print(statistics_reference().as_bytes()));
     }
-    match cli.task {
-        Some(Task::Completions { shell }) => return Err(print(&Cli::completions(shell))),
-        Some(Task::Man) => return Err(print(&Cli::manual())),
-        Some(Task::HashPassword { cost }) => return Err(print_hash(cost)),
-        Some(Task::Health) => return Err(print_health(&cli)),
+    match cli.subcommand {
+        Some(CliCommand::Completions { shell }) => return Err(print(&Cli::completions(shell))),
+        Some(CliCommand::Man) => return Err(print(&Cli::manual())),
+        Some(CliCommand::HashPassword { cost }) => return Err(print_hash(cost)),
+        Some(CliCommand::Health) => return Err(print_health(&cli)),
         _ => {}
     }
     let log = start_logging(cli.log_level, cli.log_format).map_err(|error| {
@@ -75,12 +77,12 @@ fn prepare() -> Result<(Cli, Config, Log), ExitCode> {
     })?;
     let config = configure(&cli).map_err(|error| {
         tracing::error!("{error}");
-        ExitCode::from(USAGE)
+        ExitCode::from(USAGE_ERROR)
     })?;
     if cli.config_check {
         if let Some(problem) = config.workspaces.problem() {
             tracing::error!("{problem}");
-            return Err(ExitCode::from(USAGE));
+            return Err(ExitCode::from(USAGE_ERROR));
         }
         return Err(print(b"All settings can be used.\n"));
     }
@@ -98,8 +100,7 @@ fn print_hash(cost: u32) -> ExitCode {
 }
 
 fn print_health(cli: &Cli) -> ExitCode {
-    let answer = run_to_end(health(cli));
-    match answer {
+    match run_to_end(health(cli)) {
         Ok(()) => print(b"Healthy.\n"),
         Err(error) => {
             drop(writeln!(std::io::stderr(), "error: {error:#}"));
@@ -110,7 +111,7 @@ fn print_health(cli: &Cli) -> ExitCode {
 
 fn print_statistics(
     config: Config,
-    format: Format,
+    format: StatisticsFormat,
     workspace: Option<&str>,
 ) -> anyhow::Result<ExitCode> {
     let text = run_to_end(statistics(config, format, workspace))?;
@@ -122,12 +123,12 @@ fn print_check(
     format: CheckFormat,
     workspace: Option<&str>,
 ) -> anyhow::Result<ExitCode> {
-    let (report, is_well) = run_to_end(check(config, format, workspace))?;
+    let (report, is_ok) = run_to_end(check(config, format, workspace))?;
     let printed = print(&report);
-    Ok(if is_well { printed } else { ExitCode::FAILURE })
+    Ok(if is_ok { printed } else { ExitCode::FAILURE })
 }
 
-fn write_past(config: Config, options: &BackfillOptions) -> anyhow::Result<ExitCode> {
+fn run_backfill(config: Config, options: &BackfillOptions) -> anyhow::Result<ExitCode> {
     let report = run_to_end(async {
         let signals = Signals::listen().context("cannot listen for signals")?;
         Ok::<_, anyhow::Error>(backfill(config, options, signals).await?)
@@ -158,8 +159,8 @@ fn serve(
     })
 }
 
-/// Runs a future on a runtime of its own. What still runs on a blocking thread then, such as a look at a file system that
-/// does not answer, does not hold up the end of the process.
+/// Runs a future on its own runtime. A blocking thread that still runs afterwards, such as a read of a hanging file system,
+/// does not delay the end of the process.
 fn run_to_end<T, E: Into<anyhow::Error>>(
     future: impl Future<Output = Result<T, E>>,
 ) -> anyhow::Result<T> {
@@ -170,7 +171,7 @@ fn run_to_end<T, E: Into<anyhow::Error>>(
 }
 
 fn runtime() -> anyhow::Result<Runtime> {
-    // Two workers serve and read; more would only cost memory. Reading the host takes one blocking thread.
+    // Two workers suffice; more would only cost memory. Reading the host takes one blocking thread.
     tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .max_blocking_threads(4)
@@ -194,8 +195,8 @@ fn start_logging(level: LogLevel, format: LogFormat) -> anyhow::Result<Log> {
         LogLevel::Error => LevelFilter::ERROR,
     };
     let format = match format {
-        LogFormat::Logfmt => logging::Format::Logfmt,
-        LogFormat::Json => logging::Format::Json,
+        LogFormat::Logfmt => logging::LineFormat::Logfmt,
+        LogFormat::Json => logging::LineFormat::Json,
     };
     Log::start(level, format).context("cannot start the thread that writes the log")
 }

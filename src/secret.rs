@@ -1,4 +1,4 @@
-//! Texts that must never be seen: a connection string with its password.
+//! Connection strings and URLs, whose passwords must never be shown.
 
 use std::fmt;
 use std::ops::Range;
@@ -14,29 +14,29 @@ const SECRET_OPTIONS: [&str; 4] = [
     "tlscertificatekeyfilepassword",
 ];
 
-/// A connection string; shown without its user name, its password and other secrets.
+/// A connection string. `Display` and `Debug` hide user name, password and other secrets.
 #[derive(Clone, PartialEq, Eq, Deserialize)]
 #[serde(from = "String")]
 pub struct Secret(String);
 
 impl Secret {
-    /// Wraps a text.
+    /// Wraps a connection string.
     pub fn new(text: impl Into<String>) -> Self {
         Self(text.into())
     }
 
-    /// The text itself, for the one place that needs it.
+    /// The connection string with its secrets.
     pub fn reveal(&self) -> &str {
         &self.0
     }
 
-    /// A message without any secret that it may quote. The user name alone is none, and often a word that the message
-    /// has for other reasons: only a quoted connection string loses it.
+    /// Removes the secrets from a message that may quote them. The user name is often a common word, so it is removed only
+    /// from a quoted connection string.
     pub fn redact(&self, message: &str) -> String {
         let mut message = message.replace(&self.0, &self.to_string());
         let user_info = self.user_info();
         let user_info = &self.0[user_info];
-        let mut secrets: Vec<&str> = self.option_values().map(|it| &self.0[it]).collect();
+        let mut secrets: Vec<&str> = self.option_values().map(|range| &self.0[range]).collect();
         if let Some((_, password)) = user_info.split_once(':') {
             message = message.replace(user_info, "...");
             secrets.push(password);
@@ -54,22 +54,22 @@ impl Secret {
         message
     }
 
-    /// Where user name and password stand; empty where there are none.
+    /// The range of user name and password; empty if there are none.
     fn user_info(&self) -> Range<usize> {
-        let Some(start) = self.0.find("://").map(|it| it + "://".len()) else {
+        let Some(start) = self.0.find("://").map(|index| index + "://".len()) else {
             return 0..0;
         };
         let rest = &self.0[start..];
-        let before_options = &rest[..options_in(rest).unwrap_or(rest.len())];
-        // An unencoded slash in a password ends the authority too early, so the last `@` of all is taken.
+        let before_options = &rest[..find_options(rest).unwrap_or(rest.len())];
+        // A password may have an unencoded slash, so the last `@` counts.
         let end = before_options.rfind('@').or_else(|| rest.rfind('@'));
         start..start + end.unwrap_or(0)
     }
 
-    /// Where the values of [`SECRET_OPTIONS`] stand.
+    /// The ranges of the values of [`SECRET_OPTIONS`].
     fn option_values(&self) -> impl Iterator<Item = Range<usize>> {
         let from = self.user_info().end;
-        let options = options_in(&self.0[from..]).map_or(self.0.len(), |it| from + it + 1);
+        let options = find_options(&self.0[from..]).map_or(self.0.len(), |index| from + index + 1);
         let mut start = options;
         self.0[options..].split('&').filter_map(move |pair| {
             let range = start..start + pair.len();
@@ -81,12 +81,14 @@ impl Secret {
     }
 }
 
-/// Where the options begin: at a question mark that a name follows, for a password may have one, too.
-fn options_in(text: &str) -> Option<usize> {
-    text.match_indices('?').map(|(place, _)| place).find(|it| {
-        let (name, _) = text[it + 1..].split_once('=').unwrap_or_default();
-        !name.is_empty() && name.bytes().all(|it| it.is_ascii_alphanumeric())
-    })
+/// The index of the question mark before the options. A password may have one too, but no `name=` follows it.
+fn find_options(text: &str) -> Option<usize> {
+    text.match_indices('?')
+        .map(|(index, _)| index)
+        .find(|index| {
+            let (name, _) = text[index + 1..].split_once('=').unwrap_or_default();
+            !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric())
+        })
 }
 
 impl From<String> for Secret {
@@ -119,13 +121,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_secret_is_shown_without_user_name_and_password() {
+    fn user_name_and_password_are_hidden() {
         for (secret, shown) in [
             (
                 "mongodb://me:p%40ss@db.example:27017/rocketchat",
                 "mongodb://...@db.example:27017/rocketchat",
             ),
-            // A user without a password, whose name stands elsewhere, too.
+            // The user name occurs elsewhere too.
             (
                 "mongodb://mongodb@db.mongodb/mongodb",
                 "mongodb://...@db.mongodb/mongodb",
@@ -135,7 +137,7 @@ mod tests {
                 "mongodb://db.example/?appName=a",
                 "mongodb://db.example/?appName=a",
             ),
-            // Not encoded, as it should be.
+            // Unencoded, which is invalid.
             ("mongodb://me:p/w@x@db/rc", "mongodb://...@db/rc"),
             (
                 "mongodb://me:p?w@db/rc?tls=true",
@@ -149,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn options_that_hold_secrets_are_shown_without_their_values() {
+    fn values_of_secret_options_are_hidden() {
         let secret = Secret::new(
             "mongodb://me:pw@db/?tls=true&tlsCertificateKeyFilePassword=a@b&proxyPassword=c%40d&w=1",
         );
@@ -163,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn a_message_that_quotes_the_password_loses_it() {
+    fn password_is_removed_from_messages() {
         let secret = Secret::new("mongodb://me:p%40ss@db.example/");
         for message in ["bad p%40ss", "bad p@ss", "bad me:p%40ss"] {
             assert_eq!(secret.redact(message), "bad ...");
@@ -171,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn a_message_keeps_the_words_that_are_a_user_s_name() {
+    fn user_name_alone_stays_in_messages() {
         let secret = Secret::new("mongodb://rocketchat@db.example/rocketchat");
         let message = "the database `rocketchat` of rocketchat@admin";
         assert_eq!(secret.redact(message), message);

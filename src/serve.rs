@@ -1,4 +1,4 @@
-//! Puts the parts together: workspaces, web and signals, and takes them apart in order at the end.
+//! Serving: starts workspaces, HTTP server and signal handling, and stops them in order.
 
 pub mod own_process;
 pub mod supervisor;
@@ -31,18 +31,18 @@ use crate::logging::LostLines;
 use crate::signals::Signals;
 use crate::supervision::keep_running;
 
-/// How often the exporter looks at its own process.
-const OWN_INTERVAL: Duration = Duration::from_secs(5);
+/// The interval at which the exporter's own process is read.
+const OWN_PROCESS_INTERVAL: Duration = Duration::from_secs(5);
 
 /// Checks all settings.
 ///
 /// # Errors
-/// When one of them cannot be used; the message names it.
+/// When one of them is invalid; the message names it.
 pub fn configure(cli: &Cli) -> Result<Config, ConfigError> {
     Config::load(cli, variable)
 }
 
-/// Runs the exporter on its listeners until a signal asks for its end.
+/// Serves on the listeners until a signal stops the exporter.
 pub async fn run(
     cli: Cli,
     config: Config,
@@ -50,7 +50,7 @@ pub async fn run(
     signals: Signals,
     lost_lines: LostLines,
 ) {
-    let supervisor = Supervisor::start(cli, config.clock, config.workspaces, config.basis);
+    let supervisor = Supervisor::start(cli, config.clock, config.workspaces, config.sources);
     let supervisor = Arc::new(supervisor);
     let mut tasks = JoinSet::new();
     let app = Arc::new(App {
@@ -68,15 +68,15 @@ pub async fn run(
     tasks.spawn(async move {
         while hang_ups.recv().await.is_some() {
             let reload = || async {
-                // What is wrong is in the log, and in the metrics.
+                // An error is logged, and shown as a metric.
                 reloading.reload_configuration().await.ok();
             };
             keep_running("reload", reload).await;
         }
     });
-    let informing = Arc::clone(&supervisor);
+    let notifying = Arc::clone(&supervisor);
     tasks.spawn(keep_running("service_manager", move || {
-        watchdog::keep_informed(Arc::clone(&informing))
+        watchdog::notify_service_manager(Arc::clone(&notifying))
     }));
     systemd::ready();
     let shutdown = async {
@@ -94,31 +94,31 @@ pub async fn run(
     tracing::info!("stopped");
 }
 
-/// Looks at the exporter's own process from time to time.
+/// Publishes the resource usage of the exporter's own process.
 fn watch_own_process(tasks: &mut JoinSet<()>) -> watch::Receiver<ProcessStats> {
     let (publish, process) = watch::channel(ExporterProcessSource::new().read());
     tasks.spawn(keep_running("own_process", move || {
-        look_at_own_process(publish.clone())
+        read_own_process(publish.clone())
     }));
     process
 }
 
-async fn look_at_own_process(publish: watch::Sender<ProcessStats>) {
+async fn read_own_process(publish: watch::Sender<ProcessStats>) {
     let mut source = ExporterProcessSource::new();
-    let mut ticks = interval(OWN_INTERVAL);
+    let mut ticks = interval(OWN_PROCESS_INTERVAL);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
-        let looked = spawn_blocking(move || {
+        let reading = spawn_blocking(move || {
             let process = source.read();
             (source, process)
         });
-        match looked.await {
-            Ok((again, process)) => {
-                source = again;
+        match reading.await {
+            Ok((returned, process)) => {
+                source = returned;
                 publish.send_replace(process);
             }
-            // Told where the task is started again.
+            // Reported where the task is restarted.
             Err(error) => panic::resume_unwind(error.into_panic()),
         }
     }

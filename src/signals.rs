@@ -1,9 +1,9 @@
-//! Signals: a first SIGINT or SIGTERM asks for the end, a second one forces it, and SIGHUP asks to read the
-//! configuration again.
+//! Signals: the first SIGINT or SIGTERM stops the program gracefully, the second one at once. SIGHUP reloads the
+//! configuration.
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-/// The signals that are listened to.
+/// The signals that the program handles.
 #[derive(Debug)]
 pub struct Signals {
     hang_up: Signal,
@@ -12,7 +12,7 @@ pub struct Signals {
 }
 
 impl Signals {
-    /// Listens from now on.
+    /// Installs the handlers.
     ///
     /// # Errors
     /// When the system refuses.
@@ -24,25 +24,24 @@ impl Signals {
         })
     }
 
-    /// A future that waits for the first signal that asks for the end, and the signal that asks to read the
-    /// configuration again.
+    /// A future that waits for the first SIGINT or SIGTERM, and the stream of SIGHUP.
     pub fn split(self) -> (impl Future<Output = ()>, Signal) {
-        let end = End {
+        let shutdown = ShutdownSignals {
             interrupt: self.interrupt,
             terminate: self.terminate,
         };
-        (end.first(), self.hang_up)
+        (shutdown.first(), self.hang_up)
     }
 }
 
-/// The signals that ask for the end.
-struct End {
+/// SIGINT and SIGTERM.
+struct ShutdownSignals {
     interrupt: Signal,
     terminate: Signal,
 }
 
-impl End {
-    /// Waits for the first signal; from then on a second one ends the process at once.
+impl ShutdownSignals {
+    /// Waits for the first signal. From then on a second one ends the process at once.
     async fn first(mut self) {
         let name = self.next().await;
         tracing::info!(signal = name, "stopping; a second signal stops at once");

@@ -1,7 +1,7 @@
-//! Reading the files that an operator names: settings, secrets, certificates, and what `/proc` tells.
+//! Reads files that an operator names (settings, secrets, certificates), and files of `/proc`.
 //!
-//! Every such path may lead to something else than a small file. A FIFO blocks the thread that opens it, `/dev/zero`
-//! never ends, and a file of 512 MB takes that much memory. So each of them is read by [`read`], and by nothing else.
+//! Such a path may not be a small file: a FIFO blocks the thread that opens it, `/dev/zero` never ends, and a huge file takes
+//! as much memory. So all of them are read with [`read`].
 
 use std::fs::{self, Metadata, OpenOptions};
 use std::io::{self, Read};
@@ -11,42 +11,42 @@ use std::path::Path;
 use rustix::fs::OFlags;
 use thiserror::Error;
 
-/// The most bytes that a file may have: 1 MiB. The longest of these files is a bundle of certificates.
-pub const LARGEST: u64 = 1024 * 1024;
+/// The maximum size of a file: 1 MiB. The largest of these files is a bundle of certificates.
+pub const MAX_SIZE: u64 = 1024 * 1024;
 
-/// A path leads to something that is not read.
+/// The file is not read.
 #[derive(Debug, Error)]
-enum Unfit {
+enum UnreadableFile {
     #[error("it is {0}, not a regular file")]
     Kind(&'static str),
-    #[error("it is larger than 1 MiB, the most that such a file may have")]
+    #[error("it is larger than 1 MiB, the maximum for such a file")]
     Size,
 }
 
-/// The content of a small regular file; `/dev/null` is an empty one. Links are followed. It takes no more than [`LARGEST`] bytes of memory, and never
-/// waits for another process.
+/// Reads a small regular file; `/dev/null` counts as an empty one. Symbolic links are followed. It takes at most
+/// [`MAX_SIZE`] bytes of memory, and never waits for another process.
 ///
 /// # Errors
-/// When the file cannot be opened or read, is not a regular file, or has more than [`LARGEST`] bytes.
+/// When the file cannot be opened or read, is not a regular file, or has more than [`MAX_SIZE`] bytes.
 pub fn read(path: &Path) -> io::Result<Vec<u8>> {
-    // Before it is opened, too: opening a device may already do something.
+    // Also before it is opened, because opening a device may have an effect.
     check(path)?;
     let file = OpenOptions::new()
         .read(true)
-        // A FIFO that took the file's place in the meantime is opened without a writer.
+        // If a FIFO has replaced the file in the meantime, this does not wait for a writer.
         .custom_flags((OFlags::NONBLOCK | OFlags::NOCTTY).bits().cast_signed())
         .open(path)?;
     check_metadata(&file.metadata()?)?;
     let mut content = Vec::new();
-    // Files below /proc have no size, and others may grow while they are read.
-    file.take(LARGEST + 1).read_to_end(&mut content)?;
-    if content.len() as u64 > LARGEST {
-        return Err(refused(Unfit::Size));
+    // Files in /proc have no size, and others may grow during the read.
+    file.take(MAX_SIZE + 1).read_to_end(&mut content)?;
+    if content.len() as u64 > MAX_SIZE {
+        return Err(invalid_input(UnreadableFile::Size));
     }
     Ok(content)
 }
 
-/// The content of a small regular file as text; see [`read`].
+/// Reads a small regular file as text; see [`read`].
 ///
 /// # Errors
 /// As [`read`], and when the content is not UTF-8.
@@ -55,10 +55,10 @@ pub fn read_to_string(path: &Path) -> io::Result<String> {
         .map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "it is not UTF-8"))
 }
 
-/// Whether there is a file that [`read`] takes, for files that a library reads by itself.
+/// Checks that [`read`] accepts a file that a library reads on its own.
 ///
 /// # Errors
-/// When there is none, or it is not a small regular file.
+/// When it does not exist, or is not a small regular file.
 pub fn check(path: &Path) -> io::Result<()> {
     check_metadata(&fs::metadata(path)?)
 }
@@ -66,13 +66,13 @@ pub fn check(path: &Path) -> io::Result<()> {
 fn check_metadata(metadata: &Metadata) -> io::Result<()> {
     let kind = metadata.file_type();
     if kind.is_file() {
-        return if metadata.len() > LARGEST {
-            Err(refused(Unfit::Size))
+        return if metadata.len() > MAX_SIZE {
+            Err(invalid_input(UnreadableFile::Size))
         } else {
             Ok(())
         };
     }
-    // `/dev/null` has this number on every Linux.
+    // The device number of `/dev/null` on Linux.
     if kind.is_char_device() && metadata.rdev() == rustix::fs::makedev(1, 3) {
         return Ok(());
     }
@@ -85,10 +85,10 @@ fn check_metadata(metadata: &Metadata) -> io::Result<()> {
     } else {
         "a device"
     };
-    Err(refused(Unfit::Kind(name)))
+    Err(invalid_input(UnreadableFile::Kind(name)))
 }
 
-fn refused(reason: Unfit) -> io::Error {
+fn invalid_input(reason: UnreadableFile) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidInput, reason)
 }
 
@@ -106,10 +106,10 @@ mod tests {
     }
 
     #[test]
-    fn a_file_is_read_whole_up_to_the_limit() {
+    fn file_is_read_up_to_the_limit() {
         let folder = tempfile::tempdir().expect("a folder can be made");
         let path = folder.path().join("file");
-        for length in [0, 1, LARGEST] {
+        for length in [0, 1, MAX_SIZE] {
             let file = File::create(&path).expect("it can be written");
             file.set_len(length).expect("it can be written");
             assert_eq!(read(&path).expect("it is read").len() as u64, length);
@@ -120,17 +120,17 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_is_too_large_is_refused_before_it_is_read() {
+    fn large_file_is_refused_before_it_is_read() {
         let folder = tempfile::tempdir().expect("a folder can be made");
         let path = folder.path().join("file");
         let file = File::create(&path).expect("it can be written");
-        // A hole: it takes no place on the disk, and would take all of the memory.
+        // A sparse file: it needs no disk space, but would need much memory.
         file.set_len(1 << 40).expect("it can be written");
         assert!(problem(&path).contains("larger than 1 MiB"));
     }
 
     #[test]
-    fn what_is_not_a_regular_file_is_refused_at_once() {
+    fn other_kinds_of_files_are_refused_at_once() {
         let folder = tempfile::tempdir().expect("a folder can be made");
         let fifo = folder.path().join("fifo");
         let mode = rustix::fs::Mode::RUSR;
@@ -148,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn the_null_device_is_an_empty_file() {
+    fn null_device_is_an_empty_file() {
         assert_eq!(read(Path::new("/dev/null")).ok(), Some(Vec::new()));
     }
 

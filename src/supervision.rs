@@ -1,4 +1,4 @@
-//! Tasks that live as long as the exporter: one that breaks off by a defect is told, counted and started again.
+//! Tasks that run as long as the exporter: one that panics is logged, counted and restarted.
 
 use std::panic::AssertUnwindSafe;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -7,39 +7,39 @@ use std::time::Duration;
 use futures_util::FutureExt;
 use tokio::time::{Instant, sleep};
 
-/// The first pause before a task is started again; it doubles with each further one.
-const FIRST_PAUSE: Duration = Duration::from_secs(1);
+/// The first delay before a restart; it doubles with each further one.
+const MIN_BACKOFF: Duration = Duration::from_secs(1);
 
-/// The longest. A task that ran for longer begins with the first one again.
-const LONGEST_PAUSE: Duration = Duration::from_mins(1);
+/// The maximum delay. A task that ran for longer starts again with the minimum.
+const MAX_BACKOFF: Duration = Duration::from_mins(1);
 
-/// How many times a task was started again, in this process.
+/// The number of restarts.
 static RESTARTS: AtomicU64 = AtomicU64::new(0);
 
-/// How many times a task was started again since the process began.
+/// The number of restarts since the process started.
 pub fn restarts() -> u64 {
     RESTARTS.load(Ordering::Relaxed)
 }
 
-/// Runs what `task` makes until it ends. When it panics it is made anew, after a pause.
+/// Runs the future of `task` until it ends. After a panic it runs a new one, with exponential backoff.
 pub async fn keep_running<F: Future<Output = ()>>(name: &'static str, mut task: impl FnMut() -> F) {
-    let mut pause = FIRST_PAUSE;
+    let mut backoff = MIN_BACKOFF;
     loop {
         let begun = Instant::now();
         if AssertUnwindSafe(task()).catch_unwind().await.is_ok() {
             return;
         }
         RESTARTS.fetch_add(1, Ordering::Relaxed);
-        if begun.elapsed() > LONGEST_PAUSE {
-            pause = FIRST_PAUSE;
+        if begun.elapsed() > MAX_BACKOFF {
+            backoff = MIN_BACKOFF;
         }
         tracing::error!(
             task = name,
-            "a task broke off by a defect of the exporter, which is told above, and is started again in {} s; please report it",
-            pause.as_secs()
+            "a task panicked because of a bug in the exporter (see above), and is restarted in {} s; please report it",
+            backoff.as_secs()
         );
-        sleep(pause).await;
-        pause = (pause * 2).min(LONGEST_PAUSE);
+        sleep(backoff).await;
+        backoff = (backoff * 2).min(MAX_BACKOFF);
     }
 }
 
@@ -48,7 +48,7 @@ mod tests {
     use super::*;
 
     #[tokio::test(start_paused = true)]
-    async fn a_task_that_panics_is_started_again_ever_less_often_and_counted() {
+    async fn panicking_task_is_restarted_with_backoff_and_counted() {
         let before = restarts();
         let begun = Instant::now();
         let mut runs = 0;

@@ -1,14 +1,14 @@
-//! YAML, read so that a mistake is told with its place and without the lines around it, which may hold secrets, and so that
-//! no text takes long or much memory.
+//! Parses YAML. Errors name the position, but do not quote lines, which may have secrets. Time and memory are limited for any
+//! input.
 
 use serde::de::DeserializeOwned;
 use serde_saphyr::{Error, alias_limits, budget, options};
 
-/// What a text says; nothing but spaces and comments says nothing.
+/// Parses a text; one with only spaces and comments is the default.
 ///
 /// # Errors
-/// When it is not UTF-8, no YAML, not what is expected, or when it is nested, repeated by aliases, or long beyond what a
-/// configuration has; the message names line and column.
+/// When it is not UTF-8, not YAML, not of this type, or exceeds the limits of nesting and aliases; the message names line and
+/// column.
 pub fn parse<T: Default + DeserializeOwned>(text: &[u8]) -> Result<T, String> {
     if is_empty(text) {
         return Ok(T::default());
@@ -16,7 +16,7 @@ pub fn parse<T: Default + DeserializeOwned>(text: &[u8]) -> Result<T, String> {
     let text = std::str::from_utf8(text).map_err(|_| "is not UTF-8".to_owned())?;
     let options = options! {
         with_snippet: false,
-        // A text has 1 MiB at most, so these limits are reached by aliases and by nesting.
+        // A text has at most 1 MiB, so only aliases and nesting reach these limits.
         budget: budget! {
             max_depth: 16,
             max_documents: 1,
@@ -24,7 +24,7 @@ pub fn parse<T: Default + DeserializeOwned>(text: &[u8]) -> Result<T, String> {
             max_nodes: 100_000,
             max_recorded_anchor_bytes: 1024 * 1024,
             max_total_scalar_bytes: 4 * 1024 * 1024,
-            // A thousand workspaces may share what one of them has.
+            // A thousand workspaces may share settings by an alias.
             enforce_alias_anchor_ratio: false,
         },
         alias_limits: alias_limits! {
@@ -34,20 +34,20 @@ pub fn parse<T: Default + DeserializeOwned>(text: &[u8]) -> Result<T, String> {
     };
     serde_saphyr::from_str_with_options::<Option<T>>(text, options)
         .map(Option::unwrap_or_default)
-        .map_err(|error| format!("is not as it should be: {}", words(&error)))
+        .map_err(|error| format!("is invalid: {}", describe(&error)))
 }
 
-/// What is wrong, with its place. The library tells a limit that is passed by the name of its own type.
-fn words(error: &Error) -> String {
+/// The error with its position. For an exceeded limit the library only names its own type.
+fn describe(error: &Error) -> String {
     let error = error.without_snippet();
     if !matches!(error, Error::Budget { .. }) {
         return error.to_string();
     }
-    let place = error.location().map_or_else(String::new, |location| {
+    let position = error.location().map_or_else(String::new, |location| {
         format!(" at line {}, column {}", location.line(), location.column())
     });
     format!(
-        "it has more than one document, or is nested or repeated by aliases beyond what a configuration needs{place}"
+        "it has more than one document, or is nested or repeated by aliases beyond what a configuration needs{position}"
     )
 }
 
@@ -67,11 +67,11 @@ mod tests {
 
     use super::*;
 
-    /// Bytes of the longest text; longer files are not read.
-    const LONGEST: usize = 1024 * 1024;
+    /// Bytes of the longest text; larger files are not read.
+    const MAX_LENGTH: usize = 1024 * 1024;
 
-    /// A document to a type that takes everything.
-    fn read(text: &str) -> Result<Value, String> {
+    /// Parses to a type that accepts everything.
+    fn parse_value(text: &str) -> Result<Value, String> {
         parse(text.as_bytes())
     }
 
@@ -88,8 +88,8 @@ mod tests {
     }
 
     #[test]
-    fn no_text_takes_long_to_read_or_to_refuse() {
-        let repeated = |part: &str| part.repeat(LONGEST / part.len());
+    fn no_text_takes_long() {
+        let repeated = |part: &str| part.repeat(MAX_LENGTH / part.len());
         let aliases = "*a, ".repeat(50_000);
         let keys = |name: fn(usize) -> String| (0..20_000).map(name).collect::<String>();
         for (name, text) in [
@@ -113,11 +113,11 @@ mod tests {
             ("a long quoted scalar", format!("\"{}", repeated("\\n"))),
             ("a long block", format!("a: |\n{}", repeated(" x\n"))),
             ("a long list", format!("[{}]", "a, ".repeat(150_000))),
-            ("many keys", keys(|it| format!("k{it}: v\n"))),
+            ("many keys", keys(|number| format!("k{number}: v\n"))),
             ("the same key", keys(|_| "k: v\n".to_owned())),
             ("many documents", repeated("--- a\n")),
-            ("many anchors", keys(|it| format!("- &a{it} b\n"))),
-            ("many tags", keys(|it| format!("- !t{it} b\n"))),
+            ("many anchors", keys(|number| format!("- &a{number} b\n"))),
+            ("many tags", keys(|number| format!("- !t{number} b\n"))),
             ("many directives", repeated("%TAG ! x\n")),
             ("many colons", repeated(":")),
             ("many question marks", repeated("?\n")),
@@ -125,18 +125,19 @@ mod tests {
             ("many quotes", repeated("'")),
         ] {
             let begun = Instant::now();
-            let length = read(&text).map_or_else(|it| it.len(), |it| it.to_string().len());
+            let length = parse_value(&text)
+                .map_or_else(|error| error.len(), |value| value.to_string().len());
             let took = begun.elapsed();
             // Without limits some of these take hours; the clock of a busy machine is no fine measure.
             assert!(took < Duration::from_secs(30), "{name}: {took:?}");
-            assert!(length < 8 * LONGEST, "{name}: {length}");
+            assert!(length < 8 * MAX_LENGTH, "{name}: {length}");
         }
     }
 
     #[test]
-    fn what_is_nested_or_repeated_too_often_or_written_twice_is_refused() {
+    fn deep_nesting_many_aliases_and_duplicates_are_refused() {
         let nested = |depth: usize| format!("{}{}", "[".repeat(depth), "]".repeat(depth));
-        assert!(read(&nested(10)).is_ok());
+        assert!(parse_value(&nested(10)).is_ok());
         for text in [
             &*nested(17),
             &laughs(),
@@ -144,15 +145,15 @@ mod tests {
             "a: &a [*a]\n",
             "a: 1\n---\nb: 2\n",
         ] {
-            assert!(read(text).is_err(), "{text}");
+            assert!(parse_value(text).is_err(), "{text}");
         }
     }
 
     #[test]
-    fn a_thousand_parts_may_share_one() {
-        let parts = (0..1000).map(|it| format!("p{it}: *all"));
+    fn a_thousand_aliases_of_one_anchor_are_accepted() {
+        let parts = (0..1000).map(|number| format!("p{number}: *all"));
         let parts = parts.collect::<Vec<_>>().join(", ");
-        let read = read(&format!("all: &all {{a: 1, b: 2}}\nparts: {{{parts}}}\n"));
+        let read = parse_value(&format!("all: &all {{a: 1, b: 2}}\nparts: {{{parts}}}\n"));
         assert!(read.is_ok(), "{read:?}");
     }
 }

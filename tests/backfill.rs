@@ -1,4 +1,4 @@
-//! The past for a new Prometheus: what the stored statistics documents become, and what Prometheus makes of it.
+//! `backfill`: the samples of stored statistics documents, and what Prometheus reads from them.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -59,6 +59,10 @@ impl Past {
         self.folder.path().join("past.om")
     }
 
+    fn leftover(&self) -> PathBuf {
+        self.folder.path().join("past.om.unfinished")
+    }
+
     fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Exporter::command();
         command
@@ -74,7 +78,7 @@ impl Past {
         output.expect("the exporter runs")
     }
 
-    /// What it printed.
+    /// Runs it to success and returns its standard output.
     fn write(&self, arguments: &[&str]) -> String {
         let output = self.run(arguments);
         assert_eq!(output.status.code(), Some(0), "{output:?}");
@@ -172,7 +176,7 @@ fn blocks(file: &Path, folder: &Path) -> PathBuf {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_past_continues_into_what_is_scraped() {
+async fn backfilled_series_continue_into_scraped_series() {
     let filled = Filled::new().await;
     let database = filled.database.clone();
     let workspace = filled.start(&[]).await;
@@ -211,11 +215,11 @@ async fn the_past_continues_into_what_is_scraped() {
         Prometheus::start_on_blocks(tools::PROMETHEUS_3, &configuration.to_string(), &blocks).await;
     eventually("the exporter is scraped", || {
         let series = prometheus.query("rocketchat_up").expect("it is a query");
-        series.first().map(|it| it.points[0].1)
+        series.first().map(|series| series.points[0].1)
     })
     .await;
 
-    // Every sample, whoever made it.
+    // Samples of both, backfilled and scraped.
     let all = prometheus
         .query("{job='rocketchat-exporter',__name__=~'rocketchat_.+'}[3h]")
         .expect("it is a query");
@@ -224,25 +228,25 @@ async fn the_past_continues_into_what_is_scraped() {
         let (labels, points) = (&series.labels, &series.points);
         let of_the_past = points.partition_point(|(at, _)| *at < finished);
         if of_the_past == 0 {
-            // What no document tells began when it was first scraped.
+            // No document has it, so it began with the first scrape.
             continue;
         }
         continued += 1;
         // Ten minutes between documents, a minute between the samples.
         assert!(of_the_past >= 120, "{labels:?}: {points:?}");
         assert!(of_the_past < points.len(), "{labels:?} is not scraped");
-        // The workspace stood still, so whoever counts comes to the same result. Instances end without a heartbeat,
-        // and the date of a document is that of no other.
+        // The workspace did not change, so both are equal. Instances end without a heartbeat, and each document has
+        // its own date.
         let varies = [
             "rocketchat_instances",
             "rocketchat_statistics_document_timestamp_seconds",
         ];
         if !varies.contains(&&*labels["__name__"]) {
             let values = points.iter().map(|point| point.1);
-            let (least, most) = values.fold((f64::MAX, f64::MIN), |(least, most), it| {
-                (least.min(it), most.max(it))
+            let (least, most) = values.fold((f64::MAX, f64::MIN), |(least, most), value| {
+                (least.min(value), most.max(value))
             });
-            // Texts of dates have no milliseconds.
+            // Dates that are strings have no milliseconds.
             assert!(most - least < 1.0, "{labels:?}: {least} to {most}");
         }
     }
@@ -259,7 +263,7 @@ fn series_of(text: &str) -> usize {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_version_tells_what_the_metrics_say() {
+async fn samples_equal_the_metrics_in_every_version() {
     // On both sides of each change of a definition that a series has.
     let versions = [
         "0.51.0", "0.74.1", "1.3.0", "2.4.9", "3.1.0", "3.8.0", "3.11.0", "3.12.0", "4.8.0",
@@ -288,7 +292,7 @@ async fn every_version_tells_what_the_metrics_say() {
             let Some((_, value)) = samples.iter().find(|(at, _)| at == time) else {
                 continue;
             };
-            // It is the date that the document was given here.
+            // The test chose this date.
             if series == "rocketchat_statistics_document_timestamp_seconds" {
                 continue;
             }
@@ -308,7 +312,7 @@ async fn every_version_tells_what_the_metrics_say() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_was_defined_otherwise_is_left_out_or_is_another_metric() {
+async fn fields_with_another_definition_are_left_out_or_another_metric() {
     let past = Past::with(vec![
         document("3.0.0", at(NOON), 10),
         document("3.11.0", at(NOON + HOUR), 20),
@@ -338,7 +342,7 @@ async fn what_was_defined_otherwise_is_left_out_or_is_another_metric() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_file_is_taken_by_the_strict_parser_and_by_promtool() {
+async fn file_is_valid_for_the_strict_parser_and_promtool() {
     let documents = (0..60).map(|hour| {
         let mut document = document("6.4.0", at(NOON + hour * HOUR + 7), 100 + hour);
         document.insert("mongoVersion", if hour < 30 { "4.4.2" } else { "6.0.5" });
@@ -365,7 +369,7 @@ async fn the_file_is_taken_by_the_strict_parser_and_by_promtool() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn odd_documents_lose_nothing_but_what_is_odd() {
+async fn invalid_values_are_left_out_and_counted() {
     let mut odd = document("6.4.0", at(NOON + HOUR), 2);
     odd.insert("totalChannels", "many");
     odd.insert("totalDirectMessages", f64::NAN);
@@ -382,7 +386,7 @@ async fn odd_documents_lose_nothing_but_what_is_odd() {
         document("6.4.0", at(NOON), 1),
         odd,
         document("6.4.0", at(NOON + 2 * HOUR), 3),
-        // It does not stand in for the one of the same moment that follows.
+        // It does not replace the next document of the same date.
         document("six", at(NOON), 9),
         unversioned,
         document("6.4.0", "2023-04-03T12:00:00Z", 9),
@@ -392,20 +396,20 @@ async fn odd_documents_lose_nothing_but_what_is_odd() {
     ])
     .await;
     let report = past.write(&[]);
-    for told in [
+    for expected in [
         "from 3 documents, 2023-04-03 to 2023-04-03,",
         "documents of the same date as another one: 1.",
-        "documents without a version that can be read: 2.",
-        "In the place of a version they have: `six` in 2.",
-        "documents whose createdAt is no date: 3.",
-        "values of totalChannels that cannot be, in documents: 1.",
-        "values of totalDirectMessages that cannot be, in documents: 1.",
-        "values of activeUsers that cannot be, in documents: 1.",
-        "values of uniqueUsersOfYesterday that cannot be, in documents: 1.",
-        "values of lastLogin that cannot be, in documents: 1.",
-        "values of mongoVersion that cannot be, in documents: 1.",
+        "documents without a readable version: 2.",
+        "Instead of a version they have: `six` in 2.",
+        "documents whose createdAt is not a date: 3.",
+        "invalid values of totalChannels, in documents: 1.",
+        "invalid values of totalDirectMessages, in documents: 1.",
+        "invalid values of activeUsers, in documents: 1.",
+        "invalid values of uniqueUsersOfYesterday, in documents: 1.",
+        "invalid values of lastLogin, in documents: 1.",
+        "invalid values of mongoVersion, in documents: 1.",
     ] {
-        assert!(report.contains(told), "{told}\n{report}");
+        assert!(report.contains(expected), "{expected}\n{report}");
     }
     let samples = samples(&past.text());
     let hours = |series: &str| {
@@ -420,7 +424,7 @@ async fn odd_documents_lose_nothing_but_what_is_odd() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn documents_without_a_readable_version_are_told_and_nothing_is_guessed_of_them() {
+async fn documents_without_a_readable_version_are_reported_and_not_written() {
     let with = |version: Bson, hour: i64| {
         let mut document = document("", at(NOON + hour * HOUR), 4);
         document.insert("version", version);
@@ -439,27 +443,30 @@ async fn documents_without_a_readable_version_are_told_and_nothing_is_guessed_of
     .await;
     let output = past.run(&[]);
     assert_eq!(output.status.code(), Some(1), "{output:?}");
-    let said = String::from_utf8_lossy(&output.stderr);
-    for told in [
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    for expected in [
         "none of the 5 stored statistics documents from 1970-01-01 to ",
         "`six` in 2",
-        "no text in 1",
+        "not a string in 1",
         &format!("`{}` in 1", "v".repeat(40)),
         "nothing, or something else, in 1",
     ] {
-        assert!(said.contains(told), "{told}: {said}");
+        assert!(stderr.contains(expected), "{expected}: {stderr}");
     }
     assert!(past.files().is_empty(), "{:?}", past.files());
 
     let past = Past::with(vec![doc! { "version": "6.4.0", "totalUsers": 9 }]).await;
     let output = past.run(&[]);
     assert_eq!(output.status.code(), Some(1), "{output:?}");
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert!(said.contains("; of 1 the createdAt is no date"), "{said}");
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(
+        stderr.contains("; the createdAt of 1 is not a date"),
+        "{stderr}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn time_can_be_limited_thinned_and_filled() {
+async fn from_until_step_and_fill_choose_the_samples() {
     let documents =
         (0..12).map(|number| document("6.4.0", at(NOON + number * 30 * MINUTE), number));
     let past = Past::with(documents.collect()).await;
@@ -489,83 +496,50 @@ async fn time_can_be_limited_thinned_and_filled() {
         (140, 4.0),
     ];
     assert_eq!(filled, expected);
-    // The last value is repeated for 26 hours, not for all the time since.
+    // The last value is repeated for 26 hours, not until now.
     let filled = minutes(&["--fill=1h"]);
     assert_eq!(filled.last(), Some(&(330 + 25 * 60, 11.0)));
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_interrupted_run_is_continued_to_the_same_bytes() {
-    // On a server of its own, because of what is done to it.
+async fn interrupted_run_leaves_no_file() {
+    // On a server of its own, because it fails on purpose.
     let mongod = mongod(Options::default()).await;
     let client = client(&mongod.uri()).await;
-    let documents = (0..5_000).map(|number| {
-        let mut document = document("6.4.0", at(NOON + number * MINUTE), number);
-        // Series that the first run does not meet.
-        if number > 2_000 {
-            document.insert("uploadsTotal", number);
-        }
-        document
-    });
+    let documents = (0..2_000).map(|number| document("6.4.0", at(NOON + number * MINUTE), number));
     store(&client.database("rocketchat"), documents.collect()).await;
     let uri = format!("{}/rocketchat", mongod.uri().trim_end_matches('/'));
-    let arguments = ["--until=2023-05-01", "--step=2m"];
-    let whole = Past::of(uri.clone());
-    whole.write(&arguments);
-
     let past = Past::of(uri);
-    let parts = past.folder.path().join("past.om.parts");
-    let state = parts.join("state.json");
     let admin = client.database("admin");
-    // Runs until the server fails in the page after so many.
-    let run = async |pages: i32| {
-        let fail = doc! {
-            "configureFailPoint": "failCommand",
-            "mode": { "skip": pages },
-            "data": {
-                "failCommands": ["find"],
-                "namespace": "rocketchat.rocketchat_statistics",
-                "errorCode": 2,
-            },
-        };
-        admin.run_command(fail).await.expect("the server can fail");
-        let output = past.run(&arguments);
-        let off = doc! { "configureFailPoint": "failCommand", "mode": "off" };
-        admin.run_command(off).await.expect("the server can work");
-        assert_eq!(output.status.code(), Some(1), "{output:?}");
-        let said = String::from_utf8_lossy(&output.stderr).into_owned();
-        assert!(
-            said.contains("run the same command again to go on"),
-            "{said}"
-        );
-        assert_eq!(past.files(), ["past.om.parts"]);
-        let written = fs::metadata(parts.join("0.part"));
-        written.expect("something was read").len()
+    // The server fails in the third page.
+    let fail = doc! {
+        "configureFailPoint": "failCommand",
+        "mode": { "skip": 2 },
+        "data": {
+            "failCommands": ["find"],
+            "namespace": "rocketchat.rocketchat_statistics",
+            "errorCode": 2,
+        },
     };
-    let after_three_pages = run(3).await;
-    let saved = fs::read(&state).expect("the state is kept");
-    let after_two_more = run(2).await;
-    assert!(after_three_pages < after_two_more);
-    // As a run leaves it that was killed before it made sure of the two pages.
-    fs::write(&state, saved).expect("it can be written");
-
-    let others = past.run(&["--until=2023-05-02", "--step=2m"]);
-    let said = String::from_utf8_lossy(&others.stderr);
-    assert!(said.contains("other settings"), "{said}");
-    let output = past.run(&arguments);
-    assert_eq!(output.status.code(), Some(0), "{output:?}");
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert!(
-        said.contains("going on with what an earlier run read"),
-        "{said}"
-    );
-    assert!(past.text() == whole.text(), "the files differ");
-    assert_eq!(past.files(), ["past.om"]);
+    admin.run_command(fail).await.expect("the server can fail");
+    let output = past.run(&[]);
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(stderr.contains("no file was written"), "{stderr}");
+    assert_eq!(past.files(), [] as [&str; 0]);
+    let off = doc! { "configureFailPoint": "failCommand", "mode": "off" };
+    admin.run_command(off).await.expect("the server can work");
+    // As a run leaves it that was killed.
+    fs::write(past.leftover(), "rocketchat_users 1 1.000\n").expect("it can be written");
+    past.write(&["--until=2023-05-01"]);
+    let samples = samples(&past.text());
+    let users = &samples[r#"rocketchat_users{presence="online"}"#];
+    assert_eq!(users.len(), 2_000);
 }
 
 #[test]
-fn a_signal_ends_it_with_advice() {
-    // Somebody takes the connection and says nothing.
+fn signal_stops_the_run_and_leaves_no_file() {
+    // The server accepts the connection and never answers.
     let silent = TcpListener::bind(("127.0.0.1", 0)).expect("a port is free");
     let port = silent.local_addr().expect("it has an address").port();
     let past = Past::of(format!("mongodb://127.0.0.1:{port}/rocketchat"));
@@ -577,8 +551,8 @@ fn a_signal_ends_it_with_advice() {
         .expect("the exporter runs");
     let _connection = silent.accept().expect("it connects");
     let second = past.run(&[]);
-    let said = String::from_utf8_lossy(&second.stderr);
-    assert!(said.contains("another process is writing"), "{said}");
+    let stderr = String::from_utf8_lossy(&second.stderr);
+    assert!(stderr.contains("another process is writing"), "{stderr}");
     // The shell's own `kill`: a bare Debian has no program of that name.
     let sent = Command::new("sh")
         .args(["-c", &format!("kill -INT {}", process.id())])
@@ -586,23 +560,26 @@ fn a_signal_ends_it_with_advice() {
     assert!(sent.expect("the shell runs").success());
     let output = process.wait_with_output().expect("it can be waited for");
     assert_eq!(output.status.code(), Some(1), "{output:?}");
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert!(said.contains("interrupted; run the same command"), "{said}");
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(
+        stderr.contains("interrupted; no file was written"),
+        "{stderr}"
+    );
     assert_eq!(past.files(), [] as [&str; 0]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_cannot_be_done_is_said_and_leaves_no_file() {
+async fn errors_are_reported_and_leave_no_file() {
     let past = Past::with(vec![document("6.4.0", at(NOON), 1)]).await;
     let complaint = |past: &Past, arguments: &[&str], status: i32| {
         let output = past.command(arguments).output().expect("the exporter runs");
-        let said = String::from_utf8_lossy(&output.stderr).into_owned();
-        assert_eq!(output.status.code(), Some(status), "{said}");
-        assert_eq!(past.files(), [] as [&str; 0], "{said}");
-        said
+        let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(status), "{stderr}");
+        assert_eq!(past.files(), [] as [&str; 0], "{stderr}");
+        stderr
     };
     let [job, instance] = TARGET;
-    for (arguments, told) in [
+    for (arguments, expected) in [
         (&[job][..], "--label instance=... is missing"),
         (
             &[job, instance, "--label=kind=x"],
@@ -615,23 +592,23 @@ async fn what_cannot_be_done_is_said_and_leaves_no_file() {
         ),
         (&[job, instance, "--workspace=a"], "no workspace `a`"),
     ] {
-        let said = complaint(&past, arguments, 1);
-        assert!(said.contains(told), "{told}: {said}");
+        let stderr = complaint(&past, arguments, 1);
+        assert!(stderr.contains(expected), "{expected}: {stderr}");
     }
-    for (arguments, told) in [
+    for (arguments, expected) in [
         (&[][..], "--label"),
         (&["--label=0x=1"], "NAME=VALUE"),
         (&[job, instance, "--from=yesterday"], "2024-01-31"),
         (&[job, instance, "--step=500ms"], "whole seconds"),
     ] {
-        let said = complaint(&past, arguments, 2);
-        assert!(said.contains(told), "{told}: {said}");
+        let stderr = complaint(&past, arguments, 2);
+        assert!(stderr.contains(expected), "{expected}: {stderr}");
     }
     past.write(&[]);
     let output = past.run(&[]);
     assert_eq!(output.status.code(), Some(1));
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert!(said.contains("exists, and is complete"), "{said}");
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(stderr.contains("exists; remove it"), "{stderr}");
 
     let many = fresh_database().await;
     let documents = (0..10_001).map(|hour| doc! { "createdAt": at(NOON + hour * HOUR) });
@@ -639,38 +616,38 @@ async fn what_cannot_be_done_is_said_and_leaves_no_file() {
         .insert_many(documents)
         .await
         .expect("the documents can be inserted");
-    let said = complaint(&Past::of(uri_of(&many)), &TARGET, 1);
-    assert!(said.contains("createIndex({createdAt: -1})"), "{said}");
+    let stderr = complaint(&Past::of(uri_of(&many)), &TARGET, 1);
+    assert!(stderr.contains("createIndex({createdAt: -1})"), "{stderr}");
 }
 
 #[test]
-fn nothing_is_written_through_a_link_or_into_a_directory_that_is_not_there() {
+fn links_are_not_followed_and_directories_not_created() {
     let past = Past::of("mongodb://127.0.0.1:9/?serverSelectionTimeoutMS=100".to_owned());
     let elsewhere = tempfile::tempdir().expect("a folder can be made");
     let precious = elsewhere.path().join("precious");
     fs::write(&precious, "kept").expect("it can be written");
-    let complaint = |past: &Past, told: &str| {
+    let complaint = |past: &Past, expected: &str| {
         let output = past.run(&["--mongodb.connect-timeout=100ms"]);
-        let said = String::from_utf8_lossy(&output.stderr);
-        assert_eq!(output.status.code(), Some(1), "{said}");
-        assert!(said.contains(told), "{told}: {said}");
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "{stderr}");
+        assert!(stderr.contains(expected), "{expected}: {stderr}");
         let content = fs::read_to_string(&precious).expect("it can be read");
-        assert_eq!(content, "kept", "{told}");
+        assert_eq!(content, "kept", "{expected}");
     };
-    let parts = past.folder.path().join("past.om.parts");
-    for planted in ["lock", "state.json"] {
-        fs::create_dir(&parts).expect("a folder can be made");
-        symlink(&precious, parts.join(planted)).expect("a link can be made");
-        complaint(&past, "it is a symbolic link");
-        fs::remove_dir_all(&parts).expect("it can be removed");
-    }
-    symlink(elsewhere.path(), &parts).expect("a link can be made");
-    complaint(&past, "is a symbolic link, so it is not written to");
-    fs::remove_file(&parts).expect("it can be removed");
+    let leftover = past.leftover();
+    symlink(&precious, &leftover).expect("a link can be made");
+    complaint(&past, "is a symbolic link, so it is not overwritten");
+    fs::remove_file(&leftover).expect("it can be removed");
+    fs::hard_link(&precious, &leftover).expect("a link can be made");
+    complaint(&past, "is a file with another hard link");
+    fs::remove_file(&leftover).expect("it can be removed");
+    fs::create_dir(&leftover).expect("a folder can be made");
+    complaint(&past, "cannot write");
+    fs::remove_dir(&leftover).expect("it can be removed");
     symlink(elsewhere.path().join("nowhere"), past.file()).expect("a link can be made");
     complaint(&past, "exists");
     fs::remove_dir_all(past.folder.path()).expect("it can be removed");
-    complaint(&past, "does not exist; make it");
+    complaint(&past, "does not exist; create it");
     assert!(!past.folder.path().exists());
 }
 

@@ -19,25 +19,25 @@ fn stdout(arguments: &[&str]) -> String {
 }
 
 #[test]
-fn the_help_is_the_known_one() {
+fn help_equals_the_golden_file() {
     assert_golden("tests/golden/help.txt", None, &stdout(&["--help"]));
 }
 
 #[test]
-fn the_version_is_that_of_the_package() {
+fn version_is_that_of_the_package() {
     let expected = format!("rocketchat-exporter {}\n", env!("CARGO_PKG_VERSION"));
     assert_eq!(stdout(&["--version"]), expected);
 }
 
 #[test]
-fn the_reference_is_printed_without_a_database() {
+fn reference_needs_no_database() {
     let reference = stdout(&["--print-statistics"]);
     assert!(reference.contains("| `rocketchat_users{presence}` | gauge |"));
     assert!(reference.contains("| `onlineUsers` | 3.12.0 and later |"));
 }
 
 #[test]
-fn a_bad_setting_ends_with_status_2_and_a_message_that_names_it() {
+fn invalid_setting_is_named_with_status_2() {
     let folder = tempfile::tempdir().expect("a folder can be made");
     let empty = folder.path().join("empty");
     fs::write(&empty, "\n").expect("the file can be written");
@@ -81,27 +81,27 @@ fn a_bad_setting_ends_with_status_2_and_a_message_that_names_it() {
         (&["--no-such-flag"], "--no-such-flag"),
     ] {
         let output = run(arguments);
-        let said = String::from_utf8_lossy(&output.stderr);
-        assert_eq!(output.status.code(), Some(2), "{arguments:?}: {said}");
-        assert!(said.contains(named), "{arguments:?}: {said}");
+        let message = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}: {message}");
+        assert!(message.contains(named), "{arguments:?}: {message}");
     }
 }
 
 #[test]
-fn a_taken_port_ends_with_status_1_and_a_message_that_names_it() {
+fn port_in_use_is_named_with_status_1() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("a port is free");
     let address = taken.local_addr().expect("it has an address").to_string();
     let output = run(&[&format!("--web.listen-address={address}")]);
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert_eq!(output.status.code(), Some(1), "{said}");
+    let message = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{message}");
     assert!(
-        said.contains(&address) && said.contains("--web.listen-address"),
-        "{said}"
+        message.contains(&address) && message.contains("--web.listen-address"),
+        "{message}"
     );
 }
 
 #[test]
-fn no_message_shows_the_password_of_a_bad_connection_string() {
+fn invalid_connection_string_is_shown_without_password() {
     for uri in [
         "mongodb://me:top@secret@db.example/rc",
         "mongodb://me:top%secret@db.example/rc",
@@ -112,10 +112,13 @@ fn no_message_shows_the_password_of_a_bad_connection_string() {
             .env("ROCKETCHAT_EXPORTER_MONGODB_URI", uri)
             .output()
             .expect("the exporter runs");
-        let said = String::from_utf8_lossy(&output.stderr);
-        assert_eq!(output.status.code(), Some(2), "{said}");
-        assert!(said.contains("--mongodb.uri"), "{said}");
-        assert!(!said.contains("secret") && !said.contains("top"), "{said}");
+        let message = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{message}");
+        assert!(message.contains("--mongodb.uri"), "{message}");
+        assert!(
+            !message.contains("secret") && !message.contains("top"),
+            "{message}"
+        );
     }
     let help = Exporter::command()
         .env(
@@ -129,7 +132,7 @@ fn no_message_shows_the_password_of_a_bad_connection_string() {
 }
 
 #[test]
-fn the_log_is_written_as_json_when_that_is_asked_for() {
+fn log_can_be_json() {
     let mut command = Exporter::command();
     let output = command
         .args(["--log.format=json", "--mongodb.uri=postgres://db"])
@@ -140,6 +143,6 @@ fn the_log_is_written_as_json_when_that_is_asked_for() {
     assert!(
         line["message"]
             .as_str()
-            .is_some_and(|it| it.contains("--mongodb.uri"))
+            .is_some_and(|message| message.contains("--mongodb.uri"))
     );
 }

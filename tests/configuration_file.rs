@@ -1,4 +1,4 @@
-//! `--config.file`: what it may say, what it may not, and what counts when several places speak.
+//! `--config.file`: valid and invalid files, and the precedence of sources.
 
 use std::fs::{self, File};
 use std::path::Path;
@@ -6,7 +6,7 @@ use std::process::{Command, Output};
 
 use crate::support::{Exporter, Filled, eventually, shared_mongod, uri_of};
 
-/// Checks a file and gives back what was said.
+/// Checks a file and returns the output.
 fn check(text: &str, arguments: &[&str]) -> Output {
     let folder = tempfile::tempdir().expect("a folder can be made");
     let file = folder.path().join("exporter.yml");
@@ -20,7 +20,7 @@ fn check(text: &str, arguments: &[&str]) -> Output {
 }
 
 #[test]
-fn a_valid_file_is_said_to_be_valid() {
+fn valid_files_are_accepted() {
     for text in [
         "",
         "# nothing but a comment\n",
@@ -33,15 +33,15 @@ fn a_valid_file_is_said_to_be_valid() {
         "mongodb: {uri: 'mongodb://db'}\nworkspaces:\n  a: {mongodb: {database: a}}\n  b.example: {mongodb: {uri: 'mongodb://b'}}\n",
     ] {
         let output = check(text, &[]);
-        let said = String::from_utf8_lossy(&output.stderr);
-        assert_eq!(output.status.code(), Some(0), "{text}: {said}");
+        let message = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(0), "{text}: {message}");
         assert_eq!(output.stdout, b"All settings can be used.\n", "{text}");
     }
 }
 
 #[test]
-fn what_is_wrong_with_a_file_is_said_with_its_place_and_ends_with_status_2() {
-    for (text, said) in [
+fn invalid_file_is_reported_with_its_position_and_status_2() {
+    for (text, expected) in [
         ("mongo: {}\n", "mongo"),
         ("mongodb: {url: x}\n", "url"),
         ("mongodb:\n  query-timeout: soon\n", "invalid value `soon`"),
@@ -54,7 +54,7 @@ fn what_is_wrong_with_a_file_is_said_with_its_place_and_ends_with_status_2() {
         ),
         (
             "mongodb: {uri: 'mongodb://a', uri-file: b}\n",
-            "mongodb.uri and mongodb.uri-file are both given",
+            "mongodb.uri and mongodb.uri-file are both set",
         ),
         ("mongodb: {uri-file: nowhere}\n", "nowhere"),
         (
@@ -69,7 +69,7 @@ fn what_is_wrong_with_a_file_is_said_with_its_place_and_ends_with_status_2() {
         ("rocketchat: {version: new}\n", "invalid value `new`"),
         ("rocketchat: {timezone: Mars/Crater}\n", "Mars/Crater"),
         ("rocketchat: {url: 'ftp://chat'}\n", "with http or https"),
-        ("web: {enable-admin-api: true}\n", "give --rocketchat.url"),
+        ("web: {enable-admin-api: true}\n", "set --rocketchat.url"),
         (
             "compat-metrics: true\ncompat-metrics: false\n",
             "compat-metrics",
@@ -81,7 +81,7 @@ fn what_is_wrong_with_a_file_is_said_with_its_place_and_ends_with_status_2() {
         ("mongodb: {\n", "exporter.yml"),
         (
             "workspaces: {a: {}}\n",
-            "workspaces: `a`: it names no MongoDB",
+            "workspaces: `a`: no MongoDB is configured",
         ),
         (
             "workspaces: {'a/b': {mongodb: {uri: 'mongodb://a'}}}\n",
@@ -103,7 +103,7 @@ fn what_is_wrong_with_a_file_is_said_with_its_place_and_ends_with_status_2() {
         let output = check(text, &[]);
         let message = String::from_utf8_lossy(&output.stderr);
         assert_eq!(output.status.code(), Some(2), "{text}: {message}");
-        assert!(message.contains(said), "{text}: {message}");
+        assert!(message.contains(expected), "{text}: {message}");
         // The name of an unknown key is told, and no value.
         let hidden = text.contains("topsecret:") || !message.contains("topsecret");
         assert!(hidden, "{message}");
@@ -111,9 +111,9 @@ fn what_is_wrong_with_a_file_is_said_with_its_place_and_ends_with_status_2() {
 }
 
 #[test]
-fn more_workspaces_than_one_exporter_can_read_are_refused() {
+fn too_many_workspaces_are_refused() {
     let workspaces = |number| {
-        let names = (0..number).map(|it| format!("  w{it}: {{}}\n"));
+        let names = (0..number).map(|index| format!("  w{index}: {{}}\n"));
         format!(
             "mongodb: {{uri: 'mongodb://db'}}\nworkspaces:\n{}",
             names.collect::<String>()
@@ -127,7 +127,7 @@ fn more_workspaces_than_one_exporter_can_read_are_refused() {
 }
 
 #[test]
-fn a_path_that_leads_to_no_small_regular_file_is_refused_with_its_setting() {
+fn path_of_another_kind_of_file_is_refused_with_its_setting() {
     let folder = tempfile::tempdir().expect("a folder can be made");
     let path = |name: &str| folder.path().join(name);
     let fifo = Command::new("mkfifo").arg(path("fifo")).status();
@@ -140,17 +140,17 @@ fn a_path_that_leads_to_no_small_regular_file_is_refused_with_its_setting() {
         (folder.path().to_owned(), "a directory"),
         (path("large"), "larger than 1 MiB"),
     ];
-    let refused = |command: &mut Command, setting: &str, said: &str| {
+    let refused = |command: &mut Command, setting: &str, expected: &str| {
         let output = command.arg("--config.check").output();
         let output = output.expect("the exporter runs");
         let message = String::from_utf8_lossy(&output.stderr);
         assert_eq!(output.status.code(), Some(2), "{setting}: {message}");
         assert!(
-            message.contains(setting) && message.contains(said),
+            message.contains(setting) && message.contains(expected),
             "{setting}: {message}"
         );
     };
-    for (file, said) in &names {
+    for (file, expected) in &names {
         for setting in [
             "config.file",
             "web.config.file",
@@ -159,22 +159,22 @@ fn a_path_that_leads_to_no_small_regular_file_is_refused_with_its_setting() {
             "rocketchat.license-public-key-file",
         ] {
             let argument = format!("--{setting}={}", file.display());
-            refused(Exporter::command().arg(argument), setting, said);
+            refused(Exporter::command().arg(argument), setting, expected);
         }
         for key in ["cert_file", "key_file", "client_ca_file"] {
             let web = path("web.yml");
-            let text = ["cert_file", "key_file", "client_ca_file"].map(|it| {
-                let file = if it == key { file } else { &web };
-                format!("{it}: '{}'", file.display())
+            let text = ["cert_file", "key_file", "client_ca_file"].map(|name| {
+                let file = if name == key { file } else { &web };
+                format!("{name}: '{}'", file.display())
             });
             let text = format!("tls_server_config: {{{}}}\n", text.join(", "));
             fs::write(&web, text).expect("the file can be written");
             let argument = format!("--web.config.file={}", web.display());
-            refused(Exporter::command().arg(argument), key, said);
+            refused(Exporter::command().arg(argument), key, expected);
         }
         let mut command = Exporter::command();
         command.env("TZ", file);
-        refused(&mut command, "--rocketchat.timezone", said);
+        refused(&mut command, "--rocketchat.timezone", expected);
         let zones = tempfile::tempdir().expect("a folder can be made");
         if !file.is_dir() {
             let link = zones.path().join("zone");
@@ -182,23 +182,23 @@ fn a_path_that_leads_to_no_small_regular_file_is_refused_with_its_setting() {
             for name in ["TZDIR", "SSL_CERT_DIR"] {
                 let mut command = Exporter::command();
                 command.env(name, zones.path());
-                refused(&mut command, name, said);
+                refused(&mut command, name, expected);
             }
             let mut command = Exporter::command();
             command.env("SSL_CERT_FILE", file);
-            refused(&mut command, "SSL_CERT_FILE", said);
+            refused(&mut command, "SSL_CERT_FILE", expected);
         }
         let credentials = tempfile::tempdir().expect("a folder can be made");
         let credential = credentials.path().join("mongodb.uri");
         std::os::unix::fs::symlink(file, credential).expect("a link can be made");
         let mut command = Exporter::command();
         command.env("CREDENTIALS_DIRECTORY", credentials.path());
-        refused(&mut command, "mongodb.uri", said);
+        refused(&mut command, "mongodb.uri", expected);
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn it_reads_and_serves_with_the_least_and_with_the_greatest_of_every_setting() {
+async fn exporter_works_with_the_minimum_and_maximum_of_every_setting() {
     let filled = Filled::new().await;
     for arguments in [
         [
@@ -230,7 +230,10 @@ async fn it_reads_and_serves_with_the_least_and_with_the_greatest_of_every_setti
         eventually("every collector was tried", || {
             let metrics = exporter.metrics();
             let series = "rocketchat_exporter_collector_readings_total{";
-            let tried = metrics.lines().filter(|it| it.starts_with(series)).count();
+            let tried = metrics
+                .lines()
+                .filter(|line| line.starts_with(series))
+                .count();
             (tried == rocketchat_exporter::COLLECTORS).then_some(())
         })
         .await;
@@ -243,7 +246,7 @@ async fn it_reads_and_serves_with_the_least_and_with_the_greatest_of_every_setti
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_flag_counts_more_than_the_file_and_the_file_more_than_the_default() {
+async fn flag_overrides_file_and_file_overrides_default() {
     let folder = tempfile::tempdir().expect("a folder can be made");
     let file = folder.path().join("exporter.yml");
     // The paths in a file begin at its folder. A share of 1 stretches no interval, however busy this machine is.

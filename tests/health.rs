@@ -23,31 +23,31 @@ fn assert_healthy(output: &Output) {
     assert_eq!(output.stdout, b"Healthy.\n");
 }
 
-fn assert_unhealthy(output: &Output, told: &str) {
+fn assert_unhealthy(output: &Output, expected: &str) {
     assert_eq!(output.status.code(), Some(1), "{output:?}");
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert!(said.contains(told), "{said}");
+    let message = String::from_utf8_lossy(&output.stderr);
+    assert!(message.contains(expected), "{message}");
 }
 
 #[test]
-fn an_exporter_that_serves_is_healthy_and_nobody_is_not() {
+fn running_exporter_is_healthy_and_a_closed_port_is_not() {
     let exporter = Exporter::start(&[NOBODY]);
     assert_healthy(&health(&[&at(exporter.address())]));
     assert_unhealthy(
         &health(&[&at("127.0.0.1:9")]),
-        "`127.0.0.1:9` does not answer",
+        "`127.0.0.1:9` does not respond",
     );
 }
 
 #[test]
-fn an_exporter_that_hangs_is_not_waited_for() {
+fn hanging_exporter_times_out() {
     let exporter = Exporter::start(&[NOBODY]);
     exporter.signal("STOP");
     assert_unhealthy(&health(&[&at(exporter.address())]), "waited 5s");
 }
 
 #[test]
-fn it_asks_where_the_variable_says_until_the_exporter_ends() {
+fn address_is_taken_from_the_variable() {
     let folder = tempfile::tempdir().expect("a folder can be made");
     let socket = format!("unix://{}", folder.path().join("exporter.sock").display());
     let exporter = Exporter::spawn_as_it_is(Exporter::command().args([NOBODY, &at(&socket)]));
@@ -58,11 +58,11 @@ fn it_asks_where_the_variable_says_until_the_exporter_ends() {
     assert_healthy(&output.expect("the exporter runs"));
     exporter.signal("TERM");
     assert_eq!(exporter.wait().code(), Some(0));
-    assert_unhealthy(&health(&[&at(&socket)]), "exporter.sock` does not answer");
+    assert_unhealthy(&health(&[&at(&socket)]), "exporter.sock` does not respond");
 }
 
 #[test]
-fn every_address_of_the_machine_is_asked_on_the_loopback_one() {
+fn wildcard_address_is_checked_on_loopback() {
     let exporter = Exporter::spawn_as_it_is(Exporter::command().args([NOBODY, &at("0.0.0.0:0")]));
     let (_, port) = exporter.address().rsplit_once(':').expect("it has a port");
     for address in [format!("0.0.0.0:{port}"), format!(":{port}")] {
@@ -71,7 +71,7 @@ fn every_address_of_the_machine_is_asked_on_the_loopback_one() {
 }
 
 #[test]
-fn each_address_has_to_answer() {
+fn every_address_must_respond() {
     let exporter = Exporter::start(&[NOBODY]);
     let nowhere = "unix:///nowhere/exporter.sock";
     let both = [&*at(exporter.address()), &at(nowhere)];
@@ -79,7 +79,7 @@ fn each_address_has_to_answer() {
 }
 
 #[test]
-fn encryption_and_a_refusal_for_want_of_a_password_or_a_certificate_are_no_illness() {
+fn tls_and_rejected_requests_count_as_healthy() {
     // The hash is no one's: nobody logs in here.
     let users =
         "basic_auth_users: {a: $2b$04$R0E8cZkhBcd7UyOMWUdJg.Yj.jU.NqnaroEi0XW/KgcJZZpwD/sfy}\n";
@@ -106,14 +106,17 @@ fn encryption_and_a_refusal_for_want_of_a_password_or_a_certificate_are_no_illne
 }
 
 #[test]
-fn what_is_encrypted_and_asked_without_encryption_is_not_an_exporter_that_is_well() {
+fn plain_request_to_a_tls_port_is_unhealthy() {
     let setup = Setup::new(&encrypted(&[]));
     let exporter = setup.start();
-    assert_unhealthy(&health(&[&at(exporter.address())]), "answers 400");
+    assert_unhealthy(
+        &health(&[&at(exporter.address())]),
+        "responds with status 400",
+    );
 }
 
 #[test]
-fn settings_with_which_it_is_not_known_how_to_ask_are_told() {
+fn settings_without_a_known_address_are_reported() {
     assert_unhealthy(&health(&["--web.config.file=/nowhere.yml"]), "/nowhere.yml");
     assert_unhealthy(&health(&["--web.systemd-socket"]), "--web.systemd-socket");
 }

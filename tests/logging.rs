@@ -32,7 +32,7 @@ fn lost(socket: &Path) -> Option<f64> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_standard_error_that_nobody_reads_stops_nothing_and_what_is_lost_is_counted() {
+async fn blocked_standard_error_blocks_nothing_and_lost_lines_are_counted() {
     let folder = tempfile::tempdir().expect("a folder can be made");
     let socket = folder.path().join("socket");
     let mut exporter = Exporter::command()
@@ -41,7 +41,8 @@ async fn a_standard_error_that_nobody_reads_stops_nothing_and_what_is_lost_is_co
         .stderr(Stdio::piped())
         .spawn()
         .expect("the exporter starts");
-    let healthy = || get(&socket, "/-/healthy").filter(|it| it.starts_with("HTTP/1.1 200 "));
+    let healthy =
+        || get(&socket, "/-/healthy").filter(|response| response.starts_with("HTTP/1.1 200 "));
     eventually("it serves", healthy).await;
     assert_eq!(lost(&socket), Some(0.0));
     // A pipe takes 64 KiB, and four times as much waits. Each of these is a line at the level debug.
@@ -80,7 +81,7 @@ async fn a_standard_error_that_nobody_reads_stops_nothing_and_what_is_lost_is_co
 }
 
 #[test]
-fn the_last_lines_are_written_before_the_end() {
+fn last_lines_are_written_before_exit() {
     let exporter = Exporter::start(&["--mongodb.uri=mongodb://127.0.0.1:9"]);
     exporter.signal("TERM");
     eventually_ends(&exporter);

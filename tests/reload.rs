@@ -21,7 +21,7 @@ fn version(exporter: &Exporter) -> Option<()> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn both_ways_read_the_file_again_and_a_broken_file_changes_nothing() {
+async fn signal_and_request_reload_and_an_invalid_file_changes_nothing() {
     let filled = Filled::new().await;
     let folder = tempfile::tempdir().expect("a folder can be made");
     let file = folder.path().join("exporter.yml");
@@ -46,7 +46,7 @@ async fn both_ways_read_the_file_again_and_a_broken_file_changes_nothing() {
         "{}",
         answer.text()
     );
-    eventually("it is said", || {
+    eventually("it is message", || {
         (succeeded(&exporter) == Some(0.0)).then_some(())
     })
     .await;
@@ -59,7 +59,7 @@ async fn both_ways_read_the_file_again_and_a_broken_file_changes_nothing() {
     write("rocketchat: {version: 6.2.0}");
     exporter.signal("HUP");
     eventually("the new version counts", || version(&exporter)).await;
-    eventually("it is said", || {
+    eventually("it is message", || {
         (succeeded(&exporter) == Some(1.0)).then_some(())
     })
     .await;
@@ -68,7 +68,7 @@ async fn both_ways_read_the_file_again_and_a_broken_file_changes_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_connection_string_that_changed_in_its_file_counts_after_a_reload() {
+async fn changed_connection_string_is_used_after_a_reload() {
     let (one, other) = (Filled::new().await, Filled::new().await);
     other
         .collection("rocketchat_room")
@@ -98,18 +98,18 @@ const NOTHING: [&str; 7] = [
 ];
 
 /// Writes each text into the file, and waits until a reload says something about it.
-async fn reload_each(exporter: &Exporter, file: &Path, texts: &[&str], said: &str) {
+async fn reload_each(exporter: &Exporter, file: &Path, texts: &[&str], message: &str) {
     for text in texts {
-        let before = exporter.log().matches(said).count();
+        let before = exporter.log().matches(message).count();
         fs::write(file, text).expect("the file can be written");
         exporter.signal("HUP");
-        let says = || (exporter.log().matches(said).count() > before).then_some(());
-        eventually(&format!("`{said}` is said of `{text}`"), says).await;
+        let says = || (exporter.log().matches(message).count() > before).then_some(());
+        eventually(&format!("`{message}` is message of `{text}`"), says).await;
     }
 }
 
 #[tokio::test]
-async fn a_file_that_was_emptied_takes_no_workspace_away() {
+async fn emptied_file_removes_no_workspace() {
     let folder = tempfile::tempdir().expect("a folder can be made");
     let file = folder.path().join("exporter.yml");
     let workspaces = "mongodb: {uri: 'mongodb://127.0.0.1:9', connect-timeout: 200ms}\nworkspaces: {a: {}, b: {}}\n";
@@ -129,11 +129,11 @@ async fn a_file_that_was_emptied_takes_no_workspace_away() {
     assert!(named("a") && named("b"), "{listed}");
     let server_alone = "mongodb: {uri: 'mongodb://127.0.0.1:9'}\n";
     let taken = [workspaces, server_alone];
-    reload_each(&exporter, &file, &taken, "was read again").await;
+    reload_each(&exporter, &file, &taken, "was reloaded").await;
 }
 
 #[tokio::test]
-async fn a_file_that_never_said_anything_is_read_again_as_it_is() {
+async fn file_that_was_always_empty_can_be_reloaded() {
     let folder = tempfile::tempdir().expect("a folder can be made");
     let file = folder.path().join("exporter.yml");
     fs::write(&file, "# nothing yet\n").expect("the file can be written");
@@ -141,11 +141,11 @@ async fn a_file_that_never_said_anything_is_read_again_as_it_is() {
         &format!("--config.file={}", file.display()),
         "--mongodb.connect-timeout=200ms",
     ]);
-    reload_each(&exporter, &file, &NOTHING, "was read again").await;
+    reload_each(&exporter, &file, &NOTHING, "was reloaded").await;
 }
 
 #[test]
-fn a_fifo_in_the_place_of_a_file_holds_up_neither_scrapes_nor_the_end() {
+fn fifo_in_place_of_a_file_blocks_neither_scrapes_nor_shutdown() {
     let folder = tempfile::tempdir().expect("a folder can be made");
     let file = folder.path().join("exporter.yml");
     fs::write(&file, "mongodb: {uri: 'mongodb://127.0.0.1:9'}\n").expect("it can be written");

@@ -18,7 +18,7 @@ async fn is_up(exporter: &Exporter, up: f64) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_renewed_authority_counts_from_the_next_connection_on() {
+async fn renewed_authority_is_used_by_the_next_connection() {
     let folder = tempfile::tempdir().expect("a folder can be made");
     let path = |name: &str| folder.path().join(name).display().to_string();
     let renew = || {
@@ -65,7 +65,7 @@ async fn a_renewed_authority_counts_from_the_next_connection_on() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_renewed_password_counts_from_the_next_login_on() {
+async fn renewed_password_is_used_by_the_next_login() {
     let mut mongod = with_reader().await;
     let folder = tempfile::tempdir().expect("a folder can be made");
     let file = folder.path().join("password");

@@ -47,7 +47,8 @@ fn assert_hidden(shown: &str) {
         "p%40ss",
     ] {
         let place = shown.find(secret);
-        let around = place.map(|it| &shown[it.saturating_sub(300)..(it + 100).min(shown.len())]);
+        let around =
+            place.map(|index| &shown[index.saturating_sub(300)..(index + 100).min(shown.len())]);
         assert!(place.is_none(), "{secret} is shown: {around:?}");
     }
 }
@@ -71,7 +72,7 @@ async fn tried(exporter: &Exporter) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn no_failure_to_connect_shows_a_secret() {
+async fn connection_errors_show_no_secret() {
     let mongod = with_reader().await;
     let at = |user: &str, password: &str, host: &str, options: &str| {
         format!("mongodb://{user}:{password}@{host}/?authSource=admin{options}")
@@ -104,7 +105,7 @@ async fn no_failure_to_connect_shows_a_secret() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn no_sub_command_shows_a_secret() {
+async fn subcommands_show_no_secret() {
     let mongod = with_reader().await;
     for (user, port) in [
         (READER, mongod.port()),
@@ -121,14 +122,14 @@ async fn no_sub_command_shows_a_secret() {
             let mut command = Exporter::command();
             prepare(&mut command, &uri);
             let output = command.args(task).output().expect("the exporter runs");
-            let said = [output.stdout, output.stderr].concat();
-            assert_hidden(&String::from_utf8_lossy(&said));
+            let message = [output.stdout, output.stderr].concat();
+            assert_hidden(&String::from_utf8_lossy(&message));
         }
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn no_failure_while_it_runs_shows_a_token_or_the_password() {
+async fn runtime_errors_show_no_secret() {
     let filled = Filled::new().await;
     let folder = tempfile::tempdir().expect("a folder can be made");
     let uri_file = folder.path().join("uri");

@@ -44,7 +44,7 @@ impl Manager {
 }
 
 #[test]
-fn it_says_when_it_is_ready_reloads_and_stops() {
+fn systemd_is_notified_of_ready_reload_and_stop() {
     let manager = Manager::new();
     let exporter = manager.start("60000000");
     manager.hear("READY=1");
@@ -62,7 +62,7 @@ fn it_says_when_it_is_ready_reloads_and_stops() {
 }
 
 #[test]
-fn it_gives_signs_of_life_while_a_database_is_down() {
+fn watchdog_is_notified_while_a_database_is_down() {
     let manager = Manager::new();
     let _exporter = manager.start("200000");
     for _ in 0..5 {

@@ -9,7 +9,7 @@ use crate::support::Exporter;
 const NOBODY: &str = "--mongodb.uri=mongodb://127.0.0.1:9";
 
 #[test]
-fn either_signal_ends_it_with_status_0() {
+fn sigint_and_sigterm_exit_with_status_0() {
     for signal in ["TERM", "INT"] {
         let exporter = Exporter::start(&[NOBODY]);
         exporter.signal(signal);
@@ -18,7 +18,7 @@ fn either_signal_ends_it_with_status_0() {
 }
 
 #[test]
-fn an_idle_connection_does_not_hold_it_up() {
+fn idle_connection_does_not_delay_shutdown() {
     let exporter = Exporter::start(&[NOBODY]);
     let mut idle = TcpStream::connect(exporter.address()).expect("it accepts");
     write!(idle, "GET /-/healthy HTTP/1.1\r\nHost: x\r\n\r\n").expect("it reads");
@@ -33,7 +33,7 @@ fn an_idle_connection_does_not_hold_it_up() {
 }
 
 #[test]
-fn a_request_under_way_is_answered_before_the_end() {
+fn request_in_progress_is_answered_before_shutdown() {
     let exporter = Exporter::start(&[NOBODY]);
     let mut stream = TcpStream::connect(exporter.address()).expect("it accepts");
     // A stranger is answered late, which leaves time for the signal.

@@ -24,7 +24,7 @@ fn rest(mut stream: TcpStream) -> (String, Duration) {
     let begun = Instant::now();
     let mut answer = Vec::new();
     let ended = stream.read_to_end(&mut answer);
-    let is_late = ended.is_err_and(|it| it.kind() == std::io::ErrorKind::WouldBlock);
+    let is_late = ended.is_err_and(|error| error.kind() == std::io::ErrorKind::WouldBlock);
     assert!(!is_late, "it never ends");
     (
         String::from_utf8_lossy(&answer).into_owned(),
@@ -33,7 +33,7 @@ fn rest(mut stream: TcpStream) -> (String, Duration) {
 }
 
 #[test]
-fn a_scrape_too_many_is_refused_while_the_others_are_made() {
+fn scrape_beyond_the_limit_is_refused() {
     // Many workspaces, so that to render them takes a while.
     let names = (0..50).map(|number| format!("  w{number}: {{}}\n"));
     let workspaces: String = names.collect();
@@ -65,7 +65,7 @@ fn a_scrape_too_many_is_refused_while_the_others_are_made() {
 }
 
 #[test]
-fn a_hundred_clients_that_take_no_answer_keep_no_scraper_out() {
+fn hundred_stalled_clients_do_not_block_scrapes() {
     let exporter = Exporter::start(&[NOBODY]);
     let slow = || {
         let mut stream = connect(&exporter);
@@ -104,7 +104,7 @@ fn assert_scraped_beside(
 }
 
 #[test]
-fn six_hundred_wrong_passwords_keep_a_known_user_waiting_for_nothing() {
+fn six_hundred_wrong_passwords_do_not_delay_a_known_user() {
     // Dear enough that they cannot be compared while the test runs.
     let hash = bcrypt::hash("password", 8).expect("it can be hashed");
     let setup = Setup::new(&format!("basic_auth_users: {{alice: '{hash}'}}\n"));
@@ -120,14 +120,14 @@ fn six_hundred_wrong_passwords_keep_a_known_user_waiting_for_nothing() {
 }
 
 #[test]
-fn six_hundred_bodies_that_never_come_keep_nobody_out() {
+fn six_hundred_missing_bodies_do_not_block_others() {
     let exporter = Exporter::start(&[NOBODY]);
     let head = "POST /-/reload HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n";
     assert_scraped_beside(&exporter, |_| head.to_owned(), &[]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn with_128_files_idle_connections_leave_some_for_the_configuration_and_the_database() {
+async fn with_128_descriptors_idle_connections_leave_some_for_files_and_the_database() {
     let filled = Filled::new().await;
     let folder = tempfile::tempdir().expect("a folder can be made");
     let file = folder.path().join("exporter.yml");
@@ -150,13 +150,13 @@ async fn with_128_files_idle_connections_leave_some_for_the_configuration_and_th
 }
 
 #[test]
-fn without_a_limit_no_scrape_is_refused() {
+fn zero_max_requests_refuses_no_scrape() {
     let exporter = Exporter::start(&[NOBODY, "--web.max-requests=0"]);
     assert_eq!(exporter.get("/metrics").status, 200);
 }
 
 #[test]
-fn a_head_that_comes_byte_by_byte_is_cut_when_its_time_is_over() {
+fn slow_headers_are_cut_off_at_the_timeout() {
     let exporter = Exporter::start(&[NOBODY, "--web.header-timeout=400ms"]);
     let stream = connect(&exporter);
     let mut sender = stream.try_clone().expect("it can be shared");
@@ -176,7 +176,7 @@ fn a_head_that_comes_byte_by_byte_is_cut_when_its_time_is_over() {
 }
 
 #[test]
-fn waiting_for_a_request_takes_nothing_of_its_time() {
+fn idle_time_does_not_count_for_the_header_timeout() {
     let exporter = Exporter::start(&[NOBODY, "--web.header-timeout=200ms"]);
     let mut stream = connect(&exporter);
     for _ in 0..2 {
@@ -192,7 +192,7 @@ fn waiting_for_a_request_takes_nothing_of_its_time() {
 }
 
 #[test]
-fn a_connection_without_requests_ends_when_its_time_is_over() {
+fn idle_connection_is_closed_at_the_timeout() {
     let exporter = Exporter::start(&[NOBODY, "--web.idle-timeout=300ms"]);
     let never = connect(&exporter);
     let mut once = connect(&exporter);
@@ -202,7 +202,7 @@ fn a_connection_without_requests_ends_when_its_time_is_over() {
 }
 
 #[test]
-fn a_body_is_passed_over_unless_it_is_long() {
+fn unused_body_is_ignored_unless_it_is_long() {
     let exporter = Exporter::start(&[NOBODY]);
     let mut stream = connect(&exporter);
     let head = "GET /-/healthy HTTP/1.1\r\nHost: x\r\nContent-Length: 30000\r\n\r\n";
@@ -227,7 +227,7 @@ fn a_body_is_passed_over_unless_it_is_long() {
 }
 
 #[test]
-fn a_thousand_idle_connections_keep_nobody_out() {
+fn thousand_idle_connections_do_not_block_others() {
     let exporter = Exporter::start(&[NOBODY]);
     let mut idle = Vec::new();
     while idle.len() < 1_000 {

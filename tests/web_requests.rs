@@ -61,7 +61,7 @@ fn token(workspace: &Workspace) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_body_that_is_cut_off_or_malformed_is_400_and_presses_no_button() {
+async fn malformed_body_is_status_400_without_effect() {
     let rocketchat = RocketChat::start(Manner::RocketChat).await;
     let filled = Filled::new().await;
     filled.set("Site_Url", "https://chat.example.com").await;
@@ -103,7 +103,7 @@ async fn a_body_that_is_cut_off_or_malformed_is_400_and_presses_no_button() {
 }
 
 #[test]
-fn a_request_names_its_server_once() {
+fn request_needs_exactly_one_host() {
     let exporter = Exporter::start(&[NOBODY]);
     for (head, expected) in [
         ("HTTP/1.1\r\nHost: x\r\n", 200),
@@ -131,7 +131,7 @@ fn a_request_names_its_server_once() {
 }
 
 #[test]
-fn a_page_of_another_server_cannot_reload_and_a_script_can() {
+fn cross_origin_page_cannot_reload_but_a_script_can() {
     let exporter = Exporter::start(&[NOBODY]);
     let own = format!("http://{}", exporter.address());
     for (headers, status) in [

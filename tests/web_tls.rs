@@ -16,7 +16,7 @@ use crate::web_config::{Setup, encrypted};
 type Adjust<'a> = &'a dyn Fn(&mut Client);
 
 #[tokio::test]
-async fn connections_are_encrypted_with_the_newest_version_and_speak_http2() {
+async fn tls_uses_the_newest_version_and_http2() {
     let setup = Setup::new(&encrypted(&[]));
     let exporter = setup.start();
     let client = Client::new(&setup.authority);
@@ -39,7 +39,7 @@ async fn connections_are_encrypted_with_the_newest_version_and_speak_http2() {
 }
 
 #[tokio::test]
-async fn http1_is_spoken_with_whoever_wants_it_or_when_http2_is_off() {
+async fn http1_is_used_on_request_or_if_http2_is_disabled() {
     let mut config = encrypted(&[]);
     for _ in 0..2 {
         let setup = Setup::new(&config);
@@ -58,7 +58,7 @@ async fn http1_is_spoken_with_whoever_wants_it_or_when_http2_is_off() {
 }
 
 #[test]
-fn a_request_without_encryption_is_told_so() {
+fn plain_request_to_a_tls_port_gets_an_explanation() {
     let setup = Setup::new(&encrypted(&[]));
     let exporter = setup.start();
     let mut stream = TcpStream::connect(exporter.address()).expect("it accepts");
@@ -71,7 +71,7 @@ fn a_request_without_encryption_is_told_so() {
 }
 
 #[tokio::test]
-async fn certificate_and_key_may_stand_in_the_file_itself() {
+async fn certificate_and_key_may_be_inline() {
     let setup = Setup::new("");
     let Identity { certificate, key } = setup.authority.server();
     let indented = |text: &str| text.replace('\n', "\n    ");
@@ -89,7 +89,7 @@ async fn certificate_and_key_may_stand_in_the_file_itself() {
 }
 
 #[tokio::test]
-async fn only_the_versions_ciphers_and_curves_that_are_named_are_used() {
+async fn only_configured_versions_ciphers_and_curves_are_used() {
     // The server has an ECDSA key; names of RSA's ciphers may stand beside.
     let two_ciphers = |first: &str, second: &str| {
         format!(
@@ -140,21 +140,23 @@ async fn only_the_versions_ciphers_and_curves_that_are_named_are_used() {
         let mut client = Client::new(&setup.authority);
         adjust(&mut client);
         let secured = client.get(exporter.address(), "/-/healthy").await;
-        let said = secured
+        let message = secured
             .ok()
-            .map(|it| format!("{} {}", it.version, it.cipher));
+            .map(|answer| format!("{} {}", answer.version, answer.cipher));
         match expected {
-            None => assert_eq!(said, None, "{lines:?}"),
+            None => assert_eq!(message, None, "{lines:?}"),
             Some(part) => assert!(
-                said.as_ref().is_some_and(|it| it.contains(part)),
-                "{lines:?}: {said:?}"
+                message
+                    .as_ref()
+                    .is_some_and(|message| message.contains(part)),
+                "{lines:?}: {message:?}"
             ),
         }
     }
 }
 
 #[tokio::test]
-async fn each_way_to_authenticate_clients_lets_in_whom_it_should() {
+async fn each_client_auth_type_accepts_the_right_certificates() {
     let none = "client_ca_file: null";
     let own = "client_ca_file: ca.crt";
     // Without a certificate, with a stranger's, with one of the authority.
@@ -192,7 +194,7 @@ async fn each_way_to_authenticate_clients_lets_in_whom_it_should() {
 }
 
 #[tokio::test]
-async fn a_self_signed_certificate_is_verified_where_it_is_its_own_authority() {
+async fn self_signed_client_certificate_is_accepted_as_its_own_authority() {
     let setup = Setup::new(&encrypted(&[
         "client_auth_type: RequireAndVerifyClientCert",
         "client_ca_file: ca.crt",
@@ -208,7 +210,7 @@ async fn a_self_signed_certificate_is_verified_where_it_is_its_own_authority() {
 }
 
 #[tokio::test]
-async fn where_no_authority_is_configured_those_of_the_machine_count() {
+async fn authorities_of_the_system_are_the_default() {
     for (policy, without) in [
         ("VerifyClientCertIfGiven", true),
         ("RequireAndVerifyClientCert", false),
@@ -230,7 +232,7 @@ async fn where_no_authority_is_configured_those_of_the_machine_count() {
 }
 
 #[tokio::test]
-async fn a_client_needs_one_of_the_allowed_names() {
+async fn client_certificate_needs_an_allowed_name() {
     let dns = |name: &str| SanType::DnsName(name.try_into().expect("it is a name"));
     let names = [
         vec![],

@@ -1,78 +1,69 @@
-//! The past for a new Prometheus: what Rocket.Chat stored about itself, as OpenMetrics with timestamps.
+//! `backfill`: writes the stored statistics documents as OpenMetrics with timestamps, for a new Prometheus.
 //!
-//! Documents come in the order of their dates, OpenMetrics wants series after series. So the documents are read once,
-//! each series into a file of its own, and the files are put together at the end.
+//! Documents come in the order of their dates, but OpenMetrics wants one series after the other. So all samples are held
+//! in memory, 16 bytes each, and the file is written when all documents are read.
 
-pub mod assemble;
-mod files;
-pub mod journal;
-pub mod pages;
+pub mod documents;
+pub mod output_file;
 mod progress;
 mod report;
 pub mod rule;
-pub mod samples;
-pub mod series;
+pub mod rules;
+pub mod sample_store;
+pub mod series_text;
+pub mod write;
 
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
+use std::io::{self, BufWriter};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
 
 use thiserror::Error;
-use tokio::time::Instant;
 
-use assemble::join;
-use journal::{FOUND, Parts, PartsError, Settings};
-use pages::{Stretch, date_of};
-use progress::Progress;
+use documents::{DocumentRange, parse_date};
+use output_file::{OutputFile, OutputFileError};
+use progress::{Progress, day};
+use report::{describe_unreadable_versions, final_report, format_bytes, size_limit};
 use rule::Extracted;
-use samples::Target;
-use series::rules_for;
+use rules::rules_for;
+use sample_store::{CollectedDocuments, DocumentContent, MAX_SAMPLES};
+use series_text::TargetLabels;
+use write::{FillOptions, WrittenCounts, write_samples};
 
 use crate::catalogue::{Timestamp, Value, Version};
 use crate::cli::BackfillOptions;
 use crate::collectors::SECTIONS;
-use crate::config::{ChoiceError, Config, Workspaces};
+use crate::config::{ChoiceError, Config, WorkspaceConfigs};
 use crate::mongodb::{Mongo, SourceError};
 use crate::signals::Signals;
 
-/// Documents of one question.
-const PAGE: u32 = 500;
+/// Documents of one query.
+const PAGE_SIZE: u32 = 500;
 
-/// Characters that are told of what stands in the place of a version.
-const LONGEST_FOUND: usize = 40;
+/// Characters of an unreadable version that are reported.
+const MAX_REPORTED_VERSION: usize = 40;
 
-/// How much work an interruption may cost.
-const SAVED_EVERY: Duration = Duration::from_secs(10);
+/// Bytes that are written at once.
+const BUFFER_SIZE: usize = 256 * 1024;
 
 /// Why there is no file.
 #[derive(Debug, Error)]
 pub enum BackfillError {
-    /// It is not clear which workspace is meant.
+    /// The workspace is ambiguous or unknown.
     #[error(transparent)]
     Choice(#[from] ChoiceError),
-    /// The file is there already.
-    #[error("`{}` exists, and is complete; remove it, or choose another --output", path.display())]
-    Exists {
-        /// The file.
-        path: PathBuf,
-    },
-    /// The path names no file.
-    #[error("--output: `{}` is not the name of a file", path.display())]
-    NoFile {
-        /// What was given.
-        path: PathBuf,
-    },
-    /// A label that every series has once scraped is not given.
+    /// The output file cannot be created.
+    #[error(transparent)]
+    Output(#[from] OutputFileError),
+    /// A label that every scraped series has is missing.
     #[error(
-        "--label {name}=... is missing: Prometheus gives it to everything that it scrapes; its page of targets shows the value"
+        "--label {name}=... is missing: Prometheus adds it to every target; its page of targets shows the value"
     )]
     MissingLabel {
         /// The label.
         name: &'static str,
     },
-    /// A label cannot be put on every series.
+    /// A label cannot be added to every series.
     #[error("--label {name}=...: {reason}")]
     Label {
         /// The label.
@@ -80,22 +71,22 @@ pub enum BackfillError {
         /// Why not.
         reason: &'static str,
     },
-    /// There is nothing to be written.
+    /// There is no document.
     #[error(
         "there are no stored statistics documents from {from} to {until}{}",
-        but_undated(*undated)
+        undated_suffix(*undated)
     )]
-    Nothing {
+    NoDocuments {
         /// The beginning.
         from: String,
         /// The end.
         until: String,
-        /// Documents whose `createdAt` is no date.
+        /// Documents whose `createdAt` is not a date.
         undated: u64,
     },
-    /// No document says how its numbers are meant.
+    /// No document has a readable version.
     #[error(
-        "none of the {read} stored statistics documents from {from} to {until} has a version that can be read{found}; without one it is not known how their numbers are meant, so nothing is written"
+        "none of the {read} stored statistics documents from {from} to {until} has a readable version{found}; without one the meaning of their numbers is unknown, so nothing is written"
     )]
     NoVersion {
         /// Documents that were read.
@@ -104,104 +95,82 @@ pub enum BackfillError {
         from: String,
         /// The end.
         until: String,
-        /// What stands in its place, in words.
+        /// What the documents have instead.
         found: String,
     },
+    /// The samples take too much memory.
+    #[error(
+        "the documents from {from} to {reached} alone have more than {MAX_SAMPLES} samples; write them in several files with --from and --until, or thin them with --step"
+    )]
+    TooManySamples {
+        /// The beginning.
+        from: String,
+        /// The date of the last document that was read.
+        reached: String,
+    },
     /// The database could not be read.
-    #[error("{0}; run the same command again to go on")]
+    #[error("{0}; no file was written")]
     Source(#[from] SourceError),
-    /// What was read cannot be kept.
-    #[error(transparent)]
-    Parts(#[from] PartsError),
     /// The file cannot be written.
-    #[error("cannot write `{}`: {reason}; run the same command again to go on", path.display())]
+    #[error("cannot write `{path}`: {reason}")]
     Unwritable {
         /// The file.
-        path: PathBuf,
-        /// What the system says.
-        reason: std::io::Error,
+        path: String,
+        /// The error of the system.
+        reason: io::Error,
     },
-    /// A signal came.
-    #[error("interrupted; run the same command again to go on")]
+    /// A signal stopped the program.
+    #[error("interrupted; no file was written")]
     Interrupted,
 }
 
-/// Writes the file, and answers what to do with it.
+/// Writes the file, and returns a report with the next steps.
 ///
 /// # Errors
-/// When a setting is of no use, the database cannot be read, a file cannot be written, or a signal came; in the last
-/// three cases the next run goes on where this one was.
+/// When an option is invalid, the database cannot be read, the file cannot be written, or a signal arrives. Then no file
+/// is left behind.
 pub async fn backfill(
     config: Config,
     options: &BackfillOptions,
     signals: Signals,
 ) -> Result<String, BackfillError> {
-    let is_one_of_several = matches!(config.workspaces, Workspaces::Named { .. });
-    let now = config.clock.now();
+    let is_one_of_several = matches!(config.workspaces, WorkspaceConfigs::Named { .. });
     let clock = config.clock;
-    let workspace = config.workspaces.choose(options.workspace.as_deref())?;
-    let name = options.workspace.as_deref();
-    let target = Target {
-        workspace: name.filter(|_| is_one_of_several).map(Arc::from),
-        labels: labels(options, is_one_of_several)?,
+    let workspace_name = options.workspace.as_deref();
+    let workspace = config.workspaces.choose(workspace_name)?;
+    let target = TargetLabels {
+        workspace: workspace_name.filter(|_| is_one_of_several).map(Arc::from),
+        labels: target_labels(options, is_one_of_several)?,
     };
-    let output = &options.output;
-    // A link that leads nowhere is something, too.
-    if output.symlink_metadata().is_ok() {
-        return Err(BackfillError::Exists {
-            path: output.clone(),
-        });
-    }
-    let settings = Settings {
-        program: env!("CARGO_PKG_VERSION").to_owned(),
-        server: workspace.mongo.uri.secret().to_string(),
-        database: workspace.mongo.database.clone(),
-        workspace: options.workspace.clone(),
-        labels: target.labels.clone(),
-        from: options.from.map(|it| it.0),
-        until: options.until.map(|it| it.0),
-        step: options.step.map(|it| it.as_secs()),
-        fill: options.fill.map(|it| it.as_secs()),
-    };
-    let parts = Parts::open(&folder(output)?, settings, options.until.unwrap_or(now))?;
+    let output = OutputFile::create(&options.output)?;
     let mongo = Mongo::new(workspace.mongo, clock, workspace.timezone, None);
-    let work = Work {
+    let run = BackfillRun {
         options,
         target,
+        from: options.from.unwrap_or(Timestamp(0)),
+        until: options.until.unwrap_or(clock.now()),
         mongo: &mongo,
-        end: Box::pin(signals.split().0),
+        shutdown: Box::pin(signals.split().0),
     };
-    let result = work.run(parts).await;
+    let result = run.run(output).await;
     mongo.close().await;
     result
 }
 
-fn but_undated(documents: u64) -> String {
+fn undated_suffix(documents: u64) -> String {
     match documents {
         0 => String::new(),
-        documents => format!("; of {documents} the createdAt is no date"),
+        documents => format!("; the createdAt of {documents} is not a date"),
     }
 }
 
-/// The directory beside the file that holds what was read.
-fn folder(output: &Path) -> Result<PathBuf, BackfillError> {
-    let Some(name) = output.file_name() else {
-        return Err(BackfillError::NoFile {
-            path: output.to_path_buf(),
-        });
-    };
-    let mut name = name.to_os_string();
-    name.push(".parts");
-    Ok(output.with_file_name(name))
-}
-
-/// The labels that Prometheus adds, when they are what it would add.
-fn labels(
+/// Checks the values of `--label`.
+fn target_labels(
     options: &BackfillOptions,
     is_one_of_several: bool,
 ) -> Result<Vec<(String, String)>, BackfillError> {
     let mut names = BTreeSet::new();
-    let own: BTreeSet<&str> = SECTIONS
+    let metric_labels: BTreeSet<&str> = SECTIONS
         .iter()
         .flat_map(|section| section.metrics())
         .flat_map(|metric| metric.labels)
@@ -211,7 +180,7 @@ fn labels(
     for (name, _) in &options.labels {
         let reason = if !names.insert(name.as_str()) {
             "it is given twice"
-        } else if own.contains(name.as_str()) {
+        } else if metric_labels.contains(name.as_str()) {
             "metrics have a label of this name"
         } else {
             continue;
@@ -229,210 +198,173 @@ fn labels(
     Ok(options.labels.clone())
 }
 
-/// What one run does.
-struct Work<'a, End> {
+/// One run of the command.
+struct BackfillRun<'a, Shutdown> {
     options: &'a BackfillOptions,
-    target: Target,
+    target: TargetLabels,
+    from: Timestamp,
+    until: Timestamp,
     mongo: &'a Mongo,
-    end: End,
+    /// Completes when a signal arrives.
+    shutdown: Shutdown,
 }
 
-/// What a document says, before it is decided whether it is kept.
-enum Document {
-    /// Nothing says how its numbers are meant; what stands in the version's place, where there is something.
-    WithoutVersion(Option<String>),
-    Of(Vec<(usize, Extracted)>),
-}
-
-impl<End: Future<Output = ()> + Unpin> Work<'_, End> {
-    async fn run(mut self, mut parts: Parts) -> Result<String, BackfillError> {
-        let state = &parts.state;
-        let (from, until) = (self.options.from.unwrap_or(Timestamp(0)), state.until);
-        let look = self.mongo.stored_between(from, Timestamp(until));
-        let stretch = tokio::select! {
-            stretch = look => stretch.map_err(BackfillError::from),
-            () = &mut self.end => Err(BackfillError::Interrupted),
+impl<Shutdown: Future<Output = ()> + Unpin> BackfillRun<'_, Shutdown> {
+    async fn run(mut self, output: OutputFile) -> Result<String, BackfillError> {
+        let range = tokio::select! {
+            range = self.mongo.stored_document_range(self.from, self.until) => range?,
+            () = &mut self.shutdown => return Err(BackfillError::Interrupted),
         };
-        let stretch = match stretch {
-            Ok(stretch) => stretch,
-            Err(error) => {
-                if state.read == 0 {
-                    parts.remove();
-                }
-                return Err(error);
-            }
-        };
-        if state.read > 0 {
-            tracing::info!(
-                documents = state.read,
-                of = stretch.documents,
-                reached = progress::day(Timestamp(state.next)),
-                until = progress::day(Timestamp(until)),
-                "going on with what an earlier run read"
-            );
-        }
-        let bound = report::bound(stretch, until, self.options, &self.target);
+        let limit = size_limit(range, self.until, self.options, &self.target);
         tracing::info!(
-            documents = stretch.documents,
-            samples_at_most = bound.samples,
-            file_at_most = report::size(bound.bytes),
-            parts_at_most = report::size(bound.parts),
+            documents = range.documents,
+            samples_at_most = limit.samples,
+            file_at_most = format_bytes(limit.bytes),
+            memory_at_most = format_bytes(limit.memory),
             "reading stored statistics"
         );
-        if !parts.state.is_read {
-            self.read(&mut parts, stretch).await?;
+        let collected = self.read(range).await?;
+        if collected.kept == 0 {
+            return Err(self.nothing_to_write(&collected, range));
         }
-        if parts.state.documents == 0 {
-            let (from, until) = (progress::day(from), progress::day(Timestamp(until)));
-            let error = match parts.state.read {
-                0 => BackfillError::Nothing {
-                    from,
-                    until,
-                    undated: stretch.undated,
-                },
-                read => BackfillError::NoVersion {
-                    read,
-                    from,
-                    until,
-                    found: report::found_versions(&parts.state)
-                        .map_or_else(String::new, |found| format!(" ({found})")),
-                },
-            };
-            parts.remove();
-            return Err(error);
-        }
-        self.write(parts, stretch).await
+        self.write(collected, range, output).await
     }
 
-    /// Reads all documents that are still to be read.
-    async fn read(&mut self, parts: &mut Parts, stretch: Stretch) -> Result<(), BackfillError> {
+    /// Reads all documents.
+    async fn read(&mut self, range: DocumentRange) -> Result<CollectedDocuments, BackfillError> {
         let mut progress = Progress::new();
-        let mut saved = Instant::now();
-        let mut limit = PAGE;
-        while !parts.state.is_read {
-            let left = (Timestamp(parts.state.next), Timestamp(parts.state.until));
+        let result = self.read_pages(range, &mut progress).await;
+        progress.finish();
+        result
+    }
+
+    async fn read_pages(
+        &mut self,
+        range: DocumentRange,
+        progress: &mut Progress,
+    ) -> Result<CollectedDocuments, BackfillError> {
+        let mut collected = CollectedDocuments::new(self.options.step);
+        let mut next = self.from;
+        let mut limit = PAGE_SIZE;
+        loop {
+            let remaining = (next, self.until);
             let page = tokio::select! {
-                page = self.mongo.stored_page(left, limit, what_it_says) => page,
-                () = &mut self.end => {
-                    progress.end();
-                    parts.save()?;
-                    return Err(BackfillError::Interrupted);
-                }
-            };
-            let page = match page {
-                Ok(page) => page,
-                Err(error) => {
-                    progress.end();
-                    parts.save()?;
-                    return Err(error.into());
-                }
+                page = self.mongo.stored_document_page(remaining, limit, extract) => page?,
+                () = &mut self.shutdown => return Err(BackfillError::Interrupted),
             };
             limit = page.limit;
-            for (at, document) in page.documents {
-                self.keep(parts, at, document);
+            for (at, content) in page.documents {
+                next = Timestamp(at.0.saturating_add(1));
+                collected.add(at, content);
             }
-            parts.state.is_read = page.is_last;
-            parts.flush()?;
-            let reached = Timestamp(parts.state.next);
-            progress.tell(parts.state.read, stretch.documents, reached);
-            if saved.elapsed() > SAVED_EVERY || parts.state.is_read {
-                parts.save()?;
-                saved = Instant::now();
+            if collected.samples.len() > MAX_SAMPLES {
+                return Err(BackfillError::TooManySamples {
+                    from: day(self.from),
+                    reached: day(next),
+                });
             }
-        }
-        progress.end();
-        Ok(())
-    }
-
-    /// Takes a document, unless it is one too many.
-    fn keep(&self, parts: &mut Parts, at: Timestamp, document: Document) {
-        let state = &mut parts.state;
-        state.read += 1;
-        state.next = at.0.saturating_add(1);
-        let said = match document {
-            Document::Of(said) => said,
-            Document::WithoutVersion(found) => {
-                state.without_version += 1;
-                if let Some(found) = found
-                    && (state.found_versions.len() < FOUND
-                        || state.found_versions.contains_key(&found))
-                {
-                    *state.found_versions.entry(found).or_default() += 1;
-                }
-                return;
+            if page.is_last {
+                return Ok(collected);
             }
-        };
-        if state.kept.is_some_and(|(_, last)| last == at.0) {
-            state.repeated += 1;
-            return;
-        }
-        let step = self.options.step.map(|it| it.as_millis());
-        let stretch = |at: i64| step.map(|step| i128::from(at).div_euclid(step.cast_signed()));
-        let is_thinned = state
-            .kept
-            .is_some_and(|(_, last)| step.is_some() && stretch(last) == stretch(at.0));
-        if is_thinned {
-            state.thinned += 1;
-            return;
-        }
-        state.documents += 1;
-        state.kept = Some((state.kept.map_or(at.0, |(first, _)| first), at.0));
-        let said = said.into_iter();
-        let odd: BTreeSet<_> = said
-            .filter_map(|(row, said)| parts.take(row, said, at))
-            .collect();
-        for path in odd {
-            *parts.state.odd.entry(path.to_owned()).or_default() += 1;
+            progress.report(collected.read, range.documents, next);
         }
     }
 
-    /// Puts everything together.
-    async fn write(self, parts: Parts, stretch: Stretch) -> Result<String, BackfillError> {
+    fn nothing_to_write(
+        &self,
+        collected: &CollectedDocuments,
+        range: DocumentRange,
+    ) -> BackfillError {
+        let (from, until) = (day(self.from), day(self.until));
+        match collected.read {
+            0 => BackfillError::NoDocuments {
+                from,
+                until,
+                undated: range.undated,
+            },
+            read => BackfillError::NoVersion {
+                read,
+                from,
+                until,
+                found: describe_unreadable_versions(collected)
+                    .map_or_else(String::new, |found| format!(" ({found})")),
+            },
+        }
+    }
+
+    /// Writes the file on a blocking thread.
+    async fn write(
+        mut self,
+        collected: CollectedDocuments,
+        range: DocumentRange,
+        output: OutputFile,
+    ) -> Result<String, BackfillError> {
+        tracing::info!(series = collected.samples.series_count(), "writing");
         let stop = Arc::new(AtomicBool::new(false));
-        let output = self.options.output.clone();
-        let fill = self.options.fill;
-        let target = self.target;
         let stopped = Arc::clone(&stop);
-        tracing::info!(series = parts.state.series(), "writing");
-        let mut joining = tokio::task::spawn_blocking(move || {
-            let written = join(&parts, &output, &target, fill, &stopped);
-            (parts, written)
+        let target = self.target;
+        let fill = FillOptions {
+            interval: self.options.fill,
+            until: self.until,
+        };
+        let mut writing = tokio::task::spawn_blocking(move || {
+            let written = write_file(&collected, &target, fill, output, &stopped);
+            (collected, written)
         });
-        let mut end = self.end;
-        let joined = tokio::select! {
-            joined = &mut joining => joined,
-            () = &mut end => {
+        let result = tokio::select! {
+            result = &mut writing => result,
+            () = &mut self.shutdown => {
                 stop.store(true, Ordering::Relaxed);
-                joining.await
+                writing.await
             }
         };
         let unwritable = |reason| BackfillError::Unwritable {
-            path: self.options.output.clone(),
+            path: self.options.output.display().to_string(),
             reason,
         };
-        let (parts, written) = joined.map_err(|error| unwritable(error.into()))?;
-        let Some(written) = written.map_err(unwritable)? else {
-            return Err(BackfillError::Interrupted);
-        };
-        let report = report::text(&parts.state, stretch, written, self.options);
-        parts.remove();
-        Ok(report)
+        let (collected, written) = result.map_err(|error| unwritable(error.into()))?;
+        let (counts, bytes) = written
+            .map_err(unwritable)?
+            .ok_or(BackfillError::Interrupted)?;
+        Ok(final_report(&collected, range, counts, bytes, self.options))
     }
 }
 
-fn what_it_says(document: &Value) -> Document {
+/// Writes the file and gives it its name. Returns what was written and the length in bytes; `None` if `stop` was set.
+fn write_file(
+    collected: &CollectedDocuments,
+    target: &TargetLabels,
+    fill: FillOptions,
+    output: OutputFile,
+    stop: &AtomicBool,
+) -> io::Result<Option<(WrittenCounts, u64)>> {
+    let mut writer = BufWriter::with_capacity(BUFFER_SIZE, output.file());
+    let Some(written) = write_samples(&collected.samples, target, fill, &mut writer, stop)? else {
+        return Ok(None);
+    };
+    writer
+        .into_inner()
+        .map_err(io::IntoInnerError::into_error)?;
+    Ok(Some((written, output.commit()?)))
+}
+
+fn extract(document: &Value) -> DocumentContent {
     let found = match document.get("version") {
-        None | Some(Value::Null | Value::Undefined) => return Document::WithoutVersion(None),
+        None | Some(Value::Null | Value::Undefined) => {
+            return DocumentContent::WithoutVersion(None);
+        }
         Some(Value::Text(text)) => text,
-        Some(_) => return Document::WithoutVersion(Some("no text".to_owned())),
+        Some(_) => return DocumentContent::WithoutVersion(Some("not a string".to_owned())),
     };
     let Ok(version) = found.parse::<Version>() else {
-        let beginning: String = found.chars().take(LONGEST_FOUND).collect();
-        return Document::WithoutVersion(Some(format!("`{}`", beginning.escape_debug())));
+        let beginning: String = found.chars().take(MAX_REPORTED_VERSION).collect();
+        let found = format!("`{}`", beginning.escape_debug());
+        return DocumentContent::WithoutVersion(Some(found));
     };
-    let said = rules_for(version).map(|(row, told)| (row, told.read(document, date_of)));
-    Document::Of(
-        said.filter(|(_, said)| *said != Extracted::Nothing)
+    let values = rules_for(version).map(|(rule, row)| (rule, row.extract(document, parse_date)));
+    DocumentContent::Values(
+        values
+            .filter(|(_, value)| *value != Extracted::Nothing)
             .collect(),
     )
 }

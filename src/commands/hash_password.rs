@@ -1,4 +1,5 @@
-//! Hashing a password for the web configuration; the password is typed or piped in, and never an argument.
+//! `hash-password`: hashes a password for the web configuration file. It is read from the terminal or a pipe, because other
+//! users can see arguments.
 
 use std::io::{self, IsTerminal, Write};
 
@@ -7,27 +8,27 @@ use thiserror::Error;
 /// Why there is no hash.
 #[derive(Debug, Error)]
 pub enum PasswordError {
-    /// Nothing could be read.
+    /// It could not be read.
     #[error("cannot read the password: {0}")]
     Unreadable(#[from] io::Error),
-    /// There is nothing in it.
+    /// It is empty.
     #[error("the password is empty")]
     Empty,
-    /// What was typed the second time is something else.
+    /// The two inputs differ.
     #[error("the two passwords differ")]
     Differs,
-    /// bcrypt looks at the first 72 bytes only.
+    /// It cannot be hashed: bcrypt takes 72 bytes at most.
     #[error("the password cannot be hashed: {0}")]
     Unhashable(#[from] bcrypt::BcryptError),
 }
 
-/// Reads a password and hashes it by bcrypt.
+/// Reads a password and returns its bcrypt hash.
 ///
 /// # Errors
-/// When there is none, or when it is longer than bcrypt looks at.
+/// When the password is empty, too long, or cannot be read.
 pub fn hash_password(cost: u32) -> Result<String, PasswordError> {
     let password = if io::stdin().is_terminal() {
-        typed()?
+        read_from_terminal()?
     } else {
         let mut line = String::new();
         io::stdin().read_line(&mut line)?;
@@ -39,14 +40,14 @@ pub fn hash_password(cost: u32) -> Result<String, PasswordError> {
     Ok(bcrypt::non_truncating_hash(password, cost)?)
 }
 
-/// Typed twice, because nobody sees what they type.
-fn typed() -> Result<String, PasswordError> {
-    let ask = |question: &str| {
-        write!(io::stderr(), "{question}: ")?;
+/// Reads the password twice, because the terminal does not show it.
+fn read_from_terminal() -> Result<String, PasswordError> {
+    let ask = |prompt: &str| {
+        write!(io::stderr(), "{prompt}: ")?;
         rpassword::read_password()
     };
     let password = ask("Password")?;
-    if ask("Once more")? == password {
+    if ask("Repeat")? == password {
         Ok(password)
     } else {
         Err(PasswordError::Differs)

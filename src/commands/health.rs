@@ -1,7 +1,7 @@
-//! Asking an exporter that runs whether it answers, for container engines: their images hold no program that could ask.
+//! `health`: checks that a running exporter responds, for container engines, as the image has no HTTP client.
 //!
-//! It asks where the same settings would serve. Each address must answer `/-/healthy`; a refusal by the web configuration
-//! (users, a limit of requests, client certificates) is an answer too, so that no check needs a password.
+//! It requests `/-/healthy` from each address on which the same settings would listen. A rejection by the web configuration
+//! (users, rate limit, client certificates) counts as healthy, so that the check needs no password.
 
 use std::future::Future;
 use std::io;
@@ -33,42 +33,42 @@ use crate::http::listen_address::ListenAddress;
 use crate::web_config::WebConfigError;
 use crate::web_config::reload::ReloadableWebConfig;
 
-/// How long an address may take. Container engines have a limit of their own, and 30 seconds unless told otherwise.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// Time limit of one address: less than that of container engines, by default 30 seconds.
+const TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Why the exporter does not count as healthy.
+/// Why the exporter is not healthy.
 #[derive(Debug, Error)]
 pub enum HealthError {
-    /// The web configuration cannot be used, so it is not known how to ask.
+    /// The web configuration is invalid.
     #[error(transparent)]
     Web(#[from] WebConfigError),
-    /// Where to ask is known to systemd only.
+    /// Only systemd knows the addresses.
     #[error(
-        "--web.systemd-socket: the addresses of systemd's sockets are not known here; ask systemd how the service is"
+        "--web.systemd-socket: the addresses of systemd's sockets are unknown here; check the service with systemctl"
     )]
     Systemd,
-    /// Nothing came back.
-    #[error("`{address}` does not answer: {reason}")]
-    Silent {
-        /// Where it was asked.
+    /// There was no response.
+    #[error("`{address}` does not respond: {reason}")]
+    NoResponse {
+        /// The address.
         address: ListenAddress,
-        /// What the system, TLS or HTTP says.
+        /// The error of the system, TLS or HTTP.
         reason: io::Error,
     },
-    /// Somebody else serves there.
-    #[error("`{address}` answers {status}, as no exporter that is well does")]
-    Unwell {
-        /// Where it was asked.
+    /// The response is not that of a healthy exporter.
+    #[error("`{address}` responds with status {status}, which is not that of a healthy exporter")]
+    UnexpectedStatus {
+        /// The address.
         address: ListenAddress,
-        /// The status of the answer.
+        /// The status of the response.
         status: StatusCode,
     },
 }
 
-/// Asks every address on which the same settings would serve.
+/// Checks every address on which the same settings would listen.
 ///
 /// # Errors
-/// When one of them does not answer, or not as an exporter does.
+/// When one of them does not respond, or with an unexpected status.
 pub async fn health(cli: &Cli) -> Result<(), HealthError> {
     if cli.systemd_socket {
         return Err(HealthError::Systemd);
@@ -78,48 +78,48 @@ pub async fn health(cli: &Cli) -> Result<(), HealthError> {
         .clone()
         .map(ReloadableWebConfig::open)
         .transpose()?;
-    let is_encrypted = web_config.is_some_and(|it| it.is_encrypted());
+    let is_encrypted = web_config.is_some_and(|config| config.is_encrypted());
     for address in &cli.listen_addresses {
-        let status = within_patience(ask(address, is_encrypted)).await;
-        let status = status.map_err(|reason| HealthError::Silent {
+        let status = with_timeout(request_status(address, is_encrypted)).await;
+        let status = status.map_err(|reason| HealthError::NoResponse {
             address: address.clone(),
             reason,
         })?;
         let refused = [StatusCode::UNAUTHORIZED, StatusCode::TOO_MANY_REQUESTS];
         if status != StatusCode::OK && !refused.contains(&status) {
             let address = address.clone();
-            return Err(HealthError::Unwell { address, status });
+            return Err(HealthError::UnexpectedStatus { address, status });
         }
     }
     Ok(())
 }
 
-async fn within_patience<T>(answer: impl Future<Output = io::Result<T>>) -> io::Result<T> {
-    let late = |_| io::Error::new(io::ErrorKind::TimedOut, format!("waited {PATIENCE:?}"));
-    timeout(PATIENCE, answer).await.map_err(late)?
+async fn with_timeout<T>(response: impl Future<Output = io::Result<T>>) -> io::Result<T> {
+    let late = |_| io::Error::new(io::ErrorKind::TimedOut, format!("waited {TIMEOUT:?}"));
+    timeout(TIMEOUT, response).await.map_err(late)?
 }
 
 /// The status of the answer.
-async fn ask(address: &ListenAddress, is_encrypted: bool) -> io::Result<StatusCode> {
+async fn request_status(address: &ListenAddress, is_encrypted: bool) -> io::Result<StatusCode> {
     let stream = address.connect().await?;
     if !is_encrypted {
-        return status(stream).await;
+        return send_request(stream).await;
     }
     let connector = TlsConnector::from(Arc::new(tls()?));
     let name = ServerName::try_from("localhost").map_err(io::Error::other)?;
-    // An exporter that wants a certificate says so during the handshake in TLS 1.2, and in 1.3 after it. It then closes
-    // the connection, which may be noticed before what it said.
+    // An exporter that requires a client certificate sends an alert during the handshake of TLS 1.2, or after that of TLS
+    // 1.3. It then closes the connection, which may be noticed before the alert.
     match connector.connect(name, stream).await {
-        Ok(stream) => match status(stream).await {
+        Ok(stream) => match send_request(stream).await {
             Err(error) if is_alert(&error) || is_closed(&error) => Ok(StatusCode::UNAUTHORIZED),
-            answer => answer,
+            result => result,
         },
         Err(error) if is_alert(&error) => Ok(StatusCode::UNAUTHORIZED),
         Err(error) => Err(error),
     }
 }
 
-async fn status(stream: impl AsyncRead + AsyncWrite + Unpin) -> io::Result<StatusCode> {
+async fn send_request(stream: impl AsyncRead + AsyncWrite + Unpin) -> io::Result<StatusCode> {
     let (mut sender, connection) = http1::handshake(TokioIo::new(stream))
         .await
         .map_err(cause)?;
@@ -128,22 +128,23 @@ async fn status(stream: impl AsyncRead + AsyncWrite + Unpin) -> io::Result<Statu
         .header(header::CONNECTION, "close")
         .body(Empty::<Bytes>::new())
         .map_err(io::Error::other)?;
-    let answer = async move { sender.send_request(request).await.map(|it| it.status()) };
-    match tokio::join!(answer, connection) {
+    let response = async move { sender.send_request(request).await };
+    let status = async move { response.await.map(|response| response.status()) };
+    match tokio::join!(status, connection) {
         (Ok(status), _) => Ok(status),
-        // What ended the connection says more than that there was no answer.
+        // The error of the connection is more specific than that of the request.
         (Err(_), Err(error)) | (Err(error), Ok(())) => Err(cause(error)),
     }
 }
 
-/// The error of the connection below HTTP where there is one: it says more.
+/// The underlying I/O or TLS error if there is one, because it is more specific.
 fn cause(error: hyper::Error) -> io::Error {
     let mut below = std::error::Error::source(&error);
     while let Some(reason) = below {
         if let Some(reason) = reason.downcast_ref::<io::Error>() {
             let tls = reason
                 .get_ref()
-                .and_then(|it| it.downcast_ref::<TlsError>());
+                .and_then(|error| error.downcast_ref::<TlsError>());
             return match tls {
                 Some(tls) => io::Error::other(tls.clone()),
                 None => io::Error::new(reason.kind(), error),
@@ -160,7 +161,9 @@ fn is_closed(error: &io::Error) -> bool {
 }
 
 fn is_alert(error: &io::Error) -> bool {
-    let tls = error.get_ref().and_then(|it| it.downcast_ref::<TlsError>());
+    let tls = error
+        .get_ref()
+        .and_then(|error| error.downcast_ref::<TlsError>());
     matches!(tls, Some(TlsError::AlertReceived(_)))
 }
 
@@ -176,8 +179,8 @@ fn tls() -> io::Result<ClientConfig> {
         .with_no_client_auth())
 }
 
-/// Whoever owns the key of the certificate it shows is believed. Its name is rarely that of a loopback address, no
-/// secret is sent, and an exporter whose certificate has expired answers all the same.
+/// Accepts any certificate: its name is rarely that of a loopback address, no secret is sent, and an exporter with an
+/// expired certificate still responds.
 #[derive(Debug)]
 struct AnyCertificate(Arc<CryptoProvider>);
 

@@ -1,13 +1,13 @@
-//! The reference: every metric and every field of the document, as Markdown. `docs/statistics.md` holds a copy, and
-//! the README a summary.
+//! `--print-statistics`: the reference of all metrics and fields of the document, as Markdown. `docs/statistics.md` has a
+//! copy, and the README a summary.
 
 use super::backfill::rule::{BackfillRule, Extract};
-use super::backfill::series::BACKFILL_SERIES;
+use super::backfill::rules::BACKFILL_RULES;
 use crate::catalogue::{FieldRow, Metric, MetricRow, Quantity};
 use crate::collectors::{LIVE, READINGS, REPLICATION, SECTIONS};
 use crate::exposition::{COMPAT, EXPORTER_METRICS};
 
-/// The whole reference.
+/// The reference.
 pub fn markdown() -> String {
     let mut text = String::new();
     for section in SECTIONS {
@@ -27,7 +27,7 @@ pub fn markdown() -> String {
         fields(&mut text, &section.fields());
     }
     line(&mut text, &["### The exporter itself\n"]);
-    metrics(&mut text, &about_itself());
+    metrics(&mut text, &exporter_metrics());
     line(&mut text, &["### The built-in exporter's names\n"]);
     compat(&mut text);
     line(&mut text, &["### The past\n"]);
@@ -37,7 +37,7 @@ pub fn markdown() -> String {
     text
 }
 
-/// A line for each section: what reads it, how often, and how much it shows.
+/// A table with a row for each section: its collector, tier, metrics and number of fields.
 pub fn summary() -> String {
     let mut text = String::new();
     line(
@@ -50,7 +50,7 @@ pub fn summary() -> String {
         let names: Vec<_> = section
             .metrics()
             .iter()
-            .map(|row| format!("`{}`", named(row)))
+            .map(|row| format!("`{}`", name_with_labels(row)))
             .collect();
         line(
             &mut text,
@@ -72,7 +72,7 @@ pub fn summary() -> String {
     text
 }
 
-fn about_itself() -> Vec<MetricRow> {
+fn exporter_metrics() -> Vec<MetricRow> {
     let readings = READINGS
         .iter()
         .chain(REPLICATION)
@@ -91,7 +91,7 @@ fn metrics(text: &mut String, rows: &[MetricRow]) {
             text,
             &[
                 "| `",
-                &named(row),
+                &name_with_labels(row),
                 "` | ",
                 kind(row.quantity),
                 " | ",
@@ -142,7 +142,7 @@ fn compat(text: &mut String) {
     line(
         text,
         &[
-            "With `--compat-metrics`, and without a type. A field is the one of the statistics document, read fresh.\n",
+            "With `--compat-metrics`, and without a type. Fields are those of the statistics document, with current values.\n",
         ],
     );
     line(text, &["| Metric | Meaning | Field or source |"]);
@@ -155,7 +155,15 @@ fn compat(text: &mut String) {
         };
         line(
             text,
-            &["| `", &named(&row), "` | ", row.help, " | ", &source, " |"],
+            &[
+                "| `",
+                &name_with_labels(&row),
+                "` | ",
+                row.help,
+                " | ",
+                &source,
+                " |",
+            ],
         );
     }
     text.push('\n');
@@ -165,15 +173,15 @@ fn past(text: &mut String) {
     line(
         text,
         &[
-            "What `rocketchat-exporter backfill` takes from stored documents: only what the version that stored them defines as \
-             the metric does.\n",
+            "What `rocketchat-exporter backfill` reads from stored documents: only fields that the version which stored them \
+             defines as the metric is defined.\n",
         ],
     );
     line(text, &["| Series | Rocket.Chat | Field |"]);
     line(text, &["|---|---|---|"]);
     let metrics = || SECTIONS.iter().flat_map(|section| section.metrics());
     for metric in metrics() {
-        for row in BACKFILL_SERIES
+        for row in BACKFILL_RULES
             .iter()
             .filter(|row| row.metric == metric.name)
         {
@@ -185,30 +193,30 @@ fn past(text: &mut String) {
                     "` | ",
                     &row.versions.to_string(),
                     " | ",
-                    &taken_from(&row.from),
+                    &source_of(&row.from),
                     " |",
                 ],
             );
         }
     }
-    let untold: Vec<_> = metrics()
-        .filter(|metric| BACKFILL_SERIES.iter().all(|row| row.metric != metric.name))
+    let missing: Vec<_> = metrics()
+        .filter(|metric| BACKFILL_RULES.iter().all(|row| row.metric != metric.name))
         .map(|metric| format!("`{}`", metric.name))
         .collect();
     line(
         text,
         &[
-            "\nStored documents do not tell these, or tell something else under a similar name: ",
-            &untold.join(", "),
+            "\nStored documents do not have these, or have another value under a similar name: ",
+            &missing.join(", "),
             ".",
         ],
     );
 }
 
-/// A series as a query names it; where labels are read too, only their names.
+/// A series as in a query; only the names of labels that are read from documents.
 fn series(metric: &MetricRow, row: &BackfillRule) -> String {
     if row.labels.is_empty() {
-        return named(metric);
+        return name_with_labels(metric);
     }
     let labels = metric.labels.iter().zip(row.labels);
     let labels: Vec<_> = labels
@@ -217,25 +225,25 @@ fn series(metric: &MetricRow, row: &BackfillRule) -> String {
     format!("{}{{{}}}", metric.name, labels.join(", "))
 }
 
-fn taken_from(place: &Extract) -> String {
-    match place {
-        Extract::Number(path) | Extract::Instant(path) | Extract::State(path) => {
+fn source_of(extract: &Extract) -> String {
+    match extract {
+        Extract::Number(path) | Extract::Instant(path) | Extract::Bool(path) => {
             format!("`{path}`")
         }
-        Extract::Without(path, others) => {
-            let others: Vec<_> = others.iter().map(|it| format!("`{it}`")).collect();
+        Extract::Difference(path, others) => {
+            let others: Vec<_> = others.iter().map(|path| format!("`{path}`")).collect();
             format!("`{path}` without {}", others.join(" and "))
         }
         Extract::Period(path, member) => format!("`{path}.data`: `{member}`"),
         Extract::Labels(paths) => {
-            let paths: Vec<_> = paths.iter().map(|it| format!("`{it}`")).collect();
+            let paths: Vec<_> = paths.iter().map(|path| format!("`{path}`")).collect();
             paths.join(", ")
         }
     }
 }
 
-/// A metric's name with those of its labels.
-fn named(row: &MetricRow) -> String {
+/// The name of a metric with the names of its labels.
+fn name_with_labels(row: &MetricRow) -> String {
     match row.labels {
         [] => row.name.to_owned(),
         labels => format!("{}{{{}}}", row.name, labels.join(", ")),

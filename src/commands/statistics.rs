@@ -1,47 +1,47 @@
-//! Reading a workspace a single time, for the command line.
+//! `statistics`: reads a workspace once and prints the result.
 
 use serde_json::Value as Json;
 use thiserror::Error;
 use tokio::time::Duration;
 
-use crate::cli::Format;
+use crate::cli::StatisticsFormat;
 use crate::collectors::LiveMode;
 use crate::config::{ChoiceError, Config};
 use crate::document::{self, StatisticsSource};
 use crate::exposition::{self, ExporterState, MetricsFormat, WorkspaceSnapshot};
-use crate::serve::workspace::Running;
+use crate::serve::workspace::RunningWorkspace;
 
 /// Why nothing is printed.
 #[derive(Debug, Error)]
-pub enum OnceError {
-    /// It is not clear which workspace is meant.
+pub enum StatisticsError {
+    /// The workspace is ambiguous or unknown.
     #[error(transparent)]
     Choice(#[from] ChoiceError),
-    /// Nothing could be read; why stands in the log.
+    /// Nothing could be read; the reason is logged.
     #[error("the workspace's database cannot be read")]
     Unreadable,
 }
 
-/// Everything about a workspace, read once and printed.
+/// Reads a workspace once, and renders everything.
 ///
 /// # Errors
-/// When the workspace is not known or its database cannot be read.
+/// When the workspace is unknown or its database cannot be read.
 pub async fn statistics(
     config: Config,
-    format: Format,
+    format: StatisticsFormat,
     name: Option<&str>,
-) -> Result<Vec<u8>, OnceError> {
+) -> Result<Vec<u8>, StatisticsError> {
     let clock = config.clock;
     let mut workspace = config.workspaces.choose(name)?;
-    // A single reading follows nothing.
+    // Change streams need more than one reading.
     workspace.live = LiveMode::Off;
-    let running = Running::start(None, workspace, clock, Duration::ZERO);
+    let running = RunningWorkspace::start(None, workspace, clock, Duration::ZERO);
     let snapshot = running.scheduler.first(&running.config.collectors).await;
     let config = running.config.clone();
     running.stop().await;
-    let snapshot = snapshot.map_err(|_| OnceError::Unreadable)?;
+    let snapshot = snapshot.map_err(|_| StatisticsError::Unreadable)?;
     if snapshot.up() != Some(true) {
-        return Err(OnceError::Unreadable);
+        return Err(StatisticsError::Unreadable);
     }
     let document = |shape| {
         document::render(
@@ -52,7 +52,7 @@ pub async fn statistics(
         )
     };
     Ok(match format {
-        Format::Openmetrics => {
+        StatisticsFormat::Openmetrics => {
             let part = WorkspaceSnapshot {
                 workspace: None,
                 snapshot: snapshot.clone(),
@@ -66,17 +66,17 @@ pub async fn statistics(
             )
             .concat()
         }
-        Format::Json => {
+        StatisticsFormat::Json => {
             let mut text = document(config.shape);
             text.push(b'\n');
             text
         }
-        Format::Table => table(&document(document::DocumentShape::Flat)),
+        StatisticsFormat::Table => render_table(&document(document::DocumentShape::Flat)),
     })
 }
 
-/// Each leaf of a document on a line of its own: its path, and its value as JSON.
-fn table(document: &[u8]) -> Vec<u8> {
+/// One line for each leaf of a document: its path and its value as JSON.
+fn render_table(document: &[u8]) -> Vec<u8> {
     let document: Json = serde_json::from_slice(document).unwrap_or_default();
     let mut rows = Vec::new();
     leaves("", &document, &mut rows);

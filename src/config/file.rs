@@ -1,36 +1,35 @@
-//! The configuration file: YAML with the same names as the flags, for one workspace or for several.
+//! The configuration file: YAML with the names of the flags, for one or several workspaces.
 
 use std::collections::BTreeMap;
 use std::path::Path;
 
 use serde::Deserialize;
 
-use super::ConfigError;
-use super::options::collectors::CollectorOptions;
+use super::error::ConfigError;
 use super::options::{
-    CollectionOptions, MongodbOptions, RocketchatOptions, StatisticsOptions, WebOptions,
-    WorkspaceOptions,
+    CollectionOptions, CollectorOptions, MongodbOptions, RocketchatOptions, StatisticsOptions,
+    WebOptions, WorkspaceOptions,
 };
 use crate::{small_file, yaml};
 
-/// Workspaces of one exporter: each has tasks and connections of its own.
-const MOST_WORKSPACES: usize = 1000;
+/// Workspaces of one exporter: each has its own tasks and connections.
+const MAX_WORKSPACES: usize = 1000;
 
-/// What the file says.
+/// The content of the file.
 #[derive(Debug, Default)]
-pub struct File {
-    /// For every workspace.
+pub struct ConfigFile {
+    /// Settings of all workspaces.
     pub common: WorkspaceOptions,
-    /// For each of several workspaces; `None` when the file does not speak of several.
+    /// Settings of each workspace; `None` if the file has no list of workspaces.
     pub workspaces: Option<BTreeMap<String, WorkspaceOptions>>,
-    /// Whether it sets anything.
-    pub says_something: bool,
+    /// Whether it has any setting.
+    pub has_settings: bool,
 }
 
-/// The file as it is written: the settings of a workspace, and the list of workspaces beside them.
+/// The format of the file: the settings of all workspaces, and the list of workspaces.
 #[derive(Debug, Default, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
-struct Written {
+struct RawConfigFile {
     mongodb: MongodbOptions,
     collection: CollectionOptions,
     collector: CollectorOptions,
@@ -41,8 +40,8 @@ struct Written {
     workspaces: Option<BTreeMap<String, WorkspaceOptions>>,
 }
 
-/// Reads the file; paths in it start at its folder.
-pub fn read(path: &Path) -> Result<File, ConfigError> {
+/// Reads the file. Paths in it are relative to its directory.
+pub fn read(path: &Path) -> Result<ConfigFile, ConfigError> {
     let text = small_file::read(path).map_err(|reason| ConfigError::Unreadable {
         setting: "--config.file",
         path: path.to_owned(),
@@ -51,49 +50,49 @@ pub fn read(path: &Path) -> Result<File, ConfigError> {
     parse(&text, path)
 }
 
-/// Reads the text of the file at a path.
-pub fn parse(text: &[u8], path: &Path) -> Result<File, ConfigError> {
-    let wrong = |reason| ConfigError::File {
+/// Parses the text of the file at a path.
+pub fn parse(text: &[u8], path: &Path) -> Result<ConfigFile, ConfigError> {
+    let invalid = |reason| ConfigError::File {
         path: path.to_owned(),
         reason,
     };
-    let written: Written = yaml::parse(text).map_err(wrong)?;
-    let says_something = written != Written::default();
+    let raw: RawConfigFile = yaml::parse(text).map_err(invalid)?;
+    let has_settings = raw != RawConfigFile::default();
     let mut common = WorkspaceOptions {
-        mongodb: written.mongodb,
-        collection: written.collection,
-        collector: written.collector,
-        rocketchat: written.rocketchat,
-        statistics: written.statistics,
-        web: written.web,
-        compat_metrics: written.compat_metrics,
+        mongodb: raw.mongodb,
+        collection: raw.collection,
+        collector: raw.collector,
+        rocketchat: raw.rocketchat,
+        statistics: raw.statistics,
+        web: raw.web,
+        compat_metrics: raw.compat_metrics,
     };
     let folder = path.parent().unwrap_or(Path::new("."));
-    find_files(&mut common, folder)?;
-    let mut workspaces = written.workspaces;
+    resolve_paths(&mut common, folder)?;
+    let mut workspaces = raw.workspaces;
     let number = workspaces.as_ref().map_or(0, BTreeMap::len);
-    if number > MOST_WORKSPACES {
-        return Err(wrong(format!(
-            "it has {number} workspaces; expected {MOST_WORKSPACES} at most"
+    if number > MAX_WORKSPACES {
+        return Err(invalid(format!(
+            "it has {number} workspaces; expected at most {MAX_WORKSPACES}"
         )));
     }
     for (name, options) in workspaces.iter_mut().flatten() {
-        if !is_name(name) {
+        if !is_workspace_name(name) {
             return Err(ConfigError::WorkspaceName { name: name.clone() });
         }
-        find_files(options, folder).map_err(|reason| ConfigError::Workspace {
+        resolve_paths(options, folder).map_err(|reason| ConfigError::Workspace {
             name: name.clone(),
             reason: Box::new(reason),
         })?;
     }
-    Ok(File {
+    Ok(ConfigFile {
         common,
         workspaces,
-        says_something,
+        has_settings,
     })
 }
 
-fn find_files(options: &mut WorkspaceOptions, folder: &Path) -> Result<(), ConfigError> {
+fn resolve_paths(options: &mut WorkspaceOptions, folder: &Path) -> Result<(), ConfigError> {
     let mongodb = &mut options.mongodb;
     if mongodb.uri.is_some() && mongodb.uri_file.is_some() {
         return Err(ConfigError::TwoServers);
@@ -109,11 +108,11 @@ fn find_files(options: &mut WorkspaceOptions, folder: &Path) -> Result<(), Confi
     Ok(())
 }
 
-/// Names stand in addresses, in a label and in the log.
-fn is_name(name: &str) -> bool {
+/// Names are part of URLs, a label and log messages.
+fn is_workspace_name(name: &str) -> bool {
     name.len() <= 64
-        && name.starts_with(|it: char| it.is_ascii_alphanumeric())
+        && name.starts_with(|char: char| char.is_ascii_alphanumeric())
         && name
             .chars()
-            .all(|it| it.is_ascii_alphanumeric() || "-_.".contains(it))
+            .all(|char| char.is_ascii_alphanumeric() || "-_.".contains(char))
 }

@@ -1,4 +1,4 @@
-//! Every setting that is a quantity has bounds: all flags are walked, with the file's keys of the same names.
+//! Every numeric setting has bounds: all flags are checked, and the keys of the file with the same names.
 
 use clap::error::ErrorKind;
 use clap::{Arg, Args, Command};
@@ -7,7 +7,7 @@ use super::options::WorkspaceOptions;
 use super::parse_file;
 use crate::cli::Cli;
 
-/// Quantities, by the name of their values, and values that none of them takes.
+/// Numeric settings, by the names of their values, and invalid values of each.
 const QUANTITIES: [(&str, &[&str]); 5] = [
     (
         "DURATION",
@@ -69,7 +69,7 @@ const QUANTITIES: [(&str, &[&str]); 5] = [
     ),
 ];
 
-/// The other values: texts, paths and words, of which none is a quantity.
+/// The names of other values: strings, paths and words.
 const OTHERS: [&str; 16] = [
     "ADDRESS",
     "BOOL",
@@ -89,33 +89,33 @@ const OTHERS: [&str; 16] = [
     "ZONE",
 ];
 
-/// The name of a flag's value; `None` when it has none.
+/// The name of a flag's value; `None` if it takes none.
 fn value_name(argument: &Arg) -> Option<&str> {
     let takes_value = argument.get_action().takes_values();
     let names = argument.get_value_names().unwrap_or_default();
     takes_value.then(|| names.first().map_or("", |name| name.as_str()))
 }
 
-/// What is said of a value on the command line; `None` when it is taken.
-fn refusal(task: Option<&str>, flag: &str, value: &str) -> Option<String> {
+/// The error for a value on the command line; `None` if it is accepted.
+fn error_for(subcommand: Option<&str>, flag: &str, value: &str) -> Option<String> {
     let value = format!("--{flag}={value}");
-    let arguments = ["rocketchat-exporter"].into_iter().chain(task);
-    let parsed = Cli::whole().try_get_matches_from(arguments.chain([&*value]));
+    let arguments = ["rocketchat-exporter"].into_iter().chain(subcommand);
+    let parsed = Cli::full_command().try_get_matches_from(arguments.chain([&*value]));
     // Other flags may be missing.
     let error = parsed.err()?;
     (error.kind() == ErrorKind::ValueValidation).then(|| error.to_string())
 }
 
 /// `from A to B` in a message, and A and B.
-fn bounds(message: &str) -> Option<(&str, &str, &str)> {
-    let (_, expected) = message.split_once("expected ")?;
+fn bounds(text: &str) -> Option<(&str, &str, &str)> {
+    let (_, expected) = text.split_once("expected ")?;
     let start = expected.find("from ")?;
-    let (said, _) = expected[start..].split_once(", such as ")?;
-    let (least, greatest) = said.strip_prefix("from ")?.split_once(" to ")?;
-    Some((said, least, greatest))
+    let (range, _) = expected[start..].split_once(", such as ")?;
+    let (min, max) = range.strip_prefix("from ")?.split_once(" to ")?;
+    Some((range, min, max))
 }
 
-fn check(task: Option<&str>, argument: &Arg) {
+fn check(subcommand: Option<&str>, argument: &Arg) {
     let flag = argument.get_long().unwrap_or_default();
     let Some(name) = value_name(argument) else {
         return;
@@ -128,14 +128,14 @@ fn check(task: Option<&str>, argument: &Arg) {
         return;
     };
     for value in *hostile {
-        let said = refusal(task, flag, value);
-        let said = said.unwrap_or_else(|| panic!("--{flag} takes `{value}`"));
-        assert!(said.contains(&format!("'{value}'")), "{said}");
-        let (range, least, greatest) =
-            bounds(&said).unwrap_or_else(|| panic!("no bounds are told: {said}"));
-        for end in [least, greatest] {
+        let message = error_for(subcommand, flag, value);
+        let message = message.unwrap_or_else(|| panic!("--{flag} takes `{value}`"));
+        assert!(message.contains(&format!("'{value}'")), "{message}");
+        let (range, min, max) =
+            bounds(&message).unwrap_or_else(|| panic!("no bounds in the message: {message}"));
+        for end in [min, max] {
             let suffix = if name == "INSTANT" { "T00:00:00Z" } else { "" };
-            assert_eq!(refusal(task, flag, &format!("{end}{suffix}")), None);
+            assert_eq!(error_for(subcommand, flag, &format!("{end}{suffix}")), None);
         }
         let help = argument.get_long_help().or(argument.get_help());
         let help = help.map(ToString::to_string).unwrap_or_default();
@@ -148,20 +148,20 @@ fn check(task: Option<&str>, argument: &Arg) {
 }
 
 #[test]
-fn every_quantity_on_the_command_line_has_bounds_that_help_and_errors_tell() {
-    let command = Cli::whole();
+fn help_and_errors_name_the_bounds_of_every_flag() {
+    let command = Cli::full_command();
     for argument in command.get_arguments() {
         check(None, argument);
     }
-    for task in command.get_subcommands() {
-        for argument in task.get_arguments() {
-            check(Some(task.get_name()), argument);
+    for subcommand in command.get_subcommands() {
+        for argument in subcommand.get_arguments() {
+            check(Some(subcommand.get_name()), argument);
         }
     }
 }
 
 #[test]
-fn every_quantity_in_the_file_has_the_bounds_of_its_flag() {
+fn keys_of_the_file_have_the_bounds_of_their_flags() {
     let command = WorkspaceOptions::augment_args(Command::new("x"));
     let mut checked = 0;
     for argument in command.get_arguments() {
@@ -169,26 +169,30 @@ fn every_quantity_in_the_file_has_the_bounds_of_its_flag() {
             argument.get_long().unwrap_or_default(),
             value_name(argument),
         );
-        let Some((_, hostile)) = QUANTITIES.iter().find(|(it, _)| Some(*it) == name) else {
+        let Some((_, hostile)) = QUANTITIES
+            .iter()
+            .find(|(quantity, _)| Some(*quantity) == name)
+        else {
             continue;
         };
         let (section, key) = flag
             .split_once('.')
-            .expect("a quantity stands in a section");
+            .expect("a quantity belongs to a section");
         for value in *hostile {
-            let said = refusal(None, flag, value).expect("the flag has bounds");
-            let (range, ..) = bounds(&said).expect("the bounds are told");
+            let message = error_for(None, flag, value).expect("the flag has bounds");
+            let (range, ..) = bounds(&message).expect("the message names the bounds");
             let setting = format!("{section}: {{{key}: '{value}'}}");
             for text in [
                 setting.clone(),
                 setting.replace('\'', ""),
                 format!("workspaces: {{a: {{{setting}}}}}"),
             ] {
-                let said = parse_file(text.as_bytes()).map_err(|error| error.to_string());
-                let said = said.expect_err("the value is refused");
-                let is_told = said.contains(range) && said.contains(&format!("`{value}`"));
+                let message = parse_file(text.as_bytes()).map_err(|error| error.to_string());
+                let message = message.expect_err("the value is refused");
+                let is_reported =
+                    message.contains(range) && message.contains(&format!("`{value}`"));
                 // A value left out is null, which no key takes.
-                assert!(is_told || value.is_empty(), "{text}: {said}");
+                assert!(is_reported || value.is_empty(), "{text}: {message}");
             }
             checked += 1;
         }
@@ -197,8 +201,8 @@ fn every_quantity_in_the_file_has_the_bounds_of_its_flag() {
 }
 
 #[test]
-fn a_message_quotes_no_more_than_the_beginning_of_a_long_value() {
+fn message_quotes_only_the_beginning_of_a_long_value() {
     let text = format!("mongodb: {{query-timeout: {}}}", "9".repeat(100_000));
-    let said = parse_file(text.as_bytes()).map_err(|error| error.to_string());
-    assert!(said.expect_err("it is refused").len() < 500);
+    let message = parse_file(text.as_bytes()).map_err(|error| error.to_string());
+    assert!(message.expect_err("it is refused").len() < 500);
 }

@@ -1,32 +1,32 @@
-//! Where and how to serve: flags, and the file that they name for encryption and users.
+//! How to serve: the flags `web.*`, and the web configuration file.
 
 use std::time::Duration;
 
-use super::ConfigError;
+use super::error::ConfigError;
 use crate::cli::Cli;
 use crate::http;
 use crate::http::listener::SocketSource;
 use crate::web_config::reload::ReloadableWebConfig;
 
-/// Where and how to serve.
+/// The checked settings of the server.
 #[derive(Debug)]
-pub struct Web {
-    /// Where the metrics are.
+pub struct WebSettings {
+    /// The path of the metrics.
     pub telemetry_path: String,
-    /// Where connections come from.
+    /// The sockets to listen on.
     pub origin: SocketSource,
-    /// Encryption and users.
+    /// The web configuration file.
     pub config: Option<ReloadableWebConfig>,
-    /// Scrapes under way at once; 0 means any number.
+    /// Maximum number of concurrent scrapes; 0 means no limit.
     pub max_requests: usize,
-    /// How long the head of a request may take.
+    /// Time limit for the headers of a request.
     pub header_timeout: Duration,
-    /// How long a connection may be without a request.
+    /// Time after which an idle connection is closed.
     pub idle_timeout: Duration,
 }
 
-impl Web {
-    /// Checks the flags, and reads the web configuration, which from then on is read again by itself.
+impl WebSettings {
+    /// Checks the flags, and opens the web configuration file, which reloads itself.
     pub fn open(cli: &Cli) -> Result<Self, ConfigError> {
         if http::is_served(&cli.telemetry_path) {
             return Err(ConfigError::TelemetryPath {

@@ -1,4 +1,4 @@
-//! The exporter's own process.
+//! The resource usage of the exporter's own process.
 
 use sysinfo::{Pid, ProcessRefreshKind, ProcessesToUpdate, System};
 
@@ -6,18 +6,18 @@ use crate::collectors::host::proc;
 use crate::collectors::host::query::seconds;
 use crate::exposition::ProcessStats;
 
-/// Looks at the exporter's own process.
+/// Reads the resource usage of the own process.
 #[derive(Debug)]
 pub struct ExporterProcessSource(Option<System>);
 
 impl ExporterProcessSource {
-    /// Ready to look; nothing is read here.
+    /// Reads nothing yet.
     pub fn new() -> Self {
         Self(System::new().ok())
     }
 
-    /// What the process uses; nothing where the system does not tell. Reads a few files of `/proc`, so it belongs on a
-    /// blocking thread.
+    /// Reads the resource usage; values that the system does not provide are `None`. Reads files of `/proc`, so call it on
+    /// a blocking thread.
     pub fn read(&mut self) -> ProcessStats {
         let pid = Pid::from_u32(std::process::id());
         let Some(system) = &mut self.0 else {
@@ -38,8 +38,8 @@ impl ExporterProcessSource {
             cpu_seconds: Some(process.accumulated_cpu_time() as f64 / 1000.0),
             resident_bytes: Some(process.memory()),
             virtual_bytes: Some(process.virtual_memory()),
-            open_files: process.open_files().map(|number| number as u64),
-            max_files: process.open_files_limit().map(|number| number as u64),
+            open_files: process.open_files().map(|count| count as u64),
+            max_files: process.open_files_limit().map(|count| count as u64),
             threads: proc::threads(),
             started_at: seconds(process.start_time()),
         }

@@ -12,59 +12,64 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use super::systemd;
-use super::workspace::Running;
+use super::workspace::RunningWorkspace;
 use crate::catalogue::ReadState;
 use crate::cli::Cli;
 use crate::clock::Clock;
 use crate::collectors::{Collector, LiveMode, Sources};
-use crate::config::{Basis, ConfigError, Workspaces};
+use crate::config::{ConfigError, ConfigSources, WorkspaceConfigs};
 use crate::exposition::ReloadStatus;
 use crate::http::{self, Control, Targets};
 use crate::scheduler::{Intervals, Scheduler, SchedulerConfig};
 
-/// How long it may take to read the configuration: less than requests may take when the exporter ends.
-const LOADING: Duration = Duration::from_secs(5);
+/// Time limit for reading the configuration: less than that of requests when the exporter stops.
+const LOAD_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// The name of a workspace; `None` is the only one.
-type Name = Option<Arc<str>>;
+/// The name of a workspace; `None` if it is the only one.
+type WorkspaceName = Option<Arc<str>>;
 
-/// Starts, keeps and stops workspaces.
+/// Starts and stops workspaces, and reloads the configuration.
 pub struct Supervisor {
     cli: Cli,
     clock: Clock,
-    /// Held while the configuration is read and applied, so that this happens once at a time.
-    reloading: AsyncMutex<Basis>,
-    /// Held by the thread that reads the configuration's files, also when it hangs.
+    /// The sources of the configuration in use. Held during a reload, so that only one runs at a time.
+    config_sources: AsyncMutex<ConfigSources>,
+    /// Held by the thread that reads the files of the configuration, even if it hangs.
     files: Arc<AsyncMutex<()>>,
-    /// Held while the configuration is applied.
-    running: AsyncMutex<Everything>,
+    /// Held while a configuration is applied.
+    running: AsyncMutex<RunningWorkspaces>,
     publish: watch::Sender<Arc<Targets>>,
     last_reload: Mutex<ReloadStatus>,
 }
 
-/// Everything that is read.
+/// All workspaces, and the host.
 #[derive(Default)]
-struct Everything {
-    workspaces: BTreeMap<Name, Running>,
-    host: Option<Host>,
+struct RunningWorkspaces {
+    workspaces: BTreeMap<WorkspaceName, RunningWorkspace>,
+    host: Option<RunningHost>,
 }
 
-/// The host, where it is not read with the only workspace.
-struct Host {
+/// The host, if it is not read by the only workspace.
+struct RunningHost {
     intervals: Intervals,
     scheduler: Scheduler,
     tasks: JoinSet<()>,
 }
 
 impl Supervisor {
-    /// Starts to read what a configuration says. `cli` is what the configuration is read by again.
-    pub fn start(cli: Cli, clock: Clock, workspaces: Workspaces, basis: Basis) -> Self {
-        let mut running = Everything::default();
+    /// Starts the workspaces of a configuration. `cli` is used to reload it.
+    pub fn start(
+        cli: Cli,
+        clock: Clock,
+        workspaces: WorkspaceConfigs,
+        sources: ConfigSources,
+    ) -> Self {
+        let mut running = RunningWorkspaces::default();
         let targets = running.start(clock, workspaces);
         Self {
             cli,
             clock,
-            reloading: AsyncMutex::new(basis),
+            config_sources: AsyncMutex::new(sources),
             files: Arc::default(),
             running: AsyncMutex::new(running),
             publish: watch::Sender::new(Arc::new(targets)),
@@ -75,16 +80,16 @@ impl Supervisor {
         }
     }
 
-    /// What is served at any time.
+    /// The workspaces that the HTTP server shows.
     pub fn targets(&self) -> watch::Receiver<Arc<Targets>> {
         self.publish.subscribe()
     }
 
-    /// Reads the configuration again, and does what it says; when it cannot be used nothing changes.
+    /// Reloads the configuration. If it is invalid, the current one stays in use.
     pub async fn reload_configuration(&self) -> Result<(), String> {
-        let mut basis = self.reloading.lock().await;
+        let mut sources = self.config_sources.lock().await;
         systemd::reloading();
-        let loaded = self.load(*basis).await;
+        let loaded = self.load(*sources).await;
         let mut last = *self
             .last_reload
             .lock()
@@ -92,25 +97,25 @@ impl Supervisor {
         last.succeeded = loaded.is_ok();
         let result = match loaded {
             Ok((workspaces, new)) => {
-                *basis = new;
+                *sources = new;
                 last.last_success = self.clock.now();
                 let mut running = self.running.lock().await;
-                running.stop_other_than(&workspaces).await;
-                for kept in running.workspaces.values() {
-                    kept.recheck_files().await;
+                running.stop_changed(&workspaces).await;
+                for unchanged in running.workspaces.values() {
+                    unchanged.recheck_files().await;
                 }
                 let targets = running.start(self.clock, workspaces);
                 self.publish.send_replace(Arc::new(targets));
                 tracing::info!(
                     workspaces = running.workspaces.len(),
-                    "the configuration was read again"
+                    "the configuration was reloaded"
                 );
                 Ok(())
             }
             Err(error) => {
                 tracing::error!(
                     reason = error,
-                    "the configuration cannot be used, so the one before stays"
+                    "the configuration is invalid, so the current one stays in use"
                 );
                 Err(error)
             }
@@ -123,50 +128,57 @@ impl Supervisor {
         result
     }
 
-    /// Reads the configuration on a thread of its own. Its files may lie where the system waits for them for ever; then the
-    /// thread stays behind, also at the end of the process.
-    async fn load(&self, basis: Basis) -> Result<(Workspaces, Basis), String> {
+    /// Reads the configuration on its own thread. If the file system hangs, the thread is left behind, even when the process
+    /// ends.
+    async fn load(
+        &self,
+        current: ConfigSources,
+    ) -> Result<(WorkspaceConfigs, ConfigSources), String> {
         let cli = self.cli.clone();
-        let turn = Arc::clone(&self.files).try_lock_owned();
-        let turn = turn.map_err(|_| "an earlier reload still waits for its files".to_owned())?;
+        let lock = Arc::clone(&self.files).try_lock_owned();
+        let lock = lock.map_err(|_| "an earlier reload still waits for its files".to_owned())?;
         let load = move || {
-            let _turn = turn;
-            Workspaces::reload(&cli, variable, basis)
+            let _lock = lock;
+            WorkspaceConfigs::reload(&cli, variable, current)
         };
-        let loaded = within(LOADING, load).await?;
+        let loaded = run_on_thread(LOAD_TIMEOUT, load).await?;
         loaded.map_err(|error: ConfigError| error.to_string())
     }
 
-    /// Whether everything that should read does so, or waits for its time.
+    /// Whether no scheduler hangs.
     pub async fn is_alive(&self) -> bool {
         let running = self.running.lock().await;
-        let host = running.host.iter().map(|it| &it.scheduler);
-        let workspaces = running.workspaces.values().map(|it| &it.scheduler);
+        let host = running.host.iter().map(|host| &host.scheduler);
+        let workspaces = running
+            .workspaces
+            .values()
+            .map(|workspace| &workspace.scheduler);
         host.chain(workspaces).all(Scheduler::is_alive)
     }
 
-    /// How it goes, in a line.
+    /// A line of status for the service manager.
     pub fn status(&self) -> String {
         let targets = Arc::clone(&self.publish.borrow());
         match &targets.workspaces {
-            http::ServedWorkspaces::Single(workspace, _) => {
-                match workspace.availability().map(|it| it.state) {
-                    None => "The host is read",
-                    Some(ReadState::Untried) => "No database has been read yet",
-                    Some(ReadState::Down) => "No database can be read",
-                    Some(ReadState::Partly) => "The database is read in part: some collectors fail",
-                    Some(ReadState::Up) => "The database is read",
-                }
-                .to_owned()
+            http::ServedWorkspaces::Single(workspace, _) => match workspace
+                .availability()
+                .map(|availability| availability.state)
+            {
+                None => "The host is read",
+                Some(ReadState::Untried) => "The database has not been read yet",
+                Some(ReadState::Down) => "The database cannot be read",
+                Some(ReadState::Partly) => "Some collectors of the database fail",
+                Some(ReadState::Up) => "The database is read",
             }
+            .to_owned(),
             http::ServedWorkspaces::Named(workspaces) => {
-                let up = workspaces.values().filter(|it| it.is_up()).count();
-                format!("{up} of {} databases are read", workspaces.len())
+                let up = workspaces.values().filter(|workspace| workspace.is_up());
+                format!("{} of {} databases are read", up.count(), workspaces.len())
             }
         }
     }
 
-    /// Stops everything.
+    /// Stops all workspaces and the host.
     pub async fn stop(&self) {
         let mut running = self.running.lock().await;
         running.stop_workspaces(|_, _| true).await;
@@ -176,28 +188,28 @@ impl Supervisor {
     }
 }
 
-/// What `work` answers on a thread of its own, when it does so in time.
-async fn within<T: Send + 'static>(
+/// Runs `work` on its own thread, and returns its result if it finishes within the limit.
+async fn run_on_thread<T: Send + 'static>(
     limit: Duration,
     work: impl FnOnce() -> T + Send + 'static,
 ) -> Result<T, String> {
     let (done, answer) = oneshot::channel();
     let thread = std::thread::Builder::new().name("reload".to_owned());
     thread
-        // Whoever waited may be gone.
+        // The receiver may be gone.
         .spawn(move || drop(done.send(work())))
-        .map_err(|error| format!("cannot start a thread that reads the files: {error}"))?;
+        .map_err(|error| format!("cannot start a thread to read the files: {error}"))?;
     match timeout(limit, answer).await {
         Ok(Ok(result)) => Ok(result),
-        Ok(Err(_)) => Err("reading the files broke off by a defect of the exporter".to_owned()),
+        Ok(Err(_)) => Err("reading the files failed because of a bug in the exporter".to_owned()),
         Err(_) => Err(format!(
-            "the files cannot be read within {} s; look at the file systems that they are on",
+            "the files cannot be read within {} s; check their file systems",
             limit.as_secs()
         )),
     }
 }
 
-/// A variable of the environment.
+/// An environment variable.
 pub fn variable(name: &str) -> Option<OsString> {
     std::env::var_os(name)
 }
@@ -219,16 +231,15 @@ impl Control for Supervisor {
     }
 }
 
-impl Everything {
-    /// Starts what is not running yet.
-    fn start(&mut self, clock: Clock, workspaces: Workspaces) -> Targets {
+impl RunningWorkspaces {
+    /// Starts the workspaces that do not run yet.
+    fn start(&mut self, clock: Clock, workspaces: WorkspaceConfigs) -> Targets {
         match workspaces {
-            Workspaces::One(config) => {
+            WorkspaceConfigs::One(config) => {
                 let collectors = config.collectors.clone();
-                let running = self
-                    .workspaces
-                    .entry(None)
-                    .or_insert_with(|| Running::start(None, *config, clock, Duration::ZERO));
+                let running = self.workspaces.entry(None).or_insert_with(|| {
+                    RunningWorkspace::start(None, *config, clock, Duration::ZERO)
+                });
                 Targets {
                     workspaces: http::ServedWorkspaces::Single(
                         Arc::clone(&running.served),
@@ -238,20 +249,22 @@ impl Everything {
                     collectors,
                 }
             }
-            Workspaces::Named { host, workspaces } => {
+            WorkspaceConfigs::Named { host, workspaces } => {
                 let host = host.map(|intervals| {
                     let host = self
                         .host
-                        .get_or_insert_with(|| Host::start(intervals, clock));
+                        .get_or_insert_with(|| RunningHost::start(intervals, clock));
                     host.scheduler.snapshots()
                 });
-                let number = workspaces.len();
-                for (place, (name, config)) in workspaces.into_iter().enumerate() {
+                let count = workspaces.len();
+                for (index, (name, config)) in workspaces.into_iter().enumerate() {
                     let name: Arc<str> = name.into();
-                    let delay = part(config.intervals.fast, place, number);
+                    let delay = stagger(config.intervals.fast, index, count);
                     self.workspaces
                         .entry(Some(Arc::clone(&name)))
-                        .or_insert_with(|| Running::start(Some(name), config, clock, delay));
+                        .or_insert_with(|| {
+                            RunningWorkspace::start(Some(name), config, clock, delay)
+                        });
                 }
                 let mut collectors: BTreeSet<_> = host.iter().map(|_| Collector::Host).collect();
                 let mut named = BTreeMap::new();
@@ -270,27 +283,30 @@ impl Everything {
         }
     }
 
-    /// Stops what another configuration does not have, or has otherwise.
-    async fn stop_other_than(&mut self, wanted: &Workspaces) {
-        let wanted_host = match wanted {
-            Workspaces::One(_) => None,
-            Workspaces::Named { host, .. } => *host,
+    /// Stops the workspaces, and the host, that a new configuration does not have or has with other settings.
+    async fn stop_changed(&mut self, new: &WorkspaceConfigs) {
+        let new_host = match new {
+            WorkspaceConfigs::One(_) => None,
+            WorkspaceConfigs::Named { host, .. } => *host,
         };
-        if let Some(mut host) = self.host.take_if(|it| Some(it.intervals) != wanted_host) {
+        if let Some(mut host) = self.host.take_if(|host| Some(host.intervals) != new_host) {
             host.tasks.shutdown().await;
         }
         self.stop_workspaces(|name, running| {
-            let wanted = match (wanted, name) {
-                (Workspaces::One(config), None) => Some(&**config),
-                (Workspaces::Named { workspaces, .. }, Some(name)) => workspaces.get(&**name),
+            let new_config = match (new, name) {
+                (WorkspaceConfigs::One(config), None) => Some(&**config),
+                (WorkspaceConfigs::Named { workspaces, .. }, Some(name)) => workspaces.get(&**name),
                 _ => None,
             };
-            wanted != Some(&running.config)
+            new_config != Some(&running.config)
         })
         .await;
     }
 
-    async fn stop_workspaces(&mut self, is_stopped: impl Fn(&Name, &Running) -> bool) {
+    async fn stop_workspaces(
+        &mut self,
+        is_stopped: impl Fn(&WorkspaceName, &RunningWorkspace) -> bool,
+    ) {
         let stopped: Vec<_> = self
             .workspaces
             .extract_if(.., |name, running| is_stopped(name, running))
@@ -303,7 +319,7 @@ impl Everything {
     }
 }
 
-impl Host {
+impl RunningHost {
     fn start(intervals: Intervals, clock: Clock) -> Self {
         let mut tasks = JoinSet::new();
         let schedule = SchedulerConfig {
@@ -322,9 +338,9 @@ impl Host {
     }
 }
 
-/// The beginning of one of several equal parts of a time.
-fn part(whole: Duration, place: usize, parts: usize) -> Duration {
-    whole.mul_f64(place as f64 / parts.max(1) as f64)
+/// The delay of one of several workspaces, so that their first readings are spread over an interval.
+fn stagger(interval: Duration, index: usize, count: usize) -> Duration {
+    interval.mul_f64(index as f64 / count.max(1) as f64)
 }
 
 #[cfg(test)]
@@ -332,11 +348,11 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_file_system_that_does_not_answer_is_not_waited_for() {
+    async fn hanging_file_system_is_not_waited_for() {
         let (_never, stuck) = std::sync::mpsc::channel::<()>();
         let limit = Duration::from_millis(50);
-        let read = within(limit, move || stuck.recv().is_ok()).await;
-        assert!(read.is_err_and(|it| it.contains("cannot be read within")));
-        assert_eq!(within(LOADING, || 1).await, Ok(1));
+        let read = run_on_thread(limit, move || stuck.recv().is_ok()).await;
+        assert!(read.is_err_and(|error| error.contains("cannot be read within")));
+        assert_eq!(run_on_thread(LOAD_TIMEOUT, || 1).await, Ok(1));
     }
 }

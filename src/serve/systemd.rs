@@ -1,33 +1,35 @@
-//! What the service manager is told: ready, reloading, stopping, a line of status, and signs of life. Without systemd
-//! nothing happens here.
+//! Notifications for the service manager (`sd_notify`): ready, reloading, stopping, status and watchdog. Without systemd
+//! they do nothing.
 
 use std::io;
 
 use sd_notify::NotifyState;
+
 /// The exporter serves.
 pub fn ready() {
-    tell(&[NotifyState::Ready]);
+    notify(&[NotifyState::Ready]);
 }
 
-/// The configuration is read again; [`ready`] says when that is done.
+/// The configuration is being reloaded; [`ready`] follows.
 pub fn reloading() {
     match NotifyState::monotonic_usec_now() {
-        Ok(now) => tell(&[NotifyState::Reloading, now]),
+        Ok(now) => notify(&[NotifyState::Reloading, now]),
         Err(error) => report(&error),
     }
 }
 
-/// The exporter ends.
+/// The exporter stops.
 pub fn stopping() {
-    tell(&[NotifyState::Stopping]);
+    notify(&[NotifyState::Stopping]);
 }
 
-pub fn tell(state: &[NotifyState]) {
+/// Sends a notification. An error is logged.
+pub fn notify(state: &[NotifyState]) {
     if let Err(error) = sd_notify::notify(state) {
         report(&error);
     }
 }
 
 fn report(error: &io::Error) {
-    tracing::warn!(reason = %error, "the service manager cannot be told how the exporter is");
+    tracing::warn!(reason = %error, "cannot notify the service manager");
 }

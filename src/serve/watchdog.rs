@@ -1,4 +1,4 @@
-//! Status and signs of life for the service manager.
+//! Status and watchdog notifications for the service manager.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,27 +7,27 @@ use sd_notify::NotifyState;
 use tokio::time::{MissedTickBehavior, interval};
 
 use super::supervisor::Supervisor;
-use super::systemd::tell;
+use super::systemd::notify;
 
-/// How often the status is told.
+/// The interval of status notifications.
 const STATUS_INTERVAL: Duration = Duration::from_secs(10);
 
-/// Tells the status from time to time, and gives signs of life for as long as everything is read that should be.
-pub async fn keep_informed(supervisor: Arc<Supervisor>) {
+/// Sends the status at intervals, and a watchdog notification as long as no task hangs.
+pub async fn notify_service_manager(supervisor: Arc<Supervisor>) {
     let watchdog = sd_notify::watchdog_enabled();
-    // Twice within the time after which the service manager loses patience.
+    // Twice within the time limit of the watchdog.
     let period = watchdog.map_or(STATUS_INTERVAL, |limit| (limit / 2).min(STATUS_INTERVAL));
     let mut ticks = interval(period.max(Duration::from_millis(10)));
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
-        tell(&[NotifyState::Status(&supervisor.status())]);
+        notify(&[NotifyState::Status(&supervisor.status())]);
         if watchdog.is_some() {
             if supervisor.is_alive().await {
-                tell(&[NotifyState::Watchdog]);
+                notify(&[NotifyState::Watchdog]);
             } else {
                 tracing::error!(
-                    "a reading hangs for longer than it may take; the service manager is not told that all is well"
+                    "a collector hangs beyond its time limit; the watchdog of the service manager is not notified"
                 );
             }
         }

@@ -1,4 +1,4 @@
-//! One workspace that is read: its database, its scheduler, and what the web may ask of it.
+//! A running workspace: its connection, its scheduler, and its backend for requests.
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
@@ -30,20 +30,20 @@ use crate::scheduler::{Scheduler, SchedulerConfig};
 use crate::supervision::keep_running;
 
 /// A workspace that is read until it is stopped.
-pub struct Running {
-    /// The settings that it was started with.
+pub struct RunningWorkspace {
+    /// Its settings.
     pub config: WorkspaceConfig,
-    /// What the web sees of it.
+    /// What the HTTP server sees of it.
     pub served: Arc<http::ServedWorkspace>,
-    /// What reads it.
+    /// The scheduler that reads it.
     pub scheduler: Scheduler,
     mongo: Arc<Mongo>,
     rendered: Option<watch::Receiver<Arc<Exposition>>>,
     tasks: JoinSet<()>,
 }
 
-impl Running {
-    /// Starts to read it. `delay` puts off the first reading, so that many workspaces are not read all at once.
+impl RunningWorkspace {
+    /// Starts the workspace. `delay` postpones the first reading, so that many workspaces are not read at once.
     pub fn start(
         name: Option<Arc<str>>,
         config: WorkspaceConfig,
@@ -64,18 +64,18 @@ impl Running {
         let sources = Sources::new(Some(database.clone()));
         let scheduler = Scheduler::start(sources, schedule, clock, &mut tasks);
         let history = Arc::new(Mutex::new(History::default()));
-        let (snapshots, remembering) = (scheduler.snapshots(), Arc::clone(&history));
+        let (snapshots, recorded) = (scheduler.snapshots(), Arc::clone(&history));
         tasks.spawn(keep_running("history", move || {
-            remember(snapshots.clone(), Arc::clone(&remembering), clock)
+            record_history(snapshots.clone(), Arc::clone(&recorded), clock)
         }));
         let served = Arc::new(http::ServedWorkspace {
             snapshots: scheduler.snapshots(),
-            backend: Box::new(Database {
+            backend: Box::new(WorkspaceBackend {
                 name,
                 backend: Arc::new(ApiQueries::new(database.clone())),
                 scheduler: scheduler.clone(),
                 clock,
-                told: Mutex::default(),
+                last_logged: Mutex::default(),
             }),
             names: config.names,
             shape: config.shape,
@@ -99,7 +99,7 @@ impl Running {
         }
     }
 
-    /// Renders each new snapshot once from now on, however often it is scraped.
+    /// Renders each new snapshot once, however often it is scraped.
     pub fn rendered(&mut self) -> watch::Receiver<Arc<Exposition>> {
         if let Some(rendered) = &self.rendered {
             return rendered.clone();
@@ -131,20 +131,20 @@ impl Running {
         expositions
     }
 
-    /// Looks at the files that the connection to its database was made of before the next query.
+    /// Checks the files of the connection settings before the next query.
     pub async fn recheck_files(&self) {
         self.mongo.recheck_files().await;
     }
 
-    /// Stops to read it, and closes its connections.
+    /// Stops the workspace and closes its connections.
     pub async fn stop(mut self) {
         self.tasks.shutdown().await;
         self.mongo.close().await;
     }
 }
 
-/// Notes what each new snapshot says.
-async fn remember(
+/// Adds each new snapshot to the history.
+async fn record_history(
     mut snapshots: watch::Receiver<Arc<Snapshot>>,
     history: Arc<Mutex<History>>,
     clock: Clock,
@@ -156,44 +156,47 @@ async fn remember(
     }
 }
 
-/// The database of a running workspace, as the web sees it.
-struct Database {
+/// Runs the queries of HTTP requests.
+struct WorkspaceBackend {
     name: Option<Arc<str>>,
     backend: Arc<ApiQueries>,
     scheduler: Scheduler,
     clock: Clock,
     /// When each failure was last logged.
-    told: Mutex<BTreeMap<&'static str, Instant>>,
+    last_logged: Mutex<BTreeMap<&'static str, Instant>>,
 }
 
-/// How often the same failure is logged: it is that of every request meanwhile.
-const TOLD_EVERY: Duration = Duration::from_secs(10);
+/// The same failure is logged once in this time, as every request may meet it.
+const LOG_INTERVAL: Duration = Duration::from_secs(10);
 
-impl Database {
-    /// An answer of the database; why there is none is logged now and then, and not told to whoever asked.
-    fn answered<T>(
+impl WorkspaceBackend {
+    /// Replaces an error by [`Unavailable`]. The error is logged at intervals, and hidden from the client.
+    fn log_error<T>(
         &self,
-        answer: Result<T, SourceError>,
-        failed: &'static str,
+        result: Result<T, SourceError>,
+        message: &'static str,
     ) -> Result<T, Unavailable> {
-        answer.map_err(|error| {
-            let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
-            let told = told.entry(failed);
+        result.map_err(|error| {
+            let mut last_logged = self
+                .last_logged
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
+            let last_logged = last_logged.entry(message);
             let now = Instant::now();
-            let is_new = match &told {
+            let is_due = match &last_logged {
                 Entry::Vacant(_) => true,
-                Entry::Occupied(at) => now.duration_since(*at.get()) >= TOLD_EVERY,
+                Entry::Occupied(at) => now.duration_since(*at.get()) >= LOG_INTERVAL,
             };
-            if is_new {
-                told.insert_entry(now);
-                tracing::warn!(workspace = self.name.as_deref(), reason = %error, "{failed}");
+            if is_due {
+                last_logged.insert_entry(now);
+                tracing::warn!(workspace = self.name.as_deref(), reason = %error, "{message}");
             }
             Unavailable
         })
     }
 }
 
-impl Backend for Database {
+impl Backend for WorkspaceBackend {
     fn authenticate<'a>(
         &'a self,
         credentials: Credentials<'a>,
@@ -207,7 +210,7 @@ impl Backend for Database {
                     self.backend.account_of_access_token(access_token).await
                 }
             };
-            let account = self.answered(account, "a login cannot be checked")?;
+            let account = self.log_error(account, "a login cannot be checked")?;
             Ok(account.map(|account| AuthenticatedUser {
                 has_username: account.has_username,
                 may_view_statistics: account.may_view_statistics,
@@ -218,11 +221,11 @@ impl Backend for Database {
 
     fn api_settings(&self) -> BackendFuture<'_, ApiSettings> {
         Box::pin(async move {
-            // Read to the end even where the client goes away: a query that is given up costs its connection.
+            // On its own task: dropping a query when the client disconnects would cost the connection.
             let backend = Arc::clone(&self.backend);
             let settings = tokio::spawn(async move { backend.api_settings().await });
             let settings = settings.await.map_err(|_| Unavailable)?;
-            let settings = self.answered(settings, "the settings of the API cannot be read")?;
+            let settings = self.log_error(settings, "the settings of the API cannot be read")?;
             Ok(ApiSettings {
                 default_count: settings.default_count,
                 max_count: settings.max_count,
@@ -241,7 +244,7 @@ impl Backend for Database {
     ) -> BackendFuture<'a, Result<u64, QueryRejected>> {
         Box::pin(async move {
             let count = self.backend.count_history(query).await;
-            let count = self.answered(count, "the stored statistics cannot be counted")?;
+            let count = self.log_error(count, "the stored statistics cannot be counted")?;
             Ok(count.map_err(QueryRejected))
         })
     }
@@ -259,12 +262,12 @@ impl Backend for Database {
                 count: part.count,
             };
             let documents = self.backend.list_history(&options).await;
-            let documents = self.answered(documents, "the stored statistics cannot be listed")?;
-            let listed = |documents| {
+            let documents = self.log_error(documents, "the stored statistics cannot be listed")?;
+            let wrap = |documents| {
                 let name = self.name.clone();
-                Box::new(Listed { name, documents }) as Box<dyn http::DocumentStream>
+                Box::new(LoggedDocuments { name, documents }) as Box<dyn http::DocumentStream>
             };
-            Ok(documents.map(listed).map_err(QueryRejected))
+            Ok(documents.map(wrap).map_err(QueryRejected))
         })
     }
 
@@ -275,7 +278,7 @@ impl Backend for Database {
                     Ok(Err(QueryRejected(error.to_string())))
                 }
                 growth => {
-                    let growth = self.answered(growth, "the stored statistics cannot be read");
+                    let growth = self.log_error(growth, "the stored statistics cannot be read");
                     growth.map(Ok)
                 }
             }
@@ -287,7 +290,7 @@ impl Backend for Database {
             let known = self.scheduler.newest();
             let now = self.backend.mongo.now();
             let held = self.backend.licenses.judge_pasted(text, &known, now).await;
-            self.answered(held, "a pasted license cannot be read")
+            self.log_error(held, "a pasted license cannot be read")
         })
     }
 
@@ -299,30 +302,25 @@ impl Backend for Database {
         self.backend.mongo.now()
     }
 
-    fn refresh(&self, extent: RefreshScope) -> BackendFuture<'_, Arc<Snapshot>> {
-        Box::pin(async move {
-            self.scheduler
-                .refresh(extent)
-                .await
-                .map_err(|_| Unavailable)
-        })
+    fn refresh(&self, scope: RefreshScope) -> BackendFuture<'_, Arc<Snapshot>> {
+        Box::pin(async move { self.scheduler.refresh(scope).await.map_err(|_| Unavailable) })
     }
 }
 
-/// Stored documents of a running workspace, as the web sees them.
-struct Listed {
+/// A cursor over stored documents that logs its errors.
+struct LoggedDocuments {
     name: Option<Arc<str>>,
     documents: StoredDocuments,
 }
 
-impl http::DocumentStream for Listed {
+impl http::DocumentStream for LoggedDocuments {
     fn next(&mut self) -> BackendFuture<'_, Option<Value>> {
         Box::pin(async move {
             self.documents.next().await.map_err(|error| {
                 tracing::warn!(
                     workspace = self.name.as_deref(),
                     reason = %error,
-                    "the stored statistics cannot be listed to their end"
+                    "the list of stored statistics is incomplete"
                 );
                 Unavailable
             })

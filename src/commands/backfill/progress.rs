@@ -1,45 +1,49 @@
-//! How far a long reading is: one line that changes on a terminal, a message now and then elsewhere.
+//! Progress of a long read: one changing line on a terminal, a log message now and then elsewhere.
 
 use std::io::{IsTerminal, Write};
 use std::time::{Duration, Instant};
 
 use crate::catalogue::Timestamp;
 
-/// Between two messages where nobody watches.
-const PAUSE: Duration = Duration::from_secs(30);
+/// Between two log messages.
+const LOG_INTERVAL: Duration = Duration::from_secs(30);
 
-/// Between two changes of a line that somebody watches.
-const BLINK: Duration = Duration::from_millis(200);
+/// Between two updates of the line on a terminal.
+const TERMINAL_INTERVAL: Duration = Duration::from_millis(200);
 
-/// What is told, and when it was last told.
+/// Reports progress at intervals.
 #[derive(Debug)]
 pub struct Progress {
-    is_watched: bool,
-    told: Instant,
+    is_terminal: bool,
+    last_report: Instant,
     has_line: bool,
 }
 
 impl Progress {
-    /// Nothing was told yet.
+    /// The first report follows after an interval.
     pub fn new() -> Self {
         Self {
-            is_watched: std::io::stderr().is_terminal(),
-            told: Instant::now(),
+            is_terminal: std::io::stderr().is_terminal(),
+            last_report: Instant::now(),
             has_line: false,
         }
     }
 
-    /// Tells how many documents of how many were read, and until when, unless that was told a moment ago.
-    pub fn tell(&mut self, read: u64, all: u64, reached: Timestamp) {
-        let pause = if self.is_watched { BLINK } else { PAUSE };
-        if self.told.elapsed() < pause {
+    /// Reports how many of all documents were read and up to which date, unless the last report is recent.
+    pub fn report(&mut self, read: u64, all: u64, reached: Timestamp) {
+        let interval = if self.is_terminal {
+            TERMINAL_INTERVAL
+        } else {
+            LOG_INTERVAL
+        };
+        if self.last_report.elapsed() < interval {
             return;
         }
-        self.told = Instant::now();
+        self.last_report = Instant::now();
         let day = day(reached);
-        if self.is_watched {
+        if self.is_terminal {
             self.has_line = true;
-            // A terminal that takes nothing must not stop the work.
+            // An error of the terminal must not stop the work.
             let mut terminal = std::io::stderr().lock();
             drop(write!(
                 terminal,
@@ -51,18 +55,18 @@ impl Progress {
         }
     }
 
-    /// Ends the line, so that something else can be written.
-    pub fn end(&mut self) {
+    /// Ends the line, so that other output begins on a new one.
+    pub fn finish(&mut self) {
         if std::mem::take(&mut self.has_line) {
             drop(writeln!(std::io::stderr()));
         }
     }
 }
 
-/// The day of an instant in UTC.
+/// The date of an instant in UTC.
 pub fn day(at: Timestamp) -> String {
     jiff::Timestamp::from_millisecond(at.0).map_or_else(
         |_| at.0.to_string(),
-        |it| it.strftime("%Y-%m-%d").to_string(),
+        |instant| instant.strftime("%Y-%m-%d").to_string(),
     )
 }

@@ -1,111 +1,114 @@
-//! What a stored statistics document tells under the names of today's metrics.
+//! How a field of a stored statistics document becomes a sample of a metric.
 //!
-//! A row says which series a field is, and in which versions of Rocket.Chat: only those whose document defines the
-//! number as the metric does. What is defined otherwise has no row, so that no series changes its meaning on the day
-//! on which the exporter was installed.
+//! A rule holds for the versions of Rocket.Chat that define the field as the metric is defined today. Fields with another
+//! definition have no rule, so that no series changes its meaning on the day the exporter was installed.
 
 use crate::catalogue::{Timestamp, Value, Versions};
 
-/// A series, and where stored documents tell it.
+/// A series, and the field of stored documents that has its values.
 pub struct BackfillRule {
-    /// The metric's whole name.
+    /// The metric's full name.
     pub metric: &'static str,
-    /// Values of its labels, in their order; those of a metric whose labels are read too are in [`Extract::Labels`].
+    /// Values of its labels, in order; empty where the labels are read from the document ([`Extract::Labels`]).
     pub labels: &'static [&'static str],
-    /// Versions of Rocket.Chat whose document defines it as the metric does.
+    /// Versions of Rocket.Chat that define the field as the metric is defined.
     pub versions: Versions,
-    /// Where its value stands.
+    /// How the value is extracted.
     pub from: Extract,
 }
 
-/// How a value is taken from a document; paths have a dot where they nest.
+/// How a value is extracted from a document. Paths are dotted.
 pub enum Extract {
     /// A number.
     Number(&'static str),
-    /// A number without some others, none of which may be missing.
-    Without(&'static str, &'static [&'static str]),
-    /// An instant: a date, or the text that newer versions write for one.
+    /// A number minus others, all of which must be present.
+    Difference(&'static str, &'static [&'static str]),
+    /// An instant: a date, or the string that newer versions store.
     Instant(&'static str),
-    /// true or false.
-    State(&'static str),
-    /// A member of the only element of the list `data` below a path, 0 when that list is empty.
+    /// A boolean.
+    Bool(&'static str),
+    /// A field of the only element of the array `data` below a path; 0 if the array is empty.
     Period(&'static str, &'static str),
-    /// Texts, which are the values of the labels; the number is 1.
+    /// Strings, which are the values of the labels; the sample is 1.
     Labels(&'static [&'static str]),
 }
 
-/// What a document says about a series.
+/// What a rule extracted from a document.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Extracted {
-    /// This.
+    /// A number.
     Number(f64),
-    /// The number 1, with these values of the labels.
+    /// Values of the labels; the sample is 1.
     Labels(Vec<String>),
-    /// Nothing: there is no such field, or nothing in it.
+    /// The field is missing or empty.
     Nothing,
-    /// Something that is no such value; the path where it stands.
-    Odd(&'static str),
+    /// The field has a value of another type or out of range; its path.
+    Invalid(&'static str),
 }
 
-/// The longest text that is taken for a label: versions and names are shorter.
-const MAX_LABEL_BYTES: usize = 100;
+/// The maximum length of a label value, in bytes: versions and names are shorter.
+const MAX_LABEL_LENGTH: usize = 100;
 
 impl BackfillRule {
-    /// What a document says. `date_of` understands the texts that stand for dates.
-    pub fn read(&self, document: &Value, date_of: fn(&str) -> Option<Timestamp>) -> Extracted {
+    /// Extracts the value from a document. `parse_date` parses dates that are strings.
+    pub fn extract(
+        &self,
+        document: &Value,
+        parse_date: fn(&str) -> Option<Timestamp>,
+    ) -> Extracted {
         match &self.from {
             Extract::Number(path) => {
                 number(document, path).map_or_else(Extracted::from_error, Extracted::Number)
             }
-            Extract::Without(path, others) => {
+            Extract::Difference(path, others) => {
                 let difference = number(document, path).and_then(|whole| {
                     let mut others = others.iter();
                     others.try_fold(whole, |left, other| Ok(left - number(document, other)?))
                 });
                 match difference {
-                    Ok(difference) if difference < 0.0 => Extracted::Odd(path),
+                    Ok(difference) if difference < 0.0 => Extracted::Invalid(path),
                     Ok(difference) => Extracted::Number(difference),
                     Err(error) => Extracted::from_error(error),
                 }
             }
-            Extract::Instant(path) => match at(document, path) {
+            Extract::Instant(path) => match value_at(document, path) {
                 None | Some(Value::Null | Value::Undefined) => Extracted::Nothing,
                 Some(Value::Date(date)) => Extracted::Number(date.seconds()),
                 Some(Value::Text(text)) if text.is_empty() => Extracted::Nothing,
-                Some(Value::Text(text)) => match date_of(text) {
+                Some(Value::Text(text)) => match parse_date(text) {
                     Some(date) => Extracted::Number(date.seconds()),
-                    None => Extracted::Odd(path),
+                    None => Extracted::Invalid(path),
                 },
-                Some(_) => Extracted::Odd(path),
+                Some(_) => Extracted::Invalid(path),
             },
-            Extract::State(path) => match at(document, path) {
+            Extract::Bool(path) => match value_at(document, path) {
                 None | Some(Value::Null | Value::Undefined) => Extracted::Nothing,
-                Some(Value::Bool(holds)) => Extracted::Number(crate::catalogue::state(*holds)),
-                Some(_) => Extracted::Odd(path),
+                Some(Value::Bool(value)) => Extracted::Number(crate::catalogue::state(*value)),
+                Some(_) => Extracted::Invalid(path),
             },
-            Extract::Period(path, member) => match at(document, path) {
+            Extract::Period(path, member) => match value_at(document, path) {
                 None | Some(Value::Null | Value::Undefined) => Extracted::Nothing,
                 Some(period) => match period.get("data") {
                     Some(Value::List(items)) => match items.as_slice() {
                         [] => Extracted::Number(0.0),
                         [only] => match number(only, member) {
                             Ok(number) => Extracted::Number(number),
-                            Err(_) => Extracted::Odd(path),
+                            Err(_) => Extracted::Invalid(path),
                         },
-                        _ => Extracted::Odd(path),
+                        _ => Extracted::Invalid(path),
                     },
-                    _ => Extracted::Odd(path),
+                    _ => Extracted::Invalid(path),
                 },
             },
             Extract::Labels(paths) => {
                 let mut texts = Vec::with_capacity(paths.len());
                 for path in *paths {
-                    match at(document, path) {
+                    match value_at(document, path) {
                         None | Some(Value::Null | Value::Undefined) => return Extracted::Nothing,
-                        Some(Value::Text(text)) if text.len() <= MAX_LABEL_BYTES => {
+                        Some(Value::Text(text)) if text.len() <= MAX_LABEL_LENGTH => {
                             texts.push(text.clone());
                         }
-                        Some(_) => return Extracted::Odd(path),
+                        Some(_) => return Extracted::Invalid(path),
                     }
                 }
                 Extracted::Labels(texts)
@@ -113,16 +116,16 @@ impl BackfillRule {
         }
     }
 
-    /// The paths that it looks at.
+    /// The paths of the fields it reads.
     pub fn paths(&self) -> Vec<&'static str> {
         match &self.from {
             Extract::Number(path)
             | Extract::Instant(path)
-            | Extract::State(path)
+            | Extract::Bool(path)
             | Extract::Period(path, _) => {
                 vec![path]
             }
-            Extract::Without(path, others) => {
+            Extract::Difference(path, others) => {
                 let others = others.iter().copied();
                 std::iter::once(*path).chain(others).collect()
             }
@@ -131,38 +134,38 @@ impl BackfillRule {
     }
 }
 
-/// Why a number is not known.
+/// Why there is no number.
 #[derive(Clone, Copy)]
-enum Unknown {
+enum NumberError {
     Missing,
-    Odd(&'static str),
+    Invalid(&'static str),
 }
 
 impl Extracted {
-    fn from_error(error: Unknown) -> Self {
+    fn from_error(error: NumberError) -> Self {
         match error {
-            Unknown::Missing => Self::Nothing,
-            Unknown::Odd(path) => Self::Odd(path),
+            NumberError::Missing => Self::Nothing,
+            NumberError::Invalid(path) => Self::Invalid(path),
         }
     }
 }
 
-/// A number that may stand in a sample: nothing here can be negative.
-fn number(document: &Value, path: &'static str) -> Result<f64, Unknown> {
-    let number = match at(document, path) {
-        None | Some(Value::Null | Value::Undefined) => return Err(Unknown::Missing),
+/// A finite number that is not negative.
+fn number(document: &Value, path: &'static str) -> Result<f64, NumberError> {
+    let number = match value_at(document, path) {
+        None | Some(Value::Null | Value::Undefined) => return Err(NumberError::Missing),
         Some(Value::Integer(number)) => *number as f64,
         Some(Value::Number(number)) => *number,
-        Some(_) => return Err(Unknown::Odd(path)),
+        Some(_) => return Err(NumberError::Invalid(path)),
     };
     if number.is_finite() && number >= 0.0 {
         Ok(number)
     } else {
-        Err(Unknown::Odd(path))
+        Err(NumberError::Invalid(path))
     }
 }
 
-fn at<'a>(document: &'a Value, path: &str) -> Option<&'a Value> {
+fn value_at<'a>(document: &'a Value, path: &str) -> Option<&'a Value> {
     path.split('.')
         .try_fold(document, |value, key| value.get(key))
 }
@@ -175,7 +178,7 @@ mod tests {
         None
     }
 
-    fn told(from: Extract) -> BackfillRule {
+    fn rule(from: Extract) -> BackfillRule {
         BackfillRule {
             metric: "x",
             labels: &[],
@@ -194,51 +197,51 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_number_is_odd_and_what_is_not_there_is_nothing() {
-        let row = told(Extract::Number("a"));
-        for (value, said) in [
+    fn invalid_and_missing_numbers_differ() {
+        let rule = rule(Extract::Number("a"));
+        for (value, expected) in [
             (Value::Integer(3), Extracted::Number(3.0)),
             (Value::Number(2.5), Extracted::Number(2.5)),
             (Value::Null, Extracted::Nothing),
-            (Value::Number(f64::NAN), Extracted::Odd("a")),
-            (Value::Integer(-1), Extracted::Odd("a")),
-            (Value::Bool(false), Extracted::Odd("a")),
-            (Value::text("3"), Extracted::Odd("a")),
+            (Value::Number(f64::NAN), Extracted::Invalid("a")),
+            (Value::Integer(-1), Extracted::Invalid("a")),
+            (Value::Bool(false), Extracted::Invalid("a")),
+            (Value::text("3"), Extracted::Invalid("a")),
         ] {
-            assert_eq!(row.read(&document(&[("a", value)]), no_date), said);
+            assert_eq!(rule.extract(&document(&[("a", value)]), no_date), expected);
         }
-        assert_eq!(row.read(&document(&[]), no_date), Extracted::Nothing);
+        assert_eq!(rule.extract(&document(&[]), no_date), Extracted::Nothing);
     }
 
     #[test]
-    fn a_difference_needs_all_its_parts() {
-        let row = told(Extract::Without("a", &["b", "c"]));
-        let read = |entries: &[_]| row.read(&document(entries), no_date);
+    fn difference_needs_all_its_fields() {
+        let rule = rule(Extract::Difference("a", &["b", "c"]));
+        let extract = |entries: &[_]| rule.extract(&document(entries), no_date);
         let of = Value::Integer;
         assert_eq!(
-            read(&[("a", of(9)), ("b", of(2)), ("c", of(3))]),
+            extract(&[("a", of(9)), ("b", of(2)), ("c", of(3))]),
             Extracted::Number(4.0)
         );
-        assert_eq!(read(&[("a", of(9)), ("b", of(2))]), Extracted::Nothing);
+        assert_eq!(extract(&[("a", of(9)), ("b", of(2))]), Extracted::Nothing);
         assert_eq!(
-            read(&[("a", of(1)), ("b", of(2)), ("c", of(0))]),
-            Extracted::Odd("a")
+            extract(&[("a", of(1)), ("b", of(2)), ("c", of(0))]),
+            Extracted::Invalid("a")
         );
-        let is_odd = read(&[("a", of(1)), ("b", Value::Bool(true)), ("c", of(0))]);
-        assert_eq!(is_odd, Extracted::Odd("b"));
+        let with_bool = extract(&[("a", of(1)), ("b", Value::Bool(true)), ("c", of(0))]);
+        assert_eq!(with_bool, Extracted::Invalid("b"));
     }
 
     #[test]
-    fn nobody_in_a_period_is_zero() {
-        let row = told(Extract::Period("a", "count"));
+    fn empty_period_is_zero() {
+        let rule = rule(Extract::Period("a", "count"));
         let of = |data: Vec<Value>| {
             let period = document(&[("data", Value::List(data))]);
-            row.read(&document(&[("a", period)]), no_date)
+            rule.extract(&document(&[("a", period)]), no_date)
         };
         let three = document(&[("count", Value::Integer(3))]);
         assert_eq!(of(Vec::new()), Extracted::Number(0.0));
         assert_eq!(of(vec![three.clone()]), Extracted::Number(3.0));
-        assert_eq!(of(vec![document(&[])]), Extracted::Odd("a"));
-        assert_eq!(of(vec![three.clone(), three]), Extracted::Odd("a"));
+        assert_eq!(of(vec![document(&[])]), Extracted::Invalid("a"));
+        assert_eq!(of(vec![three.clone(), three]), Extracted::Invalid("a"));
     }
 }

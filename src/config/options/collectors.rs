@@ -1,5 +1,5 @@
-//! Which collectors are read: `--collector.NAME`, `--no-collector.NAME` and `--collector.disable-defaults`, made from the
-//! list of collectors so that a new one has its flags at once.
+//! `collector.*`: `--collector.NAME`, `--no-collector.NAME` and `--collector.disable-defaults`, derived from the list of
+//! collectors.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -14,25 +14,25 @@ use crate::collectors::Collector;
 
 const DISABLE_DEFAULTS: &str = "disable-defaults";
 
-/// Switches as one place gives them.
+/// The collectors that one source enables or disables.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct CollectorOptions {
-    /// Whether a collector without a switch of its own is off.
+    /// Whether collectors without a switch are disabled.
     disable_defaults: Option<bool>,
     switches: BTreeMap<Collector, bool>,
 }
 
 impl CollectorOptions {
-    /// These switches, and where there is none those of `lower`.
-    pub fn over(self, mut lower: Self) -> Self {
-        lower.switches.extend(self.switches);
+    /// These switches, completed with those of `fallback`.
+    pub fn or(self, mut fallback: Self) -> Self {
+        fallback.switches.extend(self.switches);
         Self {
-            disable_defaults: self.disable_defaults.or(lower.disable_defaults),
-            switches: lower.switches,
+            disable_defaults: self.disable_defaults.or(fallback.disable_defaults),
+            switches: fallback.switches,
         }
     }
 
-    /// The collectors that are read.
+    /// The enabled collectors.
     pub fn enabled(&self) -> BTreeSet<Collector> {
         let default = !self.disable_defaults.unwrap_or(false);
         Collector::ALL
@@ -42,37 +42,30 @@ impl CollectorOptions {
     }
 }
 
-fn on(collector: Collector) -> String {
+fn enable_flag(collector: Collector) -> String {
     format!("collector.{}", collector.name())
 }
 
-fn off(collector: Collector) -> String {
+fn disable_flag(collector: Collector) -> String {
     format!("no-collector.{}", collector.name())
-}
-
-fn variable(name: &str) -> String {
-    let name = name.to_ascii_uppercase().replace(['.', '-'], "_");
-    format!("ROCKETCHAT_EXPORTER_{name}")
 }
 
 impl Args for CollectorOptions {
     fn augment_args(command: Command) -> Command {
         let disable = format!("collector.{DISABLE_DEFAULTS}");
-        let mut command =
-            command.arg(switch(&disable).env(variable(&disable)).help(
-                "Read only the collectors that are switched on one by one. [default: false]",
-            ));
+        let mut command = command.arg(
+            switch(&disable)
+                .help("Disable all collectors that no --collector.NAME enables. [default: false]"),
+        );
         for collector in Collector::ALL {
-            let (on, off) = (on(collector), off(collector));
+            let (on, off) = (enable_flag(collector), disable_flag(collector));
             command = command
                 .arg(
                     switch(&on)
-                        .env(variable(&on))
                         .overrides_with(off.clone())
                         .help(format!(
-                            "Read the {} tier's collector `{}`; --no-collector.{} leaves it out. [default: true]",
+                            "Enable the collector `{1}` of the {0} tier; --no-collector.{1} disables it. [default: true]",
                             collector.tier().name(),
-                            collector.name(),
                             collector.name()
                         )),
                 )
@@ -92,7 +85,7 @@ impl Args for CollectorOptions {
     }
 }
 
-/// A flag that may be given alone, or with `=true` or `=false`.
+/// A flag that is given alone, or with `=true` or `=false`.
 fn switch(name: &str) -> Arg {
     Arg::new(name.to_owned())
         .long(name.to_owned())
@@ -109,12 +102,12 @@ impl FromArgMatches for CollectorOptions {
         let given = |name: &str| matches.get_one::<bool>(name).copied();
         let mut switches = BTreeMap::new();
         for collector in Collector::ALL {
-            let off = off(collector);
+            let off = disable_flag(collector);
             let is_off = matches.value_source(&off) == Some(ValueSource::CommandLine)
                 && given(&off) == Some(true);
             if is_off {
                 switches.insert(collector, false);
-            } else if let Some(is_on) = given(&on(collector)) {
+            } else if let Some(is_on) = given(&enable_flag(collector)) {
                 switches.insert(collector, is_on);
             }
         }
@@ -132,13 +125,13 @@ impl FromArgMatches for CollectorOptions {
 
 impl<'de> Deserialize<'de> for CollectorOptions {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_map(Switches)
+        deserializer.deserialize_map(SwitchesVisitor)
     }
 }
 
-struct Switches;
+struct SwitchesVisitor;
 
-impl<'de> Visitor<'de> for Switches {
+impl<'de> Visitor<'de> for SwitchesVisitor {
     type Value = CollectorOptions;
 
     fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -180,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn the_last_switch_of_a_collector_counts() {
+    fn last_switch_of_a_collector_wins() {
         assert_eq!(enabled(&[]), Collector::ALL.into());
         assert!(!enabled(&["--no-collector.users"]).contains(&Collector::Users));
         assert!(!enabled(&["--collector.users=false"]).contains(&Collector::Users));
@@ -193,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn without_defaults_only_what_is_switched_on_is_read() {
+    fn disable_defaults_leaves_enabled_collectors() {
         assert_eq!(
             enabled(&["--collector.disable-defaults", "--collector.presence"]),
             [Collector::Presence].into()

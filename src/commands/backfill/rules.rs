@@ -1,5 +1,4 @@
-//! The series that stored statistics documents tell, each with its field and the versions that define it as its metric
-//! does.
+//! The rules of all series that stored statistics documents contain.
 
 use std::collections::BTreeSet;
 
@@ -45,8 +44,8 @@ const fn room_feature(
     count("rocketchat_rooms_with_feature", feature, versions, path)
 }
 
-/// Every series that stored documents tell, family by family.
-pub const BACKFILL_SERIES: &[BackfillRule] = &[
+/// The rules of all series, family by family.
+pub const BACKFILL_RULES: &[BackfillRule] = &[
     BackfillRule {
         metric: "rocketchat_installed_timestamp_seconds",
         labels: &[],
@@ -63,7 +62,7 @@ pub const BACKFILL_SERIES: &[BackfillRule] = &[
         metric: "rocketchat_migration_locked",
         labels: &[],
         versions: since(0, 8, 0),
-        from: Extract::State("migration.locked"),
+        from: Extract::Bool("migration.locked"),
     },
     BackfillRule {
         metric: "rocketchat_migration_locked_timestamp_seconds",
@@ -75,7 +74,7 @@ pub const BACKFILL_SERIES: &[BackfillRule] = &[
         metric: "rocketchat_livechat_enabled",
         labels: &[],
         versions: since(0, 74, 0),
-        from: Extract::State("livechatEnabled"),
+        from: Extract::Bool("livechatEnabled"),
     },
     count(
         "rocketchat_uncaught_exceptions_total",
@@ -101,7 +100,7 @@ pub const BACKFILL_SERIES: &[BackfillRule] = &[
         versions: since(0, 8, 0),
         from: Extract::Instant("createdAt"),
     },
-    // Before 3.12 Rocket.Chat counted the states of connections, which today are a metric of their own.
+    // Before 3.12 Rocket.Chat counted the states of connections, which are another metric now.
     count(
         "rocketchat_users",
         &["online"],
@@ -232,7 +231,7 @@ pub const BACKFILL_SERIES: &[BackfillRule] = &[
         since(1, 0, 0),
         "totalDiscussions",
     ),
-    // From 6.5 on the sums of channels and private groups are without discussions.
+    // From 6.5 on the sums of channels and private groups exclude discussions.
     count(
         "rocketchat_room_messages",
         &["channel"],
@@ -290,7 +289,7 @@ pub const BACKFILL_SERIES: &[BackfillRule] = &[
         since(6, 0, 0),
         "enterprise.omnichannelPdfTranscriptSucceeded",
     ),
-    // From 7.0 on the document says 0 whatever was requested.
+    // From 7.0 on the field is always 0.
     room_feature(
         &["pdf_transcript_requested"],
         since(6, 0, 0).until(7, 0, 0),
@@ -399,7 +398,7 @@ pub const BACKFILL_SERIES: &[BackfillRule] = &[
         metric: "rocketchat_livechat_departments",
         labels: &["active"],
         versions: since(6, 0, 0),
-        from: Extract::Without(
+        from: Extract::Difference(
             "departments",
             &["archivedDepartments", "enterprise.businessUnits"],
         ),
@@ -500,7 +499,7 @@ pub const BACKFILL_SERIES: &[BackfillRule] = &[
         metric: "rocketchat_integrations",
         labels: &["incoming", "disabled"],
         versions: since(1, 3, 0),
-        from: Extract::Without(
+        from: Extract::Difference(
             "integrations.totalIncoming",
             &["integrations.totalIncomingActive"],
         ),
@@ -515,7 +514,7 @@ pub const BACKFILL_SERIES: &[BackfillRule] = &[
         metric: "rocketchat_integrations",
         labels: &["outgoing", "disabled"],
         versions: since(1, 3, 0),
-        from: Extract::Without(
+        from: Extract::Difference(
             "integrations.totalOutgoing",
             &["integrations.totalOutgoingActive"],
         ),
@@ -537,7 +536,7 @@ pub const BACKFILL_SERIES: &[BackfillRule] = &[
         metric: "rocketchat_apps",
         labels: &["disabled"],
         versions: since(3, 8, 0).until(6, 10, 0),
-        from: Extract::Without(
+        from: Extract::Difference(
             "apps.totalInstalled",
             &["apps.totalActive", "apps.totalFailed"],
         ),
@@ -552,7 +551,7 @@ pub const BACKFILL_SERIES: &[BackfillRule] = &[
         metric: "rocketchat_apps",
         labels: &["disabled"],
         versions: since(7, 2, 0),
-        from: Extract::Without(
+        from: Extract::Difference(
             "apps.totalInstalled",
             &["apps.totalActive", "apps.totalFailed"],
         ),
@@ -567,7 +566,7 @@ pub const BACKFILL_SERIES: &[BackfillRule] = &[
         metric: "rocketchat_apps",
         labels: &["failed"],
         versions: since(6, 10, 0).until(7, 2, 0),
-        from: Extract::Without(
+        from: Extract::Difference(
             "apps.totalInstalled",
             &["apps.totalActive", "apps.totalFailed"],
         ),
@@ -592,16 +591,16 @@ pub const BACKFILL_SERIES: &[BackfillRule] = &[
     ),
 ];
 
-/// The fields that the rows look at, and the version that says how they are meant.
+/// The paths of all fields that rules read, and of the version and the date.
 pub fn rule_paths() -> BTreeSet<&'static str> {
-    let paths = BACKFILL_SERIES.iter().flat_map(BackfillRule::paths);
+    let paths = BACKFILL_RULES.iter().flat_map(BackfillRule::paths);
     paths.chain(["version", "createdAt"]).collect()
 }
 
-/// The rows of a version, with their places in [`BACKFILL_SERIES`].
+/// The rules of a version, with their indexes in [`BACKFILL_RULES`].
 pub fn rules_for(version: Version) -> impl Iterator<Item = (usize, &'static BackfillRule)> {
-    let rows = BACKFILL_SERIES.iter().enumerate();
-    rows.filter(move |(_, row)| row.versions.contains(version))
+    let rules = BACKFILL_RULES.iter().enumerate();
+    rules.filter(move |(_, rule)| rule.versions.contains(version))
 }
 
 #[cfg(test)]
@@ -613,53 +612,60 @@ mod tests {
     use crate::collectors::SECTIONS;
 
     #[test]
-    fn every_row_names_a_metric_with_as_many_labels() {
-        let metrics: Vec<_> = SECTIONS.iter().flat_map(|it| it.metrics()).collect();
-        for row in BACKFILL_SERIES {
-            let metric = metrics.iter().find(|it| it.name == row.metric);
-            let metric = metric.unwrap_or_else(|| panic!("{} is no metric", row.metric));
-            let labels = match &row.from {
+    fn every_rule_names_a_metric_and_all_its_labels() {
+        let metrics: Vec<_> = SECTIONS
+            .iter()
+            .flat_map(|section| section.metrics())
+            .collect();
+        for rule in BACKFILL_RULES {
+            let metric = metrics.iter().find(|metric| metric.name == rule.metric);
+            let metric = metric.unwrap_or_else(|| panic!("{} is no metric", rule.metric));
+            let labels = match &rule.from {
                 Extract::Labels(paths) => paths.len(),
-                _ => row.labels.len(),
+                _ => rule.labels.len(),
             };
-            assert_eq!(labels, metric.labels.len(), "{}", row.metric);
+            assert_eq!(labels, metric.labels.len(), "{}", rule.metric);
             let is_info = metric.quantity == Quantity::Info;
             assert_eq!(
                 is_info,
-                matches!(row.from, Extract::Labels(_)),
+                matches!(rule.from, Extract::Labels(_)),
                 "{}",
-                row.metric
+                rule.metric
             );
         }
     }
 
     #[test]
-    fn every_row_looks_only_at_fields_that_its_versions_have() {
-        let fields: Vec<_> = SECTIONS.iter().flat_map(|it| it.fields()).collect();
-        for row in BACKFILL_SERIES {
-            for path in row.paths() {
+    fn every_rule_reads_only_fields_of_its_versions() {
+        let fields: Vec<_> = SECTIONS
+            .iter()
+            .flat_map(|section| section.fields())
+            .collect();
+        for rule in BACKFILL_RULES {
+            for path in rule.paths() {
                 let has = |version: Version| {
                     fields.iter().any(|field| {
                         let below = path.strip_prefix(field.path);
-                        let is_it = below.is_some_and(|it| it.is_empty() || it.starts_with('.'));
-                        is_it && !field.withheld && field.versions.contains(version)
+                        let covers_path =
+                            below.is_some_and(|rest| rest.is_empty() || rest.starts_with('.'));
+                        covers_path && !field.withheld && field.versions.contains(version)
                     })
                 };
-                let last = row.versions.end.unwrap_or(Version::NEWEST);
-                let is_last_inside = row.versions.end.is_none();
-                assert!(has(row.versions.first), "{path} in {}", row.versions);
-                assert!(!is_last_inside || has(last), "{path} in {}", row.versions);
+                let last = rule.versions.end.unwrap_or(Version::NEWEST);
+                let is_last_inside = rule.versions.end.is_none();
+                assert!(has(rule.versions.first), "{path} in {}", rule.versions);
+                assert!(!is_last_inside || has(last), "{path} in {}", rule.versions);
             }
         }
     }
 
     #[test]
-    fn no_version_tells_a_series_twice() {
-        let bounds = BACKFILL_SERIES.iter().map(|row| row.versions.first);
+    fn no_version_has_two_rules_for_a_series() {
+        let bounds = BACKFILL_RULES.iter().map(|rule| rule.versions.first);
         for version in bounds.chain([Version::NEWEST]) {
             let mut seen = BTreeSet::new();
-            for (_, row) in rules_for(version) {
-                let series = (row.metric, row.labels);
+            for (_, rule) in rules_for(version) {
+                let series = (rule.metric, rule.labels);
                 assert!(seen.insert(series), "{series:?} in {version}");
             }
         }

@@ -1,5 +1,5 @@
-//! Samples of the past as OpenMetrics: the families and series of `/metrics`, with the labels that Prometheus gives them
-//! when it scrapes, and with timestamps.
+//! Series as OpenMetrics with timestamps: the families and series of `/metrics`, with the labels that Prometheus adds when
+//! it scrapes.
 
 use std::borrow::Cow;
 use std::io::{self, Write};
@@ -8,62 +8,70 @@ use std::sync::Arc;
 use crate::catalogue::{MetricRow, Timestamp};
 use crate::exposition::openmetrics;
 
-/// The line that says that nothing is missing.
+/// The last line of the file.
 pub const END: &str = openmetrics::END;
 
-/// Labels that all series have: those that Prometheus adds to what it scrapes, and the workspace's.
+/// The labels that all series have: those that Prometheus adds to the target, and `workspace`.
 #[derive(Debug, Clone)]
-pub struct Target {
+pub struct TargetLabels {
     /// The value of the exporter's label `workspace`; `None` where there is only one workspace.
     pub workspace: Option<Arc<str>>,
     /// Names and values of the labels that Prometheus adds.
     pub labels: Vec<(String, String)>,
 }
 
-/// One series of the past, ready to be written.
+/// The text of one series.
 #[derive(Debug)]
-pub struct Series {
-    /// TYPE, UNIT and HELP of its family, which stand once before all its series.
-    pub head: String,
-    name: String,
+pub struct SeriesText {
+    /// TYPE, UNIT and HELP of its family, written once before the first series.
+    pub family_header: String,
+    name_and_labels: String,
 }
 
-impl Series {
-    /// A series of a metric with the values of its labels.
-    pub fn new(row: MetricRow, labels: Vec<Cow<'static, str>>, target: &Target) -> Self {
-        let (head, mut name) = openmetrics::announcement(row, target.workspace.as_ref(), labels);
-        let outer = target.labels.iter();
-        let outer: Vec<_> = outer
+impl SeriesText {
+    /// The series of a metric that has these values of its labels.
+    pub fn new(row: MetricRow, labels: Vec<Cow<'static, str>>, target: &TargetLabels) -> Self {
+        let (family_header, mut name) =
+            openmetrics::announcement(row, target.workspace.as_ref(), labels);
+        let target_labels: Vec<_> = target
+            .labels
+            .iter()
             .map(|(label, value)| format!("{label}=\"{}\"", escaped(value)))
             .collect();
-        if !outer.is_empty() {
-            let outer = outer.join(",");
-            // Only a list of labels ends with a brace: a name cannot have one.
+        if !target_labels.is_empty() {
+            // A name without labels has no brace.
             if name.ends_with('}') {
                 name.truncate(name.len() - 1);
                 name.push(',');
             } else {
                 name.push('{');
             }
-            name.push_str(&outer);
+            name.push_str(&target_labels.join(","));
             name.push('}');
         }
-        Self { head, name }
+        Self {
+            family_header,
+            name_and_labels: name,
+        }
     }
 
-    /// Bytes of a line with the longest number that is likely.
-    pub fn line_length(&self) -> u64 {
-        const NUMBER_AND_TIME: u64 = 32;
-        self.name.len() as u64 + NUMBER_AND_TIME
+    /// The length of a line with a long value, in bytes.
+    pub fn max_line_length(&self) -> u64 {
+        const VALUE_AND_TIMESTAMP: u64 = 32;
+        self.name_and_labels.len() as u64 + VALUE_AND_TIMESTAMP
     }
 
     /// Writes one sample.
     ///
     /// # Errors
-    /// When `to` does not take it.
-    pub fn write(&self, to: &mut impl Write, value: f64, at: Timestamp) -> io::Result<()> {
+    /// When `to` fails.
+    pub fn write_sample(&self, to: &mut impl Write, value: f64, at: Timestamp) -> io::Result<()> {
         let (seconds, milliseconds) = (at.0.div_euclid(1000), at.0.rem_euclid(1000));
-        writeln!(to, "{} {value} {seconds}.{milliseconds:03}", self.name)
+        writeln!(
+            to,
+            "{} {value} {seconds}.{milliseconds:03}",
+            self.name_and_labels
+        )
     }
 }
 
@@ -82,7 +90,7 @@ mod tests {
     fn written(
         labels: &'static [&'static str],
         values: &[&'static str],
-        target: &Target,
+        target: &TargetLabels,
     ) -> String {
         let row = MetricRow {
             name: "x_bytes",
@@ -92,18 +100,18 @@ mod tests {
             labels,
         };
         let values = values.iter().map(|value| Cow::Borrowed(*value)).collect();
-        let series = Series::new(row, values, target);
-        let mut text = series.head.clone().into_bytes();
+        let series = SeriesText::new(row, values, target);
+        let mut text = series.family_header.clone().into_bytes();
         for (value, at) in [(3.0, 1_500), (0.25, 1_680_523_200_007)] {
-            let write = series.write(&mut text, value, Timestamp(at));
+            let write = series.write_sample(&mut text, value, Timestamp(at));
             write.expect("a vector takes everything");
         }
         String::from_utf8(text).expect("it is UTF-8")
     }
 
     #[test]
-    fn a_sample_has_all_labels_and_its_time() {
-        let target = Target {
+    fn sample_has_all_labels_and_its_timestamp() {
+        let target = TargetLabels {
             workspace: Some("a".into()),
             labels: vec![
                 ("job".to_owned(), "it's \"a\\b\"\n}".to_owned()),
@@ -119,8 +127,8 @@ mod tests {
     }
 
     #[test]
-    fn a_series_without_labels_of_its_own_gets_those_of_the_target() {
-        let target = Target {
+    fn series_without_labels_gets_those_of_the_target() {
+        let target = TargetLabels {
             workspace: None,
             labels: vec![("job".to_owned(), "r".to_owned())],
         };

@@ -1,23 +1,23 @@
-//! Files that libraries read by themselves, because a variable or the system names them: time zones and authorities. They
-//! are looked at before, because the libraries read whatever is there.
+//! Checks the files that libraries read on their own, named by environment variables or by the system: time zones and
+//! certificate authorities. The libraries would also read a FIFO or a huge file.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::{fs, io};
 
-use super::ConfigError;
+use super::error::ConfigError;
 use crate::small_file;
 
-/// Where the system's own zone is.
+/// The time zone of the system.
 const LOCAL_ZONE: &str = "/etc/localtime";
 
-/// Entries of a directory; there are about two thousand zones.
-const MOST_ENTRIES: usize = 20_000;
+/// Entries of a directory that are checked; there are about two thousand time zones.
+const MAX_ENTRIES: usize = 20_000;
 
-/// Looks at all of them.
+/// Checks all of them.
 ///
 /// # Errors
-/// When one of them is no small regular file.
+/// When one of them is not a small regular file.
 pub fn check(variable: impl Fn(&str) -> Option<OsString>) -> Result<(), ConfigError> {
     check_zone(&variable)?;
     for (setting, name) in [
@@ -42,9 +42,9 @@ pub fn check(variable: impl Fn(&str) -> Option<OsString>) -> Result<(), ConfigEr
     Ok(())
 }
 
-/// The zone that counts where none is set.
+/// Checks the default time zone.
 fn check_zone(variable: impl Fn(&str) -> Option<OsString>) -> Result<(), ConfigError> {
-    let path = match variable("TZ").filter(|it| !it.is_empty()) {
+    let path = match variable("TZ").filter(|zone| !zone.is_empty()) {
         None => PathBuf::from(LOCAL_ZONE),
         Some(zone) => {
             let zone = zone.to_string_lossy();
@@ -58,7 +58,7 @@ fn check_zone(variable: impl Fn(&str) -> Option<OsString>) -> Result<(), ConfigE
     })
 }
 
-/// That there is no file is no mistake here: `TZ` may be the name of a zone, and the libraries say what they miss.
+/// A missing file is no error: `TZ` may be the name of a zone, and the libraries report what they miss.
 fn check_file(path: &Path) -> io::Result<()> {
     match small_file::check(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
@@ -74,11 +74,11 @@ fn check_directory(directory: &Path, entries: &mut usize) -> Result<(), (PathBuf
     for entry in fs::read_dir(directory).into_iter().flatten() {
         let entry = entry.map_err(at(directory))?;
         *entries += 1;
-        if *entries > MOST_ENTRIES {
+        if *entries > MAX_ENTRIES {
             return Err((directory.to_owned(), io::ErrorKind::FileTooLarge.into()));
         }
         let path = entry.path();
-        if entry.file_type().is_ok_and(|it| it.is_dir()) {
+        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
             check_directory(&path, entries)?;
         } else if !path.is_dir() {
             check_file(&path).map_err(at(&path))?;
