@@ -136,7 +136,7 @@ impl OpenedLicense {
             "Valid" | "Invalid" => LicenseVoucher::Status,
             _ => LicenseVoucher::Nobody,
         };
-        let (flaw, content) = match &self.terms {
+        let (flaw, parsed) = match &self.terms {
             Err(flaw) => (Some(*flaw), None),
             Ok(None) => (None, None),
             Ok(Some(terms)) => {
@@ -153,7 +153,7 @@ impl OpenedLicense {
             format: format::format(text.trim(), flaw),
             voucher,
             flaw: flaw.or(by_rocket_chat),
-            content,
+            content: parsed,
         }
     }
 

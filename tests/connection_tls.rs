@@ -163,18 +163,18 @@ async fn a_certificate_has_the_name_and_the_form_that_it_needs() {
     let with = |change: fn(&mut rcgen::CertificateParams)| server.authority.server_with(change);
     let cases: [(Identity, &str); 3] = [
         (
-            with(|it| it.subject_alt_names.clear()),
+            with(|params| params.subject_alt_names.clear()),
             "is not for `localhost`, only for no name at all",
         ),
         (
-            with(|it| {
+            with(|params| {
                 let name = "db.example".try_into().expect("it is a name");
-                it.subject_alt_names = vec![SanType::DnsName(name)];
+                params.subject_alt_names = vec![SanType::DnsName(name)];
             }),
             "is not for `localhost`, only for `db.example`",
         ),
         (
-            with(|it| it.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth]),
+            with(|params| params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth]),
             "is not for servers",
         ),
     ];

@@ -181,12 +181,12 @@ async fn dear_collectors_at_work(admin: &Database) -> BTreeSet<String> {
     let operations: Vec<Document> = operations.try_collect().await.expect("they are listed");
     operations
         .iter()
-        .filter_map(|it| {
-            text(it.get_document("command").ok()?, "comment")
+        .filter_map(|entry| {
+            text(entry.get_document("command").ok()?, "comment")
                 .split(' ')
                 .nth(1)
         })
-        .filter(|it| DEAR.contains(it))
+        .filter(|comment| DEAR.contains(comment))
         .map(str::to_owned)
         .collect()
 }
@@ -256,8 +256,8 @@ async fn rows_of_sessions_in_a_refresh(workspace: &Workspace) -> i64 {
         .expect("the profile can be read");
     let operations: Vec<Document> = operations.try_collect().await.expect("it can be read");
     assert!(!operations.is_empty());
-    let examined = operations.iter().map(|it| {
-        let examined = it.get("docsExamined").and_then(Bson::as_i32);
+    let examined = operations.iter().map(|operation| {
+        let examined = operation.get("docsExamined").and_then(Bson::as_i32);
         i64::from(examined.unwrap_or_default())
     });
     examined.sum()

@@ -1,4 +1,4 @@
-//! The license in the settings: what it turns on, who vouches for it, and that nobody sees it.
+//! The license in the settings: the modules it enables, what confirms it, and that its text stays private.
 
 use mongodb::bson::{Bson, Document, doc};
 use serde_json::{Value, json};
@@ -46,7 +46,7 @@ fn has_line(workspace: &Workspace, line: &str) {
     let metrics = workspace.exporter.metrics();
     let own: Vec<_> = metrics
         .lines()
-        .filter(|it| it.starts_with("rocketchat_license"))
+        .filter(|line| line.starts_with("rocketchat_license"))
         .collect();
     assert!(own.contains(&line), "{line} is not in {own:#?}");
 }

@@ -18,7 +18,7 @@ fn asked_since(member: &Mongod, length: usize) -> BTreeSet<(String, String)> {
     let log = log_of(member);
     let lines = log[length..]
         .lines()
-        .filter(|it| it.contains("\"rocketchat-exporter\""));
+        .filter(|line| line.contains("\"rocketchat-exporter\""));
     let mut asked = BTreeSet::new();
     for line in lines {
         let line: Json = serde_json::from_str(line).expect("the log is JSON");
@@ -89,7 +89,11 @@ async fn tag(set: &ReplicaSet, primary: usize, tagged: usize) {
 /// Runs the exporter with a read preference until everything was read once and changes are followed, and answers which
 /// members were asked what meanwhile.
 async fn asked_with(set: &ReplicaSet, preference: &str) -> Vec<BTreeSet<(String, String)>> {
-    let lengths: Vec<_> = set.members().iter().map(|it| log_of(it).len()).collect();
+    let lengths: Vec<_> = set
+        .members()
+        .iter()
+        .map(|member| log_of(member).len())
+        .collect();
     // Without the database's name, which is found by its collections.
     let exporter = Exporter::on(
         &format!("{}&readPreference={preference}", set.uri()),
@@ -104,7 +108,7 @@ async fn asked_with(set: &ReplicaSet, preference: &str) -> Vec<BTreeSet<(String,
     exporter.whole().await;
     let following = "rocketchat_exporter_live_state{state=\"following\"}";
     eventually("changes are followed", || {
-        exporter.value(following).filter(|it| *it > 0.0)
+        exporter.value(following).filter(|value| *value > 0.0)
     })
     .await;
     // And asked for.
@@ -196,7 +200,10 @@ fn data_at(exporter: &Exporter, collector: &str) -> f64 {
 }
 
 async fn becomes(exporter: &Exporter, series: &str, expected: impl Fn(f64) -> bool) -> f64 {
-    eventually(series, || exporter.value(series).filter(|it| expected(*it))).await
+    eventually(series, || {
+        exporter.value(series).filter(|value| expected(*value))
+    })
+    .await
 }
 
 /// The time as the metrics have it.
@@ -211,7 +218,7 @@ async fn without_a_majority_the_last_member_is_read_and_its_data_age() {
     let database = Filled::at(&set.uri()).await.database;
     let live = Exporter::on(&set.uri(), &[&SOON[..], &["--mongodb.live=on"]].concat());
     live.whole().await;
-    becomes(&live, FOLLOWING, |it| it > 0.0).await;
+    becomes(&live, FOLLOWING, |value| value > 0.0).await;
     assert_eq!(live.value(HAS_PRIMARY), Some(1.0));
     assert!(now() - data_at(&live, "uploads") < 25.0);
     drop(database);
@@ -224,19 +231,19 @@ async fn without_a_majority_the_last_member_is_read_and_its_data_age() {
         }
     }
     let killed = now();
-    becomes(&live, HAS_PRIMARY, |it| it < 1.0).await;
+    becomes(&live, HAS_PRIMARY, |value| value < 1.0).await;
     // An exporter that starts now finds the database and reads everything.
     let fresh = Exporter::on(&set.uri(), &SOON);
     fresh.whole().await;
     for exporter in [&live, &fresh] {
-        becomes(exporter, "rocketchat_up", |it| it > 0.0).await;
+        becomes(exporter, "rocketchat_up", |value| value > 0.0).await;
         assert!(exporter.value(UPLOADS) > Some(0.0));
     }
-    becomes(&live, BEHIND, |it| it > 0.0).await;
+    becomes(&live, BEHIND, |value| value > 0.0).await;
     live.whole().await;
     for exporter in [&live, &fresh] {
         // What was opened after the loss is followed until its data are too old.
-        becomes(exporter, FOLLOWING, |it| it < 1.0).await;
+        becomes(exporter, FOLLOWING, |value| value < 1.0).await;
         for collector in ["uploads", "presence", "rooms", "jobs"] {
             let data_at = data_at(exporter, collector);
             assert!(
@@ -297,16 +304,16 @@ async fn while_secondaries_lag_the_primary_is_read_unless_a_preference_forbids_t
     let secondary = Exporter::on(&secondary, &[&SOON[..], &["--mongodb.live=off"]].concat());
     for exporter in [&default, &secondary] {
         exporter.whole().await;
-        becomes(exporter, LAG, |it| it < 30.0).await;
+        becomes(exporter, LAG, |value| value < 30.0).await;
     }
-    becomes(&default, FOLLOWING, |it| it > 0.0).await;
+    becomes(&default, FOLLOWING, |value| value > 0.0).await;
     let before = default.value(UPLOADS).expect("they are counted");
 
     let primary = set.primary().await.expect("there is one");
     let secondaries = || {
         (0..3)
-            .filter(|it| *it != primary)
-            .map(|it| &set.members()[it])
+            .filter(|index| *index != primary)
+            .map(|index| &set.members()[index])
     };
     for member in secondaries() {
         replicate(member, false).await;
@@ -320,23 +327,25 @@ async fn while_secondaries_lag_the_primary_is_read_unless_a_preference_forbids_t
         tokio::time::sleep(Duration::from_secs(1)).await;
     }
     // Changes that no majority has are not told, so the primary is read.
-    becomes(&default, BEHIND, |it| it > 0.0).await;
-    becomes(&default, UPLOADS, |it| it > before + 1.5).await;
-    becomes(&default, "rocketchat_mongodb_majority_lag_seconds", |it| {
-        it > 30.0
-    })
+    becomes(&default, BEHIND, |value| value > 0.0).await;
+    becomes(&default, UPLOADS, |value| value > before + 1.5).await;
+    becomes(
+        &default,
+        "rocketchat_mongodb_majority_lag_seconds",
+        |value| value > 30.0,
+    )
     .await;
     assert!(now() - data_at(&default, "uploads") < 10.0);
     // A preference that is stated is obeyed, and the lag is told.
-    becomes(&secondary, LAG, |it| it > 30.0).await;
+    becomes(&secondary, LAG, |value| value > 30.0).await;
     assert!(secondary.value(UPLOADS) < Some(before + 1.5));
 
     for member in secondaries() {
         replicate(member, true).await;
     }
-    becomes(&default, FOLLOWING, |it| it > 0.0).await;
+    becomes(&default, FOLLOWING, |value| value > 0.0).await;
     for exporter in [&default, &secondary] {
-        becomes(exporter, LAG, |it| it < 30.0).await;
-        becomes(exporter, UPLOADS, |it| it > before + 1.5).await;
+        becomes(exporter, LAG, |value| value < 30.0).await;
+        becomes(exporter, UPLOADS, |value| value > before + 1.5).await;
     }
 }

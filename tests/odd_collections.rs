@@ -108,7 +108,7 @@ fn counted(exporter: &Exporter) -> BTreeMap<String, String> {
     let metrics = exporter.metrics();
     let lines = metrics.lines().filter_map(|line| line.rsplit_once(' '));
     lines
-        .filter(|(series, _)| families.iter().any(|it| series.starts_with(it)))
+        .filter(|(series, _)| families.iter().any(|family| series.starts_with(family)))
         .map(|(series, value)| (series.to_owned(), value.to_owned()))
         .collect()
 }
@@ -147,7 +147,7 @@ async fn a_view_is_not_followed_and_the_others_are() {
     exporter.whole().await;
     let following = "rocketchat_exporter_live_state{state=\"following\"}";
     eventually("changes are followed", || {
-        exporter.value(following).filter(|it| *it > 0.0)
+        exporter.value(following).filter(|value| *value > 0.0)
     })
     .await;
     let tracked = |name: &str| {
@@ -167,7 +167,7 @@ async fn a_view_is_not_followed_and_the_others_are() {
     eventually("it is counted", || {
         exporter
             .value("rocketchat_uploads")
-            .filter(|it| *it > before)
+            .filter(|value| *value > before)
     })
     .await;
     let log = exporter.log();

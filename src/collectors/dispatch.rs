@@ -96,8 +96,9 @@ impl DatabaseSource {
     ) -> Result<(QueryContext<'_>, Option<Result<Reading, SourceError>>), SourceError> {
         let (query, member) = self.mongo.member_query(collector.name()).await?;
         let mut context = CollectorContext::new(query, &self.licenses);
-        let result = read_section(collector, &mut context, known);
-        let result = member.unless_lost(result).await;
+        // On the heap, so that a reading takes memory only while it runs.
+        let section = Box::pin(read_section(collector, &mut context, known));
+        let result = member.unless_lost(section).await;
         Ok((context.into_query(), result))
     }
 }

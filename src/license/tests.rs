@@ -229,7 +229,7 @@ fn most_expensive_license_is_judged_quickly() {
         status: "Valid".to_owned(),
         site_url: "abcd".repeat(128),
     };
-    let context = LicenseContext {
+    let judging = LicenseContext {
         key: None,
         now: Timestamp(0),
         version: None,
@@ -237,7 +237,7 @@ fn most_expensive_license_is_judged_quickly() {
         used: &|_| None,
     };
     let begun = std::time::Instant::now();
-    let opened = open(&settings, &context).expect("there is a license");
+    let opened = open(&settings, &judging).expect("there is a license");
     assert!(opened.terms.is_ok_and(|terms| terms.is_some()));
     let took = begun.elapsed();
     assert!(took.as_secs() < 3, "{took:?} without optimization");

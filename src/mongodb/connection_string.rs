@@ -53,7 +53,7 @@ impl ConnectionString {
     fn read(text: &str) -> Result<Self, String> {
         // As in every URL, surrounding whitespace and line breaks are removed.
         let text: String = text.trim().split(['\r', '\n', '\t']).collect();
-        let start = text.find("://").map_or(0, |it| it + "://".len());
+        let start = text.find("://").map_or(0, |start| start + "://".len());
         let (address, options) = match text[start..].split_once('?') {
             Some((address, options)) => (&text[..start + address.len()], options),
             None => (text.as_str(), ""),

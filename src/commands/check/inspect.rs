@@ -300,7 +300,7 @@ impl DatabaseSource {
         let begun = Instant::now();
         if let Ok(result) = timeout(
             self.mongo.limit(),
-            read_section(collector, &mut context, known),
+            Box::pin(read_section(collector, &mut context, known)),
         )
         .await
         {

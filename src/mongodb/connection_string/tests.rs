@@ -136,7 +136,7 @@ const STRINGS: &[(&str, Outcome)] = &[
         "mongodb://db/rc?slaveOk=true",
         Warned("mongodb://db/rc", "readPreference"),
     ),
-    // What nobody misses.
+    // Options that are dropped without a warning.
     (
         "mongodb://db/rc?retryWrites=true&w=majority&journal=true&wtimeoutMS=1&appName=x",
         Accepted("mongodb://db/rc"),
