@@ -54,8 +54,8 @@ impl ApiQueries {
         token: &str,
     ) -> Result<Option<Account>, SourceError> {
         let _turn = self.turn().await?;
-        let question = self.mongo.query(Collector::Users.name()).await?;
-        accounts::by_login_token(&question, &self.licenses, user_id, token).await
+        let query = self.mongo.query(Collector::Users.name()).await?;
+        accounts::by_login_token(&query, &self.licenses, user_id, token).await
     }
 
     /// The account of an OAuth access token; `None` also when the token has expired.
@@ -67,8 +67,8 @@ impl ApiQueries {
         access_token: &str,
     ) -> Result<Option<Account>, SourceError> {
         let _turn = self.turn().await?;
-        let mut question = self.mongo.query(Collector::Users.name()).await?;
-        accounts::by_access_token(&mut question, &self.licenses, access_token).await
+        let mut query = self.mongo.query(Collector::Users.name()).await?;
+        accounts::by_access_token(&mut query, &self.licenses, access_token).await
     }
 
     /// The settings of the REST API, at most a minute old.
@@ -78,8 +78,8 @@ impl ApiQueries {
     pub async fn api_settings(&self) -> Result<RestApiSettings, SourceError> {
         let read = async {
             let _turn = self.turn().await?;
-            let question = self.mongo.query(Collector::Settings.name()).await?;
-            api_settings::read(&question).await
+            let query = self.mongo.query(Collector::Settings.name()).await?;
+            api_settings::read(&query).await
         };
         self.api_settings.get_or_refresh(read).await
     }
@@ -90,11 +90,11 @@ impl ApiQueries {
     /// When the database does not answer.
     pub async fn count_history(
         &self,
-        query: &serde_json::Value,
+        filter: &serde_json::Value,
     ) -> Result<Result<u64, String>, SourceError> {
         let _turn = self.turn().await?;
-        let question = self.mongo.query(Collector::StoredDocument.name()).await?;
-        stored_statistics::count(&question, query).await
+        let query = self.mongo.query(Collector::StoredDocument.name()).await?;
+        stored_statistics::count(&query, filter).await
     }
 
     /// A page of the stored statistics documents, or why the request was rejected.
@@ -114,8 +114,8 @@ impl ApiQueries {
     /// When the database does not answer, or the index on `createdAt` is missing.
     pub async fn growth(&self) -> Result<Vec<GrowthPoint>, SourceError> {
         let _turn = self.turn().await?;
-        let mut question = self.mongo.query(Collector::StoredDocument.name()).await?;
-        growth::read(&mut question).await
+        let mut query = self.mongo.query(Collector::StoredDocument.name()).await?;
+        growth::read(&mut query).await
     }
 
     /// Waits until no other request queries the database.

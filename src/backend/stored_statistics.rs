@@ -11,7 +11,7 @@ use serde_json::Value as Json;
 use super::{ApiQueries, query_filter};
 use crate::catalogue::{IGNORED_FIELDS, Value, touches_hidden_field};
 use crate::collectors::Collector;
-use crate::collectors::stored_document::query;
+use crate::collectors::stored_document::query::redact;
 use crate::mongodb::{QueryContext, SourceError, bson, command};
 
 const COLLECTION: &str = "rocketchat_statistics";
@@ -59,21 +59,21 @@ pub struct ListOptions {
 
 /// The number of documents, or why the query was rejected.
 pub async fn count(
-    question: &QueryContext<'_>,
-    query: &Json,
+    query: &QueryContext<'_>,
+    filter: &Json,
 ) -> Result<Result<u64, String>, SourceError> {
-    let filter = match query_filter::from_json(query) {
+    let filter = match query_filter::from_json(filter) {
         Ok(filter) => filter,
         Err(message) => return Ok(Err(message)),
     };
     let command = doc! {
         "count": COLLECTION,
         "query": filter,
-        "maxTimeMS": bson::milliseconds(question.mongo.query_timeout),
-        "comment": question.comment(),
+        "maxTimeMS": bson::milliseconds(query.mongo.query_timeout),
+        "comment": query.comment(),
     };
-    let ask = async { refused(command::run(&question.database, command).await) };
-    let answer = question.mongo.within(ask).await?;
+    let ask = async { refused(command::run(&query.database, command).await) };
+    let answer = query.mongo.within(ask).await?;
     Ok(answer.map(|answer| bson::counted(&answer, "n")))
 }
 
@@ -98,11 +98,11 @@ pub async fn list(
     };
     let _turn = backend.turn().await?;
     let mongo = &backend.mongo;
-    let question = mongo.query(Collector::StoredDocument.name()).await?;
+    let query = mongo.query(Collector::StoredDocument.name()).await?;
     let most = i64::from(MAX_DOCUMENTS);
     let limit = options.count.and_then(|count| i64::try_from(count).ok());
     let limit = limit.unwrap_or(most).clamp(1, most);
-    let collection = question.collection(COLLECTION);
+    let collection = query.collection(COLLECTION);
     let open = async {
         let mut find = collection
             .find(filter.clone())
@@ -110,7 +110,7 @@ pub async fn list(
             .skip(options.offset)
             .limit(limit)
             .batch_size(BATCH)
-            .comment(question.comment())
+            .comment(query.comment())
             .max_time(mongo.query_timeout);
         if !sort.is_empty() {
             find = find.sort(sort.clone()).allow_disk_use(true);
@@ -133,7 +133,7 @@ pub async fn list(
             "_id": Bson::Null,
             "bytes": { "$sum": { "$bsonSize": "$$ROOT" } },
         } });
-        let sizes = question.aggregate(COLLECTION, pipeline, None).await?;
+        let sizes = query.aggregate(COLLECTION, pipeline, None).await?;
         let bytes = sizes.first().map_or(0, |size| bson::counted(size, "bytes"));
         if bytes > MAX_LIST_BYTES {
             return Ok(Err(format!(
@@ -202,7 +202,7 @@ impl StoredDocuments {
                 return Ok(None);
             };
             if let Some(mut document) = bson::document(&raw) {
-                query::redact(&mut document);
+                redact(&mut document);
                 return Ok(Some(bson::object(&document)));
             }
             tracing::warn!(

@@ -9,10 +9,10 @@ use crate::collectors::snapshot::Snapshot;
 use crate::mongodb::{QueryContext, SourceError, bson};
 
 pub async fn read(
-    question: &mut CollectorContext<'_>,
+    query: &mut CollectorContext<'_>,
     _: &Snapshot,
 ) -> Result<Administration, SourceError> {
-    let roles = question
+    let roles = query
         .tally(
             "rocketchat_roles",
             [
@@ -22,13 +22,13 @@ pub async fn read(
             ],
         )
         .await?;
-    let invites = question
+    let invites = query
         .tally(
             "rocketchat_invites",
             [("links", 1.into()), ("uses", bson::finite("$uses").into())],
         )
         .await?;
-    let seat_requests = question
+    let seat_requests = query
         .find_one(
             "rocketchat_analytics",
             doc! { "type": "seat-request" },
@@ -37,25 +37,25 @@ pub async fn read(
         .await?
         .unwrap_or_default();
     Ok(Administration {
-        teams: question.estimated_count("rocketchat_team").await?,
+        teams: query.estimated_count("rocketchat_team").await?,
         subscription_roles: bson::counted(&roles, "subscriptions"),
         user_roles: bson::counted(&roles, "users"),
         custom_roles: bson::counted(&roles, "custom"),
         invites: bson::counted(&invites, "links"),
         invite_uses: bson::summed(&invites, "uses"),
-        email_inboxes: question.estimated_count("rocketchat_email_inbox").await?,
+        email_inboxes: query.estimated_count("rocketchat_email_inbox").await?,
         seat_requests: bson::counted(&seat_requests, "count"),
-        attributes: if question.grants.grants(ABAC) {
-            Some(attributes(question).await?)
+        attributes: if query.grants.grants(ABAC) {
+            Some(attributes(query).await?)
         } else {
             None
         },
     })
 }
 
-async fn attributes(question: &QueryContext<'_>) -> Result<(u64, u64), SourceError> {
+async fn attributes(query: &QueryContext<'_>) -> Result<(u64, u64), SourceError> {
     let size = doc! { "$cond": [{ "$isArray": "$values" }, { "$size": "$values" }, 0] };
-    let sums = question
+    let sums = query
         .tally(
             "rocketchat_abac_attributes",
             [("attributes", 1.into()), ("values", size.into())],

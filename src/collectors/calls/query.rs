@@ -15,11 +15,11 @@ const CONFERENCE: &str = "rocketchat_video_conference";
 /// Minimum duration of a successful call, in seconds.
 const MIN_SUCCESSFUL_SECONDS: i32 = 5;
 
-pub async fn read(question: &mut CollectorContext<'_>, _: &Snapshot) -> Result<Calls, SourceError> {
+pub async fn read(query: &mut CollectorContext<'_>, _: &Snapshot) -> Result<Calls, SourceError> {
     Ok(Calls {
-        conferences: conferences(question).await?,
-        voice: if question.grants.grants(LIVECHAT_ENTERPRISE) {
-            Some(voice(question).await?)
+        conferences: conferences(query).await?,
+        voice: if query.grants.grants(LIVECHAT_ENTERPRISE) {
+            Some(voice(query).await?)
         } else {
             None
         },
@@ -28,9 +28,9 @@ pub async fn read(question: &mut CollectorContext<'_>, _: &Snapshot) -> Result<C
 
 /// Conferences by an index on `type`; empty when it is missing and there are many.
 async fn conferences(
-    question: &mut QueryContext<'_>,
+    query: &mut QueryContext<'_>,
 ) -> Result<BTreeMap<&'static str, u64>, SourceError> {
-    let Access::Granted(hint) = question.access(CONFERENCE, "type").await? else {
+    let Access::Granted(hint) = query.access(CONFERENCE, "type").await? else {
         return Ok(BTreeMap::new());
     };
     let kinds: Vec<&str> = CONFERENCES.iter().map(|(_, kind, _)| *kind).collect();
@@ -44,7 +44,7 @@ async fn conferences(
         // The field can have any value; only counted ones are fetched.
         doc! { "$match": { "_id.status": { "$in": states } } },
     ];
-    let groups = question.aggregate(CONFERENCE, pipeline, hint).await?;
+    let groups = query.aggregate(CONFERENCE, pipeline, hint).await?;
     let count = |kind: &str, status: i32| {
         groups
             .iter()
@@ -64,8 +64,8 @@ async fn conferences(
 }
 
 /// Voice calls of all time, and of the last 30 days, 7 days and one day.
-async fn voice(question: &QueryContext<'_>) -> Result<[VoiceCalls; 4], SourceError> {
-    let now = question.now().await?.0;
+async fn voice(query: &QueryContext<'_>) -> Result<[VoiceCalls; 4], SourceError> {
+    let now = query.now().await?.0;
     let mut facets = Document::new();
     for (name, days) in [
         ("all", None),
@@ -78,7 +78,7 @@ async fn voice(question: &QueryContext<'_>) -> Result<[VoiceCalls; 4], SourceErr
         });
         facets.insert(name, period_of_calls(period));
     }
-    let answer = question
+    let answer = query
         .aggregate(
             "rocketchat_freeswitch_calls",
             vec![doc! { "$facet": facets }],

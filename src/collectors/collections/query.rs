@@ -13,31 +13,28 @@ use crate::mongodb::{QueryContext, SourceError, bson, error};
 /// Collections whose sizes may fail; more failures fail the collector.
 const MAX_FAILURES: usize = 3;
 
-pub async fn read(
-    question: &mut QueryContext<'_>,
-    _: &Snapshot,
-) -> Result<Collections, SourceError> {
+pub async fn read(query: &mut QueryContext<'_>, _: &Snapshot) -> Result<Collections, SourceError> {
     let mut collections = Collections::default();
     let mut failures = 0;
     for name in WATCHED_COLLECTIONS {
-        let stats = match stats(question, name).await {
+        let stats = match stats(query, name).await {
             Ok(Stats::Of(stats)) => Ok(stats),
             Ok(Stats::View) => {
                 let message = "a view has no size of its own";
-                question.skip(name, SkipReason::View, message);
+                query.skip(name, SkipReason::View, message);
                 continue;
             }
             Ok(Stats::Missing) => continue,
             Err(error) => Err(error),
         };
-        let stats = match question.detail(name, "collStats", stats) {
+        let stats = match query.detail(name, "collStats", stats) {
             Ok(Some(stats)) => stats,
             Ok(None) => continue,
             Err(error) if error.kind.is_database_down() => return Err(error),
             Err(error) if failures == MAX_FAILURES => return Err(error),
             Err(error) => {
                 let reason = SkipReason::Failed(error.kind);
-                question.skip(name, reason, Arc::clone(&error.message));
+                query.skip(name, reason, Arc::clone(&error.message));
                 failures += 1;
                 continue;
             }
@@ -64,7 +61,7 @@ enum Stats {
 }
 
 /// A collection's sizes, added up over all shards.
-async fn stats(question: &QueryContext<'_>, name: &str) -> Result<Stats, SourceError> {
+async fn stats(query: &QueryContext<'_>, name: &str) -> Result<Stats, SourceError> {
     let pipeline = vec![
         doc! { "$collStats": { "storageStats": {} } },
         doc! { "$group": {
@@ -77,12 +74,12 @@ async fn stats(question: &QueryContext<'_>, name: &str) -> Result<Stats, SourceE
             "indexes": { "$sum": "$storageStats.totalIndexSize" },
         } },
     ];
-    let collection = question.collection(name);
+    let collection = query.collection(name);
     let ask = async {
         let cursor = collection
             .aggregate(pipeline)
-            .comment(question.comment())
-            .max_time(question.mongo.query_timeout);
+            .comment(query.comment())
+            .max_time(query.mongo.query_timeout);
         let stats = async { cursor.await?.try_collect::<Vec<_>>().await };
         match stats.await {
             Ok(stats) => Ok(stats.into_iter().next().map_or(Stats::Missing, Stats::Of)),
@@ -91,5 +88,5 @@ async fn stats(question: &QueryContext<'_>, name: &str) -> Result<Stats, SourceE
             Err(error) => Err(error),
         }
     };
-    question.mongo.within(ask).await
+    query.mongo.within(ask).await
 }

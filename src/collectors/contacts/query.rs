@@ -9,7 +9,7 @@ use crate::mongodb::{BoundedGroups, GroupFields, QueryContext, SourceError, bson
 
 const ROOMS: &str = "rocketchat_room";
 
-pub async fn read(question: &mut QueryContext<'_>, _: &Snapshot) -> Result<Contacts, SourceError> {
+pub async fn read(query: &mut QueryContext<'_>, _: &Snapshot) -> Result<Contacts, SourceError> {
     let sources = vec![
         doc! { "$match": { "t": "l", "source": { "$exists": true } } },
         doc! { "$group": { "_id": "$source", "rooms": { "$sum": 1 } } },
@@ -20,8 +20,8 @@ pub async fn read(question: &mut QueryContext<'_>, _: &Snapshot) -> Result<Conta
         keys: &["id", "alias", "type"],
         sums: &["rooms"],
     };
-    let sources = question.groups(ROOMS, sources, None, &members).await?;
-    let periods = periods(question).await?;
+    let sources = query.groups(ROOMS, sources, None, &members).await?;
+    let periods = periods(query).await?;
     let period = |name| {
         let first = periods.first.iter();
         let mut sources: Vec<_> = first
@@ -46,7 +46,7 @@ pub async fn read(question: &mut QueryContext<'_>, _: &Snapshot) -> Result<Conta
         last_day: period(LAST_DAY),
         last_week: period(LAST_WEEK),
         last_month: period(LAST_MONTH),
-        verification: verification(question).await?,
+        verification: verification(query).await?,
     })
 }
 
@@ -68,8 +68,8 @@ const SUMS: [&str; 8] = [
 ];
 
 /// Conversations and contacts of every source and period, in one pass: rooms are grouped by contact, then by source.
-async fn periods(question: &QueryContext<'_>) -> Result<BoundedGroups, SourceError> {
-    let now = question.now().await?.0;
+async fn periods(query: &QueryContext<'_>) -> Result<BoundedGroups, SourceError> {
+    let now = query.now().await?.0;
     let this_month = jiff::Timestamp::from_millisecond(now)
         .map(|now| now.strftime("%Y-%m").to_string())
         .unwrap_or_default();
@@ -124,7 +124,7 @@ async fn periods(question: &QueryContext<'_>) -> Result<BoundedGroups, SourceErr
         keys: &[],
         sums: &SUMS,
     };
-    question.groups(ROOMS, pipeline, None, &members).await
+    query.groups(ROOMS, pipeline, None, &members).await
 }
 
 fn contacts_of(period: &str) -> String {
@@ -153,7 +153,7 @@ fn source_contacts(group: &Document, period: &str) -> Option<SourceContacts> {
     })
 }
 
-async fn verification(question: &QueryContext<'_>) -> Result<Verification, SourceError> {
+async fn verification(query: &QueryContext<'_>) -> Result<Verification, SourceError> {
     let list = |path: &str| doc! { "$cond": [{ "$isArray": path }, path, []] };
     let size = |path: &str| doc! { "$size": list(path) };
     let has = |path: &str| doc! { "$in": [true, list(path)] };
@@ -164,7 +164,7 @@ async fn verification(question: &QueryContext<'_>) -> Result<Verification, Sourc
     ] };
     let is_empty =
         doc! { "$and": [{ "$isArray": "$channels" }, { "$eq": [size("$channels"), 0] }] };
-    let sums = question
+    let sums = query
         .tally(
             "rocketchat_livechat_contact",
             [

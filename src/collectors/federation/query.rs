@@ -13,37 +13,37 @@ const ROOMS: &str = "rocketchat_room";
 const HAS_SERVERS: Version = Version::new(2, 0, 0);
 
 pub async fn read(
-    question: &mut QueryContext<'_>,
+    query: &mut QueryContext<'_>,
     known: &Snapshot,
 ) -> Result<Federation, SourceError> {
     let (servers, active_servers) = if known.version().is_none_or(|version| version >= HAS_SERVERS)
     {
-        let servers = question.estimated_count("rocketchat_federation_servers");
+        let servers = query.estimated_count("rocketchat_federation_servers");
         (servers.await?, None)
     } else {
-        let (servers, active) = peers(question).await?;
+        let (servers, active) = peers(query).await?;
         (servers, Some(active))
     };
-    let (matrix_servers, matrix_server_count) = matrix_servers(question).await?;
+    let (matrix_servers, matrix_server_count) = matrix_servers(query).await?;
     Ok(Federation {
         servers,
         active_servers,
         matrix_servers,
         matrix_server_count,
-        biggest_room: extreme(question, -1).await?,
-        smallest_room: extreme(question, 1).await?,
+        biggest_room: extreme(query, -1).await?,
+        smallest_room: extreme(query, 1).await?,
     })
 }
 
 /// Remote peers of 1.3, and the active ones among them.
-async fn peers(question: &QueryContext<'_>) -> Result<(u64, u64), SourceError> {
+async fn peers(query: &QueryContext<'_>) -> Result<(u64, u64), SourceError> {
     let remote = |active: Bson| {
         bson::one_where(doc! { "$and": [
             { "$eq": ["$isRemote", true] },
             { "$in": ["$active", active] },
         ] })
     };
-    let peers = question
+    let peers = query
         .tally(
             "rocketchat_federation_peers",
             [
@@ -59,8 +59,8 @@ async fn peers(question: &QueryContext<'_>) -> Result<(u64, u64), SourceError> {
 }
 
 /// The names of the first remote servers, and the number of all.
-async fn matrix_servers(question: &QueryContext<'_>) -> Result<(Vec<String>, u64), SourceError> {
-    let own = question
+async fn matrix_servers(query: &QueryContext<'_>) -> Result<(Vec<String>, u64), SourceError> {
+    let own = query
         .find_one(
             "rocketchat_settings",
             doc! { "_id": "Federation_Matrix_homeserver_domain" },
@@ -78,7 +78,7 @@ async fn matrix_servers(question: &QueryContext<'_>) -> Result<(Vec<String>, u64
         keys: &[],
         sums: &[],
     };
-    let groups = question
+    let groups = query
         .groups("rocketchat_matrix_bridged_rooms", pipeline, None, &servers)
         .await?;
     let names = groups.first.iter();
@@ -94,10 +94,10 @@ async fn matrix_servers(question: &QueryContext<'_>) -> Result<(Vec<String>, u64
 
 /// The first federated room by `usersCount`, in an order.
 async fn extreme(
-    question: &mut QueryContext<'_>,
+    query: &mut QueryContext<'_>,
     order: i32,
 ) -> Result<Option<FederatedRoom>, SourceError> {
-    let Access::Granted(hint) = question.access(ROOMS, "federated").await? else {
+    let Access::Granted(hint) = query.access(ROOMS, "federated").await? else {
         return Ok(None);
     };
     let pipeline = vec![
@@ -111,7 +111,7 @@ async fn extreme(
             "usersCount": bson::bounded("$usersCount"),
         } },
     ];
-    let rooms = question.aggregate(ROOMS, pipeline, hint).await?;
+    let rooms = query.aggregate(ROOMS, pipeline, hint).await?;
     Ok(rooms.first().map(room))
 }
 

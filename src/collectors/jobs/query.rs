@@ -12,10 +12,10 @@ use crate::mongodb::{Access, MAX_SCANNED_DOCUMENTS, QueryContext, SourceError, b
 const PLAN: &str = "rocketchat_cron";
 const HISTORY: &str = "rocketchat_cron_history";
 
-pub async fn read(question: &mut QueryContext<'_>, _: &Snapshot) -> Result<Jobs, SourceError> {
-    let now = question.now().await?;
+pub async fn read(query: &mut QueryContext<'_>, _: &Snapshot) -> Result<Jobs, SourceError> {
+    let now = query.now().await?;
     let mut jobs: BTreeMap<String, Job> = BTreeMap::new();
-    let groups = [plan(question).await?, history(question, now).await?];
+    let groups = [plan(query).await?, history(query, now).await?];
     for group in groups.into_iter().flatten() {
         let Some(name) = bson::text(group.get("_id")) else {
             continue;
@@ -36,8 +36,8 @@ pub async fn read(question: &mut QueryContext<'_>, _: &Snapshot) -> Result<Jobs,
 }
 
 /// The planned jobs; none if there are too many documents, which one-time jobs can leave behind.
-async fn plan(question: &QueryContext<'_>) -> Result<Vec<Document>, SourceError> {
-    if question.estimated_count(PLAN).await? > MAX_SCANNED_DOCUMENTS {
+async fn plan(query: &QueryContext<'_>) -> Result<Vec<Document>, SourceError> {
+    if query.estimated_count(PLAN).await? > MAX_SCANNED_DOCUMENTS {
         return Ok(Vec::new());
     }
     let has_failed =
@@ -50,14 +50,14 @@ async fn plan(question: &QueryContext<'_>) -> Result<Vec<Document>, SourceError>
         "nextRun": { "$min": { "$cond": [is_disabled, Bson::Null, date("$nextRunAt")] } },
         "locked": { "$min": date("$lockedAt") },
     } }];
-    question.aggregate(PLAN, pipeline, None).await
+    query.aggregate(PLAN, pipeline, None).await
 }
 
 async fn history(
-    question: &mut QueryContext<'_>,
+    query: &mut QueryContext<'_>,
     now: Timestamp,
 ) -> Result<Vec<Document>, SourceError> {
-    let Access::Granted(hint) = question.detail_access(HISTORY, "intendedAt").await? else {
+    let Access::Granted(hint) = query.detail_access(HISTORY, "intendedAt").await? else {
         return Ok(Vec::new());
     };
     let since = DateTime::from_millis(now.0.saturating_sub(2 * bson::DAY));
@@ -74,7 +74,7 @@ async fn history(
             "failed": ended(error),
         } },
     ];
-    question.aggregate(HISTORY, pipeline, hint).await
+    query.aggregate(HISTORY, pipeline, hint).await
 }
 
 /// An expression for the job's name, if it is in [`JOBS`].

@@ -10,12 +10,12 @@ use crate::collectors::snapshot::Snapshot;
 use crate::mongodb::{Access, QueryContext, SourceError, bson};
 
 pub async fn read(
-    question: &mut CollectorContext<'_>,
+    query: &mut CollectorContext<'_>,
     known: &Snapshot,
 ) -> Result<Omnichannel, SourceError> {
-    let open = open(question).await?;
-    let waiting = waiting(question).await?;
-    let departments = question
+    let open = open(query).await?;
+    let waiting = waiting(query).await?;
+    let departments = query
         .tally(
             "rocketchat_livechat_department",
             [
@@ -25,37 +25,33 @@ pub async fn read(
             ],
         )
         .await?;
-    let custom_fields = question
+    let custom_fields = query
         .tally(
             "rocketchat_livechat_custom_field",
             [("all", 1.into()), ("public", bson::is("$public", true))],
         )
         .await?;
     Ok(Omnichannel {
-        visitors: question
-            .estimated_count("rocketchat_livechat_visitor")
-            .await?,
-        agents: with_role(question, "livechat-agent").await?,
-        managers: with_role(question, "livechat-manager").await?,
-        agents_available: agents_available(question).await?,
+        visitors: query.estimated_count("rocketchat_livechat_visitor").await?,
+        agents: with_role(query, "livechat-agent").await?,
+        managers: with_role(query, "livechat-manager").await?,
+        agents_available: agents_available(query).await?,
         open: open.as_ref().map(|group| bson::counted(group, "open")),
         open_since: open.and_then(|group| bson::timestamp(group.get("since"))),
-        active_contacts: active_contacts(question, known.version()).await?,
+        active_contacts: active_contacts(query, known.version()).await?,
         waiting: bson::counted(&waiting, "waiting"),
         waiting_since: bson::timestamp(waiting.get("since")),
         departments: bson::counted(&departments, "all"),
         archived_departments: bson::counted(&departments, "archived"),
         business_units: bson::counted(&departments, "units"),
-        triggers: question
-            .estimated_count("rocketchat_livechat_trigger")
-            .await?,
+        triggers: query.estimated_count("rocketchat_livechat_trigger").await?,
         custom_fields: bson::counted(&custom_fields, "all"),
         public_custom_fields: bson::counted(&custom_fields, "public"),
-        business_hours: question
+        business_hours: query
             .estimated_count("rocketchat_livechat_business_hours")
             .await?,
-        licensed: if question.grants.grants(LIVECHAT_ENTERPRISE) {
-            Some(licensed_omnichannel(question).await?)
+        licensed: if query.grants.grants(LIVECHAT_ENTERPRISE) {
+            Some(licensed_omnichannel(query).await?)
         } else {
             None
         },
@@ -63,19 +59,19 @@ pub async fn read(
 }
 
 /// Agents who accept conversations.
-async fn agents_available(question: &mut QueryContext<'_>) -> Result<Option<u64>, SourceError> {
+async fn agents_available(query: &mut QueryContext<'_>) -> Result<Option<u64>, SourceError> {
     let filter = doc! {
         "roles": "livechat-agent",
         "statusLivechat": "available",
         "active": true,
         "status": { "$in": ["online", "away", "busy"] },
     };
-    question.indexed_count("users", "roles", filter).await
+    query.indexed_count("users", "roles", filter).await
 }
 
 /// Open conversations: their number, and the start time of the oldest.
-async fn open(question: &mut QueryContext<'_>) -> Result<Option<Document>, SourceError> {
-    let Access::Granted(hint) = question.access("rocketchat_room", "open").await? else {
+async fn open(query: &mut QueryContext<'_>) -> Result<Option<Document>, SourceError> {
+    let Access::Granted(hint) = query.access("rocketchat_room", "open").await? else {
         return Ok(None);
     };
     let pipeline = vec![
@@ -86,9 +82,7 @@ async fn open(question: &mut QueryContext<'_>) -> Result<Option<Document>, Sourc
             "since": { "$min": since("$ts") },
         } },
     ];
-    let groups = question
-        .aggregate("rocketchat_room", pipeline, hint)
-        .await?;
+    let groups = query.aggregate("rocketchat_room", pipeline, hint).await?;
     Ok(Some(groups.into_iter().next().unwrap_or_default()))
 }
 
@@ -99,24 +93,24 @@ fn since(path: &str) -> Document {
 
 /// Contacts of the current month (UTC), as the license limits them; visitors before 7.0.
 async fn active_contacts(
-    question: &mut QueryContext<'_>,
+    query: &mut QueryContext<'_>,
     version: Option<Version>,
 ) -> Result<Option<u64>, SourceError> {
     let collection = match version {
         Some(version) if version < Version::new(7, 0, 0) => "rocketchat_livechat_visitor",
         _ => "rocketchat_livechat_contact",
     };
-    let Ok(now) = jiff::Timestamp::from_millisecond(question.now().await?.0) else {
+    let Ok(now) = jiff::Timestamp::from_millisecond(query.now().await?.0) else {
         return Ok(None);
     };
     let month = now.strftime("%Y-%m").to_string();
-    question
+    query
         .detail_count(collection, "activity", doc! { "activity": month })
         .await
 }
 
 /// Waiting conversations: their number, and the start time of the oldest.
-async fn waiting(question: &QueryContext<'_>) -> Result<Document, SourceError> {
+async fn waiting(query: &QueryContext<'_>) -> Result<Document, SourceError> {
     let pipeline = vec![
         doc! { "$match": { "status": { "$in": ["queued", "ready"] } } },
         doc! { "$group": {
@@ -125,35 +119,30 @@ async fn waiting(question: &QueryContext<'_>) -> Result<Document, SourceError> {
             "since": { "$min": since("$ts") },
         } },
     ];
-    let groups = question
+    let groups = query
         .aggregate("rocketchat_livechat_inquiry", pipeline, None)
         .await?;
     Ok(groups.into_iter().next().unwrap_or_default())
 }
 
 async fn licensed_omnichannel(
-    question: &mut QueryContext<'_>,
+    query: &mut QueryContext<'_>,
 ) -> Result<LicensedOmnichannel, SourceError> {
     Ok(LicensedOmnichannel {
-        tags: question.estimated_count("rocketchat_livechat_tag").await?,
-        canned_responses: question
-            .estimated_count("rocketchat_canned_response")
-            .await?,
-        priorities: question
+        tags: query.estimated_count("rocketchat_livechat_tag").await?,
+        canned_responses: query.estimated_count("rocketchat_canned_response").await?,
+        priorities: query
             .estimated_count("rocketchat_livechat_priority")
             .await?,
-        service_levels: question
+        service_levels: query
             .estimated_count("rocketchat_omnichannel_service_level_agreements")
             .await?,
-        monitors: with_role(question, "livechat-monitor").await?,
+        monitors: with_role(query, "livechat-monitor").await?,
     })
 }
 
-async fn with_role(
-    question: &mut QueryContext<'_>,
-    role: &str,
-) -> Result<Option<u64>, SourceError> {
-    question
+async fn with_role(query: &mut QueryContext<'_>, role: &str) -> Result<Option<u64>, SourceError> {
+    query
         .indexed_count("users", "roles", doc! { "roles": role })
         .await
 }

@@ -22,7 +22,7 @@ const ORPHANED: &str = "orphaned";
 const MAY_BE_LEFT: [&str; 3] = ["d", "l", "v"];
 
 pub async fn read(
-    question: &mut CollectorContext<'_>,
+    query: &mut CollectorContext<'_>,
     _: &Snapshot,
 ) -> Result<RoomFeatures, SourceError> {
     let mut features = BTreeMap::new();
@@ -44,9 +44,9 @@ pub async fn read(
         WITHOUT_COUNTER: { "$sum": bson::one_where(has_no_counter) },
     };
     for (name, feature) in ROOM_FEATURES {
-        if let Some(index) = question.known_index(COLLECTION, field(feature)).await? {
+        if let Some(index) = query.known_index(COLLECTION, field(feature)).await? {
             let hint = Some(Hint::Name(index));
-            let count = question.count(COLLECTION, filter(feature), hint).await?;
+            let count = query.count(COLLECTION, filter(feature), hint).await?;
             features.insert(name, count.unwrap_or_default());
         } else {
             filters.push(filter(feature));
@@ -59,7 +59,7 @@ pub async fn read(
         doc! { "$match": { "$or": filters } },
         doc! { "$group": group_by },
     ];
-    let found = question.aggregate(COLLECTION, pipeline, None).await?;
+    let found = query.aggregate(COLLECTION, pipeline, None).await?;
     let found = found.into_iter().next().unwrap_or_default();
     for (name, _) in ROOM_FEATURES {
         features
@@ -70,7 +70,7 @@ pub async fn read(
         features,
         without_counter: bson::counted(&found, WITHOUT_COUNTER),
         orphaned: bson::counted(&found, ORPHANED),
-        grants: question.grants.clone(),
+        grants: query.grants.clone(),
     })
 }
 

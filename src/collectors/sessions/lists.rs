@@ -16,7 +16,7 @@ type List<'a> = (String, Vec<Document>, &'a GroupFields<'a>);
 
 /// Reads the lists, and in a second pass the sums of entries beyond the limit.
 pub async fn read(
-    question: &QueryContext<'_>,
+    query: &QueryContext<'_>,
     rows: Vec<Document>,
     lists: Vec<List<'_>>,
 ) -> Result<Lists, SourceError> {
@@ -24,7 +24,7 @@ pub async fn read(
         let stages = stages.iter().cloned().chain(members.first_stages());
         (name.clone(), stages.collect())
     });
-    let mut answer = pass(question, &rows, first.collect()).await?;
+    let mut answer = pass(query, &rows, first.collect()).await?;
     let mut read = Lists::new();
     for (name, ..) in &lists {
         let groups = BoundedGroups {
@@ -42,17 +42,17 @@ pub async fn read(
     if others.is_empty() {
         return Ok(read);
     }
-    let mut answer = pass(question, &rows, others).await?;
+    let mut answer = pass(query, &rows, others).await?;
     for (name, _, members) in &lists {
         let groups = read.get_mut(name).expect("every list was read");
-        question.add_others(groups, members, documents(answer.remove(name)));
+        query.add_others(groups, members, documents(answer.remove(name)));
     }
     Ok(read)
 }
 
 /// One pass over the rows.
 async fn pass(
-    question: &QueryContext<'_>,
+    query: &QueryContext<'_>,
     rows: &[Document],
     facets: Vec<(String, Vec<Document>)>,
 ) -> Result<Document, SourceError> {
@@ -62,7 +62,7 @@ async fn pass(
         .collect();
     let mut pipeline = rows.to_vec();
     pipeline.push(doc! { "$facet": facets });
-    let answer = question.aggregate(COLLECTION, pipeline, None).await?;
+    let answer = query.aggregate(COLLECTION, pipeline, None).await?;
     Ok(answer.into_iter().next().unwrap_or_default())
 }
 

@@ -51,11 +51,8 @@ const MONTH_ENDS_YESTERDAY: Version = Version::new(3, 10, 0);
 /// From this version on summaries have today's format.
 const CURRENT_SUMMARIES: Version = Version::new(1, 0, 3);
 
-pub async fn read(
-    question: &mut QueryContext<'_>,
-    known: &Snapshot,
-) -> Result<Sessions, SourceError> {
-    let today = question.local_time().await?.date();
+pub async fn read(query: &mut QueryContext<'_>, known: &Snapshot) -> Result<Sessions, SourceError> {
+    let today = query.local_time().await?.date();
     let yesterday = today.yesterday().map_err(out_of_range)?;
     let month = month_that_ends(yesterday).map_err(out_of_range)?;
     let week = yesterday.saturating_sub(6.days());
@@ -75,7 +72,7 @@ pub async fn read(
         month
     };
     // Read first, so that later changes are detected.
-    let summaries = summaries::of(question, first, yesterday).await?;
+    let summaries = summaries::of(query, first, yesterday).await?;
     if let Some(read) = &known.sessions
         && summaries.is_some()
         && read.summaries == summaries
@@ -92,21 +89,21 @@ pub async fn read(
         lists.push((format!("{name}Devices"), devices(&days), &DEVICES));
         lists.push((format!("{name}Systems"), systems(&days), &SYSTEMS));
     }
-    let answer = lists::read(question, by_day_and_device(month, yesterday), lists).await?;
+    let answer = lists::read(query, by_day_and_device(month, yesterday), lists).await?;
     Ok(Sessions {
         summaries,
         yesterday: day(yesterday),
-        of_yesterday: period(question, &answer, "yesterday", yesterday..=yesterday).await?,
-        of_last_week: period(question, &answer, "week", week..=yesterday).await?,
-        of_last_month: period(question, &answer, "month", month..=yesterday).await?,
+        of_yesterday: period(query, &answer, "yesterday", yesterday..=yesterday).await?,
+        of_last_week: period(query, &answer, "week", week..=yesterday).await?,
+        of_last_month: period(query, &answer, "month", month..=yesterday).await?,
         of_month_before: if has_month_before {
-            let users = users(question, month_before, month_ago).await?;
+            let users = users(query, month_before, month_ago).await?;
             Some((day(month_ago), users))
         } else {
             None
         },
         early: if is_early {
-            Some(early(question, month_ago, yesterday).await?)
+            Some(early(query, month_ago, yesterday).await?)
         } else {
             None
         },
@@ -115,7 +112,7 @@ pub async fn read(
 
 /// Sums over the summaries of 0.74.1 to 1.0.2.
 async fn early(
-    question: &QueryContext<'_>,
+    query: &QueryContext<'_>,
     month: Date,
     yesterday: Date,
 ) -> Result<EarlySessions, SourceError> {
@@ -160,7 +157,7 @@ async fn early(
         ),
         ("systems".to_owned(), by(has_system, system), &EARLY_SYSTEMS),
     ];
-    let answer = lists::read(question, rows, lists).await?;
+    let answer = lists::read(query, rows, lists).await?;
     let sums = |name: &str| {
         let sums = each(&answer, name, |sums| {
             (bson::summed(sums, "count"), bson::summed(sums, "time"))
@@ -182,13 +179,13 @@ fn within(first: Date, last: Date) -> Document {
 
 /// A period: its users, and its lists of devices and systems.
 async fn period(
-    question: &QueryContext<'_>,
+    query: &QueryContext<'_>,
     found: &Lists,
     name: &str,
     days: RangeInclusive<Date>,
 ) -> Result<PeriodSessions, SourceError> {
     Ok(PeriodSessions {
-        users: users(question, *days.start(), *days.end()).await?,
+        users: users(query, *days.start(), *days.end()).await?,
         devices: each(found, &format!("{name}Devices"), device_sessions),
         systems: each(found, &format!("{name}Systems"), os_sessions),
     })
@@ -212,7 +209,7 @@ fn same_day_of_last_month(today: Date) -> Result<Date, jiff::Error> {
 
 /// Unique users by their most important role.
 async fn users(
-    question: &QueryContext<'_>,
+    query: &QueryContext<'_>,
     first: Date,
     last: Date,
 ) -> Result<Vec<UserSessions>, SourceError> {
@@ -234,7 +231,7 @@ async fn users(
             doc! { "$sort": { "time": -1, "_id": 1 } },
         ]
     };
-    let groups = question.finite_groups(COLLECTION, pipeline, &USERS).await?;
+    let groups = query.finite_groups(COLLECTION, pipeline, &USERS).await?;
     let others = groups.others.iter().map(|others| UserSessions {
         role: Some(Value::text(OTHER)),
         users: bson::counted(others, "count"),

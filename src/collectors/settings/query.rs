@@ -19,10 +19,7 @@ const MAX_OAUTH_SERVICES: u64 = 1_000;
 
 const COLLECTION: &str = "rocketchat_settings";
 
-pub async fn read(
-    question: &mut CollectorContext<'_>,
-    _: &Snapshot,
-) -> Result<Settings, SourceError> {
+pub async fn read(query: &mut CollectorContext<'_>, _: &Snapshot) -> Result<Settings, SourceError> {
     let ids = super::ids();
     let fields = doc! {
         "value": bson::at_most("$value", MAX_VALUE_BYTES),
@@ -34,23 +31,23 @@ pub async fn read(
     };
     let filter = doc! { "_id": { "$in": &ids } };
     let mut found = Vec::new();
-    for document in question.find(COLLECTION, filter, fields).await? {
+    for document in query.find(COLLECTION, filter, fields).await? {
         let id = document.get_str("_id").unwrap_or_default();
         if let Ok(place) = ids.binary_search(&id) {
             found.push((ids[place], setting(&document)));
         }
-        question.left_out("long_values", u64::from(is_true(&document, "isLong")));
+        query.left_out("long_values", u64::from(is_true(&document, "isLong")));
     }
     let by_id = Hint::Name("_id_".to_owned());
     let is_service = doc! { "_id": { "$regex": CUSTOM_OAUTH } };
-    let services = question.count(COLLECTION, is_service, Some(by_id)).await?;
+    let services = query.count(COLLECTION, is_service, Some(by_id)).await?;
     let services = services.unwrap_or_default();
-    question.left_out(
+    query.left_out(
         "login_services",
         services.saturating_sub(MAX_OAUTH_SERVICES),
     );
     let listed = usize::try_from(services.min(MAX_OAUTH_SERVICES)).expect("it is small");
-    Ok(Settings::new(found, question.grants.clone(), listed))
+    Ok(Settings::new(found, query.grants.clone(), listed))
 }
 
 fn setting(document: &Document) -> Setting {

@@ -22,20 +22,20 @@ const MAX_LANGUAGE_BYTES: i32 = 100;
 const MAX_SETTINGS: usize = 1_000;
 
 pub async fn read(
-    question: &mut QueryContext<'_>,
+    query: &mut QueryContext<'_>,
     known: &Snapshot,
 ) -> Result<UserFeatures, SourceError> {
     let names_custom_oauth = known
         .version()
         .is_some_and(UserFeatures::names_custom_oauth);
     let mut custom_oauth = if names_custom_oauth {
-        custom_oauth(question).await?
+        custom_oauth(query).await?
     } else {
         Vec::new()
     };
     let custom = custom_oauth.iter().map(|service| service.name.as_str());
     let names: Vec<&str> = LOGIN_SERVICES.into_iter().chain(custom).collect();
-    let (services, with_extension) = by_services(question, &names).await?;
+    let (services, with_extension) = by_services(query, &names).await?;
     let with_service = |name: &str| services.get(name).copied().unwrap_or_default();
     for service in &mut custom_oauth {
         service.users = with_service(&service.name);
@@ -46,16 +46,16 @@ pub async fn read(
             .into_iter()
             .map(|name| (name, with_service(name)))
             .collect(),
-        with_totp: with_second_factor(question, "services.totp.enabled").await?,
-        with_email_2fa: with_second_factor(question, "services.email2fa.enabled").await?,
+        with_totp: with_second_factor(query, "services.totp.enabled").await?,
+        with_email_2fa: with_second_factor(query, "services.email2fa.enabled").await?,
         with_extension,
-        by_language: by_language(question).await?,
-        accounts: question.estimated_count(COLLECTION).await?,
+        by_language: by_language(query).await?,
+        accounts: query.estimated_count(COLLECTION).await?,
     })
 }
 
 /// Custom OAuth services, from their settings, without their numbers of users.
-async fn custom_oauth(question: &QueryContext<'_>) -> Result<Vec<CustomOauth>, SourceError> {
+async fn custom_oauth(query: &QueryContext<'_>) -> Result<Vec<CustomOauth>, SourceError> {
     const PREFIX: &str = "Accounts_OAuth_Custom-";
     const MERGES: &str = "-merge_roles";
     // Other characters are not valid in a path.
@@ -71,12 +71,12 @@ async fn custom_oauth(question: &QueryContext<'_>) -> Result<Vec<CustomOauth>, S
             "value": { "$eq": ["$value", true] },
         } },
     ];
-    let mut settings = question
+    let mut settings = query
         .aggregate("rocketchat_settings", pipeline, None)
         .await?;
     if settings.len() > MAX_SETTINGS {
         settings.truncate(MAX_SETTINGS);
-        question.left_out("login_services", 1);
+        query.left_out("login_services", 1);
     }
     let on: BTreeMap<String, bool> = settings
         .iter()
@@ -105,7 +105,7 @@ async fn custom_oauth(question: &QueryContext<'_>) -> Result<Vec<CustomOauth>, S
 /// computes anything per account. Accounts are grouped by the list of keys below `services`, and the names are looked up
 /// in the groups on the server: there can be a million groups, of which only sums come over the network.
 async fn by_services(
-    question: &QueryContext<'_>,
+    query: &QueryContext<'_>,
     names: &[&str],
 ) -> Result<(BTreeMap<String, u64>, u64), SourceError> {
     let mut group_by = doc! {
@@ -113,14 +113,14 @@ async fn by_services(
         "count": { "$sum": bson::is("$active", true) },
     };
     // Versions with calls have an index; without it the pass counts.
-    let index = question.known_index(COLLECTION, "extension").await?;
+    let index = query.known_index(COLLECTION, "extension").await?;
     if index.is_none() {
         let has_one = bson::one_where(bson::exists("$extension"));
         group_by.insert("extension", doc! { "$sum": has_one });
     }
     let mut all = vec![doc! { "$group": group_by }];
     all.extend(by_name(names));
-    let all = question.aggregate(COLLECTION, all, None).await?;
+    let all = query.aggregate(COLLECTION, all, None).await?;
     let mut left_out = vec![
         doc! { "$match": { "active": true, "$or": [{ "type": "app" }, { "roles": ["guest"] }] } },
         doc! { "$match": { "$expr": { "$or": [
@@ -130,7 +130,7 @@ async fn by_services(
         doc! { "$group": { "_id": names_of_services(), "count": { "$sum": 1 } } },
     ];
     left_out.extend(by_name(names));
-    let left_out = question.aggregate(COLLECTION, left_out, None).await?;
+    let left_out = query.aggregate(COLLECTION, left_out, None).await?;
     let mut counts = BTreeMap::new();
     for group in &all {
         if let Some(name) = bson::text(group.get("_id")) {
@@ -146,7 +146,7 @@ async fn by_services(
     let with_extension = match index {
         Some(index) => {
             let filter = doc! { "extension": { "$exists": true } };
-            let count = question.count(COLLECTION, filter, Some(Hint::Name(index)));
+            let count = query.count(COLLECTION, filter, Some(Hint::Name(index)));
             count.await?.unwrap_or_default()
         }
         None => counts.get(EXTENSION).copied().unwrap_or_default(),
@@ -182,12 +182,12 @@ fn names_of_services() -> Document {
 
 /// Activated accounts with a second factor: by the index on `active` and the factor, else by a pass.
 async fn with_second_factor(
-    question: &QueryContext<'_>,
+    query: &QueryContext<'_>,
     factor: &'static str,
 ) -> Result<u64, SourceError> {
     let filter = doc! { "active": true, factor: true };
-    if let Some(name) = question.known_pair(COLLECTION, "active", factor).await? {
-        let count = question
+    if let Some(name) = query.known_pair(COLLECTION, "active", factor).await? {
+        let count = query
             .count(COLLECTION, filter, Some(Hint::Name(name)))
             .await?;
         return Ok(count.unwrap_or_default());
@@ -198,7 +198,7 @@ async fn with_second_factor(
     ];
     // Fetching every activated account by an index on `active` costs more than a pass.
     let pass = Hint::Keys(doc! { "$natural": 1 });
-    let groups = question.aggregate(COLLECTION, pipeline, Some(pass)).await?;
+    let groups = query.aggregate(COLLECTION, pipeline, Some(pass)).await?;
     let counted = |group| bson::counted(group, "count");
     Ok(groups.first().map_or(0, counted))
 }
@@ -206,9 +206,9 @@ async fn with_second_factor(
 /// Accounts by language, from the index alone; empty strings are left out. Counting each language costs half as much as
 /// grouping them.
 async fn by_language(
-    question: &mut QueryContext<'_>,
+    query: &mut QueryContext<'_>,
 ) -> Result<Option<Vec<(String, u64)>>, SourceError> {
-    let Access::Granted(hint) = question.access(COLLECTION, "language").await? else {
+    let Access::Granted(hint) = query.access(COLLECTION, "language").await? else {
         return Ok(None);
     };
     if hint.is_some() {
@@ -220,10 +220,10 @@ async fn by_language(
             doc! { "$limit": most },
             doc! { "$project": { "_id": { "$cond": [is_short, "$_id", Bson::Null] } } },
         ];
-        let names = question.aggregate(COLLECTION, names, hint.clone()).await?;
+        let names = query.aggregate(COLLECTION, names, hint.clone()).await?;
         let names: Option<Vec<String>> = names.iter().map(name_to_look_for).collect();
         if let Some(names) = names.filter(|names| names.len() <= MAX_LANGUAGES) {
-            return one_by_one(question, names, hint).await.map(Some);
+            return one_by_one(query, names, hint).await.map(Some);
         }
     }
     let pipeline = vec![
@@ -236,9 +236,7 @@ async fn by_language(
         keys: &[],
         sums: &["count"],
     };
-    let groups = question
-        .groups(COLLECTION, pipeline, hint, &members)
-        .await?;
+    let groups = query.groups(COLLECTION, pipeline, hint, &members).await?;
     // Sorted by name; different invalid strings can have become equal.
     let mut languages: BTreeMap<String, u64> = BTreeMap::new();
     let first = groups.first.iter();
@@ -256,7 +254,7 @@ fn name_to_look_for(group: &Document) -> Option<String> {
 }
 
 async fn one_by_one(
-    question: &QueryContext<'_>,
+    query: &QueryContext<'_>,
     mut names: Vec<String>,
     hint: Option<Hint>,
 ) -> Result<Vec<(String, u64)>, SourceError> {
@@ -264,7 +262,7 @@ async fn one_by_one(
     let mut languages = Vec::new();
     for name in names {
         let filter = doc! { "language": &name };
-        let count = question.count(COLLECTION, filter, hint.clone()).await?;
+        let count = query.count(COLLECTION, filter, hint.clone()).await?;
         languages.push((name, count.unwrap_or_default()));
     }
     Ok(languages)
