@@ -165,8 +165,8 @@ impl Supervisor {
                 .map(|availability| availability.state)
             {
                 None => "The host is read",
-                Some(ReadState::Untried) => "The database has not been read yet",
-                Some(ReadState::Down) => "The database cannot be read",
+                Some(ReadState::Untried) => "No database has been read yet",
+                Some(ReadState::Down) => "No database can be read",
                 Some(ReadState::Partly) => "Some collectors of the database fail",
                 Some(ReadState::Up) => "The database is read",
             }
