@@ -1,47 +1,47 @@
-// Exchanges what changed, without loading the page again. Without this script the page is the same, and stands still.
+// Updates the page in place. Without this script the page is complete, but static.
 "use strict";
 
-const CALM = 15000, SOON = 2000;
+const INTERVAL = 15000, SOON = 2000;
 const live = document.getElementById("live");
 let timer, busy = false;
 
-// Puts the focus back to where it was.
-function exchange(before, after) {
-  const stops = (of) => [...of.querySelectorAll("a,button,summary,[tabindex]")];
-  const place = stops(before).indexOf(document.activeElement);
+// Replaces an element, and restores the focus.
+function replace(before, after) {
+  const focusable = (of) => [...of.querySelectorAll("a,button,summary,[tabindex]")];
+  const index = focusable(before).indexOf(document.activeElement);
   before.replaceWith(after);
-  const again = place >= 0 && stops(after)[place];
-  if (again) again.focus({ preventScroll: true });
+  const focused = index >= 0 && focusable(after)[index];
+  if (focused) focused.focus({ preventScroll: true });
 }
 
-function take(text) {
+function update(text) {
   const page = new DOMParser().parseFromString(text, "text/html");
   for (const after of page.querySelectorAll("[data-live]")) {
     const before = document.getElementById(after.id);
     if (!before) { location.reload(); return; }
-    // What is open stays open.
+    // Open details stay open.
     for (const open of before.querySelectorAll("details[open]")) {
       const details = after.querySelector("#" + CSS.escape(open.id));
       if (details) details.setAttribute("open", "");
     }
-    if (before.outerHTML !== after.outerHTML) exchange(before, document.importNode(after, true));
+    if (before.outerHTML !== after.outerHTML) replace(before, document.importNode(after, true));
   }
   document.body.toggleAttribute("data-soon", page.body.hasAttribute("data-soon"));
 }
 
-function wait() {
+function schedule() {
   clearTimeout(timer);
-  timer = setTimeout(look, document.body.hasAttribute("data-soon") ? SOON : CALM);
+  timer = setTimeout(poll, document.body.hasAttribute("data-soon") ? SOON : INTERVAL);
 }
 
-async function look() {
+async function poll() {
   if (!document.hidden && !busy) {
     try {
-      const answer = await fetch(location.pathname, { cache: "no-store" });
-      if (answer.ok) take(await answer.text());
-    } catch { /* The exporter does not answer: what is shown says how old it is. */ }
+      const response = await fetch(location.pathname, { cache: "no-store" });
+      if (response.ok) update(await response.text());
+    } catch { /* Unreachable: the page shows the age of its data. */ }
   }
-  wait();
+  schedule();
 }
 
 document.addEventListener("submit", async (event) => {
@@ -52,10 +52,10 @@ document.addEventListener("submit", async (event) => {
   form.querySelector("button").setAttribute("aria-busy", "true");
   live.textContent = "Refreshing…";
   try {
-    const answer = await fetch(form.action, { method: "POST", body: new URLSearchParams(new FormData(form)) });
-    const text = await answer.text();
-    if (answer.ok) {
-      take(text);
+    const response = await fetch(form.action, { method: "POST", body: new URLSearchParams(new FormData(form)) });
+    const text = await response.text();
+    if (response.ok) {
+      update(text);
       const done = document.getElementById("refreshed");
       live.textContent = done ? done.textContent : "Still refreshing.";
     } else {
@@ -67,8 +67,8 @@ document.addEventListener("submit", async (event) => {
   const button = form.querySelector("button");
   if (button) button.removeAttribute("aria-busy");
   busy = false;
-  wait();
+  schedule();
 });
 
-document.addEventListener("visibilitychange", () => { if (!document.hidden) look(); });
-wait();
+document.addEventListener("visibilitychange", () => { if (!document.hidden) poll(); });
+schedule();
