@@ -159,7 +159,7 @@ fn overview(app: &App, request: &Request<Incoming>) -> Response {
             workspace,
             Some(name),
             &GrowthStatus::NotNeeded,
-            |page| OverviewRow::new(page),
+            OverviewRow::new,
         )
     });
     let host = targets

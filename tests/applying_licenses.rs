@@ -222,7 +222,7 @@ async fn guessed_logins_are_limited_and_known_ones_exempt() {
             assert_says(&answer, 502, &["status 401"]);
         }
         if number >= 10 {
-            assert_says(&answer, 429, &["Too many logins were refused of late"]);
+            assert_says(&answer, 429, &["Too many logins failed recently"]);
             let seconds: u64 = answer.header("retry-after").parse().expect("it is one");
             assert!((1..=61).contains(&seconds), "{seconds}");
         }

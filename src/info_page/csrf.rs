@@ -41,15 +41,12 @@ impl CsrfToken {
     }
 }
 
-/// Checks that the page itself sent a request.
-///
-/// # Errors
-/// With the response 403 when it did not.
-pub fn check(request: &Request<Incoming>, token: &CsrfToken) -> Result<(), Response> {
+/// The response to a request that the page itself did not send; `None` when it did.
+pub fn rejection(request: &Request<Incoming>, token: &CsrfToken) -> Option<Response> {
     if is_same_origin(request) && token.is_in(request) {
-        return Ok(());
+        return None;
     }
-    Err(response::text(
+    Some(response::text(
         StatusCode::FORBIDDEN,
         "The request does not come from the page as it is now; load the page again.\n",
     ))

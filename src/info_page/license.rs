@@ -46,7 +46,7 @@ pub async fn review(
     if let Err(reason) = client(workspace) {
         return reason.respond();
     }
-    if let Err(rejection) = csrf::check(request, &workspace.info_page.token) {
+    if let Some(rejection) = csrf::rejection(request, &workspace.info_page.token) {
         return rejection;
     }
     match pasted(request, workspace).await {
@@ -70,7 +70,7 @@ pub async fn apply(
         Ok(rocketchat) => rocketchat,
         Err(reason) => return reason.respond(),
     };
-    if let Err(rejection) = csrf::check(request, &workspace.info_page.token) {
+    if let Some(rejection) = csrf::rejection(request, &workspace.info_page.token) {
         return rejection;
     }
     let pasted = match pasted(request, workspace).await {

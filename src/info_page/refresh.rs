@@ -40,7 +40,7 @@ pub async fn handle(
     path: &str,
 ) -> Response {
     let state = &workspace.info_page;
-    if let Err(rejection) = csrf::check(request, &state.token) {
+    if let Some(rejection) = csrf::rejection(request, &state.token) {
         return rejection;
     }
     let mut states = state.refreshing.subscribe();

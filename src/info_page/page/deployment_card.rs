@@ -55,10 +55,10 @@ fn cloud_id(data: &PageData<'_>) -> Markup {
 fn migration(data: &PageData<'_>) -> Markup {
     let workspace = data.page.snapshot.workspace.as_ref();
     let migration = workspace.and_then(|workspace| workspace.migration.as_ref());
-    let date = migration.and_then(|migration| migration.locked_at);
+    let locked_at = migration.and_then(|migration| migration.locked_at);
     html! {
         (data.value("migration.version", |_| None))
-        @if let Some(at) = date { " (" (data.time(at)) ")" }
+        @if let Some(at) = locked_at { " (" (data.time(at)) ")" }
     }
 }
 
