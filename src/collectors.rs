@@ -90,7 +90,7 @@ pub use collector::{COLLECTORS, Collector, RefreshScope};
 pub use collector_metrics::READINGS;
 pub use dispatch::{CollectedReading, DatabaseSource};
 pub use live_metrics::LIVE;
-pub use live_state::{Live, LiveCounts, LiveMode, LiveObstacle, LiveState};
+pub use live_state::{LiveCounts, LiveMode, LiveObstacle, LiveState, LiveStatus};
 pub use replication_metrics::REPLICATION;
 pub use sections::SECTIONS;
 pub use snapshot::{Reading, Snapshot};

@@ -28,7 +28,7 @@ pub use intervals::Intervals;
 use crate::catalogue::{Availability, Tier, Version};
 use crate::clock::Clock;
 use crate::collectors::live_sections::followable;
-use crate::collectors::{Collector, Live, LiveMode, RefreshScope, Snapshot, Sources};
+use crate::collectors::{Collector, LiveMode, LiveStatus, RefreshScope, Snapshot, Sources};
 use crate::supervision::keep_running;
 
 /// Refresh requests that a tier queues; further callers wait until there is room.
@@ -91,7 +91,7 @@ impl Scheduler {
         let (publish, snapshots) = watch::channel(Arc::new(Snapshot {
             configured_version: config.configured_version,
             availability: asks_database.then(|| Availability::untried(clock.now())),
-            live: can_follow.then(|| Arc::new(Live::new(config.live))),
+            live: can_follow.then(|| Arc::new(LiveStatus::new(config.live))),
             ..Snapshot::default()
         }));
         let context = Arc::new(SchedulerContext::new(sources, config, clock, publish));

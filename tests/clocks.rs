@@ -1,4 +1,4 @@
-//! The clock that counts: what the database and Rocket.Chat dated is judged by the database's.
+//! Dates in the database are judged by the database's clock, not the exporter's.
 
 use std::collections::BTreeMap;
 
@@ -12,11 +12,11 @@ const MINUTE: i64 = 60;
 const DAY: i64 = 86_400;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_exporter_with_a_wrong_clock_tells_what_one_with_the_right_clock_does() {
+async fn exporter_with_a_wrong_clock_shows_the_same_values() {
     let filled = Filled::new().await;
     prepare(&filled).await;
     let uri = uri_of(&filled.database);
-    // More than any period that is looked at: a month.
+    // More than the longest period of any metric, a month.
     let exporters = [0, 40 * DAY, -40 * DAY].map(|seconds| exporter(&uri, seconds));
     for exporter in &exporters {
         exporter.whole().await;
@@ -35,11 +35,11 @@ async fn an_exporter_with_a_wrong_clock_tells_what_one_with_the_right_clock_does
         assert!(value > 0.0, "{known} is {value}: {expected:#?}");
     }
     for wrong in [&ahead, &behind] {
-        let told = metrics(wrong);
+        let shown = metrics(wrong);
         for (series, value) in &expected {
-            let other = told.get(series).copied().unwrap_or(f64::NAN);
-            // They were not read at the same second.
+            let other = shown.get(series).copied().unwrap_or(f64::NAN);
             let difference = (value - other).abs();
+            // They were not read in the same second.
             let tolerated = if series.contains("overdue") {
                 60.0
             } else {
@@ -50,7 +50,7 @@ async fn an_exporter_with_a_wrong_clock_tells_what_one_with_the_right_clock_does
                 "{series}: {value}, and {other} with a wrong clock"
             );
         }
-        assert_eq!(told.len(), expected.len());
+        assert_eq!(shown.len(), expected.len());
         assert_eq!(document(wrong, &filled), document(&right, &filled));
         assert_eq!(warnings(wrong), warnings(&right));
         assert_eq!(status_of_grant(wrong), 200);
@@ -62,7 +62,7 @@ async fn an_exporter_with_a_wrong_clock_tells_what_one_with_the_right_clock_does
     );
 }
 
-/// What every kind of judgement needs: a date that a wrong clock would put on the other side.
+/// Dates that a wrong clock would judge otherwise.
 async fn prepare(filled: &Filled) {
     let now = DateTime::now();
     let at = |seconds: i64| DateTime::from_millis(now.timestamp_millis() + 1000 * seconds);
@@ -71,7 +71,7 @@ async fn prepare(filled: &Filled) {
         let inserted = filled.collection(collection).insert_one(document).await;
         inserted.expect("it can be inserted");
     };
-    // An hour late, and not yet due.
+    // An hour overdue, and not yet due.
     insert(
         "rocketchat_cron",
         doc! { "name": "NPS", "nextRunAt": at(-60 * MINUTE) },
@@ -110,7 +110,7 @@ async fn prepare(filled: &Filled) {
     filled.set("Site_Url", "https://chat.example.com").await;
     filled.set("Enterprise_License", v3(&license)).await;
     filled.set("Enterprise_License_Status", "Valid").await;
-    // For as long as the readings may take on a busy machine.
+    // For as long as reads may take on a busy machine.
     let beats = doc! { "$set": { "_updatedAt": at(50) } };
     let updated = filled
         .collection("instances")
@@ -130,7 +130,7 @@ fn exporter(uri: &str, seconds_ahead: i64) -> Exporter {
     Exporter::spawn(shift_clock(&mut command, seconds_ahead))
 }
 
-/// Every series but those of the exporter itself and of its machine.
+/// Every series except those about the exporter and its machine.
 fn metrics(exporter: &Exporter) -> BTreeMap<String, f64> {
     let own = [
         "#",
@@ -142,7 +142,7 @@ fn metrics(exporter: &Exporter) -> BTreeMap<String, f64> {
     let metrics = exporter.metrics();
     let lines = metrics
         .lines()
-        .filter(|line| !own.iter().any(|it| line.starts_with(it)));
+        .filter(|line| !own.iter().any(|prefix| line.starts_with(prefix)));
     lines
         .map(|line| {
             let (series, value) = line.rsplit_once(' ').expect("a line has a value");
@@ -151,7 +151,7 @@ fn metrics(exporter: &Exporter) -> BTreeMap<String, f64> {
         .collect()
 }
 
-/// The statistics document without what tells the moment of the reading, and the machine.
+/// The statistics document without the time of the read and the machine.
 fn document(exporter: &Exporter, filled: &Filled) -> Value {
     let admin = &filled.credentials.admin;
     let headers = [

@@ -7,39 +7,42 @@ use super::snapshot::Snapshot;
 use crate::catalogue::{Availability, FailureKind, ReadState, Timestamp};
 
 impl Snapshot {
-    /// Whether something of the database is read; `None` where none is asked, as of the host alone.
+    /// Whether anything of the database can be read; `None` where there is none, as for the host alone.
     pub fn up(&self) -> Option<bool> {
         Some(self.availability?.is_up())
     }
 
-    /// Whether the newest reading of a collector succeeded. What live mode kept counts while it is followed, and then not
-    /// before it was read again.
+    /// Whether the newest read of a collector succeeded. A section that live mode kept current counts while it is followed,
+    /// and afterwards not before it was read again.
     fn succeeded(&self, collector: Collector) -> bool {
         self.outcomes
             .get(&collector)
             .is_some_and(|outcome| outcome.failure.is_none() && !outcome.was_followed)
     }
 
-    /// Whether the newest reading of a collector failed.
+    /// Whether the newest read of a collector failed.
     pub fn fails(&self, collector: Collector) -> bool {
         self.outcomes
             .get(&collector)
             .is_some_and(|outcome| outcome.failure.is_some())
     }
 
-    /// Judges by the newest readings of these collectors how much of the database is read. Where none of them succeeded
-    /// and some are still to be tried, it stays as it was.
+    /// Sets the availability by the newest reads of these collectors. Where none of them succeeded and some are still to be
+    /// tried, it stays as it was.
     pub fn judge(&mut self, collectors: &BTreeSet<Collector>, now: Timestamp) {
         let Some(before) = self.availability else {
             return;
         };
-        let asked = || collectors.iter().filter(|it| it.asks_database());
-        let one_succeeded = asked().any(|it| self.succeeded(*it));
-        let one_fails = asked().any(|it| self.fails(*it));
+        let of_database = || {
+            let collectors = collectors.iter().copied();
+            collectors.filter(|collector| collector.asks_database())
+        };
+        let one_succeeded = of_database().any(|collector| self.succeeded(collector));
+        let one_fails = of_database().any(|collector| self.fails(collector));
         let state = match (one_succeeded, one_fails) {
             (true, true) => ReadState::Partly,
             (true, false) => ReadState::Up,
-            (false, _) if asked().all(|it| self.fails(*it)) => ReadState::Down,
+            (false, _) if of_database().all(|collector| self.fails(collector)) => ReadState::Down,
             (false, _) => before.state,
         };
         self.availability = Some(Availability {
@@ -55,11 +58,14 @@ impl Snapshot {
         });
     }
 
-    /// What most collectors that ask the database fail for.
+    /// The most common failure of collectors that query the database.
     fn most_common_failure(&self) -> Option<FailureKind> {
-        let asking = self.outcomes.iter().filter(|(it, _)| it.asks_database());
+        let asking = self
+            .outcomes
+            .iter()
+            .filter(|(collector, _)| collector.asks_database());
         let failures: Vec<_> = asking.filter_map(|(_, outcome)| outcome.failure).collect();
-        let count = |kind: FailureKind| failures.iter().filter(|it| **it == kind).count();
+        let count = |kind: FailureKind| failures.iter().filter(|other| **other == kind).count();
         failures.iter().copied().max_by_key(|kind| count(*kind))
     }
 }
@@ -71,7 +77,7 @@ mod tests {
 
     const COLLECTORS: [Collector; 3] = [Collector::Presence, Collector::Users, Collector::Host];
 
-    /// A snapshot that is judged after each of these readings, one a millisecond.
+    /// A snapshot after each of these reads, one a millisecond.
     fn after(readings: &[(Collector, Option<FailureKind>)]) -> Snapshot {
         let mut snapshot = Snapshot {
             availability: Some(Availability::untried(Timestamp(0))),
@@ -103,7 +109,7 @@ mod tests {
     const FAILED: Option<FailureKind> = Some(FailureKind::Other);
 
     #[test]
-    fn it_is_down_when_every_collector_that_asks_the_database_fails_for_whatever_reason() {
+    fn database_is_down_when_every_collector_of_it_fails() {
         use crate::collectors::collector::Collector::{Host, Presence, Users};
         let unauthorized = Some(FailureKind::Unauthorized);
         assert_eq!(availability(&[]), (ReadState::Untried, 0, None));
@@ -118,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn it_is_up_while_one_collector_succeeds() {
+    fn database_is_up_while_one_collector_succeeds() {
         use crate::collectors::collector::Collector::{Presence, Users};
         assert_eq!(
             availability(&[(Presence, None), (Users, None)]),
@@ -131,13 +137,13 @@ mod tests {
     }
 
     #[test]
-    fn what_was_followed_and_is_not_read_yet_is_no_success() {
+    fn collector_that_was_followed_is_no_success_before_it_is_read() {
         let mut snapshot = after(&[(Collector::Presence, None), (Collector::Users, FAILED)]);
         let presence = snapshot.outcomes.get_mut(&Collector::Presence);
         presence.expect("it was read").was_followed = true;
         snapshot.judge(&COLLECTORS.into(), Timestamp(9));
         assert!(!snapshot.succeeded(Collector::Presence));
-        // It may be that the database is read: the next reading tells.
+        // Whether the database can be read is up to the next read.
         assert_eq!(snapshot.up(), Some(true));
         let presence = snapshot.outcomes.get_mut(&Collector::Presence);
         presence.expect("it was read").failure = FAILED;

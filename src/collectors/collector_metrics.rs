@@ -1,4 +1,4 @@
-//! How the readings of a workspace went.
+//! Metrics about the collectors' reads.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -20,27 +20,27 @@ fn of_each(
         .collect()
 }
 
-/// Metrics about the readings; unlike those of a section they never go away.
+/// Metrics about reads; unlike those of a section they never go away.
 pub const READINGS: &[Metric<Snapshot>] = &[
     Metric {
         name: "rocketchat_up",
-        help: "Whether something of the workspace's database is read: 1 while the newest reading of at least one collector that asks the database succeeded, 0 while that of none did.",
+        help: "Whether anything of the workspace's database can be read: 1 while the newest read of at least one collector that queries the database succeeded, 0 while that of none did.",
         source: "the exporter",
         quantity: Quantity::State,
         read: Read::One(|snapshot| snapshot.up().map(state)),
     },
     Metric {
         name: "rocketchat_exporter_collector_success",
-        help: "Whether the newest reading of a collector succeeded; while it did not, its metrics are absent.",
+        help: "Whether the newest read of a collector succeeded; while it did not, its metrics are absent.",
         source: "the exporter",
         quantity: Quantity::State,
         read: Read::By(&["collector"], |snapshot| {
-            of_each(snapshot, |it| Some(state(it.failure.is_none())))
+            of_each(snapshot, |outcome| Some(state(outcome.failure.is_none())))
         }),
     },
     Metric {
         name: "rocketchat_exporter_collector_failing",
-        help: "Why the newest reading of a collector failed; absent while it succeeds.",
+        help: "Why the newest read of a collector failed; absent while it succeeds.",
         source: "the exporter",
         quantity: Quantity::State,
         read: Read::By(&["collector", "reason"], |snapshot| {
@@ -58,61 +58,61 @@ pub const READINGS: &[Metric<Snapshot>] = &[
     },
     Metric {
         name: "rocketchat_exporter_collector_duration_seconds",
-        help: "How long the newest reading of a collector took, successful or not.",
+        help: "How long the newest read of a collector took, successful or not.",
         source: "the exporter",
         quantity: Quantity::Seconds,
         read: Read::By(&["collector"], |snapshot| {
-            of_each(snapshot, |it| Some(it.duration.as_secs_f64()))
+            of_each(snapshot, |outcome| Some(outcome.duration.as_secs_f64()))
         }),
     },
     Metric {
         name: "rocketchat_exporter_collector_last_success_timestamp_seconds",
-        help: "When a reading of a collector last succeeded.",
+        help: "When a read of a collector last succeeded.",
         source: "the exporter",
         quantity: Quantity::Instant,
         read: Read::By(&["collector"], |snapshot| {
-            of_each(snapshot, |it| instant(it.last_success))
+            of_each(snapshot, |outcome| instant(outcome.last_success))
         }),
     },
     Metric {
         name: "rocketchat_exporter_data_timestamp_seconds",
-        help: "The moment that the data of a collector describe: when they were read, or earlier where the member of the replica set that was asked lags or has no primary, or what is followed is behind.",
+        help: "The time that the data of a collector describe: when they were read, or earlier where the queried member of the replica set lags or has no primary, or the change streams are behind.",
         source: "the exporter; hello: lastWrite and localTime; resume tokens of change streams",
         quantity: Quantity::Instant,
         read: Read::By(&["collector"], |snapshot| {
-            of_each(snapshot, |it| instant(it.data_at))
+            of_each(snapshot, |outcome| instant(outcome.data_at))
         }),
     },
     Metric {
         name: "rocketchat_exporter_collector_interval_seconds",
-        help: "Time from one reading of a collector to the next: its tier's interval, or more where all readings together would take too much of the time and this one is among the dearest.",
+        help: "Time from one read of a collector to the next: its tier's interval, or more where all reads together would take too much of the time and this one is among the most expensive.",
         source: "the exporter",
         quantity: Quantity::Seconds,
         read: Read::By(&["collector"], |snapshot| {
-            of_each(snapshot, |it| Some(it.interval.as_secs_f64()))
+            of_each(snapshot, |outcome| Some(outcome.interval.as_secs_f64()))
         }),
     },
     Metric {
         name: "rocketchat_exporter_collector_readings_total",
-        help: "Readings of a collector.",
+        help: "Reads of a collector.",
         source: "the exporter",
         quantity: Quantity::CountTotal,
         read: Read::By(&["collector"], |snapshot| {
-            of_each(snapshot, |it| count(it.readings))
+            of_each(snapshot, |outcome| count(outcome.readings))
         }),
     },
     Metric {
         name: "rocketchat_exporter_collector_failures_total",
-        help: "Readings of a collector that failed.",
+        help: "Reads of a collector that failed.",
         source: "the exporter",
         quantity: Quantity::CountTotal,
         read: Read::By(&["collector"], |snapshot| {
-            of_each(snapshot, |it| count(it.failures))
+            of_each(snapshot, |outcome| count(outcome.failures))
         }),
     },
     Metric {
         name: "rocketchat_exporter_missing_index",
-        help: "Whether an index is missing that a query relies on; what would scan a large collection without it is left out.",
+        help: "Whether an index is missing that a query relies on; queries that would scan a large collection without it are left out.",
         source: "the exporter, by listIndexes",
         quantity: Quantity::State,
         read: Read::By(&["collection", "key"], |snapshot| {
@@ -154,7 +154,7 @@ pub const READINGS: &[Metric<Snapshot>] = &[
     },
     Metric {
         name: "rocketchat_exporter_left_out",
-        help: "How many of something a collector does not tell one by one, because there are more than its limit or they cannot be read; what can be added up counts as other. Absent while nothing is left out.",
+        help: "How many of something a collector does not show one by one, because there are more than its limit or they cannot be read; what can be added up counts as other. Absent while nothing is left out.",
         source: "the exporter",
         quantity: Quantity::Count,
         read: Read::By(&["collector", "what"], |snapshot| {
@@ -175,13 +175,13 @@ pub const READINGS: &[Metric<Snapshot>] = &[
     LABELS_CUT,
     Metric {
         name: "rocketchat_exporter_skipped_collection",
-        help: "A collection because of which a collector has less to tell: it is a view, or the server did not answer for it alone. Absent while there is none.",
+        help: "A collection that a collector leaves out: it is a view, or queries of it alone fail. Absent while there is none.",
         source: "the exporter, by refused queries",
         quantity: Quantity::State,
         read: Read::By(&["collector", "collection", "reason"], |snapshot| {
             let outcomes = Collector::ALL
                 .into_iter()
-                .filter_map(|it| Some((it, snapshot.outcomes.get(&it)?)));
+                .filter_map(|collector| Some((collector, snapshot.outcomes.get(&collector)?)));
             outcomes
                 .flat_map(|(collector, outcome)| {
                     outcome.skipped.iter().map(move |skipped| Sample {
@@ -223,12 +223,16 @@ pub const READINGS: &[Metric<Snapshot>] = &[
     },
 ];
 
-/// How many series of each metric have a label value that is not as the workspace holds it.
+/// The number of series of each metric with a label value that differs from the workspace's.
 fn changed(snapshot: &Snapshot) -> Vec<Sample> {
     let mut changed = Vec::new();
     let mut visit = |row: MetricRow, samples: Vec<Sample>| {
-        let is_changed =
-            |sample: &&Sample| sample.labels.iter().any(|it| labels::mended(it).is_some());
+        let is_changed = |sample: &&Sample| {
+            sample
+                .labels
+                .iter()
+                .any(|label| labels::mended(label).is_some())
+        };
         let series = samples.iter().filter(is_changed).count();
         if series > 0 {
             changed.push(Sample::of(row.name, series as f64));
@@ -240,7 +244,7 @@ fn changed(snapshot: &Snapshot) -> Vec<Sample> {
     changed
 }
 
-/// Tells of label values that were changed.
+/// Label values that were changed.
 const LABELS_CUT: Metric<Snapshot> = Metric {
     name: "rocketchat_exporter_label_values_cut",
     help: "Series of a metric with a label value that was cut because it is longer than 200 bytes, or had a NUL taken out. Absent while there are none.",

@@ -1,4 +1,4 @@
-//! Following changes instead of reading everything again: whether that is done, and what it comes to.
+//! The state of live mode, which follows changes instead of reading everything again.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -6,10 +6,10 @@ use std::time::Duration;
 use super::collector::Collector;
 use crate::catalogue::Timestamp;
 
-/// What the operator wants of live mode.
+/// The operator's choice of live mode.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LiveMode {
-    /// Where it is possible, and costs no more than it may.
+    /// Where it is possible and cheap enough.
     Auto,
     /// Where it is possible.
     On,
@@ -31,16 +31,16 @@ impl LiveMode {
 /// What live mode does at the moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LiveState {
-    /// Nothing; everything is read at its interval.
+    /// Nothing: everything is read at its interval.
     Off,
     /// It reads everything once; until then everything is read at its interval too.
     Reading,
     /// It follows changes.
     Following,
-    /// Its stream broke, and it tries to go on; until then everything is read at its interval.
+    /// It tries to resume change streams that broke; until then everything is read at its interval.
     Resuming,
-    /// Its stream is behind, as where a majority of the set is lost; until it has caught up everything is read at its
-    /// interval.
+    /// The change streams are behind, as while a majority of the replica set is lost; until they have caught up everything is
+    /// read at its interval.
     Behind,
 }
 
@@ -71,15 +71,15 @@ impl LiveState {
 pub enum LiveObstacle {
     /// MongoDB is no replica set.
     Topology,
-    /// The user may not watch the database.
+    /// The database's user may not open change streams.
     Privileges,
     /// There are too many documents.
     Size,
-    /// Following costs more of the database's time than reading.
+    /// Following takes more of the database's time than reading.
     Cost,
-    /// What was followed was lost again and again, so that everything had to be read anew.
+    /// The change streams could not be resumed several times in a row.
     Loss,
-    /// Every collection that would be followed is a view.
+    /// All collections are views.
     View,
 }
 
@@ -97,48 +97,48 @@ impl LiveObstacle {
     }
 }
 
-/// What following came to since the start.
+/// Counters of live mode since the start.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct LiveCounts {
-    /// Changes that were told.
+    /// Changes that the change streams have returned.
     pub events: u64,
-    /// Documents that had to be looked up, because a change told too little of them.
+    /// Documents that were looked up, because a change did not contain enough of them.
     pub lookups: u64,
-    /// How many times a stream that broke went on where it had ended.
+    /// How many times broken change streams were resumed.
     pub resumes: u64,
-    /// Full readings of everything that is followed.
+    /// Full reads of everything that is followed.
     pub readings: u64,
-    /// How many documents of each collection the newest full reading that was compared found otherwise.
+    /// Documents of each collection that differed from the newest full read that was compared.
     pub drift: BTreeMap<&'static str, u64>,
-    /// Documents that are tracked, by collection.
+    /// Tracked documents by collection.
     pub documents: BTreeMap<&'static str, u64>,
-    /// Memory for them.
+    /// The memory that they take.
     pub bytes: u64,
 }
 
 /// Live mode at one moment.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Live {
-    /// What the operator wants.
+pub struct LiveStatus {
+    /// The operator's choice.
     pub mode: LiveMode,
     /// What it does.
     pub state: LiveState,
     /// Why it does nothing.
     pub obstacle: Option<LiveObstacle>,
-    /// Collectors whose sections come of it.
+    /// Collectors whose sections it keeps current.
     pub follows: BTreeSet<Collector>,
-    /// What it came to.
+    /// Counters.
     pub counts: LiveCounts,
-    /// How many times only a full reading helped, since what was followed to was lost.
+    /// How many times change streams could not be resumed, so that everything had to be read.
     pub fallbacks: u64,
-    /// The moment up to which every change was counted.
+    /// The time up to which every change is counted.
     pub followed_to: Option<Timestamp>,
-    /// Time that the database was asked for changes and documents.
+    /// The time that polls and lookups took.
     pub spent: Duration,
 }
 
-impl Live {
-    /// Before anything was done.
+impl LiveStatus {
+    /// Before it has started.
     pub fn new(mode: LiveMode) -> Self {
         Self {
             mode,

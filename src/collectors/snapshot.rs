@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::collector::Collector;
-use super::live_state::Live;
+use super::live_state::LiveStatus;
 use crate::catalogue::{
     Availability, Outcome, PoolState, Replication, STALE_AFTER, Timestamp, Version, running_version,
 };
@@ -31,7 +31,7 @@ macro_rules! snapshot {
             /// The connection pools, after the newest reading.
             pub pool: Option<PoolState>,
             /// The state of live mode; `None` where it is impossible.
-            pub live: Option<Arc<Live>>,
+            pub live: Option<Arc<LiveStatus>>,
             /// Time of the newest successful reading of the database.
             pub read_at: Option<Timestamp>,
             /// The time that the data of that reading describe.

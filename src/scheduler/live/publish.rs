@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use super::LiveTask;
 use crate::change_streams::names_of;
 use crate::collectors::live_sections::section;
-use crate::collectors::{Live, LiveMode, LiveObstacle, LiveState};
+use crate::collectors::{LiveMode, LiveObstacle, LiveState, LiveStatus};
 
 /// Without changes the sections are published again after this time, as current.
 const REPUBLISH_INTERVAL: Duration = Duration::from_secs(10);
@@ -76,8 +76,8 @@ impl LiveTask<'_> {
         });
     }
 
-    fn live(&self, state: LiveState) -> Live {
-        let mut live = Live::new(self.context.config.live);
+    fn live(&self, state: LiveState) -> LiveStatus {
+        let mut live = LiveStatus::new(self.context.config.live);
         live.state = state;
         live.counts = self.follower.counts();
         live.fallbacks = self.fallbacks;
@@ -117,7 +117,7 @@ impl LiveTask<'_> {
         &self,
         was_following: bool,
         obstacle: Option<LiveObstacle>,
-        before: Option<&Live>,
+        before: Option<&LiveStatus>,
         reason: &str,
     ) {
         let workspace = self.workspace();
