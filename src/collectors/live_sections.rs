@@ -4,11 +4,12 @@ use std::collections::BTreeSet;
 
 use super::collector::Collector;
 use super::live_definition::{LiveDefinition, LiveSection};
+use super::sections::SECTIONS;
 use super::snapshot::{Reading, Snapshot};
 use super::{
     connections, instances, presence, room_features, rooms, uploads, user_features, users,
 };
-use crate::catalogue::FailureKind;
+use crate::catalogue::{FailureKind, FieldRow};
 use crate::change_streams::{FollowedCollections, TrackedDocuments, merge};
 
 /// Every collector with a `live.rs`.
@@ -77,6 +78,30 @@ pub fn section(
         LiveSection::Followed(section) => section(documents, known),
         LiveSection::ReadOnChange => None,
     }
+}
+
+/// What is shown of a collector that can be followed.
+#[derive(Debug)]
+pub struct FollowedRows {
+    /// The collector's name.
+    pub collector: &'static str,
+    /// The names of its metrics.
+    pub metrics: Vec<&'static str>,
+    /// Its fields in the statistics document.
+    pub fields: Vec<FieldRow>,
+}
+
+/// What is shown of all collectors that can be followed: tests compare it with what is read.
+pub fn followed_rows() -> Vec<FollowedRows> {
+    let followable = followable(&Collector::ALL.into());
+    let sections = SECTIONS.iter();
+    let followed = sections.filter(|section| followable.contains(&section.collector()));
+    let rows = followed.map(|section| FollowedRows {
+        collector: section.collector().name(),
+        metrics: section.metrics().iter().map(|row| row.name).collect(),
+        fields: section.fields(),
+    });
+    rows.collect()
 }
 
 #[cfg(test)]
