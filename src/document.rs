@@ -144,7 +144,7 @@ fn overlay(snapshot: &Snapshot, version: Version, source: StatisticsSource) -> E
                 FieldValue::Fresh(value) => set(&mut document, row.path, value),
                 FieldValue::Unknown => set(&mut document, row.path, None),
                 FieldValue::Stored if source == StatisticsSource::Refresh => {
-                    undefine(&mut document, row.path)
+                    undefine(&mut document, row.path);
                 }
                 FieldValue::Stored => {}
                 FieldValue::StoredIfTrue => remove_unless_true(&mut document, row.path),

@@ -30,7 +30,7 @@ impl Backoff {
     }
 
     /// Whether the last attempt failed.
-    pub fn is_failing(&self) -> bool {
+    pub fn is_failing(self) -> bool {
         self.failures > 0
     }
 }
