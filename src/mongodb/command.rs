@@ -3,6 +3,8 @@
 //! The driver's `list_indexes`, `list_collections` and `list_databases` always go to the primary, and `run_command` ignores
 //! the database's read preference. Nothing else in this crate calls them.
 
+use std::time::Duration;
+
 use futures_util::TryStreamExt;
 use mongodb::bson::{Document, doc};
 use mongodb::error::Error;
@@ -52,6 +54,7 @@ pub async fn run_cursor(
 pub async fn list_indexes(
     database: &Database,
     collection: &str,
+    limit: Duration,
     comment: &str,
 ) -> Result<Vec<IndexModel>, Error> {
     // A collection has at most 64.
@@ -59,6 +62,7 @@ pub async fn list_indexes(
     let command = doc! {
         "listIndexes": collection,
         "cursor": { "batchSize": ALL },
+        "maxTimeMS": bson::milliseconds(limit),
         "comment": comment,
     };
     let cursor = run_cursor(database, command, ALL).await?;
@@ -69,6 +73,8 @@ pub async fn list_indexes(
 pub async fn existing_collections(
     database: &Database,
     names: &[&str],
+    limit: Duration,
+    comment: &str,
 ) -> Result<Vec<String>, Error> {
     const ALL: u32 = 1_000;
     let command = doc! {
@@ -77,6 +83,8 @@ pub async fn existing_collections(
         "authorizedCollections": true,
         "filter": { "name": { "$in": names } },
         "cursor": { "batchSize": ALL },
+        "maxTimeMS": bson::milliseconds(limit),
+        "comment": comment,
     };
     let cursor = run_cursor(database, command, ALL).await?;
     let found: Vec<Document> = cursor.try_collect().await?;

@@ -162,9 +162,9 @@ impl QueryContext<'_> {
     }
 
     async fn list(&self, collection: &str) -> Result<IndexNames, SourceError> {
-        let comment = self.comment();
+        let (limit, comment) = (self.mongo.query_timeout, self.comment());
         let list = async {
-            match command::list_indexes(&self.database, collection, &comment).await {
+            match command::list_indexes(&self.database, collection, limit, &comment).await {
                 // A missing collection has no indexes, and is small.
                 Err(error) if error::is_namespace_not_found(&error) => {
                     Ok(IndexNames::of(Vec::new()))

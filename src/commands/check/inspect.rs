@@ -330,6 +330,7 @@ impl DatabaseSource {
 impl QueryContext<'_> {
     async fn ask_server(&self, mut command: Document) -> Result<Document, SourceError> {
         command.insert("maxTimeMS", bson::milliseconds(self.mongo.query_timeout));
+        command.insert("comment", self.comment());
         let admin = command::beside(&self.database, "admin");
         self.mongo.within(command::run(&admin, command)).await
     }
@@ -351,7 +352,9 @@ impl QueryContext<'_> {
 
     /// Whether the database has Rocket.Chat's collections.
     async fn is_rocket_chat(&self) -> Option<bool> {
-        let names = command::existing_collections(&self.database, &CORE_COLLECTIONS);
+        let (limit, comment) = (self.mongo.query_timeout, self.comment());
+        let names =
+            command::existing_collections(&self.database, &CORE_COLLECTIONS, limit, &comment);
         let names = self.mongo.within(names).await.ok()?;
         Some(names.len() == CORE_COLLECTIONS.len())
     }
