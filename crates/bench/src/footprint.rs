@@ -16,7 +16,7 @@ use crate::machine::{own_bytes, resident_bytes};
 use crate::median::median;
 use crate::table::{Table, bytes, say, seconds};
 use crate::targets::{Limit, Target};
-use testbed::mongod::{Mongod, Options, exporter_connections};
+use testbed::mongod::{Mongod, Options, Storage, exporter_connections};
 use testbed::workspace;
 use testbed::{http, port};
 
@@ -123,7 +123,11 @@ async fn start_to_first_byte(program: &Path, data: &Data) -> Result<f64> {
 /// The memory with two hundred workspaces, after everything was read and scraped. They are one small workspace on a
 /// mongod of their own under two hundred names, each with a client and connections of its own.
 async fn many_workspaces(program: &Path, directory: &Path) -> Result<u64> {
-    let mongod = Mongod::start(&Options::default()).await?;
+    let mongod = Mongod::start(&Options {
+        storage: Storage::Disk,
+        ..Options::default()
+    })
+    .await?;
     let client = mongodb::Client::with_uri_str(mongod.uri()).await?;
     let database = client.database(DATABASE);
     workspace::fill(&database, &workspace::Size::small(), DateTime::now()).await?;

@@ -48,8 +48,20 @@ pub struct Options {
     /// A directory of data that outlives the server; without one the data are temporary. With `replica_set` a server that
     /// stood alone may have made them, or the member of such a set on another port.
     pub data: Option<PathBuf>,
+    /// Where temporary data lie.
+    pub storage: Storage,
     /// The size of the cache; 256 by default.
     pub cache_megabytes: Option<u32>,
+}
+
+/// Where temporary data lie.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Storage {
+    /// In memory, if there is enough.
+    #[default]
+    Memory,
+    /// On a disk, as those of production servers do.
+    Disk,
 }
 
 /// A running mongod.
@@ -83,7 +95,7 @@ impl Mongod {
                 options: options.clone(),
                 port,
                 process: None,
-                directory: Directory::create(port)?,
+                directory: Directory::create(port, options.storage)?,
             };
             if mongod.launch().await? == Launch::PortTaken {
                 continue;
@@ -263,6 +275,15 @@ impl Mongod {
             "--setParameter",
             "enableTestCommands=1",
         ]);
+        if self.options.storage == Storage::Memory && self.options.data.is_none() {
+            // Journals of 100 MB in advance, and metrics of the server every second, are of no use to a short life.
+            command.args([
+                "--wiredTigerEngineConfigString",
+                "log=(enabled=true,path=journal,prealloc=false,file_max=16MB)",
+                "--setParameter",
+                "diagnosticDataCollectionEnabled=false",
+            ]);
+        }
         if self.options.replica_set {
             command.args(["--replSet", "rs0", "--oplogSize", "64"]);
         }
