@@ -116,9 +116,7 @@ fn random_fields(random: &mut fastrand::Rng, names: &BTreeSet<&str>) -> Document
 
 #[test]
 fn counters_are_those_of_a_full_read_after_random_changes() {
-    let seed = fastrand::u64(..);
-    eprintln!("seed {seed}");
-    let mut random = fastrand::Rng::with_seed(seed);
+    let mut random = fastrand::Rng::with_seed(7);
     let known = Snapshot {
         settings: Some(Settings::default().into()),
         ..Snapshot::default()
@@ -132,7 +130,7 @@ fn counters_are_those_of_a_full_read_after_random_changes() {
         let mut tracked = read(&hasher, &[(name, &documents)]);
         let names: BTreeSet<_> = collection.fields.iter().map(|field| field.name).collect();
         let mut compared = 0;
-        for step in 0..5_000 {
+        for step in 0..1_000 {
             let id = random.u32(..300).to_string();
             let event = match (random.u8(..10), documents.get_mut(&id)) {
                 (0..5, Some(document)) => {
@@ -183,9 +181,7 @@ fn counters_are_those_of_a_full_read_after_random_changes() {
 
 #[test]
 fn connections_are_those_of_people_after_random_changes() {
-    let seed = fastrand::u64(..);
-    eprintln!("seed {seed}");
-    let mut random = fastrand::Rng::with_seed(seed);
+    let mut random = fastrand::Rng::with_seed(7);
     let hasher = IdHasher::default();
     let known = Snapshot {
         instances: Some(live_instance().into()),
@@ -199,7 +195,7 @@ fn connections_are_those_of_people_after_random_changes() {
     let (mut users, mut sessions) = (BTreeMap::new(), BTreeMap::new());
     let mut tracked = read(&hasher, &[("usersSessions", &sessions), ("users", &users)]);
     let mut max_people = 0;
-    for _ in 0..3_000 {
+    for _ in 0..1_000 {
         let id = random.u32(..40).to_string();
         match random.u8(..6) {
             0 => {
