@@ -4,11 +4,14 @@ use std::fmt::Write;
 use std::path::Path;
 
 use serde_json::json;
+use tokio::sync::OnceCell;
 
 use crate::support::license::{PUBLIC_KEY, SECRETS, content, content_v2, v2, v3, with};
 use crate::support::rocketchat::{ADMINISTRATOR, Manner, RocketChat, SOMEBODY};
 use crate::support::tls::Authority;
-use crate::support::{Answer, Exporter, Filled, Workspace, eventually, uri_of};
+use crate::support::{
+    Answer, Exporter, Filled, SharedWorkspace, WorkspaceExporter, eventually, shared_workspace,
+};
 
 const HOSTILE: &str = "</ul><script>alert(1)</script>\"'><img src=x onerror=alert(2)>";
 
@@ -16,13 +19,18 @@ const HOSTILE: &str = "</ul><script>alert(1)</script>\"'><img src=x onerror=aler
 const NOW: &str = "--debug.now=2026-11-21T12:00:00Z";
 
 /// A workspace with the license's site URL, whose exporter applies licenses to `rocketchat`.
-async fn workspace(rocketchat: &RocketChat, arguments: &[&str]) -> Workspace {
-    let filled = Filled::new().await;
-    filled.set("Site_Url", "https://chat.example.com").await;
+async fn workspace(rocketchat: &RocketChat, arguments: &[&str]) -> WorkspaceExporter {
+    static SHARED: OnceCell<SharedWorkspace> = OnceCell::const_new();
+    let fill = || async {
+        let filled = Filled::new().await;
+        filled.set("Site_Url", "https://chat.example.com").await;
+        SharedWorkspace::new(filled).await
+    };
+    let shared = SHARED.get_or_init(fill).await;
     let [url, flag] = rocketchat.flags();
     let mut all = vec![url.as_str(), flag.as_str(), NOW];
     all.extend(arguments);
-    filled.start(&all).await
+    shared.start(&all).await
 }
 
 /// Posts a form with the page's token.
@@ -349,10 +357,10 @@ async fn servers_other_than_rocket_chat_are_recognized() {
         (Manner::Silent, 504, "did not answer within 10 s"),
         (Manner::Repeats, 502, "&lt;b&gt;unknown token …&lt;/b&gt;"),
     ];
-    let filled = Filled::new().await;
+    let shared = shared_workspace().await;
     let mut text = format!(
         "mongodb: {{uri: '{}'}}\nweb: {{enable-admin-api: true}}\nworkspaces:\n",
-        uri_of(&filled.database)
+        shared.uri
     );
     let mut servers = Vec::new();
     for (manner, ..) in cases {
@@ -381,12 +389,11 @@ async fn servers_other_than_rocket_chat_are_recognized() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn unreachable_rocket_chat_is_named() {
-    let filled = Filled::new().await;
     let flags = [
         "--rocketchat.url=http://127.0.0.1:9/chat/",
         "--web.enable-admin-api",
     ];
-    let workspace = filled.start(&flags).await;
+    let workspace = shared_workspace().await.start(&flags).await;
     let answer = apply(&workspace.exporter, &v3(&content()), ADMINISTRATOR);
     let words = "Rocket.Chat cannot be reached at http://127.0.0.1:9/chat: ";
     assert_says(&answer, 502, &[words, "onnection refused"]);
@@ -394,10 +401,10 @@ async fn unreachable_rocket_chat_is_named() {
 
 /// Applies a license at `https://localhost`, where the system trusts an authority.
 async fn apply_encrypted(rocketchat: &RocketChat, trusted: &Path) -> Answer {
-    let filled = Filled::new().await;
+    let shared = shared_workspace().await;
     let mut command = Exporter::command();
     command
-        .env("ROCKETCHAT_EXPORTER_MONGODB_URI", uri_of(&filled.database))
+        .env("ROCKETCHAT_EXPORTER_MONGODB_URI", &shared.uri)
         .env("SSL_CERT_FILE", trusted)
         .arg(format!(
             "--rocketchat.url=https://localhost:{}",
@@ -458,15 +465,15 @@ async fn version_without_the_endpoint_shows_a_note() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn each_workspace_has_its_own_rocket_chat() {
-    let (one, other) = (Filled::new().await, Filled::new().await);
+    let shared = shared_workspace().await;
     let rocketchat = RocketChat::start(Manner::RocketChat).await;
     let folder = tempfile::tempdir().expect("a folder can be made");
     let file = folder.path().join("exporter.yml");
     let text = format!(
         "workspaces:\n  one:\n    mongodb: {{uri: '{}'}}\n    rocketchat: {{url: 'http://127.0.0.1:{}'}}\n    web: {{enable-admin-api: true}}\n  other:\n    mongodb: {{uri: '{}'}}\n",
-        uri_of(&one.database),
+        shared.uri,
         rocketchat.port(),
-        uri_of(&other.database),
+        shared.uri,
     );
     std::fs::write(&file, text).expect("the file can be written");
     let exporter = Exporter::start(&[

@@ -9,7 +9,7 @@ use mongodb::{Collection, Database};
 
 use crate::support::{
     Exporter, Filled, complaint_of_promtool, complaint_of_strict_parser, eventually, exporter_on,
-    fresh_database, insert_broken, uri_of,
+    fresh_database, insert_broken, seed, uri_of,
 };
 
 /// More of everything than is listed individually.
@@ -118,8 +118,8 @@ async fn overfill(database: &Database) {
 #[tokio::test(flavor = "multi_thread")]
 async fn overfilled_database_keeps_memory_bounded_and_sums_right() {
     let filled = Filled::new().await;
-    let database = filled.database.clone();
-    let before = filled.start(&[]).await.exporter;
+    let database = &filled.database;
+    let before = filled.exporter(&[]).await.exporter;
     let was = |series: &str| before.value(series).expect("it was read");
     let (instances, contacts, ldap) = (
         was("rocketchat_instances"),
@@ -127,8 +127,8 @@ async fn overfilled_database_keeps_memory_bounded_and_sums_right() {
         was("rocketchat_users_by_login_service{login_service=\"ldap\"}"),
     );
     drop(before);
-    overfill(&database).await;
-    let exporter = Exporter::on(&uri_of(&database), &[]);
+    overfill(database).await;
+    let exporter = Exporter::on(&uri_of(database), &[]);
     exporter.whole().await;
 
     let value = |series: &str| exporter.value(series).expect("it was read");
@@ -304,9 +304,7 @@ fn hostile(random: &mut Rng) -> Bson {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn series_are_unique_for_any_names() {
-    let seed = fastrand::u64(..);
-    eprintln!("seed {seed}");
-    let mut random = Rng::with_seed(seed);
+    let mut random = Rng::with_seed(seed());
     let database = fresh_database().await;
     let now = DateTime::now();
     for _ in 0..60 {

@@ -10,7 +10,8 @@ use testbed::mongod::{Mongod, MongodVersion, Options};
 
 use crate::connecting::fill;
 use crate::support::{
-    Exporter, Filled, PASSWORD, READER, client, empty_workspace, mongod, uri_of, with_reader,
+    Exporter, Filled, PASSWORD, READER, client, empty_workspace, mongod, shared_workspace, uri_of,
+    with_reader,
 };
 
 fn run(uri: &str, arguments: &[&str]) -> Output {
@@ -118,9 +119,9 @@ fn statement(report: &Json) -> &str {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_good_workspace_passes_with_every_collector_and_no_message_is_read_to_be_counted() {
-    let filled = Filled::new().await;
-    let uri = uri_of(&filled.database);
-    let (status, report) = check(&uri, &[]);
+    let shared = shared_workspace().await;
+    let uri = &shared.uri;
+    let (status, report) = check(uri, &[]);
     assert_eq!(status, Some(0), "{}", found(&report, "problems"));
     assert_eq!(report["ok"], true);
     assert_eq!(
@@ -134,7 +135,7 @@ async fn a_good_workspace_passes_with_every_collector_and_no_message_is_read_to_
     );
     let connection = &report["connection"];
     assert_eq!(connection["topology"]["kind"], "standalone");
-    assert_eq!(connection["database"], filled.database.name());
+    assert_eq!(connection["database"], shared.name());
     assert_eq!(connection["rocketchat_version"], "7.7.1");
     assert!(connection["mongodb_version"].is_string() && connection["migration"].is_u64());
     assert_eq!(connection["tls"], false);
@@ -155,7 +156,7 @@ async fn a_good_workspace_passes_with_every_collector_and_no_message_is_read_to_
             );
         }
     }
-    let (status, text) = text(&uri, &[]);
+    let (status, text) = text(uri, &[]);
     assert_eq!(status, Some(0));
     for part in [
         "Everything that is switched on works.",
@@ -331,10 +332,10 @@ async fn a_missing_index_is_a_warning_with_the_statement_that_makes_it() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn one_of_several_workspaces_is_chosen() {
-    let filled = Filled::new().await;
+    let shared = shared_workspace().await;
     let folder = tempfile::tempdir().expect("a folder can be made");
     let file = folder.path().join("exporter.yaml");
-    let uri = uri_of(&filled.database);
+    let uri = &shared.uri;
     let text = format!(
         "workspaces:\n  good:\n    mongodb: {{uri: \"{uri}\"}}\n  bad:\n    mongodb: {{uri: \"mongodb://127.0.0.1:9\", connect-timeout: 200ms}}\n"
     );

@@ -1,12 +1,13 @@
 //! Enabling collectors, and selecting them in a scrape.
 
 use crate::support::{
-    Exporter, complaint_of_promtool, empty_workspace, eventually, exporter_on_a_workspace, uri_of,
+    Exporter, complaint_of_promtool, empty_workspace, eventually, shared_exporter, uri_of,
 };
 
 #[tokio::test(flavor = "multi_thread")]
 async fn scrape_selects_collectors() {
-    let exporter = exporter_on_a_workspace(&[]).await;
+    let workspace = shared_exporter(&[]).await;
+    let exporter = &workspace.exporter;
     for path in [
         "/metrics?collect[]=users",
         "/metrics?collect%5B%5D=users&collect[]=rooms",

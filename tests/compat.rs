@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::support::{
-    Exporter, complaint_of_promtool, complaint_of_strict_parser, dump, exporter_on_a_workspace,
-    fresh_database, uri_of,
+    Exporter, complaint_of_promtool, complaint_of_strict_parser, dump, fresh_database,
+    shared_exporter, uri_of,
 };
 
 /// Names of the built-in exporter's numbers that are not re-emitted: only Rocket.Chat's process knows them.
@@ -50,12 +50,26 @@ fn name(series: &str) -> &str {
     series.split('{').next().unwrap_or(series)
 }
 
+/// The names that the reference lists as those of the built-in exporter.
+fn of_the_reference(reference: &str) -> BTreeSet<&str> {
+    let (_, section) = reference
+        .split_once("### The built-in exporter's names\n")
+        .expect("the reference has the section");
+    let section = section.split("\n#").next().unwrap_or(section);
+    section
+        .lines()
+        .filter_map(|line| line.strip_prefix("| `")?.split(['`', '{']).next())
+        .collect()
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn the_names_are_there_without_a_type_and_pass_promtool_and_the_strict_parser() {
-    let exporter = exporter_on_a_workspace(&["--compat-metrics"]).await;
+    let workspace = shared_exporter(&["--compat-metrics"]).await;
+    let exporter = &workspace.exporter;
     let classic = exporter.metrics();
     let names = families(&classic, Some("untyped"));
-    assert_eq!(names.len(), 29, "{names:?}");
+    let reference = rocketchat_exporter::statistics_reference();
+    assert_eq!(names, of_the_reference(&reference));
     assert_eq!(complaint_of_promtool(classic.as_bytes()), None);
 
     let accept = [("Accept", "application/openmetrics-text; version=1.0.0")];
@@ -63,7 +77,10 @@ async fn the_names_are_there_without_a_type_and_pass_promtool_and_the_strict_par
     assert_eq!(families(&openmetrics, Some("unknown")), names);
     let complaint = complaint_of_strict_parser(
         openmetrics.as_bytes(),
-        "sum(family.type == 'unknown' for family in families.values()) == 29",
+        &format!(
+            "sum(family.type == 'unknown' for family in families.values()) == {}",
+            names.len()
+        ),
     );
     assert_eq!(complaint, None);
 }
@@ -87,7 +104,8 @@ const OF_THE_DASHBOARD: [&str; 13] = [
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_name_that_the_official_dashboard_asks_for_has_a_series() {
-    let exporter = exporter_on_a_workspace(&["--compat-metrics"]).await;
+    let workspace = shared_exporter(&["--compat-metrics"]).await;
+    let exporter = &workspace.exporter;
     let metrics = exporter.metrics();
     let shown: BTreeSet<_> = series(&metrics).into_keys().map(name).collect();
     for name in OF_THE_DASHBOARD {
@@ -97,7 +115,8 @@ async fn every_name_that_the_official_dashboard_asks_for_has_a_series() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_names_are_only_there_when_they_are_asked_for() {
-    let exporter = exporter_on_a_workspace(&[]).await;
+    let workspace = shared_exporter(&[]).await;
+    let exporter = &workspace.exporter;
     assert!(families(&exporter.metrics(), Some("untyped")).is_empty());
 }
 

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::support::browser::{Browser, browse};
 use crate::support::license::{content, v3};
 use crate::support::rocketchat::{ADMINISTRATOR, Manner, RocketChat};
-use crate::support::{Exporter, Filled, Workspace, eventually, uri_of};
+use crate::support::{Exporter, Filled, eventually, shared_workspace, uri_of};
 
 const HOSTILE: &str =
     "</title></script><script>window.hit = 1</script>\"'><img src=//evil.example/x onerror=hit=2>";
@@ -51,11 +51,12 @@ async fn complete(exporter: &Exporter) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn page_with_script_refreshes_in_place_and_downloads() {
-    let workspace = Workspace::start(&[]).await;
+    let filled = Filled::new().await;
+    let workspace = filled.exporter(&[]).await;
     complete(&workspace.exporter).await;
     let before = document(&workspace.exporter);
     let room = mongodb::bson::doc! { "_id": "new", "t": "c", "msgs": 1 };
-    let rooms = workspace.collection("rocketchat_room");
+    let rooms = filled.collection("rocketchat_room");
     rooms.insert_one(room).await.expect("a room can be written");
     let exporter = std::sync::Arc::new(workspace.exporter);
     let reader = std::sync::Arc::clone(&exporter);
@@ -85,7 +86,7 @@ async fn page_with_script_refreshes_in_place_and_downloads() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn page_without_script_shows_the_document_and_refreshes() {
-    let workspace = Workspace::start(&[]).await;
+    let workspace = shared_workspace().await.start(&[]).await;
     complete(&workspace.exporter).await;
     let exporter = std::sync::Arc::new(workspace.exporter);
     let reader = std::sync::Arc::clone(&exporter);
@@ -109,7 +110,7 @@ async fn page_without_script_shows_the_document_and_refreshes() {
 async fn keyboard_can_refresh_and_apply_a_license() {
     let rocketchat = RocketChat::start(Manner::RocketChat).await;
     let [url, flag] = rocketchat.flags();
-    let workspace = Workspace::start(&[&url, &flag]).await;
+    let workspace = shared_workspace().await.start(&[&url, &flag]).await;
     complete(&workspace.exporter).await;
     let license = v3(&content());
     let pasted = license.clone();

@@ -7,7 +7,10 @@ use regex_lite::Regex;
 use serde_json::{Value, json};
 
 use crate::support::license::{SECRETS, content, v3};
-use crate::support::{Answer, Exporter, Filled, Workspace, eventually, uri_of};
+use crate::support::{
+    Answer, Exporter, Filled, Workspace, WorkspaceExporter, eventually, shared_exporter,
+    shared_workspace, uri_of,
+};
 
 const HOSTILE: &str = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>";
 
@@ -149,7 +152,7 @@ fn press(exporter: &Exporter, path: &str, token: &str, headers: &[(&str, &str)])
     exporter.send("POST", path, &all, &format!("token={token}"))
 }
 
-async fn page_with_growth(workspace: &Workspace) -> String {
+async fn page_with_growth(workspace: &WorkspaceExporter) -> String {
     eventually("the page is complete", || {
         let page = workspace.exporter.get("/info").text();
         page.contains("users-growth").then_some(page)
@@ -159,7 +162,7 @@ async fn page_with_growth(workspace: &Workspace) -> String {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn rows_have_the_values_of_the_document() {
-    let workspace = Workspace::start(&[]).await;
+    let workspace = shared_exporter(&[]).await;
     let page = page_with_growth(&workspace).await;
     let document = workspace.get("/api/v1/statistics?shape=flat").json();
     let rows = rows(&page);
@@ -188,7 +191,10 @@ async fn rows_have_the_values_of_the_document() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn older_version_has_its_own_labels() {
-    let workspace = Workspace::start(&["--rocketchat.version=3.17.0"]).await;
+    let workspace = shared_workspace()
+        .await
+        .start(&["--rocketchat.version=3.17.0"])
+        .await;
     let page = workspace.exporter.get("/info").text();
     let document = workspace.get("/api/v1/statistics?shape=flat").json();
     for (field, value) in rows(&page) {
@@ -207,7 +213,7 @@ async fn older_version_has_its_own_labels() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn page_is_small_and_loads_nothing_external() {
-    let workspace = Workspace::start(&[]).await;
+    let workspace = shared_exporter(&[]).await;
     page_with_growth(&workspace).await;
     let page = workspace.exporter.get("/info");
     let policy = page.header("content-security-policy");
@@ -236,7 +242,7 @@ async fn page_is_small_and_loads_nothing_external() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn download_is_the_document_without_a_login() {
-    let workspace = Workspace::start(&[]).await;
+    let workspace = shared_exporter(&[]).await;
     let file = workspace.exporter.get("/info/statistics.json");
     assert_eq!(file.status, 200);
     assert_eq!(
@@ -299,7 +305,7 @@ async fn refresh_button_runs_all_collectors_once() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn forged_refresh_is_rejected() {
-    let workspace = Workspace::start(&[]).await;
+    let workspace = shared_workspace().await.start(&[]).await;
     let exporter = &workspace.exporter;
     let page = exporter.get("/info").text();
     let token = token(&page);
@@ -405,13 +411,13 @@ async fn unreachable_database_is_explained() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn several_workspaces_are_shown_in_a_table() {
-    let (one, other) = (Filled::new().await, Filled::new().await);
+    let (one, other) = (shared_workspace().await, Filled::new().await);
     other.set("Site_Name", HOSTILE).await;
     let folder = tempfile::tempdir().expect("a folder can be made");
     let file = folder.path().join("exporter.yml");
     let mut text = "workspaces:\n".to_owned();
     for (name, uri) in [
-        ("one", uri_of(&one.database)),
+        ("one", one.uri.clone()),
         ("other", uri_of(&other.database)),
         ("down", "mongodb://127.0.0.1:9".to_owned()),
     ] {

@@ -2,11 +2,12 @@
 
 use std::io::{BufReader, Read, Write};
 use std::net::TcpStream;
+use std::time::{Duration, Instant};
 
 use flate2::read::GzDecoder;
 use mongodb::bson::doc;
 
-use crate::support::{Filled, Workspace, eventually};
+use crate::support::{Filled, PATIENCE, Workspace, eventually};
 
 const PATH: &str = "/api/v1/statistics.list";
 
@@ -179,7 +180,12 @@ async fn lists_beyond_the_queue_are_refused() {
         let others: Vec<_> = (0..8)
             .map(|_| scope.spawn(|| workspace.get(PATH)))
             .collect();
-        std::thread::sleep(std::time::Duration::from_secs(1));
+        // While the slow one goes on, only those that are refused get an answer.
+        let begun = Instant::now();
+        while !others.iter().any(|it| it.is_finished()) {
+            assert!(begun.elapsed() < PATIENCE, "none is refused");
+            std::thread::sleep(Duration::from_millis(10));
+        }
         drop(slow);
         let others = others.into_iter().map(std::thread::ScopedJoinHandle::join);
         others

@@ -2,15 +2,25 @@
 
 use mongodb::bson::{Bson, Document, doc};
 use serde_json::{Value, json};
+use tokio::sync::Mutex;
 
 use crate::support::license::{PUBLIC_KEY, SECRETS, content, content_v2, v2, v3, with};
-use crate::support::{Filled, Workspace};
+use crate::support::{Filled, SharedWorkspace, Workspace};
 
 const NOW: &str = "--debug.now=2026-11-21T12:00:00Z";
 
 /// An exporter on a workspace with an address, a license, its status and a setting that needs a module.
 async fn with_license(text: impl Into<Bson>, status: &str, arguments: &[&str]) -> Workspace {
-    let filled = Filled::new().await;
+    // One for all: an exporter reads it once, before the next license is written.
+    static WORKSPACE: Mutex<Option<SharedWorkspace>> = Mutex::const_new(None);
+    let mut workspace = WORKSPACE.lock().await;
+    let filled = match &*workspace {
+        Some(shared) => shared.filled().await,
+        None => {
+            let shared = SharedWorkspace::new(Filled::new().await).await;
+            workspace.insert(shared).filled().await
+        }
+    };
     filled.set("Site_Url", "https://chat.example.com").await;
     filled.set("Enterprise_License", text).await;
     filled.set("Enterprise_License_Status", status).await;

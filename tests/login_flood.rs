@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use testbed::workspace::Account;
 
-use crate::support::{Answer, Exporter, Filled, Proxy, Workspace, shared_mongod};
+use crate::support::{Answer, Exporter, Proxy, shared_mongod, shared_workspace};
 
 const PATH: &str = "/api/v1/statistics";
 
@@ -34,7 +34,7 @@ fn guess(exporter: &Exporter, account: &Account, rounds: usize) -> Vec<Answer> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn guesses_are_429_unchecked_after_some_and_a_login_that_succeeded_passes_by_them() {
-    let workspace = Workspace::start(&[]).await;
+    let workspace = shared_workspace().await.start(&[]).await;
     let (admin, plain) = (&workspace.credentials.admin, &workspace.credentials.plain);
     assert_eq!(workspace.get(PATH).status, 200);
     let answers = guess(&workspace.exporter, admin, 5);
@@ -67,13 +67,9 @@ async fn guesses_are_429_unchecked_after_some_and_a_login_that_succeeded_passes_
 #[tokio::test(flavor = "multi_thread")]
 async fn collectors_run_during_a_flood_of_wrong_logins() {
     const OLDEST: Duration = Duration::from_secs(45);
-    let filled = Filled::new().await;
+    let shared = shared_workspace().await;
     let proxy = Proxy::before(shared_mongod().port()).await;
-    let uri = format!(
-        "mongodb://127.0.0.1:{}/{}?directConnection=true",
-        proxy.port(),
-        filled.database.name()
-    );
+    let uri = shared.uri_at(proxy.port());
     let often = [
         "--collection.fast-interval=200ms",
         "--collection.max-share=1",
@@ -81,7 +77,7 @@ async fn collectors_run_during_a_flood_of_wrong_logins() {
     let exporter = Exporter::on(&uri, &often);
     exporter.whole().await;
     proxy.delay(Duration::from_millis(25));
-    let admin = &filled.credentials.admin;
+    let admin = &shared.credentials.admin;
     assert_eq!(
         log_in(&exporter, PATH, &admin.user_id, &admin.token).status,
         200

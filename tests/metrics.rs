@@ -3,8 +3,8 @@
 use std::io::Read;
 
 use crate::support::{
-    Exporter, complaint_of_promtool, complaint_of_strict_parser, eventually,
-    exporter_on_a_workspace, fresh_database, uri_of,
+    Exporter, complaint_of_promtool, complaint_of_strict_parser, eventually, fresh_database,
+    shared_exporter, shared_workspace, uri_of,
 };
 
 const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -12,7 +12,8 @@ const CLASSIC: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_classic_format_passes_promtool() {
-    let exporter = exporter_on_a_workspace(&[]).await;
+    let workspace = shared_exporter(&[]).await;
+    let exporter = &workspace.exporter;
     let answer = exporter.get("/metrics");
     assert_eq!(answer.header("content-type"), CLASSIC);
     assert_eq!(complaint_of_promtool(&answer.body), None);
@@ -20,7 +21,8 @@ async fn the_classic_format_passes_promtool() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn openmetrics_passes_the_strict_parser_of_prometheus_client() {
-    let exporter = exporter_on_a_workspace(&[]).await;
+    let workspace = shared_exporter(&[]).await;
+    let exporter = &workspace.exporter;
     let answer = exporter.request("GET", "/metrics", &[("Accept", OPENMETRICS)]);
     assert_eq!(answer.header("content-type"), OPENMETRICS);
     let complaint = complaint_of_strict_parser(&answer.body, "len(families) > 60");
@@ -29,7 +31,7 @@ async fn openmetrics_passes_the_strict_parser_of_prometheus_client() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn both_formats_have_the_same_samples_in_the_same_order() {
-    let exporter = exporter_on_a_workspace(&[]).await;
+    let exporter = shared_workspace().await.start(&[]).await.exporter;
     let samples = |accept: &str| -> Vec<String> {
         exporter
             .request("GET", "/metrics", &[("Accept", accept)])
@@ -46,7 +48,7 @@ async fn both_formats_have_the_same_samples_in_the_same_order() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn gzip_contains_the_same_bytes() {
-    let exporter = exporter_on_a_workspace(&[]).await;
+    let exporter = shared_workspace().await.start(&[]).await.exporter;
     for accept in [OPENMETRICS, CLASSIC] {
         let plain = exporter.request("GET", "/metrics", &[("Accept", accept)]);
         let headers = [("Accept", accept), ("Accept-Encoding", "gzip")];

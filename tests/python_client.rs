@@ -4,7 +4,7 @@ use std::process::Command;
 
 use testbed::tools;
 
-use crate::support::Workspace;
+use crate::support::shared_workspace;
 
 const SCRIPT: &str = r#"
 import sys
@@ -38,7 +38,7 @@ for refused in (plain.statistics, plain.statistics_list):
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_python_client_works_against_it() {
-    let workspace = Workspace::start(&[]).await;
+    let workspace = shared_workspace().await.start(&[]).await;
     let modules = tools::ROCKETCHAT_API
         .find()
         .expect("rocketchat_API is there");

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use mongodb::bson::doc;
 
-use crate::support::{Exporter, Filled, eventually, uri_of};
+use crate::support::{Exporter, Filled, eventually, shared_workspace, uri_of};
 
 fn succeeded(exporter: &Exporter) -> Option<f64> {
     exporter.value("rocketchat_exporter_config_last_reload_successful")
@@ -22,15 +22,12 @@ fn version(exporter: &Exporter) -> Option<()> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn signal_and_request_reload_and_an_invalid_file_changes_nothing() {
-    let filled = Filled::new().await;
+    let shared = shared_workspace().await;
     let folder = tempfile::tempdir().expect("a folder can be made");
     let file = folder.path().join("exporter.yml");
     let write = |text: &str| fs::write(&file, text).expect("the file can be written");
     write("{}");
-    let exporter = Exporter::on(
-        &uri_of(&filled.database),
-        &[&format!("--config.file={}", file.display())],
-    );
+    let exporter = Exporter::on(&shared.uri, &[&format!("--config.file={}", file.display())]);
     exporter.whole().await;
     assert_eq!(succeeded(&exporter), Some(1.0));
     let read_at =
@@ -69,7 +66,7 @@ async fn signal_and_request_reload_and_an_invalid_file_changes_nothing() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn changed_connection_string_is_used_after_a_reload() {
-    let (one, other) = (Filled::new().await, Filled::new().await);
+    let (one, other) = (shared_workspace().await, Filled::new().await);
     other
         .collection("rocketchat_room")
         .insert_one(doc! { "_id": "extra", "t": "c", "msgs": 1 })
@@ -77,7 +74,7 @@ async fn changed_connection_string_is_used_after_a_reload() {
         .expect("a room can be written");
     let folder = tempfile::tempdir().expect("a folder can be made");
     let file = folder.path().join("uri");
-    fs::write(&file, uri_of(&one.database)).expect("the file can be written");
+    fs::write(&file, &one.uri).expect("the file can be written");
     let exporter = Exporter::start(&[&format!("--mongodb.uri-file={}", file.display())]);
     let rooms = || exporter.value("rocketchat_rooms{kind=\"channel\"}");
     let before = eventually("it is read", rooms).await;

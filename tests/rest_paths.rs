@@ -5,7 +5,7 @@ use std::net::TcpStream;
 
 use serde_json::json;
 
-use crate::support::{Exporter, Workspace};
+use crate::support::{Exporter, shared_exporter, shared_workspace};
 
 const PATH: &str = "/api/v1/statistics";
 
@@ -27,7 +27,7 @@ fn raw(exporter: &Exporter, request: &str) -> String {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn slashes_and_percent_encoding_reach_the_endpoint() {
-    let workspace = Workspace::start(&[]).await;
+    let workspace = shared_exporter(&[]).await;
     let expected = workspace.get(PATH).json();
     for path in [
         "/api/v1/statistics/",
@@ -42,7 +42,7 @@ async fn slashes_and_percent_encoding_reach_the_endpoint() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn head_is_authenticated_like_get() {
-    let workspace = Workspace::start(&[]).await;
+    let workspace = shared_workspace().await.start(&[]).await;
     let admin = workspace.request_as(&workspace.credentials.admin, "HEAD", PATH);
     assert_eq!(admin.status, 200);
     assert_eq!(admin.header("content-type"), "application/json");

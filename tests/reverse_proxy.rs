@@ -11,7 +11,7 @@ use tempfile::TempDir;
 use testbed::tools;
 
 use crate::support::tls::Authority;
-use crate::support::{Exporter, Workspace, eventually};
+use crate::support::{Exporter, WorkspaceExporter, eventually, shared_exporter, shared_workspace};
 use crate::web_config::{Setup, encrypted};
 
 /// The beginning of the stub's responses, which echo the request.
@@ -92,7 +92,7 @@ impl Proxy {
     }
 
     /// Asserts that the statistics are routed to the exporter, and everything else to Rocket.Chat.
-    fn assert_routes(&self, workspace: &Workspace) {
+    fn assert_routes(&self, workspace: &WorkspaceExporter) {
         let admin = &workspace.credentials.admin;
         let login = [
             ("X-User-Id", admin.user_id.as_str()),
@@ -244,7 +244,7 @@ const SECURED: &str = "deploy/nginx/rocketchat-exporter-tls.conf";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn nginx_routes_statistics_to_the_exporter() {
-    let workspace = Workspace::start(&[]).await;
+    let workspace = shared_exporter(&[]).await;
     let proxy = nginx(&shipped(PLAIN), workspace.exporter.address()).await;
     proxy.assert_routes(&workspace);
 }
@@ -253,7 +253,10 @@ async fn nginx_routes_statistics_to_the_exporter() {
 async fn nginx_reaches_the_exporter_through_a_unix_socket() {
     let folder = tempfile::tempdir().expect("a folder can be made");
     let (path, argument) = socket_argument(&folder);
-    let workspace = Workspace::start(&["--web.listen-address=127.0.0.1:0", &argument]).await;
+    let workspace = shared_workspace()
+        .await
+        .start(&["--web.listen-address=127.0.0.1:0", &argument])
+        .await;
     assert!(shipped("deploy/nginx/site.conf").contains("#server unix:/run/"));
     let proxy = nginx(&shipped(PLAIN), &format!("unix:{path}")).await;
     proxy.assert_routes(&workspace);
@@ -308,7 +311,7 @@ fn nginx_files_differ_in_encryption_only() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn caddy_routes_statistics_to_the_exporter() {
-    let workspace = Workspace::start(&[]).await;
+    let workspace = shared_exporter(&[]).await;
     let proxy = caddy(&[("127.0.0.1:9459", workspace.exporter.address())]).await;
     proxy.assert_routes(&workspace);
 }
@@ -317,7 +320,10 @@ async fn caddy_routes_statistics_to_the_exporter() {
 async fn caddy_reaches_the_exporter_through_a_unix_socket() {
     let folder = tempfile::tempdir().expect("a folder can be made");
     let (path, argument) = socket_argument(&folder);
-    let workspace = Workspace::start(&["--web.listen-address=127.0.0.1:0", &argument]).await;
+    let workspace = shared_workspace()
+        .await
+        .start(&["--web.listen-address=127.0.0.1:0", &argument])
+        .await;
     let proxy = caddy(&[
         ("import exporter\n", "import exporter-unix\n"),
         (

@@ -5,11 +5,11 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use serde_json::json;
 use testbed::tools;
 
-use crate::support::{Prometheus, Workspace, eventually};
+use crate::support::{Prometheus, eventually, shared_exporter};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn both_release_lines_of_prometheus_store_every_metric() {
-    let workspace = Workspace::start(&[]).await;
+    let workspace = shared_exporter(&[]).await;
     for version in [tools::PROMETHEUS_2, tools::PROMETHEUS_3] {
         // JSON is YAML.
         let configuration = json!({

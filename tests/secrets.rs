@@ -4,7 +4,7 @@
 use std::fs;
 use std::process::Command;
 
-use crate::support::{Exporter, Filled, PASSWORD, READER, eventually, uri_of, with_reader};
+use crate::support::{Exporter, PASSWORD, READER, eventually, shared_workspace, with_reader};
 
 /// The password as a connection string has it.
 const ENCODED: &str = "p%40ss%2Fw%3Ard%2541%23%3F";
@@ -130,10 +130,10 @@ async fn subcommands_show_no_secret() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn runtime_errors_show_no_secret() {
-    let filled = Filled::new().await;
+    let shared = shared_workspace().await;
     let folder = tempfile::tempdir().expect("a folder can be made");
     let uri_file = folder.path().join("uri");
-    fs::write(&uri_file, uri_of(&filled.database)).expect("the file can be written");
+    fs::write(&uri_file, &shared.uri).expect("the file can be written");
     let mut command = Exporter::command();
     command
         .env("ROCKETCHAT_EXPORTER_LOG_LEVEL", "debug")

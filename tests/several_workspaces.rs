@@ -7,7 +7,8 @@ use mongodb::bson::doc;
 use serde_json::json;
 
 use crate::support::{
-    Exporter, Filled, complaint_of_promtool, complaint_of_strict_parser, eventually, uri_of,
+    Exporter, Filled, complaint_of_promtool, complaint_of_strict_parser, eventually,
+    shared_workspace, uri_of,
 };
 
 /// A configuration file that can be written again.
@@ -63,7 +64,7 @@ fn readings(exporter: &Exporter, workspace: &str) -> Option<f64> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn each_has_its_own_label_and_the_host_has_none() {
-    let (one, other) = (Filled::new().await, Filled::new().await);
+    let (one, other) = (shared_workspace().await, Filled::new().await);
     let channels = other.collection("rocketchat_room");
     let extra = doc! { "_id": "extra", "t": "c", "msgs": 1 };
     channels
@@ -71,7 +72,7 @@ async fn each_has_its_own_label_and_the_host_has_none() {
         .await
         .expect("a room can be written");
     let configuration = Configuration::new(&[
-        ("one", &uri_of(&one.database)),
+        ("one", &one.uri),
         ("other", &uri_of(&other.database)),
         ("down", "mongodb://127.0.0.1:9"),
     ]);
@@ -103,8 +104,8 @@ async fn each_has_its_own_label_and_the_host_has_none() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn one_of_them_is_probed_without_the_label() {
-    let filled = Filled::new().await;
-    let configuration = Configuration::new(&[("one", &uri_of(&filled.database))]);
+    let shared = shared_workspace().await;
+    let configuration = Configuration::new(&[("one", &shared.uri)]);
     let exporter = configuration.start();
     eventually("it is read", || rooms(&exporter, "one")).await;
     let probe = exporter.get("/probe?target=one").text();
@@ -149,11 +150,9 @@ fn prometheus_is_told_of_each_at_the_address_that_it_knows() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_api_of_each_stands_below_its_name() {
-    let (one, other) = (Filled::new().await, Filled::new().await);
-    let configuration = Configuration::new(&[
-        ("one", &uri_of(&one.database)),
-        ("other", &uri_of(&other.database)),
-    ]);
+    // Two names of the same one.
+    let shared = shared_workspace().await;
+    let configuration = Configuration::new(&[("one", &shared.uri), ("other", &shared.uri)]);
     let exporter = configuration.start();
     eventually("both are read", || {
         (exporter.get("/-/ready").status == 200
@@ -163,7 +162,7 @@ async fn the_api_of_each_stands_below_its_name() {
     })
     .await;
     // A token of one workspace opens that one only.
-    let admin = &one.credentials.admin;
+    let admin = &shared.credentials.admin;
     let wrong = ("X-Auth-Token", "of nobody");
     let user = ("X-User-Id", admin.user_id.as_str());
     let token = ("X-Auth-Token", admin.token.as_str());
@@ -187,16 +186,15 @@ async fn the_api_of_each_stands_below_its_name() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_workspace_that_is_taken_out_takes_its_series_along_and_the_others_go_on() {
-    let (one, other) = (Filled::new().await, Filled::new().await);
-    let (one, other) = (uri_of(&one.database), uri_of(&other.database));
-    let configuration = Configuration::new(&[("stays", &one), ("goes", &other)]);
+    let (one, other) = (&shared_workspace().await.uri, &shared_workspace().await.uri);
+    let configuration = Configuration::new(&[("stays", one), ("goes", other)]);
     let exporter = configuration.start();
     eventually("both are read", || {
         rooms(&exporter, "stays").and(rooms(&exporter, "goes"))
     })
     .await;
     let before = readings(&exporter, "stays");
-    configuration.write(&[("stays", &one), ("comes", &other)]);
+    configuration.write(&[("stays", one), ("comes", other)]);
     assert_eq!(exporter.request("POST", "/-/reload", &[]).status, 200);
     assert_eq!(rooms(&exporter, "goes"), None);
     assert!(!exporter.metrics().contains("workspace=\"goes\""));

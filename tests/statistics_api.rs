@@ -5,13 +5,13 @@ use std::time::Instant;
 use mongodb::bson::{DateTime, doc};
 use serde_json::{Value, json};
 
-use crate::support::Workspace;
+use crate::support::{Workspace, WorkspaceExporter, shared_exporter, shared_workspace};
 
 const PATH: &str = "/api/v1/statistics";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn nested_shape_is_the_default_and_has_both_livechat_spellings() {
-    let workspace = Workspace::start(&[]).await;
+    let workspace = shared_exporter(&[]).await;
     let answer = workspace.get(PATH).json();
     assert_eq!(answer["success"], true);
     let statistics = answer["statistics"].as_object().expect("it is nested");
@@ -26,7 +26,7 @@ async fn nested_shape_is_the_default_and_has_both_livechat_spellings() {
     assert!(statistics["lastMessageSentAt"].as_str().is_some_and(is_iso));
 }
 
-fn readings(workspace: &Workspace, collector: &str) -> f64 {
+fn readings(workspace: &WorkspaceExporter, collector: &str) -> f64 {
     let series =
         format!("rocketchat_exporter_collector_readings_total{{collector=\"{collector}\"}}");
     let readings = workspace.exporter.value(&series);
@@ -39,7 +39,10 @@ fn is_iso(text: &str) -> bool {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn shape_is_set_by_flag_and_by_parameter() {
-    let workspace = Workspace::start(&["--statistics.shape=flat"]).await;
+    let workspace = shared_workspace()
+        .await
+        .start(&["--statistics.shape=flat"])
+        .await;
     let flat = workspace.get(PATH).json();
     assert!(flat["totalUsers"].is_u64());
     assert_eq!(flat["success"], true);
@@ -53,7 +56,10 @@ async fn shape_is_set_by_flag_and_by_parameter() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn document_imitates_the_configured_version() {
-    let workspace = Workspace::start(&["--rocketchat.version=0.61.2"]).await;
+    let workspace = shared_workspace()
+        .await
+        .start(&["--rocketchat.version=0.61.2"])
+        .await;
     let answer = workspace.get(PATH).json();
     let statistics = answer["statistics"].as_object().expect("it is nested");
     // Before 3.1 the total was the number of documents, not the sum of counters.
@@ -94,7 +100,7 @@ async fn refresh_requires_exactly_true() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn refresh_runs_only_collectors_of_the_document() {
-    let workspace = Workspace::start(&[]).await;
+    let workspace = shared_workspace().await.start(&[]).await;
     let both = || ["users", "jobs"].map(|collector| readings(&workspace, collector));
     let before = both();
     assert_eq!(workspace.get(&format!("{PATH}?refresh=true")).status, 200);
@@ -105,7 +111,7 @@ async fn refresh_runs_only_collectors_of_the_document() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn concurrent_refreshes_share_readings() {
-    let workspace = Workspace::start(&[]).await;
+    let workspace = shared_workspace().await.start(&[]).await;
     let before = readings(&workspace, "users");
     std::thread::scope(|scope| {
         for _ in 0..20 {
@@ -125,7 +131,7 @@ async fn concurrent_refreshes_share_readings() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn unauthenticated_requests_are_rejected_with_a_delay() {
-    let workspace = Workspace::start(&[]).await;
+    let workspace = shared_workspace().await.start(&[]).await;
     let admin = &workspace.credentials.admin;
     let refusal = json!({
         "success": false,
@@ -150,7 +156,10 @@ async fn unauthenticated_requests_are_rejected_with_a_delay() {
         assert_eq!(answer.json(), refusal, "{headers:?}");
         assert!(begun.elapsed().as_millis() >= 500, "{headers:?}");
     }
-    let older = Workspace::start(&["--rocketchat.version=3.4.0"]).await;
+    let older = shared_workspace()
+        .await
+        .start(&["--rocketchat.version=3.4.0"])
+        .await;
     let answer = older.exporter.get(PATH);
     assert_eq!(
         answer.json(),
@@ -196,7 +205,7 @@ async fn deactivated_admin_is_rejected() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn download_is_the_same_document() {
-    let workspace = Workspace::start(&[]).await;
+    let workspace = shared_exporter(&[]).await;
     let download = workspace.get("/statistics.json");
     assert_eq!(
         download.header("content-disposition"),

@@ -2,8 +2,9 @@
 
 use mongodb::bson::{DateTime, doc};
 use serde_json::{Value, json};
+use tokio::sync::OnceCell;
 
-use crate::support::{Answer, Filled, Workspace, insert_broken};
+use crate::support::{Answer, Filled, SharedExporter, SharedWorkspace, insert_broken};
 
 const PATH: &str = "/api/v1/statistics.list";
 
@@ -13,13 +14,18 @@ fn with(parameters: &[(&str, &str)]) -> String {
     format!("{PATH}?{}", encoded.extend_pairs(parameters).finish())
 }
 
-/// A workspace of a version with three small stored documents, which are not in the order of their dates.
-async fn with_history(version: &str) -> Workspace {
-    with_history_and(version, &[]).await
+/// The workspace of these tests, with three small stored documents that are not in the order of their dates.
+async fn with_history() -> &'static SharedWorkspace {
+    static SHARED: OnceCell<SharedWorkspace> = OnceCell::const_new();
+    let fill = || async {
+        let filled = Filled::new().await;
+        write_history(&filled).await;
+        SharedWorkspace::new(filled).await
+    };
+    SHARED.get_or_init(fill).await
 }
 
-async fn with_history_and(version: &str, arguments: &[&str]) -> Workspace {
-    let filled = Filled::new().await;
+async fn write_history(filled: &Filled) {
     let history = filled.collection("rocketchat_statistics");
     history
         .delete_many(doc! {})
@@ -28,7 +34,7 @@ async fn with_history_and(version: &str, arguments: &[&str]) -> Workspace {
     let document = |id: &str, day: i64, users: i32| {
         doc! {
             "_id": id,
-            "version": version,
+            "version": "3.4.0",
             "totalUsers": users,
             "wizard": { "size": "small", "contactName": "hidden-1" },
             "settings": { "email": { "smtp": { "smtpHost": "hidden-2" } } },
@@ -44,10 +50,12 @@ async fn with_history_and(version: &str, arguments: &[&str]) -> Workspace {
         ])
         .await
         .expect("the history can be written");
+}
+
+/// The shared exporter, as that of a version.
+async fn of_version(version: &str) -> SharedExporter {
     let version = format!("--rocketchat.version={version}");
-    filled
-        .start(&[&[version.as_str()], arguments].concat())
-        .await
+    with_history().await.shared_exporter(&[&version]).await
 }
 
 fn ids(answer: &Answer) -> String {
@@ -72,7 +80,7 @@ fn error(answer: &Answer) -> String {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn documents_are_in_natural_order_without_hidden_fields() {
-    let workspace = with_history("3.4.0").await;
+    let workspace = of_version("3.4.0").await;
     let answer = workspace.get(PATH);
     assert_eq!(ids(&answer), "bca");
     assert!(!answer.text().contains("hidden"), "{}", answer.text());
@@ -98,7 +106,7 @@ async fn documents_are_in_natural_order_without_hidden_fields() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn page_of_the_list_has_the_total() {
-    let workspace = with_history("3.4.0").await;
+    let workspace = of_version("3.4.0").await;
     for (parameters, expected, offset) in [
         (vec![("count", "1"), ("offset", "1")], "c", json!(1)),
         (vec![("count", "2")], "bc", json!(0)),
@@ -139,7 +147,7 @@ async fn settings_limit_the_count() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn sort_accepts_every_form_of_rocket_chat() {
-    let workspace = with_history("8.0.0").await;
+    let workspace = of_version("8.0.0").await;
     for (sort, expected) in [
         (r#"{"createdAt":1}"#, "abc"),
         (r#"{"createdAt":-1}"#, "cba"),
@@ -177,7 +185,7 @@ async fn sort_accepts_every_form_of_rocket_chat() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_query_compares_and_fields_are_left_out_before_7_0() {
-    let workspace = with_history("3.4.0").await;
+    let workspace = of_version("3.4.0").await;
     for (query, expected) in [
         (r#"{"totalUsers":{"$gt":15}}"#, "bc"),
         (r#"{"createdAt":{"$lt":{"$date":172800000}}}"#, "a"),
@@ -209,7 +217,7 @@ async fn a_query_compares_and_fields_are_left_out_before_7_0() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn query_with_code_secrets_or_errors_is_rejected() {
-    let workspace = with_history("3.4.0").await;
+    let workspace = of_version("3.4.0").await;
     for query in [
         r#"{"$where":"sleep(1000)"}"#,
         r#"{"$expr":{"$function":{"body":"return 1","args":[],"lang":"js"}}}"#,
@@ -228,7 +236,7 @@ async fn query_with_code_secrets_or_errors_is_rejected() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn names_with_null_bytes_are_rejected() {
-    let workspace = with_history("3.4.0").await;
+    let workspace = of_version("3.4.0").await;
     let deep = vec!["a"; 300].join(".");
     let deep = [
         ("sort", format!(r#"{{"{deep}":1}}"#)),
@@ -258,15 +266,18 @@ async fn names_with_null_bytes_are_rejected() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn fields_and_query_are_ignored_from_7_0_on() {
-    let workspace = with_history("7.7.1").await;
+    let workspace = of_version("7.7.1").await;
     let parameters = [("query", r#"{"_id":"a"}"#), ("fields", "{bad")];
     assert_eq!(ids(&workspace.get(&with(&parameters))), "bca");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn fields_and_query_count_from_7_0_on_where_they_are_allowed() {
-    let allowed = ["--rocketchat.allow-unsafe-query-and-fields-api-params"];
-    let workspace = with_history_and("8.3.0", &allowed).await;
+    let arguments = [
+        "--rocketchat.version=8.3.0",
+        "--rocketchat.allow-unsafe-query-and-fields-api-params",
+    ];
+    let workspace = with_history().await.start(&arguments).await;
     let query = ("query", r#"{"_id":"a"}"#);
     assert_eq!(ids(&workspace.get(&with(&[query]))), "a");
     let invalid = workspace.get(&with(&[query, ("fields", "{bad")]));
@@ -275,7 +286,7 @@ async fn fields_and_query_count_from_7_0_on_where_they_are_allowed() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn first_error_is_that_of_rocket_chat() {
-    let workspace = with_history("3.4.0").await;
+    let workspace = of_version("3.4.0").await;
     let plain = &workspace.credentials.plain;
     let everything_wrong = [
         ("fields", r#"{"_id":1}"#),
@@ -299,7 +310,7 @@ async fn first_error_is_that_of_rocket_chat() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_missing_permission_is_403_before_3_0() {
-    let workspace = with_history("2.4.0").await;
+    let workspace = of_version("2.4.0").await;
     let answer = workspace.get_as(&workspace.credentials.plain, PATH);
     assert_eq!(answer.status, 403);
     assert_eq!(
@@ -310,7 +321,9 @@ async fn a_missing_permission_is_403_before_3_0() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_document_whose_text_is_no_utf_8_costs_the_list_nothing_else() {
-    let workspace = with_history("6.12.1").await;
+    let filled = Filled::new().await;
+    write_history(&filled).await;
+    let workspace = filled.start(&["--rocketchat.version=6.12.1"]).await;
     let broken = |id: &str, field: &str| {
         doc! { "_id": id, "createdAt": DateTime::from_millis(0), field: "BROKEN" }
     };

@@ -2,6 +2,7 @@
 
 mod alertmanager;
 pub mod browser;
+mod command_log;
 pub mod dump;
 mod exporter;
 mod formats;
@@ -15,15 +16,21 @@ mod shifted_clock;
 pub mod tls;
 mod workspace;
 
+use std::fmt::Debug;
+use std::fs::File;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::path::Path;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
+use futures_util::TryStreamExt;
 use mongodb::bson::{Document, RawDocumentBuf, doc};
-use mongodb::{Client, Database};
+use mongodb::{Client, Collection, Database};
 use testbed::mongod::{Mongod, Options, exporter_connections};
 
 pub use alertmanager::{Alertmanager, Receiver};
+pub use command_log::{LoggedCommand, log_commands, logged_commands, server_log};
 pub use exporter::{Answer, Exporter, assert_no_structures};
 pub use formats::{complaint_of_promtool, complaint_of_strict_parser};
 pub use golden::assert_golden;
@@ -31,7 +38,10 @@ pub use prometheus::Prometheus;
 pub use proxy::Proxy;
 pub use reader::{PASSWORD, READER, exporter_of_reader, with_reader, with_reader_on};
 pub use shifted_clock::shift_clock;
-pub use workspace::{Filled, Workspace};
+pub use workspace::{
+    Filled, SharedExporter, SharedWorkspace, Workspace, WorkspaceExporter, shared_exporter,
+    shared_workspace,
+};
 
 /// How long a test waits for what has to come. It says only when to give up: a busy machine of two cores may take its time.
 pub const PATIENCE: Duration = Duration::from_mins(2);
@@ -45,18 +55,48 @@ pub const SOON: [&str; 5] = [
     "--mongodb.connect-timeout=500ms",
 ];
 
-/// The MongoDB that the tests of one run share; each test has a database of its own.
-pub fn shared_mongod() -> &'static Mongod {
-    static SHARED: OnceLock<Mongod> = OnceLock::new();
+/// The variable with the address of a MongoDB that several test processes share, as those of `cargo nextest`: a single
+/// server, started with `--setParameter enableTestCommands=1`. Without it each process starts one when it needs it.
+const SHARED_MONGODB: &str = "ROCKETCHAT_EXPORTER_TEST_MONGODB";
+
+/// The MongoDB that tests share; each test has a database of its own.
+pub struct SharedMongod {
+    port: u16,
+    _process: Option<Mongod>,
+}
+
+impl SharedMongod {
+    pub fn uri(&self) -> String {
+        format!("mongodb://127.0.0.1:{}/", self.port)
+    }
+
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+}
+
+pub fn shared_mongod() -> &'static SharedMongod {
+    static SHARED: OnceLock<SharedMongod> = OnceLock::new();
     SHARED.get_or_init(|| {
+        if let Ok(address) = std::env::var(SHARED_MONGODB) {
+            let url = url::Url::parse(&address).expect("the variable has an address");
+            assert_eq!(url.host_str(), Some("127.0.0.1"), "{SHARED_MONGODB}");
+            return SharedMongod {
+                port: url.port().expect("the address names a port"),
+                _process: None,
+            };
+        }
         // In a thread with a runtime of its own: the first test that comes here runs in one already.
-        std::thread::spawn(|| {
+        let start = || {
             tokio::runtime::Runtime::new()
                 .expect("a runtime can be started")
                 .block_on(start_shared_mongod())
-        })
-        .join()
-        .expect("the thread ends")
+        };
+        let mongod = std::thread::spawn(start).join().expect("the thread ends");
+        SharedMongod {
+            port: mongod.port(),
+            _process: Some(mongod),
+        }
     })
 }
 
@@ -82,9 +122,16 @@ pub async fn mongod(options: Options) -> Mongod {
 pub async fn fresh_database() -> Database {
     static NUMBER: AtomicU32 = AtomicU32::new(0);
     let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+    let process = std::process::id();
     client(&shared_mongod().uri())
         .await
-        .database(&format!("test_{number}"))
+        .database(&format!("test_{process}_{number}"))
+}
+
+/// Everything in a collection.
+pub async fn all_documents(collection: &Collection<Document>) -> Vec<Document> {
+    let documents = collection.find(doc! {}).await.expect("it can be read");
+    documents.try_collect().await.expect("it can be read")
 }
 
 /// The same with a collection by which it is Rocket.Chat's, and no documents.
@@ -92,6 +139,29 @@ pub async fn empty_workspace() -> Database {
     let database = fresh_database().await;
     let created = database.create_collection("rocketchat_settings").await;
     created.expect("a collection can be made");
+    database
+}
+
+/// A database of documents that never change and that no test changes: the first process that comes here fills it, also
+/// of several that share the MongoDB. It is named after its documents.
+pub async fn fixture(documents: &impl Debug, fill: impl AsyncFnOnce(&Database)) -> Database {
+    let mut hasher = DefaultHasher::new();
+    format!("{documents:?}").hash(&mut hasher);
+    let name = format!("fixture_{:016x}", hasher.finish());
+    let client = client(&shared_mongod().uri()).await;
+    let lock = Path::new(env!("CARGO_TARGET_TMPDIR")).join("fixtures.lock");
+    let lock = File::create(lock).expect("a file can be made");
+    lock.lock().expect("no other process fills one for ever");
+    let complete = client.database("fixtures").collection("complete");
+    let mark = doc! { "_id": &name };
+    let found = complete.find_one(mark.clone()).await;
+    let database = client.database(&name);
+    if found.expect("it can be read").is_none() {
+        // What a process left behind that was ended while it filled it.
+        database.drop().await.expect("it can be dropped");
+        fill(&database).await;
+        complete.insert_one(mark).await.expect("it can be noted");
+    }
     database
 }
 
@@ -110,17 +180,13 @@ pub async fn connections_of_exporters(client: &Client) -> usize {
 
 /// The connection string of a database on the shared MongoDB.
 pub fn uri_of(database: &Database) -> String {
-    format!(
-        "{}/{}",
-        shared_mongod().uri().trim_end_matches('/'),
-        database.name()
-    )
+    format!("{}{}", shared_mongod().uri(), database.name())
 }
 
-/// An exporter that has read a small made-up workspace, and reads it again after an hour at the earliest: so nothing
-/// changes while a test compares two answers.
-pub async fn exporter_on_a_workspace(arguments: &[&str]) -> Exporter {
-    Workspace::start(arguments).await.exporter
+/// The seed of what a test makes up by chance: `TEST_SEED`, so that other cases can be tried, or always the same.
+pub fn seed() -> u64 {
+    let seed = std::env::var("TEST_SEED");
+    seed.map_or(7, |seed| seed.parse().expect("TEST_SEED is a number"))
 }
 
 /// Waits until `look` sees something, and fails with what was awaited when it never does.

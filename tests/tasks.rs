@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::process::{Output, Stdio};
 
-use crate::support::{Exporter, Filled, complaint_of_strict_parser, uri_of};
+use crate::support::{Exporter, complaint_of_strict_parser, shared_workspace};
 
 fn run(arguments: &[&str]) -> Output {
     let output = Exporter::command().args(arguments).output();
@@ -12,8 +12,8 @@ fn run(arguments: &[&str]) -> Output {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn statistics_are_printed_in_each_format() {
-    let filled = Filled::new().await;
-    let uri = format!("--mongodb.uri={}", uri_of(&filled.database));
+    let shared = shared_workspace().await;
+    let uri = format!("--mongodb.uri={}", shared.uri);
     let print = |arguments: &[&str]| {
         let output = run(&[&["statistics", &uri], arguments].concat());
         assert_eq!(output.status.code(), Some(0), "{output:?}");

@@ -5,7 +5,7 @@ use std::net::TcpStream;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use crate::support::{Exporter, Filled, PATIENCE, uri_of};
+use crate::support::{Exporter, PATIENCE, shared_workspace};
 use crate::web_config::{Setup, basic};
 
 const NOBODY: &str = "--mongodb.uri=mongodb://127.0.0.1:9";
@@ -128,7 +128,7 @@ fn six_hundred_missing_bodies_do_not_block_others() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn with_128_descriptors_idle_connections_leave_some_for_files_and_the_database() {
-    let filled = Filled::new().await;
+    let shared = shared_workspace().await;
     let folder = tempfile::tempdir().expect("a folder can be made");
     let file = folder.path().join("exporter.yml");
     let write = |uri: &str| {
@@ -143,7 +143,7 @@ async fn with_128_descriptors_idle_connections_leave_some_for_files_and_the_data
         .arg(format!("--config.file={}", file.display()));
     let exporter = Exporter::spawn(&mut command);
     let idle: Vec<TcpStream> = (0..300).map(|_| connect(&exporter)).collect();
-    write(&uri_of(&filled.database));
+    write(&shared.uri);
     assert_eq!(exporter.request("POST", "/-/reload", &[]).status, 200);
     exporter.whole().await;
     drop(idle);

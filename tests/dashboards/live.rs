@@ -6,9 +6,10 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde_json::json;
 use testbed::tools::{self, Tool};
+use tokio::sync::OnceCell;
 
 use super::{Query, boards, labels_of, list, queries, queries_of, text};
-use crate::support::{Exporter, Filled, Prometheus, eventually, uri_of};
+use crate::support::{Exporter, Filled, Prometheus, SharedWorkspace, eventually, shared_workspace};
 
 /// Queries without data on the made-up workspace: dashboard, panel, letter and why. The panel says so too.
 const EMPTY: [(&str, &str, &str, &str); 29] = [
@@ -113,7 +114,7 @@ const NO_JOB_RUNS: &str = "no background job runs";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_panel_has_data_of_the_only_workspace() {
-    let workspace = Filled::as_in_the_demo().await.start(&[]).await;
+    let workspace = as_in_the_demo().await.start(&[]).await;
     let scraped = scraped(tools::PROMETHEUS_2, &workspace.exporter, None).await;
     assert_all_have_data(&scraped, &workspace.exporter, ".*").await;
 }
@@ -141,6 +142,15 @@ async fn every_panel_has_data_where_each_workspace_is_a_target_and_none_counts_t
     .await;
 }
 
+/// The workspace of the demo, which these tests share.
+async fn as_in_the_demo() -> &'static SharedWorkspace {
+    static SHARED: OnceCell<SharedWorkspace> = OnceCell::const_new();
+    let fill = || async { SharedWorkspace::new(Filled::as_in_the_demo().await).await };
+    let shared = SHARED.get_or_init(fill).await;
+    shared.keep_alive().await;
+    shared
+}
+
 /// An exporter of a workspace `acme` as in the demo, and of a small one.
 struct Several {
     exporter: Exporter,
@@ -149,15 +159,15 @@ struct Several {
 
 impl Several {
     async fn start() -> Self {
-        let (one, other) = (Filled::as_in_the_demo().await, Filled::new().await);
+        let (one, other) = (as_in_the_demo().await, shared_workspace().await);
         let folder = tempfile::tempdir().expect("a folder can be made");
         let file = folder.path().join("exporter.yml");
         // JSON is YAML.
         let configuration = json!({
             "collection": { "fast-interval": "1h", "normal-interval": "1h", "slow-interval": "1h" },
             "workspaces": {
-                "acme": { "mongodb": { "uri": uri_of(&one.database) } },
-                "other": { "mongodb": { "uri": uri_of(&other.database) } },
+                "acme": { "mongodb": { "uri": one.uri } },
+                "other": { "mongodb": { "uri": other.uri } },
             },
         });
         fs::write(&file, configuration.to_string()).expect("the file can be written");

@@ -10,7 +10,7 @@ use mongodb::options::IndexOptions;
 use mongodb::{Database, IndexModel};
 use serde_json::Value;
 
-use crate::support::{Exporter, PATIENCE, fresh_database, uri_of};
+use crate::support::{Exporter, PATIENCE, fixture, uri_of};
 
 /// SHA-256 of the token, in base64.
 const HASHED_TOKEN: &str = "PEaenWxYddN6Q/NT1PiOYfz4EsZu7jRXRlpAsNpBU+A=";
@@ -105,18 +105,21 @@ fn uri(place: &'static OnceLock<String>, change: fn(&mut Document)) -> &'static 
             tokio::runtime::Runtime::new()
                 .expect("a runtime can be started")
                 .block_on(async {
-                    let database = fresh_database().await;
-                    fill(&database, change).await;
-                    uri_of(&database)
+                    let mut documents = documents();
+                    let each = documents.iter_mut().flat_map(|(_, documents)| documents);
+                    each.for_each(change);
+                    let database = fixture(&documents, async |database: &Database| {
+                        fill(database, &documents).await;
+                    });
+                    uri_of(&database.await)
                 })
         };
         std::thread::spawn(make).join().expect("the thread ends")
     })
 }
 
-async fn fill(database: &Database, change: fn(&mut Document)) {
-    for (collection, mut documents) in documents() {
-        documents.iter_mut().for_each(change);
+async fn fill(database: &Database, documents: &[(&str, Vec<Document>)]) {
+    for (collection, documents) in documents {
         database
             .collection::<Document>(collection)
             .insert_many(documents)

@@ -31,6 +31,31 @@ impl Exporter {
         command
     }
 
+    /// The same for a value that is never dropped: the program ends as soon as this process does, however it ends.
+    pub fn guarded_command() -> Command {
+        let mut command = Command::new("/bin/sh");
+        // Standard input is a pipe that this process holds.
+        let script = "exec 3<&0; \"$@\" 3<&- </dev/null & read -r _ <&3; kill -9 $!";
+        command
+            .env_clear()
+            .args([
+                "-c",
+                script,
+                "guard",
+                env!("CARGO_BIN_EXE_rocketchat-exporter"),
+            ])
+            .stdin(Stdio::piped());
+        command
+    }
+
+    /// Adds the address of a database to a command, time zone UTC, and arguments.
+    pub fn reading<'a>(command: &'a mut Command, uri: &str, arguments: &[&str]) -> &'a mut Command {
+        command
+            .env("ROCKETCHAT_EXPORTER_MONGODB_URI", uri)
+            .env("ROCKETCHAT_EXPORTER_ROCKETCHAT_TIMEZONE", "UTC")
+            .args(arguments)
+    }
+
     /// Starts it on a free port and waits until it serves.
     pub fn start(arguments: &[&str]) -> Self {
         let mut command = Self::command();
@@ -40,12 +65,7 @@ impl Exporter {
 
     /// Starts it on a database, with time zone UTC and readings every few moments.
     pub fn on(uri: &str, arguments: &[&str]) -> Self {
-        let mut command = Self::command();
-        command
-            .env("ROCKETCHAT_EXPORTER_MONGODB_URI", uri)
-            .env("ROCKETCHAT_EXPORTER_ROCKETCHAT_TIMEZONE", "UTC")
-            .args(arguments);
-        Self::spawn(&mut command)
+        Self::spawn(Self::reading(&mut Self::command(), uri, arguments))
     }
 
     /// Starts a prepared command on a free port.

@@ -1,10 +1,27 @@
-//! A workspace that is filled but otherwise still, an exporter on it, and requests of its users.
+//! Workspaces, exporters on them, and requests of their users.
+//!
+//! To fill a database and to read all of it takes longer than most tests. A test that only scrapes or queries uses
+//! [`shared_exporter`]; one that needs an exporter of its own, but changes no document, uses [`shared_workspace`].
 
-use mongodb::bson::{DateTime, Document};
+use std::collections::BTreeMap;
+use std::ops::Deref;
+use std::sync::Arc;
+
+use mongodb::bson::{DateTime, Document, doc};
 use mongodb::{Collection, Database};
 use testbed::workspace::{self, Account, Credentials, Size};
+use tokio::sync::{Mutex, OnceCell};
 
-use super::{Answer, Exporter, client, fresh_database, uri_of};
+use super::{
+    Answer, Exporter, all_documents, assert_no_structures, client, fresh_database, uri_of,
+};
+
+/// The flags of an exporter that reads everything once and will not do so again by itself.
+const READ_ONCE: [&str; 3] = [
+    "--collection.fast-interval=1h",
+    "--collection.normal-interval=1h",
+    "--collection.slow-interval=1h",
+];
 
 /// A workspace's database, small unless it says otherwise, before anything looks at it.
 pub struct Filled {
@@ -12,11 +29,27 @@ pub struct Filled {
     pub credentials: Credentials,
 }
 
-/// The same with an exporter that has read everything once and will not do so again by itself.
-pub struct Workspace {
-    pub database: Database,
+/// The workspace of all tests that change no document.
+pub struct SharedWorkspace {
+    pub uri: String,
+    pub credentials: Credentials,
+    /// Documents of `instances`, which expire unless their heartbeats go on.
+    instances: Vec<Document>,
+}
+
+/// An exporter that has read a workspace once, and the accounts of that workspace.
+pub struct WorkspaceExporter {
     pub exporter: Exporter,
     pub credentials: Credentials,
+}
+
+/// An exporter of the shared workspace that other tests use at the same time: it is scraped and queried, nothing else.
+pub struct SharedExporter(Arc<WorkspaceExporter>);
+
+/// A workspace's database that the test may change, and an exporter that has read it once.
+pub struct Workspace {
+    pub database: Database,
+    exporter: WorkspaceExporter,
 }
 
 impl Filled {
@@ -57,12 +90,18 @@ impl Filled {
     pub async fn set(&self, setting: &str, value: impl Into<mongodb::bson::Bson>) {
         self.collection("rocketchat_settings")
             .update_one(
-                mongodb::bson::doc! { "_id": setting },
-                mongodb::bson::doc! { "$set": { "value": value.into() } },
+                doc! { "_id": setting },
+                doc! { "$set": { "value": value.into() } },
             )
             .upsert(true)
             .await
             .expect("the setting can be written");
+    }
+
+    /// Starts an exporter, of which there may be several.
+    pub async fn exporter(&self, arguments: &[&str]) -> WorkspaceExporter {
+        let uri = uri_of(&self.database);
+        WorkspaceExporter::start(&uri, arguments, self.credentials.clone()).await
     }
 
     pub async fn start(self, arguments: &[&str]) -> Workspace {
@@ -72,18 +111,104 @@ impl Filled {
 
     /// Starts an exporter that reaches the database by this connection string.
     pub async fn start_on(self, uri: &str, arguments: &[&str]) -> Workspace {
-        let mut all = vec![
-            "--collection.fast-interval=1h",
-            "--collection.normal-interval=1h",
-            "--collection.slow-interval=1h",
-        ];
-        all.extend(arguments);
-        let exporter = Exporter::on(uri, &all);
-        exporter.whole().await;
         Workspace {
             database: self.database,
+            exporter: WorkspaceExporter::start(uri, arguments, self.credentials).await,
+        }
+    }
+}
+
+/// The workspace that most tests share, which the first of them fills.
+pub async fn shared_workspace() -> &'static SharedWorkspace {
+    static SHARED: OnceCell<SharedWorkspace> = OnceCell::const_new();
+    let fill = || async { SharedWorkspace::new(Filled::new().await).await };
+    let shared = SHARED.get_or_init(fill).await;
+    shared.keep_alive().await;
+    shared
+}
+
+/// The exporter of the shared workspace with these flags, which the first test that comes here starts.
+pub async fn shared_exporter(arguments: &[&str]) -> SharedExporter {
+    shared_workspace().await.shared_exporter(arguments).await
+}
+
+impl SharedWorkspace {
+    pub async fn new(filled: Filled) -> Self {
+        Self {
+            uri: uri_of(&filled.database),
+            instances: all_documents(&filled.collection("instances")).await,
+            credentials: filled.credentials,
+        }
+    }
+
+    /// The name of its database.
+    pub fn name(&self) -> &str {
+        self.uri.rsplit('/').next().unwrap_or_default()
+    }
+
+    /// Its address through a proxy before the server.
+    pub fn uri_at(&self, port: u16) -> String {
+        format!(
+            "mongodb://127.0.0.1:{port}/{}?directConnection=true",
+            self.name()
+        )
+    }
+
+    /// The workspace for tests that change documents in turn.
+    pub async fn filled(&self) -> Filled {
+        Filled {
+            database: self.database().await,
+            credentials: self.credentials.clone(),
+        }
+    }
+
+    async fn database(&self) -> Database {
+        // Not one client for all tests: it lives as long as the runtime of the test that makes it.
+        client(&self.uri).await.database(self.name())
+    }
+
+    /// Starts an exporter of the test's own.
+    pub async fn start(&self, arguments: &[&str]) -> WorkspaceExporter {
+        self.keep_alive().await;
+        WorkspaceExporter::start(&self.uri, arguments, self.credentials.clone()).await
+    }
+
+    /// The exporter with these flags that several tests use.
+    pub async fn shared_exporter(&self, arguments: &[&str]) -> SharedExporter {
+        type Exporters = BTreeMap<(String, Vec<String>), Arc<WorkspaceExporter>>;
+        static EXPORTERS: Mutex<Exporters> = Mutex::const_new(Exporters::new());
+        let flags = arguments.iter().map(ToString::to_string).collect();
+        let key = (self.uri.clone(), flags);
+        let mut exporters = EXPORTERS.lock().await;
+        if let Some(exporter) = exporters.get(&key) {
+            return SharedExporter(Arc::clone(exporter));
+        }
+        self.keep_alive().await;
+        let mut command = Exporter::guarded_command();
+        Exporter::reading(&mut command, &self.uri, &READ_ONCE).args(arguments);
+        let exporter = Exporter::spawn(&mut command);
+        exporter.whole().await;
+        let exporter = Arc::new(WorkspaceExporter {
             exporter,
-            credentials: self.credentials,
+            credentials: self.credentials.clone(),
+        });
+        exporters.insert(key, Arc::clone(&exporter));
+        SharedExporter(exporter)
+    }
+
+    /// Writes the heartbeats of the instances.
+    pub async fn keep_alive(&self) {
+        let database = self.database().await;
+        for instance in &self.instances {
+            let mut alive = instance.clone();
+            alive.insert("_updatedAt", DateTime::now());
+            let id = alive.remove("_id");
+            database
+                .collection::<Document>("instances")
+                .update_one(doc! { "_id": id }, doc! { "$set": alive })
+                .upsert(true)
+                .await
+                .expect("a heartbeat can be written");
         }
     }
 }
@@ -95,6 +220,17 @@ impl Workspace {
 
     pub fn collection(&self, name: &str) -> Collection<Document> {
         self.database.collection(name)
+    }
+}
+
+impl WorkspaceExporter {
+    async fn start(uri: &str, arguments: &[&str], credentials: Credentials) -> Self {
+        let exporter = Exporter::on(uri, &[&READ_ONCE[..], arguments].concat());
+        exporter.whole().await;
+        Self {
+            exporter,
+            credentials,
+        }
     }
 
     pub fn get_as(&self, account: &Account, path: &str) -> Answer {
@@ -111,5 +247,30 @@ impl Workspace {
 
     pub fn get(&self, path: &str) -> Answer {
         self.get_as(&self.credentials.admin, path)
+    }
+}
+
+impl Deref for Workspace {
+    type Target = WorkspaceExporter;
+
+    fn deref(&self) -> &WorkspaceExporter {
+        &self.exporter
+    }
+}
+
+impl Deref for SharedExporter {
+    type Target = WorkspaceExporter;
+
+    fn deref(&self) -> &WorkspaceExporter {
+        &self.0
+    }
+}
+
+impl Drop for SharedExporter {
+    fn drop(&mut self) {
+        // The process itself is never dropped, see `Exporter`.
+        if !std::thread::panicking() {
+            assert_no_structures(&self.exporter.log());
+        }
     }
 }
