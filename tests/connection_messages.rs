@@ -17,6 +17,12 @@ async fn told(uri: &str) -> (String, Vec<String>) {
         (tried == rocketchat_exporter::COLLECTORS).then_some(())
     })
     .await;
+    // The log follows the metrics.
+    eventually("a failure is logged", || {
+        let log = exporter.log();
+        log.contains("reading failed; trying again").then_some(())
+    })
+    .await;
     let metrics = exporter.metrics();
     let reasons = metrics.lines().filter_map(|line| {
         let rest = line.strip_prefix("rocketchat_exporter_collector_failing{")?;

@@ -130,7 +130,7 @@ async fn a_user_who_may_not_list_a_database_is_told_so() {
         .args(SOON);
     let exporter = Exporter::spawn(&mut command);
     let log = is_foreign(&exporter).await;
-    let said = "this user may not list the collections of the database `rocketcaht`";
+    let said = "this user may neither list the collections of the database `rocketcaht`";
     assert!(log.contains(said), "{log}");
 }
 

@@ -12,6 +12,8 @@ pub struct LoggedCommand {
     pub name: String,
     /// Its own, or that of the command whose answer it continues.
     pub comment: String,
+    /// Whether it opens or continues a change stream.
+    pub of_stream: bool,
     pub command: Value,
 }
 
@@ -49,10 +51,14 @@ pub fn logged_commands(mongod: &Mongod, length: usize) -> Vec<LoggedCommand> {
             let name = command.keys().next().expect("a command has a name");
             let comment =
                 |command: &Map<String, Value>| command.get("comment")?.as_str().map(str::to_owned);
+            let of_stream = [&attributes["command"], &attributes["originatingCommand"]]
+                .iter()
+                .any(|command| command["pipeline"][0].get("$changeStream").is_some());
             let continued = || comment(attributes["originatingCommand"].as_object()?);
             Some(LoggedCommand {
                 name: name.clone(),
                 comment: comment(command).or_else(continued).unwrap_or_default(),
+                of_stream,
                 command: attributes["command"].clone(),
             })
         })
