@@ -182,7 +182,10 @@ async fn lists_beyond_the_queue_are_refused() {
             .collect();
         // While the slow one goes on, only those that are refused get an answer.
         let begun = Instant::now();
-        while !others.iter().any(|it| it.is_finished()) {
+        while !others
+            .iter()
+            .any(std::thread::ScopedJoinHandle::is_finished)
+        {
             assert!(begun.elapsed() < PATIENCE, "none is refused");
             std::thread::sleep(Duration::from_millis(10));
         }

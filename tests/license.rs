@@ -14,13 +14,11 @@ async fn with_license(text: impl Into<Bson>, status: &str, arguments: &[&str]) -
     // One for all: an exporter reads it once, before the next license is written.
     static WORKSPACE: Mutex<Option<SharedWorkspace>> = Mutex::const_new(None);
     let mut workspace = WORKSPACE.lock().await;
-    let filled = match &*workspace {
-        Some(shared) => shared.filled().await,
-        None => {
-            let shared = SharedWorkspace::new(Filled::new().await).await;
-            workspace.insert(shared).filled().await
-        }
-    };
+    if workspace.is_none() {
+        *workspace = Some(SharedWorkspace::new(Filled::new().await).await);
+    }
+    let shared = workspace.as_ref().expect("it has been filled");
+    let filled = shared.filled().await;
     filled.set("Site_Url", "https://chat.example.com").await;
     filled.set("Enterprise_License", text).await;
     filled.set("Enterprise_License_Status", status).await;

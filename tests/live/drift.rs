@@ -8,7 +8,7 @@ use testbed::mongod::ReplicaSet;
 
 use super::writer::{Writer, impatient_client};
 use super::{filled, followed, follows, only_followed_collectors, value};
-use crate::support::{Exporter, client, connections_of_exporters, eventually};
+use crate::support::{Exporter, client, connections_of_exporters, eventually, seed};
 
 /// How many times the collectors were read that the other exporter follows, and the instances.
 fn readings(exporter: &Exporter) -> Vec<f64> {
@@ -51,11 +51,7 @@ async fn agree(following: &Exporter, counting: &Exporter, seed: u64) {
 async fn counters_do_not_drift_across_random_writes_and_step_downs() {
     let times: usize =
         std::env::var("SOAK").map_or(1, |times| times.parse().expect("it is a number"));
-    let seed = std::env::var("LIVE_SEED").map_or_else(
-        |_| fastrand::u64(..),
-        |seed| seed.parse().expect("it is a number"),
-    );
-    eprintln!("LIVE_SEED={seed}");
+    let seed = seed();
     let set = ReplicaSet::start(3).await.expect("the set starts");
     filled(&set.uri()).await;
     let exporter = |live: &str| {

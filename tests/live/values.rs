@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::writer::{Writer, impatient_client};
 use super::{is_of, only_followed_collectors, replica_set, value};
-use crate::support::{Exporter, Filled, eventually};
+use crate::support::{Exporter, Filled, eventually, seed};
 
 /// Custom OAuth services are distinguished by settings, so the versions that show them read the collector.
 const NOT_FOLLOWED: [&str; 1] = ["services.oauth.custom"];
@@ -122,21 +122,57 @@ fn is_nonzero(value: &Value) -> bool {
     }
 }
 
-/// How many times a collector was read in a workspace.
-fn readings(exporter: &Exporter, workspace: &str, collector: &str) -> f64 {
-    let series = format!(
-        "rocketchat_exporter_collector_readings_total{{workspace=\"{workspace}\",collector=\"{collector}\"}}"
-    );
-    value(exporter, &series)
+/// How many times each followed collector was read in a workspace.
+fn readings(exporter: &Exporter, workspace: &str) -> Vec<(&'static str, f64)> {
+    let names = followed_rows().into_iter().map(|rows| rows.collector);
+    names
+        .map(|collector| {
+            let series = format!(
+                "rocketchat_exporter_collector_readings_total{{workspace=\"{workspace}\",collector=\"{collector}\"}}"
+            );
+            (collector, value(exporter, &series))
+        })
+        .collect()
+}
+
+/// The series of a workspace, once the following exporter shows the same as the reading one.
+async fn agreed_series(
+    followed_by: &Exporter,
+    read_by: &Exporter,
+    workspace: &str,
+) -> BTreeMap<String, String> {
+    for rows in followed_rows() {
+        let succeeded = format!(
+            "rocketchat_exporter_collector_success{{workspace=\"{workspace}\",collector=\"{}\"}}",
+            rows.collector
+        );
+        eventually(&succeeded, || {
+            read_by.value(&succeeded).filter(|state| *state > 0.0)
+        })
+        .await;
+    }
+    let expected = series(read_by, workspace);
+    let mut followed = BTreeMap::new();
+    for _ in 0..300 {
+        followed = series(followed_by, workspace);
+        if followed == expected {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    }
+    let differences: Vec<_> = expected
+        .iter()
+        .filter(|(series, value)| followed.get(*series) != Some(value))
+        .map(|(series, value)| (series, value, followed.get(series)))
+        .collect();
+    assert!(differences.is_empty(), "{workspace}: {differences:#?}");
+    assert_eq!(followed.len(), expected.len(), "{workspace}");
+    expected
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_followed_value_is_the_read_one_and_is_not_zero() {
-    let seed = std::env::var("LIVE_SEED").map_or_else(
-        |_| fastrand::u64(..),
-        |seed| seed.parse().expect("it is a number"),
-    );
-    eprintln!("LIVE_SEED={seed}");
+    let seed = seed();
     let mongod = replica_set().await;
     let filled = Filled::at(&mongod.uri()).await;
     let folder = tempfile::tempdir().expect("a folder can be made");
@@ -174,50 +210,21 @@ async fn every_followed_value_is_the_read_one_and_is_not_zero() {
         unseen.remove(&(path, first.to_owned()));
     }
     for (version, name) in versions().iter().zip(&names) {
-        for rows in &rows {
-            let succeeded = format!(
-                "rocketchat_exporter_collector_success{{workspace=\"{name}\",collector=\"{}\"}}",
-                rows.collector
-            );
-            eventually(&succeeded, || {
-                read.value(&succeeded).filter(|state| *state > 0.0)
-            })
-            .await;
-        }
-        let expected = series(&read, name);
-        let mut followed = BTreeMap::new();
-        for _ in 0..300 {
-            followed = series(&live, name);
-            if followed == expected {
-                break;
-            }
-            tokio::time::sleep(std::time::Duration::from_millis(100)).await;
-        }
-        let differences: Vec<_> = expected
-            .iter()
-            .filter(|(series, value)| followed.get(*series) != Some(value))
-            .map(|(series, value)| (series, value, followed.get(series)))
-            .collect();
-        assert!(differences.is_empty(), "{version}: {differences:#?}");
-        assert_eq!(followed.len(), expected.len(), "{version}");
+        let expected = agreed_series(&live, &read, name).await;
         let nonzero = expected.iter().filter(|(_, value)| *value != "0");
         nonzero_series.extend(nonzero.map(|(series, _)| series.clone()));
         all_series.extend(expected.into_keys());
-        let before: Vec<_> = rows
-            .iter()
-            .map(|rows| readings(&live, name, rows.collector))
-            .collect();
+        let before = readings(&live, name);
         let (followed, expected) = (
             document(&live, &filled, name),
             document(&read, &filled, name),
         );
-        for (rows, before) in rows.iter().zip(before) {
-            assert_eq!(
-                readings(&live, name, rows.collector),
-                before,
-                "{version}: {} was read and not followed",
-                rows.collector
-            );
+        assert_eq!(
+            readings(&live, name),
+            before,
+            "{version}: a collector was read and not followed"
+        );
+        for rows in &rows {
             let version = version.parse().expect("it is a version");
             let fields = rows.fields.iter();
             for row in fields.filter(|row| row.versions.contains(version)) {
