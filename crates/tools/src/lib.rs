@@ -1,6 +1,6 @@
 //! The programs and libraries from outside that tests, demo, benchmark and packaging run.
 //!
-//! [`table`] has a row for each of them. [`Tool::find`] never downloads and is for tests; [`Tool::fetch`] installs what is
+//! `table.rs` has a row for each of them. [`Tool::find`] never downloads and is for tests; [`Tool::fetch`] installs what is
 //! missing and is for commands. Downloads are kept in `target/tools` of the workspace, whatever `CARGO_TARGET_DIR` says, so
 //! that every build shares them.
 
