@@ -500,7 +500,7 @@ fn invalid_url_is_rejected_at_start() {
             &["--rocketchat.url=https://me:topsecret@chat.example.com"],
             "must not contain a user name or password",
         ),
-        (&["--web.enable-admin-api"], "give --rocketchat.url"),
+        (&["--web.enable-admin-api"], "set --rocketchat.url"),
     ] {
         let output = Exporter::command()
             .args(flags)

@@ -413,7 +413,7 @@ async fn privileges_are_compared_with_what_collectors_need() {
     let problems = found(&report, "problems");
     assert!(
         problems.contains(
-            "find on rocketchat_room (omnichannel, federation, rooms, room_features, contacts)"
+            "find on rocketchat_room (omnichannel, federation, rooms, contacts, room_features)"
         ),
         "{problems}"
     );

@@ -50,7 +50,7 @@ fn invalid_file_is_reported_with_its_position_and_status_2() {
         ("mongodb: {live: perhaps}\n", "perhaps"),
         (
             "mongodb: {uri: a}\n",
-            "--mongodb.uri: not a MongoDB connection string",
+            "--mongodb.uri: not a valid MongoDB connection string",
         ),
         (
             "mongodb: {uri: 'mongodb://a', uri-file: b}\n",

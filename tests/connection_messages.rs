@@ -20,7 +20,8 @@ async fn told(uri: &str) -> (String, Vec<String>) {
     // The log follows the metrics.
     eventually("a failure is logged", || {
         let log = exporter.log();
-        log.contains("reading failed; trying again").then_some(())
+        log.contains("no database of a workspace can be read")
+            .then_some(())
     })
     .await;
     let metrics = exporter.metrics();

@@ -1,26 +1,31 @@
-//! Looking at a workspace once, in the daemon's way, and telling what works, what does not, and what to do about it.
+//! The sub-command `check`: reads a workspace once, as the daemon would, and reports what works, what fails and why.
 
+mod diagnostics;
 mod findings;
-pub mod inspect;
+mod privileges;
 mod report;
+mod target;
+mod topology;
 
 use serde::Serialize;
 
+use diagnostics::{Connected, ExaminedIndex, ExaminedQuery};
 use findings::{advice, reason};
-use inspect::{Connected, Index, Query, Target, Topology};
+use privileges::{LoginState, Privileges};
+use target::ConnectionTarget;
+use topology::Topology;
 
-use crate::catalogue::{FailureKind, Privilege};
+use crate::catalogue::FailureKind;
 use crate::cli::CheckFormat;
-use crate::collectors::required_privileges::{PrivilegeUse, required_privileges};
-use crate::collectors::{Collector, DatabaseSource, LiveMode, Snapshot, Sources};
+use crate::collectors::{Collector, DatabaseSource, Snapshot, Sources};
 use crate::config::{ChoiceError, Config, WorkspaceConfig};
 use crate::mongodb::SourceError;
 
-/// Everything that was found out.
+/// What `check` prints, as text or as JSON.
 #[derive(Debug, Serialize)]
 struct Report {
     ok: bool,
-    connection: Connection,
+    connection: ConnectionReport,
     privileges: Privileges,
     indexes: Vec<IndexRow>,
     collectors: Vec<CollectorRow>,
@@ -30,11 +35,11 @@ struct Report {
     is_rocket_chat: Option<bool>,
 }
 
-/// The server, and what the workspace tells about itself.
+/// The server, the login and the workspace.
 #[derive(Debug, Default, Serialize)]
-struct Connection {
+struct ConnectionReport {
     #[serde(flatten)]
-    target: Target,
+    target: ConnectionTarget,
     error: Option<String>,
     mongodb_version: Option<String>,
     topology: Option<Topology>,
@@ -43,43 +48,6 @@ struct Connection {
     database: Option<String>,
     rocketchat_version: Option<String>,
     migration: Option<u64>,
-}
-
-/// What the user may do of what the collectors need.
-#[derive(Debug, Default, Serialize)]
-struct Privileges {
-    access: Access,
-    needed: Vec<PrivilegeRow>,
-    /// What allows everything that is missing.
-    statement: Option<String>,
-}
-
-/// Whether privileges matter.
-#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-enum Access {
-    /// Nothing could be asked.
-    #[default]
-    Unknown,
-    /// The server lets everybody do everything.
-    Open,
-    /// Somebody is logged in.
-    LoggedIn,
-    /// Nobody is logged in, but somebody should be.
-    LoggedOut,
-}
-
-/// A privilege that something needs.
-#[derive(Debug, Serialize)]
-struct PrivilegeRow {
-    collection: Option<String>,
-    action: &'static str,
-    needed_by: Vec<&'static str>,
-    /// Whether a collector fails without it.
-    vital: bool,
-    granted: bool,
-    #[serde(skip)]
-    privilege: Privilege,
 }
 
 /// An index that queries rely on.
@@ -91,32 +59,32 @@ struct IndexRow {
     present: bool,
     needed_by: Vec<&'static str>,
     documents: Option<u64>,
-    /// Where it is missing: whether its queries scan the collection, because that is small, or are not sent.
+    /// Of a missing index: whether its queries scan the collection, because it is small, or are not sent.
     scanned_instead: bool,
     statement: String,
 }
 
-/// A collector, and what it asked.
+/// A collector, and the queries that it sent.
 #[derive(Debug, Serialize)]
 struct CollectorRow {
     name: &'static str,
     ok: bool,
     error: Option<String>,
     duration_seconds: f64,
-    queries: Vec<Query>,
+    queries: Vec<ExaminedQuery>,
 }
 
-/// Something that is not as it should be.
+/// A problem or warning, and what to do about it.
 #[derive(Debug, Serialize)]
 struct Finding {
     what: String,
     remedy: String,
 }
 
-/// Looks at a workspace. Answers the report, and whether everything that is switched on works.
+/// Checks a workspace. Returns the report, and whether everything that is enabled works.
 ///
 /// # Errors
-/// When it is not clear which workspace is meant.
+/// When several workspaces are configured and none is named, or the named one is not configured.
 pub async fn check(
     config: Config,
     format: CheckFormat,
@@ -138,9 +106,9 @@ impl Report {
     async fn make(workspace: &WorkspaceConfig, database: &DatabaseSource) -> Self {
         let mut report = Self {
             ok: false,
-            connection: Connection {
+            connection: ConnectionReport {
                 target: workspace.mongo.target(),
-                ..Connection::default()
+                ..ConnectionReport::default()
             },
             privileges: Privileges::default(),
             indexes: Vec::new(),
@@ -149,7 +117,10 @@ impl Report {
             warnings: Vec::new(),
             is_rocket_chat: None,
         };
-        let asks_database = workspace.collectors.iter().any(|it| it.asks_database());
+        let asks_database = workspace
+            .collectors
+            .iter()
+            .any(|collector| collector.asks_database());
         let connected = if asks_database {
             Some(database.connected().await)
         } else {
@@ -163,13 +134,13 @@ impl Report {
         let known = report
             .read(workspace, database, matches!(connected, Some(Ok(_))))
             .await;
-        report.connection.rocketchat_version = known.version().map(|it| it.to_string());
+        report.connection.rocketchat_version = known.version().map(|version| version.to_string());
         report.connection.migration = known
             .workspace
             .as_ref()
-            .and_then(|it| it.migration.as_ref()?.version);
+            .and_then(|workspace| workspace.migration.as_ref()?.version);
         report.judge();
-        for row in report.indexes.iter().filter(|it| !it.present) {
+        for row in report.indexes.iter().filter(|row| !row.present) {
             report.warnings.push(row.warning());
         }
         report.ok = report.problems.is_empty();
@@ -188,7 +159,7 @@ impl Report {
         let connection = &mut self.connection;
         connection.mongodb_version.clone_from(&connected.version);
         connection.topology = Some(connected.topology.clone());
-        connection.round_trip_seconds = connected.round_trip.map(|it| it.as_secs_f64());
+        connection.round_trip_seconds = connected.round_trip.map(|time| time.as_secs_f64());
         connection.database = Some(connected.database.clone());
         let user = connected.login.user.as_ref();
         connection.user = user.map(|user| format!("{}@{}", user.name, user.database));
@@ -196,7 +167,7 @@ impl Report {
         self.is_rocket_chat = connected.is_rocket_chat;
     }
 
-    /// Reads everything that is switched on, and answers what was read.
+    /// Reads every enabled collector, and returns the snapshot.
     async fn read(
         &mut self,
         workspace: &WorkspaceConfig,
@@ -209,7 +180,7 @@ impl Report {
         };
         let enabled = Collector::ALL
             .into_iter()
-            .filter(|it| workspace.collectors.contains(it));
+            .filter(|collector| workspace.collectors.contains(collector));
         for collector in enabled {
             let mut row = CollectorRow {
                 name: collector.name(),
@@ -241,15 +212,17 @@ impl Report {
                 Ok(reading) => known.put(reading),
                 Err(error) => {
                     row.ok = false;
-                    // Waiting for a database that is down once is enough.
+                    // Once the database is down, the other collectors would only wait for the same timeout.
                     is_connected &= !error.kind.is_database_down();
                     let reason = reason(&error, &row.queries);
-                    let is_told_as_missing = match error.kind {
+                    let is_reported_as_missing = match error.kind {
                         FailureKind::Unauthorized => self.privileges.lacks(row.name),
-                        FailureKind::Unauthenticated => self.privileges.access == Access::LoggedOut,
+                        FailureKind::Unauthenticated => {
+                            self.privileges.access == LoginState::LoggedOut
+                        }
                         _ => false,
                     };
-                    if !is_told_as_missing {
+                    if !is_reported_as_missing {
                         self.problems.push(Finding {
                             what: format!("the collector {} failed: {reason}", row.name),
                             remedy: advice(error.kind, self.privileges.statement.as_deref()),
@@ -263,7 +236,7 @@ impl Report {
         known
     }
 
-    fn note_index(&mut self, collector: Collector, index: Index) {
+    fn note_index(&mut self, collector: Collector, index: ExaminedIndex) {
         let check = index.check;
         let known = self
             .indexes
@@ -291,83 +264,9 @@ impl Report {
     }
 
     fn json(&self) -> String {
-        // A structure of texts and numbers can always be written.
+        // Strings and numbers always serialize.
         let mut text = serde_json::to_string_pretty(self).unwrap_or_default();
         text.push('\n');
         text
-    }
-}
-
-impl Privileges {
-    fn of(workspace: &WorkspaceConfig, connected: &Connected) -> Self {
-        let access = match (&connected.login.user, connected.is_open) {
-            (Some(_), _) => Access::LoggedIn,
-            (None, true) => Access::Open,
-            (None, false) => Access::LoggedOut,
-        };
-        let is_granted = |privilege: &Privilege| {
-            access == Access::Open
-                || connected.login.allows(
-                    privilege.database.unwrap_or(&connected.database),
-                    privilege.collection,
-                    privilege.action,
-                )
-        };
-        let is_enabled = |collector| workspace.collectors.contains(&collector);
-        let is_licensed = |module: &str| connected.grants.grants(module);
-        // Elsewhere there are no changes to be told.
-        let is_live = workspace.live != LiveMode::Off
-            && matches!(connected.topology, Topology::ReplicaSet { .. });
-        let needed: Vec<PrivilegeRow> = required_privileges()
-            .into_iter()
-            .filter_map(|required| {
-                let privilege = required.privilege;
-                let uses = required.used_by(is_enabled, is_licensed, is_live);
-                (!uses.is_empty()).then(|| PrivilegeRow {
-                    collection: required.resource(),
-                    action: privilege.action,
-                    vital: uses.iter().any(|used_by| used_by.is_vital()),
-                    needed_by: uses.into_iter().map(PrivilegeUse::name).collect(),
-                    granted: is_granted(&privilege),
-                    privilege,
-                })
-            })
-            .collect();
-        let missing: Vec<&Privilege> = needed
-            .iter()
-            .filter(|row| !row.granted)
-            .map(|row| &row.privilege)
-            .collect();
-        Self {
-            access,
-            statement: (!missing.is_empty()).then(|| {
-                connected
-                    .login
-                    .grant_statement(&connected.database, &missing)
-            }),
-            needed,
-        }
-    }
-
-    fn missing(&self) -> impl Iterator<Item = &PrivilegeRow> {
-        self.needed.iter().filter(|row| !row.granted)
-    }
-
-    /// Whether a privilege that a collector needs is known to be missing, which is a problem of its own.
-    fn lacks(&self, collector: &str) -> bool {
-        self.missing()
-            .any(|row| row.vital && row.needed_by.contains(&collector))
-    }
-}
-
-impl PrivilegeRow {
-    /// Action, resource and who needs it, in words.
-    fn name(&self) -> String {
-        format!(
-            "{} on {} ({})",
-            self.action,
-            self.collection.as_deref().unwrap_or("the server"),
-            self.needed_by.join(", ")
-        )
     }
 }

@@ -91,6 +91,7 @@ impl QueryContext<'_> {
     /// Runs a command on the database `admin`.
     pub async fn run_on_admin(&self, mut command: Document) -> Result<Document, SourceError> {
         command.insert("maxTimeMS", bson::milliseconds(self.mongo.query_timeout));
+        command.insert("comment", self.comment());
         let admin = command::beside(&self.database, "admin");
         self.mongo.within(command::run(&admin, command)).await
     }

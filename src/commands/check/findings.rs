@@ -1,12 +1,13 @@
-//! What is not as it should be, and what to do about it.
+//! Problems and warnings, and what to do about them.
 
-use super::inspect::Query;
-use super::{Access, Finding, IndexRow, PrivilegeRow, Report};
+use super::diagnostics::ExaminedQuery;
+use super::privileges::{LoginState, PrivilegeRow};
+use super::{Finding, IndexRow, Report};
 use crate::catalogue::FailureKind;
 use crate::mongodb::SourceError;
 
 impl Report {
-    /// Says what is wrong with the login and the database, before what follows from it.
+    /// Reports faults of the login and the database before those that follow from them.
     pub fn judge(&mut self) {
         let mut problems = Vec::new();
         let privileges = &self.privileges;
@@ -24,8 +25,8 @@ impl Report {
         // A server without access control lets users do what their roles do not allow.
         let (vital, others): (Vec<_>, Vec<_>) = missing
             .into_iter()
-            .partition(|row| row.vital && row.needed_by.iter().any(|it| failed.contains(it)));
-        if privileges.access == Access::LoggedOut {
+            .partition(|row| row.vital && row.needed_by.iter().any(|name| failed.contains(name)));
+        if privileges.access == LoginState::LoggedOut {
             problems.push(Finding {
                 what: "the server asks for a login, and the connection string names no user"
                     .to_owned(),
@@ -59,7 +60,7 @@ impl Report {
                     "the database `{}` does not have Rocket.Chat's collections",
                     self.connection.database.as_deref().unwrap_or_default()
                 ),
-                remedy: "name the right one with --mongodb.database".to_owned(),
+                remedy: "name the right database with --mongodb.database".to_owned(),
             });
         }
         self.problems.splice(0..0, problems);
@@ -71,7 +72,7 @@ impl IndexRow {
         let consequence = if self.scanned_instead {
             "the collection is small enough to be scanned instead"
         } else {
-            "what needs it is left out"
+            "queries that need it are not sent"
         };
         Finding {
             what: format!(
@@ -90,8 +91,9 @@ fn names(rows: &[&PrivilegeRow]) -> String {
     names.join(", ")
 }
 
-/// Why a reading failed. What the server says of a refusal is the whole command, so it is named instead.
-pub fn reason(error: &SourceError, queries: &[Query]) -> String {
+/// Why a reading failed. The server's message for a refused command quotes the whole command; the action and resource
+/// are named instead.
+pub fn reason(error: &SourceError, queries: &[ExaminedQuery]) -> String {
     let refused = queries.iter().rfind(|query| query.failed);
     match (error.kind, refused) {
         (FailureKind::Unauthorized, Some(query)) => format!(
@@ -107,13 +109,13 @@ pub fn reason(error: &SourceError, queries: &[Query]) -> String {
 pub fn advice(kind: FailureKind, statement: Option<&str>) -> String {
     match (kind, statement) {
         (FailureKind::Unreachable, _) => {
-            "see that MongoDB runs, and that host and port of the connection string are right and can be reached from here".to_owned()
+            "check that MongoDB is running, and that the host and port of the connection string are right and reachable from here".to_owned()
         }
         (FailureKind::Unauthenticated, _) => {
             "correct the user, the password or authSource of the connection string".to_owned()
         }
         (FailureKind::Misconfigured, _) => {
-            "correct the connection string, or the file that it names".to_owned()
+            "correct the connection string or the file that it names".to_owned()
         }
         (FailureKind::TooOld, _) => "update MongoDB to 4.4 or later".to_owned(),
         (FailureKind::NoDatabase, _) => "name the database with --mongodb.database".to_owned(),
@@ -121,14 +123,14 @@ pub fn advice(kind: FailureKind, statement: Option<&str>) -> String {
             format!("run in mongosh as an administrator: {statement}")
         }
         (FailureKind::Unauthorized, None) => {
-            "name a user in the connection string who may read the workspace's database".to_owned()
+            "name a user in the connection string that may read the workspace's database".to_owned()
         }
         (FailureKind::TimedOut, _) => {
-            "give it more time with --mongodb.query-timeout, or switch the collector off".to_owned()
+            "give it more time with --mongodb.query-timeout, or disable the collector".to_owned()
         }
-        (FailureKind::MissingIndex, _) => "create the index, or switch the collector off".to_owned(),
+        (FailureKind::MissingIndex, _) => "create the index, or disable the collector".to_owned(),
         (FailureKind::Other, _) => {
-            "see MongoDB's log, or switch the collector off".to_owned()
+            "see MongoDB's log, or disable the collector".to_owned()
         }
     }
 }

@@ -1,7 +1,9 @@
-//! The report of a check as people read it: aligned, what is wrong in capitals, and everything to do at the end.
+//! The report of a check as text: aligned columns, faults in capitals, and what to do about them at the end.
 
-use super::inspect::{Query, Topology};
-use super::{Access, Connection, Finding, IndexRow, PrivilegeRow, Privileges, Report};
+use super::diagnostics::ExaminedQuery;
+use super::privileges::{LoginState, PrivilegeRow, Privileges};
+use super::topology::Topology;
+use super::{ConnectionReport, Finding, IndexRow, Report};
 use crate::mongodb::QueryPlan;
 
 impl Report {
@@ -17,7 +19,7 @@ impl Report {
         findings(&mut text, "Warnings", &self.warnings);
         findings(&mut text, "Problems", &self.problems);
         text.push_str(if self.ok {
-            "\nEverything that is switched on works.\n"
+            "\nEverything that is enabled works.\n"
         } else {
             "\nNot everything works; see the problems above.\n"
         });
@@ -39,7 +41,7 @@ impl Report {
     }
 }
 
-impl Connection {
+impl ConnectionReport {
     fn rows(&self) -> Vec<Vec<String>> {
         let tls = if self.target.tls { "with" } else { "without" };
         let mut rows = vec![
@@ -70,7 +72,7 @@ impl Connection {
         if let Some(seconds) = self.round_trip_seconds {
             rows.push(row("round trip", milliseconds(seconds)));
         }
-        rows.push(row("user", self.user.as_deref().unwrap_or("nobody")));
+        rows.push(row("user", self.user.as_deref().unwrap_or("none")));
         if let Some(database) = &self.database {
             rows.push(row("database", database));
         }
@@ -90,17 +92,17 @@ impl Privileges {
     fn rows(&self) -> Vec<Vec<String>> {
         let missing: Vec<_> = self.missing().collect();
         let summary = match self.access {
-            Access::Unknown => "unknown".to_owned(),
-            Access::Open => "the server lets everybody do everything".to_owned(),
-            Access::LoggedOut => "MISSING: nobody is logged in".to_owned(),
-            Access::LoggedIn => format!(
+            LoginState::Unknown => "unknown".to_owned(),
+            LoginState::Open => "the server has no access control".to_owned(),
+            LoginState::LoggedOut => "MISSING: no user is logged in".to_owned(),
+            LoginState::LoggedIn => format!(
                 "{} of {} that are needed",
                 self.needed.len() - missing.len(),
                 self.needed.len()
             ),
         };
         let mut rows = vec![vec![summary]];
-        if self.access == Access::LoggedIn {
+        if self.access == LoginState::LoggedIn {
             rows.extend(missing.into_iter().map(PrivilegeRow::row));
         }
         if let Some(statement) = &self.statement {
@@ -134,18 +136,18 @@ impl IndexRow {
     }
 }
 
-fn query_row(query: &Query) -> Vec<String> {
+fn query_row(query: &ExaminedQuery) -> Vec<String> {
     let subject = match &query.collection {
         Some(collection) => format!("  {} {collection}", query.command),
         None => format!("  {}", query.command),
     };
     let duration = query
         .duration
-        .map_or_else(String::new, |it| milliseconds(it.as_secs_f64()));
+        .map_or_else(String::new, |duration| milliseconds(duration.as_secs_f64()));
     let how = match query {
-        Query { failed: true, .. } => "FAILED".to_owned(),
-        Query { metadata: true, .. } => "metadata".to_owned(),
-        Query {
+        ExaminedQuery { failed: true, .. } => "FAILED".to_owned(),
+        ExaminedQuery { metadata: true, .. } => "metadata".to_owned(),
+        ExaminedQuery {
             plan: Some(plan), ..
         } => plan_text(plan),
         query => format!(
@@ -179,7 +181,7 @@ fn milliseconds(seconds: f64) -> String {
     format!("{:.1} ms", seconds * 1000.0)
 }
 
-/// A title, and rows whose columns are aligned; the last column of each may be as long as it is.
+/// Appends a title and rows with aligned columns; the last column of a row has no fixed width.
 fn section(text: &mut String, title: &str, rows: &[Vec<String>]) {
     if !text.is_empty() {
         text.push('\n');
