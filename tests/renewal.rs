@@ -58,7 +58,10 @@ async fn renewed_authority_is_used_by_the_next_connection() {
     // What cannot be used is told, and does no harm.
     fs::write(path("ca.pem"), "nothing").expect("it can be written");
     eventually("it is told", || {
-        exporter.log().contains("has no certificate").then_some(())
+        exporter
+            .log()
+            .contains("has no valid certificate")
+            .then_some(())
     })
     .await;
     exporter.whole().await;
