@@ -134,7 +134,7 @@ async fn client_certificate_requirement_is_lowered_only_by_a_restart() {
     }
     let refused = exporter
         .log()
-        .matches("certificates only by a restart")
+        .matches("lowered only by a restart")
         .count();
     assert_eq!(refused, 5, "{}", exporter.log());
 }
