@@ -123,18 +123,18 @@ pub fn json(value: Value, timezone: &TimeZone) -> serde_json::Value {
     writer.value(value)
 }
 
-type Entries = Vec<(Cow<'static, str>, Value)>;
+type DocumentEntries = Vec<(Cow<'static, str>, Value)>;
 
 /// The stored document with all fields replaced that the exporter reads. A field that could not be read is left out,
 /// because its stored value can be a day old.
-fn overlay(snapshot: &Snapshot, version: Version, source: StatisticsSource) -> Entries {
+fn overlay(snapshot: &Snapshot, version: Version, source: StatisticsSource) -> DocumentEntries {
     let mut document = match snapshot
         .stored_document
         .as_ref()
         .and_then(|stored| stored.document.as_ref()?.get(&[]))
     {
         Some(Value::Object(entries)) => entries,
-        _ => Entries::new(),
+        _ => DocumentEntries::new(),
     };
     let mut known_to_version = Vec::new();
     for section in SECTIONS {
@@ -192,7 +192,7 @@ fn is_known(path: &str, known: &[&str]) -> bool {
 }
 
 /// Turns a null, which was undefined before it was stored, into undefined again.
-fn undefine(entries: &mut Entries, path: &str) {
+fn undefine(entries: &mut DocumentEntries, path: &str) {
     for (key, value) in entries {
         if key == path && *value == Value::Null {
             *value = Value::Undefined;
@@ -200,7 +200,7 @@ fn undefine(entries: &mut Entries, path: &str) {
     }
 }
 
-fn remove_unless_true(entries: &mut Entries, path: &str) {
+fn remove_unless_true(entries: &mut DocumentEntries, path: &str) {
     entries.retain(|(key, value)| key != path || *value == Value::Bool(true));
 }
 
@@ -222,7 +222,7 @@ fn place(key: &str, version: Version) -> (usize, bool) {
 }
 
 /// Sets or removes the value at a path; an existing one keeps its position.
-fn set(entries: &mut Entries, path: &'static str, value: Option<Value>) {
+fn set(entries: &mut DocumentEntries, path: &'static str, value: Option<Value>) {
     let (key, rest) = match path.split_once('.') {
         Some((key, rest)) => (key, Some(rest)),
         None => (path, None),
@@ -252,13 +252,13 @@ fn set(entries: &mut Entries, path: &'static str, value: Option<Value>) {
 }
 
 fn nested(path: &'static str, value: Option<Value>) -> Value {
-    let mut inner = Entries::new();
+    let mut inner = DocumentEntries::new();
     set(&mut inner, path, value);
     Value::Object(inner)
 }
 
 /// Adds both spellings: the documented example of the nested shape is misspelled, later versions are not.
-fn spell_livechat_both_ways(document: &mut Entries) {
+fn spell_livechat_both_ways(document: &mut DocumentEntries) {
     const SPELLINGS: [&str; 2] = ["totlalLivechat", "totalLivechat"];
     let Some(position) = document
         .iter()
@@ -280,7 +280,7 @@ struct JsonWriter<'a> {
 }
 
 impl JsonWriter<'_> {
-    fn entries(&self, map: &mut Map<String, serde_json::Value>, entries: Entries) {
+    fn entries(&self, map: &mut Map<String, serde_json::Value>, entries: DocumentEntries) {
         for (key, value) in entries {
             if value != Value::Undefined || self.undefined_is_null {
                 map.insert(key.into_owned(), self.value(value));
@@ -417,7 +417,7 @@ mod tests {
 
     #[test]
     fn set_keeps_neighbouring_fields() {
-        let mut entries: Entries = vec![(
+        let mut entries: DocumentEntries = vec![(
             "os".into(),
             Value::Object(vec![("type".into(), Value::text("Linux"))]),
         )];

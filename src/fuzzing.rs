@@ -8,10 +8,10 @@ use crate::license::parse as parse_license;
 use crate::{http, web_config};
 
 /// The name of a target, and its parser.
-pub type Target = (&'static str, fn(&[u8]));
+pub type FuzzTarget = (&'static str, fn(&[u8]));
 
 /// Every target.
-pub const TARGETS: [Target; 5] = [
+pub const TARGETS: [FuzzTarget; 5] = [
     ("config_file", config_file),
     ("web_config", web_config_file),
     ("accept", accept),

@@ -39,7 +39,7 @@ fn source_files(folder: &Path) -> Vec<PathBuf> {
         let path = entry.expect("the folder can be listed").path();
         if path.is_dir() {
             files.extend(source_files(&path));
-        } else if path.extension().is_some_and(|it| it == "rs") {
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
             files.push(path);
         }
     }
@@ -73,7 +73,7 @@ fn module_of(file: &Path) -> String {
 /// Names that follow `crate::` in a text.
 fn imported(text: &str) -> impl Iterator<Item = &str> {
     text.split("crate::").skip(1).filter_map(|rest| {
-        rest.split(|it: char| !it.is_ascii_alphanumeric() && it != '_')
+        rest.split(|letter: char| !letter.is_ascii_alphanumeric() && letter != '_')
             .next()
             .filter(|name| !name.is_empty())
     })
@@ -132,7 +132,7 @@ fn used_modules(source: &Path, file: &Path) -> Vec<Vec<String>> {
         let mut path: Vec<String> = Vec::new();
         for (place, part) in prefix
             .split(&[':', ';'][..])
-            .filter(|it| !it.is_empty())
+            .filter(|part| !part.is_empty())
             .enumerate()
         {
             match part {
@@ -142,13 +142,16 @@ fn used_modules(source: &Path, file: &Path) -> Vec<Vec<String>> {
                 _ => path.push(part.to_owned()),
             }
         }
-        if !["crate", "super"].iter().any(|it| prefix.starts_with(it)) {
+        let is_local = ["crate", "super"]
+            .iter()
+            .any(|root| prefix.starts_with(root));
+        if !is_local {
             continue;
         }
         let items = group.split(&[',', '{', '}', ';', ' '][..]);
         for item in items
             .chain([""])
-            .filter(|it| it.is_empty() || it.starts_with(char::is_lowercase))
+            .filter(|item| item.is_empty() || item.starts_with(char::is_lowercase))
         {
             let first = item.split(':').next().unwrap_or_default();
             let with_item = path
@@ -167,8 +170,12 @@ fn path_of(source: &Path, file: &Path) -> Vec<String> {
         .strip_prefix(source)
         .expect("the file is below src")
         .with_extension("");
-    let parts = relative.iter().map(|it| it.to_string_lossy().into_owned());
-    parts.filter(|it| it != "mod" && it != "lib").collect()
+    let parts = relative
+        .iter()
+        .map(|part| part.to_string_lossy().into_owned());
+    parts
+        .filter(|part| part != "mod" && part != "lib")
+        .collect()
 }
 
 #[test]
@@ -181,7 +188,7 @@ fn no_two_files_import_each_other_however_long_the_way() {
 fn assert_no_circle(source: &Path) {
     let files: BTreeMap<Vec<String>, PathBuf> = source_files(source)
         .into_iter()
-        .map(|it| (path_of(source, &it), it))
+        .map(|file| (path_of(source, &file), file))
         .collect();
     let imports: BTreeMap<&Vec<String>, BTreeSet<&Vec<String>>> = files
         .iter()
@@ -288,6 +295,31 @@ fn every_file_says_what_it_is_for() {
         let text = fs::read_to_string(&file).expect("the file can be read");
         assert!(text.starts_with("//! "), "{}", file.display());
     }
+}
+
+#[test]
+fn type_names_are_unique() {
+    const KINDS: [&str; 5] = ["struct ", "enum ", "trait ", "type ", "union "];
+    let mut files_of: BTreeMap<String, Vec<PathBuf>> = BTreeMap::new();
+    for file in source_files(&source()) {
+        let text = fs::read_to_string(&file).expect("the file can be read");
+        // Types of a module begin a line; associated types are indented.
+        let names = text.lines().filter_map(|line| {
+            let line = line.strip_prefix("pub ").unwrap_or(line);
+            let name = KINDS.iter().find_map(|kind| line.strip_prefix(kind))?;
+            name.split(|letter: char| !letter.is_ascii_alphanumeric())
+                .next()
+        });
+        for name in names {
+            files_of
+                .entry(name.to_owned())
+                .or_default()
+                .push(file.clone());
+        }
+    }
+    assert!(files_of.len() > 100, "{} types", files_of.len());
+    files_of.retain(|_, files| files.len() > 1);
+    assert!(files_of.is_empty(), "{files_of:#?}");
 }
 
 #[test]

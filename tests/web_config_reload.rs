@@ -132,10 +132,7 @@ async fn client_certificate_requirement_is_lowered_only_by_a_restart() {
         let answer = stranger.get(exporter.address(), "/metrics").await;
         assert!(answer.is_err(), "{lines:?}");
     }
-    let refused = exporter
-        .log()
-        .matches("lowered only by a restart")
-        .count();
+    let refused = exporter.log().matches("lowered only by a restart").count();
     assert_eq!(refused, 5, "{}", exporter.log());
 }
 

@@ -1,7 +1,7 @@
 //! `--print-statistics`: the reference of all metrics and fields of the document, as Markdown. `docs/statistics.md` has a
 //! copy, and the README a summary.
 
-use super::backfill::rule::{BackfillRule, Extract};
+use super::backfill::rule::{BackfillRule, SampleSource};
 use super::backfill::rules::BACKFILL_RULES;
 use crate::catalogue::{FieldRow, Metric, MetricRow, Quantity};
 use crate::collectors::{LIVE, READINGS, REPLICATION, SECTIONS};
@@ -225,17 +225,17 @@ fn series(metric: &MetricRow, row: &BackfillRule) -> String {
     format!("{}{{{}}}", metric.name, labels.join(", "))
 }
 
-fn source_of(extract: &Extract) -> String {
+fn source_of(extract: &SampleSource) -> String {
     match extract {
-        Extract::Number(path) | Extract::Instant(path) | Extract::Bool(path) => {
+        SampleSource::Number(path) | SampleSource::Instant(path) | SampleSource::Bool(path) => {
             format!("`{path}`")
         }
-        Extract::Difference(path, others) => {
+        SampleSource::Difference(path, others) => {
             let others: Vec<_> = others.iter().map(|path| format!("`{path}`")).collect();
             format!("`{path}` without {}", others.join(" and "))
         }
-        Extract::Period(path, member) => format!("`{path}.data`: `{member}`"),
-        Extract::Labels(paths) => {
+        SampleSource::Period(path, member) => format!("`{path}.data`: `{member}`"),
+        SampleSource::Labels(paths) => {
             let paths: Vec<_> = paths.iter().map(|path| format!("`{path}`")).collect();
             paths.join(", ")
         }

@@ -47,7 +47,7 @@ const DRAIN_TIMEOUT: Duration = Duration::from_secs(10);
 const MAX_BACKOFF: Duration = Duration::from_secs(1);
 
 /// What all connections share.
-struct Server {
+struct HttpServer {
     app: Arc<App>,
     middleware: Middleware,
     timeouts: ConnectionTimeouts,
@@ -63,7 +63,7 @@ pub async fn serve(
     shutdown: impl Future<Output = ()>,
 ) {
     let connections = Arc::new(ConnectionLimiter::new(max_connections(&app)));
-    let server = Arc::new(Server {
+    let server = Arc::new(HttpServer {
         app,
         middleware,
         timeouts,
@@ -98,7 +98,7 @@ fn max_connections(app: &App) -> u32 {
     max
 }
 
-async fn accept(listener: Listener, server: Arc<Server>) {
+async fn accept(listener: Listener, server: Arc<HttpServer>) {
     let mut backoff = Duration::from_millis(1);
     loop {
         let (stream, address) = match listener.accept().await {
@@ -140,7 +140,7 @@ fn is_client_error(error: &io::Error) -> bool {
 async fn serve_connection(
     stream: ClientStream,
     caller: Caller,
-    server: Arc<Server>,
+    server: Arc<HttpServer>,
     _slot: ConnectionSlot,
 ) {
     let tls = match server.middleware.web_config() {
@@ -193,7 +193,7 @@ async fn accept_tls(
 async fn serve_http(
     stream: Either<ClientStream, EncryptedStream>,
     caller: Caller,
-    server: &Arc<Server>,
+    server: &Arc<HttpServer>,
 ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
     let is_http2 =
         matches!(&stream, Either::Right(tls) if tls.get_ref().1.alpn_protocol() == Some(b"h2"));
@@ -236,7 +236,7 @@ fn http_builder(is_http2: bool) -> auto::Builder<TokioExecutor> {
 /// Responds to the requests of a connection.
 fn service(
     caller: Caller,
-    server: &Arc<Server>,
+    server: &Arc<HttpServer>,
 ) -> impl Service<
     Request<Incoming>,
     Response = hyper::Response<TrackedBody>,

@@ -71,13 +71,13 @@ impl IndexNames {
     }
 }
 
-type Entries = BTreeMap<&'static str, (Instant, IndexNames)>;
+type CachedIndexes = BTreeMap<&'static str, (Instant, IndexNames)>;
 
 /// The indexes of each collection, and when they were listed.
 #[derive(Debug, Default)]
 pub struct IndexCache(
     // A std mutex: it is never held during a query.
-    Mutex<Entries>,
+    Mutex<CachedIndexes>,
 );
 
 impl IndexCache {
@@ -97,7 +97,7 @@ impl IndexCache {
         self.lock().insert(collection, (Instant::now(), names));
     }
 
-    fn lock(&self) -> MutexGuard<'_, Entries> {
+    fn lock(&self) -> MutexGuard<'_, CachedIndexes> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

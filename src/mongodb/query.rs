@@ -40,12 +40,12 @@ pub struct QueryContext<'a> {
 }
 
 /// The results of a query, one document at a time.
-pub struct DocumentStream<'a> {
+pub struct QueriedDocuments<'a> {
     query: &'a QueryContext<'a>,
     cursor: Cursor<Document>,
 }
 
-impl DocumentStream<'_> {
+impl QueriedDocuments<'_> {
     pub async fn next(&mut self) -> Result<Option<Document>, SourceError> {
         while self.query.mongo.within(self.cursor.advance()).await? {
             if let Some(document) = self.query.document(self.cursor.current()) {
@@ -173,10 +173,10 @@ impl QueryContext<'_> {
         collection: &str,
         pipeline: Vec<Document>,
         batch: u32,
-    ) -> Result<DocumentStream<'_>, SourceError> {
+    ) -> Result<QueriedDocuments<'_>, SourceError> {
         let cursor = self.cursor(collection, pipeline, None, batch);
         let cursor = self.mongo.within(cursor).await?;
-        Ok(DocumentStream {
+        Ok(QueriedDocuments {
             query: self,
             cursor,
         })

@@ -9,16 +9,16 @@ use crate::catalogue::{Timestamp, Value, Versions};
 pub struct BackfillRule {
     /// The metric's full name.
     pub metric: &'static str,
-    /// Values of its labels, in order; empty where the labels are read from the document ([`Extract::Labels`]).
+    /// Values of its labels, in order; empty where the labels are read from the document ([`SampleSource::Labels`]).
     pub labels: &'static [&'static str],
     /// Versions of Rocket.Chat that define the field as the metric is defined.
     pub versions: Versions,
     /// How the value is extracted.
-    pub from: Extract,
+    pub from: SampleSource,
 }
 
 /// How a value is extracted from a document. Paths are dotted.
-pub enum Extract {
+pub enum SampleSource {
     /// A number.
     Number(&'static str),
     /// A number minus others, all of which must be present.
@@ -57,10 +57,10 @@ impl BackfillRule {
         parse_date: fn(&str) -> Option<Timestamp>,
     ) -> Extracted {
         match &self.from {
-            Extract::Number(path) => {
+            SampleSource::Number(path) => {
                 number(document, path).map_or_else(Extracted::from_error, Extracted::Number)
             }
-            Extract::Difference(path, others) => {
+            SampleSource::Difference(path, others) => {
                 let difference = number(document, path).and_then(|whole| {
                     let mut others = others.iter();
                     others.try_fold(whole, |left, other| Ok(left - number(document, other)?))
@@ -71,7 +71,7 @@ impl BackfillRule {
                     Err(error) => Extracted::from_error(error),
                 }
             }
-            Extract::Instant(path) => match value_at(document, path) {
+            SampleSource::Instant(path) => match value_at(document, path) {
                 None | Some(Value::Null | Value::Undefined) => Extracted::Nothing,
                 Some(Value::Date(date)) => Extracted::Number(date.seconds()),
                 Some(Value::Text(text)) if text.is_empty() => Extracted::Nothing,
@@ -81,12 +81,12 @@ impl BackfillRule {
                 },
                 Some(_) => Extracted::Invalid(path),
             },
-            Extract::Bool(path) => match value_at(document, path) {
+            SampleSource::Bool(path) => match value_at(document, path) {
                 None | Some(Value::Null | Value::Undefined) => Extracted::Nothing,
                 Some(Value::Bool(value)) => Extracted::Number(crate::catalogue::state(*value)),
                 Some(_) => Extracted::Invalid(path),
             },
-            Extract::Period(path, member) => match value_at(document, path) {
+            SampleSource::Period(path, member) => match value_at(document, path) {
                 None | Some(Value::Null | Value::Undefined) => Extracted::Nothing,
                 Some(period) => match period.get("data") {
                     Some(Value::List(items)) => match items.as_slice() {
@@ -100,7 +100,7 @@ impl BackfillRule {
                     _ => Extracted::Invalid(path),
                 },
             },
-            Extract::Labels(paths) => {
+            SampleSource::Labels(paths) => {
                 let mut texts = Vec::with_capacity(paths.len());
                 for path in *paths {
                     match value_at(document, path) {
@@ -119,17 +119,17 @@ impl BackfillRule {
     /// The paths of the fields it reads.
     pub fn paths(&self) -> Vec<&'static str> {
         match &self.from {
-            Extract::Number(path)
-            | Extract::Instant(path)
-            | Extract::Bool(path)
-            | Extract::Period(path, _) => {
+            SampleSource::Number(path)
+            | SampleSource::Instant(path)
+            | SampleSource::Bool(path)
+            | SampleSource::Period(path, _) => {
                 vec![path]
             }
-            Extract::Difference(path, others) => {
+            SampleSource::Difference(path, others) => {
                 let others = others.iter().copied();
                 std::iter::once(*path).chain(others).collect()
             }
-            Extract::Labels(paths) => paths.to_vec(),
+            SampleSource::Labels(paths) => paths.to_vec(),
         }
     }
 }
@@ -178,7 +178,7 @@ mod tests {
         None
     }
 
-    fn rule(from: Extract) -> BackfillRule {
+    fn rule(from: SampleSource) -> BackfillRule {
         BackfillRule {
             metric: "x",
             labels: &[],
@@ -198,7 +198,7 @@ mod tests {
 
     #[test]
     fn invalid_and_missing_numbers_differ() {
-        let rule = rule(Extract::Number("a"));
+        let rule = rule(SampleSource::Number("a"));
         for (value, expected) in [
             (Value::Integer(3), Extracted::Number(3.0)),
             (Value::Number(2.5), Extracted::Number(2.5)),
@@ -215,7 +215,7 @@ mod tests {
 
     #[test]
     fn difference_needs_all_its_fields() {
-        let rule = rule(Extract::Difference("a", &["b", "c"]));
+        let rule = rule(SampleSource::Difference("a", &["b", "c"]));
         let extract = |entries: &[_]| rule.extract(&document(entries), no_date);
         let of = Value::Integer;
         assert_eq!(
@@ -233,7 +233,7 @@ mod tests {
 
     #[test]
     fn empty_period_is_zero() {
-        let rule = rule(Extract::Period("a", "count"));
+        let rule = rule(SampleSource::Period("a", "count"));
         let of = |data: Vec<Value>| {
             let period = document(&[("data", Value::List(data))]);
             rule.extract(&document(&[("a", period)]), no_date)

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::rule::{BackfillRule, Extract};
+use super::rule::{BackfillRule, SampleSource};
 use crate::catalogue::{Version, Versions};
 
 const fn count(
@@ -15,7 +15,7 @@ const fn count(
         metric,
         labels,
         versions,
-        from: Extract::Number(path),
+        from: SampleSource::Number(path),
     }
 }
 
@@ -50,7 +50,7 @@ pub const BACKFILL_RULES: &[BackfillRule] = &[
         metric: "rocketchat_installed_timestamp_seconds",
         labels: &[],
         versions: since(0, 40, 0),
-        from: Extract::Instant("installedAt"),
+        from: SampleSource::Instant("installedAt"),
     },
     count(
         "rocketchat_migration_version",
@@ -62,19 +62,19 @@ pub const BACKFILL_RULES: &[BackfillRule] = &[
         metric: "rocketchat_migration_locked",
         labels: &[],
         versions: since(0, 8, 0),
-        from: Extract::Bool("migration.locked"),
+        from: SampleSource::Bool("migration.locked"),
     },
     BackfillRule {
         metric: "rocketchat_migration_locked_timestamp_seconds",
         labels: &[],
         versions: since(0, 8, 0),
-        from: Extract::Instant("migration.lockedAt"),
+        from: SampleSource::Instant("migration.lockedAt"),
     },
     BackfillRule {
         metric: "rocketchat_livechat_enabled",
         labels: &[],
         versions: since(0, 74, 0),
-        from: Extract::Bool("livechatEnabled"),
+        from: SampleSource::Bool("livechatEnabled"),
     },
     count(
         "rocketchat_uncaught_exceptions_total",
@@ -86,7 +86,7 @@ pub const BACKFILL_RULES: &[BackfillRule] = &[
         metric: "rocketchat_mongodb_info",
         labels: &[],
         versions: since(1, 0, 0),
-        from: Extract::Labels(&["mongoVersion", "mongoStorageEngine"]),
+        from: SampleSource::Labels(&["mongoVersion", "mongoStorageEngine"]),
     },
     count(
         "rocketchat_peak_connections",
@@ -98,7 +98,7 @@ pub const BACKFILL_RULES: &[BackfillRule] = &[
         metric: "rocketchat_statistics_document_timestamp_seconds",
         labels: &[],
         versions: since(0, 8, 0),
-        from: Extract::Instant("createdAt"),
+        from: SampleSource::Instant("createdAt"),
     },
     // Before 3.12 Rocket.Chat counted the states of connections, which are another metric now.
     count(
@@ -175,19 +175,19 @@ pub const BACKFILL_RULES: &[BackfillRule] = &[
         metric: "rocketchat_last_login_timestamp_seconds",
         labels: &[],
         versions: since(0, 8, 0),
-        from: Extract::Instant("lastLogin"),
+        from: SampleSource::Instant("lastLogin"),
     },
     BackfillRule {
         metric: "rocketchat_last_message_timestamp_seconds",
         labels: &[],
         versions: since(0, 8, 0),
-        from: Extract::Instant("lastMessageSentAt"),
+        from: SampleSource::Instant("lastMessageSentAt"),
     },
     BackfillRule {
         metric: "rocketchat_last_seen_timestamp_seconds",
         labels: &[],
         versions: since(0, 8, 0),
-        from: Extract::Instant("lastSeenSubscription"),
+        from: SampleSource::Instant("lastSeenSubscription"),
     },
     count(
         "rocketchat_rooms",
@@ -348,32 +348,32 @@ pub const BACKFILL_RULES: &[BackfillRule] = &[
         metric: "rocketchat_unique_users_yesterday",
         labels: &[],
         versions: since(1, 0, 3),
-        from: Extract::Period("uniqueUsersOfYesterday", "count"),
+        from: SampleSource::Period("uniqueUsersOfYesterday", "count"),
     },
     BackfillRule {
         metric: "rocketchat_unique_users_last_week",
         labels: &[],
         versions: since(3, 10, 0),
-        from: Extract::Period("uniqueUsersOfLastWeek", "count"),
+        from: SampleSource::Period("uniqueUsersOfLastWeek", "count"),
     },
     // Before 3.10 it was the month before the last one.
     BackfillRule {
         metric: "rocketchat_unique_users_last_month",
         labels: &[],
         versions: since(3, 10, 0),
-        from: Extract::Period("uniqueUsersOfLastMonth", "count"),
+        from: SampleSource::Period("uniqueUsersOfLastMonth", "count"),
     },
     BackfillRule {
         metric: "rocketchat_sessions_yesterday",
         labels: &[],
         versions: since(1, 0, 3),
-        from: Extract::Period("uniqueUsersOfYesterday", "sessions"),
+        from: SampleSource::Period("uniqueUsersOfYesterday", "sessions"),
     },
     BackfillRule {
         metric: "rocketchat_sessions_yesterday_duration_seconds",
         labels: &[],
         versions: since(1, 0, 3),
-        from: Extract::Period("uniqueUsersOfYesterday", "time"),
+        from: SampleSource::Period("uniqueUsersOfYesterday", "time"),
     },
     count(
         "rocketchat_livechat_visitors",
@@ -398,7 +398,7 @@ pub const BACKFILL_RULES: &[BackfillRule] = &[
         metric: "rocketchat_livechat_departments",
         labels: &["active"],
         versions: since(6, 0, 0),
-        from: Extract::Difference(
+        from: SampleSource::Difference(
             "departments",
             &["archivedDepartments", "enterprise.businessUnits"],
         ),
@@ -499,7 +499,7 @@ pub const BACKFILL_RULES: &[BackfillRule] = &[
         metric: "rocketchat_integrations",
         labels: &["incoming", "disabled"],
         versions: since(1, 3, 0),
-        from: Extract::Difference(
+        from: SampleSource::Difference(
             "integrations.totalIncoming",
             &["integrations.totalIncomingActive"],
         ),
@@ -514,7 +514,7 @@ pub const BACKFILL_RULES: &[BackfillRule] = &[
         metric: "rocketchat_integrations",
         labels: &["outgoing", "disabled"],
         versions: since(1, 3, 0),
-        from: Extract::Difference(
+        from: SampleSource::Difference(
             "integrations.totalOutgoing",
             &["integrations.totalOutgoingActive"],
         ),
@@ -536,7 +536,7 @@ pub const BACKFILL_RULES: &[BackfillRule] = &[
         metric: "rocketchat_apps",
         labels: &["disabled"],
         versions: since(3, 8, 0).until(6, 10, 0),
-        from: Extract::Difference(
+        from: SampleSource::Difference(
             "apps.totalInstalled",
             &["apps.totalActive", "apps.totalFailed"],
         ),
@@ -551,7 +551,7 @@ pub const BACKFILL_RULES: &[BackfillRule] = &[
         metric: "rocketchat_apps",
         labels: &["disabled"],
         versions: since(7, 2, 0),
-        from: Extract::Difference(
+        from: SampleSource::Difference(
             "apps.totalInstalled",
             &["apps.totalActive", "apps.totalFailed"],
         ),
@@ -566,7 +566,7 @@ pub const BACKFILL_RULES: &[BackfillRule] = &[
         metric: "rocketchat_apps",
         labels: &["failed"],
         versions: since(6, 10, 0).until(7, 2, 0),
-        from: Extract::Difference(
+        from: SampleSource::Difference(
             "apps.totalInstalled",
             &["apps.totalActive", "apps.totalFailed"],
         ),
@@ -621,14 +621,14 @@ mod tests {
             let metric = metrics.iter().find(|metric| metric.name == rule.metric);
             let metric = metric.unwrap_or_else(|| panic!("{} is no metric", rule.metric));
             let labels = match &rule.from {
-                Extract::Labels(paths) => paths.len(),
+                SampleSource::Labels(paths) => paths.len(),
                 _ => rule.labels.len(),
             };
             assert_eq!(labels, metric.labels.len(), "{}", rule.metric);
             let is_info = metric.quantity == Quantity::Info;
             assert_eq!(
                 is_info,
-                matches!(rule.from, Extract::Labels(_)),
+                matches!(rule.from, SampleSource::Labels(_)),
                 "{}",
                 rule.metric
             );

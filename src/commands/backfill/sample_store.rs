@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use super::rule::{Extract, Extracted};
+use super::rule::{Extracted, SampleSource};
 use super::rules::BACKFILL_RULES;
 use crate::catalogue::Timestamp;
 
@@ -200,7 +200,7 @@ impl SampleStore {
 
     /// `None` where there are too many already.
     fn labelled_series(&mut self, rule: usize, labels: Vec<Cow<'static, str>>) -> Option<usize> {
-        debug_assert!(matches!(BACKFILL_RULES[rule].from, Extract::Labels(_)));
+        debug_assert!(matches!(BACKFILL_RULES[rule].from, SampleSource::Labels(_)));
         let metric = BACKFILL_RULES[rule].metric;
         if let Some(series) = self.find(metric, &labels) {
             return Some(series);
@@ -265,7 +265,7 @@ mod tests {
     fn series_with_labels_of_documents_are_limited() {
         let rule = BACKFILL_RULES
             .iter()
-            .position(|rule| matches!(rule.from, Extract::Labels(_)));
+            .position(|rule| matches!(rule.from, SampleSource::Labels(_)));
         let rule = rule.expect("there is such a rule");
         let mut documents = CollectedDocuments::new(None);
         for at in 0..1_010 {

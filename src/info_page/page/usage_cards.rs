@@ -7,9 +7,9 @@ use super::format;
 use crate::collectors::Collector;
 
 /// A row: Rocket.Chat's label, and the path of the document's field.
-type FieldRow = (&'static str, &'static str);
+type CardRow = (&'static str, &'static str);
 
-const USERS: [FieldRow; 5] = [
+const USERS: [CardRow; 5] = [
     ("Total", "totalUsers"),
     ("Online", "onlineUsers"),
     ("Busy", "busyUsers"),
@@ -17,7 +17,7 @@ const USERS: [FieldRow; 5] = [
     ("Offline", "offlineUsers"),
 ];
 
-const TYPES: [FieldRow; 5] = [
+const TYPES: [CardRow; 5] = [
     ("Users Connected", "totalConnectedUsers"),
     ("Users Activated", "activeUsers"),
     ("Activated Guests", "activeGuests"),
@@ -25,7 +25,7 @@ const TYPES: [FieldRow; 5] = [
     ("Rocket.Chat App Users", "appUsers"),
 ];
 
-const ROOMS: [FieldRow; 6] = [
+const ROOMS: [CardRow; 6] = [
     ("Rooms", "totalRooms"),
     ("Channels", "totalChannels"),
     ("Private Groups", "totalPrivateGroups"),
@@ -34,7 +34,7 @@ const ROOMS: [FieldRow; 6] = [
     ("Omnichannel Rooms", "totalLivechat"),
 ];
 
-const ROOMS_FROM_6_5: [FieldRow; 6] = [
+const ROOMS_FROM_6_5: [CardRow; 6] = [
     ("Channels", "totalChannels"),
     ("Private Groups", "totalPrivateGroups"),
     ("Direct Message Rooms", "totalDirect"),
@@ -43,7 +43,7 @@ const ROOMS_FROM_6_5: [FieldRow; 6] = [
     ("Total", "totalRooms"),
 ];
 
-const MESSAGES: [FieldRow; 6] = [
+const MESSAGES: [CardRow; 6] = [
     ("Messages", "totalMessages"),
     ("Threads", "totalThreads"),
     ("Messages in Channels", "totalChannelMessages"),
@@ -52,7 +52,7 @@ const MESSAGES: [FieldRow; 6] = [
     ("Messages in Omnichannel", "totalLivechatMessages"),
 ];
 
-const MESSAGES_FROM_6_5: [FieldRow; 6] = [
+const MESSAGES_FROM_6_5: [CardRow; 6] = [
     ("In channels", "totalChannelMessages"),
     ("In private groups", "totalPrivateGroupMessages"),
     ("In direct messages", "totalDirectMessages"),
@@ -110,6 +110,6 @@ pub fn uploads(data: &PageData<'_>) -> Markup {
     data.card("uploads", "Uploads", &[Collector::Uploads], &content)
 }
 
-fn counts(data: &PageData<'_>, list: &[FieldRow]) -> Markup {
+fn counts(data: &PageData<'_>, list: &[CardRow]) -> Markup {
     rows(&html! { @for (label, path) in list { (data.count(label, path)) } })
 }

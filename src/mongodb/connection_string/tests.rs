@@ -3,7 +3,7 @@
 use super::*;
 
 /// How a connection string is treated.
-enum Outcome {
+enum Parsed {
     /// Passed to the driver as this.
     Accepted(&'static str),
     /// Passed to the driver as the first text, with a warning that contains the second.
@@ -14,9 +14,9 @@ enum Outcome {
     Never(&'static str),
 }
 
-use Outcome::{Accepted, Never, Rejected, Warned};
+use Parsed::{Accepted, Never, Rejected, Warned};
 
-const STRINGS: &[(&str, Outcome)] = &[
+const STRINGS: &[(&str, Parsed)] = &[
     // Whitespace.
     ("mongodb://db/rc\n", Accepted("mongodb://db/rc")),
     ("  mongodb://db/rc\r\n ", Accepted("mongodb://db/rc")),
