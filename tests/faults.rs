@@ -8,7 +8,7 @@ use mongodb::bson::{Document, doc};
 use testbed::mongod::{Options, ReplicaSet};
 
 use crate::support::{
-    Exporter, Filled, PASSWORD, Proxy, READER, assert_no_structures, client,
+    Exporter, Filled, MAX_CONNECTIONS, PASSWORD, Proxy, READER, assert_no_structures, client,
     connections_of_exporters, eventually, exporter_of_reader, mongod, with_reader,
 };
 
@@ -25,9 +25,6 @@ const SOON: [&str; 7] = [
 
 /// How long connections that are given up may be seen.
 const GONE: Duration = Duration::from_secs(20);
-
-/// Connections that ask, and the one that watches.
-const BUDGET: usize = 3;
 
 async fn exporter(uri: &str) -> Exporter {
     let exporter = Exporter::on(uri, &SOON);
@@ -59,11 +56,11 @@ fn assert_told(exporter: &Exporter, what: &str, times: usize) {
 }
 
 /// The connections of a client that was given up may end a moment after the next one has begun.
-async fn assert_within_budget(client: &Client, budget: usize) {
+async fn assert_within_budget(client: &Client) {
     let begun = Instant::now();
     loop {
         let connections = connections_of_exporters(client).await;
-        if connections <= budget {
+        if connections <= MAX_CONNECTIONS {
             return;
         }
         assert!(begun.elapsed() < GONE, "{connections} connections");
@@ -89,7 +86,7 @@ async fn a_server_that_is_frozen() {
     is_whole(&exporter).await;
     assert_told(&exporter, "no database of a workspace can be read", 1);
     assert_told(&exporter, "the database is read", 2);
-    assert_within_budget(database.client(), BUDGET).await;
+    assert_within_budget(database.client()).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -107,7 +104,7 @@ async fn packets_that_are_lost() {
     proxy.lose(false);
     is_whole(&exporter).await;
     assert_told(&exporter, "no database of a workspace can be read", 1);
-    assert_within_budget(database.client(), BUDGET).await;
+    assert_within_budget(database.client()).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -157,7 +154,7 @@ async fn queries_past_their_limit() {
     };
     assert_eq!(told("reading failed"), 1, "{}", exporter.log());
     assert_eq!(told("reading succeeds again"), 1, "{}", exporter.log());
-    assert_within_budget(database.client(), BUDGET).await;
+    assert_within_budget(database.client()).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -178,7 +175,7 @@ async fn a_primary_that_steps_down() {
             "mongodb://127.0.0.1:{}/?directConnection=true",
             member.port()
         );
-        assert_within_budget(&client(&uri).await, BUDGET).await;
+        assert_within_budget(&client(&uri).await).await;
     }
     drop(database);
 }
@@ -209,7 +206,7 @@ async fn a_privilege_that_is_revoked() {
     change("grantPrivilegesToRole").await;
     is_whole(&exporter).await;
     assert_told(&exporter, "collector=apps", 2);
-    assert_within_budget(admin.client(), BUDGET).await;
+    assert_within_budget(admin.client()).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -230,7 +227,7 @@ async fn a_login_that_is_refused() {
     is_whole(&exporter).await;
     assert_told(&exporter, "no database of a workspace can be read", 1);
     assert!(!exporter.log().contains(PASSWORD), "{}", exporter.log());
-    assert_within_budget(admin.client(), BUDGET).await;
+    assert_within_budget(admin.client()).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -178,6 +178,9 @@ pub async fn connections_of_exporters(client: &Client) -> usize {
     connections.expect("connections can be listed")
 }
 
+/// The most connections of an exporter to a server: two for queries, the pool's spare one, and the one that monitors it.
+pub const MAX_CONNECTIONS: usize = 4;
+
 /// The connection string of a database on the shared MongoDB.
 pub fn uri_of(database: &Database) -> String {
     format!("{}{}", shared_mongod().uri(), database.name())

@@ -8,7 +8,9 @@ use testbed::mongod::ReplicaSet;
 
 use super::writer::{Writer, impatient_client};
 use super::{filled, followed, follows, only_followed_collectors, value};
-use crate::support::{Exporter, client, connections_of_exporters, eventually, seed};
+use crate::support::{
+    Exporter, MAX_CONNECTIONS, client, connections_of_exporters, eventually, seed,
+};
 
 /// How many times the collectors were read that the other exporter follows, and the instances.
 fn readings(exporter: &Exporter) -> Vec<f64> {
@@ -114,14 +116,15 @@ async fn counters_do_not_drift_across_random_writes_and_step_downs() {
     let fallbacks = live.value("rocketchat_exporter_live_fallbacks_total");
     assert_eq!(fallbacks, Some(0.0), "{}", live.log());
     assert!(!live.log().contains("defect"), "{}", live.log());
-    // Of each exporter the two that ask, the one that watches, and the one that may be made in the place of one whose
-    // handshake takes long.
     for member in set.members() {
         let uri = format!(
             "mongodb://127.0.0.1:{}/?directConnection=true",
             member.port()
         );
         let connections = connections_of_exporters(&client(&uri).await).await;
-        assert!(connections <= 8, "{connections} connections");
+        assert!(
+            connections <= 2 * MAX_CONNECTIONS,
+            "{connections} connections"
+        );
     }
 }
