@@ -1,6 +1,5 @@
 //! `cargo xtask test`: installs the tools, then runs every check, the fast ones first.
 
-use std::num::NonZero;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
@@ -108,7 +107,6 @@ impl Step {
         let text = self.text();
         let status = cargo()
             .args(self.arguments)
-            .env("RUST_TEST_THREADS", test_threads().to_string())
             .envs(self.environment.iter().copied())
             .current_dir(workspace_root())
             .status()
@@ -126,11 +124,6 @@ impl Step {
         let environment: String = environment.collect();
         format!("{environment}cargo {}", self.arguments.join(" "))
     }
-}
-
-/// Two tests for each processor: many wait for a server most of the time.
-fn test_threads() -> usize {
-    2 * std::thread::available_parallelism().map_or(1, NonZero::get)
 }
 
 fn seconds(time: Duration) -> String {
