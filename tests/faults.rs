@@ -34,9 +34,13 @@ async fn exporter(uri: &str) -> Exporter {
 
 async fn is_whole(exporter: &Exporter) {
     exporter.whole().await;
-    let metrics = exporter.metrics();
-    assert!(!metrics.contains("rocketchat_exporter_collector_failing{"));
-    assert!(metrics.contains("\nrocketchat_up 1\n"));
+    // In one scrape: on a busy machine a query may pass its limit between two.
+    eventually("no collector fails", || {
+        let metrics = exporter.metrics();
+        let is_failing = metrics.contains("rocketchat_exporter_collector_failing{");
+        (!is_failing && metrics.contains("\nrocketchat_up 1\n")).then_some(())
+    })
+    .await;
 }
 
 /// Waits until a collector fails for a reason; meanwhile every scrape is answered.
