@@ -89,10 +89,19 @@ impl QueryContext<'_> {
     }
 
     /// Runs a command on the database `admin`.
-    pub async fn run_on_admin(&self, mut command: Document) -> Result<Document, SourceError> {
+    pub async fn run_on_admin(&self, command: Document) -> Result<Document, SourceError> {
+        self.run_on("admin", command).await
+    }
+
+    /// Runs a command on any database of the server, with the time limit and the comment of a query.
+    pub async fn run_on(
+        &self,
+        database: &str,
+        mut command: Document,
+    ) -> Result<Document, SourceError> {
         command.insert("maxTimeMS", bson::milliseconds(self.mongo.query_timeout));
         command.insert("comment", self.comment());
-        let admin = command::beside(&self.database, "admin");
-        self.mongo.within(command::run(&admin, command)).await
+        let database = command::beside(&self.database, database);
+        self.mongo.within(command::run(&database, command)).await
     }
 }

@@ -256,13 +256,10 @@ impl QueryContext<'_> {
             plan: None,
             unexplained: None,
         };
-        let Some(mut command) = command.filter(|_| !sent.failed) else {
+        let Some(command) = command.filter(|_| !sent.failed) else {
             return query;
         };
-        command.insert("maxTimeMS", bson::milliseconds(self.mongo.query_timeout));
-        command.insert("comment", self.comment());
-        let database = command::beside(&self.database, &sent.database);
-        match self.mongo.within(command::run(&database, command)).await {
+        match self.run_on(&sent.database, command).await {
             Ok(answer) => query.plan = Some(explain::parse(&answer)),
             Err(error) => query.unexplained = Some(error.to_string()),
         }
