@@ -48,6 +48,29 @@ async fn user_of(database: &Database, account: &Account) -> Result<Document> {
 }
 
 #[tokio::test]
+async fn sessions_of_yesterday_are_there_at_any_time_of_the_day() -> Result<()> {
+    let (mongod, _) = fresh().await?;
+    let client = Client::with_uri_str(mongod.uri()).await?;
+    for (name, time) in [
+        ("after_midnight", "2026-11-29T00:01:00Z"),
+        ("evening", "2026-11-29T23:59:00Z"),
+    ] {
+        let database = client.database(name);
+        let now = DateTime::parse_rfc3339_str(time)?;
+        workspace::fill(&database, &Size::default(), now).await?;
+        for kind in ["user_daily", "computed-session"] {
+            let yesterday = doc! { "type": kind, "year": 2026, "month": 11, "day": 28 };
+            let rows = count(&database, "rocketchat_sessions", yesterday).await?;
+            assert!(rows > 0, "no {kind} at {time}");
+        }
+        let future = doc! { "_computedAt": { "$gt": now } };
+        let rows = count(&database, "rocketchat_sessions", future).await?;
+        assert_eq!(rows, 0, "computed after {time}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
 async fn workspace_has_every_kind_of_document() -> Result<()> {
     let (_mongod, database) = fresh().await?;
     let size = Size::default();

@@ -1,5 +1,5 @@
-//! `rocketchat_sessions`: one row per person and day for the last forty days, made at two in the morning, and the raw
-//! rows of those who are connected today.
+//! `rocketchat_sessions`: a row for each person and day of the last forty days, computed by the nightly job, and the
+//! raw rows of today's connections.
 
 use anyhow::Result;
 use mongodb::bson::{Document, doc};
@@ -41,11 +41,7 @@ pub(super) async fn fill(
     let members: Vec<&Person> = people.iter().filter(|person| person.is_member()).collect();
     let mut rows = Vec::new();
     for days_ago in 1..=DAYS {
-        // Yesterday's rows appear when the nightly job has run.
-        let computed = days_ago * DAY + builder.clock.time_of_day() - DAY - 2 * HOUR;
-        if computed < 0 {
-            continue;
-        }
+        let computed = (days_ago - 1) * DAY + since_nightly_job(builder);
         let quiet = builder.clock.date(days_ago).is_weekend();
         let seen = if quiet {
             builder.size.sessions / 4
@@ -100,7 +96,7 @@ fn daily_row(builder: &mut Builder<'_>, person: &Person, days_ago: i64, computed
     }
 }
 
-/// A row of today is still a session; one of yesterday was counted at two in the morning.
+/// A row of today is an open session. The nightly job has computed the rows of yesterday.
 fn raw_row(
     builder: &mut Builder<'_>,
     person: &Person,
@@ -139,13 +135,17 @@ fn raw_row(
     };
     if days_ago > 0 {
         row.insert("closedAt", login);
-        let counted = builder.clock.time_of_day() - 2 * HOUR;
-        if counted >= 0 {
-            row.insert("type", "computed-session");
-            row.insert("_computedAt", builder.clock.ago(counted));
-        }
+        let computed = builder.clock.ago(since_nightly_job(builder));
+        row.insert("type", "computed-session");
+        row.insert("_computedAt", computed);
     }
     row
+}
+
+/// Seconds since the job that runs at two in the morning. Before two it has just run, so that the workspace has the
+/// same rows at any time of the day.
+fn since_nightly_job(builder: &Builder<'_>) -> i64 {
+    (builder.clock.time_of_day() - 2 * HOUR).max(0)
 }
 
 fn device(position: usize) -> Document {
