@@ -229,7 +229,7 @@ async fn list_of_half_a_gigabyte_is_refused_and_its_pages_are_not() {
     let answer = workspace.get(&format!("{PATH}?count=0"));
     assert_eq!(answer.status, 400);
     let error = answer.json()["error"].to_string();
-    assert!(error.contains("ask for parts of it with count"), "{error}");
+    assert!(error.contains("request parts of it with count"), "{error}");
     let mut part = Streamed::of(&workspace, &format!("{PATH}?count=2&offset=3"));
     assert_eq!(part.status(), "200");
     let (length, last) = part.rest();

@@ -27,7 +27,7 @@ pub async fn read(query: &mut QueryContext<'_>) -> Result<Vec<GrowthPoint>, Sour
     let Access::Granted(hint) = query.access(COLLECTION, "createdAt").await? else {
         return Err(SourceError::new(
             FailureKind::MissingIndex,
-            "how the workspace grew cannot be told because an index is missing; create it with db.rocketchat_statistics.createIndex({createdAt: -1})",
+            "the growth of the workspace cannot be read because an index is missing; create it with db.rocketchat_statistics.createIndex({createdAt: -1})",
         ));
     };
     let is_date = doc! { "$match": { "createdAt": { "$gte": DateTime::from_millis(0) } } };

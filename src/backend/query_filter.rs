@@ -174,7 +174,7 @@ pub fn field(name: &str) -> Result<String, String> {
 
 /// The message for a field that is hidden, wholly or in part.
 pub fn hidden(path: &str) -> String {
-    format!("{path} cannot be asked about, because it is never shown or parts of it are not.")
+    format!("{path} cannot be queried: it is hidden, or a part of it is.")
 }
 
 /// A date from milliseconds since 1970 or ISO 8601.

@@ -72,8 +72,8 @@ pub async fn count(
         "maxTimeMS": bson::milliseconds(query.mongo.query_timeout),
         "comment": query.comment(),
     };
-    let ask = async { refused(command::run(&query.database, command).await) };
-    let answer = query.mongo.within(ask).await?;
+    let count = async { refused(command::run(&query.database, command).await) };
+    let answer = query.mongo.within(count).await?;
     Ok(answer.map(|answer| bson::counted(&answer, "n")))
 }
 
@@ -137,7 +137,7 @@ pub async fn list(
         let bytes = sizes.first().map_or(0, |size| bson::counted(size, "bytes"));
         if bytes > MAX_LIST_BYTES {
             return Ok(Err(format!(
-                "The list has {bytes} bytes in the database, and at most {MAX_LIST_BYTES} are answered at once; ask for parts of it with count and offset."
+                "The list has {bytes} bytes in the database, and at most {MAX_LIST_BYTES} are answered at once; request parts of it with count and offset."
             )));
         }
     }

@@ -1,4 +1,4 @@
-//! Bounds on label values: whatever text a workspace holds, a scrape must stay small and valid.
+//! Bounds on label values: a scrape stays small and valid with any text in a workspace.
 
 use std::borrow::Cow;
 use std::collections::HashMap;

@@ -29,7 +29,7 @@ pub struct FollowedField {
 /// How the bits of a field follow from its value.
 #[derive(Debug, Clone, Copy)]
 pub enum Extract {
-    /// Whether the field exists, whatever it holds.
+    /// Whether the field exists, with any value.
     Exists,
     /// Whether it is exactly true.
     IsTrue,

@@ -44,7 +44,7 @@ impl Lateness {
         self.status = status;
     }
 
-    /// How far the streams are behind: by the time of the replica set, and by how long they have stood still.
+    /// How far the streams are behind: by the time of the replica set, or by the time since they last advanced.
     pub fn behind(&self) -> Duration {
         let still = self.advanced_at.elapsed();
         self.status.behind(self.position).max(still)

@@ -98,7 +98,7 @@ mod tests {
         readings: &[(Collector, Option<FailureKind>)],
     ) -> (ReadState, i64, Option<FailureKind>) {
         let availability = after(readings).availability;
-        let availability = availability.expect("a database is asked");
+        let availability = availability.expect("a database is read");
         (
             availability.state,
             availability.since.0,

@@ -154,7 +154,7 @@ pub const READINGS: &[Metric<Snapshot>] = &[
     },
     Metric {
         name: "rocketchat_exporter_left_out",
-        help: "How many of something a collector does not show one by one, because there are more than its limit or they cannot be read; what can be added up counts as other. Absent while nothing is left out.",
+        help: "Things that have no series of their own, because there are more than the collector's limit or they cannot be read. Those that can be added up are counted under the label value other. Absent while nothing is left out.",
         source: "the exporter",
         quantity: Quantity::Count,
         read: Read::By(&["collector", "what"], |snapshot| {

@@ -14,31 +14,31 @@ use crate::catalogue::{IndexCheck, Refusal, Replication, Skipped, Timestamp};
 use crate::license::LicenseConfig;
 use crate::mongodb::{Mongo, QueryContext, SourceError, lost_member};
 
-/// A section, and the indexes that were looked for on the way.
+/// A section that was read, and what its queries found out about the database.
 #[derive(Debug)]
 pub struct CollectedReading {
     /// The section.
     pub reading: Reading,
     /// Indexes that its queries rely on, and whether they exist.
     pub indexes: Vec<IndexCheck>,
-    /// Privileges that it did without.
+    /// Optional privileges that were missing.
     pub refusals: Vec<Refusal>,
-    /// How many of what are not told one by one.
+    /// How many things of each kind have no series of their own.
     pub left_out: BTreeMap<&'static str, u64>,
-    /// Collections because of which there is less to tell.
+    /// Collections that were not read.
     pub skipped: Vec<Skipped>,
     /// The moment that it describes; `None` for now.
     pub data_at: Option<Timestamp>,
-    /// Where the member of a replica set stood that was asked.
+    /// The replication state of the member that was read.
     pub replication: Option<Replication>,
 }
 
-/// A workspace's database, and what reads the license in it.
+/// A workspace's database, and the reader of its license.
 #[derive(Debug, Clone)]
 pub struct DatabaseSource {
     /// The database.
     pub mongo: Arc<Mongo>,
-    /// What reads its license.
+    /// The reader of its license.
     pub licenses: Arc<LicenseReader>,
 }
 

@@ -1,5 +1,5 @@
-//! Where numbers come from: MongoDB and the host. A source is asked for one section at a time and answers with it or
-//! with the reason why not; when to ask is the scheduler's business, how to show the answer the renderers'.
+//! The sources of all numbers: MongoDB and the host. A source reads one section at a time and returns it or an error. The
+//! scheduler decides when, the renderers show the result.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -16,7 +16,7 @@ use crate::mongodb::SourceError;
 /// How long reading the host may take.
 const HOST_LIMIT: Duration = Duration::from_secs(30);
 
-/// What one scheduler asks.
+/// The sources of one scheduler.
 #[derive(Debug)]
 pub struct Sources {
     database: Option<DatabaseSource>,
@@ -24,7 +24,7 @@ pub struct Sources {
 }
 
 impl Sources {
-    /// Sources that have not been asked yet: the host, and a workspace's database; nothing is connected or read here.
+    /// The host and a workspace's database. Nothing is connected or read yet.
     pub fn new(database: Option<DatabaseSource>) -> Self {
         Self {
             database,
@@ -63,18 +63,18 @@ impl Sources {
         }
     }
 
-    /// What follows changes of the database; `None` where none is read.
+    /// A follower of the database's changes; `None` without a database.
     pub fn follower(&self, collections: FollowedCollections) -> Option<Follower> {
         let database = self.database.as_ref()?;
         Some(Follower::new(Arc::clone(&database.mongo), collections))
     }
 
-    /// Connections to the database; `None` where none is read.
+    /// Connections to the database; `None` without a database.
     pub fn pool(&self) -> Option<PoolState> {
         self.database.as_ref().map(|database| database.mongo.pool())
     }
 
-    /// The longest time that one reading may take, whatever happens.
+    /// Maximum time of one reading.
     pub fn limit(&self) -> Duration {
         self.database
             .as_ref()

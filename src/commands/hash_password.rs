@@ -42,12 +42,12 @@ pub fn hash_password(cost: u32) -> Result<String, PasswordError> {
 
 /// Reads the password twice, because the terminal does not show it.
 fn read_from_terminal() -> Result<String, PasswordError> {
-    let ask = |prompt: &str| {
+    let prompt_for = |prompt: &str| {
         write!(io::stderr(), "{prompt}: ")?;
         rpassword::read_password()
     };
-    let password = ask("Password")?;
-    if ask("Repeat")? == password {
+    let password = prompt_for("Password")?;
+    if prompt_for("Repeat")? == password {
         Ok(password)
     } else {
         Err(PasswordError::Differs)

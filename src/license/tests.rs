@@ -45,7 +45,7 @@ fn judged(text: &str, status: &str, key: Option<&PublicKey>) -> HeldLicense {
     judged_at("2026-11-21T12:00:00Z", text, status, key)
 }
 
-/// The flaw of a license that is signed and said to be valid.
+/// The flaw of a license that is signed and has the status Valid.
 fn flaw_of(text: &str) -> Option<LicenseFlaw> {
     judged(text, "Valid", Some(&key())).flaw
 }
@@ -216,14 +216,14 @@ fn too_many_or_too_long_addresses_are_rejected() {
 
 #[test]
 fn most_expensive_license_is_judged_quickly() {
-    let dear = [
+    let costly = [
         "*".repeat(MAX_ADDRESS_BYTES),
         "(a?b?c?d?)*".repeat(20) + "x",
         "((a{9}){9}){9}".repeat(10),
         "[^x]".repeat(MAX_ADDRESS_BYTES / 4),
     ];
-    let dear = dear.map(|value| json!({ "type": "regex", "value": value }));
-    let content = with("/validation/serverUrls", json!(vec![dear; 4].concat()));
+    let costly = costly.map(|value| json!({ "type": "regex", "value": value }));
+    let content = with("/validation/serverUrls", json!(vec![costly; 4].concat()));
     let settings = LicenseSettings {
         text: Ok(v3(&content)),
         status: "Valid".to_owned(),
@@ -445,7 +445,7 @@ fn every_changed_character_is_detected() {
                 let changed: String = changed.into_iter().collect();
                 let held = judged(&changed, "Valid", Some(&key));
                 assert!(held.flaw.is_some(), "{other} at {position}");
-                // Without the key whatever is readable is believed, but nothing panics.
+                // Without the key a readable license is accepted; nothing panics.
                 judged(&changed, "Valid", None);
             }
         }

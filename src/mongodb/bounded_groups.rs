@@ -1,4 +1,4 @@
-//! Aggregations with an unbounded number of groups: the first groups one by one, the rest as one sum, so that neither
+//! Aggregations with an unbounded number of groups: the first groups separately, the rest as one sum, so that neither
 //! replies nor memory grow with the database.
 
 use mongodb::bson::{Bson, Document, doc};

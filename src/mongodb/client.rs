@@ -152,7 +152,7 @@ impl ClientManager {
     /// # Errors
     /// When it is not, or the check fails.
     pub async fn confirm(&self, lease: &ClientLease, begun: Instant) -> Result<(), SourceError> {
-        let asked = Instant::now();
+        let started = Instant::now();
         let managed = self.managed.lock().await;
         let active = managed
             .active_of(lease)
@@ -171,7 +171,7 @@ impl ClientManager {
         };
         match confirmed {
             Ok(()) => {
-                active.confirmed = active.confirmed.max(asked);
+                active.confirmed = active.confirmed.max(started);
                 Ok(())
             }
             // Any failure counts: the reading does not prove that the database can be read.
@@ -251,7 +251,7 @@ impl ClientManager {
         {
             return Err(error.clone());
         }
-        let asked = Instant::now();
+        let started = Instant::now();
         let default = active.client.client.default_database();
         let name = self.settings.database.as_deref();
         let name = name.or_else(|| default.as_ref().map(Database::name));
@@ -270,7 +270,7 @@ impl ClientManager {
             Ok(chosen) => {
                 *core = Some(chosen.core.clone());
                 active.chosen = Some(chosen.clone());
-                active.confirmed = asked;
+                active.confirmed = started;
                 active.rejected = None;
             }
             Err(error) => active.rejected = Some((error.clone(), Instant::now())),

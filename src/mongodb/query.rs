@@ -123,11 +123,11 @@ impl QueryContext<'_> {
         pipeline: Vec<Document>,
         hint: Option<Hint>,
     ) -> Result<Vec<Document>, SourceError> {
-        let ask = async {
+        let command = async {
             let cursor = self.cursor(collection, pipeline, hint, BATCH_SIZE);
             self.all(cursor.await?).await
         };
-        self.mongo.within(ask).await
+        self.mongo.within(command).await
     }
 
     /// All documents of a cursor.
@@ -251,7 +251,7 @@ impl QueryContext<'_> {
         projection: Document,
     ) -> Result<Option<Document>, SourceError> {
         let collection = self.database.collection::<RawDocumentBuf>(collection);
-        let ask = without_scan(None, |hint| {
+        let command = without_scan(None, |hint| {
             let find = collection
                 .find_one(filter.clone())
                 .projection(projection.clone())
@@ -262,7 +262,7 @@ impl QueryContext<'_> {
                 None => find.into_future(),
             }
         });
-        let found = self.mongo.within(ask).await?;
+        let found = self.mongo.within(command).await?;
         Ok(found.and_then(|document| self.document(&document)))
     }
 
@@ -274,7 +274,7 @@ impl QueryContext<'_> {
         projection: Document,
     ) -> Result<Vec<Document>, SourceError> {
         let collection = self.collection(collection);
-        let ask = async {
+        let command = async {
             let cursor = without_scan(None, |hint| {
                 let find = collection
                     .find(filter.clone())
@@ -289,7 +289,7 @@ impl QueryContext<'_> {
             });
             self.all(cursor.await?).await
         };
-        self.mongo.within(ask).await
+        self.mongo.within(command).await
     }
 
     /// The newest date of a field. The range matches dates only, not stray strings or numbers.
@@ -313,11 +313,11 @@ impl QueryContext<'_> {
     /// The number of documents by the collection's metadata.
     pub async fn estimated_count(&self, collection: &str) -> Result<u64, SourceError> {
         let collection = self.collection(collection);
-        let ask = collection
+        let command = collection
             .estimated_document_count()
             .comment(self.comment())
             .max_time(self.mongo.query_timeout);
-        self.mongo.within(ask.into_future()).await
+        self.mongo.within(command.into_future()).await
     }
 
     /// Reports, once, that a collection is skipped.

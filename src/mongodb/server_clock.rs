@@ -70,12 +70,12 @@ impl QueryContext<'_> {
     pub async fn now(&self) -> Result<Timestamp, SourceError> {
         let clock = &self.mongo.clock;
         if !clock.is_known() {
-            let asked = Instant::now();
+            let sent = Instant::now();
             let hello = self.hello().await?;
             if let Some(time) = hello.local_time() {
                 let time = Timestamp(time.timestamp_millis());
                 // The server read its clock between the command and the reply.
-                let at = asked + asked.elapsed() / 2;
+                let at = sent + sent.elapsed() / 2;
                 *clock.lock() = Some(ClockReading { time, at });
             }
         }

@@ -1,4 +1,4 @@
-//! Tracked documents have the counters of a full read, whatever happens to the documents.
+//! Tracked documents have the counters of a full read after any change of the documents.
 
 use std::iter::repeat_with;
 

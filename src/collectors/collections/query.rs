@@ -75,7 +75,7 @@ async fn stats(query: &QueryContext<'_>, name: &str) -> Result<Stats, SourceErro
         } },
     ];
     let collection = query.collection(name);
-    let ask = async {
+    let list = async {
         let cursor = collection
             .aggregate(pipeline)
             .comment(query.comment())
@@ -88,5 +88,5 @@ async fn stats(query: &QueryContext<'_>, name: &str) -> Result<Stats, SourceErro
             Err(error) => Err(error),
         }
     };
-    query.mongo.within(ask).await
+    query.mongo.within(list).await
 }

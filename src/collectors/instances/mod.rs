@@ -113,13 +113,15 @@ impl Instances {
 
     /// Sessions of all live instances; `None` if none has a number.
     pub fn connections(&self) -> Option<u64> {
-        let told: Vec<u64> = self
+        let counts: Vec<u64> = self
             .live()
             .filter_map(|instance| instance.connections)
             .collect();
         let others = self.others.live_connections;
-        let sum = told.iter().fold(others, |sum, it| sum.saturating_add(*it));
-        (!told.is_empty()).then_some(sum)
+        let sum = counts
+            .iter()
+            .fold(others, |sum, count| sum.saturating_add(*count));
+        (!counts.is_empty()).then_some(sum)
     }
 
     /// A field about the process of the document: that of the live instance that registered first, or, while none is

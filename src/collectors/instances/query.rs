@@ -43,11 +43,11 @@ pub async fn read(query: &mut QueryContext<'_>, _: &Snapshot) -> Result<Instance
     let mut records = query.aggregate(COLLECTION, pipeline, None).await?;
     // Heartbeats are written with the database's clock, so they are compared with it.
     let own = query.mongo.clock.own();
-    let told = records
+    let server_now = records
         .first()
         .and_then(|record| bson::timestamp(record.get("now")));
-    let now = match (own, told) {
-        (Clock::System, Some(told)) => told,
+    let now = match (own, server_now) {
+        (Clock::System, Some(server_now)) => server_now,
         _ => query.now().await?,
     };
     let mut others = OtherInstances::default();

@@ -44,7 +44,7 @@ impl LicenseReader {
         }
     }
 
-    /// The modules that the operator configured, which count whatever the license says.
+    /// The modules that the operator configured, which count regardless of the license.
     pub fn configured(&self) -> Option<&Grants> {
         self.source.configured.as_ref()
     }

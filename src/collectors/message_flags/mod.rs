@@ -11,7 +11,7 @@ use crate::catalogue::{
 /// Counts by indexes of `rocketchat_message`; `None` where the index is missing, as that on `t` is before 6.4.
 #[derive(Debug, Clone, Default)]
 pub struct MessageFlags {
-    /// Messages that somebody starred.
+    /// Messages with a star of at least one user.
     pub starred: Option<FlaggedMessages>,
     /// Messages that are pinned to their room.
     pub pinned: Option<FlaggedMessages>,

@@ -18,7 +18,7 @@ pub async fn read(query: &mut QueryContext<'_>, _: &Snapshot) -> Result<Messages
     })
 }
 
-/// Messages that have a count of replies, of whatever type.
+/// Messages that have a count of replies, of any type.
 ///
 /// `$exists` would fetch every message that it counts. A range of numbers is counted by the index alone, and what is
 /// not a number is fetched, but there hardly ever is any.

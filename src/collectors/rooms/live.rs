@@ -21,7 +21,7 @@ pub const LIVE: LiveDefinition = LiveDefinition {
 
 const MESSAGES: Bits = Bits::amount();
 pub const KIND: Bits = MESSAGES.next(3);
-/// A field `prid`, whatever its value.
+/// A field `prid` with any value.
 const HAS_PARENT: Bits = KIND.next(1);
 /// A field `prid` that is true in JavaScript.
 const NAMES_PARENT: Bits = HAS_PARENT.next(1);

@@ -64,13 +64,13 @@ async fn end_of_oplog(
 ) -> Result<Option<u32>, SourceError> {
     let local = command::beside(&query.database, "local");
     let oplog = local.collection::<Document>("oplog.rs");
-    let ask = oplog
+    let newest = oplog
         .find_one(doc! {})
         .sort(doc! { "$natural": direction })
         .projection(doc! { "ts": 1 })
         .comment(query.comment())
         .max_time(query.mongo.query_timeout);
-    let operation = query.mongo.within(ask.into_future()).await?;
+    let operation = query.mongo.within(newest.into_future()).await?;
     Ok(operation
         .and_then(|operation| operation.get_timestamp("ts").ok())
         .map(|timestamp| timestamp.time))

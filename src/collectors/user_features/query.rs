@@ -12,7 +12,7 @@ use crate::mongodb::{Access, GroupFields, QueryContext, SourceError, bson};
 
 const COLLECTION: &str = "users";
 
-/// Maximum number of languages that are counted one by one; Rocket.Chat has fewer translations.
+/// Maximum number of languages that are counted separately; Rocket.Chat has fewer translations.
 const MAX_LANGUAGES: usize = 80;
 
 /// Maximum length of a language, in bytes.

@@ -28,7 +28,7 @@ impl Report {
             .partition(|row| row.vital && row.needed_by.iter().any(|name| failed.contains(name)));
         if privileges.access == LoginState::LoggedOut {
             problems.push(Finding {
-                what: "the server asks for a login, and the connection string names no user"
+                what: "the server requires a login, and the connection string names no user"
                     .to_owned(),
                 remedy: format!(
                     "name a user and its password (mongodb://user@host/, --mongodb.password-file); where there is none, {remedy}"

@@ -18,7 +18,7 @@ pub struct Privileges {
     pub statement: Option<String>,
 }
 
-/// Whether a user is logged in, and whether the server asks for one.
+/// Whether a user is logged in, and whether the server has access control.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum LoginState {

@@ -18,9 +18,9 @@ pub fn response(
     request: &Request<Incoming>,
     snapshot: &Snapshot,
     shape: DocumentShape,
-    asked: StatisticsSource,
+    source: StatisticsSource,
 ) -> Response {
-    let body = document::render(snapshot, shape, asked, &workspace.timezone);
+    let body = document::render(snapshot, shape, source, &workspace.timezone);
     let mut response = compressed(request, body);
     // A collector without fields cannot be missing in the document.
     let has_fields = |collector: Collector| {

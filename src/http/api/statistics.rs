@@ -109,7 +109,7 @@ async fn statistics(
         Err(text) => return Ok(errors::invalid_shape(text)),
     };
     // As in Rocket.Chat: the exact word, once.
-    let (asked, snapshot) = if parameters.once("refresh") == Some("true") {
+    let (source, snapshot) = if parameters.once("refresh") == Some("true") {
         (
             StatisticsSource::Refresh,
             workspace.backend.refresh(RefreshScope::Document).await?,
@@ -124,7 +124,7 @@ async fn statistics(
         return Err(Unavailable);
     }
     Ok(document::response(
-        workspace, request, &snapshot, shape, asked,
+        workspace, request, &snapshot, shape, source,
     ))
 }
 

@@ -24,7 +24,7 @@ pub struct PollCost {
     polls: u32,
     /// What the polls took longer than the fastest one, each at most what its changes can take.
     for_changes: Duration,
-    /// The fastest poll so far: what it takes to ask, which costs next to nothing.
+    /// The fastest poll so far: the time of a round trip, which costs next to nothing.
     fastest: Duration,
     /// The poll that the next one is compared with.
     compared: Option<Duration>,
@@ -80,7 +80,7 @@ impl PollCost {
         Some(cost.div_duration_f64(time))
     }
 
-    /// What the polls took whatever they returned: the database also looks at each change that it does not return, of these
+    /// The cost of passing over changes: the database also reads each change that it does not return, of these
     /// collections and of all others. A busy machine makes all polls slower, and some wait for a connection; so each
     /// difference is of two polls in a row, and the median counts.
     fn for_passed_over(&mut self) -> Duration {
