@@ -18,10 +18,13 @@ pub async fn read(query: &mut QueryContext<'_>, _: &Snapshot) -> Result<Rooms, S
     let has_parent = doc! { "prid": { "$exists": true } };
     let count = query.count(COLLECTION, has_parent, index.map(Hint::Name));
     let with_parent = count.await?.unwrap_or_default();
-    // Truthy values: Rocket.Chat tests the parent room's id in JavaScript.
-    let names_parent = doc! {
-        "prid": { "$exists": true, "$nin": [Bson::Null, Bson::from(""), Bson::from(false), Bson::from(0)] },
-    };
+    // Truthy values: Rocket.Chat tests the parent room's id in JavaScript. From MongoDB 8.0 on, null does not match
+    // undefined.
+    let names_parent = doc! { "prid": {
+        "$exists": true,
+        "$nin": [Bson::Null, Bson::from(""), Bson::from(false), Bson::from(0)],
+        "$not": { "$type": "undefined" },
+    } };
     let discussions = by_kind(query, Some(names_parent)).await?;
     // Read after the discussions, so that there are never more discussions than rooms.
     let mut groups = by_kind(query, None).await?;
