@@ -205,4 +205,78 @@ mod tests {
         });
         assert_eq!(found.stages, ["COUNT_SCAN t_1", "COUNT", "SINGLE_SHARD"]);
     }
+
+    #[test]
+    fn express_plans_of_8_0_are_parsed() {
+        let answer = doc! {
+            "explainVersion": "1",
+            "queryPlanner": { "winningPlan": {
+                "isCached": false,
+                "stage": "EXPRESS_IXSCAN",
+                "keyPattern": "{ _id: 1 }",
+                "indexName": "_id_",
+            } },
+            "executionStats": {
+                "nReturned": 1,
+                "totalKeysExamined": 1,
+                "totalDocsExamined": 1,
+                "executionStages": { "isCached": false, "stage": "EXPRESS_IXSCAN" },
+            },
+        };
+        let expected = QueryPlan {
+            stages: vec!["EXPRESS_IXSCAN _id_".to_owned()],
+            keys_examined: 1,
+            documents_examined: 1,
+            documents_returned: 1,
+            scans_large_collection: false,
+        };
+        assert_eq!(parse(&answer), expected);
+        let in_pipeline = doc! { "stages": [{ "$cursor": answer, "nReturned": 1_i64 }] };
+        assert_eq!(parse(&in_pipeline), expected);
+        // A clustered collection is its own index, and the plan names none.
+        let clustered = doc! { "queryPlanner": { "winningPlan": {
+            "isCached": false,
+            "stage": "EXPRESS_CLUSTERED_IXSCAN",
+        } } };
+        assert_eq!(parse(&clustered).stages, ["EXPRESS_CLUSTERED_IXSCAN"]);
+    }
+
+    #[test]
+    fn slot_based_pipelines_of_8_0_are_parsed() {
+        let slot_based = doc! { "slots": "$$RESULT=s7 env: {  }", "stages": "[2] project [s7]" };
+        let pushed_down = doc! {
+            "explainVersion": "2",
+            "queryPlanner": { "winningPlan": {
+                "isCached": false,
+                "queryPlan": {
+                    "stage": "GROUP",
+                    "planNodeId": 3,
+                    "inputStage": { "stage": "IXSCAN", "planNodeId": 1, "indexName": "t_1" },
+                },
+                "slotBasedPlan": &slot_based,
+            } },
+            "executionStats": { "nReturned": 2, "totalKeysExamined": 9, "totalDocsExamined": 0 },
+        };
+        let plan = parse(&pushed_down);
+        assert_eq!(plan.stages, ["IXSCAN t_1", "GROUP"]);
+        assert_eq!((plan.keys_examined, plan.documents_returned), (9, 2));
+        let in_part = doc! { "explainVersion": "2", "stages": [
+            { "$cursor": pushed_down, "nReturned": 2_i64 },
+            { "$sort": {}, "nReturned": 2_i64 },
+        ] };
+        assert_eq!(parse(&in_part).stages, ["IXSCAN t_1", "GROUP", "$sort"]);
+        let of_shard = doc! { "shardName": "a", "winningPlan": {
+            "isCached": false,
+            "queryPlan": { "stage": "FETCH", "inputStage": { "stage": "IXSCAN", "indexName": "b_1" } },
+            "slotBasedPlan": slot_based,
+        } };
+        let sharded = doc! { "queryPlanner": { "winningPlan": {
+            "stage": "SINGLE_SHARD",
+            "shards": [of_shard],
+        } } };
+        assert_eq!(
+            parse(&sharded).stages,
+            ["IXSCAN b_1", "FETCH", "SINGLE_SHARD"]
+        );
+    }
 }
