@@ -52,6 +52,7 @@ mod reverse_proxy;
 mod rules;
 mod scraping;
 mod secrets;
+mod server_versions;
 mod service_manager;
 mod several_workspaces;
 mod shipped;

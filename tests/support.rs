@@ -14,6 +14,7 @@ mod reader;
 pub mod rocketchat;
 mod shifted_clock;
 pub mod tls;
+mod wire_proxy;
 mod workspace;
 
 use std::fmt::Debug;
@@ -38,6 +39,7 @@ pub use prometheus::Prometheus;
 pub use proxy::Proxy;
 pub use reader::{PASSWORD, READER, exporter_of_reader, with_reader, with_reader_on};
 pub use shifted_clock::shift_clock;
+pub use wire_proxy::WireProxy;
 pub use workspace::{
     Filled, SharedExporter, SharedWorkspace, Workspace, WorkspaceExporter, shared_exporter,
     shared_workspace,
@@ -59,6 +61,10 @@ pub const SOON: [&str; 5] = [
 /// server, started with `--setParameter enableTestCommands=1`. Without it each process starts one when it needs it.
 const SHARED_MONGODB: &str = "ROCKETCHAT_EXPORTER_TEST_MONGODB";
 
+/// With this variable a proxy before the MongoDB that tests share makes every command declare version 1 of the Stable API, with
+/// errors for what is deprecated in it.
+const STABLE_API: &str = "ROCKETCHAT_EXPORTER_TEST_STABLE_API";
+
 /// The MongoDB that tests share; each test has a database of its own.
 pub struct SharedMongod {
     port: u16,
@@ -78,26 +84,35 @@ impl SharedMongod {
 pub fn shared_mongod() -> &'static SharedMongod {
     static SHARED: OnceLock<SharedMongod> = OnceLock::new();
     SHARED.get_or_init(|| {
-        if let Ok(address) = std::env::var(SHARED_MONGODB) {
-            let url = url::Url::parse(&address).expect("the variable has an address");
-            assert_eq!(url.host_str(), Some("127.0.0.1"), "{SHARED_MONGODB}");
-            return SharedMongod {
-                port: url.port().expect("the address names a port"),
-                _process: None,
-            };
+        let mut shared = find_shared_mongod();
+        if std::env::var_os(STABLE_API).is_some() {
+            shared.port = WireProxy::with_stable_api_for_ever(shared.port);
         }
-        // In a thread with a runtime of its own: the first test that comes here runs in one already.
-        let start = || {
-            tokio::runtime::Runtime::new()
-                .expect("a runtime can be started")
-                .block_on(start_shared_mongod())
-        };
-        let mongod = std::thread::spawn(start).join().expect("the thread ends");
-        SharedMongod {
-            port: mongod.port(),
-            _process: Some(mongod),
-        }
+        shared
     })
+}
+
+/// The MongoDB of the variable [`SHARED_MONGODB`], or one of this process.
+fn find_shared_mongod() -> SharedMongod {
+    if let Ok(address) = std::env::var(SHARED_MONGODB) {
+        let url = url::Url::parse(&address).expect("the variable has an address");
+        assert_eq!(url.host_str(), Some("127.0.0.1"), "{SHARED_MONGODB}");
+        return SharedMongod {
+            port: url.port().expect("the address names a port"),
+            _process: None,
+        };
+    }
+    // In a thread with a runtime of its own: the first test that comes here runs in one already.
+    let start = || {
+        tokio::runtime::Runtime::new()
+            .expect("a runtime can be started")
+            .block_on(start_shared_mongod())
+    };
+    let mongod = std::thread::spawn(start).join().expect("the thread ends");
+    SharedMongod {
+        port: mongod.port(),
+        _process: Some(mongod),
+    }
 }
 
 async fn start_shared_mongod() -> Mongod {
