@@ -1,5 +1,5 @@
-//! The whole way of an alert: the exporter, Prometheus with the shipped rules, Alertmanager with the shipped routes, and
-//! somebody who is notified. Only times and addresses are changed.
+//! Alerts end to end: exporter, Prometheus with the shipped rules, Alertmanager with the shipped routes, and a webhook
+//! receiver. Only times and addresses differ from the shipped files.
 
 use std::fs;
 use std::path::Path;
@@ -12,29 +12,31 @@ use testbed::mongod::Options;
 use testbed::tools;
 
 use crate::rules::{RULES, parsed, rule_files};
-use crate::support::{Alertmanager, Exporter, Filled, Prometheus, Receiver, SOON, mongod};
+use crate::support::{
+    Alertmanager, Exporter, Filled, Prometheus, Receiver, SHORT_INTERVALS, mongod,
+};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn whoever_is_on_call_hears_that_the_workspace_is_down_and_that_it_is_back() {
+async fn alerts_fire_and_resolve_from_exporter_to_receiver() {
     let mut mongod = mongod(Options::default()).await;
     let database = Filled::at(&mongod.uri()).await.database;
-    let exporter = Exporter::on(&mongod.uri(), &SOON);
-    exporter.whole().await;
+    let exporter = Exporter::on(&mongod.uri(), &SHORT_INTERVALS);
+    exporter.wait_for_collectors().await;
     let receiver = Receiver::start().await;
-    // First: what cannot be delivered is sent again only after a minute.
+    // Alertmanager starts first, because Prometheus repeats an undelivered alert only after a minute.
     let alertmanager = Alertmanager::start(&routes_to(&receiver)).await;
-    let folder = tempfile::tempdir().expect("a folder can be made");
-    let configuration = scrape_of(&exporter, &alertmanager, folder.path());
+    let folder = tempfile::tempdir().expect("a directory can be created");
+    let configuration = prometheus_configuration(&exporter, &alertmanager, folder.path());
     let _prometheus = Prometheus::start(tools::PROMETHEUS_2, &configuration).await;
 
-    // All instances end, and nobody has read for a while.
+    // All instances are gone, and no user has been active recently.
     let instances = database.collection::<Document>("instances");
     instances
         .delete_many(doc! {})
         .await
-        .expect("they can be removed");
-    last_seen(&database, DateTime::from_millis(0)).await;
-    let alert = told(&receiver, "firing", "RocketChatDown").await;
+        .expect("instances can be deleted");
+    set_last_seen(&database, DateTime::from_millis(0)).await;
+    let alert = notification(&receiver, "firing", "RocketChatDown").await;
     assert_eq!(alert["labels"]["severity"], "critical");
     assert_eq!(alert["labels"]["instance"], exporter.address());
     let summary = format!(
@@ -43,21 +45,21 @@ async fn whoever_is_on_call_hears_that_the_workspace_is_down_and_that_it_is_back
     );
     assert_eq!(alert["annotations"]["summary"], summary);
     let runbook = alert["annotations"]["runbook_url"].as_str();
-    assert!(runbook.is_some_and(|it| it.ends_with("/docs/runbooks/RocketChatDown.md")));
+    assert!(runbook.is_some_and(|url| url.ends_with("/docs/runbooks/RocketChatDown.md")));
 
     let alive = tokio::spawn(keep_alive(instances));
-    told(&receiver, "resolved", "RocketChatDown").await;
+    notification(&receiver, "resolved", "RocketChatDown").await;
     alive.abort();
 
     mongod.kill().expect("mongod can be killed");
-    let alert = told(&receiver, "firing", "DatabaseUnreachable").await;
+    let alert = notification(&receiver, "firing", "DatabaseUnreachable").await;
     assert_eq!(alert["labels"]["job"], "rocketchat-exporter");
-    mongod.restart().await.expect("mongod starts again");
-    told(&receiver, "resolved", "DatabaseUnreachable").await;
+    mongod.restart().await.expect("mongod can be restarted");
+    notification(&receiver, "resolved", "DatabaseUnreachable").await;
 }
 
-/// Waits until whoever has the pager is told of an alert.
-async fn told(receiver: &Receiver, status: &str, name: &str) -> Value {
+/// Waits until the receiver `pager` is notified of an alert.
+async fn notification(receiver: &Receiver, status: &str, name: &str) -> Value {
     let begun = Instant::now();
     loop {
         if let Some(alert) = receiver.alert("pager", status, name) {
@@ -65,14 +67,14 @@ async fn told(receiver: &Receiver, status: &str, name: &str) -> Value {
         }
         assert!(
             begun.elapsed() < Duration::from_mins(4),
-            "{name} was never told to be {status}, but {:?}",
-            receiver.told()
+            "no notification that {name} is {status}; received: {:?}",
+            receiver.received()
         );
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
 }
 
-/// Writes the heartbeats of an instance, for as long as it takes.
+/// Writes the heartbeat of an instance every second.
 async fn keep_alive(instances: Collection<Document>) {
     loop {
         instances
@@ -82,12 +84,12 @@ async fn keep_alive(instances: Collection<Document>) {
             )
             .upsert(true)
             .await
-            .expect("it can be written");
+            .expect("the heartbeat can be written");
         tokio::time::sleep(Duration::from_secs(1)).await;
     }
 }
 
-async fn last_seen(database: &Database, when: DateTime) {
+async fn set_last_seen(database: &Database, when: DateTime) {
     database
         .collection::<Document>("rocketchat_subscription")
         .update_many(
@@ -95,22 +97,22 @@ async fn last_seen(database: &Database, when: DateTime) {
             doc! { "$set": { "ls": when } },
         )
         .await
-        .expect("they can be changed");
+        .expect("subscriptions can be updated");
 }
 
-/// The shipped Alertmanager configuration without its waiting, to this receiver.
+/// The shipped Alertmanager configuration with short waits, for this receiver.
 fn routes_to(receiver: &Receiver) -> String {
     let mut configuration = parsed("deploy/prometheus/alertmanager.yml");
-    hurry(&mut configuration["route"]);
+    shorten_waits(&mut configuration["route"]);
     for route in configuration["route"]["routes"]
         .as_array_mut()
         .expect("there are routes")
     {
-        hurry(route);
+        shorten_waits(route);
     }
     let receivers = configuration["receivers"].as_array_mut();
-    for one in receivers.expect("there are receivers") {
-        for webhook in one["webhook_configs"]
+    for receiver_config in receivers.expect("there are receivers") {
+        for webhook in receiver_config["webhook_configs"]
             .as_array_mut()
             .expect("the examples are webhooks")
         {
@@ -120,13 +122,17 @@ fn routes_to(receiver: &Receiver) -> String {
     configuration.to_string()
 }
 
-fn hurry(route: &mut Value) {
+fn shorten_waits(route: &mut Value) {
     route["group_wait"] = json!("100ms");
     route["group_interval"] = json!("1s");
 }
 
-/// The shipped Prometheus configuration and rules with short times, for this exporter.
-fn scrape_of(exporter: &Exporter, alertmanager: &Alertmanager, folder: &Path) -> String {
+/// The shipped Prometheus configuration and rules with short intervals, for this exporter.
+fn prometheus_configuration(
+    exporter: &Exporter,
+    alertmanager: &Alertmanager,
+    folder: &Path,
+) -> String {
     for file in rule_files() {
         let mut rules = parsed(&format!("{RULES}/{file}"));
         for group in rules["groups"].as_array_mut().expect("there are groups") {

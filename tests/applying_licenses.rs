@@ -7,10 +7,10 @@ use serde_json::json;
 use tokio::sync::OnceCell;
 
 use crate::support::license::{PUBLIC_KEY, SECRETS, content, content_v2, v2, v3, with};
-use crate::support::rocketchat::{ADMINISTRATOR, Manner, RocketChat, SOMEBODY};
+use crate::support::rocketchat::{ADMINISTRATOR, Behavior, REGULAR_USER, RocketChat};
 use crate::support::tls::Authority;
 use crate::support::{
-    Answer, Exporter, Filled, SharedWorkspace, WorkspaceExporter, eventually, shared_workspace,
+    Exporter, Filled, Response, SharedWorkspace, WorkspaceExporter, eventually, shared_workspace,
 };
 
 const HOSTILE: &str = "</ul><script>alert(1)</script>\"'><img src=x onerror=alert(2)>";
@@ -18,7 +18,7 @@ const HOSTILE: &str = "</ul><script>alert(1)</script>\"'><img src=x onerror=aler
 /// A time at which the license is valid.
 const NOW: &str = "--debug.now=2026-11-21T12:00:00Z";
 
-/// A workspace with the license's site URL, whose exporter applies licenses to `rocketchat`.
+/// A workspace with the site URL of the license, whose exporter applies licenses to `rocketchat`.
 async fn workspace(rocketchat: &RocketChat, arguments: &[&str]) -> WorkspaceExporter {
     static SHARED: OnceCell<SharedWorkspace> = OnceCell::const_new();
     let fill = || async {
@@ -34,7 +34,7 @@ async fn workspace(rocketchat: &RocketChat, arguments: &[&str]) -> WorkspaceExpo
 }
 
 /// Posts a form with the page's token.
-fn post(exporter: &Exporter, path: &str, fields: &[(&str, &str)]) -> Answer {
+fn post(exporter: &Exporter, path: &str, fields: &[(&str, &str)]) -> Response {
     let token = token(exporter);
     let form = form_urlencoded::Serializer::new(String::new())
         .append_pair("token", &token)
@@ -55,11 +55,11 @@ fn token_of(page: &str) -> String {
     rest.split('"').next().unwrap_or_default().to_owned()
 }
 
-fn review(exporter: &Exporter, license: &str) -> Answer {
+fn review(exporter: &Exporter, license: &str) -> Response {
     post(exporter, "/info/license", &[("license", license)])
 }
 
-fn apply(exporter: &Exporter, license: &str, (user_id, token): (&str, &str)) -> Answer {
+fn apply(exporter: &Exporter, license: &str, (user_id, token): (&str, &str)) -> Response {
     let fields = [
         ("license", license),
         ("user_id", user_id),
@@ -68,8 +68,8 @@ fn apply(exporter: &Exporter, license: &str, (user_id, token): (&str, &str)) -> 
     post(exporter, "/info/license/apply", &fields)
 }
 
-/// Applies a license on the page of one of several workspaces, after its first reading.
-async fn apply_to(exporter: &Exporter, page: &str) -> Answer {
+/// Applies a license on the page of one of several workspaces, once the workspace has been read.
+async fn apply_to(exporter: &Exporter, page: &str) -> Response {
     let form = eventually("the workspace is read", || {
         let form = exporter.get(&format!("{page}/license"));
         (form.status == 200).then(|| form.text())
@@ -93,9 +93,9 @@ async fn apply_to(exporter: &Exporter, page: &str) -> Answer {
 }
 
 #[track_caller]
-fn assert_says(answer: &Answer, status: u16, words: &[&str]) {
-    let page = answer.text();
-    assert_eq!(answer.status, status, "{page}");
+fn assert_page(response: &Response, status: u16, words: &[&str]) {
+    let page = response.text();
+    assert_eq!(response.status, status, "{page}");
     for words in words {
         assert!(page.contains(words), "{words} in {page}");
     }
@@ -103,16 +103,16 @@ fn assert_says(answer: &Answer, status: u16, words: &[&str]) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn license_is_pasted_reviewed_and_applied() {
-    let rocketchat = RocketChat::start(Manner::RocketChat).await;
+    let rocketchat = RocketChat::start(Behavior::RocketChat).await;
     let workspace = workspace(&rocketchat, &["--log.level=debug"]).await;
     let exporter = &workspace.exporter;
     let card = exporter.get("/info").text();
     let link = "<a class=\"button\" href=\"/info/license\">Apply Offline License</a>";
     assert!(card.contains(link), "{card}");
     let form = exporter.get("/info/license");
-    assert_says(&form, 200, &["<textarea id=\"license\" name=\"license\""]);
-    assert!(!form.text().contains("<script"), "no script");
-    // As a mail program breaks it.
+    assert_page(&form, 200, &["<textarea id=\"license\" name=\"license\""]);
+    assert!(!form.text().contains("<script"), "the form loads a script");
+    // Mail programs wrap long lines.
     let license = v3(&content());
     let (start, end) = license.split_at(70);
     let broken = format!("  {start}\r\n{end}\n");
@@ -128,15 +128,18 @@ async fn license_is_pasted_reviewed_and_applied() {
         &format!("name=\"license\" value=\"{license}\""),
     ];
     let reviewed = review(exporter, &broken);
-    assert_says(&reviewed, 200, &words);
-    assert!(rocketchat.asked().is_empty(), "nothing was sent yet");
+    assert_page(&reviewed, 200, &words);
+    assert!(
+        rocketchat.requests().is_empty(),
+        "a request was sent before the confirmation"
+    );
     for secret in SECRETS {
         assert!(!reviewed.text().contains(secret), "{secret}");
     }
     let applied = apply(exporter, &license, ADMINISTRATOR);
-    assert_says(&applied, 200, &["Rocket.Chat accepted the license."]);
-    assert_eq!(rocketchat.taken(), [license]);
-    assert_eq!(rocketchat.asked(), ["POST /api/v1/licenses.add"]);
+    assert_page(&applied, 200, &["Rocket.Chat accepted the license."]);
+    assert_eq!(rocketchat.accepted(), [license]);
+    assert_eq!(rocketchat.requests(), ["POST /api/v1/licenses.add"]);
     let log = exporter.log();
     assert!(log.contains("Rocket.Chat accepted a license"), "{log}");
     for secret in [ADMINISTRATOR.0, ADMINISTRATOR.1, "RCV3_"] {
@@ -148,7 +151,7 @@ async fn license_is_pasted_reviewed_and_applied() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn existing_license_is_changed() {
-    let rocketchat = RocketChat::start(Manner::RocketChat).await;
+    let rocketchat = RocketChat::start(Behavior::RocketChat).await;
     let filled = Filled::new().await;
     filled.set("Enterprise_License", v3(&content())).await;
     let [url, flag] = rocketchat.flags();
@@ -160,33 +163,33 @@ async fn existing_license_is_changed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn refusal_shows_the_message_of_rocket_chat() {
-    let rocketchat = RocketChat::start(Manner::RocketChat).await;
+async fn rejection_shows_the_message_of_rocket_chat() {
+    let rocketchat = RocketChat::start(Behavior::RocketChat).await;
     let workspace = workspace(&rocketchat, &["--log.level=debug"]).await;
     let exporter = &workspace.exporter;
     let (new, old) = (v3(&content()), v2(&content_v2()));
-    let wrong = (ADMINISTRATOR.0, "a-token-of-nobody");
+    let wrong = (ADMINISTRATOR.0, "an-unknown-token");
     for (license, login, words) in [
         (&new, wrong, "status 401: You must be logged in to do this."),
         (
             &new,
-            SOMEBODY,
+            REGULAR_USER,
             "status 403: User does not have the permissions required for this action",
         ),
         (&old, ADMINISTRATOR, "status 400: Invalid license"),
     ] {
-        let answer = apply(exporter, license, login);
-        assert_says(&answer, 502, &[words, "role=\"alert\"", license]);
-        // The form can be sent again, with the login entered again.
-        let shown = [answer.text(), exporter.log()].concat();
+        let response = apply(exporter, license, login);
+        assert_page(&response, 502, &[words, "role=\"alert\"", license]);
+        // The form keeps the license, but not the login.
+        let shown = [response.text(), exporter.log()].concat();
         assert!(!shown.contains(login.0) && !shown.contains(login.1));
     }
-    assert!(rocketchat.taken().is_empty());
+    assert!(rocketchat.accepted().is_empty());
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn invalid_login_is_not_sent() {
-    let rocketchat = RocketChat::start(Manner::RocketChat).await;
+    let rocketchat = RocketChat::start(Behavior::RocketChat).await;
     let workspace = workspace(&rocketchat, &[]).await;
     let license = v3(&content());
     for login in [
@@ -195,48 +198,51 @@ async fn invalid_login_is_not_sent() {
         ("id", "to\nken"),
         ("í\u{1}", "token"),
     ] {
-        let answer = apply(&workspace.exporter, &license, login);
-        assert_says(&answer, 400, &["The user ID or the token is empty"]);
+        let response = apply(&workspace.exporter, &license, login);
+        assert_page(&response, 400, &["The user ID or the token is empty"]);
     }
-    assert!(rocketchat.asked().is_empty());
+    assert!(rocketchat.requests().is_empty());
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn login_is_trimmed_and_redacted() {
-    let repeating = RocketChat::start(Manner::Repeats).await;
+    let repeating = RocketChat::start(Behavior::EchoesToken).await;
     let workspace = workspace(&repeating, &["--log.level=debug"]).await;
     let (user_id, token) = ADMINISTRATOR;
     let typed = (&*format!("\t{user_id} "), &*format!(" {token}\r\n"));
-    let answer = apply(&workspace.exporter, &v3(&content()), typed);
-    assert_says(&answer, 502, &["unknown token …"]);
-    let shown = [answer.text(), workspace.exporter.log()].concat();
+    let response = apply(&workspace.exporter, &v3(&content()), typed);
+    assert_page(&response, 502, &["unknown token …"]);
+    let shown = [response.text(), workspace.exporter.log()].concat();
     assert!(!shown.contains(token), "{shown}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn guessed_logins_are_limited_and_known_ones_exempt() {
-    let rocketchat = RocketChat::start(Manner::RocketChat).await;
+    let rocketchat = RocketChat::start(Behavior::RocketChat).await;
     let workspace = workspace(&rocketchat, &[]).await;
     let license = v3(&content());
     let apply = |token: &str| {
         let login = (ADMINISTRATOR.0, token);
         apply(&workspace.exporter, &license, login)
     };
-    assert_says(&apply(ADMINISTRATOR.1), 200, &[]);
+    assert_page(&apply(ADMINISTRATOR.1), 200, &[]);
     for number in 0..30 {
         let guess = format!("guess-{number}");
-        let answer = apply(&guess);
+        let response = apply(&guess);
         if number < 5 {
-            assert_says(&answer, 502, &["status 401"]);
+            assert_page(&response, 502, &["status 401"]);
         }
         if number >= 10 {
-            assert_says(&answer, 429, &["Too many logins failed recently"]);
-            let seconds: u64 = answer.header("retry-after").parse().expect("it is one");
+            assert_page(&response, 429, &["Too many logins failed recently"]);
+            let seconds: u64 = response
+                .header("retry-after")
+                .parse()
+                .expect("the header is a number");
             assert!((1..=61).contains(&seconds), "{seconds}");
         }
     }
-    assert!(rocketchat.asked().len() <= 11);
-    assert_says(
+    assert!(rocketchat.requests().len() <= 11);
+    assert_page(
         &apply(ADMINISTRATOR.1),
         200,
         &["Rocket.Chat accepted the license."],
@@ -244,8 +250,8 @@ async fn guessed_logins_are_limited_and_known_ones_exempt() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn text_that_is_not_a_license_is_not_sent() {
-    let rocketchat = RocketChat::start(Manner::RocketChat).await;
+async fn invalid_license_text_is_not_sent() {
+    let rocketchat = RocketChat::start(Behavior::RocketChat).await;
     let workspace = workspace(&rocketchat, &[]).await;
     let exporter = &workspace.exporter;
     let license = v3(&content());
@@ -256,31 +262,31 @@ async fn text_that_is_not_a_license_is_not_sent() {
         (HOSTILE, "This is not a license"),
         (&v3(&json!({})), "its content cannot be read"),
     ] {
-        for answer in [review(exporter, text), apply(exporter, text, ADMINISTRATOR)] {
-            assert_says(&answer, 400, &[words, "role=\"alert\"", "<textarea"]);
-            assert!(!answer.text().contains("<script") && !answer.text().contains("<img"));
+        for response in [review(exporter, text), apply(exporter, text, ADMINISTRATOR)] {
+            assert_page(&response, 400, &[words, "role=\"alert\"", "<textarea"]);
+            assert!(!response.text().contains("<script") && !response.text().contains("<img"));
         }
     }
     let pattern = json!({ "type": "regex", "value": "[a-z]*chat[a-z]*" });
     let patterns = with("/validation/serverUrls", json!(vec![pattern; 850]));
-    assert_says(&review(exporter, &v3(&patterns)), 400, &["longer than any"]);
+    assert_page(&review(exporter, &v3(&patterns)), 400, &["longer than any"]);
     let long = format!("RCV3_{}", "a".repeat(70_000));
     assert_eq!(review(exporter, &long).status, 413);
-    assert!(rocketchat.asked().is_empty());
+    assert!(rocketchat.requests().is_empty());
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn review_shows_why_a_license_is_invalid_here() {
-    let folder = tempfile::tempdir().expect("a folder can be made");
+    let folder = tempfile::tempdir().expect("a directory can be created");
     let file = folder.path().join("license.pem");
     std::fs::write(&file, PUBLIC_KEY).expect("the file can be written");
     let key = format!("--rocketchat.license-public-key-file={}", file.display());
-    let rocketchat = RocketChat::start(Manner::RocketChat).await;
+    let rocketchat = RocketChat::start(Behavior::RocketChat).await;
     let workspace = workspace(&rocketchat, &[&key]).await;
     let genuine = v3(&content());
     let forged = format!("{}AAAA", &genuine[..genuine.len() - 4]);
     let until = |end: &str| v3(&with("/validation/validPeriods/0/validUntil", json!(end)));
-    let elsewhere = with("/validation/serverUrls/0/value", json!("elsewhere.example"));
+    let other_address = with("/validation/serverUrls/0/value", json!("elsewhere.example"));
     for (license, words) in [
         (&genuine, "valid here and now, by its signature"),
         (&forged, "not valid here and now: its signature is wrong"),
@@ -289,36 +295,36 @@ async fn review_shows_why_a_license_is_invalid_here() {
             "not valid here and now: it has expired",
         ),
         (
-            &v3(&elsewhere),
+            &v3(&other_address),
             "not valid here and now: it is for another address",
         ),
         (&v2(&content_v2()), "2, from before 6.5"),
     ] {
-        assert_says(&review(&workspace.exporter, license), 200, &[words]);
+        assert_page(&review(&workspace.exporter, license), 200, &[words]);
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn license_content_is_escaped() {
-    let rocketchat = RocketChat::start(Manner::RocketChat).await;
+    let rocketchat = RocketChat::start(Behavior::RocketChat).await;
     let workspace = workspace(&rocketchat, &[]).await;
     let mut content = content();
     content["information"]["tags"] = json!([{ "name": HOSTILE, "color": "red\" onload=\"x" }]);
     content["grantedModules"] = json!([{ "module": HOSTILE }]);
-    let answer = review(&workspace.exporter, &v3(&content));
-    assert_says(&answer, 200, &["&lt;script&gt;alert(1)"]);
-    let page = answer.text();
+    let response = review(&workspace.exporter, &v3(&content));
+    assert_page(&response, 200, &["&lt;script&gt;alert(1)"]);
+    let page = response.text();
     for absent in ["<script", "<img", "onload=\""] {
         assert!(!page.contains(absent), "{absent} in {page}");
     }
-    let policy = answer.header("content-security-policy");
+    let policy = response.header("content-security-policy");
     assert!(policy.starts_with("default-src 'none'; ") && !policy.contains("unsafe"));
-    assert_eq!(answer.header("cache-control"), "no-store");
+    assert_eq!(response.header("cache-control"), "no-store");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn forged_form_is_rejected() {
-    let rocketchat = RocketChat::start(Manner::RocketChat).await;
+    let rocketchat = RocketChat::start(Behavior::RocketChat).await;
     let workspace = workspace(&rocketchat, &[]).await;
     let exporter = &workspace.exporter;
     let token = token(exporter);
@@ -335,27 +341,31 @@ async fn forged_form_is_rejected() {
             (&token, ("Origin", "https://evil.example")),
             (&token, ("Origin", "null")),
         ] {
-            let answer = exporter.send("POST", path, &[header], &form(token));
-            assert_eq!(answer.status, 403, "{path} {header:?}");
+            let response = exporter.send("POST", path, &[header], &form(token));
+            assert_eq!(response.status, 403, "{path} {header:?}");
         }
     }
     assert_eq!(exporter.get("/info/license/apply").status, 405);
     assert_eq!(exporter.request("PUT", "/info/license", &[]).status, 405);
-    assert!(rocketchat.asked().is_empty());
+    assert!(rocketchat.requests().is_empty());
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn servers_other_than_rocket_chat_are_recognized() {
     let cases = [
-        (Manner::Redirects, 502, "redirects are not followed"),
+        (Behavior::Redirects, 502, "redirects are not followed"),
         (
-            Manner::Elsewhere,
+            Behavior::BadGateway,
             502,
             "responded with status 502, but not as",
         ),
-        (Manner::Endless, 502, "but not as Rocket.Chat's API does"),
-        (Manner::Silent, 504, "did not answer within 10 s"),
-        (Manner::Repeats, 502, "&lt;b&gt;unknown token …&lt;/b&gt;"),
+        (Behavior::Endless, 502, "but not as Rocket.Chat's API does"),
+        (Behavior::Silent, 504, "did not answer within 10 s"),
+        (
+            Behavior::EchoesToken,
+            502,
+            "&lt;b&gt;unknown token …&lt;/b&gt;",
+        ),
     ];
     let shared = shared_workspace().await;
     let mut text = format!(
@@ -363,27 +373,27 @@ async fn servers_other_than_rocket_chat_are_recognized() {
         shared.uri
     );
     let mut servers = Vec::new();
-    for (manner, ..) in cases {
-        let server = RocketChat::start(manner).await;
+    for (behavior, ..) in cases {
+        let server = RocketChat::start(behavior).await;
         let port = server.port();
         writeln!(
             text,
-            "  {manner:?}: {{rocketchat: {{url: 'http://127.0.0.1:{port}'}}}}"
+            "  {behavior:?}: {{rocketchat: {{url: 'http://127.0.0.1:{port}'}}}}"
         )
-        .expect("a text can be written");
+        .expect("a string can be written to");
         servers.push(server);
     }
-    let folder = tempfile::tempdir().expect("a folder can be made");
+    let folder = tempfile::tempdir().expect("a directory can be created");
     let file = folder.path().join("exporter.yml");
     std::fs::write(&file, text).expect("the file can be written");
     let exporter = Exporter::start(&[&format!("--config.file={}", file.display())]);
-    for ((manner, status, words), server) in cases.into_iter().zip(servers) {
-        let answer = apply_to(&exporter, &format!("/info/{manner:?}")).await;
-        assert_says(&answer, status, &[words]);
-        let shown = [answer.text(), exporter.log()].concat();
+    for ((behavior, status, words), server) in cases.into_iter().zip(servers) {
+        let response = apply_to(&exporter, &format!("/info/{behavior:?}")).await;
+        assert_page(&response, status, &[words]);
+        let shown = [response.text(), exporter.log()].concat();
         assert!(!shown.contains(ADMINISTRATOR.1), "{shown}");
         // The login is sent to the configured URL, once.
-        assert_eq!(server.asked().len(), 1, "{manner:?}");
+        assert_eq!(server.requests().len(), 1, "{behavior:?}");
     }
 }
 
@@ -394,13 +404,13 @@ async fn unreachable_rocket_chat_is_named() {
         "--web.enable-admin-api",
     ];
     let workspace = shared_workspace().await.start(&flags).await;
-    let answer = apply(&workspace.exporter, &v3(&content()), ADMINISTRATOR);
+    let response = apply(&workspace.exporter, &v3(&content()), ADMINISTRATOR);
     let words = "Rocket.Chat cannot be reached at http://127.0.0.1:9/chat: ";
-    assert_says(&answer, 502, &[words, "onnection refused"]);
+    assert_page(&response, 502, &[words, "onnection refused"]);
 }
 
-/// Applies a license at `https://localhost`, where the system trusts an authority.
-async fn apply_encrypted(rocketchat: &RocketChat, trusted: &Path) -> Answer {
+/// Applies a license through `https://localhost`, with this file as the system's trusted authorities.
+async fn apply_encrypted(rocketchat: &RocketChat, trusted: &Path) -> Response {
     let shared = shared_workspace().await;
     let mut command = Exporter::command();
     command
@@ -412,26 +422,29 @@ async fn apply_encrypted(rocketchat: &RocketChat, trusted: &Path) -> Answer {
         ))
         .arg("--web.enable-admin-api");
     let exporter = Exporter::spawn(&mut command);
-    exporter.whole().await;
+    exporter.wait_for_collectors().await;
     apply(&exporter, &v3(&content()), ADMINISTRATOR)
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn certificate_of_rocket_chat_is_verified() {
-    let folder = tempfile::tempdir().expect("a folder can be made");
+    let folder = tempfile::tempdir().expect("a directory can be created");
     let (ours, theirs) = (Authority::new(), Authority::new());
     let path = |name: &str, authority: &Authority| {
         let path = folder.path().join(name);
-        std::fs::write(&path, authority.pem()).expect("it can be written");
+        std::fs::write(&path, authority.pem()).expect("the file can be written");
         path
     };
     let (trusted, other) = (path("ours", &ours), path("theirs", &theirs));
     let rocketchat = RocketChat::encrypted(&ours.server()).await;
     let refused = apply_encrypted(&rocketchat, &other).await;
-    assert_says(&refused, 502, &["certificate"]);
-    assert!(rocketchat.asked().is_empty(), "no login was sent");
-    let taken = apply_encrypted(&rocketchat, &trusted).await;
-    assert_says(&taken, 200, &["Rocket.Chat accepted the license."]);
+    assert_page(&refused, 502, &["certificate"]);
+    assert!(
+        rocketchat.requests().is_empty(),
+        "the login was sent to an untrusted server"
+    );
+    let accepted = apply_encrypted(&rocketchat, &trusted).await;
+    assert_page(&accepted, 200, &["Rocket.Chat accepted the license."]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -453,12 +466,12 @@ async fn card_links_to_rocket_chat_without_the_flags() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn version_without_the_endpoint_shows_a_note() {
-    let rocketchat = RocketChat::start(Manner::RocketChat).await;
+    let rocketchat = RocketChat::start(Behavior::RocketChat).await;
     let workspace = workspace(&rocketchat, &["--rocketchat.version=3.9.9"]).await;
     let words = "Rocket.Chat has an API to apply a license from version 3.10 on";
     for path in ["/info", "/info/license"] {
         let page = workspace.exporter.get(path);
-        assert_says(&page, 200, &[words]);
+        assert_page(&page, 200, &[words]);
         assert!(!page.text().contains("<textarea"));
     }
 }
@@ -466,8 +479,8 @@ async fn version_without_the_endpoint_shows_a_note() {
 #[tokio::test(flavor = "multi_thread")]
 async fn each_workspace_has_its_own_rocket_chat() {
     let shared = shared_workspace().await;
-    let rocketchat = RocketChat::start(Manner::RocketChat).await;
-    let folder = tempfile::tempdir().expect("a folder can be made");
+    let rocketchat = RocketChat::start(Behavior::RocketChat).await;
+    let folder = tempfile::tempdir().expect("a directory can be created");
     let file = folder.path().join("exporter.yml");
     let text = format!(
         "workspaces:\n  one:\n    mongodb: {{uri: '{}'}}\n    rocketchat: {{url: 'http://127.0.0.1:{}'}}\n    web: {{enable-admin-api: true}}\n  other:\n    mongodb: {{uri: '{}'}}\n",
@@ -480,12 +493,12 @@ async fn each_workspace_has_its_own_rocket_chat() {
         &format!("--config.file={}", file.display()),
         "--rocketchat.timezone=UTC",
     ]);
-    let answer = apply_to(&exporter, "/info/one").await;
-    assert_says(&answer, 200, &["Rocket.Chat accepted the license."]);
-    assert_eq!(rocketchat.taken(), [v3(&content())]);
+    let response = apply_to(&exporter, "/info/one").await;
+    assert_page(&response, 200, &["Rocket.Chat accepted the license."]);
+    assert_eq!(rocketchat.accepted(), [v3(&content())]);
     assert_eq!(exporter.get("/info/other/license").status, 404);
-    let elsewhere = exporter.send("POST", "/info/other/license/apply", &[], "license=x");
-    assert_eq!(elsewhere.status, 404);
+    let unconfigured = exporter.send("POST", "/info/other/license/apply", &[], "license=x");
+    assert_eq!(unconfigured.status, 404);
 }
 
 #[test]
@@ -506,11 +519,11 @@ fn invalid_url_is_rejected_at_start() {
             .args(flags)
             .output()
             .expect("the exporter runs");
-        let said = String::from_utf8_lossy(&output.stderr);
-        assert_eq!(output.status.code(), Some(2), "{said}");
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{stderr}");
         assert!(
-            said.contains(words) && !said.contains("topsecret"),
-            "{said}"
+            stderr.contains(words) && !stderr.contains("topsecret"),
+            "{stderr}"
         );
     }
 }

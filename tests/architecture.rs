@@ -1,42 +1,42 @@
-//! The direction of the code: who may know whom.
+//! Rules about the source: which modules may import which, and how files begin.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// What starts and ends the program, and what is set from outside.
+/// Modules that start the program and hold its configuration.
 const TOP: [&str; 6] = ["cli", "commands", "config", "fuzzing", "program", "serve"];
 
-/// What answers requests.
+/// Modules that serve requests.
 const WEB: [&str; 2] = ["http", "info_page"];
 
-/// What shows a snapshot.
-const SHOWS: [&str; 2] = ["document", "exposition"];
+/// Modules that render a snapshot.
+const RENDER: [&str; 2] = ["document", "exposition"];
 
-/// What reads a workspace.
-const READS: [&str; 4] = ["backend", "change_streams", "mongodb", "scheduler"];
+/// Modules that read a workspace.
+const READ: [&str; 4] = ["backend", "change_streams", "mongodb", "scheduler"];
 
-/// Modules of the crate, and those that nothing in them may import.
-const NEVER: [(&str, &[&[&str]]); 13] = [
-    ("catalogue", &[&TOP, &WEB, &SHOWS, &READS]),
-    ("license", &[&TOP, &WEB, &SHOWS, &READS]),
-    ("mongodb", &[&TOP, &WEB, &SHOWS, &["scheduler"]]),
-    ("change_streams", &[&TOP, &WEB, &SHOWS, &["scheduler"]]),
+/// Modules of the crate, and the modules that they must not import.
+const FORBIDDEN: [(&str, &[&[&str]]); 13] = [
+    ("catalogue", &[&TOP, &WEB, &RENDER, &READ]),
+    ("license", &[&TOP, &WEB, &RENDER, &READ]),
+    ("mongodb", &[&TOP, &WEB, &RENDER, &["scheduler"]]),
+    ("change_streams", &[&TOP, &WEB, &RENDER, &["scheduler"]]),
     ("collectors", &[&TOP, &WEB, &["exposition", "scheduler"]]),
-    ("scheduler", &[&TOP, &WEB, &SHOWS, &["backend"]]),
-    ("document", &[&TOP, &WEB, &READS, &["exposition"]]),
-    ("exposition", &[&TOP, &WEB, &READS]),
-    ("http", &[&TOP, &READS]),
-    ("info_page", &[&TOP, &READS]),
-    ("web_config", &[&TOP, &WEB, &SHOWS, &READS]),
-    ("rocketchat_client", &[&TOP, &WEB, &SHOWS, &READS]),
+    ("scheduler", &[&TOP, &WEB, &RENDER, &["backend"]]),
+    ("document", &[&TOP, &WEB, &READ, &["exposition"]]),
+    ("exposition", &[&TOP, &WEB, &READ]),
+    ("http", &[&TOP, &READ]),
+    ("info_page", &[&TOP, &READ]),
+    ("web_config", &[&TOP, &WEB, &RENDER, &READ]),
+    ("rocketchat_client", &[&TOP, &WEB, &RENDER, &READ]),
     ("config", &[&["commands", "program", "serve"]]),
 ];
 
 fn source_files(folder: &Path) -> Vec<PathBuf> {
     let mut files = Vec::new();
-    for entry in fs::read_dir(folder).expect("the folder can be listed") {
-        let path = entry.expect("the folder can be listed").path();
+    for entry in fs::read_dir(folder).expect("the directory can be listed") {
+        let path = entry.expect("the directory can be listed").path();
         if path.is_dir() {
             files.extend(source_files(&path));
         } else if path.extension().is_some_and(|extension| extension == "rs") {
@@ -54,7 +54,7 @@ fn source() -> PathBuf {
     root().join("src")
 }
 
-/// The folders of source of every crate in the workspace, the exporter's first.
+/// The source directories of every crate in the workspace, the exporter's first.
 fn sources() -> Vec<PathBuf> {
     let crates = fs::read_dir(root().join("crates")).expect("crates/ can be listed");
     let crates = crates.map(|entry| entry.expect("crates/ can be listed").path().join("src"));
@@ -63,14 +63,14 @@ fn sources() -> Vec<PathBuf> {
     all
 }
 
-/// The crate's module that a file belongs to.
+/// The top-level module that a file belongs to.
 fn module_of(file: &Path) -> String {
     let relative = file.strip_prefix(source()).expect("the file is below src");
     let first = relative.iter().next().and_then(|part| part.to_str());
     first.unwrap_or_default().trim_end_matches(".rs").to_owned()
 }
 
-/// Names that follow `crate::` in a text.
+/// The names that follow `crate::` in a source file.
 fn imported(text: &str) -> impl Iterator<Item = &str> {
     text.split("crate::").skip(1).filter_map(|rest| {
         rest.split(|letter: char| !letter.is_ascii_alphanumeric() && letter != '_')
@@ -79,7 +79,7 @@ fn imported(text: &str) -> impl Iterator<Item = &str> {
     })
 }
 
-/// The modules of the crate that `mongodb` may import: it knows no collector.
+/// The modules that `mongodb` may import.
 const MONGODB_IMPORTS: [&str; 5] = ["catalogue", "clock", "mongodb", "secret", "small_file"];
 
 #[test]
@@ -97,13 +97,13 @@ fn mongodb_imports_catalogue_only() {
 }
 
 #[test]
-fn no_module_imports_what_lies_above_it() {
+fn modules_import_only_lower_layers() {
     for file in source_files(&source()) {
         let module = module_of(&file);
         let text = fs::read_to_string(&file).expect("the file can be read");
-        for (_, never) in NEVER.iter().filter(|(name, _)| *name == module) {
+        for (_, forbidden) in FORBIDDEN.iter().filter(|(name, _)| *name == module) {
             for name in imported(&text) {
-                let is_allowed = never.iter().all(|names| !names.contains(&name));
+                let is_allowed = forbidden.iter().all(|names| !names.contains(&name));
                 assert!(is_allowed, "{} imports `{name}`", file.display());
             }
         }
@@ -179,7 +179,7 @@ fn path_of(source: &Path, file: &Path) -> Vec<String> {
 }
 
 #[test]
-fn no_two_files_import_each_other_however_long_the_way() {
+fn import_graph_has_no_circles() {
     for source in sources() {
         assert_no_circle(&source);
     }
@@ -200,9 +200,9 @@ fn assert_no_circle(source: &Path) {
                         path.pop()?;
                     }
                     let (used, _) = files.get_key_value(&path)?;
-                    // A folder's own file and those in it belong together.
-                    let is_near = used.starts_with(module) || module.starts_with(used);
-                    (!is_near).then_some(used)
+                    // A module may import its submodules and its parents.
+                    let is_related = used.starts_with(module) || module.starts_with(used);
+                    (!is_related).then_some(used)
                 });
             (module, used.collect())
         })
@@ -226,7 +226,7 @@ fn assert_no_circle(source: &Path) {
 }
 
 #[test]
-fn what_is_known_of_a_section_knows_nothing_of_how_it_is_read() {
+fn collector_definitions_import_std_and_catalogue_only() {
     for file in source_files(&source().join("collectors")) {
         if !file.ends_with("mod.rs") {
             continue;
@@ -246,11 +246,11 @@ fn what_is_known_of_a_section_knows_nothing_of_how_it_is_read() {
 }
 
 #[test]
-fn collector_folders_are_those_of_the_list() {
+fn every_collector_folder_is_in_the_list() {
     let folder = source().join("collectors");
     let folders: BTreeSet<String> = fs::read_dir(&folder)
-        .expect("the folder can be listed")
-        .map(|entry| entry.expect("the folder can be listed").path())
+        .expect("the directory can be listed")
+        .map(|entry| entry.expect("the directory can be listed").path())
         .filter(|path| path.is_dir())
         .map(|path| path_of(&source(), &path).pop().unwrap_or_default())
         .collect();
@@ -267,12 +267,12 @@ fn collector_folders_are_those_of_the_list() {
 }
 
 #[test]
-fn files_that_an_operator_names_are_read_by_one_function() {
-    // What `backfill` opens it has written itself, and opens by `backfill/files.rs`; the seeds are files of this repository.
-    let others = ["small_file.rs", "commands/backfill", "fuzzing.rs"];
+fn configured_files_are_read_by_one_function() {
+    // `backfill` opens only files that it has written, and `fuzzing` only the seeds in this repository.
+    let exempt = ["small_file.rs", "commands/backfill", "fuzzing.rs"];
     for file in source_files(&source()) {
         let relative = file.strip_prefix(source()).expect("the file is below src");
-        if others.iter().any(|other| relative.starts_with(other)) {
+        if exempt.iter().any(|path| relative.starts_with(path)) {
             continue;
         }
         let text = fs::read_to_string(&file).expect("the file can be read");
@@ -289,7 +289,7 @@ fn files_that_an_operator_names_are_read_by_one_function() {
 }
 
 #[test]
-fn every_file_says_what_it_is_for() {
+fn every_file_has_a_module_comment() {
     let folders = sources().into_iter().chain([root().join("tests")]);
     for file in folders.flat_map(|folder| source_files(&folder)) {
         let text = fs::read_to_string(&file).expect("the file can be read");
@@ -303,7 +303,7 @@ fn type_names_are_unique() {
     let mut files_of: BTreeMap<String, Vec<PathBuf>> = BTreeMap::new();
     for file in source_files(&source()) {
         let text = fs::read_to_string(&file).expect("the file can be read");
-        // Types of a module begin a line; associated types are indented.
+        // Module-level types are not indented; associated types are.
         let names = text.lines().filter_map(|line| {
             let line = line.strip_prefix("pub ").unwrap_or(line);
             let name = KINDS.iter().find_map(|kind| line.strip_prefix(kind))?;
@@ -323,8 +323,8 @@ fn type_names_are_unique() {
 }
 
 #[test]
-fn no_comment_has_an_example_to_run() {
-    // Cargo.toml turns doc tests off: an example would never be compiled.
+fn no_comment_contains_a_doc_test() {
+    // Cargo.toml disables doc tests, so an example would never be compiled.
     for file in sources().iter().flat_map(|folder| source_files(folder)) {
         let text = fs::read_to_string(&file).expect("the file can be read");
         let mut fences = text.lines().filter_map(|line| {

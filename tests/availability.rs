@@ -1,13 +1,13 @@
-//! Whether the database is up and the exporter ready: something is read at this moment, whatever goes wrong elsewhere.
+//! `rocketchat_up` and `/-/ready` while the database fails every command, and after it recovers.
 
 use mongodb::Database;
 use mongodb::bson::{Bson, doc};
 use testbed::mongod::{Mongod, Options};
 
-use crate::support::{Exporter, Filled, SOON, client, eventually, mongod};
+use crate::support::{Exporter, Filled, SHORT_INTERVALS, client, eventually, mongod};
 
-/// Every command that the exporter reads with.
-const READING: [&str; 9] = [
+/// Every command that the exporter sends to read.
+const READ_COMMANDS: [&str; 9] = [
     "aggregate",
     "buildInfo",
     "collStats",
@@ -19,19 +19,19 @@ const READING: [&str; 9] = [
     "serverStatus",
 ];
 
-/// Codes that servers, routers and hosted MongoDB answer with, of every kind: of the network, of privileges, of elections,
-/// of time limits, of storage, and of what is not supported.
-const CODES: [i32; 32] = [
+/// Error codes of servers, routers and hosted MongoDB of every kind: network, privileges, elections, time limits, storage,
+/// unsupported commands.
+const ERROR_CODES: [i32; 32] = [
     1, 2, 6, 7, 8, 11, 13, 18, 20, 26, 43, 50, 59, 72, 89, 91, 96, 115, 133, 134, 136, 175, 189,
     202, 262, 292, 317, 8000, 10107, 11600, 13388, 13436,
 ];
 
-/// What becomes of everything that the exporter asks.
-async fn answer(admin: &Database, code: Option<i32>) {
+/// Makes every command of the exporter fail with a code, or succeed again.
+async fn fail_with(admin: &Database, code: Option<i32>) {
     let mut fail_point = doc! { "configureFailPoint": "failCommand", "mode": "off" };
     if let Some(code) = code {
         fail_point.insert("mode", "alwaysOn");
-        let commands = READING.map(Bson::from).to_vec();
+        let commands = READ_COMMANDS.map(Bson::from).to_vec();
         let data =
             doc! { "failCommands": commands, "errorCode": code, "appName": "rocketchat-exporter" };
         fail_point.insert("data", data);
@@ -52,13 +52,13 @@ fn is_up(exporter: &Exporter) -> bool {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_database_is_down_while_every_command_fails_with_whatever_code() {
+async fn database_is_down_while_every_command_fails() {
     let (mongod, admin) = workspace().await;
-    let exporter = Exporter::on(&mongod.uri(), &SOON);
-    exporter.whole().await;
-    for code in CODES {
-        answer(&admin, Some(code)).await;
-        // A reading that was under way may still succeed.
+    let exporter = Exporter::on(&mongod.uri(), &SHORT_INTERVALS);
+    exporter.wait_for_collectors().await;
+    for code in ERROR_CODES {
+        fail_with(&admin, Some(code)).await;
+        // A read in progress may still succeed.
         let reason = eventually(&format!("{code}: nothing is read"), || {
             let ready = exporter.get("/-/ready");
             let users = "collector_success{collector=\"users\"} 1";
@@ -67,14 +67,14 @@ async fn the_database_is_down_while_every_command_fails_with_whatever_code() {
         })
         .await;
         assert!(reason.contains("since 20"), "{code}: {reason}");
-        answer(&admin, None).await;
+        fail_with(&admin, None).await;
         eventually(&format!("{code}: something is read"), || {
             (is_up(&exporter) && exporter.get("/-/ready").status == 200).then_some(())
         })
         .await;
     }
     let log = exporter.log();
-    // Each change is told once.
+    // Each change is logged once.
     let changes: Vec<bool> = log
         .lines()
         .filter_map(|line| {
@@ -82,7 +82,7 @@ async fn the_database_is_down_while_every_command_fails_with_whatever_code() {
             (is_up || line.contains("no database of a workspace can be read")).then_some(is_up)
         })
         .collect();
-    assert!(changes.len() > 2 * CODES.len(), "{log}");
+    assert!(changes.len() > 2 * ERROR_CODES.len(), "{log}");
     assert!(changes.iter().step_by(2).all(|is_up| *is_up), "{log}");
     assert!(
         changes.iter().skip(1).step_by(2).all(|is_up| !is_up),
@@ -91,17 +91,17 @@ async fn the_database_is_down_while_every_command_fails_with_whatever_code() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn collectors_of_long_intervals_fail_and_recover_with_the_others() {
+async fn slow_collectors_fail_and_recover_with_the_others() {
     let (mongod, admin) = workspace().await;
     let exporter = Exporter::on(&mongod.uri(), &["--collection.fast-interval=200ms"]);
-    exporter.whole().await;
-    answer(&admin, Some(8000)).await;
+    exporter.wait_for_collectors().await;
+    fail_with(&admin, Some(8000)).await;
     eventually("nothing is read", || (!is_up(&exporter)).then_some(())).await;
-    // Read every quarter of an hour.
+    // The uploads are read every 15 minutes.
     let uploads = "rocketchat_exporter_collector_success{collector=\"uploads\"}";
     assert_eq!(exporter.value(uploads), Some(0.0));
-    answer(&admin, None).await;
+    fail_with(&admin, None).await;
     eventually("something is read", || is_up(&exporter).then_some(())).await;
-    // It gives up long before the interval of the uploads is over.
-    exporter.whole().await;
+    // The wait times out long before the interval of the uploads ends.
+    exporter.wait_for_collectors().await;
 }

@@ -1,4 +1,4 @@
-//! `backfill`: the samples of stored statistics documents, and what Prometheus reads from them.
+//! `backfill`: the samples that it writes from stored statistics documents, and how Prometheus reads them.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -15,10 +15,10 @@ use tempfile::TempDir;
 use testbed::mongod::Options;
 use testbed::tools;
 
-use crate::document_definitions::workspace::licensed_answers;
+use crate::document_definitions::workspace::licensed_responses;
 use crate::support::{
-    Exporter, Filled, Prometheus, client, complaint_of_strict_parser, eventually, fresh_database,
-    mongod, uri_of,
+    Exporter, Filled, Prometheus, client, eventually, fresh_database, mongod, strict_parser_error,
+    uri_of,
 };
 
 /// Monday, 3 April 2023, 12:00 UTC.
@@ -31,24 +31,24 @@ const TARGET: [&str; 2] = [
     "--label=instance=chat:9459",
 ];
 
-/// What the two labels look like at the end of a series.
+/// The two target labels at the end of a series.
 const WRITTEN_TARGET: &str = r#"job="rocketchat-exporter",instance="chat:9459"}"#;
 
-/// A folder for the file, and the command that writes it.
-struct Past {
+/// A `backfill` run: its database and the directory of its output file.
+struct Backfill {
     folder: TempDir,
     uri: String,
 }
 
-impl Past {
+impl Backfill {
     fn of(uri: String) -> Self {
         Self {
-            folder: tempfile::tempdir().expect("a folder can be made"),
+            folder: tempfile::tempdir().expect("a directory can be created"),
             uri,
         }
     }
 
-    /// A database with these documents, and the index that Rocket.Chat gives them.
+    /// A database with these documents and Rocket.Chat's index.
     async fn with(documents: Vec<Document>) -> Self {
         let database = fresh_database().await;
         store(&database, documents).await;
@@ -56,11 +56,11 @@ impl Past {
     }
 
     fn file(&self) -> PathBuf {
-        self.folder.path().join("past.om")
+        self.folder.path().join("backfill.om")
     }
 
     fn leftover(&self) -> PathBuf {
-        self.folder.path().join("past.om.unfinished")
+        self.folder.path().join("backfill.om.unfinished")
     }
 
     fn command(&self, arguments: &[&str]) -> Command {
@@ -78,25 +78,25 @@ impl Past {
         output.expect("the exporter runs")
     }
 
-    /// Runs it to success and returns its standard output.
+    /// Runs it successfully and returns its standard output.
     fn write(&self, arguments: &[&str]) -> String {
         let output = self.run(arguments);
         assert_eq!(output.status.code(), Some(0), "{output:?}");
-        assert_eq!(self.files(), ["past.om"]);
-        String::from_utf8(output.stdout).expect("it is text")
+        assert_eq!(self.files(), ["backfill.om"]);
+        String::from_utf8(output.stdout).expect("the output is UTF-8")
     }
 
     fn text(&self) -> String {
-        fs::read_to_string(self.file()).expect("the file is there")
+        fs::read_to_string(self.file()).expect("the file can be read")
     }
 
-    /// What is in the folder.
+    /// The names of the files in the directory.
     fn files(&self) -> Vec<String> {
-        let entries = fs::read_dir(self.folder.path()).expect("the folder can be listed");
+        let entries = fs::read_dir(self.folder.path()).expect("the directory can be listed");
         entries
             .map(|entry| {
-                let name = entry.expect("the folder can be listed").file_name();
-                name.into_string().expect("it is text")
+                let name = entry.expect("the directory can be listed").file_name();
+                name.into_string().expect("file names are UTF-8")
             })
             .collect()
     }
@@ -121,7 +121,7 @@ fn at(milliseconds: i64) -> DateTime {
     DateTime::from_millis(milliseconds)
 }
 
-/// A small document of a version.
+/// A small document of a Rocket.Chat version.
 fn document(version: &str, created: impl Into<Bson>, users: i64) -> Document {
     doc! {
         "version": version,
@@ -139,39 +139,44 @@ fn document(version: &str, created: impl Into<Bson>, users: i64) -> Document {
     }
 }
 
-/// Samples by series without the labels of the target: milliseconds and values.
+/// Samples by series, without the target labels: milliseconds and values.
 fn samples(text: &str) -> BTreeMap<String, Vec<(i64, f64)>> {
     let mut samples: BTreeMap<_, Vec<_>> = BTreeMap::new();
     for line in text.lines().filter(|line| !line.starts_with('#')) {
         let mut words = line.rsplitn(3, ' ');
         let mut word = || words.next().expect("a sample has three parts");
         let (time, value, series) = (word(), word(), word());
-        let series = series.strip_suffix(WRITTEN_TARGET).expect("it has labels");
+        let series = series
+            .strip_suffix(WRITTEN_TARGET)
+            .expect("a series has the target labels");
         let series = match series.strip_suffix(',') {
             Some(labels) => format!("{labels}}}"),
             None => series.trim_end_matches('{').to_owned(),
         };
-        let time: i64 = time.replace('.', "").parse().expect("it is a time");
-        let value = value.parse().expect("it is a number");
+        let time: i64 = time
+            .replace('.', "")
+            .parse()
+            .expect("the timestamp is a number");
+        let value = value.parse().expect("the value is a number");
         samples.entry(series).or_default().push((time, value));
     }
     samples
 }
 
-/// The folder with the blocks that promtool makes of a file.
+/// Converts a file to blocks with promtool and returns their directory.
 fn blocks(file: &Path, folder: &Path) -> PathBuf {
-    let promtool = tools::PROMTOOL.find().expect("promtool is there");
+    let promtool = tools::PROMTOOL.find().expect("promtool is installed");
     let blocks = folder.join("blocks");
-    let made = promtool
+    let output = promtool
         .command()
         .args(["tsdb", "create-blocks-from", "openmetrics"])
         .arg("--max-block-duration=486h")
         .args([file, &blocks])
         .output()
         .expect("promtool runs");
-    assert!(made.status.success(), "{made:?}");
+    assert!(output.status.success(), "{output:?}");
     let count = fs::read_dir(&blocks).map_or(0, Iterator::count);
-    assert!(count > 0, "{made:?}");
+    assert!(count > 0, "{output:?}");
     blocks
 }
 
@@ -180,10 +185,10 @@ async fn backfilled_series_continue_into_scraped_series() {
     let filled = Filled::new().await;
     let database = filled.database.clone();
     let workspace = filled.start(&[]).await;
-    let answer = workspace.get("/api/v1/statistics?shape=flat").json();
-    let today = mongodb::bson::serialize_to_document(&answer).expect("JSON is BSON");
+    let response = workspace.get("/api/v1/statistics?shape=flat").json();
+    let today = mongodb::bson::serialize_to_document(&response).expect("JSON is BSON");
     let stored = database.collection::<Document>("rocketchat_statistics");
-    stored.drop().await.expect("it can be dropped");
+    stored.drop().await.expect("the collection can be dropped");
     let now = DateTime::now().timestamp_millis();
     let documents = (1..=12).rev().map(|number| {
         let mut document = today.clone();
@@ -193,16 +198,16 @@ async fn backfilled_series_continue_into_scraped_series() {
     });
     store(&database, documents.collect()).await;
 
-    let past = Past::of(uri_of(&database));
+    let backfill = Backfill::of(uri_of(&database));
     let instance = format!("--label=instance={}", workspace.exporter.address());
-    let written = past
+    let written = backfill
         .command(&["--label=job=rocketchat-exporter", &instance, "--fill=1m"])
         .output()
         .expect("the exporter runs");
     assert_eq!(written.status.code(), Some(0), "{written:?}");
     let finished = SystemTime::now().duration_since(UNIX_EPOCH);
     let finished = finished.unwrap_or(Duration::ZERO).as_secs_f64();
-    let blocks = blocks(&past.file(), past.folder.path());
+    let blocks = blocks(&backfill.file(), backfill.folder.path());
 
     let configuration = json!({
         "global": { "scrape_interval": "1s" },
@@ -214,7 +219,9 @@ async fn backfilled_series_continue_into_scraped_series() {
     let prometheus =
         Prometheus::start_on_blocks(tools::PROMETHEUS_3, &configuration.to_string(), &blocks).await;
     eventually("the exporter is scraped", || {
-        let series = prometheus.query("rocketchat_up").expect("it is a query");
+        let series = prometheus
+            .query("rocketchat_up")
+            .expect("the query is valid");
         series.first().map(|series| series.points[0].1)
     })
     .await;
@@ -222,41 +229,41 @@ async fn backfilled_series_continue_into_scraped_series() {
     // Samples of both, backfilled and scraped.
     let all = prometheus
         .query("{job='rocketchat-exporter',__name__=~'rocketchat_.+'}[3h]")
-        .expect("it is a query");
+        .expect("the query is valid");
     let mut continued = 0;
     for series in &all {
         let (labels, points) = (&series.labels, &series.points);
-        let of_the_past = points.partition_point(|(at, _)| *at < finished);
-        if of_the_past == 0 {
-            // No document has it, so it began with the first scrape.
+        let backfilled = points.partition_point(|(at, _)| *at < finished);
+        if backfilled == 0 {
+            // No document has this series, so it began with the first scrape.
             continue;
         }
         continued += 1;
         // Ten minutes between documents, a minute between the samples.
-        assert!(of_the_past >= 120, "{labels:?}: {points:?}");
-        assert!(of_the_past < points.len(), "{labels:?} is not scraped");
-        // The workspace did not change, so both are equal. Instances end without a heartbeat, and each document has
-        // its own date.
+        assert!(backfilled >= 120, "{labels:?}: {points:?}");
+        assert!(backfilled < points.len(), "{labels:?} is not scraped");
+        // The workspace does not change, so backfilled and scraped values are equal, except for instances, whose
+        // heartbeats stop, and for the document's date.
         let varies = [
             "rocketchat_instances",
             "rocketchat_statistics_document_timestamp_seconds",
         ];
         if !varies.contains(&&*labels["__name__"]) {
             let values = points.iter().map(|point| point.1);
-            let (least, most) = values.fold((f64::MAX, f64::MIN), |(least, most), value| {
-                (least.min(value), most.max(value))
+            let (min, max) = values.fold((f64::MAX, f64::MIN), |(min, max), value| {
+                (min.min(value), max.max(value))
             });
             // Dates that are strings have no milliseconds.
-            assert!(most - least < 1.0, "{labels:?}: {least} to {most}");
+            assert!(max - min < 1.0, "{labels:?}: {min} to {max}");
         }
     }
-    let told = series_of(&past.text());
-    assert!(told > 60, "{told}");
-    assert_eq!(continued, told);
+    let written = series_count(&backfill.text());
+    assert!(written > 60, "{written}");
+    assert_eq!(continued, written);
 }
 
-/// How many series a file has.
-fn series_of(text: &str) -> usize {
+/// The number of series in a file.
+fn series_count(text: &str) -> usize {
     let lines = text.lines().filter(|line| !line.starts_with('#'));
     let series = lines.filter_map(|line| line.rsplitn(3, ' ').nth(2));
     series.collect::<BTreeSet<_>>().len()
@@ -264,40 +271,40 @@ fn series_of(text: &str) -> usize {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn samples_equal_the_metrics_in_every_version() {
-    // On both sides of each change of a definition that a series has.
+    // Versions before and after each change of a definition.
     let versions = [
         "0.51.0", "0.74.1", "1.3.0", "2.4.9", "3.1.0", "3.8.0", "3.11.0", "3.12.0", "4.8.0",
         "6.0.0", "6.3.0", "6.4.0", "6.5.0", "6.10.0", "7.2.0", "8.3.0",
     ];
     let mut stored = Vec::new();
-    let mut asked = Vec::new();
+    let mut expected = Vec::new();
     for (hour, version) in (0..).zip(versions) {
-        let answers = licensed_answers(version);
+        let responses = licensed_responses(version);
         let mut document =
-            mongodb::bson::serialize_to_document(&answers.document).expect("JSON is BSON");
+            mongodb::bson::serialize_to_document(&responses.document).expect("JSON is BSON");
         document.insert("_id", version);
         document.insert("version", version);
         document.insert("createdAt", at(NOON + hour * HOUR));
         stored.push(document);
-        asked.push((version, NOON + hour * HOUR, answers));
+        expected.push((version, NOON + hour * HOUR, responses));
     }
-    let past = Past::with(stored).await;
-    let report = past.write(&[]);
+    let backfill = Backfill::with(stored).await;
+    let report = backfill.write(&[]);
     assert!(!report.contains("Left out"), "{report}");
-    let samples = samples(&past.text());
-    let mut told = Vec::new();
-    for (version, time, answers) in &asked {
+    let samples = samples(&backfill.text());
+    let mut counts = Vec::new();
+    for (version, time, responses) in &expected {
         let mut count = 0;
         for (series, samples) in &samples {
             let Some((_, value)) = samples.iter().find(|(at, _)| at == time) else {
                 continue;
             };
-            // The test chose this date.
+            // The test sets this date.
             if series == "rocketchat_statistics_document_timestamp_seconds" {
                 continue;
             }
             count += 1;
-            let line = answers.metrics.lines().find_map(|line| {
+            let line = responses.metrics.lines().find_map(|line| {
                 line.strip_prefix(series.as_str())?
                     .strip_prefix(' ')?
                     .parse::<f64>()
@@ -305,15 +312,15 @@ async fn samples_equal_the_metrics_in_every_version() {
             });
             assert_eq!(line, Some(*value), "{series} in {version}");
         }
-        told.push(count);
+        counts.push(count);
     }
-    assert!(told[0] >= 10, "{told:?}");
-    assert!(told.last() >= Some(&80), "{told:?}");
+    assert!(counts[0] >= 10, "{counts:?}");
+    assert!(counts.last() >= Some(&80), "{counts:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn fields_with_another_definition_are_left_out_or_another_metric() {
-    let past = Past::with(vec![
+async fn fields_with_another_definition_are_omitted_or_become_another_metric() {
+    let backfill = Backfill::with(vec![
         document("3.0.0", at(NOON), 10),
         document("3.11.0", at(NOON + HOUR), 20),
         document("6.3.0", at(NOON + 2 * HOUR), 30),
@@ -321,8 +328,8 @@ async fn fields_with_another_definition_are_left_out_or_another_metric() {
         document("6.5.0", at(NOON + 4 * HOUR), 50),
     ])
     .await;
-    past.write(&[]);
-    let samples = samples(&past.text());
+    backfill.write(&[]);
+    let samples = samples(&backfill.text());
     let of = |series: &str| {
         let samples = samples.get(series).into_iter().flatten();
         samples
@@ -351,8 +358,8 @@ async fn file_is_valid_for_the_strict_parser_and_promtool() {
         document.insert("uploadsTotalSize", 1.5e15);
         document
     });
-    let past = Past::with(documents.collect()).await;
-    let report = past.write(&[]);
+    let backfill = Backfill::with(documents.collect()).await;
+    let report = backfill.write(&[]);
     assert!(
         report.contains("promtool tsdb create-blocks-from openmetrics"),
         "{report}"
@@ -360,33 +367,30 @@ async fn file_is_valid_for_the_strict_parser_and_promtool() {
     let known = "len(families['rocketchat_seats_used'].samples) == 60 \
                  and families['rocketchat_uploads_size_bytes'].unit == 'bytes' \
                  and families['rocketchat_uncaught_exceptions'].type == 'counter' \
-                 and len({str(it.labels) for it in families['rocketchat_mongodb'].samples}) == 2";
-    assert_eq!(
-        complaint_of_strict_parser(past.text().as_bytes(), known),
-        None
-    );
-    blocks(&past.file(), past.folder.path());
+                 and len({str(sample.labels) for sample in families['rocketchat_mongodb'].samples}) == 2";
+    assert_eq!(strict_parser_error(backfill.text().as_bytes(), known), None);
+    blocks(&backfill.file(), backfill.folder.path());
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn invalid_values_are_left_out_and_counted() {
-    let mut odd = document("6.4.0", at(NOON + HOUR), 2);
-    odd.insert("totalChannels", "many");
-    odd.insert("totalDirectMessages", f64::NAN);
-    odd.insert("activeUsers", -3);
-    odd.insert("migration", 7);
-    odd.insert("uniqueUsersOfYesterday", doc! { "data": "none" });
-    odd.insert("lastLogin", "soon");
-    odd.insert("mongoVersion", "x".repeat(5_000));
-    odd.insert("mongoStorageEngine", "wiredTiger");
+    let mut invalid = document("6.4.0", at(NOON + HOUR), 2);
+    invalid.insert("totalChannels", "many");
+    invalid.insert("totalDirectMessages", f64::NAN);
+    invalid.insert("activeUsers", -3);
+    invalid.insert("migration", 7);
+    invalid.insert("uniqueUsersOfYesterday", doc! { "data": "none" });
+    invalid.insert("lastLogin", "soon");
+    invalid.insert("mongoVersion", "x".repeat(5_000));
+    invalid.insert("mongoStorageEngine", "wiredTiger");
     let mut unversioned = document("six", at(NOON + 3 * HOUR), 4);
     unversioned.insert("huge", "x".repeat(1_000_000));
-    let past = Past::with(vec![
+    let backfill = Backfill::with(vec![
         document("6.4.0", at(NOON + 2 * HOUR), 3),
         document("6.4.0", at(NOON), 1),
-        odd,
+        invalid,
         document("6.4.0", at(NOON + 2 * HOUR), 3),
-        // It does not replace the next document of the same date.
+        // It does not replace the valid document of the same date.
         document("six", at(NOON), 9),
         unversioned,
         document("6.4.0", "2023-04-03T12:00:00Z", 9),
@@ -395,7 +399,7 @@ async fn invalid_values_are_left_out_and_counted() {
         document("6.4.0", at(i64::MAX), 9),
     ])
     .await;
-    let report = past.write(&[]);
+    let report = backfill.write(&[]);
     for expected in [
         "from 3 documents, 2023-04-03 to 2023-04-03,",
         "documents of the same date as another one: 1.",
@@ -411,7 +415,7 @@ async fn invalid_values_are_left_out_and_counted() {
     ] {
         assert!(report.contains(expected), "{expected}\n{report}");
     }
-    let samples = samples(&past.text());
+    let samples = samples(&backfill.text());
     let hours = |series: &str| {
         let samples = samples[series].iter();
         samples
@@ -432,7 +436,7 @@ async fn documents_without_a_readable_version_are_reported_and_not_written() {
     };
     let mut versionless = document("", at(NOON + 4 * HOUR), 4);
     versionless.remove("version");
-    let past = Past::with(vec![
+    let backfill = Backfill::with(vec![
         with("six".into(), 0),
         with("six".into(), 1),
         with(6.4.into(), 2),
@@ -441,7 +445,7 @@ async fn documents_without_a_readable_version_are_reported_and_not_written() {
         doc! { "version": "6.4.0", "totalUsers": 9 },
     ])
     .await;
-    let output = past.run(&[]);
+    let output = backfill.run(&[]);
     assert_eq!(output.status.code(), Some(1), "{output:?}");
     let stderr = String::from_utf8_lossy(&output.stderr);
     for expected in [
@@ -453,10 +457,10 @@ async fn documents_without_a_readable_version_are_reported_and_not_written() {
     ] {
         assert!(stderr.contains(expected), "{expected}: {stderr}");
     }
-    assert!(past.files().is_empty(), "{:?}", past.files());
+    assert!(backfill.files().is_empty(), "{:?}", backfill.files());
 
-    let past = Past::with(vec![doc! { "version": "6.4.0", "totalUsers": 9 }]).await;
-    let output = past.run(&[]);
+    let backfill = Backfill::with(vec![doc! { "version": "6.4.0", "totalUsers": 9 }]).await;
+    let output = backfill.run(&[]);
     assert_eq!(output.status.code(), Some(1), "{output:?}");
     let stderr = String::from_utf8_lossy(&output.stderr);
     assert!(
@@ -469,11 +473,11 @@ async fn documents_without_a_readable_version_are_reported_and_not_written() {
 async fn from_until_step_and_fill_choose_the_samples() {
     let documents =
         (0..12).map(|number| document("6.4.0", at(NOON + number * 30 * MINUTE), number));
-    let past = Past::with(documents.collect()).await;
+    let backfill = Backfill::with(documents.collect()).await;
     let minutes = |arguments: &[&str]| {
-        past.write(arguments);
-        let samples = samples(&past.text());
-        fs::remove_file(past.file()).expect("it can be removed");
+        backfill.write(arguments);
+        let samples = samples(&backfill.text());
+        fs::remove_file(backfill.file()).expect("the path can be removed");
         let samples = samples[r#"rocketchat_users{presence="online"}"#].iter();
         samples
             .map(|(at, value)| ((at - NOON) / MINUTE, *value))
@@ -503,13 +507,13 @@ async fn from_until_step_and_fill_choose_the_samples() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn interrupted_run_leaves_no_file() {
-    // On a server of its own, because it fails on purpose.
+    // Not on the shared server, because this one fails on purpose.
     let mongod = mongod(Options::default()).await;
     let client = client(&mongod.uri()).await;
     let documents = (0..2_000).map(|number| document("6.4.0", at(NOON + number * MINUTE), number));
     store(&client.database("rocketchat"), documents.collect()).await;
     let uri = format!("{}/rocketchat", mongod.uri().trim_end_matches('/'));
-    let past = Past::of(uri);
+    let backfill = Backfill::of(uri);
     let admin = client.database("admin");
     // The server fails in the third page.
     let fail = doc! {
@@ -521,61 +525,75 @@ async fn interrupted_run_leaves_no_file() {
             "errorCode": 2,
         },
     };
-    admin.run_command(fail).await.expect("the server can fail");
-    let output = past.run(&[]);
+    admin
+        .run_command(fail)
+        .await
+        .expect("the fail point can be set");
+    let output = backfill.run(&[]);
     assert_eq!(output.status.code(), Some(1), "{output:?}");
     let stderr = String::from_utf8_lossy(&output.stderr);
     assert!(stderr.contains("no file was written"), "{stderr}");
-    assert_eq!(past.files(), [] as [&str; 0]);
+    assert_eq!(backfill.files(), [] as [&str; 0]);
     let off = doc! { "configureFailPoint": "failCommand", "mode": "off" };
-    admin.run_command(off).await.expect("the server can work");
-    // As a run leaves it that was killed.
-    fs::write(past.leftover(), "rocketchat_users 1 1.000\n").expect("it can be written");
-    past.write(&["--until=2023-05-01"]);
-    let samples = samples(&past.text());
+    admin
+        .run_command(off)
+        .await
+        .expect("the fail point can be removed");
+    // A killed run leaves such a file.
+    fs::write(backfill.leftover(), "rocketchat_users 1 1.000\n").expect("the file can be written");
+    backfill.write(&["--until=2023-05-01"]);
+    let samples = samples(&backfill.text());
     let users = &samples[r#"rocketchat_users{presence="online"}"#];
     assert_eq!(users.len(), 2_000);
 }
 
 #[test]
 fn signal_stops_the_run_and_leaves_no_file() {
-    // The server accepts the connection and never answers.
+    // The server accepts the connection and never responds.
     let silent = TcpListener::bind(("127.0.0.1", 0)).expect("a port is free");
-    let port = silent.local_addr().expect("it has an address").port();
-    let past = Past::of(format!("mongodb://127.0.0.1:{port}/rocketchat"));
-    let process = past
+    let port = silent
+        .local_addr()
+        .expect("a listener has an address")
+        .port();
+    let backfill = Backfill::of(format!("mongodb://127.0.0.1:{port}/rocketchat"));
+    let process = backfill
         .command(&[&TARGET[..], &["--mongodb.connect-timeout=10m"]].concat())
         .stdout(Stdio::null())
         .stderr(Stdio::piped())
         .spawn()
         .expect("the exporter runs");
-    let _connection = silent.accept().expect("it connects");
-    let second = past.run(&[]);
+    let _connection = silent.accept().expect("the exporter connects");
+    let second = backfill.run(&[]);
     let stderr = String::from_utf8_lossy(&second.stderr);
     assert!(stderr.contains("another process is writing"), "{stderr}");
-    // The shell's own `kill`: a bare Debian has no program of that name.
+    // `kill` is a builtin of the shell; a minimal Debian has no such program.
     let sent = Command::new("sh")
         .args(["-c", &format!("kill -INT {}", process.id())])
         .status();
     assert!(sent.expect("the shell runs").success());
-    let output = process.wait_with_output().expect("it can be waited for");
+    let output = process
+        .wait_with_output()
+        .expect("the exporter can be waited for");
     assert_eq!(output.status.code(), Some(1), "{output:?}");
     let stderr = String::from_utf8_lossy(&output.stderr);
     assert!(
         stderr.contains("interrupted; no file was written"),
         "{stderr}"
     );
-    assert_eq!(past.files(), [] as [&str; 0]);
+    assert_eq!(backfill.files(), [] as [&str; 0]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn errors_are_reported_and_leave_no_file() {
-    let past = Past::with(vec![document("6.4.0", at(NOON), 1)]).await;
-    let complaint = |past: &Past, arguments: &[&str], status: i32| {
-        let output = past.command(arguments).output().expect("the exporter runs");
+    let backfill = Backfill::with(vec![document("6.4.0", at(NOON), 1)]).await;
+    let assert_fails = |backfill: &Backfill, arguments: &[&str], status: i32| {
+        let output = backfill
+            .command(arguments)
+            .output()
+            .expect("the exporter runs");
         let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
         assert_eq!(output.status.code(), Some(status), "{stderr}");
-        assert_eq!(past.files(), [] as [&str; 0], "{stderr}");
+        assert_eq!(backfill.files(), [] as [&str; 0], "{stderr}");
         stderr
     };
     let [job, instance] = TARGET;
@@ -592,7 +610,7 @@ async fn errors_are_reported_and_leave_no_file() {
         ),
         (&[job, instance, "--workspace=a"], "no workspace `a`"),
     ] {
-        let stderr = complaint(&past, arguments, 1);
+        let stderr = assert_fails(&backfill, arguments, 1);
         assert!(stderr.contains(expected), "{expected}: {stderr}");
     }
     for (arguments, expected) in [
@@ -601,11 +619,11 @@ async fn errors_are_reported_and_leave_no_file() {
         (&[job, instance, "--from=yesterday"], "2024-01-31"),
         (&[job, instance, "--step=500ms"], "whole seconds"),
     ] {
-        let stderr = complaint(&past, arguments, 2);
+        let stderr = assert_fails(&backfill, arguments, 2);
         assert!(stderr.contains(expected), "{expected}: {stderr}");
     }
-    past.write(&[]);
-    let output = past.run(&[]);
+    backfill.write(&[]);
+    let output = backfill.run(&[]);
     assert_eq!(output.status.code(), Some(1));
     let stderr = String::from_utf8_lossy(&output.stderr);
     assert!(stderr.contains("exists; remove it"), "{stderr}");
@@ -616,56 +634,56 @@ async fn errors_are_reported_and_leave_no_file() {
         .insert_many(documents)
         .await
         .expect("the documents can be inserted");
-    let stderr = complaint(&Past::of(uri_of(&many)), &TARGET, 1);
+    let stderr = assert_fails(&Backfill::of(uri_of(&many)), &TARGET, 1);
     assert!(stderr.contains("createIndex({createdAt: -1})"), "{stderr}");
 }
 
 #[test]
 fn links_are_not_followed_and_directories_not_created() {
-    let past = Past::of("mongodb://127.0.0.1:9/?serverSelectionTimeoutMS=100".to_owned());
-    let elsewhere = tempfile::tempdir().expect("a folder can be made");
-    let precious = elsewhere.path().join("precious");
-    fs::write(&precious, "kept").expect("it can be written");
-    let complaint = |past: &Past, expected: &str| {
-        let output = past.run(&["--mongodb.connect-timeout=100ms"]);
+    let backfill = Backfill::of("mongodb://127.0.0.1:9/?serverSelectionTimeoutMS=100".to_owned());
+    let other = tempfile::tempdir().expect("a directory can be created");
+    let target = other.path().join("target");
+    fs::write(&target, "kept").expect("the file can be written");
+    let assert_fails = |backfill: &Backfill, expected: &str| {
+        let output = backfill.run(&["--mongodb.connect-timeout=100ms"]);
         let stderr = String::from_utf8_lossy(&output.stderr);
         assert_eq!(output.status.code(), Some(1), "{stderr}");
         assert!(stderr.contains(expected), "{expected}: {stderr}");
-        let content = fs::read_to_string(&precious).expect("it can be read");
+        let content = fs::read_to_string(&target).expect("the file can be read");
         assert_eq!(content, "kept", "{expected}");
     };
-    let leftover = past.leftover();
-    symlink(&precious, &leftover).expect("a link can be made");
-    complaint(&past, "is a symbolic link, so it is not overwritten");
-    fs::remove_file(&leftover).expect("it can be removed");
-    fs::hard_link(&precious, &leftover).expect("a link can be made");
-    complaint(&past, "is a file with another hard link");
-    fs::remove_file(&leftover).expect("it can be removed");
-    fs::create_dir(&leftover).expect("a folder can be made");
-    complaint(&past, "cannot write");
-    fs::remove_dir(&leftover).expect("it can be removed");
-    symlink(elsewhere.path().join("nowhere"), past.file()).expect("a link can be made");
-    complaint(&past, "exists");
-    fs::remove_dir_all(past.folder.path()).expect("it can be removed");
-    complaint(&past, "does not exist; create it");
-    assert!(!past.folder.path().exists());
+    let leftover = backfill.leftover();
+    symlink(&target, &leftover).expect("the link can be created");
+    assert_fails(&backfill, "is a symbolic link, so it is not overwritten");
+    fs::remove_file(&leftover).expect("the path can be removed");
+    fs::hard_link(&target, &leftover).expect("the link can be created");
+    assert_fails(&backfill, "is a file with another hard link");
+    fs::remove_file(&leftover).expect("the path can be removed");
+    fs::create_dir(&leftover).expect("the directory can be created");
+    assert_fails(&backfill, "cannot write");
+    fs::remove_dir(&leftover).expect("the path can be removed");
+    symlink(other.path().join("nowhere"), backfill.file()).expect("the link can be created");
+    assert_fails(&backfill, "exists");
+    fs::remove_dir_all(backfill.folder.path()).expect("the path can be removed");
+    assert_fails(&backfill, "does not exist; create it");
+    assert!(!backfill.folder.path().exists());
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn one_of_several_workspaces_has_its_label() {
     let database = fresh_database().await;
     store(&database, vec![document("6.4.0", at(NOON), 1)]).await;
-    let past = Past::of(uri_of(&database));
+    let backfill = Backfill::of(uri_of(&database));
     let configuration = json!({
-        "workspaces": { "acme": { "mongodb": { "uri": past.uri } } },
+        "workspaces": { "acme": { "mongodb": { "uri": backfill.uri } } },
     });
-    let elsewhere = tempfile::tempdir().expect("a folder can be made");
-    let file = elsewhere.path().join("exporter.yml");
-    fs::write(&file, configuration.to_string()).expect("it can be written");
+    let other = tempfile::tempdir().expect("a directory can be created");
+    let file = other.path().join("exporter.yml");
+    fs::write(&file, configuration.to_string()).expect("the file can be written");
     let output = Exporter::command()
         .args(["backfill", "--workspace=acme"])
         .arg(format!("--config.file={}", file.display()))
-        .arg(format!("--output={}", past.file().display()))
+        .arg(format!("--output={}", backfill.file().display()))
         .args(TARGET)
         .output()
         .expect("the exporter runs");
@@ -673,5 +691,5 @@ async fn one_of_several_workspaces_has_its_label() {
     let expected = format!(
         "rocketchat_users{{workspace=\"acme\",presence=\"online\",{WRITTEN_TARGET} 1 1680523200.000\n"
     );
-    assert!(past.text().contains(&expected), "{}", past.text());
+    assert!(backfill.text().contains(&expected), "{}", backfill.text());
 }

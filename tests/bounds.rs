@@ -1,4 +1,4 @@
-//! Whatever a database contains, memory, metrics and documents stay small, sums stay right, and one broken text breaks
+//! Hostile and oversized data: memory, metrics and documents stay small, sums stay correct, and an invalid string affects
 //! nothing else.
 
 use std::collections::BTreeSet;
@@ -8,11 +8,11 @@ use mongodb::bson::{Bson, DateTime, Document, doc};
 use mongodb::{Collection, Database};
 
 use crate::support::{
-    Exporter, Filled, complaint_of_promtool, complaint_of_strict_parser, eventually, exporter_on,
-    fresh_database, insert_broken, seed, uri_of,
+    Exporter, Filled, eventually, exporter_on, fresh_database, insert_broken, promtool_error, seed,
+    strict_parser_error, uri_of,
 };
 
-/// More of everything than is listed individually.
+/// More than the exporter lists individually of anything.
 const MANY: i32 = 5_000;
 
 const MEGABYTE: usize = 1_000_000;
@@ -26,11 +26,11 @@ async fn insert(database: &Database, collection: &str, document: impl Fn(i32) ->
         .expect("the documents can be inserted");
 }
 
-/// Inserts far more of everything than a workspace has, with texts that are far too long.
+/// Inserts far more documents than a real workspace has, with far too long strings.
 async fn overfill(database: &Database) {
     let now = DateTime::now();
     let yesterday = jiff::Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC);
-    let yesterday = yesterday.date().yesterday().expect("there is one");
+    let yesterday = yesterday.date().yesterday().expect("there is a day before");
     let month = jiff::Timestamp::now().strftime("%Y-%m").to_string();
     let long = "x".repeat(MEGABYTE);
     insert(database, "instances", |number| {
@@ -104,7 +104,7 @@ async fn overfill(database: &Database) {
             )
             .upsert(true)
             .await
-            .expect("the setting can be written");
+            .expect("the setting can be updated");
     }
     let mut stored = doc! { "createdAt": now, "version": "6.12.1" };
     stored.extend((0..500_000).map(|number| (format!("field{number}"), Bson::Int32(number))));
@@ -116,26 +116,26 @@ async fn overfill(database: &Database) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn overfilled_database_keeps_memory_bounded_and_sums_right() {
+async fn overfilled_database_keeps_memory_bounded_and_sums_correct() {
     let filled = Filled::new().await;
     let database = &filled.database;
     let before = filled.exporter(&[]).await.exporter;
-    let was = |series: &str| before.value(series).expect("it was read");
+    let before_value = |series: &str| before.value(series).expect("the series exists");
     let (instances, contacts, ldap) = (
-        was("rocketchat_instances"),
-        was("rocketchat_monthly_active_contacts"),
-        was("rocketchat_users_by_login_service{login_service=\"ldap\"}"),
+        before_value("rocketchat_instances"),
+        before_value("rocketchat_monthly_active_contacts"),
+        before_value("rocketchat_users_by_login_service{login_service=\"ldap\"}"),
     );
     drop(before);
     overfill(database).await;
     let exporter = Exporter::on(&uri_of(database), &[]);
-    exporter.whole().await;
+    exporter.wait_for_collectors().await;
 
-    let value = |series: &str| exporter.value(series).expect("it was read");
+    let value = |series: &str| exporter.value(series).expect("the series exists");
     let many = f64::from(MANY);
     let shown = |difference: f64| difference - many;
     assert!(shown(value("rocketchat_instances") - instances).abs() < 31.0);
-    // Of one scrape: instances expire.
+    // From one scrape, because instances expire.
     let metrics = exporter.metrics();
     let connections = metrics
         .lines()
@@ -144,7 +144,7 @@ async fn overfilled_database_keeps_memory_bounded_and_sums_right() {
                 .parse::<f64>()
                 .ok()
         })
-        .expect("they are told");
+        .expect("connections are exported");
     let of_each = metrics
         .lines()
         .filter_map(|line| line.strip_prefix("rocketchat_instance_connections{"))
@@ -163,23 +163,23 @@ async fn overfilled_database_keeps_memory_bounded_and_sums_right() {
     );
     let document = &document.json()["statistics"];
     let sum = |list: &serde_json::Value, key: &str| -> f64 {
-        let items = list.as_array().expect("it is a list").iter();
+        let items = list.as_array().expect("the value is a list").iter();
         items.filter_map(|item| item[key].as_f64()).sum()
     };
     let languages = document["userLanguages"]
         .as_object()
-        .expect("it is an object");
+        .expect("languages are an object");
     let languages = languages
         .values()
         .filter_map(serde_json::Value::as_f64)
         .sum::<f64>();
     assert!((languages - document["totalUsers"].as_f64().unwrap()).abs() < 0.5);
-    for (path, key, least) in [
+    for (path, key, min) in [
         ("uniqueDevicesOfYesterday", "count", many),
         ("uniqueOSOfLastMonth", "count", many),
     ] {
         let list = &document[path]["data"];
-        assert!(sum(list, key) >= least, "{path}");
+        assert!(sum(list, key) >= min, "{path}");
         assert!(
             list.as_array().is_some_and(|list| list.len() <= 1_001),
             "{path}"
@@ -209,17 +209,17 @@ async fn overfilled_database_keeps_memory_bounded_and_sums_right() {
             .get("/info")
             .text()
             .contains(" devices individually"),
-        "the page tells what is left out"
+        "the page does not mention omitted devices"
     );
     let status = std::fs::read_to_string(format!("/proc/{}/status", exporter.pid()));
-    let status = status.expect("it runs");
+    let status = status.expect("the process runs");
     let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
     let peak = peak.and_then(|peak| peak.trim().strip_suffix(" kB")?.parse::<u32>().ok());
     assert!(peak < Some(120_000), "{peak:?} kB");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_text_that_is_no_utf_8_costs_nothing_else() {
+async fn invalid_utf_8_affects_only_its_own_value() {
     let database = fresh_database().await;
     let now = DateTime::now();
     for (collection, documents) in [
@@ -273,19 +273,19 @@ async fn a_text_that_is_no_utf_8_costs_nothing_else() {
         insert_broken(&database, collection, documents).await;
     }
     let exporter = Exporter::on(&uri_of(&database), &[]);
-    exporter.whole().await;
+    exporter.wait_for_collectors().await;
     assert_eq!(exporter.value("rocketchat_instances"), Some(2.0));
     assert_eq!(exporter.value("rocketchat_livechat_enabled"), Some(1.0));
     assert_eq!(exporter.value("rocketchat_migration_version"), Some(304.0));
     let document = &exporter.get("/info/statistics.json").json()["statistics"];
     assert_eq!(document["userLanguages"]["de"], 1);
     assert_eq!(document["services"]["ldap"]["users"], 1);
-    let site = document["tag"].as_str().expect("it is a text");
+    let site = document["tag"].as_str().expect("the tag is a string");
     assert!(site.contains('\u{fffd}'), "{site}");
     let unreadable =
         "rocketchat_exporter_left_out{collector=\"settings\",what=\"unreadable_documents\"}";
     assert_eq!(exporter.value(unreadable), Some(1.0));
-    assert_eq!(complaint_of_promtool(exporter.metrics().as_bytes()), None);
+    assert_eq!(promtool_error(exporter.metrics().as_bytes()), None);
 }
 
 /// A name with characters that need escaping.
@@ -322,7 +322,7 @@ async fn series_are_unique_for_any_names() {
             "_id": name(), "pid": name(), "_createdAt": now, "_updatedAt": now,
             "extraInformation": { "host": name(), "port": name(), "nodeVersion": name(), "conns": 1 },
         };
-        // An id that is there already is refused.
+        // A duplicate id is rejected.
         insert_broken(&database, "instances", vec![instance]).await;
     }
     for id in ["Site_Url", "uniqueID"] {
@@ -330,20 +330,20 @@ async fn series_are_unique_for_any_names() {
         insert_broken(&database, "rocketchat_settings", vec![setting]).await;
     }
     let exporter = Exporter::on(&uri_of(&database), &["--compat-metrics"]);
-    exporter.whole().await;
+    exporter.wait_for_collectors().await;
     let metrics = exporter.metrics();
-    assert_eq!(complaint_of_promtool(metrics.as_bytes()), None);
+    assert_eq!(promtool_error(metrics.as_bytes()), None);
     let open_metrics = exporter.request(
         "GET",
         "/metrics",
         &[("Accept", "application/openmetrics-text; version=1.0.0")],
     );
     let known = "'rocketchat_instance' in families";
-    assert_eq!(complaint_of_strict_parser(&open_metrics.body, known), None);
+    assert_eq!(strict_parser_error(&open_metrics.body, known), None);
     let mut series = BTreeSet::new();
     for line in metrics.lines().filter(|line| !line.starts_with('#')) {
         let (name, _) = line.rsplit_once(' ').expect("a series has a value");
-        assert!(series.insert(name), "{name} is there twice");
+        assert!(series.insert(name), "duplicate series {name}");
     }
     let connections = metrics
         .lines()
@@ -353,11 +353,15 @@ async fn series_are_unique_for_any_names() {
         })
         .filter_map(|(_, value)| value.parse::<f64>().ok());
     let all = exporter.value("rocketchat_instances");
-    assert_eq!(Some(connections.sum::<f64>()), all, "none is lost");
+    assert_eq!(
+        Some(connections.sum::<f64>()),
+        all,
+        "connections are missing"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn instances_whose_ids_are_the_number_1_and_the_text_1_are_told_apart() {
+async fn instance_ids_1_as_number_and_string_stay_distinct() {
     let now = DateTime::now();
     let instance = |id: Bson, port: &str| doc! { "_id": id, "_updatedAt": now, "extraInformation": { "host": "h", "port": port } };
     let instances = vec![instance("1".into(), "3000"), instance(1.into(), "3001")];
@@ -378,7 +382,7 @@ async fn long_label_is_truncated_and_counted() {
         vec![doc! { "_id": "i", "_updatedAt": now, "extraInformation": { "host": address } }];
     let exporter = exporter_on(vec![("instances", instances)]).await;
     let series = "rocketchat_exporter_label_values_cut{metric=\"rocketchat_instance_info\"}";
-    eventually("it is counted", || exporter.value(series)).await;
+    eventually("the truncation is counted", || exporter.value(series)).await;
     let metrics = exporter.metrics();
     let line = metrics
         .lines()

@@ -1,4 +1,4 @@
-//! `check`: what works, what does not, what to do about it, and what each query costs.
+//! The subcommand `check`: its findings and remedies, its query plans, and its exit status.
 
 use std::collections::BTreeSet;
 use std::process::Output;
@@ -24,7 +24,7 @@ fn run(uri: &str, arguments: &[&str]) -> Output {
         .expect("the exporter runs")
 }
 
-/// The status and the report as JSON.
+/// The exit status and the report as JSON.
 fn check(uri: &str, arguments: &[&str]) -> (Option<i32>, Json) {
     let output = run(uri, &[&["--format=json"], arguments].concat());
     let report = serde_json::from_slice(&output.stdout)
@@ -32,10 +32,10 @@ fn check(uri: &str, arguments: &[&str]) -> (Option<i32>, Json) {
     (output.status.code(), report)
 }
 
-/// The status and the report for people.
+/// The exit status and the report as text.
 fn text(uri: &str, arguments: &[&str]) -> (Option<i32>, String) {
     let output = run(uri, arguments);
-    let report = String::from_utf8(output.stdout).expect("it is text");
+    let report = String::from_utf8(output.stdout).expect("the report is UTF-8");
     (output.status.code(), report)
 }
 
@@ -49,13 +49,13 @@ fn uri_of_reader(mongod: &Mongod, password: &str) -> String {
 }
 
 fn list<'a>(report: &'a Json, key: &str) -> &'a [Json] {
-    report[key].as_array().expect("it is a list")
+    report[key].as_array().expect("the value is a list")
 }
 
-/// The texts of a list of findings.
-fn found(report: &Json, key: &str) -> String {
-    let findings = list(report, key).iter();
-    let lines: Vec<String> = findings
+/// The findings of a list as text, one per line.
+fn findings(report: &Json, key: &str) -> String {
+    let lines: Vec<String> = list(report, key)
+        .iter()
         .map(|finding| format!("{} | {}", finding["what"], finding["remedy"]))
         .collect();
     lines.join("\n")
@@ -69,7 +69,7 @@ fn queries<'a>(report: &'a Json, collector: &str) -> &'a [Json] {
     list(row, "queries")
 }
 
-/// Runs the statements that a report tells to run, as `mongosh` would.
+/// Runs the statements of a report, as `mongosh` would.
 async fn execute(client: &Client, statements: &str) {
     for statement in statements.split("; ") {
         let (database, call) = statement
@@ -80,7 +80,7 @@ async fn execute(client: &Client, statements: &str) {
             .strip_suffix(')')
             .and_then(|call| call.split_once('('))
             .unwrap_or_else(|| panic!("{statement}"));
-        // What a person would type.
+        // `mongosh` prompts for the password.
         let arguments = arguments.replace("passwordPrompt()", &Json::from(PASSWORD).to_string());
         let arguments: Json = serde_json::from_str(&format!("[{arguments}]"))
             .unwrap_or_else(|error| panic!("{error}: {statement}"));
@@ -93,7 +93,7 @@ async fn execute(client: &Client, statements: &str) {
                 let key = function[5..]
                     .split("To")
                     .next()
-                    .expect("it grants something");
+                    .expect("the function names what it grants");
                 command.insert(function.to_owned(), arguments[0].clone());
                 command.insert(key.to_lowercase(), arguments[1].clone());
             }
@@ -114,15 +114,15 @@ async fn execute(client: &Client, statements: &str) {
 
 fn statement(report: &Json) -> &str {
     let statement = report["privileges"]["statement"].as_str();
-    statement.expect("there is a statement")
+    statement.expect("the report has a statement")
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_good_workspace_passes_with_every_collector_and_no_message_is_read_to_be_counted() {
+async fn healthy_workspace_passes_and_no_message_document_is_read() {
     let shared = shared_workspace().await;
     let uri = &shared.uri;
     let (status, report) = check(uri, &[]);
-    assert_eq!(status, Some(0), "{}", found(&report, "problems"));
+    assert_eq!(status, Some(0), "{}", findings(&report, "problems"));
     assert_eq!(report["ok"], true);
     assert_eq!(
         list(&report, "collectors").len(),
@@ -165,28 +165,31 @@ async fn a_good_workspace_passes_with_every_collector_and_no_message_is_read_to_
         "IXSCAN ",
         "metadata",
     ] {
-        assert!(text.contains(part), "{part} is not in\n{text}");
+        assert!(text.contains(part), "{part} is missing from\n{text}");
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn plans_and_what_they_examine_are_true() {
+async fn query_plans_and_examined_counts_are_correct() {
     let database = empty_workspace().await;
     let users = database.collection::<Document>("users");
     let documents = (0..30).map(|number| {
         let status = if number < 12 { "online" } else { "offline" };
         doc! { "_id": number, "status": status, "statusConnection": status }
     });
-    users.insert_many(documents).await.expect("users are made");
+    users
+        .insert_many(documents)
+        .await
+        .expect("users can be inserted");
     users
         .create_index(IndexModel::builder().keys(doc! { "status": 1 }).build())
         .await
-        .expect("the index can be made");
+        .expect("the index can be created");
     let only = ["--collector.disable-defaults", "--collector.presence"];
     let (status, report) = check(&uri_of(&database), &only);
-    // A database with nothing but users is none of Rocket.Chat's.
+    // A database with nothing but users is not a workspace.
     assert_eq!(status, Some(1));
-    assert!(found(&report, "problems").contains("--mongodb.database"));
+    assert!(findings(&report, "problems").contains("--mongodb.database"));
     let explained: Vec<&Json> = queries(&report, "presence")
         .iter()
         .filter(|query| query["command"] == "aggregate")
@@ -198,8 +201,10 @@ async fn plans_and_what_they_examine_are_true() {
     assert_eq!(by_status["collection"], "users");
     assert_eq!(plan["stages"][0], "IXSCAN status_1");
     assert_eq!(plan["documents_examined"], 0, "{plan}");
-    let keys = plan["keys_examined"].as_u64().expect("it is a number");
-    // The twelve, and at most one more for each value that is looked for.
+    let keys = plan["keys_examined"]
+        .as_u64()
+        .expect("the count is a number");
+    // Twelve keys match; the scan may visit one more for each of its ranges.
     assert!((12..=15).contains(&keys), "{plan}");
     assert_eq!(plan["documents_returned"], 1, "{plan}");
     let plan = &by_connection["plan"];
@@ -209,14 +214,14 @@ async fn plans_and_what_they_examine_are_true() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_scan_of_a_large_collection_is_marked() {
+async fn scan_of_a_large_collection_is_marked() {
     let database = empty_workspace().await;
     let uploads = (0..10_001).map(|number| doc! { "_id": number, "size": 1 });
     database
         .collection::<Document>("rocketchat_uploads")
         .insert_many(uploads)
         .await
-        .expect("uploads are made");
+        .expect("uploads can be inserted");
     let only = ["--collector.disable-defaults", "--collector.uploads"];
     let (_, report) = check(&uri_of(&database), &only);
     let plan = &queries(&report, "uploads")[0]["plan"];
@@ -227,7 +232,7 @@ async fn a_scan_of_a_large_collection_is_marked() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_warns_operators_scans_nothing_large() {
+async fn warning_queries_do_not_scan_large_collections() {
     let filled = Filled::new().await;
     let long_ago = DateTime::from_millis(1_600_000_000_000);
     let later = DateTime::from_millis(DateTime::now().timestamp_millis() + 3_600_000);
@@ -247,7 +252,7 @@ async fn what_warns_operators_scans_nothing_large() {
     ] {
         let copies = (0..10_001_i64).map(|number| {
             let mut copy = document.clone();
-            // What must be unique is.
+            // A unique index covers this field.
             copy.insert(
                 "intendedAt",
                 DateTime::from_millis(1_600_000_000_000 + number),
@@ -259,7 +264,7 @@ async fn what_warns_operators_scans_nothing_large() {
     }
     let uri = uri_of(&filled.database);
     let (status, report) = check(&uri, &["--rocketchat.version=7.7.1"]);
-    assert_eq!(status, Some(0), "{}", found(&report, "problems"));
+    assert_eq!(status, Some(0), "{}", findings(&report, "problems"));
     let collectors = [
         "collections",
         "jobs",
@@ -277,18 +282,18 @@ async fn what_warns_operators_scans_nothing_large() {
             assert!(examined < 5_000, "{collector}: {query}");
         }
     }
-    let asked = |collector: &str, collection: &str| {
+    let queried = |collector: &str, collection: &str| {
         queries(&report, collector)
             .iter()
             .any(|query| query["collection"] == collection && query["command"] == "aggregate")
     };
-    // What is planned is left out where it has become much; what has happened stands in an index.
-    assert!(!asked("jobs", "rocketchat_cron"));
-    assert!(asked("jobs", "rocketchat_cron_history"));
+    // Too many planned jobs are skipped; the history of jobs has an index.
+    assert!(!queried("jobs", "rocketchat_cron"));
+    assert!(queried("jobs", "rocketchat_cron_history"));
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_missing_index_is_a_warning_with_the_statement_that_makes_it() {
+async fn missing_index_is_a_warning_with_the_statement_to_create_it() {
     let filled = Filled::new().await;
     for (collection, index) in [
         ("rocketchat_message", "tcount_1_tlm_1"),
@@ -301,8 +306,8 @@ async fn a_missing_index_is_a_warning_with_the_statement_that_makes_it() {
             .expect("the index can be dropped");
     }
     let (status, report) = check(&uri_of(&filled.database), &[]);
-    assert_eq!(status, Some(0), "{}", found(&report, "problems"));
-    let warnings = found(&report, "warnings");
+    assert_eq!(status, Some(0), "{}", findings(&report, "problems"));
+    let warnings = findings(&report, "warnings");
     assert!(
         warnings.contains("small enough to be scanned"),
         "{warnings}"
@@ -319,21 +324,21 @@ async fn a_missing_index_is_a_warning_with_the_statement_that_makes_it() {
         );
         assert_eq!(row["statement"], expected);
         assert_eq!(row["scanned_instead"], collection == "users");
-        let key = key.as_str().expect("it is a name");
+        let key = key.as_str().expect("the name is a string");
         filled
-            .collection(collection.as_str().expect("it is a name"))
+            .collection(collection.as_str().expect("the name is a string"))
             .create_index(IndexModel::builder().keys(doc! { key: 1 }).build())
             .await
-            .expect("the index can be made");
+            .expect("the index can be created");
     }
     let (_, report) = check(&uri_of(&filled.database), &[]);
     assert!(list(&report, "warnings").is_empty());
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn one_of_several_workspaces_is_chosen() {
+async fn one_of_several_workspaces_is_selected() {
     let shared = shared_workspace().await;
-    let folder = tempfile::tempdir().expect("a folder can be made");
+    let folder = tempfile::tempdir().expect("a directory can be created");
     let file = folder.path().join("exporter.yaml");
     let uri = &shared.uri;
     let text = format!(
@@ -350,19 +355,19 @@ async fn one_of_several_workspaces_is_chosen() {
     };
     assert_eq!(check(&["--workspace=good"]).status.code(), Some(0));
     assert_eq!(check(&["--workspace=bad"]).status.code(), Some(1));
-    let unclear = check(&[]);
-    assert_eq!(unclear.status.code(), Some(1));
-    let said = String::from_utf8_lossy(&unclear.stderr);
-    assert!(said.contains("bad, good"), "{said}");
+    let ambiguous = check(&[]);
+    assert_eq!(ambiguous.status.code(), Some(1));
+    let stderr = String::from_utf8_lossy(&ambiguous.stderr);
+    assert!(stderr.contains("bad, good"), "{stderr}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn without_a_server_that_is_said_plainly() {
+async fn unreachable_server_is_the_only_problem() {
     let uri = "mongodb://me:topsecret@127.0.0.1:9";
     let (status, report) = check(uri, &["--mongodb.connect-timeout=200ms"]);
     assert_eq!(status, Some(1));
     assert_eq!(report["connection"]["address"], "127.0.0.1:9");
-    let problems = found(&report, "problems");
+    let problems = findings(&report, "problems");
     assert!(problems.contains("no MongoDB server answers"), "{problems}");
     assert_eq!(list(&report, "problems").len(), 1, "{problems}");
     let (status, text) = text(uri, &["--mongodb.connect-timeout=200ms"]);
@@ -372,24 +377,24 @@ async fn without_a_server_that_is_said_plainly() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn privileges_are_compared_with_what_collectors_need() {
+async fn privileges_are_compared_with_those_that_collectors_need() {
     let mongod = with_reader().await;
     let uri = uri_of_reader(&mongod, PASSWORD);
     let everything = ["--rocketchat.license-modules=*"];
 
-    // The README's role suffices, and what the table names is what is asked.
+    // The README's role suffices, and the listed privileges are exactly those that the queries use.
     let (status, report) = check(&uri, &everything);
-    assert_eq!(status, Some(0), "{}", found(&report, "problems"));
+    assert_eq!(status, Some(0), "{}", findings(&report, "problems"));
     assert!(report["privileges"]["statement"].is_null());
     assert!(
         list(&report, "warnings").is_empty(),
         "{}",
-        found(&report, "warnings")
+        findings(&report, "warnings")
     );
     assert_eq!(report["connection"]["user"], format!("{READER}@admin"));
-    assert_eq!(needed(&report), asked(&report));
+    assert_eq!(needed(&report), used(&report));
 
-    // A missing one is named, and the statement grants it.
+    // A missing privilege is named, and the printed statement grants it.
     let administrator = client(&mongod.uri()).await;
     let admin = administrator.database("admin");
     let rooms = doc! { "db": "rocketchat", "collection": "rocketchat_room" };
@@ -410,7 +415,7 @@ async fn privileges_are_compared_with_what_collectors_need() {
     assert!(text.contains(refusal), "{text}");
     let (status, report) = check(&uri, &[]);
     assert_eq!(status, Some(1));
-    let problems = found(&report, "problems");
+    let problems = findings(&report, "problems");
     assert!(
         problems.contains(
             "find on rocketchat_room (omnichannel, federation, rooms, contacts, room_features)"
@@ -418,7 +423,7 @@ async fn privileges_are_compared_with_what_collectors_need() {
         "{problems}"
     );
     assert_eq!(list(&report, "problems").len(), 1, "{problems}");
-    assert!(found(&report, "warnings").contains("serverStatus on the server"));
+    assert!(findings(&report, "warnings").contains("serverStatus on the server"));
     let without_rooms = [
         "--no-collector.omnichannel",
         "--no-collector.federation",
@@ -427,41 +432,41 @@ async fn privileges_are_compared_with_what_collectors_need() {
         "--no-collector.contacts",
     ];
     let (status, unaffected) = check(&uri, &without_rooms);
-    assert_eq!(status, Some(0), "{}", found(&unaffected, "problems"));
+    assert_eq!(status, Some(0), "{}", findings(&unaffected, "problems"));
     execute(&administrator, statement(&report)).await;
     let (status, report) = check(&uri, &[]);
-    assert_eq!(status, Some(0), "{}", found(&report, "problems"));
+    assert_eq!(status, Some(0), "{}", findings(&report, "problems"));
     assert!(list(&report, "warnings").is_empty());
 
-    // A role of MongoDB's own that allows more than is needed will do; it cannot be changed, so another one is proposed.
+    // A built-in role that allows more than needed passes. It cannot be changed, so another role is proposed.
     admin
         .run_command(doc! {
-            "createUser": "somebody",
+            "createUser": "other",
             "pwd": "secret",
             "roles": [{ "role": "read", "db": "rocketchat" }],
         })
         .await
-        .expect("a user can be made");
-    let somebody = uri.replace(&uri[10..uri.find('@').unwrap_or(10)], "somebody:secret");
-    let (status, report) = check(&somebody, &everything);
-    assert_eq!(status, Some(0), "{}", found(&report, "problems"));
-    let warnings = found(&report, "warnings");
-    let grants = "grantRolesToUser(\\\"somebody\\\", ";
+        .expect("a user can be created");
+    let other_user = uri.replace(&uri[10..uri.find('@').unwrap_or(10)], "other:secret");
+    let (status, report) = check(&other_user, &everything);
+    assert_eq!(status, Some(0), "{}", findings(&report, "problems"));
+    let warnings = findings(&report, "warnings");
+    let grants = "grantRolesToUser(\\\"other\\\", ";
     assert!(
         warnings.contains("serverStatus") && warnings.contains(grants),
         "{warnings}"
     );
 
-    // Whoever cannot log in is told so.
+    // A failed login is reported.
     let (status, wrong) = check(&uri_of_reader(&mongod, "topsecret"), &[]);
     assert_eq!(status, Some(1));
-    let problems = found(&wrong, "problems");
+    let problems = findings(&wrong, "problems");
     assert!(problems.contains("refuses the login"), "{problems}");
     assert!(!wrong.to_string().contains("topsecret"), "{wrong}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_printed_statements_make_the_user_that_is_missing() {
+async fn printed_statements_create_the_missing_user() {
     let mongod = mongod(Options {
         auth: true,
         ..Options::default()
@@ -470,58 +475,58 @@ async fn the_printed_statements_make_the_user_that_is_missing() {
     fill(&mongod, "rocketchat").await;
     let administrator = client(&mongod.uri()).await;
 
-    // Nobody is logged in: a role and a user are made.
-    let nobody = format!("mongodb://127.0.0.1:{}/rocketchat", mongod.port());
-    let (status, report) = check(&nobody, &[]);
+    // Without a login, a role and a user are created.
+    let anonymous = format!("mongodb://127.0.0.1:{}/rocketchat", mongod.port());
+    let (status, report) = check(&anonymous, &[]);
     assert_eq!(status, Some(1));
     assert_eq!(report["privileges"]["access"], "logged_out");
-    let problems = found(&report, "problems");
+    let problems = findings(&report, "problems");
     assert!(problems.contains("names no user"), "{problems}");
     assert_eq!(list(&report, "problems").len(), 1, "{problems}");
     execute(&administrator, statement(&report)).await;
     let (status, report) = check(&uri_of_reader(&mongod, PASSWORD), &[]);
-    assert_eq!(status, Some(0), "{}", found(&report, "problems"));
+    assert_eq!(status, Some(0), "{}", findings(&report, "problems"));
     assert!(list(&report, "warnings").is_empty());
 
-    // A user without a role that could be changed gets one.
+    // A user without a custom role is granted one.
     for (command, name) in [("dropRole", "rocketchatExporter"), ("dropUser", READER)] {
         let admin = administrator.database("admin");
         let dropped = admin.run_command(doc! { command: name }).await;
-        dropped.expect("it can be dropped");
+        dropped.expect("the role and the user can be dropped");
     }
     administrator
         .database("rocketchat")
         .run_command(doc! { "createUser": READER, "pwd": PASSWORD, "roles": [] })
         .await
-        .expect("a user can be made");
+        .expect("a user can be created");
     let reader = uri_of_reader(&mongod, PASSWORD).replace("/?authSource=admin", "/rocketchat");
     let (status, report) = check(&reader, &[]);
     assert_eq!(status, Some(1));
     execute(&administrator, statement(&report)).await;
     let (status, report) = check(&reader, &[]);
-    assert_eq!(status, Some(0), "{}", found(&report, "problems"));
+    assert_eq!(status, Some(0), "{}", findings(&report, "problems"));
     assert!(list(&report, "warnings").is_empty());
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn privileges_do_not_matter_to_a_server_without_access_control() {
+async fn missing_privileges_are_only_a_warning_without_access_control() {
     let filled = Filled::new().await;
     filled
         .database
         .run_command(doc! { "createUser": "powerless", "pwd": "secret", "roles": [] })
         .await
-        .expect("a user can be made");
+        .expect("a user can be created");
     let uri = uri_of(&filled.database).replace("mongodb://", "mongodb://powerless:secret@");
     let (status, report) = check(&uri, &[]);
-    assert_eq!(status, Some(0), "{}", found(&report, "problems"));
-    let warnings = found(&report, "warnings");
+    assert_eq!(status, Some(0), "{}", findings(&report, "problems"));
+    let warnings = findings(&report, "warnings");
     assert!(warnings.contains("works without them"), "{warnings}");
 }
 
-type Use = (String, String, String);
+type PrivilegeUse = (String, String, String);
 
 /// Collector, collection and action of every privilege that a report lists.
-fn needed(report: &Json) -> BTreeSet<Use> {
+fn needed(report: &Json) -> BTreeSet<PrivilegeUse> {
     let text = |value: &Json| value.as_str().unwrap_or_default().to_owned();
     list(&report["privileges"], "needed")
         .iter()
@@ -534,11 +539,11 @@ fn needed(report: &Json) -> BTreeSet<Use> {
         .collect()
 }
 
-/// The same of every query that it lists.
-fn asked(report: &Json) -> BTreeSet<Use> {
-    let mut asked = BTreeSet::new();
+/// Collector, collection and action of every query that a report lists.
+fn used(report: &Json) -> BTreeSet<PrivilegeUse> {
+    let mut used = BTreeSet::new();
     for row in list(report, "collectors") {
-        let collector = row["name"].as_str().expect("it has a name");
+        let collector = row["name"].as_str().expect("a collector has a name");
         for query in list(row, "queries") {
             let Some(collection) = query["collection"].as_str() else {
                 continue;
@@ -548,29 +553,29 @@ fn asked(report: &Json) -> BTreeSet<Use> {
                 Some("$collStats") => "collStats",
                 _ => "find",
             };
-            asked.insert((
+            used.insert((
                 collector.to_owned(),
                 collection.to_owned(),
                 action.to_owned(),
             ));
         }
     }
-    // The account behind a connection is looked up by the query on the sessions.
-    asked.insert(["connections", "users", "find"].map(str::to_owned).into());
-    // Before 7.0 visitors are asked about instead of contacts.
+    // The query on the sessions looks up the account of each connection.
+    used.insert(["connections", "users", "find"].map(str::to_owned).into());
+    // Before 7.0 the collector reads visitors instead of contacts.
     let visitors = ["omnichannel", "rocketchat_livechat_visitor", "listIndexes"];
-    asked.insert(visitors.map(str::to_owned).into());
-    // Only a replica set has one.
-    asked.insert(
+    used.insert(visitors.map(str::to_owned).into());
+    // Only a replica set has an oplog.
+    used.insert(
         ["server", "local.oplog.rs", "find"]
             .map(str::to_owned)
             .into(),
     );
-    asked
+    used
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_replica_set_is_shown_with_its_members() {
+async fn replica_set_is_shown_with_its_members() {
     let mongod = mongod(Options {
         replica_set: true,
         auth: true,
@@ -579,7 +584,7 @@ async fn a_replica_set_is_shown_with_its_members() {
     .await;
     fill(&mongod, "rocketchat").await;
     let (status, report) = check(&mongod.uri(), &[]);
-    assert_eq!(status, Some(0), "{}", found(&report, "problems"));
+    assert_eq!(status, Some(0), "{}", findings(&report, "problems"));
     let topology = &report["connection"]["topology"];
     let member = format!("127.0.0.1:{}", mongod.port());
     assert_eq!(topology["name"], "rs0");
@@ -588,7 +593,7 @@ async fn a_replica_set_is_shown_with_its_members() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn mongodb_4_4_explains_itself() {
+async fn every_query_is_explained_on_mongodb_4_4() {
     let mongod = mongod(Options {
         version: MongodVersion::V4_4,
         ..Options::default()
@@ -596,7 +601,7 @@ async fn mongodb_4_4_explains_itself() {
     .await;
     fill(&mongod, "rocketchat").await;
     let (status, report) = check(&mongod.uri(), &["--rocketchat.license-modules=*"]);
-    assert_eq!(status, Some(0), "{}", found(&report, "problems"));
+    assert_eq!(status, Some(0), "{}", findings(&report, "problems"));
     for row in list(&report, "collectors") {
         for query in list(row, "queries") {
             assert!(query["unexplained"].is_null(), "{query}");

@@ -1,4 +1,4 @@
-//! Dates in the database are judged by the database's clock, not the exporter's.
+//! Dates in the database are compared with the database's clock, not with the exporter's.
 
 use std::collections::BTreeMap;
 
@@ -26,7 +26,7 @@ async fn exporter_with_a_wrong_clock_shows_the_same_values() {
     // More than the longest period of any metric, a month.
     let exporters = [0, 40 * DAY, -40 * DAY].map(|seconds| exporter(&uri, seconds));
     for exporter in &exporters {
-        exporter.whole().await;
+        exporter.wait_for_collectors().await;
     }
     let [right, ahead, behind] = exporters;
     let expected = metrics(&right);
@@ -46,7 +46,7 @@ async fn exporter_with_a_wrong_clock_shows_the_same_values() {
         for (series, value) in &expected {
             let other = shown.get(series).copied().unwrap_or(f64::NAN);
             let difference = (value - other).abs();
-            // They were not read in the same second.
+            // The exporters did not read in the same second.
             let tolerated = if series.contains("overdue") {
                 60.0
             } else {
@@ -69,16 +69,20 @@ async fn exporter_with_a_wrong_clock_shows_the_same_values() {
     );
 }
 
-/// Dates that a wrong clock would judge otherwise.
+/// Inserts dates whose meaning depends on the current time.
 async fn prepare(filled: &Filled) {
     let now = DateTime::now();
     let at = |seconds: i64| DateTime::from_millis(now.timestamp_millis() + 1000 * seconds);
-    let iso = |seconds: i64| at(seconds).try_to_rfc3339_string().expect("it is a date");
+    let iso = |seconds: i64| {
+        at(seconds)
+            .try_to_rfc3339_string()
+            .expect("the time is a valid date")
+    };
     let insert = async |collection: &str, document| {
         let inserted = filled.collection(collection).insert_one(document).await;
-        inserted.expect("it can be inserted");
+        inserted.expect("the document can be inserted");
     };
-    // An hour overdue, and not yet due.
+    // One job is an hour overdue, the other is not due yet.
     insert(
         "rocketchat_cron",
         doc! { "name": "NPS", "nextRunAt": at(-60 * MINUTE) },
@@ -117,13 +121,13 @@ async fn prepare(filled: &Filled) {
     filled.set("Site_Url", "https://chat.example.com").await;
     filled.set("Enterprise_License", v3(&license)).await;
     filled.set("Enterprise_License_Status", "Valid").await;
-    // For as long as reads may take on a busy machine.
+    // Heartbeats from the future last as long as reads may take on a busy machine.
     let beats = doc! { "$set": { "_updatedAt": at(50) } };
     let updated = filled
         .collection("instances")
         .update_many(doc! {}, beats)
         .await;
-    updated.expect("they can be updated");
+    updated.expect("heartbeats can be written");
 }
 
 fn exporter(uri: &str, seconds_ahead: i64) -> Exporter {
@@ -153,7 +157,10 @@ fn metrics(exporter: &Exporter) -> BTreeMap<String, f64> {
     lines
         .map(|line| {
             let (series, value) = line.rsplit_once(' ').expect("a line has a value");
-            (series.to_owned(), value.parse().expect("it is a number"))
+            (
+                series.to_owned(),
+                value.parse().expect("the value is a number"),
+            )
         })
         .collect()
 }
@@ -165,10 +172,10 @@ fn document(exporter: &Exporter, filled: &Filled) -> Value {
         ("X-User-Id", &*admin.user_id),
         ("X-Auth-Token", &*admin.token),
     ];
-    let answer = exporter.request("GET", "/api/v1/statistics?shape=flat", &headers);
-    assert_eq!(answer.status, 200, "{}", answer.text());
-    let mut document = answer.json();
-    let fields = document.as_object_mut().expect("it is an object");
+    let response = exporter.request("GET", "/api/v1/statistics?shape=flat", &headers);
+    assert_eq!(response.status, 200, "{}", response.text());
+    let mut document = response.json();
+    let fields = document.as_object_mut().expect("the document is an object");
     for own in ["createdAt", "_updatedAt", "os", "process"] {
         fields.remove(own);
     }

@@ -1,7 +1,7 @@
 //! Enabling collectors, and selecting them in a scrape.
 
 use crate::support::{
-    Exporter, complaint_of_promtool, empty_workspace, eventually, shared_exporter, uri_of,
+    Exporter, empty_workspace, eventually, promtool_error, shared_exporter, uri_of,
 };
 
 #[tokio::test(flavor = "multi_thread")]
@@ -27,7 +27,7 @@ async fn scrape_selects_collectors() {
             has("rocketchat_rooms{"),
             path.contains("rooms") || path.contains("exclude")
         );
-        assert_eq!(complaint_of_promtool(metrics.as_bytes()), None);
+        assert_eq!(promtool_error(metrics.as_bytes()), None);
     }
     for (path, message) in [
         (
@@ -43,9 +43,13 @@ async fn scrape_selects_collectors() {
             "cannot be used together",
         ),
     ] {
-        let answer = exporter.get(path);
-        assert_eq!(answer.status, 400, "{path}");
-        assert!(answer.text().contains(message), "{path}: {}", answer.text());
+        let response = exporter.get(path);
+        assert_eq!(response.status, 400, "{path}");
+        assert!(
+            response.text().contains(message),
+            "{path}: {}",
+            response.text()
+        );
     }
 }
 
@@ -65,9 +69,9 @@ async fn disabled_collector_is_not_read() {
         .matches("rocketchat_exporter_collector_success{")
         .count();
     assert_eq!(outcomes, 1, "{metrics}");
-    let answer = exporter.get("/metrics?collect[]=push");
-    assert_eq!(answer.status, 400);
-    let text = answer.text();
+    let response = exporter.get("/metrics?collect[]=push");
+    assert_eq!(response.status, 400);
+    let text = response.text();
     assert!(
         text.contains("collect[]: this collector is switched off: push"),
         "{text}"

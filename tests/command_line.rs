@@ -1,4 +1,4 @@
-//! Flags, variables and files: help, version, and a message for each bad setting that names it.
+//! The command line: help, version, and an error for each invalid setting that names the setting.
 
 use std::fs;
 use std::process::Output;
@@ -15,7 +15,7 @@ fn run(arguments: &[&str]) -> Output {
 fn stdout(arguments: &[&str]) -> String {
     let output = run(arguments);
     assert!(output.status.success());
-    String::from_utf8(output.stdout).expect("it prints UTF-8")
+    String::from_utf8(output.stdout).expect("the output is UTF-8")
 }
 
 #[test]
@@ -38,7 +38,7 @@ fn reference_needs_no_database() {
 
 #[test]
 fn invalid_setting_is_named_with_status_2() {
-    let folder = tempfile::tempdir().expect("a folder can be made");
+    let folder = tempfile::tempdir().expect("a directory can be created");
     let empty = folder.path().join("empty");
     fs::write(&empty, "\n").expect("the file can be written");
     let empty = format!("--mongodb.uri-file={}", empty.display());
@@ -90,7 +90,10 @@ fn invalid_setting_is_named_with_status_2() {
 #[test]
 fn port_in_use_is_named_with_status_1() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("a port is free");
-    let address = taken.local_addr().expect("it has an address").to_string();
+    let address = taken
+        .local_addr()
+        .expect("a listener has an address")
+        .to_string();
     let output = run(&[&format!("--web.listen-address={address}")]);
     let message = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(1), "{message}");

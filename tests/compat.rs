@@ -3,12 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::support::{
-    Exporter, complaint_of_promtool, complaint_of_strict_parser, dump, fresh_database,
-    shared_exporter, uri_of,
+    Exporter, dump, fresh_database, promtool_error, shared_exporter, strict_parser_error, uri_of,
 };
 
-/// Names of the built-in exporter's numbers that are not re-emitted: only Rocket.Chat's process knows them.
-const OF_THE_PROCESS: [&str; 13] = [
+/// Metrics of the built-in exporter that are not emitted, because only Rocket.Chat's process has their values.
+const PROCESS_METRICS: [&str; 13] = [
     "rocketchat_callbacks",
     "rocketchat_ddp_rate_limit_exceeded",
     "rocketchat_hooks",
@@ -24,7 +23,7 @@ const OF_THE_PROCESS: [&str; 13] = [
     "rocketchat_rest_api",
 ];
 
-/// Series by name and labels, with their values.
+/// The value of each series.
 fn series(exposition: &str) -> BTreeMap<&str, f64> {
     exposition
         .lines()
@@ -36,12 +35,12 @@ fn series(exposition: &str) -> BTreeMap<&str, f64> {
         .collect()
 }
 
-/// Names of the families of one type, or of all.
+/// The names of the metric families of a type, or of all.
 fn families<'a>(exposition: &'a str, kind: Option<&str>) -> BTreeSet<&'a str> {
     exposition
         .lines()
         .filter_map(|line| line.strip_prefix("# TYPE ")?.split_once(' '))
-        .filter(|(_, of)| kind.is_none_or(|kind| kind == *of))
+        .filter(|(_, found)| kind.is_none_or(|kind| kind == *found))
         .map(|(name, _)| name)
         .collect()
 }
@@ -50,8 +49,8 @@ fn name(series: &str) -> &str {
     series.split('{').next().unwrap_or(series)
 }
 
-/// The names that the reference lists as those of the built-in exporter.
-fn of_the_reference(reference: &str) -> BTreeSet<&str> {
+/// The names of the built-in exporter that the statistics reference lists.
+fn reference_names(reference: &str) -> BTreeSet<&str> {
     let (_, section) = reference
         .split_once("### The built-in exporter's names\n")
         .expect("the reference has the section");
@@ -63,30 +62,30 @@ fn of_the_reference(reference: &str) -> BTreeSet<&str> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_names_are_there_without_a_type_and_pass_promtool_and_the_strict_parser() {
+async fn compat_metrics_are_untyped_and_pass_promtool_and_the_strict_parser() {
     let workspace = shared_exporter(&["--compat-metrics"]).await;
     let exporter = &workspace.exporter;
     let classic = exporter.metrics();
     let names = families(&classic, Some("untyped"));
     let reference = rocketchat_exporter::statistics_reference();
-    assert_eq!(names, of_the_reference(&reference));
-    assert_eq!(complaint_of_promtool(classic.as_bytes()), None);
+    assert_eq!(names, reference_names(&reference));
+    assert_eq!(promtool_error(classic.as_bytes()), None);
 
     let accept = [("Accept", "application/openmetrics-text; version=1.0.0")];
     let openmetrics = exporter.request("GET", "/metrics", &accept).text();
     assert_eq!(families(&openmetrics, Some("unknown")), names);
-    let complaint = complaint_of_strict_parser(
+    let error = strict_parser_error(
         openmetrics.as_bytes(),
         &format!(
             "sum(family.type == 'unknown' for family in families.values()) == {}",
             names.len()
         ),
     );
-    assert_eq!(complaint, None);
+    assert_eq!(error, None);
 }
 
-/// Every name in panels of the official dashboard (grafana.com 23428) that can be served whole, and in its variables.
-const OF_THE_DASHBOARD: [&str; 13] = [
+/// The metrics in panels and variables of the official dashboard (grafana.com 23428) that the exporter can provide.
+const DASHBOARD_METRICS: [&str; 13] = [
     "rocketchat_apps_enabled",
     "rocketchat_apps_failed",
     "rocketchat_apps_installed",
@@ -103,25 +102,25 @@ const OF_THE_DASHBOARD: [&str; 13] = [
 ];
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_name_that_the_official_dashboard_asks_for_has_a_series() {
+async fn every_metric_of_the_official_dashboard_has_a_series() {
     let workspace = shared_exporter(&["--compat-metrics"]).await;
     let exporter = &workspace.exporter;
     let metrics = exporter.metrics();
     let shown: BTreeSet<_> = series(&metrics).into_keys().map(name).collect();
-    for name in OF_THE_DASHBOARD {
+    for name in DASHBOARD_METRICS {
         assert!(shown.contains(name), "{name}");
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_names_are_only_there_when_they_are_asked_for() {
+async fn compat_metrics_are_off_by_default() {
     let workspace = shared_exporter(&[]).await;
     let exporter = &workspace.exporter;
     assert!(families(&exporter.metrics(), Some("untyped")).is_empty());
 }
 
 #[test]
-fn the_switch_has_a_variable_that_is_true_or_false_in_words_or_numbers() {
+fn compat_variable_accepts_booleans_as_words_and_numbers() {
     for (value, accepted) in [("1", true), ("false", true), ("perhaps", false)] {
         let output = Exporter::command()
             .env("ROCKETCHAT_EXPORTER_COMPAT_METRICS", value)
@@ -129,27 +128,27 @@ fn the_switch_has_a_variable_that_is_true_or_false_in_words_or_numbers() {
             .output()
             .expect("the exporter runs");
         assert_eq!(output.status.success(), accepted, "{value}");
-        let said = String::from_utf8_lossy(&output.stderr);
-        assert_eq!(said.contains("--compat-metrics"), !accepted, "{said}");
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(stderr.contains("--compat-metrics"), !accepted, "{stderr}");
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_value_equals_what_the_exporter_of_rocket_chat_3_4_0_said() {
-    let Some(truth) = dump::truth() else {
-        eprintln!("not compared: the dump of a real workspace does not lie beside the project");
+async fn compat_values_equal_those_of_rocket_chat_3_4_0() {
+    let Some(recordings) = dump::recordings() else {
+        eprintln!("skipped: the recording of a real workspace is not next to the project");
         return;
     };
-    let alpha = truth.join("alpha");
+    let alpha = recordings.join("alpha");
     let scrape = std::fs::read_to_string(alpha.join("metrics-9458.txt"))
-        .expect("the capture of the metrics is there");
+        .expect("the recorded metrics can be read");
     let database = fresh_database().await;
     dump::load(&alpha.join("dump"), &database).await;
     let exporter = Exporter::on(
         &uri_of(&database),
         &["--debug.now=2026-11-21T00:16:51.225Z", "--compat-metrics"],
     );
-    exporter.whole().await;
+    exporter.wait_for_collectors().await;
     let metrics = exporter.metrics();
 
     let names = families(&metrics, Some("untyped"));
@@ -162,7 +161,7 @@ async fn every_value_equals_what_the_exporter_of_rocket_chat_3_4_0_said() {
             compared.insert(name);
         }
     }
-    // The names that later versions brought have values too, and nothing to be compared with.
+    // Later versions added these names, so the recording has no values for them.
     let later: Vec<_> = names.difference(&compared).copied().collect();
     assert_eq!(
         later,
@@ -173,11 +172,11 @@ async fn every_value_equals_what_the_exporter_of_rocket_chat_3_4_0_said() {
             "rocketchat_visitors_total"
         ]
     );
-    // An instance tells its number of connections from 6.0 on.
+    // Instances store their number of connections since 6.0.
     let mut missing: BTreeSet<_> = families(&scrape, None)
         .into_iter()
         .filter(|name| name.starts_with("rocketchat_") && !compared.contains(name))
         .collect();
     assert!(missing.remove("rocketchat_ddp_sessions_count"));
-    assert_eq!(missing, BTreeSet::from(OF_THE_PROCESS));
+    assert_eq!(missing, BTreeSet::from(PROCESS_METRICS));
 }

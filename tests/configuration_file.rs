@@ -1,4 +1,4 @@
-//! `--config.file`: valid and invalid files, and the precedence of sources.
+//! `--config.file`: valid and invalid files, and the precedence of flags, file and defaults.
 
 use std::fs::{self, File};
 use std::path::Path;
@@ -8,7 +8,7 @@ use crate::support::{Exporter, Filled, eventually, shared_mongod, uri_of};
 
 /// Checks a file and returns the output.
 fn check(text: &str, arguments: &[&str]) -> Output {
-    let folder = tempfile::tempdir().expect("a folder can be made");
+    let folder = tempfile::tempdir().expect("a directory can be created");
     let file = folder.path().join("exporter.yml");
     fs::write(&file, text).expect("the file can be written");
     let mut command = Exporter::command();
@@ -104,7 +104,7 @@ fn invalid_file_is_reported_with_its_position_and_status_2() {
         let message = String::from_utf8_lossy(&output.stderr);
         assert_eq!(output.status.code(), Some(2), "{text}: {message}");
         assert!(message.contains(expected), "{text}: {message}");
-        // The name of an unknown key is told, and no value.
+        // The error may name an unknown key, but no value.
         let hidden = text.contains("topsecret:") || !message.contains("topsecret");
         assert!(hidden, "{message}");
     }
@@ -128,7 +128,7 @@ fn too_many_workspaces_are_refused() {
 
 #[test]
 fn path_of_another_kind_of_file_is_refused_with_its_setting() {
-    let folder = tempfile::tempdir().expect("a folder can be made");
+    let folder = tempfile::tempdir().expect("a directory can be created");
     let path = |name: &str| folder.path().join(name);
     let fifo = Command::new("mkfifo").arg(path("fifo")).status();
     assert!(fifo.expect("mkfifo runs").success());
@@ -175,10 +175,10 @@ fn path_of_another_kind_of_file_is_refused_with_its_setting() {
         let mut command = Exporter::command();
         command.env("TZ", file);
         refused(&mut command, "--rocketchat.timezone", expected);
-        let zones = tempfile::tempdir().expect("a folder can be made");
+        let zones = tempfile::tempdir().expect("a directory can be created");
         if !file.is_dir() {
             let link = zones.path().join("zone");
-            std::os::unix::fs::symlink(file, link).expect("a link can be made");
+            std::os::unix::fs::symlink(file, link).expect("the link can be created");
             for name in ["TZDIR", "SSL_CERT_DIR"] {
                 let mut command = Exporter::command();
                 command.env(name, zones.path());
@@ -188,9 +188,9 @@ fn path_of_another_kind_of_file_is_refused_with_its_setting() {
             command.env("SSL_CERT_FILE", file);
             refused(&mut command, "SSL_CERT_FILE", expected);
         }
-        let credentials = tempfile::tempdir().expect("a folder can be made");
+        let credentials = tempfile::tempdir().expect("a directory can be created");
         let credential = credentials.path().join("mongodb.uri");
-        std::os::unix::fs::symlink(file, credential).expect("a link can be made");
+        std::os::unix::fs::symlink(file, credential).expect("the link can be created");
         let mut command = Exporter::command();
         command.env("CREDENTIALS_DIRECTORY", credentials.path());
         refused(&mut command, "mongodb.uri", expected);
@@ -247,9 +247,9 @@ async fn exporter_works_with_the_minimum_and_maximum_of_every_setting() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn flag_overrides_file_and_file_overrides_default() {
-    let folder = tempfile::tempdir().expect("a folder can be made");
+    let folder = tempfile::tempdir().expect("a directory can be created");
     let file = folder.path().join("exporter.yml");
-    // The paths in a file begin at its folder. A share of 1 stretches no interval, however busy this machine is.
+    // Paths in a file are relative to it. With a share of 1 a busy machine does not lengthen the intervals.
     fs::write(folder.path().join("uri"), shared_mongod().uri()).expect("the file can be written");
     let text = "mongodb: {uri-file: uri, database: none}\n\
                 collection: {fast-interval: 7s, normal-interval: 8s, max-share: 1}\n";

@@ -1,4 +1,4 @@
-//! Compares answers with those of real Rocket.Chats on their own databases, field by field.
+//! Conformance: the exporter's documents on recorded databases equal those that Rocket.Chat served, field by field.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -9,17 +9,17 @@ use serde_json::{Map, Value, json};
 
 use crate::support::{Exporter, dump, fresh_database, license, uri_of};
 
-/// Fields that differ: they describe another machine, another server version, or the time of the capture.
-const OF_ANOTHER_MACHINE: [&str; 3] = ["os", "process", "mongoVersion"];
+/// Fields that describe the machine of the recording.
+const MACHINE_FIELDS: [&str; 3] = ["os", "process", "mongoVersion"];
 
 fn object(bytes: &[u8]) -> Map<String, Value> {
-    match serde_json::from_slice(bytes).expect("the answer is JSON") {
+    match serde_json::from_slice(bytes).expect("the response is JSON") {
         Value::Object(object) => object,
         other => panic!("not an object: {other}"),
     }
 }
 
-/// Sorts the lists whose order is random in the original.
+/// Sorts lists whose order is undefined in Rocket.Chat.
 fn sorted(key: &str, mut value: Value) -> Value {
     if key.starts_with("unique")
         && let Some(data) = value.get_mut("data").and_then(Value::as_array_mut)
@@ -29,26 +29,31 @@ fn sorted(key: &str, mut value: Value) -> Value {
     value
 }
 
-/// A dump of a real workspace in a database of its own, and its admin's credentials.
-struct Dump {
+/// The recording of a real workspace: a loaded database dump, and the responses to its admin.
+struct Recording {
     folder: PathBuf,
     database: Database,
     admin: [String; 2],
 }
 
-impl Dump {
-    /// Loads a workspace; `None`, with a message, if the dumps are not beside the project.
+impl Recording {
+    /// Loads a recording; `None`, with a message, if the recordings are not next to the project.
     async fn load(name: &str) -> Option<Self> {
-        let Some(truth) = dump::truth() else {
-            eprintln!("not compared: the dump of a real workspace does not lie beside the project");
+        let Some(recordings) = dump::recordings() else {
+            eprintln!("skipped: the recording of a real workspace is not next to the project");
             return None;
         };
-        let folder = truth.join(name);
+        let folder = recordings.join(name);
         let database = fresh_database().await;
         dump::load(&folder.join("dump"), &database).await;
-        let tokens = std::fs::read(folder.join("tokens.json")).expect("the capture has tokens");
+        let tokens = std::fs::read(folder.join("tokens.json")).expect("the recording has tokens");
         let admin = &Value::Object(object(&tokens))["admin"];
-        let text = |name: &str| admin[name].as_str().expect("the admin has it").to_owned();
+        let text = |name: &str| {
+            admin[name]
+                .as_str()
+                .expect("the admin has an id and a token")
+                .to_owned()
+        };
         Some(Self {
             database,
             admin: [text("userId"), text("authToken")],
@@ -56,81 +61,77 @@ impl Dump {
         })
     }
 
-    /// A file of the capture.
-    fn answer(&self, name: &str) -> Map<String, Value> {
-        object(&std::fs::read(self.folder.join(name)).expect("the capture is complete"))
+    /// A recorded response.
+    fn response(&self, name: &str) -> Map<String, Value> {
+        object(&std::fs::read(self.folder.join(name)).expect("the recorded response can be read"))
     }
 
-    /// An exporter that has read the whole workspace.
+    /// Starts an exporter and waits until it has read the workspace.
     async fn exporter(&self, arguments: &[&str]) -> Exporter {
         let exporter = Exporter::on(&uri_of(&self.database), arguments);
-        exporter.whole().await;
+        exporter.wait_for_collectors().await;
         exporter
     }
 
-    /// The exporter's answer to the admin.
-    fn ask(&self, exporter: &Exporter, path: &str) -> Map<String, Value> {
+    /// The exporter's response to the admin.
+    fn get(&self, exporter: &Exporter, path: &str) -> Map<String, Value> {
         let [user_id, token] = &self.admin;
         let headers = [
             ("X-User-Id", user_id.as_str()),
             ("X-Auth-Token", token.as_str()),
         ];
-        let answer = exporter.request("GET", path, &headers);
-        assert_eq!(answer.status, 200, "{}", answer.text());
-        object(&answer.body)
+        let response = exporter.request("GET", path, &headers);
+        assert_eq!(response.status, 200, "{}", response.text());
+        object(&response.body)
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn document_equals_rocket_chat_3_4_0() {
-    let Some(alpha) = Dump::load("alpha").await else {
+    let Some(alpha) = Recording::load("alpha").await else {
         return;
     };
-    let expected = alpha.answer("statistics.json");
+    let expected = alpha.response("statistics.json");
     let exporter = alpha
         .exporter(&["--debug.now=2026-11-21T00:16:51.225Z"])
         .await;
-    let answered = alpha.ask(&exporter, "/api/v1/statistics?refresh=true&shape=flat");
+    let actual = alpha.get(&exporter, "/api/v1/statistics?refresh=true&shape=flat");
 
     for (key, expected) in &expected {
-        if OF_ANOTHER_MACHINE.contains(&key.as_str()) {
+        if MACHINE_FIELDS.contains(&key.as_str()) {
             continue;
         }
-        let answered = answered.get(key).cloned().unwrap_or_default();
-        assert_eq!(
-            sorted(key, answered),
-            sorted(key, expected.clone()),
-            "{key}"
-        );
+        let actual = actual.get(key).cloned().unwrap_or_default();
+        assert_eq!(sorted(key, actual), sorted(key, expected.clone()), "{key}");
     }
-    let unexpected: Vec<_> = answered
+    let unexpected: Vec<_> = actual
         .keys()
         .filter(|key| !expected.contains_key(*key))
         .collect();
     assert!(unexpected.is_empty(), "{unexpected:?}");
     for key in ["nodeVersion", "pid"] {
-        assert_eq!(answered["process"][key], expected["process"][key], "{key}");
+        assert_eq!(actual["process"][key], expected["process"][key], "{key}");
     }
-    agree(&exporter, &expected);
+    assert_metrics(&exporter, &expected);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn list_equals_rocket_chat_3_4_0() {
-    let Some(alpha) = Dump::load("alpha").await else {
+async fn statistics_list_equals_rocket_chat_3_4_0() {
+    let Some(alpha) = Recording::load("alpha").await else {
         return;
     };
-    let expected = alpha.answer("statistics-list.json");
+    let expected = alpha.response("statistics-list.json");
     let exporter = alpha.exporter(&["--rocketchat.version=3.4.0"]).await;
-    let answered = alpha.ask(&exporter, "/api/v1/statistics.list");
+    let actual = alpha.get(&exporter, "/api/v1/statistics.list");
     for key in ["count", "offset", "total", "success"] {
-        assert_eq!(answered[key], expected[key], "{key}");
+        assert_eq!(actual[key], expected[key], "{key}");
     }
-    let documents = |answer: &Map<String, Value>| answer["statistics"].as_array().cloned();
-    assert_eq!(documents(&answered), documents(&expected));
+    let documents = |response: &Map<String, Value>| response["statistics"].as_array().cloned();
+    assert_eq!(documents(&actual), documents(&expected));
 }
 
 /// Compares the metrics whose definition is that of 3.4.0.
-fn agree(exporter: &Exporter, expected: &Map<String, Value>) {
+fn assert_metrics(exporter: &Exporter, expected: &Map<String, Value>) {
     for (series, key) in [
         (
             "rocketchat_users_connected{connection=\"online\"}",
@@ -169,12 +170,12 @@ fn agree(exporter: &Exporter, expected: &Map<String, Value>) {
     ] {
         assert_eq!(exporter.value(series), expected[key].as_f64(), "{series}");
     }
-    // The real number of messages beside the sum of the drifting counters.
+    // The document has the sum of the rooms' counters, which drift; the metric counts messages.
     assert_eq!(exporter.value("rocketchat_messages"), Some(551.0));
 }
 
-/// Fields that describe the machine, the build or the made-up licence of the captures, or that are random.
-const NOT_OF_THE_WORKSPACE: [&str; 20] = [
+/// Fields that are random or describe the machine, the build or the license of the recording.
+const IGNORED_FIELDS: [&str; 20] = [
     "_id",
     "_updatedAt",
     "allowUnsafeQueryAndFieldsApiParamsEnabled",
@@ -204,7 +205,7 @@ fn is_below(path: &str, parents: &[&str]) -> bool {
     })
 }
 
-/// Every leaf by its path; lists whose order is random are sorted and taken whole.
+/// Collects every leaf by its path. A list is a single, sorted leaf.
 fn leaves(path: &str, value: &Value, into: &mut BTreeMap<String, Value>) {
     match value {
         Value::Object(members) if !members.is_empty() => {
@@ -238,7 +239,7 @@ fn with_sorted_roles(item: &Value) -> Value {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn document_equals_rocket_chat_5_3_to_8_3() {
-    let Some(modern) = Dump::load("modern-a").await else {
+    let Some(modern) = Recording::load("modern-a").await else {
         return;
     };
     for version in ["5.3.0", "6.14.0-develop", "7.7.1", "8.3.0-develop"] {
@@ -248,7 +249,7 @@ async fn document_equals_rocket_chat_5_3_to_8_3() {
             if licensed {
                 arguments.push("--rocketchat.license-modules=*");
             }
-            // The flag stands for every module without their names, and tells no tag.
+            // The flag enables every module, but has no module names and no tags.
             let different: &[&str] = if licensed {
                 &["enterprise.modules", "enterprise.tags"]
             } else {
@@ -257,11 +258,11 @@ async fn document_equals_rocket_chat_5_3_to_8_3() {
             let exporter = modern.exporter(&arguments).await;
             for refresh in [true, false] {
                 let path = format!("/api/v1/statistics?shape=flat&refresh={refresh}");
-                let answered = modern.ask(&exporter, &path);
+                let actual = modern.get(&exporter, &path);
                 let licensed = if licensed { "-licensed" } else { "" };
                 let refresh = if refresh { "" } else { ".norefresh" };
-                let capture = format!("statistics-{version}{licensed}{refresh}.json");
-                compare(&modern, &capture, answered, different);
+                let recorded = format!("statistics-{version}{licensed}{refresh}.json");
+                compare(&modern, &recorded, actual, different);
             }
         }
     }
@@ -269,14 +270,14 @@ async fn document_equals_rocket_chat_5_3_to_8_3() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn licensed_document_equals_rocket_chat_5_3_to_8_3() {
-    let Some(modern) = Dump::load("modern-a").await else {
+    let Some(modern) = Recording::load("modern-a").await else {
         return;
     };
     for version in ["5.3.0", "6.14.0-develop", "7.7.1", "8.3.0-develop"] {
-        let capture = format!("statistics-{version}-licensed.json");
-        let expected = modern.answer(&capture);
+        let recorded = format!("statistics-{version}-licensed.json");
+        let expected = modern.response(&recorded);
         let modules = expected["enterprise"]["modules"].as_array().cloned();
-        let modules = modules.expect("they are a list").into_iter();
+        let modules = modules.expect("the modules are a list").into_iter();
         let mut content = license::with("/validation/serverUrls/0/value", json!("localhost:3000"));
         content["grantedModules"] = modules.map(|module| json!({ "module": module })).collect();
         for (id, value) in [
@@ -288,24 +289,24 @@ async fn licensed_document_equals_rocket_chat_5_3_to_8_3() {
                 .collection::<Document>("rocketchat_settings")
                 .update_one(doc! { "_id": id }, doc! { "$set": { "value": value } })
                 .await
-                .expect("the setting can be written");
+                .expect("the setting can be updated");
         }
         let version_flag = format!("--rocketchat.version={version}");
         let exporter = modern
             .exporter(&["--debug.now=2026-11-21T12:00:00Z", &version_flag])
             .await;
-        let answered = modern.ask(&exporter, "/api/v1/statistics?shape=flat&refresh=true");
-        compare(&modern, &capture, answered, &[]);
+        let actual = modern.get(&exporter, "/api/v1/statistics?shape=flat&refresh=true");
+        compare(&modern, &recorded, actual, &[]);
     }
 }
 
-/// JavaScript's date text has the long name of the time zone, which this system does not know. At that clock the
-/// heartbeats lie ten hours ahead: Rocket.Chat counts such instances, the exporter does not.
-const OTHERWISE: [&str; 3] = ["lastLogin", "lastSeenSubscription", "instanceCount"];
+/// JavaScript's date format has the long name of the time zone, which the exporter does not know. At the clock of this
+/// recording the heartbeats are ten hours ahead: Rocket.Chat counts such instances, the exporter does not.
+const KNOWN_DIFFERENCES: [&str; 3] = ["lastLogin", "lastSeenSubscription", "instanceCount"];
 
 #[tokio::test(flavor = "multi_thread")]
 async fn days_follow_the_time_zone() {
-    let Some(modern) = Dump::load("modern-a").await else {
+    let Some(modern) = Recording::load("modern-a").await else {
         return;
     };
     let exporter = modern
@@ -315,31 +316,31 @@ async fn days_follow_the_time_zone() {
             "--rocketchat.timezone=America/Sao_Paulo",
         ])
         .await;
-    let answered = modern.ask(&exporter, "/api/v1/statistics?shape=flat&refresh=true");
-    let capture = "statistics-8.3.0-develop.saopaulo.json";
-    compare(&modern, capture, answered, &OTHERWISE);
+    let actual = modern.get(&exporter, "/api/v1/statistics?shape=flat&refresh=true");
+    let recorded = "statistics-8.3.0-develop.saopaulo.json";
+    compare(&modern, recorded, actual, &KNOWN_DIFFERENCES);
 }
 
-/// Compares every leaf except those that differ by nature.
-fn compare(dump: &Dump, capture: &str, answered: Map<String, Value>, different: &[&str]) {
-    let (mut wanted, mut found) = (BTreeMap::new(), BTreeMap::new());
-    leaves("", &dump.answer(capture).into(), &mut wanted);
-    leaves("", &answered.into(), &mut found);
+/// Compares every leaf except ignored and known differences.
+fn compare(dump: &Recording, recorded: &str, actual: Map<String, Value>, different: &[&str]) {
+    let (mut expected, mut found) = (BTreeMap::new(), BTreeMap::new());
+    leaves("", &dump.response(recorded).into(), &mut expected);
+    leaves("", &actual.into(), &mut found);
     let mut differences = Vec::new();
-    for path in wanted.keys().chain(found.keys()) {
-        let skipped = is_below(path, &NOT_OF_THE_WORKSPACE) || is_below(path, different);
-        if !skipped && wanted.get(path) != found.get(path) {
+    for path in expected.keys().chain(found.keys()) {
+        let skipped = is_below(path, &IGNORED_FIELDS) || is_below(path, different);
+        if !skipped && expected.get(path) != found.get(path) {
             differences.push(format!(
                 "{path}: {:?} instead of {:?}",
                 found.get(path),
-                wanted.get(path)
+                expected.get(path)
             ));
         }
     }
-    assert!(differences.is_empty(), "{capture}: {differences:#?}");
+    assert!(differences.is_empty(), "{recorded}: {differences:#?}");
 }
 
-/// Fields that the list of all fields declares although no version has them, and the one that every answer has.
+/// Fields in the list of all fields that no version stores, and the one that every response has.
 const NEVER_STORED: [&str; 4] = [
     "federationOverviewData",
     "roomsInsideTeams",
@@ -347,13 +348,13 @@ const NEVER_STORED: [&str; 4] = [
     "totalLivechatRoomsWithPriority",
 ];
 
-/// Corrections of the list of all fields, from runs of the real code and from the releases.
+/// A correction of the list of all fields, found by running Rocket.Chat and by reading its releases.
 struct Correction {
-    /// The fields, and all below them.
+    /// The field and all nested fields.
     parent: &'static str,
     first: Option<&'static str>,
     last: Option<&'static str>,
-    /// Versions in between that had nothing: the first of them, and the first that has it again.
+    /// A gap: the first version without the field, and the first version with it again.
     without: Option<[&'static str; 2]>,
 }
 
@@ -366,7 +367,7 @@ const fn corrected(parent: &'static str) -> Correction {
     }
 }
 
-/// The last one that fits a path counts.
+/// The last matching correction applies.
 const CORRECTIONS: [Correction; 6] = [
     Correction {
         without: Some(["4.6.0", "4.8.0"]),
@@ -376,13 +377,13 @@ const CORRECTIONS: [Correction; 6] = [
         without: Some(["5.0.0", "6.8.0"]),
         ..corrected("settings")
     },
-    // Their settings are gone, but the members are there again, undefined.
+    // The settings are gone, but the fields exist again, undefined.
     Correction {
         without: Some(["5.0.0", "6.8.0"]),
         last: Some("8.3"),
         ..corrected("settings.general.apps")
     },
-    // 4.8 is the last line before 5.0.
+    // 4.8 is the last release line before 5.0.
     Correction {
         last: Some("4.x"),
         ..corrected("settings.videoConference")
@@ -394,12 +395,12 @@ const CORRECTIONS: [Correction; 6] = [
     corrected("matrixFederation.enabled"),
 ];
 
-/// First versions and first versions outside again, by path; `None` while the newest still has the field.
+/// Version ranges by path: the first version, and the first version after the range, `None` if the newest has the field.
 type Ranges<'a> = BTreeMap<&'a str, Vec<(Numbers, Option<Numbers>)>>;
 
 type Numbers = [u16; 3];
 
-/// `8.x` is the first version of that line that was looked at, and `7.5.0?` one that was inferred.
+/// Parses a version of the list: `8.x` is the first examined version of that line, and `7.5.0?` an inferred one.
 fn numbers(version: &str) -> Numbers {
     let mut numbers = version
         .trim_end_matches('?')
@@ -408,7 +409,7 @@ fn numbers(version: &str) -> Numbers {
     std::array::from_fn(|_| numbers.next().unwrap_or(0))
 }
 
-/// The first release line after the last version that had something; `None` when that is the newest of the list.
+/// The first release line after the last version of a field; `None` if that is the newest of the list.
 fn end_after(last: &str) -> Option<Numbers> {
     let [major, minor, _] = numbers(last);
     match last.split('.').nth(1) {
@@ -418,7 +419,7 @@ fn end_after(last: &str) -> Option<Numbers> {
     }
 }
 
-/// The rows of the reference.
+/// The version ranges in the statistics reference.
 fn ranges_of(reference: &str) -> Ranges<'_> {
     let mut ranges = Ranges::new();
     for line in reference.lines() {
@@ -441,14 +442,14 @@ fn ranges_of(reference: &str) -> Ranges<'_> {
     ranges
 }
 
-/// The ranges of a field: of its own rows, else of those of the whole that it is part of, else of its parts.
+/// The ranges of a field: its own, else those of an enclosing field, else those of its nested fields.
 fn ranges_of_field(ranges: &Ranges<'_>, path: &str) -> Vec<(Numbers, Option<Numbers>)> {
-    let mut whole = Some(path);
-    while let Some(outer) = whole {
+    let mut enclosing = Some(path);
+    while let Some(outer) = enclosing {
         if let Some(found) = ranges.get(outer) {
             return found.clone();
         }
-        whole = outer.rsplit_once('.').map(|(outer, _)| outer);
+        enclosing = outer.rsplit_once('.').map(|(outer, _)| outer);
     }
     let parts = ranges.iter().filter(|(part, _)| is_below(part, &[path]));
     parts.flat_map(|(_, ranges)| ranges.clone()).collect()
@@ -456,11 +457,11 @@ fn ranges_of_field(ranges: &Ranges<'_>, path: &str) -> Vec<(Numbers, Option<Numb
 
 #[test]
 fn field_versions_equal_the_known_ones() {
-    let Some(truth) = dump::truth() else {
-        eprintln!("not compared: the list of all fields does not lie beside the project");
+    let Some(recordings) = dump::recordings() else {
+        eprintln!("skipped: the list of all fields is not next to the project");
         return;
     };
-    let list = truth.join("../rocketchat/fields.tsv");
+    let list = recordings.join("../rocketchat/fields.tsv");
     let list = std::fs::read_to_string(list).expect("the list can be read");
     let reference = rocketchat_exporter::statistics_reference();
     let ranges = ranges_of(&reference);
@@ -477,7 +478,7 @@ fn field_versions_equal_the_known_ones() {
             .rev()
             .find(|correction| is_below(&path, &[correction.parent]))
             .unwrap_or(&none);
-        // Ranges that touch are one.
+        // Adjacent ranges are merged.
         let mut found: Vec<(Numbers, Option<Numbers>)> = Vec::new();
         let mut rows = ranges_of_field(&ranges, &path);
         rows.sort_unstable();
@@ -491,17 +492,17 @@ fn field_versions_equal_the_known_ones() {
         }
         let first = numbers(correction.first.unwrap_or(columns[2]));
         let end = end_after(correction.last.unwrap_or(columns[3]));
-        let wanted = match correction.without.map(|range| range.map(numbers)) {
+        let expected = match correction.without.map(|range| range.map(numbers)) {
             Some([from, to]) => vec![(first, Some(from)), (to, end)],
             None => vec![(first, end)],
         };
-        // What began after the gap, or ended before it, has none.
-        let wanted: Vec<_> = wanted
+        // A field that began after the gap or ended before it has one range.
+        let expected: Vec<_> = expected
             .into_iter()
             .filter(|(first, end)| end.is_none_or(|end| *first < end))
             .collect();
-        if found != wanted {
-            wrong.push(format!("{path}: {found:?} instead of {wanted:?}"));
+        if found != expected {
+            wrong.push(format!("{path}: {found:?} instead of {expected:?}"));
         }
     }
     assert!(wrong.is_empty(), "{wrong:#?}");

@@ -1,4 +1,4 @@
-//! Getting to the database: secrets, privileges, the choice of the database, and servers of every age.
+//! Connecting to the database: secrets, privileges, the choice of the database, and server versions.
 
 use std::fs;
 
@@ -15,9 +15,9 @@ pub async fn fill(mongod: &Mongod, database: &str) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_user_of_the_readme_suffices_for_every_collector() {
+async fn readme_user_suffices_for_every_collector() {
     let mongod = with_reader().await;
-    let folder = tempfile::tempdir().expect("a folder can be made");
+    let folder = tempfile::tempdir().expect("a directory can be created");
     let password = folder.path().join("password");
     fs::write(&password, format!("{PASSWORD}\n")).expect("the file can be written");
     let uri = format!(
@@ -31,18 +31,21 @@ async fn the_user_of_the_readme_suffices_for_every_collector() {
             "--rocketchat.license-modules=*",
         ],
     );
-    exporter.whole().await;
+    exporter.wait_for_collectors().await;
     let engine = exporter.metrics().contains("storage_engine=\"wiredTiger\"");
-    assert!(engine, "serverStatus is permitted");
-    let stranger = exporter.get("/api/v1/statistics?access_token=unknown");
-    assert_eq!(stranger.status, 401, "access tokens can be looked up");
+    assert!(engine, "serverStatus is not permitted");
+    let unauthenticated = exporter.get("/api/v1/statistics?access_token=unknown");
+    assert_eq!(
+        unauthenticated.status, 401,
+        "the exporter cannot look up access tokens"
+    );
     assert!(!exporter.log().contains("p@ss"), "{}", exporter.log());
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn connection_string_and_password_may_come_from_systemds_credentials() {
+async fn connection_string_and_password_are_read_from_systemd_credentials() {
     let mongod = with_reader().await;
-    let folder = tempfile::tempdir().expect("a folder can be made");
+    let folder = tempfile::tempdir().expect("a directory can be created");
     let uri = format!(
         "mongodb://{READER}@127.0.0.1:{}/rocketchat?authSource=admin\n",
         mongod.port()
@@ -59,7 +62,7 @@ async fn connection_string_and_password_may_come_from_systemds_credentials() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_password_may_come_from_its_variable() {
+async fn password_is_read_from_its_variable() {
     let mongod = with_reader().await;
     let exporter = exporter_of_reader(&mongod, &[]);
     eventually("the database is read", || {
@@ -69,7 +72,7 @@ async fn the_password_may_come_from_its_variable() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_wrong_password_is_told_without_showing_it() {
+async fn wrong_password_is_reported_but_not_shown() {
     let mongod = with_reader().await;
     let uri = format!(
         "mongodb://{READER}:topsecret@127.0.0.1:{}/?authSource=admin",
@@ -86,7 +89,7 @@ async fn a_wrong_password_is_told_without_showing_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_missing_privilege_costs_its_own_sections_only() {
+async fn missing_privilege_affects_only_its_own_collectors() {
     let mongod = with_reader().await;
     let admin = client(&mongod.uri()).await.database("admin");
     admin
@@ -115,7 +118,7 @@ async fn a_missing_privilege_costs_its_own_sections_only() {
     assert_eq!(success("users"), Some(1.0));
     assert_eq!(exporter.value("rocketchat_up"), Some(1.0));
     let unknown = exporter.metrics().contains("storage_engine=\"unknown\"");
-    assert!(unknown, "as Rocket.Chat says it without serverStatus");
+    assert!(unknown, "the engine is known without serverStatus");
     assert!(
         exporter.log().contains("not authorized"),
         "{}",
@@ -124,15 +127,15 @@ async fn a_missing_privilege_costs_its_own_sections_only() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_database_is_found_by_its_collections() {
+async fn database_is_found_by_its_collections() {
     let mongod = mongod(Options::default()).await;
     fill(&mongod, "chat_of_the_company").await;
-    let others = client(&mongod.uri()).await.database("something_else");
-    others
+    let other = client(&mongod.uri()).await.database("something_else");
+    other
         .collection("users")
         .insert_one(doc! { "_id": 1 })
         .await
-        .expect("another database can be made");
+        .expect("another database can be created");
     let exporter = Exporter::on(&mongod.uri(), &[]);
     eventually("the database is read", || {
         (exporter.value("rocketchat_up") == Some(1.0)).then_some(())
@@ -147,7 +150,7 @@ async fn several_databases_are_listed_until_one_is_chosen() {
     fill(&mongod, "chat_one").await;
     fill(&mongod, "chat_two").await;
     let exporter = Exporter::on(&mongod.uri(), &[]);
-    let log = eventually("the choice is asked for", || {
+    let log = eventually("the candidates are logged", || {
         let log = exporter.log();
         log.contains("--mongodb.database").then_some(log)
     })
@@ -171,11 +174,11 @@ async fn mongodb_4_4_is_read_by_every_collector() {
     .await;
     fill(&mongod, "rocketchat").await;
     let exporter = Exporter::on(&mongod.uri(), &[]);
-    exporter.whole().await;
+    exporter.wait_for_collectors().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn mongodb_4_2_is_told_to_be_too_old() {
+async fn mongodb_4_2_is_reported_as_too_old() {
     let mongod = mongod(Options {
         version: MongodVersion::V4_2,
         ..Options::default()
@@ -190,7 +193,7 @@ async fn mongodb_4_2_is_told_to_be_too_old() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_replica_set_is_read() {
+async fn replica_set_is_read() {
     let mongod = mongod(Options {
         replica_set: true,
         ..Options::default()
@@ -198,5 +201,5 @@ async fn a_replica_set_is_read() {
     .await;
     fill(&mongod, "rocketchat").await;
     let exporter = Exporter::on(&mongod.uri(), &[]);
-    exporter.whole().await;
+    exporter.wait_for_collectors().await;
 }

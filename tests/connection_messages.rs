@@ -1,14 +1,15 @@
-//! What is said when no server can be asked: in words, with what to do, and the same for all collectors.
+//! Log messages about failed connections: readable, with a remedy, and the same for all collectors.
 
 use testbed::mongod::Options;
 
 use crate::support::{
-    Exporter, READER, SOON, assert_no_structures, eventually, mongod, shared_mongod, with_reader,
+    Exporter, READER, SHORT_INTERVALS, assert_no_debug_output, eventually, mongod, shared_mongod,
+    with_reader,
 };
 
-/// What the exporter logs of why nothing can be read, once it has tried everything, and the reasons of its collectors.
-async fn told(uri: &str) -> (String, Vec<String>) {
-    let exporter = Exporter::on(uri, &SOON);
+/// Runs an exporter until every collector has failed, and returns its log and the collectors' distinct reasons.
+async fn log_and_reasons(uri: &str) -> (String, Vec<String>) {
+    let exporter = Exporter::on(uri, &SHORT_INTERVALS);
     eventually("every collector was tried", || {
         let metrics = exporter.metrics();
         let tried = metrics
@@ -39,27 +40,28 @@ async fn told(uri: &str) -> (String, Vec<String>) {
     reasons.sort_unstable();
     reasons.dedup();
     let log = exporter.log();
-    assert_no_structures(&log);
-    assert_no_structures(&exporter.get("/").text());
+    assert_no_debug_output(&log);
+    assert_no_debug_output(&exporter.get("/").text());
     (log, reasons)
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_wrong_password_is_the_reason_of_every_collector() {
+async fn wrong_password_is_the_reason_of_every_collector() {
     let mongod = with_reader().await;
     let uri = format!(
         "mongodb://{READER}:wrong@127.0.0.1:{}/rocketchat?authSource=admin",
         mongod.port()
     );
-    let (log, reasons) = told(&uri).await;
+    let (log, reasons) = log_and_reasons(&uri).await;
     assert!(log.contains("MongoDB refuses the login"), "{log}");
     assert!(log.contains("authSource"), "{log}");
     assert_eq!(reasons, ["unauthenticated"], "{log}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn servers_that_cannot_be_reached_are_named() {
-    let (log, reasons) = told("mongodb://127.0.0.1:9,no-such-host.invalid/?replicaSet=rs0").await;
+async fn unreachable_servers_are_named() {
+    let (log, reasons) =
+        log_and_reasons("mongodb://127.0.0.1:9,no-such-host.invalid/?replicaSet=rs0").await;
     assert!(log.contains("`127.0.0.1:9`: Connection refused"), "{log}");
     assert!(
         log.contains("`no-such-host.invalid:27017`: its name cannot be resolved"),
@@ -69,7 +71,7 @@ async fn servers_that_cannot_be_reached_are_named() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_wrong_name_of_a_replica_set_is_told_with_the_right_one() {
+async fn wrong_replica_set_name_is_reported_with_the_right_one() {
     let set = mongod(Options {
         replica_set: true,
         ..Options::default()
@@ -80,7 +82,7 @@ async fn a_wrong_name_of_a_replica_set_is_told_with_the_right_one() {
             "mongodb://127.0.0.1:{}/?replicaSet=wrong{direct}",
             set.port()
         );
-        let (log, _) = told(&uri).await;
+        let (log, _) = log_and_reasons(&uri).await;
         assert!(log.contains("has replicaSet=wrong"), "{log}");
         assert!(log.contains("belongs to the replica set `rs0`"), "{log}");
     }
@@ -88,7 +90,7 @@ async fn a_wrong_name_of_a_replica_set_is_told_with_the_right_one() {
         "mongodb://127.0.0.1:{}/?replicaSet=rs0",
         shared_mongod().port()
     );
-    let (log, _) = told(&uri).await;
+    let (log, _) = log_and_reasons(&uri).await;
     assert!(
         log.contains("belongs to no replica set: it is a standalone server"),
         "{log}"
@@ -96,7 +98,7 @@ async fn a_wrong_name_of_a_replica_set_is_told_with_the_right_one() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_read_preference_that_no_member_suits_is_told() {
+async fn read_preference_without_a_matching_member_is_reported() {
     let set = mongod(Options {
         replica_set: true,
         ..Options::default()
@@ -106,24 +108,24 @@ async fn a_read_preference_that_no_member_suits_is_told() {
         "mongodb://127.0.0.1:{}/?replicaSet=rs0&readPreference=secondary",
         set.port()
     );
-    let (log, _) = told(&uri).await;
+    let (log, _) = log_and_reasons(&uri).await;
     assert!(log.contains("matches readPreference=secondary"), "{log}");
     assert!(log.contains("it is the primary"), "{log}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_load_balancer_that_is_none_is_told() {
+async fn wrong_load_balanced_option_is_reported() {
     let uri = format!(
         "mongodb://127.0.0.1:{}/?loadBalanced=true",
         shared_mongod().port()
     );
-    let (log, reasons) = told(&uri).await;
+    let (log, reasons) = log_and_reasons(&uri).await;
     assert!(log.contains("remove loadBalanced"), "{log}");
     assert_eq!(reasons, ["misconfigured"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_can_never_work_is_told_by_every_task() {
+async fn invalid_connection_options_are_reported_by_every_subcommand() {
     let port = shared_mongod().port();
     for (uri, words) in [
         (
@@ -135,29 +137,33 @@ async fn what_can_never_work_is_told_by_every_task() {
             "cannot read `/nonexistent.pem`",
         ),
     ] {
-        for (task, status) in [("--config.check", 2), ("statistics", 1), ("check", 1)] {
+        for (subcommand, status) in [("--config.check", 2), ("statistics", 1), ("check", 1)] {
             let output = Exporter::command()
-                .args([task, "--mongodb.uri", &uri])
+                .args([subcommand, "--mongodb.uri", &uri])
                 .output();
             let output = output.expect("the exporter runs");
-            let said = [output.stdout, output.stderr].concat();
-            let said = String::from_utf8_lossy(&said);
-            assert_eq!(output.status.code(), Some(status), "{task}: {said}");
-            assert!(said.contains(words), "{task}: {said}");
+            let printed = [output.stdout, output.stderr].concat();
+            let printed = String::from_utf8_lossy(&printed);
+            assert_eq!(
+                output.status.code(),
+                Some(status),
+                "{subcommand}: {printed}"
+            );
+            assert!(printed.contains(words), "{subcommand}: {printed}");
         }
-        let (log, reasons) = told(&uri).await;
+        let (log, reasons) = log_and_reasons(&uri).await;
         assert!(log.contains(words), "{log}");
         assert_eq!(reasons, ["misconfigured"]);
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn options_that_are_left_out_are_told_once() {
+async fn ignored_options_are_logged_once() {
     let uri = format!(
         "mongodb://127.0.0.1:{}/rocketchat?compressors=zlib&timeoutMS=1",
         shared_mongod().port()
     );
-    let (log, _) = told(&uri).await;
+    let (log, _) = log_and_reasons(&uri).await;
     assert_eq!(
         log.matches("`compressors`: replies are not compressed")
             .count(),

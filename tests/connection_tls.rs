@@ -1,4 +1,4 @@
-//! Certificates of servers and clients: those that work, and the words for those that do not.
+//! TLS to MongoDB: accepted certificates, and the error message for each kind of rejected certificate.
 
 use std::fs;
 use std::process::Command;
@@ -10,9 +10,9 @@ use tempfile::TempDir;
 use testbed::mongod::{Mongod, Options};
 
 use crate::support::tls::{Authority, Identity, self_signed, self_signed_leaf};
-use crate::support::{Exporter, Filled, assert_no_structures, client, mongod, shared_mongod};
+use crate::support::{Exporter, Filled, assert_no_debug_output, client, mongod, shared_mongod};
 
-/// A MongoDB whose certificate can be changed.
+/// A MongoDB with TLS whose certificate can be replaced.
 struct Server {
     mongod: Mongod,
     admin: Database,
@@ -20,40 +20,41 @@ struct Server {
     folder: TempDir,
 }
 
-/// Whether reading succeeded, and what was said.
-struct Tried(bool, String);
+/// Whether a read succeeded, and its standard error.
+struct ReadResult(bool, String);
 
-impl Tried {
-    fn works(self) {
+impl ReadResult {
+    fn assert_succeeds(self) {
         assert!(self.0, "{}", self.1);
     }
 
-    fn says(self, words: &str) {
+    fn assert_fails_with(self, words: &str) {
         assert!(!self.0 && self.1.contains(words), "{words}: {}", self.1);
-        assert_no_structures(&self.1);
+        assert_no_debug_output(&self.1);
     }
 }
 
 /// Reads the users.
-fn read(uri: &str) -> Tried {
+fn read(uri: &str) -> ReadResult {
     let output = Exporter::command()
         .args(["statistics", "--collector.disable-defaults"])
         .args(["--collector.users", "--mongodb.connect-timeout=1s"])
         .args(["--mongodb.uri", uri])
         .output()
         .expect("the exporter runs");
-    let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    Tried(output.status.success(), said)
+    let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+    ReadResult(output.status.success(), stderr)
 }
 
 impl Server {
     async fn start() -> Self {
-        let folder = tempfile::tempdir().expect("a folder can be made");
+        let folder = tempfile::tempdir().expect("a directory can be created");
         let path = |name: &str| folder.path().join(name).display().to_string();
         let authority = Authority::new();
-        fs::write(path("ca.pem"), authority.pem()).expect("it can be written");
+        fs::write(path("ca.pem"), authority.pem()).expect("the file can be written");
         let server = authority.server();
-        fs::write(path("server.pem"), server.certificate + &server.key).expect("it can be written");
+        fs::write(path("server.pem"), server.certificate + &server.key)
+            .expect("the file can be written");
         let arguments = [
             "--tlsMode",
             "preferTLS",
@@ -81,33 +82,33 @@ impl Server {
         self.folder.path().join(name).display().to_string()
     }
 
-    fn put(&self, name: &str, text: &str) {
-        fs::write(self.path(name), text).expect("it can be written");
+    fn write(&self, name: &str, text: &str) {
+        fs::write(self.path(name), text).expect("the file can be written");
     }
 
-    /// Gives the server another certificate, which is in `server.crt`, too.
-    async fn has(&self, identity: &Identity) {
-        self.put(
+    /// Replaces the server's certificate, and writes it to `server.crt` too.
+    async fn replace_certificate(&self, identity: &Identity) {
+        self.write(
             "server.pem",
             &format!("{}{}", identity.certificate, identity.key),
         );
-        self.put("server.crt", &identity.certificate);
+        self.write("server.crt", &identity.certificate);
         let rotate = self.admin.run_command(doc! { "rotateCertificates": 1 });
-        rotate.await.expect("the certificate can be changed");
+        rotate.await.expect("the certificate can be replaced");
     }
 
-    fn read(&self, options: &str) -> Tried {
+    fn read(&self, options: &str) -> ReadResult {
         let port = self.mongod.port();
         read(&format!(
             "mongodb://localhost:{port}/rocketchat?tls=true&{options}"
         ))
     }
 
-    fn read_trusting(&self, name: &str) -> Tried {
+    fn read_trusting(&self, name: &str) -> ReadResult {
         self.read(&format!("tlsCAFile={}", self.path(name)))
     }
 
-    fn read_as(&self, name: &str, options: &str) -> Tried {
+    fn read_as(&self, name: &str, options: &str) -> ReadResult {
         self.read(&format!(
             "tlsCAFile={}&tlsCertificateKeyFile={}{options}",
             self.path("ca.pem"),
@@ -125,40 +126,44 @@ impl Server {
     }
 
     fn file(&self, name: &str) -> String {
-        fs::read_to_string(self.path(name)).expect("it can be read")
+        fs::read_to_string(self.path(name)).expect("the file can be read")
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_certificate_counts_by_its_authority_or_by_itself() {
+async fn certificate_is_trusted_by_its_authority_or_directly() {
     let server = Server::start().await;
-    server.read_trusting("ca.pem").works();
+    server.read_trusting("ca.pem").assert_succeeds();
     server
         .read("")
-        .says("signed by an authority that is not trusted");
-    server.put("other.pem", &Authority::new().pem());
+        .assert_fails_with("signed by an authority that is not trusted");
+    server.write("other.pem", &Authority::new().pem());
     server
         .read_trusting("other.pem")
-        .says("not signed by the authority that it names");
-    server.put("empty.pem", "nothing");
+        .assert_fails_with("not signed by the authority that it names");
+    server.write("empty.pem", "nothing");
     server
         .read_trusting("empty.pem")
-        .says("has no valid certificate");
+        .assert_fails_with("has no valid certificate");
 
-    server.has(&self_signed("localhost")).await;
+    server.replace_certificate(&self_signed("localhost")).await;
     server
         .read_trusting("server.crt")
-        .says("is a certificate authority (CA:TRUE)");
-    server.read("tlsAllowInvalidCertificates=true").works();
-    server.has(&self_signed_leaf("localhost")).await;
-    server.read_trusting("server.crt").works();
+        .assert_fails_with("is a certificate authority (CA:TRUE)");
+    server
+        .read("tlsAllowInvalidCertificates=true")
+        .assert_succeeds();
+    server
+        .replace_certificate(&self_signed_leaf("localhost"))
+        .await;
+    server.read_trusting("server.crt").assert_succeeds();
 
     let plain = format!("mongodb://127.0.0.1:{}/?tls=true", shared_mongod().port());
-    read(&plain).says("closes the connection");
+    read(&plain).assert_fails_with("closes the connection");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_certificate_has_the_name_and_the_form_that_it_needs() {
+async fn certificate_needs_a_matching_name_and_purpose() {
     let server = Server::start().await;
     let with = |change: fn(&mut rcgen::CertificateParams)| server.authority.server_with(change);
     let cases: [(Identity, &str); 3] = [
@@ -168,7 +173,7 @@ async fn a_certificate_has_the_name_and_the_form_that_it_needs() {
         ),
         (
             with(|params| {
-                let name = "db.example".try_into().expect("it is a name");
+                let name = "db.example".try_into().expect("the name is valid");
                 params.subject_alt_names = vec![SanType::DnsName(name)];
             }),
             "is not for `localhost`, only for `db.example`",
@@ -179,8 +184,8 @@ async fn a_certificate_has_the_name_and_the_form_that_it_needs() {
         ),
     ];
     for (identity, words) in &cases {
-        server.has(identity).await;
-        server.read_trusting("ca.pem").says(words);
+        server.replace_certificate(identity).await;
+        server.read_trusting("ca.pem").assert_fails_with(words);
     }
     server.openssl("req -x509 -newkey rsa:2048 -nodes -subj /CN=Old -keyout old.key -out old.pem");
     server.openssl("req -newkey rsa:2048 -nodes -subj /CN=localhost -keyout v1.key -out v1.csr");
@@ -189,34 +194,40 @@ async fn a_certificate_has_the_name_and_the_form_that_it_needs() {
         certificate: server.file("v1.crt"),
         key: server.file("v1.key"),
     };
-    server.has(&old).await;
-    server.read_trusting("old.pem").says("of X.509 version 1");
+    server.replace_certificate(&old).await;
+    server
+        .read_trusting("old.pem")
+        .assert_fails_with("of X.509 version 1");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_client_s_certificate_needs_a_key_that_can_be_read() {
+async fn client_certificate_needs_a_readable_key() {
     let server = Server::start().await;
-    let me = server.authority.client(&[]);
-    me.write(server.folder.path(), "me");
-    server.put("me.pem", &format!("{}{}", me.certificate, me.key));
-    server.read_as("me.pem", "").works();
+    let client = server.authority.client(&[]);
+    client.write(server.folder.path(), "me");
+    server.write("me.pem", &format!("{}{}", client.certificate, client.key));
+    server.read_as("me.pem", "").assert_succeeds();
     let other = server.authority.client(&[]).key;
-    server.put("mixed.pem", &format!("{}{other}", me.certificate));
+    server.write("mixed.pem", &format!("{}{other}", client.certificate));
     server
         .read_as("mixed.pem", "")
-        .says("does not belong to its first certificate");
-    server.read_as("me.crt", "").says("has no key");
+        .assert_fails_with("does not belong to its first certificate");
+    server.read_as("me.crt", "").assert_fails_with("has no key");
 
     server.openssl("pkcs8 -topk8 -in me.key -passout pass:s3cret -out encrypted.key");
     let encrypted = server.file("encrypted.key");
-    server.put("encrypted.pem", &format!("{}{encrypted}", me.certificate));
+    server.write(
+        "encrypted.pem",
+        &format!("{}{encrypted}", client.certificate),
+    );
     server
         .read_as("encrypted.pem", "")
-        .says("set tlsCertificateKeyFilePassword");
+        .assert_fails_with("set tlsCertificateKeyFilePassword");
     server
         .read_as("encrypted.pem", "&tlsCertificateKeyFilePassword=s3cret")
-        .works();
-    let Tried(ok, said) = server.read_as("encrypted.pem", "&tlsCertificateKeyFilePassword=wr0ng");
-    assert!(!ok && !said.contains("wr0ng"), "{said}");
-    Tried(ok, said).says("Failed to decrypt");
+        .assert_succeeds();
+    let ReadResult(ok, stderr) =
+        server.read_as("encrypted.pem", "&tlsCertificateKeyFilePassword=wr0ng");
+    assert!(!ok && !stderr.contains("wr0ng"), "{stderr}");
+    ReadResult(ok, stderr).assert_fails_with("Failed to decrypt");
 }

@@ -1,4 +1,4 @@
-//! The dashboards for Grafana: made from their source, known to Grafana's models, of one style, and with data in every
+//! The Grafana dashboards: generated from their source, valid for Grafana's models, of one style, and with data in every
 //! panel.
 
 mod live;
@@ -21,63 +21,65 @@ struct Board {
     json: Value,
 }
 
-/// A question that a panel or a mark asks.
+/// A query of a panel or an annotation.
 #[derive(Debug)]
 struct Query {
     board: String,
     panel: String,
-    /// The panel's number; a mark has none.
+    /// The panel's id; an annotation has none.
     id: Option<u64>,
-    /// Grafana's letter for it.
+    /// Grafana's `refId`.
     reference: String,
-    /// With Grafana's variables in it.
+    /// Contains Grafana's variables.
     expression: String,
     legend: String,
-    /// Whether only the newest value is asked for.
+    /// Whether only the newest value is queried.
     instant: bool,
 }
 
 #[test]
-fn the_dashboards_are_those_that_their_source_makes() {
-    let folder = tempfile::tempdir().expect("a folder can be made");
-    dashboards::generate(folder.path()).expect("they can be made");
-    let made = json_files(folder.path());
-    let kept = json_files(&dashboards::folder());
-    let names = |files: &[PathBuf]| -> Vec<_> { files.iter().map(|it| file_name(it)).collect() };
+fn dashboards_are_generated_from_their_source() {
+    let folder = tempfile::tempdir().expect("a directory can be created");
+    dashboards::generate(folder.path()).expect("the dashboards can be generated");
+    let generated = json_files(folder.path());
+    let committed = json_files(&dashboards::folder());
+    let names =
+        |files: &[PathBuf]| -> Vec<_> { files.iter().map(|file| file_name(file)).collect() };
     assert_eq!(
-        names(&kept),
-        names(&made),
-        "remove what is left over from dashboards/"
+        names(&committed),
+        names(&generated),
+        "remove obsolete files from dashboards/"
     );
-    for (kept, made) in kept.iter().zip(&made) {
-        let is_new = fs::read(kept).ok() == fs::read(made).ok();
-        let name = file_name(kept);
+    for (committed, generated) in committed.iter().zip(&generated) {
+        let is_current = fs::read(committed).ok() == fs::read(generated).ok();
+        let name = file_name(committed);
         assert!(
-            is_new,
-            "dashboards/{name} is not what its source makes; run\n    cargo xtask dashboards"
+            is_current,
+            "dashboards/{name} differs from its source; run\n    cargo xtask dashboards"
         );
     }
 }
 
 #[test]
-fn grafanas_models_know_every_key() {
-    let told = dashboards::check(&json_files(&dashboards::folder()));
-    assert!(told.is_ok(), "{told:?}");
+fn every_dashboard_key_is_known_to_grafana() {
+    let result = dashboards::check(&json_files(&dashboards::folder()));
+    assert!(result.is_ok(), "{result:?}");
 }
 
 #[test]
-fn a_key_that_grafana_does_not_know_is_told() {
-    let folder = tempfile::tempdir().expect("a folder can be made");
+fn unknown_dashboard_key_is_reported() {
+    let folder = tempfile::tempdir().expect("a directory can be created");
     let file = folder.path().join("misspelt.json");
     let text = fs::read_to_string(dashboards::folder().join("rocketchat-fleet.json"));
     let text = text.expect("the dashboard can be read");
-    fs::write(&file, text.replace("\"lineWidth\"", "\"lineWdth\"")).expect("it can be written");
-    let told = dashboards::check(&[file]).expect_err("the key is unknown");
-    assert!(format!("{told:#}").contains("lineWdth"), "{told:#}");
+    fs::write(&file, text.replace("\"lineWidth\"", "\"lineWdth\""))
+        .expect("the file can be written");
+    let error = dashboards::check(&[file]).expect_err("the key is unknown");
+    assert!(format!("{error:#}").contains("lineWdth"), "{error:#}");
 }
 
 #[test]
-fn every_metric_of_a_dashboard_is_in_the_catalogue_and_every_metric_is_on_a_dashboard() {
+fn dashboards_show_exactly_the_metrics_of_the_catalogue() {
     let known: BTreeSet<String> = catalogue().into_keys().collect();
     let shown: BTreeSet<String> = queries()
         .iter()
@@ -91,7 +93,7 @@ fn every_metric_of_a_dashboard_is_in_the_catalogue_and_every_metric_is_on_a_dash
 }
 
 #[test]
-fn every_label_of_a_selector_or_legend_is_one_of_the_metrics() {
+fn every_label_in_a_selector_or_legend_exists() {
     let known = catalogue();
     for query in queries() {
         let mut labels: BTreeSet<&str> = ["job", "instance", "workspace"].into();
@@ -103,7 +105,7 @@ fn every_label_of_a_selector_or_legend_is_one_of_the_metrics() {
             }
             labels.extend(own.iter().map(String::as_str));
         }
-        // The fleet calls workspaces by a name of its own.
+        // The fleet dashboard creates the label `name`.
         if query.expression.contains("label_replace(") {
             labels.insert("name");
         }
@@ -115,11 +117,12 @@ fn every_label_of_a_selector_or_legend_is_one_of_the_metrics() {
 
 /// Rocket.Chat's own exporter serves the workspace's identity under the same name, and any program `process_...`.
 #[test]
-fn a_dashboard_of_many_exporters_shows_nothing_that_other_programs_serve() {
+fn fleet_dashboards_exclude_metrics_of_other_programs() {
     let mut checked = 0;
     for board in boards() {
-        let instance = board.variables().iter().find(|it| it["name"] == "instance");
-        if instance.is_none_or(|it| it["includeAll"] != true) {
+        let mut variables = board.variables().iter();
+        let instance = variables.find(|variable| variable["name"] == "instance");
+        if instance.is_none_or(|variable| variable["includeAll"] != true) {
             continue;
         }
         for query in queries_of(&board) {
@@ -138,14 +141,11 @@ fn a_dashboard_of_many_exporters_shows_nothing_that_other_programs_serve() {
             }
         }
     }
-    assert!(
-        checked >= 2,
-        "the fleet's versions, and the mark of a new one"
-    );
+    assert!(checked >= 2, "too few queries of shared metrics: {checked}");
 }
 
 #[test]
-fn provisioning_brings_a_prometheus_and_reads_the_folder_that_the_readme_fills() {
+fn provisioning_has_a_data_source_and_the_folder_of_the_readme() {
     let read = |file: &str| {
         let path = dashboards::folder().join(file);
         fs::read_to_string(path).expect("the file can be read")
@@ -172,7 +172,7 @@ impl Board {
         self.json["uid"].as_str().expect("a dashboard has a uid")
     }
 
-    /// All but the rows' titles.
+    /// All panels except rows.
     fn panels(&self) -> impl Iterator<Item = &Value> {
         let panels = list(&self.json["panels"]);
         panels.iter().filter(|panel| panel["type"] != "row")
@@ -184,7 +184,8 @@ impl Board {
 }
 
 impl Query {
-    /// As Grafana would send it, for one exporter and one workspace; the choice "All" of a variable is its `allValue`.
+    /// The expression as Grafana sends it for one exporter and one workspace. The choice "All" of a variable is its
+    /// `allValue`.
     fn filled(&self, instance: &str, workspace: &str) -> String {
         self.expression
             .replace("$__rate_interval", "1m")
@@ -194,14 +195,14 @@ impl Query {
             .replace("$workspace", workspace)
     }
 
-    /// What it means; a failure names what is wrong with it, also with the types of its parts.
+    /// The parsed expression; panics with the parser's error.
     fn parsed(&self) -> Expr {
         promql_parser::parser::parse(&self.filled("host:9459", ".*"))
-            .unwrap_or_else(|fault| panic!("{self:?}: {fault}"))
+            .unwrap_or_else(|error| panic!("{self:?}: {error}"))
     }
 }
 
-/// Every dashboard that is kept.
+/// All dashboards.
 fn boards() -> Vec<Board> {
     let files = json_files(&dashboards::folder());
     assert!(files.len() >= 6, "{files:?}");
@@ -215,7 +216,7 @@ fn boards() -> Vec<Board> {
     files.iter().map(board).collect()
 }
 
-/// What all panels and marks of all dashboards ask.
+/// The queries of all panels and annotations.
 fn queries() -> Vec<Query> {
     boards().iter().flat_map(queries_of).collect()
 }
@@ -234,15 +235,17 @@ fn queries_of(board: &Board) -> Vec<Query> {
         let targets = list(&panel["targets"]);
         targets.iter().map(|target| query(panel, "title", target))
     });
-    let marks = list(&board.json["annotations"]["list"]);
-    let of_marks = marks.iter().map(|mark| query(mark, "name", mark));
-    of_panels.chain(of_marks).collect()
+    let annotations = list(&board.json["annotations"]["list"]);
+    let of_annotations = annotations
+        .iter()
+        .map(|annotation| query(annotation, "name", annotation));
+    of_panels.chain(of_annotations).collect()
 }
 
-/// The selectors of an expression, wherever they stand.
+/// All selectors in an expression.
 fn selectors(expression: &Expr) -> Vec<VectorSelector> {
-    struct Found(Vec<VectorSelector>);
-    impl ExprVisitor for Found {
+    struct Selectors(Vec<VectorSelector>);
+    impl ExprVisitor for Selectors {
         type Error = ();
         fn pre_visit(&mut self, expression: &Expr) -> Result<bool, ()> {
             match expression {
@@ -253,19 +256,19 @@ fn selectors(expression: &Expr) -> Vec<VectorSelector> {
             Ok(true)
         }
     }
-    let mut found = Found(Vec::new());
-    walk_expr(&mut found, expression).expect("nothing fails");
-    found.0
+    let mut selectors = Selectors(Vec::new());
+    walk_expr(&mut selectors, expression).expect("the visitor never fails");
+    selectors.0
 }
 
-/// The labels of each native metric, from the first column of the reference's tables.
+/// The labels of each native metric, from the first column of the tables in the reference.
 fn catalogue() -> BTreeMap<String, BTreeSet<String>> {
     let output = Exporter::command().arg("--print-statistics").output();
     let reference = String::from_utf8(output.expect("the exporter runs").stdout);
-    let reference = reference.expect("it prints UTF-8");
+    let reference = reference.expect("the output is UTF-8");
     let (native, _) = reference
         .split_once("\n### The built-in exporter's names")
-        .expect("the other exporter's names stand apart");
+        .expect("the names of the built-in exporter have a section");
     let metric = |line: &str| {
         let cell = line.strip_prefix("| `")?.split('`').next()?;
         let (name, labels) = cell.split_once('{').unwrap_or((cell, ""));
@@ -285,10 +288,13 @@ fn labels_of(legend: &str) -> impl Iterator<Item = &str> {
 }
 
 fn json_files(folder: &Path) -> Vec<PathBuf> {
-    let entries = fs::read_dir(folder).expect("the folder can be listed");
+    let entries = fs::read_dir(folder).expect("the directory can be listed");
     let mut files: Vec<PathBuf> = entries
-        .map(|entry| entry.expect("the folder can be listed").path())
-        .filter(|path| path.extension().is_some_and(|it| it == "json"))
+        .map(|entry| entry.expect("the directory can be listed").path())
+        .filter(|path| {
+            path.extension()
+                .is_some_and(|extension| extension == "json")
+        })
         .collect();
     files.sort();
     files
@@ -301,12 +307,12 @@ fn file_name(path: &Path) -> String {
         .into_owned()
 }
 
-/// A text, or nothing where there is none.
+/// A string; empty if the value is something else.
 fn text(value: &Value) -> &str {
     value.as_str().unwrap_or_default()
 }
 
-/// A list, or an empty one where there is none.
+/// A list; empty if the value is something else.
 fn list(value: &Value) -> &[Value] {
     value.as_array().map_or(&[], Vec::as_slice)
 }

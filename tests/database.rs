@@ -1,4 +1,4 @@
-//! What the exporter does to the database, seen by the database's own profiler.
+//! The load on the database, measured by the database's profiler.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -17,7 +17,7 @@ use crate::support::{
     connections_of_exporters, eventually, log_commands, logged_commands, mongod,
 };
 
-/// Everything that the exporter asked of the database during its first readings and two full refreshes.
+/// The profiled operations of the exporter's first reads and two full refreshes.
 async fn profiled() -> &'static [Document] {
     static PROFILED: OnceCell<Vec<Document>> = OnceCell::const_new();
     PROFILED.get_or_init(profile_refreshes).await
@@ -29,8 +29,8 @@ async fn profile_refreshes() -> Vec<Document> {
     profile(&database, 2).await;
     let workspace = filled.start(&[]).await;
     for _ in 0..2 {
-        let answer = workspace.get("/api/v1/statistics?refresh=true");
-        assert_eq!(answer.status, 200);
+        let response = workspace.get("/api/v1/statistics?refresh=true");
+        assert_eq!(response.status, 200);
     }
     profile(&database, 0).await;
     let profile = database.collection("system.profile");
@@ -55,14 +55,16 @@ fn text<'a>(operation: &'a Document, key: &str) -> &'a str {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn two_full_refreshes_write_nothing_and_never_scan_messages() {
+async fn two_full_refreshes_write_nothing_and_scan_no_messages() {
     for operation in profiled().await {
         let kind = text(operation, "op");
         assert!(
             ["query", "command", "getmore"].contains(&kind),
             "{operation}"
         );
-        let command = operation.get_document("command").expect("it is a command");
+        let command = operation
+            .get_document("command")
+            .expect("an operation has a command");
         let name = command.keys().next().expect("a command has a name");
         let reads = [
             "aggregate",
@@ -79,7 +81,7 @@ async fn two_full_refreshes_write_nothing_and_never_scan_messages() {
         if text(operation, "ns").ends_with(".rocketchat_message") {
             let plan = text(operation, "planSummary");
             assert!(!plan.contains("COLLSCAN"), "{operation}");
-            // Messages with a mark are fetched to see whether they are hidden; no other one is ever read.
+            // Flagged messages are fetched to exclude hidden ones; no other message is read.
             let comment = command.get_str("comment").unwrap_or_default();
             let read = operation.get_i32("docsExamined").unwrap_or_default();
             assert!(read == 0 || comment.ends_with(" marks"), "{operation}");
@@ -87,8 +89,8 @@ async fn two_full_refreshes_write_nothing_and_never_scan_messages() {
     }
 }
 
-/// What the driver sends by itself.
-const OF_THE_DRIVER: [&str; 4] = ["endSessions", "hello", "isMaster", "killCursors"];
+/// Commands that the driver sends by itself.
+const DRIVER_COMMANDS: [&str; 4] = ["endSessions", "hello", "isMaster", "killCursors"];
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_command_has_a_time_limit_and_a_comment() {
@@ -99,11 +101,14 @@ async fn every_command_has_a_time_limit_and_a_comment() {
     .await;
     let filled = Filled::at(&mongod.uri()).await;
     log_commands(filled.database.client()).await;
-    // Without the name of the database, which is found by its collections.
+    // Without a database name, so that the exporter lists databases.
     let workspace = filled.start_on(&mongod.uri(), &["--mongodb.live=on"]).await;
     eventually("changes are followed", || {
         let following = "rocketchat_exporter_live_state{state=\"following\"}";
-        workspace.exporter.value(following).filter(|it| *it > 0.0)
+        workspace
+            .exporter
+            .value(following)
+            .filter(|value| *value > 0.0)
     })
     .await;
     for path in [
@@ -115,13 +120,13 @@ async fn every_command_has_a_time_limit_and_a_comment() {
     }
     eventually("streams are read", || {
         let mut commands = logged_commands(&mongod, 0).into_iter();
-        commands.find(|it| it.name == "getMore")
+        commands.find(|command| command.name == "getMore")
     })
     .await;
     drop(workspace);
-    for task in ["check", "statistics"] {
+    for subcommand in ["check", "statistics"] {
         let output = Exporter::command()
-            .args([task, "--mongodb.uri", &mongod.uri()])
+            .args([subcommand, "--mongodb.uri", &mongod.uri()])
             .output()
             .expect("the exporter runs");
         assert!(output.status.success(), "{output:?}");
@@ -132,21 +137,21 @@ async fn every_command_has_a_time_limit_and_a_comment() {
         name,
         comment,
         command,
-        of_stream,
+        is_stream,
     } in &commands
     {
         names.insert(name.as_str());
-        if comment.is_empty() && OF_THE_DRIVER.contains(&name.as_str()) {
+        if comment.is_empty() && DRIVER_COMMANDS.contains(&name.as_str()) {
             continue;
         }
-        // The driver would put a stream's comment into the stage, where the server refuses it.
+        // A change stream has no comment: the driver puts it into the stage, where the server rejects it.
         assert!(
-            comment.starts_with("rocketchat-exporter ") || *of_stream,
+            comment.starts_with("rocketchat-exporter ") || *is_stream,
             "{command}"
         );
-        // A cursor's limit is that of the command that opened it, and a stream has none: it is read for ever. The driver
-        // has no limit for opening one; the exporter gives up by its own clock.
-        let is_limited_elsewhere = name == "getMore" || *of_stream;
+        // A cursor inherits the limit of its command. A change stream has none; the exporter limits its opening by its
+        // own timer.
+        let is_limited_elsewhere = name == "getMore" || *is_stream;
         let has_limit = command.get("maxTimeMS").is_some();
         assert!(has_limit || is_limited_elsewhere, "{command}");
     }
@@ -164,7 +169,7 @@ async fn every_command_has_a_time_limit_and_a_comment() {
     }
 }
 
-/// Every collection that is scanned in a workspace of this size, the collector that does it, and why it may.
+/// Every collection that is scanned in a workspace of this size, the collector that scans it, and the reason.
 const SCANS: [(&str, &str, &str); 16] = [
     ("instances", "connections", FEW),
     ("instances", "instances", FEW),
@@ -184,8 +189,8 @@ const SCANS: [(&str, &str, &str); 16] = [
     ("users", "user_features", ALL),
 ];
 
-const FEW: &str = "it holds few documents in every workspace, or is left out where it holds many";
-const ALL: &str = "what is told of it is made of every document, and no index has the fields";
+const FEW: &str = "it is small in every workspace, or skipped where it is large";
+const ALL: &str = "the statistics need every document, and no index has the fields";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn only_collections_that_must_be_read_whole_are_scanned() {
@@ -195,7 +200,9 @@ async fn only_collections_that_must_be_read_whole_are_scanned() {
         .filter(|operation| text(operation, "planSummary").contains("COLLSCAN"))
         .map(|operation| {
             let (_, collection) = text(operation, "ns").split_once('.').unwrap_or_default();
-            let command = operation.get_document("command").expect("it is a command");
+            let command = operation
+                .get_document("command")
+                .expect("an operation has a command");
             let comment = text(command, "comment");
             (
                 collection,
@@ -208,7 +215,7 @@ async fn only_collections_that_must_be_read_whole_are_scanned() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn connections_stay_within_their_budget() {
+async fn connections_stay_within_the_budget() {
     let mongod = mongod(Options::default()).await;
     let admin = client(&mongod.uri()).await.database("admin");
     let credentials = Filled::at(&mongod.uri()).await.credentials;
@@ -219,7 +226,7 @@ async fn connections_stay_within_their_budget() {
             "--collection.normal-interval=10ms",
         ],
     );
-    exporter.whole().await;
+    exporter.wait_for_collectors().await;
     std::thread::scope(|scope| {
         for _ in 0..10 {
             scope.spawn(|| {
@@ -238,8 +245,8 @@ async fn connections_stay_within_their_budget() {
     );
 }
 
-/// Dear collectors, which are of the slow tier.
-const DEAR: [&str; 5] = [
+/// Expensive collectors of the slow tier.
+const EXPENSIVE: [&str; 5] = [
     "contacts",
     "room_features",
     "sessions",
@@ -247,8 +254,8 @@ const DEAR: [&str; 5] = [
     "user_features",
 ];
 
-/// Which of [`DEAR`] the questions are of that a server is answering.
-async fn dear_collectors_at_work(admin: &Database) -> BTreeSet<String> {
+/// The collectors of [`EXPENSIVE`] whose queries are running on a server.
+async fn running_expensive_collectors(admin: &Database) -> BTreeSet<String> {
     let operations = admin
         .aggregate([
             doc! { "$currentOp": {} },
@@ -256,7 +263,10 @@ async fn dear_collectors_at_work(admin: &Database) -> BTreeSet<String> {
         ])
         .await
         .expect("operations can be listed");
-    let operations: Vec<Document> = operations.try_collect().await.expect("they are listed");
+    let operations: Vec<Document> = operations
+        .try_collect()
+        .await
+        .expect("operations can be listed");
     operations
         .iter()
         .filter_map(|entry| {
@@ -264,22 +274,22 @@ async fn dear_collectors_at_work(admin: &Database) -> BTreeSet<String> {
                 .split(' ')
                 .nth(1)
         })
-        .filter(|comment| DEAR.contains(comment))
+        .filter(|comment| EXPENSIVE.contains(comment))
         .map(str::to_owned)
         .collect()
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn while_somebody_waits_two_dear_collectors_are_read_at_once() {
+async fn two_expensive_collectors_run_at_once_while_a_request_waits() {
     let mongod = mongod(Options::default()).await;
     let Filled {
         database,
         credentials,
     } = Filled::at(&mongod.uri()).await;
     let exporter = Exporter::on(&mongod.uri(), &[]);
-    exporter.whole().await;
+    exporter.wait_for_collectors().await;
     let admin = database.client().database("admin");
-    let slowly = doc! {
+    let delay = doc! {
         "configureFailPoint": "failCommand",
         "mode": "alwaysOn",
         "data": {
@@ -290,12 +300,12 @@ async fn while_somebody_waits_two_dear_collectors_are_read_at_once() {
         },
     };
     admin
-        .run_command(slowly)
+        .run_command(delay)
         .await
-        .expect("a delay can be arranged");
+        .expect("the fail point can be set");
     let exporter = Arc::new(exporter);
     let mut most = BTreeSet::new();
-    // What is at work is looked at now and then, so a busy machine may need several refreshes to see two.
+    // Running queries are sampled, so a busy machine may need several refreshes to see two at once.
     for _ in 0..10 {
         let (exporter, admin_user) = (Arc::clone(&exporter), credentials.admin.clone());
         let refresh = tokio::task::spawn_blocking(move || {
@@ -306,12 +316,15 @@ async fn while_somebody_waits_two_dear_collectors_are_read_at_once() {
             exporter.request("GET", "/api/v1/statistics?refresh=true", &headers)
         });
         while !refresh.is_finished() {
-            let now = dear_collectors_at_work(&admin).await;
+            let now = running_expensive_collectors(&admin).await;
             if now.len() > most.len() {
                 most = now;
             }
         }
-        assert_eq!(refresh.await.expect("it is answered").status, 200);
+        assert_eq!(
+            refresh.await.expect("the request does not panic").status,
+            200
+        );
         if most.len() > 1 {
             break;
         }
@@ -319,20 +332,23 @@ async fn while_somebody_waits_two_dear_collectors_are_read_at_once() {
     assert_eq!(most.len(), 2, "{most:?}");
 }
 
-/// Rows of sessions that a refresh looked at.
-async fn rows_of_sessions_in_a_refresh(workspace: &Workspace) -> i64 {
+/// The number of session documents that a refresh examined.
+async fn sessions_examined_by_a_refresh(workspace: &Workspace) -> i64 {
     let profiles = workspace.database.collection::<Document>("system.profile");
     profiles.drop().await.expect("the profile can be dropped");
     profile(&workspace.database, 2).await;
     let admin = &workspace.credentials.admin;
-    let answer = workspace.get_as(admin, "/api/v1/statistics?refresh=true");
-    assert_eq!(answer.status, 200);
+    let response = workspace.get_as(admin, "/api/v1/statistics?refresh=true");
+    assert_eq!(response.status, 200);
     profile(&workspace.database, 0).await;
     let operations = profiles
         .find(doc! { "command.comment": "rocketchat-exporter sessions" })
         .await
         .expect("the profile can be read");
-    let operations: Vec<Document> = operations.try_collect().await.expect("it can be read");
+    let operations: Vec<Document> = operations
+        .try_collect()
+        .await
+        .expect("the profile can be read");
     assert!(!operations.is_empty());
     let examined = operations.iter().map(|operation| {
         let examined = operation.get("docsExamined").and_then(Bson::as_i32);
@@ -341,7 +357,7 @@ async fn rows_of_sessions_in_a_refresh(workspace: &Workspace) -> i64 {
     examined.sum()
 }
 
-/// Users and sessions of yesterday, as the document tells them.
+/// Users and sessions of yesterday in the statistics document.
 fn of_yesterday(workspace: &Workspace) -> (u64, f64) {
     let document = workspace.get("/api/v1/statistics").json();
     let users = &document["statistics"]["uniqueUsersOfYesterday"]["data"][0];
@@ -368,11 +384,11 @@ fn summary_of_yesterday(now: &Zoned, user: &str, sessions: i32, computed: DateTi
     }
 }
 
-/// A workspace at which the exporter looks some hours after it was made, and that moment.
-async fn workspace_hours_later() -> (Workspace, Zoned) {
+/// A workspace whose exporter's clock is three hours ahead, and the time of that clock.
+async fn workspace_three_hours_later() -> (Workspace, Zoned) {
     let now = Timestamp::now()
         .checked_add(3.hours())
-        .expect("it is not the end of time");
+        .expect("the time is in range");
     let arguments = [
         &*format!("--debug.now={now}"),
         "--rocketchat.timezone=UTC",
@@ -385,47 +401,47 @@ async fn workspace_hours_later() -> (Workspace, Zoned) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn nightly_summaries_are_read_again_only_when_there_are_other_ones() {
-    let (workspace, now) = workspace_hours_later().await;
-    assert_eq!(rows_of_sessions_in_a_refresh(&workspace).await, 0);
+async fn nightly_summaries_are_read_again_only_after_they_change() {
+    let (workspace, now) = workspace_three_hours_later().await;
+    assert_eq!(sessions_examined_by_a_refresh(&workspace).await, 0);
     let (users, sessions) = of_yesterday(&workspace);
     let summaries = workspace
         .database
         .collection::<Document>("rocketchat_sessions");
-    // One more, computed before others were.
+    // One more summary, computed before the others.
     let earlier = DateTime::from_system_time(SystemTime::now() - Duration::from_hours(2));
-    let summary = summary_of_yesterday(&now, "somebody", 5, earlier);
+    let summary = summary_of_yesterday(&now, "extra", 5, earlier);
     summaries
         .insert_one(summary)
         .await
-        .expect("it can be added");
-    assert!(rows_of_sessions_in_a_refresh(&workspace).await > 0);
+        .expect("the summary can be inserted");
+    assert!(sessions_examined_by_a_refresh(&workspace).await > 0);
     assert_eq!(of_yesterday(&workspace), (users + 1, sessions + 5.0));
-    assert_eq!(rows_of_sessions_in_a_refresh(&workspace).await, 0);
-    // As many, of which one was computed anew.
-    let summary = summary_of_yesterday(&now, "somebody", 9, DateTime::now());
+    assert_eq!(sessions_examined_by_a_refresh(&workspace).await, 0);
+    // The same number of summaries, one of them recomputed.
+    let summary = summary_of_yesterday(&now, "extra", 9, DateTime::now());
     summaries
-        .replace_one(doc! { "_id": "somebody" }, summary)
+        .replace_one(doc! { "_id": "extra" }, summary)
         .await
-        .expect("it can be replaced");
-    assert!(rows_of_sessions_in_a_refresh(&workspace).await > 0);
+        .expect("the summary can be replaced");
+    assert!(sessions_examined_by_a_refresh(&workspace).await > 0);
     assert_eq!(of_yesterday(&workspace), (users + 1, sessions + 9.0));
-    assert_eq!(rows_of_sessions_in_a_refresh(&workspace).await, 0);
+    assert_eq!(sessions_examined_by_a_refresh(&workspace).await, 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn while_summaries_may_still_be_written_they_are_read_every_time() {
-    let (workspace, now) = workspace_hours_later().await;
+async fn summaries_are_read_on_every_refresh_while_they_may_still_change() {
+    let (workspace, now) = workspace_three_hours_later().await;
     let summaries = workspace
         .database
         .collection::<Document>("rocketchat_sessions");
     let computed = now.timestamp().as_millisecond() - 600_000;
-    let summary = summary_of_yesterday(&now, "somebody", 5, DateTime::from_millis(computed));
+    let summary = summary_of_yesterday(&now, "extra", 5, DateTime::from_millis(computed));
     summaries
         .insert_one(summary)
         .await
-        .expect("it can be added");
+        .expect("the summary can be inserted");
     for _ in 0..2 {
-        assert!(rows_of_sessions_in_a_refresh(&workspace).await > 0);
+        assert!(sessions_examined_by_a_refresh(&workspace).await > 0);
     }
 }

@@ -1,4 +1,4 @@
-//! Definitions of metrics, on documents that distinguish them from similar definitions.
+//! Definitions of metrics, on documents for which similar definitions would give other values.
 
 use mongodb::bson::{DateTime, Document, doc};
 
@@ -47,9 +47,9 @@ async fn connected_people_exclude_bots_and_dead_instances() {
                 session("crashed", &["gone"]),
                 session("bot", &["live"]),
                 session("app", &["live"]),
-                session("nobody", &["live"]),
+                session("unknown", &["live"]),
                 doc! { "_id": "empty", "connections": [] },
-                doc! { "_id": "odd", "connections": 3 },
+                doc! { "_id": "invalid", "connections": 3 },
             ],
         ),
     ])
@@ -114,7 +114,7 @@ async fn available_agents_and_waiting_conversations_are_counted() {
             vec![
                 doc! { "status": "queued", "ts": DateTime::now() },
                 doc! { "status": "queued", "ts": began },
-                doc! { "status": "ready", "ts": "odd" },
+                doc! { "status": "ready", "ts": "invalid" },
                 doc! { "status": "taken", "ts": DateTime::from_millis(1) },
             ],
         ),

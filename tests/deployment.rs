@@ -1,5 +1,5 @@
-//! What is shipped below `deploy/`: each file is accepted by the tool that will read it, and names only what the program
-//! has. The reverse proxies have a file of their own.
+//! The files in `deploy/`: the tool that reads each file accepts it, and every flag, variable and path in it exists.
+//! `reverse_proxy.rs` tests the reverse proxies.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -16,10 +16,10 @@ const COMPOSE: &str = "deploy/compose/compose.yml";
 const WORKSPACE: &str = "deploy/compose/compose.workspace.yml";
 const BASE: &str = "deploy/kubernetes/base";
 const OPERATOR: &str = "deploy/kubernetes/operator";
-const NOBODY: &str = "--mongodb.uri=mongodb://127.0.0.1:9";
+const UNREACHABLE_MONGODB: &str = "--mongodb.uri=mongodb://127.0.0.1:9";
 
-/// The names of services that only try a workspace out.
-const TRIED_OUT: [&str; 2] = ["mongodb", "rocketchat"];
+/// Services that only serve to try out a workspace.
+const TRIAL_SERVICES: [&str; 2] = ["mongodb", "rocketchat"];
 
 fn shipped(file: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(file)
@@ -29,23 +29,23 @@ fn text(file: &str) -> String {
     fs::read_to_string(shipped(file)).unwrap_or_else(|error| panic!("{file}: {error}"))
 }
 
-/// What a command prints; it must succeed.
+/// Runs a command successfully and returns its standard output.
 fn printed(command: &mut Command) -> String {
     let output = command.output().expect("the command runs");
-    let said = String::from_utf8_lossy(&output.stderr);
+    let stderr = String::from_utf8_lossy(&output.stderr);
     assert!(
         output.status.success(),
-        "{command:?}\n{}{said}",
+        "{command:?}\n{}{stderr}",
         String::from_utf8_lossy(&output.stdout)
     );
-    String::from_utf8(output.stdout).expect("it prints UTF-8")
+    String::from_utf8(output.stdout).expect("the output is UTF-8")
 }
 
-/// Every file below a folder.
+/// All files in a directory and its subdirectories.
 fn files(folder: &Path) -> Vec<PathBuf> {
     let mut files = Vec::new();
-    for entry in fs::read_dir(folder).expect("the folder can be listed") {
-        let path = entry.expect("the folder can be listed").path();
+    for entry in fs::read_dir(folder).expect("the directory can be listed") {
+        let path = entry.expect("the directory can be listed").path();
         if path.is_dir() {
             files.extend(self::files(&path));
         } else {
@@ -55,9 +55,9 @@ fn files(folder: &Path) -> Vec<PathBuf> {
     files
 }
 
-/// Words of a text that may be part of a name.
+/// The words of a text: letters, digits and the characters in `also`.
 fn words<'a>(text: &'a str, also: &str) -> impl Iterator<Item = &'a str> {
-    text.split(move |it: char| !it.is_ascii_alphanumeric() && !also.contains(it))
+    text.split(move |letter: char| !letter.is_ascii_alphanumeric() && !also.contains(letter))
 }
 
 fn help() -> String {
@@ -65,13 +65,13 @@ fn help() -> String {
 }
 
 #[test]
-fn every_variable_below_deploy_is_one_of_the_program() {
+fn every_variable_in_deploy_exists() {
     let help = help();
     let known: BTreeSet<&str> = words(&help, "_").collect();
     let mut count = 0;
     for path in files(&shipped("deploy")) {
         let text = fs::read_to_string(&path).expect("the file can be read");
-        for word in words(&text, "_").filter(|it| it.starts_with("ROCKETCHAT_EXPORTER_")) {
+        for word in words(&text, "_").filter(|word| word.starts_with("ROCKETCHAT_EXPORTER_")) {
             assert!(known.contains(word), "{}: {word}", path.display());
             count += 1;
         }
@@ -80,18 +80,18 @@ fn every_variable_below_deploy_is_one_of_the_program() {
 }
 
 #[test]
-fn every_flag_of_the_exporter_below_deploy_is_one_of_the_program() {
+fn every_exporter_flag_in_deploy_exists() {
     let help = help();
     let known: BTreeSet<&str> = words(&help, "-.").collect();
     let mut count = 0;
     for path in files(&shipped("deploy")) {
-        // Prometheus and Alertmanager have flags that look alike.
+        // These files also have flags of Prometheus and Alertmanager.
         if path.starts_with(shipped("deploy/compose")) {
             continue;
         }
         let text = fs::read_to_string(&path).expect("the file can be read");
-        let flags = words(&text, "-.").map(|it| it.trim_end_matches('.'));
-        for flag in flags.filter(|it| it.starts_with("--") && it.contains('.')) {
+        let flags = words(&text, "-.").map(|word| word.trim_end_matches('.'));
+        for flag in flags.filter(|flag| flag.starts_with("--") && flag.contains('.')) {
             assert!(known.contains(flag), "{}: {flag}", path.display());
             count += 1;
         }
@@ -100,7 +100,7 @@ fn every_flag_of_the_exporter_below_deploy_is_one_of_the_program() {
 }
 
 #[test]
-fn every_file_names_the_version_of_the_program() {
+fn every_file_names_the_package_version() {
     let version = env!("CARGO_PKG_VERSION");
     let image = format!("rocketchat-exporter:{version}");
     assert!(text(DOCKERFILE).contains(&format!("--tag {image} ")));
@@ -114,7 +114,7 @@ fn every_file_names_the_version_of_the_program() {
 
 #[test]
 fn hadolint_accepts_the_dockerfile() {
-    let hadolint = tools::HADOLINT.find().expect("hadolint is there");
+    let hadolint = tools::HADOLINT.find().expect("hadolint is installed");
     printed(
         hadolint
             .command()
@@ -123,56 +123,58 @@ fn hadolint_accepts_the_dockerfile() {
     );
 }
 
-/// What docker compose makes of files.
 #[test]
-fn the_image_keeps_memory_as_the_service_does() {
+fn image_has_the_memory_settings_of_the_service() {
     let variables = |file: &str| -> BTreeSet<String> {
         let text = text(file);
         let words = text
             .split([' ', '\n'])
-            .map(|it| it.trim_start_matches("Environment="));
-        let kept = words.filter(|it| it.starts_with("MALLOC_"));
-        kept.map(str::to_owned).collect()
+            .map(|word| word.trim_start_matches("Environment="));
+        let malloc = words.filter(|word| word.starts_with("MALLOC_"));
+        malloc.map(str::to_owned).collect()
     };
     let of_service = variables("systemd/rocketchat-exporter.service");
     assert!(of_service.contains("MALLOC_ARENA_MAX=2"), "{of_service:?}");
     assert_eq!(variables(DOCKERFILE), of_service);
 }
 
+/// The configuration that docker compose reads from files.
 fn composed(files: &[&str]) -> Value {
     let mut command = tools::DOCKER_COMPOSE
         .find()
-        .expect("docker compose is there")
+        .expect("docker compose is installed")
         .command();
     for file in files {
         command.arg("--file").arg(shipped(file));
     }
     let json = printed(command.args(["config", "--format=json"]));
-    serde_json::from_str(&json).expect("it is JSON")
+    serde_json::from_str(&json).expect("docker compose prints JSON")
 }
 
 fn services(files: &[&str]) -> Vec<(String, Value)> {
     let composed = composed(files);
-    let services = composed["services"].as_object().expect("there are some");
+    let services = composed["services"]
+        .as_object()
+        .expect("there are services");
     services
         .iter()
-        .map(|(name, it)| (name.clone(), it.clone()))
+        .map(|(name, service)| (name.clone(), service.clone()))
         .collect()
 }
 
 #[test]
-fn docker_compose_accepts_every_line_and_finds_every_file() {
+fn docker_compose_accepts_every_key_and_finds_every_file() {
     let names = |files: &[&str]| -> Vec<String> {
         services(files).into_iter().map(|(name, _)| name).collect()
     };
     let monitoring = ["alertmanager", "exporter", "grafana", "prometheus"];
     assert_eq!(names(&[COMPOSE]), monitoring);
-    let whole = services(&[COMPOSE, WORKSPACE]);
-    assert_eq!(whole.len(), monitoring.len() + TRIED_OUT.len());
-    for (name, service) in whole {
+    let all = services(&[COMPOSE, WORKSPACE]);
+    assert_eq!(all.len(), monitoring.len() + TRIAL_SERVICES.len());
+    for (name, service) in all {
         let volumes = service["volumes"].as_array().cloned().unwrap_or_default();
-        for volume in volumes.iter().filter(|it| it["type"] == "bind") {
-            let source = volume["source"].as_str().expect("it has a source");
+        for volume in volumes.iter().filter(|volume| volume["type"] == "bind") {
+            let source = volume["source"].as_str().expect("a volume has a source");
             assert!(Path::new(source).exists(), "{name}: {source}");
             assert_eq!(volume["read_only"], true, "{name}: {source}");
         }
@@ -180,13 +182,13 @@ fn docker_compose_accepts_every_line_and_finds_every_file() {
 }
 
 #[test]
-fn every_service_of_the_compose_files_is_confined_and_has_a_pinned_image() {
+fn every_compose_service_is_confined_and_pins_its_image() {
     for (name, service) in services(&[COMPOSE, WORKSPACE]) {
         assert_eq!(service["cap_drop"], serde_json::json!(["ALL"]), "{name}");
         let options = serde_json::json!(["no-new-privileges:true"]);
         assert_eq!(service["security_opt"], options, "{name}");
-        let image = service["image"].as_str().expect("it has an image");
-        let (_, tag) = image.rsplit_once(':').expect("it has a tag");
+        let image = service["image"].as_str().expect("a service has an image");
+        let (_, tag) = image.rsplit_once(':').expect("an image has a tag");
         assert!(tag.split('.').count() == 3, "{name}: {image}");
         if name != "rocketchat" {
             assert_eq!(service["read_only"], true, "{name}");
@@ -198,26 +200,26 @@ fn every_service_of_the_compose_files_is_confined_and_has_a_pinned_image() {
 }
 
 #[test]
-fn prometheus_accepts_the_configuration_of_the_compose_file() {
-    let folder = tempfile::tempdir().expect("a folder can be made");
+fn prometheus_accepts_the_compose_configuration() {
+    let folder = tempfile::tempdir().expect("a directory can be created");
     let rules = shipped("deploy/prometheus/rules").display().to_string();
     let config = text("deploy/compose/prometheus.yml");
     assert!(config.contains("/etc/prometheus/rules/"), "{config}");
     let file = folder.path().join("prometheus.yml");
     let config = config.replace("/etc/prometheus/rules", &rules);
     fs::write(&file, config).expect("the file can be written");
-    let promtool = tools::PROMTOOL.find().expect("promtool is there");
-    let said = printed(promtool.command().args(["check", "config"]).arg(&file));
-    assert!(said.contains("rules found"), "{said}");
-    // The names in it are those of the compose file.
+    let promtool = tools::PROMTOOL.find().expect("promtool is installed");
+    let report = printed(promtool.command().args(["check", "config"]).arg(&file));
+    assert!(report.contains("rules found"), "{report}");
+    // The targets are service names of the compose file.
     for target in ["alertmanager:9093", "exporter:9459"] {
         assert!(text("deploy/compose/prometheus.yml").contains(target));
     }
 }
 
-/// The manifests that kustomize makes of a folder.
+/// The manifests that kustomize builds from a directory, as YAML.
 fn rendered(folder: &str) -> String {
-    let kubectl = tools::KUBECTL.find().expect("kubectl is there");
+    let kubectl = tools::KUBECTL.find().expect("kubectl is installed");
     printed(
         kubectl
             .command()
@@ -230,22 +232,23 @@ fn rendered(folder: &str) -> String {
 fn manifests(folder: &str) -> Vec<Value> {
     rendered(folder)
         .split("\n---\n")
-        .map(|it| serde_saphyr::from_str(it).expect("it is YAML"))
+        .map(|manifest| serde_saphyr::from_str(manifest).expect("the manifest is YAML"))
         .collect()
 }
 
 fn manifest(folder: &str, kind: &str) -> Value {
-    let found = manifests(folder).into_iter().find(|it| it["kind"] == kind);
-    found.unwrap_or_else(|| panic!("{folder} has no {kind}"))
+    let mut manifests = manifests(folder).into_iter();
+    let manifest = manifests.find(|manifest| manifest["kind"] == kind);
+    manifest.unwrap_or_else(|| panic!("{folder} has no {kind}"))
 }
 
 #[test]
-fn kubernetes_knows_every_key_of_the_manifests() {
-    let folder = tempfile::tempdir().expect("a folder can be made");
+fn every_manifest_key_exists_in_the_kubernetes_schema() {
+    let folder = tempfile::tempdir().expect("a directory can be created");
     let file = folder.path().join("manifests.yaml");
     let modules = tools::KUBERNETES_VALIDATE
         .find()
-        .expect("kubernetes-validate is there");
+        .expect("kubernetes-validate is installed");
     for manifests in [BASE, OPERATOR] {
         fs::write(&file, rendered(manifests)).expect("the file can be written");
         let mut command = Command::new("python3");
@@ -254,18 +257,18 @@ fn kubernetes_knows_every_key_of_the_manifests() {
             .arg(&file)
             .env("PYTHONPATH", modules.path());
         let output = command.output().expect("python3 runs");
-        let said = [output.stdout, output.stderr].concat();
-        let said = String::from_utf8_lossy(&said);
-        assert!(output.status.success(), "{said}");
+        let report = [output.stdout, output.stderr].concat();
+        let report = String::from_utf8_lossy(&report);
+        assert!(output.status.success(), "{report}");
         for kind in ["deployment", "service", "networkpolicy"] {
             let passed = format!("passed for resource {kind}/rocketchat-exporter");
-            assert!(said.contains(&passed), "{said}");
+            assert!(report.contains(&passed), "{report}");
         }
     }
 }
 
 #[test]
-fn the_pod_keeps_to_the_restricted_standard() {
+fn pod_meets_the_restricted_pod_security_standard() {
     let deployment = manifest(BASE, "Deployment");
     let pod = &deployment["spec"]["template"]["spec"];
     assert_eq!(pod["securityContext"]["runAsNonRoot"], true);
@@ -280,25 +283,25 @@ fn the_pod_keeps_to_the_restricted_standard() {
     assert_eq!(security["allowPrivilegeEscalation"], false);
     assert_eq!(security["readOnlyRootFilesystem"], true);
     assert_eq!(security["capabilities"]["drop"], serde_json::json!(["ALL"]));
-    // The same user as in the image.
+    // The image runs as the same user.
     let user = &pod["securityContext"]["runAsUser"];
     assert!(text(DOCKERFILE).contains(&format!("USER {user}:{user}\n")));
 }
 
 #[test]
-fn what_the_manifests_ask_the_exporter_for_is_there() {
+fn paths_and_ports_in_manifests_exist() {
     let deployment = manifest(BASE, "Deployment");
     let container = &deployment["spec"]["template"]["spec"]["containers"][0];
     let monitor = manifest(OPERATOR, "ServiceMonitor");
     let endpoint = &monitor["spec"]["endpoints"][0];
-    let exporter = Exporter::start(&[NOBODY]);
+    let exporter = Exporter::start(&[UNREACHABLE_MONGODB]);
     for (path, status) in [
         (&container["livenessProbe"]["httpGet"]["path"], 200),
-        // Without a database it is not ready.
+        // The exporter is not ready without a database.
         (&container["readinessProbe"]["httpGet"]["path"], 503),
         (&endpoint["path"], 200),
     ] {
-        let path = path.as_str().expect("there is a path");
+        let path = path.as_str().expect("the path is a string");
         assert_eq!(exporter.get(path).status, status, "{path}");
     }
     let port = &container["ports"][0];
@@ -321,7 +324,7 @@ fn what_the_manifests_ask_the_exporter_for_is_there() {
 }
 
 #[test]
-fn every_selector_of_the_manifests_finds_the_pod() {
+fn every_manifest_selector_matches_the_pod() {
     let labels = &manifest(BASE, "Deployment")["spec"]["template"]["metadata"]["labels"];
     let of = |kind: &str| manifest(OPERATOR, kind)["spec"].clone();
     assert!(labels.is_object(), "{labels}");
@@ -330,36 +333,36 @@ fn every_selector_of_the_manifests_finds_the_pod() {
     assert_eq!(&of("NetworkPolicy")["podSelector"]["matchLabels"], labels);
     let service = &manifest(OPERATOR, "Service")["metadata"]["labels"];
     assert_eq!(&of("ServiceMonitor")["selector"]["matchLabels"], service);
-    // The job, which ExporterDown knows by the beginning of its name.
+    // The alert ExporterDown matches jobs by this prefix.
     let label = of("ServiceMonitor")["jobLabel"].clone();
-    let job = &service[label.as_str().expect("it has a label")];
+    let job = &service[label.as_str().expect("the monitor has a job label")];
     assert_eq!(job, "rocketchat-exporter");
 }
 
 #[test]
-fn the_rules_for_the_operator_are_those_for_prometheus() {
+fn operator_rules_are_generated_from_prometheus_rules() {
     let mut rules = files(&shipped("deploy/prometheus/rules"));
     rules.sort();
     let rules: Vec<String> = rules
         .iter()
-        .filter(|it| it.extension().is_some_and(|it| it == "yml"))
-        .map(|it| prometheus_rule(it))
+        .filter(|file| file.extension().is_some_and(|extension| extension == "yml"))
+        .map(|file| prometheus_rule(file))
         .collect();
     assert!(!rules.is_empty(), "there are no rules");
-    let note = "# Made of deploy/prometheus/rules, where changes belong, by the tests:\n\
-                #   UPDATE_GOLDEN=1 cargo test --test exporter -- the_rules_for_the_operator\n";
-    let whole = format!("{note}{}", rules.concat());
+    let note = "# Generated from deploy/prometheus/rules by the tests; change the rules there and run\n\
+                #   UPDATE_GOLDEN=1 cargo test --test exporter -- operator_rules\n";
+    let expected = format!("{note}{}", rules.concat());
     assert_golden(
         "deploy/kubernetes/operator/prometheusrule.yaml",
         None,
-        &whole,
+        &expected,
     );
 }
 
-/// A file of rules as an object of the Prometheus operator's.
+/// A rule file as a `PrometheusRule` of the Prometheus operator.
 fn prometheus_rule(file: &Path) -> String {
-    let name = file.file_stem().and_then(|it| it.to_str());
-    let name = name.expect("it has a name");
+    let name = file.file_stem().and_then(|stem| stem.to_str());
+    let name = name.expect("the rules have a name");
     let text = fs::read_to_string(file).expect("the rules can be read");
     let spec: String = text
         .lines()
@@ -375,29 +378,33 @@ fn prometheus_rule(file: &Path) -> String {
 }
 
 #[test]
-fn the_rules_for_the_operator_say_what_those_for_prometheus_say() {
+fn operator_rules_parse_to_the_prometheus_rules() {
     let objects: Vec<Value> = manifests(OPERATOR)
         .into_iter()
-        .filter(|it| it["kind"] == "PrometheusRule")
+        .filter(|object| object["kind"] == "PrometheusRule")
         .collect();
     assert!(!objects.is_empty(), "there are no rules");
     for object in objects {
-        let name = object["metadata"]["name"].as_str().expect("it has a name");
-        let (_, file) = name.split_once("exporter-").expect("it names a file");
+        let name = object["metadata"]["name"]
+            .as_str()
+            .expect("the rules have a name");
+        let (_, file) = name
+            .split_once("exporter-")
+            .expect("the object is named after a file");
         let rules = text(&format!("deploy/prometheus/rules/{file}.yml"));
-        let rules: Value = serde_saphyr::from_str(&rules).expect("it is YAML");
+        let rules: Value = serde_saphyr::from_str(&rules).expect("the rules are YAML");
         assert_eq!(object["spec"], rules, "{file}");
     }
 }
 
 #[test]
-fn the_example_of_a_configuration_file_can_be_used_as_it_is_and_without_its_marks() {
-    let folder = tempfile::tempdir().expect("a folder can be made");
+fn example_configuration_is_valid_as_is_and_uncommented() {
+    let folder = tempfile::tempdir().expect("a directory can be created");
     let shipped = text("deploy/debian/config.yml");
     let uncommented: String = shipped
         .lines()
         .map(|line| match line.strip_prefix('#') {
-            // Prose has one space after its mark.
+            // Prose has exactly one space after the `#`.
             Some(rest) if !rest.starts_with(' ') || rest.starts_with("  ") => format!("{rest}\n"),
             _ => format!("{line}\n"),
         })
@@ -407,19 +414,21 @@ fn the_example_of_a_configuration_file_can_be_used_as_it_is_and_without_its_mark
     assert!(uncommented.contains(credentials), "{uncommented}");
     let uncommented = uncommented.replace(credentials, &folder.path().display().to_string());
     for uri in ["acme.uri", "example.uri"] {
-        fs::write(folder.path().join(uri), "mongodb://127.0.0.1:9/").expect("it can be written");
+        fs::write(folder.path().join(uri), "mongodb://127.0.0.1:9/")
+            .expect("the file can be written");
     }
     for config in [shipped, uncommented] {
         let file = folder.path().join("config.yml");
-        fs::write(&file, &config).expect("it can be written");
-        let said = printed(
+        fs::write(&file, &config).expect("the file can be written");
+        let printed = self::printed(
             Exporter::command()
                 .args(["--config.check", "--config.file"])
                 .arg(&file),
         );
-        assert_eq!(said, "All settings can be used.\n", "{config}");
+        assert_eq!(printed, "All settings can be used.\n", "{config}");
     }
     let uri = text("deploy/debian/mongodb.uri");
-    let said = printed(Exporter::command().args(["--config.check", "--mongodb.uri", uri.trim()]));
-    assert_eq!(said, "All settings can be used.\n");
+    let printed =
+        printed(Exporter::command().args(["--config.check", "--mongodb.uri", uri.trim()]));
+    assert_eq!(printed, "All settings can be used.\n");
 }

@@ -1,13 +1,13 @@
-//! Definitions of the statistics document by version: the same workspace, rendered for the releases on both sides of
-//! every change.
+//! Definitions of the statistics document by version: the same workspace, rendered for the releases before and after each
+//! change.
 
 pub mod workspace;
 
 use serde_json::{Value, json};
 
-use workspace::{answers, answers_on_unknown_fields, licensed_answers};
+use workspace::{licensed_responses, responses, responses_with_unknown_fields};
 
-/// The value that a version has at a path; `None` without such a key.
+/// A version and its value; `None` if the version lacks the field.
 type Expected = (&'static str, Option<Value>);
 
 fn is(version: &'static str, value: impl Into<Value>) -> Expected {
@@ -21,8 +21,8 @@ fn absent(version: &'static str) -> Expected {
 /// Compares values by version, without a license.
 fn expect<const N: usize>(path: &str, expected: [Expected; N]) {
     for (version, value) in expected {
-        let answers = answers(version);
-        let found = at(&answers.document, path);
+        let responses = responses(version);
+        let found = at(&responses.document, path);
         assert_eq!(found, value.as_ref(), "{path} in {version}");
     }
 }
@@ -30,8 +30,8 @@ fn expect<const N: usize>(path: &str, expected: [Expected; N]) {
 /// The same with a license for everything.
 fn expect_licensed<const N: usize>(path: &str, expected: [Expected; N]) {
     for (version, value) in expected {
-        let answers = licensed_answers(version);
-        let found = at(&answers.document, path);
+        let responses = licensed_responses(version);
+        let found = at(&responses.document, path);
         assert_eq!(found, value.as_ref(), "{path} in {version}");
     }
 }
@@ -105,7 +105,7 @@ fn online_users_changed_from_connection_to_visible_presence() {
 }
 
 #[test]
-fn busy_users_came_with_3_11_and_followed_a_release_later() {
+fn busy_users_exist_since_3_11_and_change_a_release_later() {
     expect(
         "busyUsers",
         [
@@ -210,7 +210,7 @@ fn ldap_settings_had_other_names_in_3_17() {
 }
 
 #[test]
-fn calls_over_livechat_came_with_4_6_and_went_with_8_0() {
+fn livechat_calls_exist_from_4_6_to_8_0() {
     for (path, value) in [
         ("voipEnabled", json!(true)),
         ("voipCalls", json!(1)),
@@ -232,7 +232,7 @@ fn calls_over_livechat_came_with_4_6_and_went_with_8_0() {
 }
 
 #[test]
-fn chats_off_the_record_came_with_4_6_and_went_with_8_0() {
+fn off_the_record_chats_exist_from_4_6_to_8_0() {
     for (path, value) in [("totalOTRRooms", 2), ("totalOTR", 5)] {
         expect(
             path,
@@ -391,7 +391,7 @@ fn last_login_changed_from_date_to_text() {
 }
 
 #[test]
-fn the_setup_wizard_told_more_before_1_3() {
+fn setup_wizard_has_more_fields_before_1_3() {
     for (path, first, value) in [
         ("wizard.organizationName", "0.64.2", json!("Example")),
         ("wizard.website", "0.64.2", json!("https://example.com")),
@@ -423,7 +423,7 @@ fn the_setup_wizard_told_more_before_1_3() {
 }
 
 #[test]
-fn a_setting_that_is_not_there_is_null_only_since_7_0() {
+fn missing_setting_is_null_since_7_0() {
     expect(
         "wizard.industry",
         [
@@ -445,9 +445,9 @@ fn contact_person_is_hidden() {
 }
 
 #[test]
-fn the_answer_is_nested_before_3_0() {
+fn document_is_nested_before_3_0() {
     for (version, nested) in [("0.51.0", true), ("2.4.9", true), ("3.0.0", false)] {
-        let wrapped = &answers(version).wrapped;
+        let wrapped = &responses(version).wrapped;
         assert_eq!(wrapped.get("statistics").is_some(), nested, "{version}");
         assert_eq!(wrapped["success"], true, "{version}");
     }
@@ -471,7 +471,7 @@ fn process_fields_come_from_the_stored_document() {
 }
 
 #[test]
-fn oplog_is_not_told_before_1_0_3_unless_it_is_on() {
+fn oplog_is_absent_before_1_0_3_unless_enabled() {
     expect("oplogEnabled", [absent("1.0.2"), is("1.0.3", false)]);
 }
 
@@ -511,7 +511,7 @@ fn unique_users_of_the_last_month_were_a_month_late_until_3_10() {
         [is("1.0.3", late.clone()), is("3.8.0", late)],
     );
     let day_of = |version| {
-        let month = &answers(version).document["uniqueUsersOfLastMonth"];
+        let month = &responses(version).document["uniqueUsersOfLastMonth"];
         (month["month"].clone(), month["data"][0]["count"].clone())
     };
     assert_eq!(day_of("3.9.0"), (json!(10), json!(1)));
@@ -520,7 +520,7 @@ fn unique_users_of_the_last_month_were_a_month_late_until_3_10() {
 }
 
 #[test]
-fn the_last_week_came_with_3_10_and_devices_of_the_month_with_1_0_3() {
+fn last_week_exists_since_3_10_and_monthly_devices_since_1_0_3() {
     let firefox = |count: u8, time: u8| {
         day(
             11,
@@ -733,7 +733,7 @@ fn federated_servers_were_peers_in_1_3() {
 }
 
 #[test]
-fn the_push_queue_moved_with_3_2() {
+fn push_queue_moved_with_3_2() {
     expect(
         "pushQueue",
         [
@@ -746,7 +746,7 @@ fn the_push_queue_moved_with_3_2() {
 }
 
 #[test]
-fn migration_document_is_whole() {
+fn migration_document_is_complete() {
     expect(
         "migration",
         [is(
@@ -764,11 +764,11 @@ fn unknown_stored_fields_are_kept() {
 #[test]
 fn unknown_fields_change_nothing() {
     for version in ["0.61.0", "3.4.0", "8.3.0"] {
-        let mut with = answers_on_unknown_fields(version).document;
-        let mut without = answers(version).document.clone();
-        // These are shown whole, with whatever is in them; and the host does not stand still.
+        let mut with = responses_with_unknown_fields(version).document;
+        let mut without = responses(version).document.clone();
+        // These fields are copied unchanged, and the host's values change by themselves.
         for document in [&mut with, &mut without] {
-            let document = document.as_object_mut().expect("it is an object");
+            let document = document.as_object_mut().expect("the document is an object");
             for key in ["_future", "zFuture", "migration", "os"] {
                 document.remove(key);
             }
@@ -778,7 +778,7 @@ fn unknown_fields_change_nothing() {
 }
 
 #[test]
-fn sessions_were_summarised_otherwise_before_1_0_3() {
+fn session_summaries_differ_before_1_0_3() {
     let users = day(11, 20, &json!([{ "count": 30, "time": 150 }]));
     let month = json!({ "year": 2026, "month": 10, "data": [{ "count": 50, "time": 50 }] });
     let opera = json!([{ "count": 30, "type": "mobile", "name": "Opera", "version": "2" }]);

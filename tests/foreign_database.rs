@@ -1,21 +1,21 @@
-//! A database that is named and is none of Rocket.Chat's: that is said, and nothing is counted in it.
+//! A configured database that is not Rocket.Chat's is reported, and nothing in it is counted.
 
 use mongodb::Database;
 use mongodb::bson::{Document, doc};
 use testbed::mongod::Options;
 
 use crate::support::{
-    Exporter, Filled, PASSWORD, SOON, client, eventually, fresh_database, mongod, uri_of,
-    with_reader,
+    Exporter, Filled, PASSWORD, SHORT_INTERVALS, client, eventually, fresh_database, mongod,
+    uri_of, with_reader,
 };
 
 const FAILING: &str =
     "rocketchat_exporter_collector_failing{collector=\"users\",reason=\"no_database\"}";
 
-/// Waits until the exporter has said so, and sees that nothing is counted. Answers its log.
-async fn is_foreign(exporter: &Exporter) -> String {
+/// Waits until the exporter reports the database, asserts that nothing is counted, and returns the log.
+async fn wait_until_foreign(exporter: &Exporter) -> String {
     eventually("the collector fails", || exporter.value(FAILING)).await;
-    // As soon as the collectors have failed that read the database before.
+    // Collectors that read the database before fail one after another.
     eventually("the database is down", || {
         exporter.value("rocketchat_up").filter(|up| *up < 1.0)
     })
@@ -33,7 +33,7 @@ fn users(exporter: &Exporter) -> Option<f64> {
     exporter.value("rocketchat_users{presence=\"offline\"}")
 }
 
-async fn is_read(exporter: &Exporter) {
+async fn wait_until_read(exporter: &Exporter) {
     eventually("the database is read", || {
         (exporter.value("rocketchat_up") == Some(1.0)).then_some(())
     })
@@ -41,37 +41,40 @@ async fn is_read(exporter: &Exporter) {
     eventually("users are counted", || users(exporter)).await;
 }
 
-async fn become_a_workspace(database: &Database) {
+async fn create_workspace(database: &Database) {
     for name in ["rocketchat_settings", "rocketchat_room", "users"] {
-        // Fails where it is there.
+        // Fails if the collection exists.
         database.create_collection(name).await.ok();
     }
     let user = doc! { "_id": "u", "type": "user", "active": true, "status": "offline" };
     let users = database.collection::<Document>("users");
-    users.insert_one(user).await.expect("a user can be made");
+    users
+        .insert_one(user)
+        .await
+        .expect("a user can be inserted");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_database_without_rocket_chats_collections_is_named_with_the_right_ones() {
+async fn database_without_rocket_chat_collections_is_reported_with_alternatives() {
     let mongod = mongod(Options::default()).await;
     let admin = Filled::at(&mongod.uri()).await.database;
     let others = admin.client().database("others");
     let user = doc! { "_id": 1 };
     let inserted = others.collection("users").insert_one(user).await;
-    inserted.expect("another program has users");
+    inserted.expect("a user can be inserted");
     let uri = |name: &str| format!("mongodb://127.0.0.1:{}/{name}", mongod.port());
     for name in ["admin", "test", "rocketcaht", "others", "RocketChat"] {
-        let exporter = Exporter::on(&uri(name), &SOON);
-        let log = is_foreign(&exporter).await;
-        let said = format!("the database `{name}` has none of Rocket.Chat");
-        assert!(log.contains(&said), "{log}");
+        let exporter = Exporter::on(&uri(name), &SHORT_INTERVALS);
+        let log = wait_until_foreign(&exporter).await;
+        let message = format!("the database `{name}` has none of Rocket.Chat");
+        assert!(log.contains(&message), "{log}");
         assert_eq!(exporter.get("/-/ready").status, 503);
         assert!(log.contains("they are in `rocketchat`"), "{log}");
         assert!(log.contains("--mongodb.database"), "{log}");
     }
-    let flag = [&["--mongodb.database=rocketcaht"][..], &SOON].concat();
+    let flag = [&["--mongodb.database=rocketcaht"][..], &SHORT_INTERVALS].concat();
     let exporter = Exporter::on(&mongod.uri(), &flag);
-    is_foreign(&exporter).await;
+    wait_until_foreign(&exporter).await;
     let check = Exporter::command()
         .args(["check", "--mongodb.uri", &uri("others")])
         .output()
@@ -83,41 +86,44 @@ async fn a_database_without_rocket_chats_collections_is_named_with_the_right_one
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_database_that_becomes_rocket_chats_is_read_from_then_on() {
+async fn database_is_read_once_it_becomes_a_workspace() {
     let database = fresh_database().await;
-    let exporter = Exporter::on(&uri_of(&database), &SOON);
-    is_foreign(&exporter).await;
-    become_a_workspace(&database).await;
-    is_read(&exporter).await;
+    let exporter = Exporter::on(&uri_of(&database), &SHORT_INTERVALS);
+    wait_until_foreign(&exporter).await;
+    create_workspace(&database).await;
+    wait_until_read(&exporter).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_database_that_is_dropped_and_restored_never_counts_nothing() {
+async fn dropped_and_restored_database_never_shows_zeros() {
     let database = fresh_database().await;
-    become_a_workspace(&database).await;
-    let exporter = Exporter::on(&uri_of(&database), &SOON);
-    is_read(&exporter).await;
+    create_workspace(&database).await;
+    let exporter = Exporter::on(&uri_of(&database), &SHORT_INTERVALS);
+    wait_until_read(&exporter).await;
     for dropped in [
         &["users"][..],
         &["users", "rocketchat_settings", "rocketchat_room"],
     ] {
         for name in dropped {
             let collection = database.collection::<Document>(name);
-            collection.drop().await.expect("it can be dropped");
+            collection
+                .drop()
+                .await
+                .expect("the collection can be dropped");
         }
-        eventually("it is told", || {
+        eventually("the collectors fail", || {
             assert_ne!(users(&exporter), Some(0.0));
             exporter.value(FAILING)
         })
         .await;
-        is_foreign(&exporter).await;
-        become_a_workspace(&database).await;
-        is_read(&exporter).await;
+        wait_until_foreign(&exporter).await;
+        create_workspace(&database).await;
+        wait_until_read(&exporter).await;
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_user_who_may_not_list_a_database_is_told_so() {
+async fn missing_list_privilege_is_reported() {
     let mongod = with_reader().await;
     let uri = format!(
         "mongodb://rocketchat-exporter@127.0.0.1:{}/rocketcaht?authSource=admin",
@@ -127,15 +133,15 @@ async fn a_user_who_may_not_list_a_database_is_told_so() {
     command
         .env("ROCKETCHAT_EXPORTER_MONGODB_URI", uri)
         .env("ROCKETCHAT_EXPORTER_MONGODB_PASSWORD", PASSWORD)
-        .args(SOON);
+        .args(SHORT_INTERVALS);
     let exporter = Exporter::spawn(&mut command);
-    let log = is_foreign(&exporter).await;
-    let said = "this user may neither list the collections of the database `rocketcaht`";
-    assert!(log.contains(said), "{log}");
+    let log = wait_until_foreign(&exporter).await;
+    let message = "this user may neither list the collections of the database `rocketcaht`";
+    assert!(log.contains(message), "{log}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_refused_listing_costs_nothing_where_the_collections_can_be_read() {
+async fn refused_listing_is_harmless_if_the_collections_are_readable() {
     let mongod = mongod(Options::default()).await;
     Filled::at(&mongod.uri()).await;
     let refuse = doc! {
@@ -149,7 +155,7 @@ async fn a_refused_listing_costs_nothing_where_the_collections_can_be_read() {
     };
     let admin = client(&mongod.uri()).await.database("admin");
     let refused = admin.run_command(refuse).await;
-    refused.expect("a refusal can be arranged");
+    refused.expect("the fail point can be set");
     let exporter = Exporter::on(&mongod.uri(), &["--mongodb.database=rocketchat"]);
-    exporter.whole().await;
+    exporter.wait_for_collectors().await;
 }

@@ -5,9 +5,9 @@ use std::process::Output;
 use crate::support::Exporter;
 use crate::web_config::{Setup, encrypted};
 
-const NOBODY: &str = "--mongodb.uri=mongodb://127.0.0.1:9";
+const UNREACHABLE_MONGODB: &str = "--mongodb.uri=mongodb://127.0.0.1:9";
 
-/// What the check says with these settings.
+/// Runs the health check with these flags.
 fn health(arguments: &[&str]) -> Output {
     let mut command = Exporter::command();
     let output = command.arg("health").args(arguments).output();
@@ -31,7 +31,7 @@ fn assert_unhealthy(output: &Output, expected: &str) {
 
 #[test]
 fn running_exporter_is_healthy_and_a_closed_port_is_not() {
-    let exporter = Exporter::start(&[NOBODY]);
+    let exporter = Exporter::start(&[UNREACHABLE_MONGODB]);
     assert_healthy(&health(&[&at(exporter.address())]));
     assert_unhealthy(
         &health(&[&at("127.0.0.1:9")]),
@@ -41,16 +41,17 @@ fn running_exporter_is_healthy_and_a_closed_port_is_not() {
 
 #[test]
 fn hanging_exporter_times_out() {
-    let exporter = Exporter::start(&[NOBODY]);
+    let exporter = Exporter::start(&[UNREACHABLE_MONGODB]);
     exporter.signal("STOP");
     assert_unhealthy(&health(&[&at(exporter.address())]), "waited 5s");
 }
 
 #[test]
 fn address_is_taken_from_the_variable() {
-    let folder = tempfile::tempdir().expect("a folder can be made");
+    let folder = tempfile::tempdir().expect("a directory can be created");
     let socket = format!("unix://{}", folder.path().join("exporter.sock").display());
-    let exporter = Exporter::spawn_as_it_is(Exporter::command().args([NOBODY, &at(&socket)]));
+    let exporter =
+        Exporter::spawn_unchanged(Exporter::command().args([UNREACHABLE_MONGODB, &at(&socket)]));
     let output = Exporter::command()
         .arg("health")
         .env("ROCKETCHAT_EXPORTER_WEB_LISTEN_ADDRESS", &socket)
@@ -63,8 +64,13 @@ fn address_is_taken_from_the_variable() {
 
 #[test]
 fn wildcard_address_is_checked_on_loopback() {
-    let exporter = Exporter::spawn_as_it_is(Exporter::command().args([NOBODY, &at("0.0.0.0:0")]));
-    let (_, port) = exporter.address().rsplit_once(':').expect("it has a port");
+    let exporter = Exporter::spawn_unchanged(
+        Exporter::command().args([UNREACHABLE_MONGODB, &at("0.0.0.0:0")]),
+    );
+    let (_, port) = exporter
+        .address()
+        .rsplit_once(':')
+        .expect("the address has a port");
     for address in [format!("0.0.0.0:{port}"), format!(":{port}")] {
         assert_healthy(&health(&[&at(&address)]));
     }
@@ -72,7 +78,7 @@ fn wildcard_address_is_checked_on_loopback() {
 
 #[test]
 fn every_address_must_respond() {
-    let exporter = Exporter::start(&[NOBODY]);
+    let exporter = Exporter::start(&[UNREACHABLE_MONGODB]);
     let nowhere = "unix:///nowhere/exporter.sock";
     let both = [&*at(exporter.address()), &at(nowhere)];
     assert_unhealthy(&health(&both), "`unix:/nowhere/exporter.sock`");
@@ -80,11 +86,11 @@ fn every_address_must_respond() {
 
 #[test]
 fn tls_and_rejected_requests_count_as_healthy() {
-    // The hash is no one's: nobody logs in here.
+    // No request logs in, so the hash can belong to any password.
     let users =
         "basic_auth_users: {a: $2b$04$R0E8cZkhBcd7UyOMWUdJg.Yj.jU.NqnaroEi0XW/KgcJZZpwD/sfy}\n";
     let limited = "rate_limit: {interval: 1h, burst: 0}\n";
-    let wants_certificates = encrypted(&["client_auth_type: RequireAnyClientCert"]);
+    let requires_certificate = encrypted(&["client_auth_type: RequireAnyClientCert"]);
     let older = encrypted(&[
         "client_auth_type: RequireAnyClientCert",
         "max_version: TLS12",
@@ -94,7 +100,7 @@ fn tls_and_rejected_requests_count_as_healthy() {
         users,
         &format!("{}{users}", encrypted(&[])),
         limited,
-        &wants_certificates,
+        &requires_certificate,
         &older,
     ] {
         let setup = Setup::new(config);

@@ -1,4 +1,4 @@
-//! The machine, and Rocket.Chat's process on it.
+//! Metrics of the machine and of Rocket.Chat's process on it.
 
 use std::fs;
 use std::process::{Child, Command};
@@ -7,7 +7,7 @@ use mongodb::bson::{DateTime, doc};
 
 use crate::support::{Exporter, empty_workspace, eventually, uri_of};
 
-/// A process named `node`; it is killed when dropped.
+/// A process named `node`. Dropping it kills the process.
 struct Node {
     child: Child,
     _folder: tempfile::TempDir,
@@ -15,9 +15,9 @@ struct Node {
 
 impl Node {
     fn start() -> Self {
-        let folder = tempfile::tempdir().expect("a folder can be made");
+        let folder = tempfile::tempdir().expect("a directory can be created");
         let program = folder.path().join("node");
-        fs::copy("/bin/sleep", &program).expect("a program can be copied");
+        fs::copy("/bin/sleep", &program).expect("the program can be copied");
         let child = Command::new(program)
             .arg("600")
             .spawn()
@@ -44,7 +44,7 @@ fn instance(id: &str, pid: u32, created_at: DateTime) -> mongodb::bson::Document
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_process_of_an_instance_is_found_and_nobody_elses() {
+async fn process_of_an_instance_is_found_among_others() {
     let node = Node::start();
     let database = empty_workspace().await;
     let now = DateTime::now().timestamp_millis();
@@ -54,15 +54,15 @@ async fn the_process_of_an_instance_is_found_and_nobody_elses() {
         .collection("instances")
         .insert_many([
             instance("here", node.child.id(), DateTime::now()),
-            // The number of a process that is not Node's, such as that of the test itself.
+            // The id of a process that is not Node.js: the test itself.
             instance("elsewhere", std::process::id(), DateTime::now()),
-            // The number is Node's, but that process started long after the instance.
+            // That Node.js process started long after the instance registered.
             instance("reused", node.child.id(), long_ago),
-            // The number is Node's, but that process had been running for an hour when the instance registered.
+            // That Node.js process started an hour before the instance registered.
             instance("another", node.child.id(), much_later),
         ])
         .await
-        .expect("instances can register");
+        .expect("instances can be inserted");
     let exporter = Exporter::on(&uri_of(&database), &["--collection.fast-interval=200ms"]);
     let of = |metric: &str, id: &str| exporter.value(&format!("{metric}{{instance_id=\"{id}\"}}"));
     eventually("the process is found", || {
@@ -81,13 +81,13 @@ async fn the_process_of_an_instance_is_found_and_nobody_elses() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_processors_times_are_those_of_the_kernel() {
+async fn cpu_times_equal_those_of_the_kernel() {
     let exporter = Exporter::start(&["--mongodb.uri=mongodb://127.0.0.1:9"]);
     let cpus = eventually("the host is read", || {
         exporter.value("rocketchat_host_cpus")
     })
     .await;
-    let stat = fs::read_to_string("/proc/stat").expect("the kernel tells");
+    let stat = fs::read_to_string("/proc/stat").expect("/proc/stat can be read");
     let lines = stat
         .lines()
         .filter(|line| line.starts_with("cpu") && !line.starts_with("cpu "));
@@ -96,9 +96,9 @@ async fn the_processors_times_are_those_of_the_kernel() {
         .lines()
         .find_map(|line| line.strip_prefix("cpu0 ")?.split_whitespace().nth(3))
         .and_then(|ticks| ticks.parse().ok())
-        .expect("there is a first processor");
+        .expect("/proc/stat has a line for cpu0");
     let seconds = exporter
         .value("rocketchat_host_cpu_seconds_total{cpu=\"0\",mode=\"idle\"}")
-        .expect("it is exported");
+        .expect("the CPU time is exported");
     assert!((seconds - idle / 100.0).abs() < 60.0, "{seconds} {idle}");
 }

@@ -4,49 +4,50 @@ use std::fs;
 use std::io::{Read, Write};
 use std::net::TcpStream;
 
-use crate::support::{Exporter, PATIENCE, complaint_of_promtool, eventually};
+use crate::support::{Exporter, TIMEOUT, eventually, promtool_error};
 
-const NOBODY: [&str; 2] = [
+const NO_DATABASE: [&str; 2] = [
     "--mongodb.uri=mongodb://127.0.0.1:9",
     "--mongodb.connect-timeout=100ms",
 ];
 
-/// Sends bytes, and returns what is received until the connection closes or is silent. `ends` shuts the sending half
-/// down, after which the exporter may close without a response.
+/// Sends bytes and returns everything received until the connection closes. `ends` shuts down the sending half, after
+/// which the exporter may close without a response.
 fn send(exporter: &Exporter, bytes: &[u8], ends: bool) -> Vec<u8> {
-    let mut stream = TcpStream::connect(exporter.address()).expect("it accepts");
+    let mut stream =
+        TcpStream::connect(exporter.address()).expect("the exporter accepts connections");
     stream
-        .set_read_timeout(Some(PATIENCE))
-        .expect("it can be set");
-    // It may end the connection before it has read everything.
+        .set_read_timeout(Some(TIMEOUT))
+        .expect("the timeout can be set");
+    // The exporter may close the connection before it has read everything.
     drop(stream.write_all(bytes));
     if ends {
         drop(stream.shutdown(std::net::Shutdown::Write));
     }
-    let mut answer = Vec::new();
-    drop(stream.read_to_end(&mut answer));
-    answer
+    let mut response = Vec::new();
+    drop(stream.read_to_end(&mut response));
+    response
 }
 
-fn status(answer: &[u8]) -> Option<u16> {
-    let text = String::from_utf8_lossy(answer);
+fn status(response: &[u8]) -> Option<u16> {
+    let text = String::from_utf8_lossy(response);
     text.strip_prefix("HTTP/1.")?.get(2..5)?.parse().ok()
 }
 
 fn open_files(exporter: &Exporter) -> usize {
     let folder = format!("/proc/{}/fd", exporter.pid());
-    fs::read_dir(folder).expect("the process is there").count()
+    fs::read_dir(folder).expect("the process runs").count()
 }
 
-fn assert_well(exporter: &Exporter) {
+fn assert_serving(exporter: &Exporter) {
     assert_eq!(exporter.get("/-/healthy").status, 200);
-    assert_eq!(complaint_of_promtool(exporter.metrics().as_bytes()), None);
+    assert_eq!(promtool_error(exporter.metrics().as_bytes()), None);
     assert!(!exporter.log().contains("panicked"), "{}", exporter.log());
 }
 
 #[test]
 fn malformed_requests_are_rejected() {
-    let exporter = Exporter::start(&NOBODY);
+    let exporter = Exporter::start(&NO_DATABASE);
     let long = "x".repeat(64 * 1024);
     let many = "X-Again: y\r\n".repeat(500);
     for request in [
@@ -66,22 +67,22 @@ fn malformed_requests_are_rejected() {
         "POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: gzip\r\n\r\n".to_owned(),
         "\u{16}\u{3}\u{1}\u{2}\0\u{1}".to_owned(),
     ] {
-        let answer = send(&exporter, request.as_bytes(), true);
-        let code = status(&answer);
+        let response = send(&exporter, request.as_bytes(), true);
+        let code = status(&response);
         let start = request.get(..60).unwrap_or(&request);
         assert!(
-            answer.is_empty()
+            response.is_empty()
                 || code.is_some_and(|code| (400..=505).contains(&code) && code != 500),
             "{start:?}: {}",
-            String::from_utf8_lossy(&answer)
+            String::from_utf8_lossy(&response)
         );
     }
-    assert_well(&exporter);
+    assert_serving(&exporter);
 }
 
 #[test]
-fn unusual_valid_requests_are_answered() {
-    let exporter = Exporter::start(&NOBODY);
+fn unusual_valid_requests_are_served() {
+    let exporter = Exporter::start(&NO_DATABASE);
     for (request, expected) in [
         ("GET /metrics HTTP/1.0\r\n\r\n", 200),
         (
@@ -133,16 +134,16 @@ fn unusual_valid_requests_are_answered() {
             404,
         ),
     ] {
-        let answer = send(&exporter, request.as_bytes(), false);
-        let shown = String::from_utf8_lossy(&answer);
-        assert_eq!(status(&answer), Some(expected), "{request:?}: {shown}");
+        let response = send(&exporter, request.as_bytes(), false);
+        let shown = String::from_utf8_lossy(&response);
+        assert_eq!(status(&response), Some(expected), "{request:?}: {shown}");
     }
-    assert_well(&exporter);
+    assert_serving(&exporter);
 }
 
 #[test]
 fn any_accept_header_gets_a_known_format() {
-    let exporter = Exporter::start(&NOBODY);
+    let exporter = Exporter::start(&NO_DATABASE);
     let long = format!("a/b;q=0.{}", "1".repeat(5000));
     let many = "text/plain;version=0.0.4,".repeat(400);
     for accept in [
@@ -167,9 +168,9 @@ fn any_accept_header_gets_a_known_format() {
             "br, zstd, gzip;q=0.001",
         ] {
             let headers = [("Accept", accept), ("Accept-Encoding", encoding)];
-            let answer = exporter.request("GET", "/metrics", &headers);
-            assert_eq!(answer.status, 200, "{accept} {encoding}");
-            let content_type = answer.header("content-type").to_owned();
+            let response = exporter.request("GET", "/metrics", &headers);
+            assert_eq!(response.status, 200, "{accept} {encoding}");
+            let content_type = response.header("content-type").to_owned();
             assert!(
                 content_type.starts_with("text/plain; version=0.0.4")
                     || content_type.starts_with("application/openmetrics-text; version="),
@@ -177,13 +178,13 @@ fn any_accept_header_gets_a_known_format() {
             );
         }
     }
-    assert_well(&exporter);
+    assert_serving(&exporter);
 }
 
-/// A deterministic generator of requests.
-struct Chance(u64);
+/// A deterministic generator of mutated requests.
+struct Mutator(u64);
 
-impl Chance {
+impl Mutator {
     fn next(&mut self) -> u64 {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
@@ -192,7 +193,7 @@ impl Chance {
     }
 
     fn below(&mut self, number: usize) -> usize {
-        usize::try_from(self.next() % number as u64).expect("it is below a usize")
+        usize::try_from(self.next() % number as u64).expect("the remainder fits into a usize")
     }
 
     /// A request with some bytes changed, repeated, removed or added.
@@ -212,7 +213,10 @@ impl Chance {
         for _ in 0..self.below(6) {
             let place = self.below(bytes.len());
             match self.below(4) {
-                0 => bytes[place] = u8::try_from(self.next() % 256).expect("it is a byte"),
+                0 => {
+                    bytes[place] =
+                        u8::try_from(self.next() % 256).expect("the remainder fits into a byte")
+                }
                 1 => bytes.truncate(place.max(1)),
                 2 => bytes.extend_from_within(place..),
                 _ => drop(bytes.splice(place..place, b"%0\xff\0\r\n".iter().copied())),
@@ -226,30 +230,32 @@ impl Chance {
 async fn ten_thousand_random_requests_leak_nothing() {
     const THREADS: u64 = 8;
     const REQUESTS: usize = 10_000;
-    let exporter = Exporter::start(&[&NOBODY[..], &["--web.header-timeout=300ms"]].concat());
+    let exporter = Exporter::start(&[&NO_DATABASE[..], &["--web.header-timeout=300ms"]].concat());
     assert_eq!(exporter.get("/metrics").status, 200);
     let files = open_files(&exporter);
     std::thread::scope(|scope| {
         for thread in 1..=THREADS {
             let exporter = &exporter;
             scope.spawn(move || {
-                let mut chance = Chance(thread.wrapping_mul(0x9E37_79B9_7F4A_7C15));
-                for _ in 0..REQUESTS / usize::try_from(THREADS).expect("it is small") {
-                    let request = chance.request();
-                    let answer = send(exporter, &request, true);
-                    // Without a database some are answered 503, and nothing is the exporter's own fault.
-                    let code = status(&answer);
+                let mut mutator = Mutator(thread.wrapping_mul(0x9E37_79B9_7F4A_7C15));
+                for _ in 0..REQUESTS
+                    / usize::try_from(THREADS).expect("the number of threads fits into a usize")
+                {
+                    let request = mutator.request();
+                    let response = send(exporter, &request, true);
+                    // Without a database 503 is expected; 500 would be a defect.
+                    let code = status(&response);
                     assert!(
-                        answer.is_empty() || code.is_some_and(|code| code != 500),
+                        response.is_empty() || code.is_some_and(|code| code != 500),
                         "{:?}: {}",
                         String::from_utf8_lossy(&request),
-                        String::from_utf8_lossy(&answer)
+                        String::from_utf8_lossy(&response)
                     );
                 }
             });
         }
     });
-    assert_well(&exporter);
+    assert_serving(&exporter);
     eventually("no connection is left", || {
         (open_files(&exporter) <= files + 4).then_some(())
     })

@@ -1,32 +1,31 @@
-//! The Info page in a real browser: with and without its script, by keyboard, narrow and wide, light and dark. Each test
-//! also fails on messages in the browser's console and on requests to other origins.
+//! The Info page in a real browser: with and without its script, by keyboard, in narrow, wide, light and dark layouts.
+//! Each test also fails on messages in the browser's console and on requests to other origins.
 
 use serde_json::{Value, json};
 
 use crate::support::browser::{Browser, browse};
 use crate::support::license::{content, v3};
-use crate::support::rocketchat::{ADMINISTRATOR, Manner, RocketChat};
+use crate::support::rocketchat::{ADMINISTRATOR, Behavior, RocketChat};
 use crate::support::{Exporter, Filled, eventually, shared_workspace, uri_of};
 
 const HOSTILE: &str =
     "</title></script><script>window.hit = 1</script>\"'><img src=//evil.example/x onerror=hit=2>";
 
 /// A script that returns the document's fields on the page, with their exact values.
-const FIELDS: &str =
-    "[...document.querySelectorAll('data[data-field]')].map((it) => [it.dataset.field, it.value])";
+const FIELDS: &str = "[...document.querySelectorAll('data[data-field]')].map((data) => [data.dataset.field, data.value])";
 
 /// A script that returns when the workspace was read.
 const READ_AT: &str = "document.querySelector('.sub time').dateTime";
 
-/// A script that returns whether the outcome of a refresh is shown.
+/// A script that is truthy while the outcome of a refresh is shown.
 const REFRESHED: &str = "document.getElementById('refreshed')";
 
-async fn assert_rows_are_those_of(browser: &Browser, document: &Value) {
+async fn assert_rows_equal(browser: &Browser, document: &Value) {
     let fields = browser.value(FIELDS).await;
-    let fields = fields.as_array().expect("it is a list");
+    let fields = fields.as_array().expect("the fields are a list");
     assert!(fields.len() > 30, "{fields:?}");
     for field in fields {
-        let path = field[0].as_str().expect("it is a path");
+        let path = field[0].as_str().expect("the field has a path");
         let value = document.pointer(&format!("/{}", path.replace('.', "/")));
         let value = match value {
             Some(Value::String(text)) => text.clone(),
@@ -41,7 +40,7 @@ fn document(exporter: &Exporter) -> Value {
     exporter.get("/info/statistics.json").json()["statistics"].clone()
 }
 
-async fn complete(exporter: &Exporter) {
+async fn wait_until_complete(exporter: &Exporter) {
     eventually("the page is complete", || {
         let page = exporter.get("/info").text();
         page.contains("users-growth").then_some(())
@@ -53,16 +52,19 @@ async fn complete(exporter: &Exporter) {
 async fn page_with_script_refreshes_in_place_and_downloads() {
     let filled = Filled::new().await;
     let workspace = filled.exporter(&[]).await;
-    complete(&workspace.exporter).await;
+    wait_until_complete(&workspace.exporter).await;
     let before = document(&workspace.exporter);
     let room = mongodb::bson::doc! { "_id": "new", "t": "c", "msgs": 1 };
     let rooms = filled.collection("rocketchat_room");
-    rooms.insert_one(room).await.expect("a room can be written");
+    rooms
+        .insert_one(room)
+        .await
+        .expect("a room can be inserted");
     let exporter = std::sync::Arc::new(workspace.exporter);
     let reader = std::sync::Arc::clone(&exporter);
     browse(&exporter, |browser| async move {
         browser.open("/info").await;
-        assert_rows_are_those_of(&browser, &before).await;
+        assert_rows_equal(&browser, &before).await;
         let read_at = browser.value(READ_AT).await;
         browser.value("window.same = true").await;
         browser.click("#top button").await;
@@ -71,14 +73,14 @@ async fn page_with_script_refreshes_in_place_and_downloads() {
         assert_eq!(
             browser.value("window.same").await,
             true,
-            "it was not loaded again"
+            "the page was loaded again"
         );
         let after = document(&reader);
         assert_ne!(after["totalRooms"], before["totalRooms"]);
-        assert_rows_are_those_of(&browser, &after).await;
+        assert_rows_equal(&browser, &after).await;
         browser.click("a[download]").await;
         let file = browser.downloaded("statistics.json").await;
-        let file: Value = serde_json::from_str(&file).expect("it is JSON");
+        let file: Value = serde_json::from_str(&file).expect("the download is JSON");
         assert_eq!(file["statistics"], after);
     })
     .await;
@@ -87,13 +89,13 @@ async fn page_with_script_refreshes_in_place_and_downloads() {
 #[tokio::test(flavor = "multi_thread")]
 async fn page_without_script_shows_the_document_and_refreshes() {
     let workspace = shared_workspace().await.start(&[]).await;
-    complete(&workspace.exporter).await;
+    wait_until_complete(&workspace.exporter).await;
     let exporter = std::sync::Arc::new(workspace.exporter);
     let reader = std::sync::Arc::clone(&exporter);
     browse(&exporter, |browser| async move {
         browser.run_scripts(false).await;
         browser.open("/info").await;
-        assert_rows_are_those_of(&browser, &document(&reader)).await;
+        assert_rows_equal(&browser, &document(&reader)).await;
         let read_at = browser.value(READ_AT).await;
         browser.value("document.documentElement.id = 'same'").await;
         browser.click("#top button").await;
@@ -101,17 +103,17 @@ async fn page_without_script_shows_the_document_and_refreshes() {
         assert_ne!(browser.value(READ_AT).await, read_at);
         assert_eq!(browser.value("document.documentElement.id").await, "");
         assert_eq!(browser.path().await, "/info");
-        assert_rows_are_those_of(&browser, &document(&reader)).await;
+        assert_rows_equal(&browser, &document(&reader)).await;
     })
     .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn keyboard_can_refresh_and_apply_a_license() {
-    let rocketchat = RocketChat::start(Manner::RocketChat).await;
+    let rocketchat = RocketChat::start(Behavior::RocketChat).await;
     let [url, flag] = rocketchat.flags();
     let workspace = shared_workspace().await.start(&[&url, &flag]).await;
-    complete(&workspace.exporter).await;
+    wait_until_complete(&workspace.exporter).await;
     let license = v3(&content());
     let pasted = license.clone();
     browse(&workspace.exporter, |browser| async move {
@@ -121,7 +123,7 @@ async fn keyboard_can_refresh_and_apply_a_license() {
         browser.press_enter().await;
         browser.wait_until(REFRESHED).await;
         let stops = browser.tab_to("a[download]").await;
-        assert_eq!(stops, ["Download Info"], "the focus stays where it was");
+        assert_eq!(stops, ["Download Info"], "the focus has moved");
         let stops = browser.tab_to("#license .button").await;
         assert_eq!(
             stops.last().map(String::as_str),
@@ -153,7 +155,7 @@ async fn keyboard_can_refresh_and_apply_a_license() {
             .await;
     })
     .await;
-    assert_eq!(rocketchat.taken(), [license]);
+    assert_eq!(rocketchat.accepted(), [license]);
 }
 
 /// Checks the current page in both widths and color schemes.
@@ -161,27 +163,27 @@ async fn assert_accessible(browser: &Browser, page: &str) {
     browser.load_axe().await;
     for width in [1440, 390] {
         for scheme in ["light", "dark"] {
-            browser.look(width, scheme).await;
-            let serious = browser.serious().await;
+            browser.emulate(width, scheme).await;
+            let violations = browser.serious_violations().await;
             assert!(
-                serious.is_empty(),
-                "{page}, {width}, {scheme}: {serious:#?}"
+                violations.is_empty(),
+                "{page}, {width}, {scheme}: {violations:#?}"
             );
-            let wide = "innerWidth + ' ' + (document.documentElement.scrollWidth - document.documentElement.clientWidth)";
+            let overflow = "innerWidth + ' ' + (document.documentElement.scrollWidth - document.documentElement.clientWidth)";
             let expected = format!("{width} 0");
-            assert_eq!(browser.value(wide).await, expected, "{page}");
+            assert_eq!(browser.value(overflow).await, expected, "{page}");
         }
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn pages_are_accessible_and_fit_a_phone() {
-    let rocketchat = RocketChat::start(Manner::RocketChat).await;
+    let rocketchat = RocketChat::start(Behavior::RocketChat).await;
     let filled = Filled::new().await;
     filled.set("Enterprise_License", v3(&content())).await;
     filled.set("Enterprise_License_Status", "Valid").await;
     filled.set("Site_Url", "https://chat.example.com").await;
-    let folder = tempfile::tempdir().expect("a folder can be made");
+    let folder = tempfile::tempdir().expect("a directory can be created");
     let file = folder.path().join("exporter.yml");
     let text = format!(
         "mongodb: {{uri: '{}'}}\nworkspaces: {{one: {{}}, other: {{}}}}\n",
@@ -214,7 +216,7 @@ async fn pages_are_accessible_and_fit_a_phone() {
         browser
             .wait_until("document.getElementById('user_id')")
             .await;
-        assert_accessible(&browser, "what it says").await;
+        assert_accessible(&browser, "review").await;
         let (user_id, token) = ADMINISTRATOR;
         browser.tab_to("#user_id").await;
         browser.type_in(user_id).await;
@@ -224,18 +226,18 @@ async fn pages_are_accessible_and_fit_a_phone() {
         browser
             .wait_until("document.querySelector('[role=status] .yes')")
             .await;
-        assert_accessible(&browser, "taken").await;
+        assert_accessible(&browser, "result").await;
     })
     .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn hostile_texts_are_neither_run_nor_loaded() {
+async fn hostile_texts_neither_run_nor_load_anything() {
     let mut content = content();
     content["information"]["tags"] = json!([{ "name": HOSTILE, "color": HOSTILE }]);
     content["grantedModules"] = json!([{ "module": HOSTILE }]);
     let license = v3(&content);
-    let rocketchat = RocketChat::start(Manner::RocketChat).await;
+    let rocketchat = RocketChat::start(Behavior::RocketChat).await;
     let filled = Filled::new().await;
     for setting in ["Site_Name", "FEDERATION_Domain", "uniqueID"] {
         filled.set(setting, HOSTILE).await;
@@ -246,7 +248,7 @@ async fn hostile_texts_are_neither_run_nor_loaded() {
     filled.set("Enterprise_License", license.as_str()).await;
     let [url, flag] = rocketchat.flags();
     let workspace = filled.start(&[&url, &flag]).await;
-    complete(&workspace.exporter).await;
+    wait_until_complete(&workspace.exporter).await;
     browse(&workspace.exporter, |browser| async move {
         let is_clean =
             "!window.hit && !document.querySelector('img, [onerror], [href^=javascript]')";

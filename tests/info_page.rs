@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::support::license::{SECRETS, content, v3};
 use crate::support::{
-    Answer, Exporter, Filled, Workspace, WorkspaceExporter, eventually, shared_exporter,
+    Exporter, Filled, Response, Workspace, WorkspaceExporter, eventually, shared_exporter,
     shared_workspace, uri_of,
 };
 
@@ -59,25 +59,27 @@ async fn stored_process_is_shown_with_its_age_without_a_live_instance() {
     statistics
         .update_many(doc! {}, doc! { "$set": { "process": &process } })
         .await
-        .expect("they can be updated");
+        .expect("documents can be updated");
     let hours_ago = DateTime::from_millis(DateTime::now().timestamp_millis() - 5 * 3_600_000);
     let newest = statistics
         .find_one(doc! {})
         .sort(doc! { "createdAt": -1 })
         .await;
-    let newest = newest.expect("they can be read").expect("there is one");
-    let id = doc! { "_id": newest.get("_id").expect("it has an id") };
+    let newest = newest
+        .expect("documents can be read")
+        .expect("there is a document");
+    let id = doc! { "_id": newest.get("_id").expect("the document has an id") };
     statistics
         .delete_many(doc! { "_id": { "$ne": id.get("_id") } })
         .await
-        .expect("they can be deleted");
+        .expect("documents can be deleted");
     statistics
         .update_one(id, doc! { "$set": { "createdAt": hours_ago } })
         .await
-        .expect("it can be updated");
+        .expect("the document can be updated");
     let uri = uri_of(&filled.database);
     let alive = Exporter::on(&uri, &[]);
-    alive.whole().await;
+    alive.wait_for_collectors().await;
     let page = alive.get("/info").text();
     assert!(
         !row(&page, "process.pid").contains("stored"),
@@ -90,7 +92,7 @@ async fn stored_process_is_shown_with_its_age_without_a_live_instance() {
     instances
         .delete_many(doc! {})
         .await
-        .expect("they can be deleted");
+        .expect("documents can be deleted");
     let workspace = filled.start(&[]).await;
     let page = workspace.exporter.get("/info").text();
     for (field, value) in [("process.pid", "77"), ("process.nodeVersion", "v12.22.0")] {
@@ -105,11 +107,11 @@ async fn stored_process_is_shown_with_its_age_without_a_live_instance() {
     assert_eq!(document["process"], expected);
 }
 
-/// The row of a field, from its value on.
+/// The row of a field, starting at its value.
 fn row<'a>(page: &'a str, field: &str) -> &'a str {
     let (_, rest) = page
         .split_once(&format!("data-field=\"{field}\""))
-        .expect("the page shows it");
+        .expect("the page shows the field");
     rest.split("</dd>").next().unwrap_or_default()
 }
 
@@ -145,8 +147,8 @@ fn token(page: &str) -> &str {
     rest.split('"').next().unwrap_or_default()
 }
 
-/// Presses the Refresh button as a browser does.
-fn press(exporter: &Exporter, path: &str, token: &str, headers: &[(&str, &str)]) -> Answer {
+/// Presses the Refresh button, as a browser does.
+fn press(exporter: &Exporter, path: &str, token: &str, headers: &[(&str, &str)]) -> Response {
     let mut all = vec![("Content-Type", "application/x-www-form-urlencoded")];
     all.extend(headers);
     exporter.send("POST", path, &all, &format!("token={token}"))
@@ -170,7 +172,10 @@ async fn rows_have_the_values_of_the_document() {
         assert_eq!(*value, at(&document, field), "{field}");
     }
     for field in ROWS {
-        assert!(rows.iter().any(|(it, _)| it == field), "{field} is missing");
+        assert!(
+            rows.iter().any(|(name, _)| name == field),
+            "{field} is missing"
+        );
     }
     for words in [
         "Deployment ID",
@@ -266,24 +271,28 @@ async fn refresh_button_runs_all_collectors_once() {
     let before = readings();
     let room = doc! { "_id": "new", "t": "c", "msgs": 1 };
     let rooms = workspace.collection("rocketchat_room");
-    rooms.insert_one(room).await.expect("a room can be written");
-    // However many press it at once, one reads.
-    let pressed: Vec<Answer> = std::thread::scope(|scope| {
+    rooms
+        .insert_one(room)
+        .await
+        .expect("a room can be inserted");
+    // Simultaneous presses cause one read.
+    let pressed: Vec<Response> = std::thread::scope(|scope| {
         let press = || press(exporter, "/info/refresh", token(&page), &[]);
         let pressing: Vec<_> = (0..4).map(|_| scope.spawn(press)).collect();
         let pressed = pressing
             .into_iter()
             .map(std::thread::ScopedJoinHandle::join);
         pressed
-            .map(|answer| answer.expect("no thread panicked"))
+            .map(|response| response.expect("no thread panicked"))
             .collect()
     });
-    let shown_again = |it: &&Answer| (it.status, it.header("location")) == (303, "/info");
-    assert!(pressed.iter().filter(shown_again).count() >= 1);
+    let redirects =
+        |response: &&Response| (response.status, response.header("location")) == (303, "/info");
+    assert!(pressed.iter().filter(redirects).count() >= 1);
     assert!(
         pressed
             .iter()
-            .all(|answer| [303, 429].contains(&answer.status))
+            .all(|response| [303, 429].contains(&response.status))
     );
     let after = eventually("the refresh is done", || {
         let page = exporter.get("/info").text();
@@ -316,8 +325,8 @@ async fn forged_refresh_is_rejected() {
         &[("Origin", "https://evil.example")],
         &[("Origin", "null")],
     ] {
-        let answer = press(exporter, "/info/refresh", token, headers);
-        assert_eq!(answer.status, 403, "{headers:?}");
+        let response = press(exporter, "/info/refresh", token, headers);
+        assert_eq!(response.status, 403, "{headers:?}");
     }
     assert_eq!(press(exporter, "/info/refresh", "0123", &[]).status, 403);
     assert_eq!(exporter.request("POST", "/info/refresh", &[]).status, 403);
@@ -325,8 +334,8 @@ async fn forged_refresh_is_rejected() {
     assert_eq!((read.status, read.header("allow")), (405, "POST"));
     assert_eq!(exporter.request("POST", "/info", &[]).status, 405);
     assert_eq!(exporter.get("/info/elsewhere").status, 404);
-    let answer = press(exporter, "/info/refresh", token, &[("Origin", &own)]);
-    assert_eq!(answer.status, 303);
+    let response = press(exporter, "/info/refresh", token, &[("Origin", &own)]);
+    assert_eq!(response.status, 303);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -347,7 +356,7 @@ async fn workspace_texts_are_escaped() {
         .collection("instances")
         .insert_one(instance)
         .await
-        .expect("an instance can be written");
+        .expect("an instance can be inserted");
     let workspace = filled.start(&[]).await;
     let page = page_with_growth(&workspace).await;
     assert!(page.contains("&lt;script&gt;alert(1)"));
@@ -402,7 +411,7 @@ async fn unreachable_database_is_explained() {
     assert_eq!(page.status, 200);
     assert!(page.text().contains("Rocket.Chat workspace"));
     assert_eq!(exporter.get("/info/statistics.json").status, 503);
-    eventually("the page says what is wrong", || {
+    eventually("the page shows the error", || {
         let page = exporter.get("/info").text();
         page.contains("the database does not answer").then_some(())
     })
@@ -413,7 +422,7 @@ async fn unreachable_database_is_explained() {
 async fn several_workspaces_are_shown_in_a_table() {
     let (one, other) = (shared_workspace().await, Filled::new().await);
     other.set("Site_Name", HOSTILE).await;
-    let folder = tempfile::tempdir().expect("a folder can be made");
+    let folder = tempfile::tempdir().expect("a directory can be created");
     let file = folder.path().join("exporter.yml");
     let mut text = "workspaces:\n".to_owned();
     for (name, uri) in [
@@ -425,7 +434,7 @@ async fn several_workspaces_are_shown_in_a_table() {
             text,
             "  {name}:\n    mongodb:\n      uri: {uri}\n      connect-timeout: 500ms\n"
         )
-        .expect("a text can be written");
+        .expect("a string can be written to");
     }
     std::fs::write(&file, text).expect("the file can be written");
     let exporter = Exporter::start(&[
@@ -443,14 +452,14 @@ async fn several_workspaces_are_shown_in_a_table() {
     assert!(page.contains("Processors"), "the host is shown");
     let one = exporter.get("/info/one").text();
     assert!(one.contains("action=\"/info/one/refresh\"") && one.contains("href=\"/info\""));
-    let answer = press(&exporter, "/info/one/refresh", token(&one), &[]);
+    let response = press(&exporter, "/info/one/refresh", token(&one), &[]);
     assert_eq!(
-        (answer.status, answer.header("location")),
+        (response.status, response.header("location")),
         (303, "/info/one")
     );
     let other = exporter.get("/info/other").text();
     assert!(other.contains("&lt;script&gt;") && !other.contains("<img"));
-    // A token of one page presses no other's button.
+    // A token is valid for its own page only.
     let wrong = press(&exporter, "/info/other/refresh", token(&one), &[]);
     assert_eq!(wrong.status, 403);
     let file = exporter.get("/info/other/statistics.json");
@@ -458,16 +467,16 @@ async fn several_workspaces_are_shown_in_a_table() {
         (file.status, file.json()["success"].clone()),
         (200, true.into())
     );
-    assert_eq!(exporter.get("/info/nobody").status, 404);
+    assert_eq!(exporter.get("/info/unknown").status, 404);
     assert_eq!(exporter.get("/info/statistics.json").status, 404);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn web_configuration_authorizes_the_page() {
-    let folder = tempfile::tempdir().expect("a folder can be made");
+    let folder = tempfile::tempdir().expect("a directory can be created");
     let file = folder.path().join("web.yml");
-    let hash = bcrypt::hash("secret", 4).expect("a hash can be made");
-    let text = format!("basic_auth_users:\n  somebody: {hash}\n");
+    let hash = bcrypt::hash("secret", 4).expect("the password can be hashed");
+    let text = format!("basic_auth_users:\n  operator: {hash}\n");
     std::fs::write(&file, text).expect("the file can be written");
     let argument = format!("--web.config.file={}", file.display());
     let exporter = Exporter::start(&[
@@ -475,7 +484,7 @@ async fn web_configuration_authorizes_the_page() {
         "--mongodb.connect-timeout=500ms",
         &argument,
     ]);
-    let login = ("Authorization", "Basic c29tZWJvZHk6c2VjcmV0");
+    let login = ("Authorization", "Basic b3BlcmF0b3I6c2VjcmV0");
     for path in ["/info", "/info/statistics.json", "/info.css", "/info.js"] {
         assert_eq!(exporter.get(path).status, 401, "{path}");
         assert_ne!(
@@ -537,14 +546,16 @@ async fn growth_chart_samples_many_documents() {
         .collection("rocketchat_statistics")
         .insert_many(documents)
         .await
-        .expect("documents can be stored");
+        .expect("documents can be inserted");
     let workspace = filled.start(&[]).await;
     let page = page_with_growth(&workspace).await;
-    let (_, rest) = page.split_once("From ").expect("it says of how many");
+    let (_, rest) = page
+        .split_once("From ")
+        .expect("the page shows the number of documents");
     let number: u64 = rest
         .split(' ')
         .next()
         .and_then(|number| number.parse().ok())
-        .expect("it is a number");
+        .expect("the text is a number");
     assert!((50..=201).contains(&number), "{number}");
 }

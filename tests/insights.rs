@@ -73,7 +73,7 @@ async fn unrestricted_workspace_has_no_countdown() {
             "rocketchat_statistics",
             vec![
                 doc! { "createdAt": ago(DAY), "version": "7.7.1" },
-                doc! { "createdAt": ago(40 * DAY), "statsToken": "too old to be looked for" },
+                doc! { "createdAt": ago(40 * DAY), "statsToken": "too old to be read" },
             ],
         ),
         (
@@ -88,7 +88,7 @@ async fn unrestricted_workspace_has_no_countdown() {
     for absent in [
         "rocketchat_usage_report_timestamp_seconds",
         "rocketchat_read_only_countdown_seconds",
-        // A version before the limit.
+        // The version predates the limit.
         "rocketchat_presence_connections_limit",
         "rocketchat_presence_broadcast_disabled",
     ] {
@@ -131,7 +131,7 @@ async fn connections_count_live_instances_and_license_removes_their_limit() {
             &crate::support::uri_of(&database),
             &[&format!("--rocketchat.license-modules={modules}")],
         );
-        exporter.whole().await;
+        exporter.wait_for_collectors().await;
         assert_eq!(exporter.value("rocketchat_connections"), Some(165.0));
         assert_eq!(
             exporter.value("rocketchat_presence_connections_limit"),
@@ -155,7 +155,7 @@ async fn notifications_are_counted_by_state() {
             doc! { "ts": ago(2 * MINUTE) },
             doc! { "ts": ago(90 * MINUTE), "error": "no gateway" },
             doc! { "ts": ago(80 * MINUTE), "error": {} },
-            doc! { "ts": "odd" },
+            doc! { "ts": "invalid" },
             doc! { "ts": ago(MINUTE), "sending": ago(MINUTE) },
             doc! { "ts": ago(30 * MINUTE), "sending": ago(6 * MINUTE) },
             doc! { "ts": ago(30 * MINUTE), "sending": ago(20 * MINUTE) },
@@ -180,7 +180,7 @@ async fn notifications_are_counted_by_state() {
 #[tokio::test(flavor = "multi_thread")]
 async fn contacts_of_the_month_are_counted_once() {
     let month = jiff::Timestamp::from_millisecond(DateTime::now().timestamp_millis())
-        .expect("it is an instant")
+        .expect("the time is in range")
         .strftime("%Y-%m")
         .to_string();
     let began = ago(3 * DAY);
@@ -229,16 +229,16 @@ async fn missing_optional_privileges_are_logged_once() {
         })
         .await;
     revoked.expect("a privilege can be revoked");
-    let often = [
+    let short_intervals = [
         "--collection.fast-interval=200ms",
         "--collection.normal-interval=200ms",
         "--collection.slow-interval=200ms",
         "--collection.max-share=1",
     ];
-    let exporter = exporter_of_reader(&mongod, &often);
-    exporter.whole().await;
+    let exporter = exporter_of_reader(&mongod, &short_intervals);
+    exporter.wait_for_collectors().await;
     let readings = "rocketchat_exporter_collector_readings_total{collector=\"push\"}";
-    eventually("it is read again", || {
+    eventually("the collector has run again", || {
         exporter.value(readings).filter(|number| *number > 2.0)
     })
     .await;
@@ -280,20 +280,20 @@ async fn jobs_are_shown_by_name_and_unknown_ones_as_other() {
                 doc! { "name": "calendar-event-1", "nextRunAt": ago(-MINUTE) },
                 doc! { "name": "calendar-event-2", "nextRunAt": ago(-DAY) },
                 doc! { "name": "Crowd_Sync", "nextRunAt": ago(DAY), "disabled": true },
-                doc! { "name": "odd", "nextRunAt": "soon", "lockedAt": 3, "lastFinishedAt": [], "failedAt": {} },
+                doc! { "name": "invalid", "nextRunAt": "soon", "lockedAt": 3, "lastFinishedAt": [], "failedAt": {} },
             ],
         ),
         (
             "rocketchat_cron_history",
             vec![
                 run("NPS", ago(DAY), None),
-                run("NPS", ago(DAY + MINUTE), Some("of old")),
+                run("NPS", ago(DAY + MINUTE), Some("resolved")),
                 run("Cleanup OEmbed cache", ago(DAY), None),
                 run("Cleanup OEmbed cache", now, Some("no network")),
-                // Not looked for any more.
+                // Its last run is too old to be read.
                 run("aggregate-sessions", ago(3 * DAY), None),
                 doc! { "name": "LDAP_Sync", "intendedAt": now, "startedAt": now },
-                doc! { "name": 7, "intendedAt": now, "finishedAt": "odd" },
+                doc! { "name": 7, "intendedAt": now, "finishedAt": "invalid" },
             ],
         ),
     ])
@@ -312,7 +312,7 @@ async fn jobs_are_shown_by_name_and_unknown_ones_as_other() {
         seconds(now)
     );
     assert!(value("last_success_timestamp_seconds", "Cleanup OEmbed cache") < seconds(now));
-    let late = value("overdue_seconds", "NPS").expect("it is known");
+    let late = value("overdue_seconds", "NPS").expect("the value is exported");
     assert!((10_800.0..10_900.0).contains(&late), "{late}");
     assert_eq!(value("overdue_seconds", "version_check"), Some(0.0));
     assert_eq!(value("overdue_seconds", "Crowd_Sync"), None);
@@ -344,7 +344,7 @@ async fn account_security_counts_local_people() {
             doc! { "_id": "never and gone", "active": false, "type": "user", "statusConnection": "offline" },
             doc! { "_id": "remote", "active": true, "type": "user", "isRemote": true },
             doc! { "_id": "matrix", "active": true, "type": "user", "federated": true },
-            doc! { "_id": "odd", "services": { "resume": { "loginTokens": "odd" } } },
+            doc! { "_id": "invalid", "services": { "resume": { "loginTokens": "invalid" } } },
         ],
     )])
     .await;
@@ -373,14 +373,14 @@ async fn orphaned_rooms_exclude_direct_and_omnichannel_rooms() {
             room("omnichannel", "l", Bson::Int32(0)),
             room("call", "v", Bson::Int32(0)),
             room("unknown", "c", Bson::Null),
-            doc! { "_id": "of old", "t": "c", "msgs": 1 },
-            room("odd", "c", Bson::Array(vec![Bson::Int32(0)])),
+            doc! { "_id": "old", "t": "c", "msgs": 1 },
+            room("invalid", "c", Bson::Array(vec![Bson::Int32(0)])),
         ],
     )])
     .await;
     assert_eq!(exporter.value("rocketchat_rooms_orphaned"), Some(2.0));
-    let nobody = exporter_on(vec![("users", vec![doc! { "_id": "somebody" }])]).await;
-    assert_eq!(nobody.value("rocketchat_rooms_orphaned"), Some(0.0));
+    let no_rooms = exporter_on(vec![("users", vec![doc! { "_id": "user" }])]).await;
+    assert_eq!(no_rooms.value("rocketchat_rooms_orphaned"), Some(0.0));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -398,7 +398,7 @@ async fn collection_sizes_equal_collstats_and_missing_ones_are_absent() {
     };
     let chunks = "rocketchat_userDataFiles.chunks";
     assert_eq!(value("documents", chunks), Some(3.0));
-    let size = value("size_bytes", chunks).expect("it is known");
+    let size = value("size_bytes", chunks).expect("the value is exported");
     assert!((3000.0..3300.0).contains(&size), "{size}");
     for metric in ["storage_size_bytes", "index_size_bytes"] {
         assert!(value(metric, chunks) > Some(0.0), "{metric}");
@@ -411,8 +411,8 @@ async fn collection_sizes_equal_collstats_and_missing_ones_are_absent() {
 #[tokio::test(flavor = "multi_thread")]
 async fn oplog_window_is_absent_without_replica_set() {
     let window = "rocketchat_mongodb_oplog_window_seconds";
-    let alone = exporter_on(vec![("users", vec![doc! { "_id": "somebody" }])]).await;
-    assert_eq!(alone.value(window), None);
+    let standalone = exporter_on(vec![("users", vec![doc! { "_id": "user" }])]).await;
+    assert_eq!(standalone.value(window), None);
     let options = Options {
         replica_set: true,
         auth: true,
@@ -421,23 +421,26 @@ async fn oplog_window_is_absent_without_replica_set() {
     let mongod = mongod(options).await;
     let database = Filled::at(&mongod.uri()).await.database;
     let exporter = Exporter::on(&mongod.uri(), &["--mongodb.database=rocketchat"]);
-    exporter.whole().await;
+    exporter.wait_for_collectors().await;
     let seconds = exporter.value(window).expect("there is an oplog");
     assert!((0.0..600.0).contains(&seconds), "{seconds}");
 
-    // Without the privilege the rest is read, and a warning is logged.
+    // Without the privilege everything else is read, and a warning is logged.
     let create = doc! {
-        "createUser": "somebody",
+        "createUser": "reader",
         "pwd": "secret",
         "roles": [{ "role": "read", "db": "rocketchat" }],
     };
-    database.run_command(create).await.expect("a user is made");
+    database
+        .run_command(create)
+        .await
+        .expect("a user can be created");
     let uri = format!(
-        "mongodb://somebody:secret@127.0.0.1:{}/rocketchat",
+        "mongodb://reader:secret@127.0.0.1:{}/rocketchat",
         mongod.port()
     );
     let exporter = Exporter::on(&uri, &[]);
-    exporter.whole().await;
+    exporter.wait_for_collectors().await;
     assert_eq!(exporter.value(window), None);
     let missing =
         "rocketchat_exporter_missing_privilege{collection=\"local.oplog.rs\",action=\"find\"}";

@@ -1,4 +1,4 @@
-//! Long lists of stored statistics: streamed in little memory, and recognizably truncated on failure.
+//! Long lists of stored statistics: they are streamed in little memory, and a failure truncates them recognizably.
 
 use std::io::{BufReader, Read, Write};
 use std::net::TcpStream;
@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use flate2::read::GzDecoder;
 use mongodb::bson::doc;
 
-use crate::support::{Filled, PATIENCE, Workspace, eventually};
+use crate::support::{Filled, TIMEOUT, Workspace, eventually};
 
 const PATH: &str = "/api/v1/statistics.list";
 
@@ -27,7 +27,7 @@ async fn with_documents(count: i32) -> Workspace {
             doc! { "_id": format!("{number:05}"), "version": "3.4.0", "filler": &padding }
         });
         let inserted = history.insert_many(documents).await;
-        inserted.expect("the history can be written");
+        inserted.expect("documents can be inserted");
     }
     filled.start(&["--rocketchat.version=3.4.0"]).await
 }
@@ -38,7 +38,7 @@ struct Streamed(BufReader<TcpStream>);
 impl Streamed {
     fn of(workspace: &Workspace, path: &str) -> Self {
         let address = workspace.exporter.address();
-        let mut stream = TcpStream::connect(address).expect("the exporter accepts");
+        let mut stream = TcpStream::connect(address).expect("the exporter accepts connections");
         let admin = &workspace.credentials.admin;
         write!(
             stream,
@@ -51,11 +51,13 @@ impl Streamed {
 
     fn status(&mut self) -> String {
         let mut status = [0; 12];
-        self.0.read_exact(&mut status).expect("it is answered");
+        self.0
+            .read_exact(&mut status)
+            .expect("the exporter responds");
         String::from_utf8_lossy(&status[9..]).into_owned()
     }
 
-    /// The number of remaining bytes, and the last ones.
+    /// Reads the rest and returns its length and its last bytes.
     fn rest(&mut self) -> (usize, Vec<u8>) {
         let (mut length, mut last) = (0, Vec::new());
         let mut bytes = vec![0; 1 << 20];
@@ -75,34 +77,34 @@ fn megabytes(workspace: &Workspace, figure: &str) -> usize {
     let line = status.lines().find_map(|line| line.strip_prefix(figure));
     let kilobytes =
         line.and_then(|value| value.trim_matches([':', '\t', ' ', 'k', 'B']).parse().ok());
-    kilobytes.map_or(0, |it: usize| it / 1000)
+    kilobytes.map_or(0, |kilobytes: usize| kilobytes / 1000)
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn four_lists_of_a_hundred_megabytes_take_little_memory() {
+async fn four_lists_of_100_megabytes_take_little_memory() {
     let workspace = with_documents(1000).await;
     let path = format!("{PATH}?count=0");
-    // A first one, for what is loaded once.
+    // The first request initializes what is loaded once.
     assert_eq!(workspace.get(PATH).status, 200);
     let before = megabytes(&workspace, "VmRSS");
     let lists = std::thread::scope(|scope| {
         let list = || {
-            let mut answer = Streamed::of(&workspace, &path);
-            (answer.status(), answer.rest())
+            let mut response = Streamed::of(&workspace, &path);
+            (response.status(), response.rest())
         };
         let lists: Vec<_> = (0..4).map(|_| scope.spawn(list)).collect();
         let lists = lists.into_iter().map(std::thread::ScopedJoinHandle::join);
         lists
-            .map(|answer| answer.expect("no thread panicked"))
+            .map(|response| response.expect("no thread panicked"))
             .collect::<Vec<_>>()
     });
-    let (most, after) = (
+    let (peak, after) = (
         megabytes(&workspace, "VmHWM"),
         megabytes(&workspace, "VmRSS"),
     );
     let mut complete = 0;
     for (status, (length, last)) in lists {
-        // Those that wait too long are refused.
+        // Requests that wait too long are refused.
         assert!(["200", "503"].contains(&&*status), "{status}");
         if status == "200" {
             complete += 1;
@@ -117,8 +119,8 @@ async fn four_lists_of_a_hundred_megabytes_take_little_memory() {
     }
     assert!(complete >= 1);
     assert!(
-        before > 0 && most < before + 100,
-        "{before} MB, then {most} MB"
+        before > 0 && peak < before + 100,
+        "{before} MB, then {peak} MB"
     );
     assert!(after < before + 60, "{before} MB, then {after} MB");
 }
@@ -145,7 +147,7 @@ async fn long_list_equals_short_one_plain_and_compressed() {
     let mut decoded = String::new();
     GzDecoder::new(compressed.body.as_slice())
         .read_to_string(&mut decoded)
-        .expect("it is compressed");
+        .expect("the body is gzip");
     assert_eq!(decoded, long.text());
     let filler = format!(r#","filler":"{}""#, "x".repeat(100_000));
     assert_eq!(decoded.replace(&filler, ""), short.text());
@@ -154,20 +156,24 @@ async fn long_list_equals_short_one_plain_and_compressed() {
 #[tokio::test(flavor = "multi_thread")]
 async fn failing_list_is_truncated() {
     let workspace = with_documents(400).await;
-    let mut answer = Streamed::of(&workspace, &format!("{PATH}?count=0"));
-    assert_eq!(answer.status(), "200");
+    let mut response = Streamed::of(&workspace, &format!("{PATH}?count=0"));
+    assert_eq!(response.status(), "200");
     let dropped = workspace.collection("rocketchat_statistics").drop().await;
     dropped.expect("the collection can be dropped");
-    let (length, last) = answer.rest();
+    let (length, last) = response.rest();
     assert!((1_000_000..40_000_000).contains(&length), "{length}");
     assert!(!last.ends_with(END));
-    eventually("it is logged", || {
+    eventually("the failure is logged", || {
         let log = workspace.exporter.log();
         log.contains("a list of stored statistics was truncated")
             .then_some(())
     })
     .await;
-    assert_eq!(workspace.get(PATH).status, 200, "the next one has its turn");
+    assert_eq!(
+        workspace.get(PATH).status,
+        200,
+        "the next list is not served"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -180,41 +186,41 @@ async fn lists_beyond_the_queue_are_refused() {
         let others: Vec<_> = (0..8)
             .map(|_| scope.spawn(|| workspace.get(PATH)))
             .collect();
-        // While the slow one goes on, only those that are refused get an answer.
+        // While the slow list continues, only refused requests end.
         let begun = Instant::now();
         while !others
             .iter()
             .any(std::thread::ScopedJoinHandle::is_finished)
         {
-            assert!(begun.elapsed() < PATIENCE, "none is refused");
+            assert!(begun.elapsed() < TIMEOUT, "no request is refused");
             std::thread::sleep(Duration::from_millis(10));
         }
         drop(slow);
         let others = others.into_iter().map(std::thread::ScopedJoinHandle::join);
         others
-            .map(|answer| answer.expect("no thread panicked"))
-            .map(|answer| (answer.status, answer.header("retry-after").to_owned()))
+            .map(|response| response.expect("no thread panicked"))
+            .map(|response| (response.status, response.header("retry-after").to_owned()))
             .collect::<Vec<_>>()
     });
-    let answered = statuses.iter().filter(|(status, _)| *status == 200).count();
+    let served = statuses.iter().filter(|(status, _)| *status == 200).count();
     let refused = statuses
         .iter()
-        .filter(|answer| **answer == (503, "10".to_owned()))
+        .filter(|response| **response == (503, "10".to_owned()))
         .count();
-    assert!(answered >= 4, "{statuses:?}");
+    assert!(served >= 4, "{statuses:?}");
     assert!(refused >= 1, "{statuses:?}");
-    assert_eq!(answered + refused, 8, "{statuses:?}");
+    assert_eq!(served + refused, 8, "{statuses:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn list_of_half_a_gigabyte_is_refused_and_its_pages_are_not() {
+async fn list_of_500_megabytes_is_refused_but_its_pages_are_not() {
     let workspace = with_documents(0).await;
     let one = doc! { "_id": "one", "filler": "x".repeat(15_000_000) };
     let inserted = workspace.collection("one").insert_one(one).await;
-    inserted.expect("the document can be written");
+    inserted.expect("the document can be inserted");
     let history = workspace.collection("rocketchat_statistics");
     history.drop().await.expect("the history can be dropped");
-    // Many of it without a disk that holds them.
+    // A view repeats the document without using disk space.
     let many = [
         doc! { "$set": { "_id": { "$range": [0, 36] } } },
         doc! { "$unwind": "$_id" },
@@ -225,10 +231,10 @@ async fn list_of_half_a_gigabyte_is_refused_and_its_pages_are_not() {
         .view_on("one".to_owned())
         .pipeline(many)
         .await;
-    created.expect("the view can be made");
-    let answer = workspace.get(&format!("{PATH}?count=0"));
-    assert_eq!(answer.status, 400);
-    let error = answer.json()["error"].to_string();
+    created.expect("the view can be created");
+    let response = workspace.get(&format!("{PATH}?count=0"));
+    assert_eq!(response.status, 400);
+    let error = response.json()["error"].to_string();
     assert!(error.contains("request parts of it with count"), "{error}");
     let mut part = Streamed::of(&workspace, &format!("{PATH}?count=2&offset=3"));
     assert_eq!(part.status(), "200");

@@ -1,4 +1,4 @@
-//! The license in the settings: the modules it enables, what confirms it, and that its text stays private.
+//! The license in the settings: the modules it enables, how it is verified, and that its text stays private.
 
 use mongodb::bson::{Bson, Document, doc};
 use serde_json::{Value, json};
@@ -9,15 +9,15 @@ use crate::support::{Filled, SharedWorkspace, Workspace};
 
 const NOW: &str = "--debug.now=2026-11-21T12:00:00Z";
 
-/// An exporter on a workspace with an address, a license, its status and a setting that needs a module.
+/// Starts an exporter on a workspace with a site URL, a license, its status, and a setting that needs a module.
 async fn with_license(text: impl Into<Bson>, status: &str, arguments: &[&str]) -> Workspace {
-    // One for all: an exporter reads it once, before the next license is written.
+    // The tests share a workspace: each exporter reads it once, before the next test writes its license.
     static WORKSPACE: Mutex<Option<SharedWorkspace>> = Mutex::const_new(None);
     let mut workspace = WORKSPACE.lock().await;
     if workspace.is_none() {
         *workspace = Some(SharedWorkspace::new(Filled::new().await).await);
     }
-    let shared = workspace.as_ref().expect("it has been filled");
+    let shared = workspace.as_ref().expect("the workspace is filled");
     let filled = shared.filled().await;
     filled.set("Site_Url", "https://chat.example.com").await;
     filled.set("Enterprise_License", text).await;
@@ -35,34 +35,34 @@ async fn with_license(text: impl Into<Bson>, status: &str, arguments: &[&str]) -
         )
         .upsert(true)
         .await
-        .expect("the setting can be written");
+        .expect("the setting can be updated");
     filled.start(&[&[NOW], arguments].concat()).await
 }
 
 /// The statistics document that the workspace's admin sees.
 fn document(workspace: &Workspace) -> Value {
-    let answer = workspace.get("/api/v1/statistics?shape=flat");
-    assert_eq!(answer.status, 200, "{}", answer.text());
-    answer.json()
+    let response = workspace.get("/api/v1/statistics?shape=flat");
+    assert_eq!(response.status, 200, "{}", response.text());
+    response.json()
 }
 
 fn value(workspace: &Workspace, series: &str) -> Option<f64> {
     workspace.exporter.value(series)
 }
 
-fn has_line(workspace: &Workspace, line: &str) {
+fn assert_has_line(workspace: &Workspace, line: &str) {
     let metrics = workspace.exporter.metrics();
     let own: Vec<_> = metrics
         .lines()
         .filter(|line| line.starts_with("rocketchat_license"))
         .collect();
-    assert!(own.contains(&line), "{line} is not in {own:#?}");
+    assert!(own.contains(&line), "{line} is missing from {own:#?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_valid_license_turns_on_what_needs_it() {
+async fn valid_license_enables_licensed_fields() {
     let workspace = with_license(v3(&content()), "Valid", &[]).await;
-    has_line(
+    assert_has_line(
         &workspace,
         r#"rocketchat_license_info{format="3",plan="Enterprise",trial="false",offline="true",voucher="status",reason=""} 1"#,
     );
@@ -106,8 +106,8 @@ async fn a_valid_license_turns_on_what_needs_it() {
     assert_eq!(document["readReceiptsEnabled"], json!(true));
 }
 
-/// Asserts that a workspace counts as one without a license.
-fn is_community(workspace: &Workspace) {
+/// Asserts that the exporter treats the workspace as one without a license.
+fn assert_community(workspace: &Workspace) {
     assert_eq!(value(workspace, "rocketchat_license_valid"), Some(0.0));
     let document = document(workspace);
     let enterprise = &document["enterprise"];
@@ -118,7 +118,7 @@ fn is_community(workspace: &Workspace) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_invalid_license_turns_everything_off() {
+async fn invalid_license_disables_licensed_fields() {
     let another_address = with("/validation/serverUrls/0/value", json!("chat.example.org"));
     let expired = with("/validation/validPeriods/0/validUntil", json!("2026-11-20"));
     for (content, status, reason) in [
@@ -128,7 +128,7 @@ async fn an_invalid_license_turns_everything_off() {
         (expired, "Valid", "expired"),
     ] {
         let workspace = with_license(v3(&content), status, &[]).await;
-        is_community(&workspace);
+        assert_community(&workspace);
         let metrics = workspace.exporter.metrics();
         assert!(
             metrics.contains(&format!("reason=\"{reason}\"}} 1")),
@@ -140,9 +140,9 @@ async fn an_invalid_license_turns_everything_off() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn without_a_license_only_that_is_said() {
+async fn community_workspace_shows_only_that_it_has_no_license() {
     let workspace = with_license("", "", &[]).await;
-    is_community(&workspace);
+    assert_community(&workspace);
     let metrics = workspace.exporter.metrics();
     let mut samples = metrics
         .lines()
@@ -152,7 +152,7 @@ async fn without_a_license_only_that_is_said() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_flag_goes_before_the_license() {
+async fn license_modules_flag_overrides_the_license() {
     let flag = "--rocketchat.license-modules=abac";
     let workspace = with_license(v3(&content()), "Valid", &[flag]).await;
     assert_eq!(value(&workspace, "rocketchat_license_valid"), Some(1.0));
@@ -165,9 +165,9 @@ async fn the_flag_goes_before_the_license() {
     assert_eq!(document["readReceiptsEnabled"], json!(false));
 }
 
-/// A folder with the public key of the tests' licenses, and the flag that names it.
+/// A directory with the public key of the test licenses, and the flag that names the file.
 fn key_flag() -> (tempfile::TempDir, String) {
-    let folder = tempfile::tempdir().expect("a folder can be made");
+    let folder = tempfile::tempdir().expect("a directory can be created");
     let file = folder.path().join("license.pem");
     std::fs::write(&file, PUBLIC_KEY).expect("the file can be written");
     let flag = format!("--rocketchat.license-public-key-file={}", file.display());
@@ -175,10 +175,10 @@ fn key_flag() -> (tempfile::TempDir, String) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn with_the_key_a_signature_decides() {
+async fn signature_decides_with_a_public_key() {
     let (_folder, flag) = key_flag();
     let workspace = with_license(v2(&content_v2()), "", &[&flag]).await;
-    has_line(
+    assert_has_line(
         &workspace,
         r#"rocketchat_license_info{format="2",plan="enterprise",trial="false",offline="false",voucher="signature",reason=""} 1"#,
     );
@@ -186,17 +186,17 @@ async fn with_the_key_a_signature_decides() {
     assert_eq!(document(&workspace)["readReceiptsEnabled"], json!(true));
 
     let text = v3(&content());
-    let (signed, _) = text.rsplit_once('.').expect("it has three parts");
+    let (signed, _) = text.rsplit_once('.').expect("a license has three parts");
     let workspace = with_license(format!("{signed}.AAAA"), "Valid", &[&flag]).await;
-    is_community(&workspace);
-    has_line(
+    assert_community(&workspace);
+    assert_has_line(
         &workspace,
         r#"rocketchat_license_info{format="3",plan="",trial="",offline="",voucher="status",reason="signature"} 1"#,
     );
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_only_rocket_chat_can_read_grants_what_its_statistics_name() {
+async fn unreadable_license_grants_the_modules_of_the_stored_document() {
     let filled = Filled::new().await;
     filled
         .set("Enterprise_License", v2(&content_v2()).as_str())
@@ -209,9 +209,9 @@ async fn what_only_rocket_chat_can_read_grants_what_its_statistics_name() {
             doc! { "$set": { "enterprise": { "modules": ["abac"], "tags": ["Gold"] } } },
         )
         .await
-        .expect("the document can be changed");
+        .expect("documents can be updated");
     let workspace = filled.start(&[NOW]).await;
-    has_line(
+    assert_has_line(
         &workspace,
         r#"rocketchat_license_info{format="2",plan="",trial="",offline="",voucher="status",reason=""} 1"#,
     );
@@ -223,14 +223,14 @@ async fn what_only_rocket_chat_can_read_grants_what_its_statistics_name() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_hostile_text_costs_nothing_but_the_license() {
+async fn hostile_text_affects_only_the_license() {
     let giant = format!("RCV3_{}", "A".repeat(5_000_000));
     for (text, reason) in [
         (giant.as_str(), "too_long"),
         ("RCV3_\"}\n{", "not_a_license"),
     ] {
         let workspace = with_license(text, "Valid", &[]).await;
-        is_community(&workspace);
+        assert_community(&workspace);
         let info = format!(
             r#"rocketchat_license_info{{format="{}",plan="",trial="",offline="",voucher="{}",reason="{reason}"}} 1"#,
             if reason == "too_long" { "" } else { "3" },
@@ -240,26 +240,26 @@ async fn a_hostile_text_costs_nothing_but_the_license() {
                 "status"
             },
         );
-        has_line(&workspace, &info);
+        assert_has_line(&workspace, &info);
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_setting_that_is_no_text_is_no_license() {
+async fn setting_that_is_not_a_string_is_no_license() {
     let workspace = with_license(doc! { "RCV3_": [1, 2] }, "Valid", &[]).await;
-    is_community(&workspace);
+    assert_community(&workspace);
     let metrics = workspace.exporter.metrics();
     assert!(!metrics.contains("rocketchat_license_info{"), "{metrics}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn nobody_sees_the_license() {
+async fn license_text_is_never_shown() {
     let text = v3(&content());
     let (_folder, flag) = key_flag();
     let debug = "--log.level=debug";
     for arguments in [&[debug][..], &[debug, flag.as_str()]] {
         let workspace = with_license(text.as_str(), "Valid", arguments).await;
-        let seen = [
+        let outputs = [
             workspace.exporter.metrics(),
             document(&workspace).to_string(),
             workspace.exporter.get("/").text(),
@@ -267,15 +267,15 @@ async fn nobody_sees_the_license() {
         ];
         let parts = text.split('.').filter(|part| part.len() > 40);
         for secret in parts.map(|part| &part[..40]).chain(SECRETS) {
-            for seen in &seen {
-                assert!(!seen.contains(secret), "{secret} is in {seen}");
+            for output in &outputs {
+                assert!(!output.contains(secret), "{secret} in {output}");
             }
         }
     }
 }
 
 #[test]
-fn a_file_without_a_key_is_refused_by_name() {
+fn key_file_without_a_key_is_refused_by_name() {
     let (folder, flag) = key_flag();
     std::fs::write(folder.path().join("license.pem"), "no key").expect("the file can be written");
     let output = crate::support::Exporter::command()

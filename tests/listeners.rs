@@ -1,4 +1,4 @@
-//! Listening on several addresses, Unix sockets and sockets of systemd.
+//! Listening on several addresses, on Unix sockets, and on sockets passed by systemd.
 
 use std::fs;
 use std::io::{Read, Write};
@@ -11,25 +11,25 @@ use testbed::tools;
 
 use crate::support::{Exporter, eventually};
 
-const NOBODY: &str = "--mongodb.uri=mongodb://127.0.0.1:9";
+const UNREACHABLE_MONGODB: &str = "--mongodb.uri=mongodb://127.0.0.1:9";
 
-/// Scrapes through a Unix socket; `None` when no process listens.
+/// Scrapes through a Unix socket; `None` if no process listens.
 fn scrape(path: &Path) -> Option<String> {
     let mut stream = UnixStream::connect(path).ok()?;
     let request = "GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
     stream.write_all(request.as_bytes()).ok()?;
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).ok()?;
-    Some(answer)
+    let mut response = String::new();
+    stream.read_to_string(&mut response).ok()?;
+    Some(response)
 }
 
 fn assert_scraped(path: &Path) {
-    let answer = scrape(path).expect("a process listens");
-    assert!(answer.starts_with("HTTP/1.1 200 OK"), "{answer}");
-    assert!(answer.contains("rocketchat_up 0"), "{answer}");
+    let response = scrape(path).expect("a process listens");
+    assert!(response.starts_with("HTTP/1.1 200 OK"), "{response}");
+    assert!(response.contains("rocketchat_up 0"), "{response}");
 }
 
-fn listened_to(exporter: &Exporter) -> Vec<String> {
+fn listen_addresses(exporter: &Exporter) -> Vec<String> {
     let log = exporter.log();
     log.lines()
         .filter_map(|line| line.split("address=").nth(1)?.split(' ').next())
@@ -39,17 +39,21 @@ fn listened_to(exporter: &Exporter) -> Vec<String> {
 
 #[tokio::test]
 async fn all_addresses_are_served_and_sockets_removed_at_the_end() {
-    let folder = tempfile::tempdir().expect("a folder can be made");
+    let folder = tempfile::tempdir().expect("a directory can be created");
     let path = folder.path().join("exporter.sock");
     let socket = format!("--web.listen-address=unix://{}", path.display());
-    let exporter = Exporter::start(&[NOBODY, "--web.listen-address=127.0.0.1:0", &socket]);
-    let addresses = eventually("it listens everywhere", || {
-        Some(listened_to(&exporter)).filter(|addresses| addresses.len() == 3)
+    let exporter = Exporter::start(&[
+        UNREACHABLE_MONGODB,
+        "--web.listen-address=127.0.0.1:0",
+        &socket,
+    ]);
+    let addresses = eventually("the exporter listens on all addresses", || {
+        Some(listen_addresses(&exporter)).filter(|addresses| addresses.len() == 3)
     })
     .await;
     for address in [&addresses[0], &addresses[2]] {
-        let answer = ureq::get(format!("http://{address}/metrics")).call();
-        assert_eq!(answer.expect("it answers").status(), 200);
+        let response = ureq::get(format!("http://{address}/metrics")).call();
+        assert_eq!(response.expect("the exporter responds").status(), 200);
     }
     assert_eq!(addresses[1], format!("unix:{}", path.display()));
     assert_scraped(&path);
@@ -60,15 +64,15 @@ async fn all_addresses_are_served_and_sockets_removed_at_the_end() {
 
 #[test]
 fn environment_variable_is_a_list() {
-    let folder = tempfile::tempdir().expect("a folder can be made");
+    let folder = tempfile::tempdir().expect("a directory can be created");
     let paths = ["one.sock", "two.sock"].map(|name| folder.path().join(name));
     let list = paths
         .each_ref()
         .map(|path| format!("unix:{}", path.display()));
     let mut command = Exporter::command();
-    command.arg(NOBODY);
+    command.arg(UNREACHABLE_MONGODB);
     command.env("ROCKETCHAT_EXPORTER_WEB_LISTEN_ADDRESS", list.join(","));
-    let exporter = Exporter::spawn_as_it_is(&mut command);
+    let exporter = Exporter::spawn_unchanged(&mut command);
     assert_eq!(exporter.address(), list[0]);
     for path in &paths {
         assert_scraped(path);
@@ -77,25 +81,25 @@ fn environment_variable_is_a_list() {
 
 #[test]
 fn only_a_stale_socket_is_replaced() {
-    let folder = tempfile::tempdir().expect("a folder can be made");
+    let folder = tempfile::tempdir().expect("a directory can be created");
     let stale = folder.path().join("stale.sock");
-    drop(UnixListener::bind(&stale).expect("it can be made"));
+    drop(UnixListener::bind(&stale).expect("the socket can be created"));
     let mut command = Exporter::command();
     command.args([
-        NOBODY,
+        UNREACHABLE_MONGODB,
         &format!("--web.listen-address=unix:{}", stale.display()),
     ]);
-    let _exporter = Exporter::spawn_as_it_is(&mut command);
+    let _exporter = Exporter::spawn_unchanged(&mut command);
     assert_scraped(&stale);
 
     let used = folder.path().join("used.sock");
-    let _listener = UnixListener::bind(&used).expect("it can be made");
+    let _listener = UnixListener::bind(&used).expect("the socket can be created");
     let file = folder.path().join("file");
-    fs::write(&file, "precious").expect("it can be written");
+    fs::write(&file, "kept").expect("the file can be written");
     for path in [&stale, &used, &file] {
         let address = format!("unix:{}", path.display());
         let output = Exporter::command()
-            .args([NOBODY, "--web.listen-address", &address])
+            .args([UNREACHABLE_MONGODB, "--web.listen-address", &address])
             .output()
             .expect("the exporter runs");
         let stderr = String::from_utf8_lossy(&output.stderr);
@@ -105,56 +109,67 @@ fn only_a_stale_socket_is_replaced() {
     assert_scraped(&stale);
     assert!(
         used.symlink_metadata()
-            .expect("it is there")
+            .expect("the socket exists")
             .file_type()
             .is_socket()
     );
-    assert_eq!(fs::read(&file).expect("it is there"), b"precious");
+    assert_eq!(fs::read(&file).expect("the file exists"), b"kept");
 }
 
 #[tokio::test]
 async fn sockets_of_systemd_are_served_and_kept() {
-    let folder = tempfile::tempdir().expect("a folder can be made");
+    let folder = tempfile::tempdir().expect("a directory can be created");
     let path = folder.path().join("passed.sock");
     let port = std::net::TcpListener::bind("127.0.0.1:0").expect("a port is free");
-    let address = port.local_addr().expect("it has an address").to_string();
+    let address = port
+        .local_addr()
+        .expect("a listener has an address")
+        .to_string();
     drop(port);
-    // It belongs to the same package.
+    // The same package contains systemd-socket-activate.
     let systemd = tools::SYSTEMD_ANALYZE
         .find()
-        .expect("systemd-analyze is there");
+        .expect("systemd-analyze is installed");
     let mut activate = Command::new(systemd.path().with_file_name("systemd-socket-activate"))
         .args(["--listen", &address, "--listen"])
         .arg(&path)
         .arg(env!("CARGO_BIN_EXE_rocketchat-exporter"))
-        .args([NOBODY, "--web.systemd-socket", "--log.level=error"])
+        .args([
+            UNREACHABLE_MONGODB,
+            "--web.systemd-socket",
+            "--log.level=error",
+        ])
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .spawn()
         .expect("systemd-socket-activate runs");
-    // The first connection starts the exporter, in the place of what has waited for it.
-    eventually("the socket is there", || path.exists().then_some(())).await;
+    // At the first connection systemd-socket-activate replaces itself by the exporter.
+    eventually("the socket exists", || path.exists().then_some(())).await;
     assert_scraped(&path);
-    let answer = ureq::get(format!("http://{address}/-/healthy")).call();
-    assert_eq!(answer.expect("it answers").status(), 200);
+    let response = ureq::get(format!("http://{address}/-/healthy")).call();
+    assert_eq!(response.expect("the exporter responds").status(), 200);
     let pid = activate.id();
     let sent = Command::new("sh")
         .args(["-c", &format!("kill -TERM {pid}")])
         .status();
     assert!(sent.expect("the shell runs").success());
-    assert_eq!(activate.wait().expect("it ends").code(), Some(0));
+    assert_eq!(activate.wait().expect("the process ends").code(), Some(0));
     assert!(path.exists());
 }
 
 #[test]
 fn missing_systemd_socket_is_an_error() {
     let both = Exporter::command()
-        .args([NOBODY, "--web.systemd-socket", "--web.listen-address=:0"])
+        .args([
+            UNREACHABLE_MONGODB,
+            "--web.systemd-socket",
+            "--web.listen-address=:0",
+        ])
         .output()
         .expect("the exporter runs");
     assert_eq!(both.status.code(), Some(2));
     let none = Exporter::command()
-        .args([NOBODY, "--web.systemd-socket"])
+        .args([UNREACHABLE_MONGODB, "--web.systemd-socket"])
         .output();
     let none = none.expect("the exporter runs");
     let stderr = String::from_utf8_lossy(&none.stderr);

@@ -1,5 +1,5 @@
-//! Live mode: counters follow the change streams of a replica set, and stay those of a recount, whatever happens to documents,
-//! streams and servers.
+//! Live mode: counters follow the change streams of a replica set and equal a recount, also after faults of streams and
+//! servers.
 
 mod drift;
 mod values;
@@ -17,7 +17,7 @@ use crate::support::{
     with_reader_on,
 };
 
-/// Nothing is read again by itself during a test.
+/// Flags for live mode in which no collector runs again during a test.
 const ONCE: [&str; 4] = [
     "--collection.fast-interval=1h",
     "--collection.normal-interval=1h",
@@ -33,7 +33,7 @@ fn is_of(series: &str, metric: &str) -> bool {
     rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('{'))
 }
 
-/// Arguments that switch on the collectors that can be followed, and those whose results they need.
+/// Flags that enable only the followed collectors and those that they depend on.
 fn only_followed_collectors() -> Vec<String> {
     let rows = followed_rows();
     let names = rows.iter().map(|rows| rows.collector);
@@ -43,7 +43,7 @@ fn only_followed_collectors() -> Vec<String> {
     arguments
 }
 
-/// Every series that is followed, and its value as it is written.
+/// Every followed series, and its value as text.
 fn followed(exporter: &Exporter) -> BTreeMap<String, String> {
     let metrics = exporter.metrics();
     let rows = followed_rows();
@@ -73,16 +73,16 @@ async fn filled(uri: &str) -> Database {
     Filled::on(database).await.database
 }
 
-async fn follows(exporter: &Exporter) {
+async fn wait_until_following(exporter: &Exporter) {
     eventually("changes are followed", || {
         exporter.value(FOLLOWING).filter(|state| *state > 0.0)
     })
     .await;
 }
 
-async fn becomes(exporter: &Exporter, series: &str, expected: f64) {
-    let awaited = format!("{series} {expected}");
-    eventually(&awaited, || {
+async fn wait_for_value(exporter: &Exporter, series: &str, expected: f64) {
+    let condition = format!("{series} {expected}");
+    eventually(&condition, || {
         exporter
             .value(series)
             .filter(|value| (value - expected).abs() < 0.5)
@@ -93,7 +93,7 @@ async fn becomes(exporter: &Exporter, series: &str, expected: f64) {
 fn value(exporter: &Exporter, series: &str) -> f64 {
     exporter
         .value(series)
-        .unwrap_or_else(|| panic!("{series} is not there"))
+        .unwrap_or_else(|| panic!("{series} is absent"))
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -109,7 +109,7 @@ async fn changes_are_followed_on_mongodb_4_4() {
 async fn values_follow_writes(mongod: Mongod) {
     let database = filled(&mongod.uri()).await;
     let exporter = Exporter::on(&mongod.uri(), &ONCE);
-    follows(&exporter).await;
+    wait_until_following(&exporter).await;
     let users: Collection<Document> = database.collection("users");
     let (online, offline, messages, files, bytes) = (
         "rocketchat_users{presence=\"online\"}",
@@ -125,34 +125,40 @@ async fn values_follow_writes(mongod: Mongod) {
             doc! { "$set": { "status": "online", "statusText": "here" } },
         )
         .await
-        .expect("users can be changed");
+        .expect("users can be updated");
     let changed = changed.modified_count as f64;
     assert!(changed > 0.0);
-    becomes(&exporter, online, before[0] + changed).await;
-    // Some have no presence at all.
-    becomes(&exporter, offline, before[1] - changed).await;
-    // Of a list only an item is told, so the user is looked up.
+    wait_for_value(&exporter, online, before[0] + changed).await;
+    // Users without a presence count as offline too, and are unchanged.
+    wait_for_value(&exporter, offline, before[1] - changed).await;
+    // The change names only an item of the list, so the exporter looks up the user.
     let guests = "rocketchat_accounts{kind=\"guest\",state=\"activated\"}";
     let before_guests = value(&exporter, guests);
     let user = doc! { "_id": "new user", "active": true, "roles": ["user"] };
-    users.insert_one(user).await.expect("a user can be added");
+    users
+        .insert_one(user)
+        .await
+        .expect("a user can be inserted");
     let guest = doc! { "$set": { "roles.0": "guest" } };
     users
         .update_one(doc! { "_id": "new user" }, guest)
         .await
-        .expect("a user can be changed");
-    becomes(&exporter, guests, before_guests + 1.0).await;
+        .expect("a user can be updated");
+    wait_for_value(&exporter, guests, before_guests + 1.0).await;
     let rooms: Collection<Document> = database.collection("rocketchat_room");
     rooms
         .update_one(doc! { "t": "c" }, doc! { "$inc": { "msgs": 1000 } })
         .await
-        .expect("a room can be changed");
-    becomes(&exporter, messages, before[2] + 1000.0).await;
+        .expect("a room can be updated");
+    wait_for_value(&exporter, messages, before[2] + 1000.0).await;
     let broadcast = "rocketchat_rooms_with_feature{feature=\"broadcast\"}";
     let before_broadcast = value(&exporter, broadcast);
     let room = doc! { "_id": "new", "t": "c", "msgs": 0, "broadcast": true };
-    rooms.insert_one(room).await.expect("a room can be added");
-    becomes(&exporter, broadcast, before_broadcast + 1.0).await;
+    rooms
+        .insert_one(room)
+        .await
+        .expect("a room can be inserted");
+    wait_for_value(&exporter, broadcast, before_broadcast + 1.0).await;
     let uploads: Collection<Document> = database.collection("rocketchat_uploads");
     uploads
         .insert_many([
@@ -161,14 +167,14 @@ async fn values_follow_writes(mongod: Mongod) {
             doc! { "size": "big" },
         ])
         .await
-        .expect("files can be recorded");
-    becomes(&exporter, bytes, before[4] + 70_005.0).await;
-    becomes(&exporter, files, before[3] + 3.0).await;
+        .expect("uploads can be inserted");
+    wait_for_value(&exporter, bytes, before[4] + 70_005.0).await;
+    wait_for_value(&exporter, files, before[3] + 3.0).await;
     uploads
         .delete_one(doc! { "size": 70_000 })
         .await
-        .expect("a file can be deleted");
-    becomes(&exporter, bytes, before[4] + 5.0).await;
+        .expect("an upload can be deleted");
+    wait_for_value(&exporter, bytes, before[4] + 5.0).await;
     assert_eq!(
         exporter.value("rocketchat_exporter_live_fallbacks_total"),
         Some(0.0)
@@ -185,7 +191,7 @@ async fn connections_follow_sessions_and_instances() {
         &mongod.uri(),
         &[&ONCE[..], &["--collection.max-share=1"]].concat(),
     );
-    follows(&exporter).await;
+    wait_until_following(&exporter).await;
     let (people, connections, live) = (
         "rocketchat_people_connected",
         "rocketchat_user_connections",
@@ -197,8 +203,8 @@ async fn connections_follow_sessions_and_instances() {
     instances
         .insert_one(instance)
         .await
-        .expect("an instance can register");
-    becomes(&exporter, live, before[2] + 1.0).await;
+        .expect("an instance can be inserted");
+    wait_for_value(&exporter, live, before[2] + 1.0).await;
     let users = database.collection::<Document>("users");
     let sessions = database.collection::<Document>("usersSessions");
     let (person, bot) = (
@@ -208,7 +214,7 @@ async fn connections_follow_sessions_and_instances() {
     users
         .insert_many([&person, &bot])
         .await
-        .expect("users can be added");
+        .expect("users can be inserted");
     let to = |instance: &str| doc! { "instanceId": instance, "status": "online" };
     for user in [&person, &bot] {
         let connect = doc! { "$push": { "connections": { "$each": [to("new"), to("unknown")] } } };
@@ -217,36 +223,36 @@ async fn connections_follow_sessions_and_instances() {
             .update_one(id, connect)
             .upsert(true)
             .await
-            .expect("a session can be written");
+            .expect("a session can be updated");
     }
-    becomes(&exporter, connections, before[1] + 2.0).await;
-    becomes(&exporter, people, before[0] + 1.0).await;
-    // The bot was a person after all.
+    wait_for_value(&exporter, connections, before[1] + 2.0).await;
+    wait_for_value(&exporter, people, before[0] + 1.0).await;
+    // The bot becomes a person.
     let person = doc! { "$unset": { "type": 1 } };
     users
         .update_one(bot, person)
         .await
-        .expect("a user can be changed");
-    becomes(&exporter, people, before[0] + 2.0).await;
+        .expect("a user can be updated");
+    wait_for_value(&exporter, people, before[0] + 2.0).await;
     let disconnect = doc! { "$pull": { "connections": { "instanceId": "new" } } };
     let id = doc! { "_id": "a person" };
     sessions
         .update_one(id, disconnect)
         .await
-        .expect("a session can be written");
-    becomes(&exporter, people, before[0] + 1.0).await;
-    // What an instance leaves behind that is gone counts no more.
+        .expect("a session can be updated");
+    wait_for_value(&exporter, people, before[0] + 1.0).await;
+    // Connections of a deleted instance no longer count.
     instances
         .delete_one(doc! { "_id": "new" })
         .await
-        .expect("an instance can end");
-    becomes(&exporter, live, before[2]).await;
-    becomes(&exporter, connections, before[1]).await;
-    becomes(&exporter, people, before[0]).await;
+        .expect("an instance can be deleted");
+    wait_for_value(&exporter, live, before[2]).await;
+    wait_for_value(&exporter, connections, before[1]).await;
+    wait_for_value(&exporter, people, before[0]).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn standalone_server_is_logged_once_as_obstacle() {
+async fn standalone_server_is_logged_once() {
     let database = fresh_database().await;
     let filled = Filled::on(database).await;
     let exporter = Exporter::on(
@@ -257,10 +263,10 @@ async fn standalone_server_is_logged_once_as_obstacle() {
         ],
     );
     let obstacle = "rocketchat_exporter_live_obstacle{reason=\"topology\"}";
-    becomes(&exporter, obstacle, 1.0).await;
+    wait_for_value(&exporter, obstacle, 1.0).await;
     let readings = "rocketchat_exporter_collector_readings_total{collector=\"presence\"}";
     let before = value(&exporter, readings);
-    eventually("readings go on", || {
+    eventually("reads continue", || {
         exporter
             .value(readings)
             .filter(|number| *number > before + 3.0)
@@ -288,23 +294,26 @@ async fn frozen_server_is_resumed() {
         ]
         .concat(),
     );
-    follows(&exporter).await;
+    wait_until_following(&exporter).await;
     let online = "rocketchat_users{presence=\"online\"}";
     let before = value(&exporter, online);
-    mongod.pause().expect("mongod can be stopped");
-    // It is left to the tiers, which find out that there is nothing to be read, long before their interval.
+    mongod.pause().expect("mongod can be paused");
+    // The collectors run again, long before their interval, and fail.
     eventually("presence is absent", || {
         exporter.value(online).is_none().then_some(())
     })
     .await;
-    becomes(&exporter, FOLLOWING, 0.0).await;
-    mongod.resume().expect("mongod can go on");
-    follows(&exporter).await;
+    wait_for_value(&exporter, FOLLOWING, 0.0).await;
+    mongod.resume().expect("mongod can be resumed");
+    wait_until_following(&exporter).await;
     assert_eq!(exporter.value(online), Some(before));
     let user = doc! { "_id": "new", "status": "online" };
     let users = database.collection::<Document>("users");
-    users.insert_one(user).await.expect("a user can be added");
-    becomes(&exporter, online, before + 1.0).await;
+    users
+        .insert_one(user)
+        .await
+        .expect("a user can be inserted");
+    wait_for_value(&exporter, online, before + 1.0).await;
     assert!(value(&exporter, "rocketchat_exporter_live_resumes_total") > 0.0);
     let full_readings = "rocketchat_exporter_live_full_readings_total";
     assert_eq!(exporter.value(full_readings), Some(1.0));
@@ -317,14 +326,14 @@ async fn frozen_server_is_resumed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn lost_stream_makes_everything_be_read_again() {
+async fn lost_stream_is_followed_by_a_full_read() {
     let mongod = replica_set().await;
     let database = filled(&mongod.uri()).await;
     let arguments = [&ONCE[..], &["--collection.max-share=1"]].concat();
     let exporter = Exporter::on(&mongod.uri(), &arguments);
-    follows(&exporter).await;
+    wait_until_following(&exporter).await;
     let fallbacks = "rocketchat_exporter_live_fallbacks_total";
-    // ChangeStreamHistoryLost, as after a long outage: the oldest change that is still known is newer.
+    // ChangeStreamHistoryLost, as after a long outage: the oplog no longer has the next change.
     let fail_point = doc! {
         "configureFailPoint": "failCommand",
         "mode": { "times": 1 },
@@ -335,20 +344,20 @@ async fn lost_stream_makes_everything_be_read_again() {
         .run_command(fail_point)
         .await
         .expect("the fail point can be set");
-    becomes(&exporter, fallbacks, 1.0).await;
-    follows(&exporter).await;
+    wait_for_value(&exporter, fallbacks, 1.0).await;
+    wait_until_following(&exporter).await;
     let uploads = database.collection::<Document>("rocketchat_uploads");
     let before = value(&exporter, "rocketchat_uploads");
     uploads
         .insert_one(doc! { "size": 1 })
         .await
-        .expect("a file can be recorded");
-    becomes(&exporter, "rocketchat_uploads", before + 1.0).await;
-    // A collection goes away as a whole, of which no document tells.
+        .expect("an upload can be inserted");
+    wait_for_value(&exporter, "rocketchat_uploads", before + 1.0).await;
+    // Dropping a collection causes no change for each document.
     uploads.drop().await.expect("a collection can be dropped");
-    becomes(&exporter, fallbacks, 2.0).await;
-    becomes(&exporter, "rocketchat_uploads", 0.0).await;
-    follows(&exporter).await;
+    wait_for_value(&exporter, fallbacks, 2.0).await;
+    wait_for_value(&exporter, "rocketchat_uploads", 0.0).await;
+    wait_until_following(&exporter).await;
     assert_eq!(exporter.value("rocketchat_uploads_size_bytes"), Some(0.0));
     let full_readings = "rocketchat_exporter_live_full_readings_total";
     assert_eq!(exporter.value(full_readings), Some(3.0));
@@ -356,7 +365,7 @@ async fn lost_stream_makes_everything_be_read_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn streams_lost_at_once_are_given_up() {
+async fn live_mode_stops_if_streams_are_always_lost() {
     let mongod = replica_set().await;
     let database = filled(&mongod.uri()).await;
     let admin = database.client().database("admin");
@@ -368,12 +377,12 @@ async fn streams_lost_at_once_are_given_up() {
     };
     let set = admin.run_command(lost).await;
     set.expect("the fail point can be set");
-    // The share would put off each full read by a hundred times what the one before it took.
+    // With the default share each full read would be delayed by a hundred times the duration of the previous one.
     let arguments = [&ONCE[..], &["--collection.max-share=1"]].concat();
     let exporter = Exporter::on(&mongod.uri(), &arguments);
     let obstacle = "rocketchat_exporter_live_obstacle{reason=\"loss\"}";
     eventually(obstacle, || exporter.value(obstacle)).await;
-    exporter.whole().await;
+    exporter.wait_for_collectors().await;
     assert!(value(&exporter, "rocketchat_exporter_live_fallbacks_total") <= 5.0);
     let log = exporter.log();
     assert_eq!(
@@ -385,10 +394,10 @@ async fn streams_lost_at_once_are_given_up() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn role_of_the_readme_can_follow_and_a_smaller_one_reads() {
+async fn readme_role_can_follow_and_a_smaller_role_reads() {
     let mongod = with_reader_on(true).await;
     let exporter = exporter_of_reader(&mongod, &["--mongodb.live=on"]);
-    follows(&exporter).await;
+    wait_until_following(&exporter).await;
     drop(exporter);
     let admin = client(&mongod.uri()).await.database("admin");
     let users = doc! { "db": "rocketchat", "collection": "users" };
@@ -401,7 +410,7 @@ async fn role_of_the_readme_can_follow_and_a_smaller_one_reads() {
         .expect("privileges can be revoked");
     let exporter = exporter_of_reader(&mongod, &["--mongodb.live=on"]);
     let obstacle = "rocketchat_exporter_live_obstacle{reason=\"privileges\"}";
-    becomes(&exporter, obstacle, 1.0).await;
+    wait_for_value(&exporter, obstacle, 1.0).await;
     let log = exporter.log();
     assert_eq!(
         log.matches("changes cannot be followed").count(),
@@ -417,12 +426,12 @@ async fn refresh_shows_earlier_writes() {
     let database = client(&mongod.uri()).await.database("rocketchat");
     let filled = Filled::on(database).await;
     let workspace = filled.start_on(&mongod.uri(), &["--mongodb.live=on"]).await;
-    follows(&workspace.exporter).await;
+    wait_until_following(&workspace.exporter).await;
     let admin = &workspace.credentials.admin;
     let total = || {
-        let answer = workspace.get_as(admin, "/api/v1/statistics?refresh=true");
-        assert_eq!(answer.status, 200);
-        answer.json()["statistics"]["totalUsers"].as_u64()
+        let response = workspace.get_as(admin, "/api/v1/statistics?refresh=true");
+        assert_eq!(response.status, 200);
+        response.json()["statistics"]["totalUsers"].as_u64()
     };
     let before = total().expect("users are counted");
     for number in 1..=3 {
@@ -430,23 +439,26 @@ async fn refresh_shows_earlier_writes() {
         users
             .insert_one(doc! {})
             .await
-            .expect("a user can be added");
+            .expect("a user can be inserted");
         assert_eq!(total(), Some(before + number));
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn logins_are_no_changes_and_new_login_services_are() {
+async fn only_new_login_services_of_logins_are_changes() {
     let mongod = replica_set().await;
     let database = filled(&mongod.uri()).await;
     let exporter = Exporter::on(&mongod.uri(), &ONCE);
-    follows(&exporter).await;
+    wait_until_following(&exporter).await;
     let users: Collection<Document> = database.collection("users");
     let user = doc! { "_id": "new user", "active": true, "services": { "resume": {} } };
-    users.insert_one(user).await.expect("a user can be added");
+    users
+        .insert_one(user)
+        .await
+        .expect("a user can be inserted");
     let saml = "rocketchat_users_by_login_service{login_service=\"saml\"}";
     let events = "rocketchat_exporter_live_events_total";
-    eventually("the user is noticed", || {
+    eventually("the new user is followed", || {
         exporter.value(events).filter(|number| *number > 0.0)
     })
     .await;
@@ -455,7 +467,7 @@ async fn logins_are_no_changes_and_new_login_services_are() {
         let users = users.clone();
         async move {
             let changed = users.update_one(doc! { "_id": "new user" }, change).await;
-            assert_eq!(changed.expect("a user can be changed").modified_count, 1);
+            assert_eq!(changed.expect("a user can be updated").modified_count, 1);
         }
     };
     for _ in 0..5 {
@@ -463,7 +475,7 @@ async fn logins_are_no_changes_and_new_login_services_are() {
         change(doc! { "$push": { "services.resume.loginTokens": token } }).await;
     }
     change(doc! { "$set": { "services.saml": { "idpSession": "x" } } }).await;
-    becomes(&exporter, saml, before[0] + 1.0).await;
-    let told = value(&exporter, events) - before[1];
-    assert!(told < 1.5, "{told} changes");
+    wait_for_value(&exporter, saml, before[0] + 1.0).await;
+    let changes = value(&exporter, events) - before[1];
+    assert!(changes < 1.5, "{changes} changes");
 }

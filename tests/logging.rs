@@ -1,4 +1,4 @@
-//! The log: what is written nobody waits for.
+//! The log: a blocked standard error delays nothing.
 
 use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
@@ -8,24 +8,24 @@ use std::time::{Duration, Instant};
 
 use crate::support::{Exporter, eventually};
 
-/// What the exporter answers to bytes on its Unix socket.
-fn answer(socket: &Path, request: &str) -> Option<String> {
+/// Sends bytes to the exporter's Unix socket and returns its response.
+fn exchange(socket: &Path, request: &str) -> Option<String> {
     let mut stream = UnixStream::connect(socket).ok()?;
     stream
         .set_read_timeout(Some(Duration::from_secs(10)))
         .expect("a socket has a timeout");
     stream.write_all(request.as_bytes()).ok()?;
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).ok()?;
-    Some(answer)
+    let mut response = String::new();
+    stream.read_to_string(&mut response).ok()?;
+    Some(response)
 }
 
 fn get(socket: &Path, path: &str) -> Option<String> {
     let request = format!("GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
-    answer(socket, &request)
+    exchange(socket, &request)
 }
 
-fn lost(socket: &Path) -> Option<f64> {
+fn lost_lines(socket: &Path) -> Option<f64> {
     let metrics = get(socket, "/metrics")?;
     let name = "\nrocketchat_exporter_log_lines_lost_total ";
     metrics.split_once(name)?.1.lines().next()?.parse().ok()
@@ -33,7 +33,7 @@ fn lost(socket: &Path) -> Option<f64> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn blocked_standard_error_blocks_nothing_and_lost_lines_are_counted() {
-    let folder = tempfile::tempdir().expect("a folder can be made");
+    let folder = tempfile::tempdir().expect("a directory can be created");
     let socket = folder.path().join("socket");
     let mut exporter = Exporter::command()
         .arg(format!("--web.listen-address=unix:{}", socket.display()))
@@ -43,31 +43,36 @@ async fn blocked_standard_error_blocks_nothing_and_lost_lines_are_counted() {
         .expect("the exporter starts");
     let healthy =
         || get(&socket, "/-/healthy").filter(|response| response.starts_with("HTTP/1.1 200 "));
-    eventually("it serves", healthy).await;
-    assert_eq!(lost(&socket), Some(0.0));
-    // A pipe takes 64 KiB, and four times as much waits. Each of these is a line at the level debug.
-    let enough = || {
+    eventually("the exporter serves", healthy).await;
+    assert_eq!(lost_lines(&socket), Some(0.0));
+    // A pipe holds 64 KiB, and the queue four times as much. Each request is logged at the level debug.
+    let flood = || {
         for _ in 0..200 {
-            answer(&socket, "nonsense\r\n\r\n");
+            exchange(&socket, "nonsense\r\n\r\n");
         }
         let begun = Instant::now();
         assert!(healthy().is_some());
         assert!(begun.elapsed() < Duration::from_secs(5));
-        lost(&socket).filter(|lost| *lost > 0.0)
+        lost_lines(&socket).filter(|lost| *lost > 0.0)
     };
-    eventually("lines are lost", enough).await;
-    assert!(exporter.try_wait().expect("it can be asked").is_none());
-    // As soon as there is a reader, the log says what it lacks.
+    eventually("lines are lost", flood).await;
+    assert!(
+        exporter
+            .try_wait()
+            .expect("the process can be polled")
+            .is_none()
+    );
+    // Once the pipe is read, the log says that lines were lost.
     let mut stderr = exporter.stderr.take().expect("standard error is a pipe");
     let mut log = Vec::new();
     let mut chunk = [0; 4096];
     while !String::from_utf8_lossy(&log).contains("lines of the log were lost") {
-        let read = stderr.read(&mut chunk).expect("it can be read");
+        let read = stderr.read(&mut chunk).expect("the log can be read");
         assert!(read > 0, "the log ends");
         log.extend_from_slice(&chunk[..read]);
     }
     drop(stderr);
-    // Neither is a closed standard error waited for.
+    // A closed standard error delays nothing either.
     assert!(healthy().is_some());
     let pid = exporter.id();
     let begun = Instant::now();
@@ -75,7 +80,7 @@ async fn blocked_standard_error_blocks_nothing_and_lost_lines_are_counted() {
         .args(["-c", &format!("kill -TERM {pid}")])
         .status();
     assert!(sent.expect("the shell runs").success());
-    let status = exporter.wait().expect("it can be waited for");
+    let status = exporter.wait().expect("the exporter can be waited for");
     assert_eq!(status.code(), Some(0));
     assert!(begun.elapsed() < Duration::from_secs(9));
 }
@@ -84,11 +89,11 @@ async fn blocked_standard_error_blocks_nothing_and_lost_lines_are_counted() {
 fn last_lines_are_written_before_exit() {
     let exporter = Exporter::start(&["--mongodb.uri=mongodb://127.0.0.1:9"]);
     exporter.signal("TERM");
-    eventually_ends(&exporter);
+    wait_for_last_line(&exporter);
 }
 
-/// The line that is logged last is there a moment after the end at the latest.
-fn eventually_ends(exporter: &Exporter) {
+/// Waits for the last line of the log.
+fn wait_for_last_line(exporter: &Exporter) {
     let begun = Instant::now();
     while !exporter.log().contains("message=stopped") {
         assert!(

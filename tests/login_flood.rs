@@ -5,17 +5,17 @@ use std::time::{Duration, Instant};
 
 use testbed::workspace::Account;
 
-use crate::support::{Answer, Exporter, Proxy, shared_mongod, shared_workspace};
+use crate::support::{Exporter, Proxy, Response, shared_mongod, shared_workspace};
 
 const PATH: &str = "/api/v1/statistics";
 
-fn log_in(exporter: &Exporter, path: &str, user_id: &str, token: &str) -> Answer {
+fn log_in(exporter: &Exporter, path: &str, user_id: &str, token: &str) -> Response {
     let headers = [("X-User-Id", user_id), ("X-Auth-Token", token)];
     exporter.request("GET", path, &headers)
 }
 
 /// Tries wrong tokens for an account, 8 concurrently, and returns the responses.
-fn guess(exporter: &Exporter, account: &Account, rounds: usize) -> Vec<Answer> {
+fn guess(exporter: &Exporter, account: &Account, rounds: usize) -> Vec<Response> {
     std::thread::scope(|scope| {
         let guessing: Vec<_> = (0..8)
             .map(|_| {
@@ -33,16 +33,19 @@ fn guess(exporter: &Exporter, account: &Account, rounds: usize) -> Vec<Answer> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn guesses_are_429_unchecked_after_some_and_a_login_that_succeeded_passes_by_them() {
+async fn repeated_guesses_are_429_without_a_check_and_known_logins_pass() {
     let workspace = shared_workspace().await.start(&[]).await;
     let (admin, plain) = (&workspace.credentials.admin, &workspace.credentials.plain);
     assert_eq!(workspace.get(PATH).status, 200);
     let answers = guess(&workspace.exporter, admin, 5);
-    let refused = answers.iter().filter(|answer| answer.status == 401).count();
-    assert!((5..=25).contains(&refused), "{refused} were checked");
+    let refused = answers
+        .iter()
+        .filter(|response| response.status == 401)
+        .count();
+    assert!((5..=25).contains(&refused), "{refused} logins were checked");
     let limited: Vec<_> = answers
         .iter()
-        .filter(|answer| answer.status == 429)
+        .filter(|response| response.status == 429)
         .collect();
     assert!(
         limited.len() >= 10,
@@ -50,14 +53,21 @@ async fn guesses_are_429_unchecked_after_some_and_a_login_that_succeeded_passes_
         limited.len(),
         answers.len()
     );
-    for answer in limited {
-        assert_eq!(answer.json()["success"], false);
-        let seconds: u64 = answer.header("retry-after").parse().expect("it is one");
+    for response in limited {
+        assert_eq!(response.json()["success"], false);
+        let seconds: u64 = response
+            .header("retry-after")
+            .parse()
+            .expect("the header is a number");
         assert!((1..=60).contains(&seconds), "{seconds}");
     }
-    assert_eq!(workspace.get(PATH).status, 200, "it succeeded before");
-    assert_eq!(workspace.get_as(plain, PATH).status, 429, "it did not");
-    // What needs no login is answered as to a stranger.
+    assert_eq!(workspace.get(PATH).status, 200, "a known login is limited");
+    assert_eq!(
+        workspace.get_as(plain, PATH).status,
+        429,
+        "an unknown login is not limited"
+    );
+    // A public endpoint responds as without a login.
     let info = log_in(&workspace.exporter, "/api/info", &admin.user_id, "wrong");
     assert_eq!(info.status, 200);
     let warnings = workspace.exporter.log().matches("too many logins").count();
@@ -66,17 +76,17 @@ async fn guesses_are_429_unchecked_after_some_and_a_login_that_succeeded_passes_
 
 #[tokio::test(flavor = "multi_thread")]
 async fn collectors_run_during_a_flood_of_wrong_logins() {
-    const OLDEST: Duration = Duration::from_secs(45);
+    const MAX_DURATION: Duration = Duration::from_secs(45);
     let shared = shared_workspace().await;
     let proxy = Proxy::before(shared_mongod().port()).await;
     let uri = shared.uri_at(proxy.port());
-    let often = [
+    let short_intervals = [
         "--collection.fast-interval=200ms",
         "--collection.max-share=1",
     ];
-    let exporter = Exporter::on(&uri, &often);
-    exporter.whole().await;
-    proxy.delay(Duration::from_millis(25));
+    let exporter = Exporter::on(&uri, &short_intervals);
+    exporter.wait_for_collectors().await;
+    proxy.set_delay(Duration::from_millis(25));
     let admin = &shared.credentials.admin;
     assert_eq!(
         log_in(&exporter, PATH, &admin.user_id, &admin.token).status,
@@ -87,11 +97,11 @@ async fn collectors_run_during_a_flood_of_wrong_logins() {
             .value("rocketchat_exporter_collector_readings_total{collector=\"presence\"}")
             .expect("presence is read")
     };
-    let ends = AtomicBool::new(false);
-    let (took, passed) = std::thread::scope(|scope| {
+    let stop = AtomicBool::new(false);
+    let (duration, known_login) = std::thread::scope(|scope| {
         for _ in 0..400 {
             scope.spawn(|| {
-                while !ends.load(Ordering::Relaxed) {
+                while !stop.load(Ordering::Relaxed) {
                     log_in(&exporter, PATH, &admin.user_id, "wrong");
                     std::thread::sleep(Duration::from_secs(1));
                 }
@@ -99,14 +109,17 @@ async fn collectors_run_during_a_flood_of_wrong_logins() {
         }
         std::thread::sleep(Duration::from_secs(1));
         let (begun, before) = (Instant::now(), readings());
-        let passed = log_in(&exporter, PATH, &admin.user_id, &admin.token).status;
-        while readings() < before + 2.0 && begun.elapsed() < OLDEST {
+        let known_login = log_in(&exporter, PATH, &admin.user_id, &admin.token).status;
+        while readings() < before + 2.0 && begun.elapsed() < MAX_DURATION {
             std::thread::sleep(Duration::from_millis(100));
         }
-        let took = begun.elapsed();
-        ends.store(true, Ordering::Relaxed);
-        (took, passed)
+        let duration = begun.elapsed();
+        stop.store(true, Ordering::Relaxed);
+        (duration, known_login)
     });
-    assert_eq!(passed, 200, "it succeeded before the flood");
-    assert!(took < OLDEST, "presence was read hardly once in {took:?}");
+    assert_eq!(known_login, 200, "a known login is limited");
+    assert!(
+        duration < MAX_DURATION,
+        "presence was read less than twice in {duration:?}"
+    );
 }

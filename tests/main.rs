@@ -1,4 +1,4 @@
-//! The exporter from outside: the real binary on a real MongoDB, one file for each kind of promise.
+//! Integration tests: the real binary on a real MongoDB, one file for each subject.
 
 mod alerting;
 mod applying_licenses;

@@ -1,4 +1,4 @@
-//! Which members of a replica set are asked, and what is told of data that are not of now.
+//! Which members of a replica set are read, and how old data are reported.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -10,21 +10,22 @@ use mongodb::{Client, Database};
 use testbed::mongod::{Mongod, ReplicaSet};
 
 use crate::support::{
-    Exporter, Filled, SOON, client, eventually, log_commands, logged_commands, server_log,
+    Exporter, Filled, SHORT_INTERVALS, client, eventually, log_commands, logged_commands,
+    server_log,
 };
 
-/// What the exporter asked of a member since its log had this length: each command with what it was for.
-fn asked_since(member: &Mongod, length: usize) -> BTreeSet<(String, String)> {
-    // What the driver sends by itself to every member.
+/// Name and comment of the exporter's commands in a member's log, from this offset on.
+fn commands_since(member: &Mongod, offset: usize) -> BTreeSet<(String, String)> {
+    // The driver sends these to every member by itself.
     let by_driver = ["endSessions", "hello", "isMaster", "killCursors"];
-    logged_commands(member, length)
+    logged_commands(member, offset)
         .into_iter()
-        .filter(|asked| !(asked.comment.is_empty() && by_driver.contains(&&*asked.name)))
-        .map(|asked| (asked.name, asked.comment))
+        .filter(|command| !(command.comment.is_empty() && by_driver.contains(&&*command.name)))
+        .map(|command| (command.name, command.comment))
         .collect()
 }
 
-async fn directly(member: &Mongod) -> Client {
+async fn direct_client(member: &Mongod) -> Client {
     client(&format!(
         "mongodb://127.0.0.1:{}/?directConnection=true",
         member.port()
@@ -33,34 +34,43 @@ async fn directly(member: &Mongod) -> Client {
 }
 
 async fn admin(member: &Mongod, command: Document) -> Document {
-    let admin = directly(member).await.database("admin");
+    let admin = direct_client(member).await.database("admin");
     admin
         .run_command(command)
         .await
         .expect("the command succeeds")
 }
 
-/// Names one member by a tag.
+/// Adds a tag to a member.
 async fn tag(set: &ReplicaSet, primary: usize, tagged: usize) {
-    let answer = admin(&set.members()[primary], doc! { "replSetGetConfig": 1 }).await;
-    let mut config = answer.get_document("config").expect("there is one").clone();
-    let version = config.get_i32("version").expect("it has a version");
+    let response = admin(&set.members()[primary], doc! { "replSetGetConfig": 1 }).await;
+    let mut config = response
+        .get_document("config")
+        .expect("there is a configuration")
+        .clone();
+    let version = config
+        .get_i32("version")
+        .expect("the configuration has a version");
     config.insert("version", version + 1);
-    let members = config.get_array_mut("members").expect("it has members");
-    let member = members[tagged].as_document_mut().expect("it is a document");
+    let members = config
+        .get_array_mut("members")
+        .expect("the configuration has members");
+    let member = members[tagged]
+        .as_document_mut()
+        .expect("a member is a document");
     member.insert("tags", doc! { "use": "reporting" });
     admin(&set.members()[primary], doc! { "replSetReconfig": config }).await;
 }
 
-/// Runs the exporter with a read preference until everything was read once and changes are followed, and answers which
-/// members were asked what meanwhile.
-async fn asked_with(set: &ReplicaSet, preference: &str) -> Vec<BTreeSet<(String, String)>> {
-    let lengths: Vec<_> = set
+/// Runs the exporter with a read preference until all collectors have run and changes are followed, and returns the
+/// commands that each member received.
+async fn commands_with(set: &ReplicaSet, preference: &str) -> Vec<BTreeSet<(String, String)>> {
+    let offsets: Vec<_> = set
         .members()
         .iter()
         .map(|member| server_log(member).len())
         .collect();
-    // Without the database's name, which is found by its collections.
+    // Without a database name, so that the exporter lists databases.
     let exporter = Exporter::on(
         &format!("{}&readPreference={preference}", set.uri()),
         &[
@@ -71,42 +81,45 @@ async fn asked_with(set: &ReplicaSet, preference: &str) -> Vec<BTreeSet<(String,
             "--collection.slow-interval=1h",
         ],
     );
-    exporter.whole().await;
+    exporter.wait_for_collectors().await;
     let following = "rocketchat_exporter_live_state{state=\"following\"}";
     eventually("changes are followed", || {
         exporter.value(following).filter(|value| *value > 0.0)
     })
     .await;
-    // And asked for.
+    // The streams are polled.
     tokio::time::sleep(Duration::from_secs(2)).await;
     drop(exporter);
-    let members = set.members().iter().zip(lengths);
+    let members = set.members().iter().zip(offsets);
     members
-        .map(|(member, length)| asked_since(member, length))
+        .map(|(member, offset)| commands_since(member, offset))
         .collect()
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_command_goes_where_the_read_preference_says() {
-    let set = ReplicaSet::start(3).await.expect("the set starts");
+async fn every_command_goes_to_the_preferred_member() {
+    let set = ReplicaSet::start(3).await.expect("the replica set starts");
     Filled::at(&set.uri()).await;
-    let primary = set.primary().await.expect("there is one");
+    let primary = set.primary().await.expect("the set has a primary");
     let reporting = (primary + 1) % 3;
     tag(&set, primary, reporting).await;
     for member in set.members() {
-        log_commands(&directly(member).await).await;
+        log_commands(&direct_client(member).await).await;
     }
     let tagged = "secondary&readPreferenceTags=use:reporting";
     for (preference, only) in [("primary", primary), (tagged, reporting)] {
-        let asked = asked_with(&set, preference).await;
-        for (place, asked) in asked.iter().enumerate() {
+        let received = commands_with(&set, preference).await;
+        for (place, commands) in received.iter().enumerate() {
             assert_eq!(
-                !asked.is_empty(),
+                !commands.is_empty(),
                 place == only,
-                "{preference}, member {place}: {asked:?}"
+                "{preference}, member {place}: {commands:?}"
             );
         }
-        let kinds: BTreeSet<_> = asked[only].iter().map(|(name, _)| name.as_str()).collect();
+        let kinds: BTreeSet<_> = received[only]
+            .iter()
+            .map(|(name, _)| name.as_str())
+            .collect();
         for kind in [
             "aggregate",
             "count",
@@ -123,16 +136,16 @@ async fn every_command_goes_where_the_read_preference_says() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn no_section_is_read_from_two_members() {
-    let set = ReplicaSet::start(3).await.expect("the set starts");
+async fn no_collector_reads_from_two_members() {
+    let set = ReplicaSet::start(3).await.expect("the replica set starts");
     Filled::at(&set.uri()).await;
     for member in set.members() {
-        log_commands(&directly(member).await).await;
+        log_commands(&direct_client(member).await).await;
     }
     for _ in 0..2 {
         let mut members_by_collector: BTreeMap<String, BTreeSet<usize>> = BTreeMap::new();
-        for (place, asked) in asked_with(&set, "nearest").await.into_iter().enumerate() {
-            for (_, comment) in asked {
+        for (place, commands) in commands_with(&set, "nearest").await.into_iter().enumerate() {
+            for (_, comment) in commands {
                 members_by_collector
                     .entry(comment)
                     .or_default()
@@ -141,15 +154,15 @@ async fn no_section_is_read_from_two_members() {
         }
         assert!(members_by_collector.len() > 20, "{members_by_collector:?}");
         for (collector, members) in members_by_collector {
-            // What is asked of the servers between readings may go to any of them.
-            let between = [
+            // Commands outside of a collector may go to any member.
+            let outside = [
                 "",
                 "rocketchat-exporter member",
                 "rocketchat-exporter database",
             ];
-            let is_section = !between.contains(&collector.as_str());
+            let is_collector = !outside.contains(&collector.as_str());
             assert!(
-                !is_section || members.len() == 1,
+                !is_collector || members.len() == 1,
                 "{collector}: {members:?}"
             );
         }
@@ -166,54 +179,57 @@ fn data_at(exporter: &Exporter, collector: &str) -> f64 {
     let series = format!("rocketchat_exporter_data_timestamp_seconds{{collector=\"{collector}\"}}");
     exporter
         .value(&series)
-        .unwrap_or_else(|| panic!("{series} is not there"))
+        .unwrap_or_else(|| panic!("{series} is absent"))
 }
 
-async fn becomes(exporter: &Exporter, series: &str, expected: impl Fn(f64) -> bool) -> f64 {
+async fn wait_for(exporter: &Exporter, series: &str, expected: impl Fn(f64) -> bool) -> f64 {
     eventually(series, || {
         exporter.value(series).filter(|value| expected(*value))
     })
     .await
 }
 
-/// The time as the metrics have it.
+/// The current time in seconds since 1970, as in metrics.
 fn now() -> f64 {
     let now = SystemTime::now().duration_since(UNIX_EPOCH);
-    now.expect("it is after 1970").as_secs_f64()
+    now.expect("the clock is after 1970").as_secs_f64()
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn without_a_majority_the_last_member_is_read_and_its_data_age() {
-    let mut set = ReplicaSet::start(3).await.expect("the set starts");
+async fn last_member_is_read_without_a_majority_and_its_data_age() {
+    let mut set = ReplicaSet::start(3).await.expect("the replica set starts");
     let database = Filled::at(&set.uri()).await.database;
-    let live = Exporter::on(&set.uri(), &[&SOON[..], &["--mongodb.live=on"]].concat());
-    live.whole().await;
-    becomes(&live, FOLLOWING, |value| value > 0.0).await;
+    let live = Exporter::on(
+        &set.uri(),
+        &[&SHORT_INTERVALS[..], &["--mongodb.live=on"]].concat(),
+    );
+    live.wait_for_collectors().await;
+    wait_for(&live, FOLLOWING, |value| value > 0.0).await;
     assert_eq!(live.value(HAS_PRIMARY), Some(1.0));
     assert!(now() - data_at(&live, "uploads") < 25.0);
     drop(database);
 
-    let primary = set.primary().await.expect("there is one");
+    let primary = set.primary().await.expect("the set has a primary");
     let left = (primary + 1) % 3;
     for (place, member) in set.members_mut().iter_mut().enumerate() {
         if place != left {
-            member.kill().expect("it can be killed");
+            member.kill().expect("mongod can be killed");
         }
     }
     let killed = now();
-    becomes(&live, HAS_PRIMARY, |value| value < 1.0).await;
-    // An exporter that starts now finds the database and reads everything.
-    let fresh = Exporter::on(&set.uri(), &SOON);
-    fresh.whole().await;
+    wait_for(&live, HAS_PRIMARY, |value| value < 1.0).await;
+    // An exporter that starts now reads everything too.
+    let fresh = Exporter::on(&set.uri(), &SHORT_INTERVALS);
+    fresh.wait_for_collectors().await;
     for exporter in [&live, &fresh] {
-        becomes(exporter, "rocketchat_up", |value| value > 0.0).await;
+        wait_for(exporter, "rocketchat_up", |value| value > 0.0).await;
         assert!(exporter.value(UPLOADS) > Some(0.0));
     }
-    becomes(&live, BEHIND, |value| value > 0.0).await;
-    live.whole().await;
+    wait_for(&live, BEHIND, |value| value > 0.0).await;
+    live.wait_for_collectors().await;
     for exporter in [&live, &fresh] {
-        // What was opened after the loss is followed until its data are too old.
-        becomes(exporter, FOLLOWING, |value| value < 1.0).await;
+        // Streams that were opened after the loss are followed until their data are too old.
+        wait_for(exporter, FOLLOWING, |value| value < 1.0).await;
         for collector in ["uploads", "presence", "rooms", "jobs"] {
             let data_at = data_at(exporter, collector);
             assert!(
@@ -224,17 +240,17 @@ async fn without_a_majority_the_last_member_is_read_and_its_data_age() {
     }
     let log = live.log();
     assert!(log.contains("the replica set has no primary"), "{log}");
-    // The document tells the moment of its data, and the page warns.
+    // The page warns.
     let page = live.get("/info").text();
     assert!(page.contains("has no primary"), "{page}");
 }
 
-/// Moves the set's time ahead, as a client may that has seen a later one, and writes an upload at that time.
+/// Advances the set's cluster time, as a client with a later time does, and writes an upload at that time.
 async fn write_ahead(primary: &Mongod, database: &Database, seconds: u32) {
     let hello = admin(primary, doc! { "hello": 1 }).await;
     let time = hello
         .get_timestamp("operationTime")
-        .expect("it tells its time");
+        .expect("hello has the operation time");
     let signature = Binary {
         subtype: BinarySubtype::Generic,
         bytes: vec![0; 20],
@@ -249,15 +265,15 @@ async fn write_ahead(primary: &Mongod, database: &Database, seconds: u32) {
     };
     admin(primary, gossip).await;
     let upload = doc! { "_id": format!("upload at {}", ahead.time), "size": 1 };
-    // No majority will have it.
+    // The write never reaches a majority.
     let write_concern = WriteConcern::builder().w(Acknowledgment::Nodes(1)).build();
     let uploads = database.collection::<Document>("rocketchat_uploads");
     let write = uploads.insert_one(upload).write_concern(write_concern);
-    write.await.expect("it is written");
+    write.await.expect("the upload can be inserted");
 }
 
-async fn replicate(member: &Mongod, replicates: bool) {
-    let mode = if replicates { "off" } else { "alwaysOn" };
+async fn set_replication(member: &Mongod, enabled: bool) {
+    let mode = if enabled { "off" } else { "alwaysOn" };
     admin(
         member,
         doc! { "configureFailPoint": "stopReplProducer", "mode": mode },
@@ -266,56 +282,62 @@ async fn replicate(member: &Mongod, replicates: bool) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn while_secondaries_lag_the_primary_is_read_unless_a_preference_forbids_that() {
-    let set = ReplicaSet::start(3).await.expect("the set starts");
+async fn primary_is_read_while_secondaries_lag_unless_the_preference_forbids_it() {
+    let set = ReplicaSet::start(3).await.expect("the replica set starts");
     Filled::at(&set.uri()).await;
-    let default = Exporter::on(&set.uri(), &[&SOON[..], &["--mongodb.live=on"]].concat());
+    let default = Exporter::on(
+        &set.uri(),
+        &[&SHORT_INTERVALS[..], &["--mongodb.live=on"]].concat(),
+    );
     let secondary = format!("{}&readPreference=secondary", set.uri());
-    let secondary = Exporter::on(&secondary, &[&SOON[..], &["--mongodb.live=off"]].concat());
+    let secondary = Exporter::on(
+        &secondary,
+        &[&SHORT_INTERVALS[..], &["--mongodb.live=off"]].concat(),
+    );
     for exporter in [&default, &secondary] {
-        exporter.whole().await;
-        becomes(exporter, LAG, |value| value < 30.0).await;
+        exporter.wait_for_collectors().await;
+        wait_for(exporter, LAG, |value| value < 30.0).await;
     }
-    becomes(&default, FOLLOWING, |value| value > 0.0).await;
-    let before = default.value(UPLOADS).expect("they are counted");
+    wait_for(&default, FOLLOWING, |value| value > 0.0).await;
+    let before = default.value(UPLOADS).expect("uploads are counted");
 
-    let primary = set.primary().await.expect("there is one");
+    let primary = set.primary().await.expect("the set has a primary");
     let secondaries = || {
         (0..3)
             .filter(|index| *index != primary)
             .map(|index| &set.members()[index])
     };
     for member in secondaries() {
-        replicate(member, false).await;
+        set_replication(member, false).await;
     }
-    let database = directly(&set.members()[primary])
+    let database = direct_client(&set.members()[primary])
         .await
         .database("rocketchat");
-    // The batch that is under way when replication stops may still take the first write along.
+    // A batch in progress may still replicate the first write.
     for ahead in [60, 60] {
         write_ahead(&set.members()[primary], &database, ahead).await;
         tokio::time::sleep(Duration::from_secs(1)).await;
     }
-    // Changes that no majority has are not told, so the primary is read.
-    becomes(&default, BEHIND, |value| value > 0.0).await;
-    becomes(&default, UPLOADS, |value| value > before + 1.5).await;
-    becomes(
+    // Change streams omit changes without a majority, so the exporter reads from the primary.
+    wait_for(&default, BEHIND, |value| value > 0.0).await;
+    wait_for(&default, UPLOADS, |value| value > before + 1.5).await;
+    wait_for(
         &default,
         "rocketchat_mongodb_majority_lag_seconds",
         |value| value > 30.0,
     )
     .await;
     assert!(now() - data_at(&default, "uploads") < 10.0);
-    // A preference that is stated is obeyed, and the lag is told.
-    becomes(&secondary, LAG, |value| value > 30.0).await;
+    // An explicit read preference is obeyed, and the lag is reported.
+    wait_for(&secondary, LAG, |value| value > 30.0).await;
     assert!(secondary.value(UPLOADS) < Some(before + 1.5));
 
     for member in secondaries() {
-        replicate(member, true).await;
+        set_replication(member, true).await;
     }
-    becomes(&default, FOLLOWING, |value| value > 0.0).await;
+    wait_for(&default, FOLLOWING, |value| value > 0.0).await;
     for exporter in [&default, &secondary] {
-        becomes(exporter, LAG, |value| value < 30.0).await;
-        becomes(exporter, UPLOADS, |value| value > before + 1.5).await;
+        wait_for(exporter, LAG, |value| value < 30.0).await;
+        wait_for(exporter, UPLOADS, |value| value > before + 1.5).await;
     }
 }

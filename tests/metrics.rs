@@ -3,30 +3,30 @@
 use std::io::Read;
 
 use crate::support::{
-    Exporter, complaint_of_promtool, complaint_of_strict_parser, eventually, fresh_database,
-    shared_exporter, shared_workspace, uri_of,
+    Exporter, eventually, fresh_database, promtool_error, shared_exporter, shared_workspace,
+    strict_parser_error, uri_of,
 };
 
 const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 const CLASSIC: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_classic_format_passes_promtool() {
+async fn classic_format_passes_promtool() {
     let workspace = shared_exporter(&[]).await;
     let exporter = &workspace.exporter;
-    let answer = exporter.get("/metrics");
-    assert_eq!(answer.header("content-type"), CLASSIC);
-    assert_eq!(complaint_of_promtool(&answer.body), None);
+    let response = exporter.get("/metrics");
+    assert_eq!(response.header("content-type"), CLASSIC);
+    assert_eq!(promtool_error(&response.body), None);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn openmetrics_passes_the_strict_parser_of_prometheus_client() {
     let workspace = shared_exporter(&[]).await;
     let exporter = &workspace.exporter;
-    let answer = exporter.request("GET", "/metrics", &[("Accept", OPENMETRICS)]);
-    assert_eq!(answer.header("content-type"), OPENMETRICS);
-    let complaint = complaint_of_strict_parser(&answer.body, "len(families) > 60");
-    assert_eq!(complaint, None);
+    let response = exporter.request("GET", "/metrics", &[("Accept", OPENMETRICS)]);
+    assert_eq!(response.header("content-type"), OPENMETRICS);
+    let error = strict_parser_error(&response.body, "len(families) > 60");
+    assert_eq!(error, None);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -73,7 +73,7 @@ async fn label_values_are_escaped() {
     settings
         .insert_one(mongodb::bson::doc! { "_id": "Site_Url", "value": url })
         .await
-        .expect("the setting can be written");
+        .expect("the setting can be updated");
     let exporter = Exporter::on(&uri_of(&database), &[]);
     let line = eventually("the workspace is read", || {
         exporter
@@ -99,7 +99,7 @@ fn head_equals_get_without_the_body() {
 }
 
 #[test]
-fn other_paths_are_404_and_other_methods_405_with_what_is_allowed() {
+fn other_paths_are_404_and_other_methods_405_with_an_allow_header() {
     let exporter = Exporter::start(&["--mongodb.uri=mongodb://127.0.0.1:9"]);
     for path in [
         "/metric",
@@ -118,9 +118,9 @@ fn other_paths_are_404_and_other_methods_405_with_what_is_allowed() {
         "/statistics.json",
     ] {
         for method in ["POST", "PUT", "DELETE"] {
-            let answer = exporter.request(method, path, &[]);
-            assert_eq!(answer.status, 405, "{method} {path}");
-            assert_eq!(answer.header("allow"), "GET, HEAD", "{method} {path}");
+            let response = exporter.request(method, path, &[]);
+            assert_eq!(response.status, 405, "{method} {path}");
+            assert_eq!(response.header("allow"), "GET, HEAD", "{method} {path}");
         }
     }
 }

@@ -1,12 +1,12 @@
-//! Workspaces from which whole collections are missing, because nobody ever used what they are for.
+//! Workspaces without the collections of features that were never used.
 
 use mongodb::bson::{Document, doc};
 use serde_json::{Value, json};
 
 use crate::support::{Exporter, fresh_database, uri_of};
 
-/// An account that may ask, its permission, and the setting that every workspace has.
-fn least() -> Vec<(&'static str, Document)> {
+/// An administrator, its permission, and a setting that every workspace has.
+fn minimal_documents() -> Vec<(&'static str, Document)> {
     // SHA-256 of `token`, in base64.
     let hashed = "PEaenWxYddN6Q/NT1PiOYfz4EsZu7jRXRlpAsNpBU+A=";
     let admin = doc! {
@@ -26,10 +26,10 @@ fn least() -> Vec<(&'static str, Document)> {
     ]
 }
 
-/// The document of a workspace that has nothing else, for a version; every collector must have succeeded.
-async fn least_document(version: &str, arguments: &[&str]) -> Value {
+/// The statistics document of a workspace that has nothing else, for a version, after all collectors have succeeded.
+async fn minimal_statistics(version: &str, arguments: &[&str]) -> Value {
     let database = fresh_database().await;
-    for (collection, document) in least() {
+    for (collection, document) in minimal_documents() {
         database
             .collection(collection)
             .insert_one(document)
@@ -39,15 +39,15 @@ async fn least_document(version: &str, arguments: &[&str]) -> Value {
     let version = format!("--rocketchat.version={version}");
     let fixed = ["--debug.now=2026-11-21T12:00:00Z", &version];
     let exporter = Exporter::on(&uri_of(&database), &[&fixed, arguments].concat());
-    exporter.whole().await;
+    exporter.wait_for_collectors().await;
     let headers = [("X-User-Id", "admin"), ("X-Auth-Token", "token")];
-    let answer = exporter.request("GET", "/api/v1/statistics?shape=flat", &headers);
-    assert_eq!(answer.status, 200, "{}", answer.text());
-    assert_eq!(answer.header("x-rocketchat-exporter-missing"), "");
-    answer.json()
+    let response = exporter.request("GET", "/api/v1/statistics?shape=flat", &headers);
+    assert_eq!(response.status, 200, "{}", response.text());
+    assert_eq!(response.header("x-rocketchat-exporter-missing"), "");
+    response.json()
 }
 
-/// Compares paths of a document; a point nests.
+/// Compares values at dotted paths of a document.
 fn expect(document: &Value, expected: &[(&str, Option<Value>)]) {
     for (path, value) in expected {
         let found = path
@@ -66,8 +66,8 @@ fn absent(path: &str) -> (&str, Option<Value>) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_old_workspace_counts_nothing() {
-    let document = least_document("0.61.0", &[]).await;
+async fn empty_old_workspace_has_zeros() {
+    let document = minimal_statistics("0.61.0", &[]).await;
     expect(
         &document,
         &[
@@ -88,10 +88,10 @@ async fn an_old_workspace_counts_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_workspace_of_3_4_counts_nothing_and_its_periods_are_empty() {
-    let document = least_document("3.4.0", &[]).await;
-    let nobody = json!({ "year": 2026, "month": 11, "day": 20, "data": [] });
-    let nobody_before = json!({ "year": 2026, "month": 10, "day": 21, "data": [] });
+async fn empty_workspace_of_3_4_has_zeros_and_empty_periods() {
+    let document = minimal_statistics("3.4.0", &[]).await;
+    let empty = json!({ "year": 2026, "month": 11, "day": 20, "data": [] });
+    let empty_month_before = json!({ "year": 2026, "month": 10, "day": 21, "data": [] });
     expect(
         &document,
         &[
@@ -107,19 +107,19 @@ async fn a_workspace_of_3_4_counts_nothing_and_its_periods_are_empty() {
             zero("apps.totalInstalled"),
             zero("integrations.totalIntegrations"),
             ("wizard", Some(json!({}))),
-            ("uniqueUsersOfYesterday", Some(nobody.clone())),
-            ("uniqueUsersOfLastMonth", Some(nobody_before)),
-            ("uniqueDevicesOfYesterday", Some(nobody.clone())),
-            ("uniqueOSOfLastMonth", Some(nobody)),
+            ("uniqueUsersOfYesterday", Some(empty.clone())),
+            ("uniqueUsersOfLastMonth", Some(empty_month_before)),
+            ("uniqueDevicesOfYesterday", Some(empty.clone())),
+            ("uniqueOSOfLastMonth", Some(empty)),
         ],
     );
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_workspace_of_8_3_counts_nothing_with_and_without_a_license() {
-    let licensed = least_document("8.3.0", &["--rocketchat.license-modules=*"]).await;
-    let unlicensed = least_document("8.3.0", &[]).await;
-    let nobody = json!({ "contactsCount": 0, "conversationsCount": 0, "sources": [] });
+async fn empty_workspace_of_8_3_has_zeros_with_and_without_a_license() {
+    let licensed = minimal_statistics("8.3.0", &["--rocketchat.license-modules=*"]).await;
+    let unlicensed = minimal_statistics("8.3.0", &[]).await;
+    let empty = json!({ "contactsCount": 0, "conversationsCount": 0, "sources": [] });
     for document in [&licensed, &unlicensed] {
         expect(
             document,
@@ -129,8 +129,8 @@ async fn a_workspace_of_8_3_counts_nothing_with_and_without_a_license() {
                 ("lastMessageSentAt", Some(Value::Null)),
                 ("lastSeenSubscription", Some(json!(""))),
                 ("omnichannelSources", Some(json!([]))),
-                ("omnichannelContactsBySource", Some(nobody.clone())),
-                ("uniqueContactsOfLastWeek", Some(nobody.clone())),
+                ("omnichannelContactsBySource", Some(empty.clone())),
+                ("uniqueContactsOfLastWeek", Some(empty.clone())),
                 zero("departments"),
                 zero("BusinessHours.total"),
                 zero("chatsOnHold"),

@@ -1,17 +1,17 @@
-//! When the database is not there, goes away, or comes back.
+//! Outages of the database: at start, while running, and recovery.
 
 use std::time::{Duration, Instant};
 
 use mongodb::bson::doc;
 use testbed::mongod::Options;
 
-use crate::support::{Exporter, Filled, SOON, eventually, mongod, uri_of};
+use crate::support::{Exporter, Filled, SHORT_INTERVALS, eventually, mongod, uri_of};
 
-/// Sooner than the database's time limit is over (--mongodb.query-timeout, 10 s): what takes less does not wait for it.
-const AT_ONCE: Duration = Duration::from_secs(5);
+/// Less than the time limit of queries (`--mongodb.query-timeout`, 10 s): a faster response did not wait for the database.
+const IMMEDIATELY: Duration = Duration::from_secs(5);
 
 #[test]
-fn without_a_database_it_serves_from_the_first_moment_and_says_so() {
+fn exporter_serves_at_once_without_a_database() {
     let exporter = Exporter::start(&["--mongodb.uri=mongodb://127.0.0.1:9"]);
     assert_eq!(exporter.value("rocketchat_up"), Some(0.0));
     assert_eq!(exporter.get("/-/healthy").status, 200);
@@ -20,7 +20,7 @@ fn without_a_database_it_serves_from_the_first_moment_and_says_so() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_host_is_read_without_a_database() {
+async fn host_is_read_without_a_database() {
     let exporter = Exporter::start(&["--mongodb.uri=mongodb://127.0.0.1:9"]);
     eventually("the host is read", || {
         exporter.value("rocketchat_host_cpu_seconds_total{cpu=\"0\",mode=\"idle\"}")
@@ -30,19 +30,19 @@ async fn the_host_is_read_without_a_database() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_database_that_goes_away_takes_its_sections_along_and_brings_them_back() {
+async fn metrics_of_a_database_disappear_with_it_and_return() {
     let mut mongod = mongod(Options::default()).await;
     let _database = Filled::at(&mongod.uri()).await.database;
-    let exporter = Exporter::on(&mongod.uri(), &SOON);
-    exporter.whole().await;
+    let exporter = Exporter::on(&mongod.uri(), &SHORT_INTERVALS);
+    exporter.wait_for_collectors().await;
     assert_eq!(exporter.get("/-/ready").status, 200);
 
     mongod.kill().expect("mongod can be killed");
-    eventually("the database is seen to be down", || {
+    eventually("the database is down", || {
         (exporter.value("rocketchat_up") == Some(0.0)).then_some(())
     })
     .await;
-    eventually("what failed is absent", || {
+    eventually("failed metrics are absent", || {
         let metrics = exporter.metrics();
         let gone = [
             "rocketchat_users{",
@@ -60,22 +60,22 @@ async fn a_database_that_goes_away_takes_its_sections_along_and_brings_them_back
     assert!(exporter.value(last_success).is_some());
     let begun = Instant::now();
     assert_eq!(exporter.get("/metrics").status, 200);
-    assert!(begun.elapsed() < AT_ONCE);
+    assert!(begun.elapsed() < IMMEDIATELY);
 
-    mongod.restart().await.expect("mongod starts again");
-    exporter.whole().await;
+    mongod.restart().await.expect("mongod can be restarted");
+    exporter.wait_for_collectors().await;
     assert_eq!(exporter.value("rocketchat_up"), Some(1.0));
-    let told = exporter
+    let logged = exporter
         .log()
         .matches("no database of a workspace can be read")
         .count();
-    assert_eq!(told, 1, "once, not for each failure: {}", exporter.log());
+    assert_eq!(logged, 1, "{}", exporter.log());
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_failing_section_leaves_the_others_whole_and_recovers() {
+async fn failing_collector_does_not_affect_others_and_recovers() {
     let database = Filled::new().await.database;
-    // A view that fails: the section's collection cannot be aggregated.
+    // A view that fails, so that the collection cannot be aggregated.
     let broken = doc! {
         "create": "rocketchat_apps",
         "viewOn": "users",
@@ -86,45 +86,41 @@ async fn a_failing_section_leaves_the_others_whole_and_recovers() {
     database
         .run_command(broken)
         .await
-        .expect("a view can be made");
-    let exporter = Exporter::on(&uri_of(&database), &SOON);
+        .expect("a view can be created");
+    let exporter = Exporter::on(&uri_of(&database), &SHORT_INTERVALS);
     let success = |collector: &str| {
         exporter.value(&format!(
             "rocketchat_exporter_collector_success{{collector=\"{collector}\"}}"
         ))
     };
-    eventually("everything was tried", || success("sessions")).await;
-    eventually("everything was tried", || success("rooms")).await;
+    eventually("the collector has run", || success("sessions")).await;
+    eventually("the collector has run", || success("rooms")).await;
     assert_eq!(success("apps"), Some(0.0));
     assert_eq!(exporter.value("rocketchat_apps{state=\"enabled\"}"), None);
     assert_eq!(success("rooms"), Some(1.0));
     assert_eq!(exporter.value("rocketchat_up"), Some(1.0));
 
     apps.drop().await.expect("the view can be dropped");
-    eventually("the section recovers", || {
+    eventually("the collector recovers", || {
         (success("apps") == Some(1.0)).then_some(())
     })
     .await;
     let log = exporter.log();
-    assert_eq!(
-        log.matches("collector=apps").count(),
-        2,
-        "one line each way: {log}"
-    );
+    assert_eq!(log.matches("collector=apps").count(), 2, "{log}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_database_that_hangs_does_not_hold_up_a_scrape() {
+async fn hanging_database_does_not_delay_a_scrape() {
     let mongod = mongod(Options::default()).await;
     let _database = Filled::at(&mongod.uri()).await.database;
-    let exporter = Exporter::on(&mongod.uri(), &SOON);
-    exporter.whole().await;
-    mongod.pause().expect("mongod can be stopped");
+    let exporter = Exporter::on(&mongod.uri(), &SHORT_INTERVALS);
+    exporter.wait_for_collectors().await;
+    mongod.pause().expect("mongod can be paused");
     for _ in 0..20 {
         let begun = Instant::now();
         assert_eq!(exporter.get("/metrics").status, 200);
-        assert!(begun.elapsed() < AT_ONCE);
+        assert!(begun.elapsed() < IMMEDIATELY);
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
-    mongod.resume().expect("mongod can go on");
+    mongod.resume().expect("mongod can be resumed");
 }

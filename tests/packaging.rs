@@ -1,4 +1,4 @@
-//! What is shipped beside the program: systemd and Prometheus accept their files.
+//! Files of the package: systemd and Prometheus accept them, and every metric and variable in them exists.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -14,8 +14,7 @@ const SOCKET: &str = "systemd/rocketchat-exporter.socket";
 const ENVIRONMENT: &str = "systemd/rocketchat-exporter.default";
 
 #[test]
-fn prometheus_accepts_every_expression_of_what_to_watch_and_every_metric_in_it_is_in_the_catalogue()
-{
+fn every_expression_in_watching_md_is_valid_and_names_known_metrics() {
     let known = catalogue();
     let list = fs::read_to_string(shipped("docs/watching.md")).expect("the list can be read");
     let expressions: Vec<&str> = list
@@ -24,69 +23,72 @@ fn prometheus_accepts_every_expression_of_what_to_watch_and_every_metric_in_it_i
         .map(|(_, expression)| expression)
         .collect();
     assert!(expressions.len() > 20, "{expressions:?}");
-    for metric in expressions.iter().flat_map(|it| metrics_of(it)) {
+    for metric in expressions
+        .iter()
+        .flat_map(|expression| metrics_of(expression))
+    {
         assert!(known.contains(metric), "{metric}");
     }
     let rules: Vec<Value> = (0..)
         .zip(&expressions)
-        .map(|(number, it): (usize, _)| {
-            serde_json::json!({ "record": format!("watched:{number}"), "expr": it })
+        .map(|(number, expression): (usize, _)| {
+            serde_json::json!({ "record": format!("watched:{number}"), "expr": expression })
         })
         .collect();
     // JSON is YAML.
     let rules = serde_json::json!({ "groups": [{ "name": "watched", "rules": rules }] });
-    let folder = tempfile::tempdir().expect("a folder can be made");
+    let folder = tempfile::tempdir().expect("a directory can be created");
     let file = folder.path().join("rules.yml");
     fs::write(&file, rules.to_string()).expect("the file can be written");
-    let promtool = tools::PROMTOOL.find().expect("promtool is there");
+    let promtool = tools::PROMTOOL.find().expect("promtool is installed");
     let output = promtool
         .command()
         .args(["check", "rules"])
         .arg(file)
         .output()
         .expect("promtool runs");
-    let said = [output.stdout, output.stderr].concat();
-    let said = String::from_utf8_lossy(&said);
-    assert!(output.status.success(), "{said}");
+    let printed = [output.stdout, output.stderr].concat();
+    let printed = String::from_utf8_lossy(&printed);
+    assert!(output.status.success(), "{printed}");
 }
 
 #[test]
-fn systemd_accepts_every_line_of_the_unit() {
-    let folder = tempfile::tempdir().expect("a folder can be made");
+fn systemd_accepts_the_service_unit() {
+    let folder = tempfile::tempdir().expect("a directory can be created");
     let unit = unit_of_the_built_binary(folder.path());
-    // `no`: faults of this machine's other units are not ours. Unlike without the option, an unknown key is an error.
-    let said = systemd_analyze(&["verify", "--recursive-errors=no"], &unit);
-    assert!(said.is_ok(), "{}", said.unwrap_or_else(|it| it));
+    // `no` ignores errors in other units of this machine, and makes an unknown key an error.
+    let result = systemd_analyze(&["verify", "--recursive-errors=no"], &unit);
+    assert_eq!(result, Ok(()));
 }
 
 #[test]
-fn systemd_accepts_every_line_of_the_socket_and_finds_its_service() {
-    let folder = tempfile::tempdir().expect("a folder can be made");
+fn systemd_accepts_the_socket_unit_and_finds_its_service() {
+    let folder = tempfile::tempdir().expect("a directory can be created");
     let service = unit_of_the_built_binary(folder.path());
     let socket = service.with_extension("socket");
     fs::copy(shipped(SOCKET), &socket).expect("the socket can be copied");
-    let said = systemd_analyze(&["verify", "--recursive-errors=no"], &socket);
-    assert!(said.is_ok(), "{}", said.unwrap_or_else(|it| it));
-    // Where neither is configured otherwise, both serve on the same address.
+    let result = systemd_analyze(&["verify", "--recursive-errors=no"], &socket);
+    assert_eq!(result, Ok(()));
+    // The socket unit and the flag have the same default address.
     let text = fs::read_to_string(&socket).expect("the socket can be read");
     assert!(text.contains("\nListenStream=127.0.0.1:9459\n"));
     assert!(stdout("--help").contains("[default: 127.0.0.1:9459]"));
 }
 
 #[test]
-fn the_unit_exposes_little_of_the_system() {
-    let folder = tempfile::tempdir().expect("a folder can be made");
+fn service_unit_has_low_exposure() {
+    let folder = tempfile::tempdir().expect("a directory can be created");
     let unit = unit_of_the_built_binary(folder.path());
     // The threshold is ten times the exposure: 1.5 of 10.
-    let said = systemd_analyze(
+    let result = systemd_analyze(
         &["security", "--no-pager", "--offline=true", "--threshold=15"],
         &unit,
     );
-    assert!(said.is_ok(), "{}", said.unwrap_or_else(|it| it));
+    assert_eq!(result, Ok(()));
 }
 
 #[test]
-fn every_variable_of_the_environment_file_is_one_of_the_program() {
+fn every_variable_in_the_environment_file_exists() {
     let help = stdout("--help");
     let known: BTreeSet<&str> = words(&help).collect();
     let environment = fs::read_to_string(shipped(ENVIRONMENT)).expect("the file can be read");
@@ -100,18 +102,18 @@ fn every_variable_of_the_environment_file_is_one_of_the_program() {
 
 #[test]
 fn prometheus_accepts_the_scrape_configuration() {
-    let promtool = tools::PROMTOOL.find().expect("promtool is there");
+    let promtool = tools::PROMTOOL.find().expect("promtool is installed");
     let output = promtool
         .command()
         .args(["check", "config"])
         .arg(shipped("deploy/prometheus/prometheus.yml"))
         .output()
         .expect("promtool runs");
-    let said = [output.stdout, output.stderr].concat();
+    let printed = [output.stdout, output.stderr].concat();
     assert!(
         output.status.success(),
         "{}",
-        String::from_utf8_lossy(&said)
+        String::from_utf8_lossy(&printed)
     );
 }
 
@@ -128,7 +130,7 @@ fn stdout(flag: &str) -> String {
     String::from_utf8(output.stdout).expect("it prints UTF-8")
 }
 
-/// Names of all metrics, from the first column of the reference's tables.
+/// The names of all metrics, from the first column of the tables in the reference.
 fn catalogue() -> BTreeSet<String> {
     stdout("--print-statistics")
         .lines()
@@ -145,10 +147,10 @@ fn metrics_of(text: &str) -> impl Iterator<Item = &str> {
 
 /// The identifiers of a text.
 fn words(text: &str) -> impl Iterator<Item = &str> {
-    text.split(|it: char| !it.is_ascii_alphanumeric() && it != '_')
+    text.split(|letter: char| !letter.is_ascii_alphanumeric() && letter != '_')
 }
 
-/// A copy of the unit for this machine, where the program is not installed.
+/// A copy of the service unit that starts the built program, because it is not installed on this machine.
 fn unit_of_the_built_binary(folder: &Path) -> PathBuf {
     let unit = fs::read_to_string(shipped(UNIT)).expect("the unit can be read");
     let installed = "ExecStart=/usr/local/bin/rocketchat-exporter\n";
@@ -163,22 +165,21 @@ fn unit_of_the_built_binary(folder: &Path) -> PathBuf {
     path
 }
 
-/// What systemd-analyze says about a unit; an error when it does not like it.
-fn systemd_analyze(arguments: &[&str], unit: &Path) -> Result<String, String> {
+/// Checks a unit with systemd-analyze; its output is the error.
+fn systemd_analyze(arguments: &[&str], unit: &Path) -> Result<(), String> {
     let program = tools::SYSTEMD_ANALYZE
         .find()
-        .expect("systemd-analyze is there");
+        .expect("systemd-analyze is installed");
     let output = program
         .command()
         .args(arguments)
         .arg(unit)
         .output()
         .expect("systemd-analyze runs");
-    let said = [output.stdout, output.stderr].concat();
-    let said = String::from_utf8_lossy(&said).into_owned();
+    let printed = [output.stdout, output.stderr].concat();
     if output.status.success() {
-        Ok(said)
+        Ok(())
     } else {
-        Err(said)
+        Err(String::from_utf8_lossy(&printed).into_owned())
     }
 }

@@ -1,4 +1,4 @@
-//! The API as `rocketchat_API` for Python sees it, which must not notice that this is no Rocket.Chat.
+//! The API with the Python client `rocketchat_API`, which works as with Rocket.Chat.
 
 use std::process::Command;
 
@@ -15,8 +15,8 @@ url, admin_id, admin_token, plain_id, plain_token = sys.argv[1:]
 rocket = RocketChat(user_id=admin_id, auth_token=admin_token, server_url=url)
 assert rocket.info()["version"].startswith("7."), rocket.info()
 
-answer = rocket.statistics()
-assert answer["success"] and answer["statistics"]["totalUsers"] > 0, answer
+response = rocket.statistics()
+assert response["success"] and response["statistics"]["totalUsers"] > 0, response
 assert rocket.statistics(refresh="true")["statistics"]["totalUsers"] > 0
 
 whole = [document["_id"] for document in rocket.statistics_list()]
@@ -37,11 +37,11 @@ for refused in (plain.statistics, plain.statistics_list):
 "#;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_python_client_works_against_it() {
+async fn python_client_works_with_the_exporter() {
     let workspace = shared_workspace().await.start(&[]).await;
     let modules = tools::ROCKETCHAT_API
         .find()
-        .expect("rocketchat_API is there");
+        .expect("rocketchat_API is installed");
     let (admin, plain) = (&workspace.credentials.admin, &workspace.credentials.plain);
     let url = format!("http://{}", workspace.exporter.address());
     let output = Command::new("python3")
@@ -51,10 +51,10 @@ async fn the_python_client_works_against_it() {
         .env("NO_PROXY", "127.0.0.1")
         .output()
         .expect("Python runs");
-    let said = [output.stdout, output.stderr].concat();
+    let printed = [output.stdout, output.stderr].concat();
     assert!(
         output.status.success(),
         "{}",
-        String::from_utf8_lossy(&said)
+        String::from_utf8_lossy(&printed)
     );
 }

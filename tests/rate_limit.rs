@@ -4,16 +4,16 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use mongodb::bson::doc;
 
-use crate::support::{Answer, Filled};
+use crate::support::{Filled, Response};
 
 const PATH: &str = "/api/v1/statistics";
 
-fn remaining(answer: &Answer) -> &str {
-    answer.header("x-ratelimit-remaining")
+fn remaining(response: &Response) -> &str {
+    response.header("x-ratelimit-remaining")
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn calls_beyond_the_limit_are_429_for_each_endpoint_by_itself() {
+async fn each_endpoint_has_its_own_rate_limit() {
     let filled = Filled::new().await;
     filled
         .set("API_Enable_Rate_Limiter_Limit_Calls_Default", 2)
@@ -22,15 +22,15 @@ async fn calls_beyond_the_limit_are_429_for_each_endpoint_by_itself() {
     let plain = &workspace.credentials.plain;
     let now = || {
         let since = SystemTime::now().duration_since(UNIX_EPOCH);
-        since.expect("it is after 1970").as_millis()
+        since.expect("the clock is after 1970").as_millis()
     };
     let before = now();
     for left in ["1", "0"] {
-        let answer = workspace.get_as(plain, PATH);
-        assert_eq!(answer.status, 400, "the permission is missing");
-        assert_eq!(answer.header("x-ratelimit-limit"), "2");
-        assert_eq!(remaining(&answer), left);
-        let reset: u128 = answer
+        let response = workspace.get_as(plain, PATH);
+        assert_eq!(response.status, 400, "the user has the permission");
+        assert_eq!(response.header("x-ratelimit-limit"), "2");
+        assert_eq!(remaining(&response), left);
+        let reset: u128 = response
             .header("x-ratelimit-reset")
             .parse()
             .expect("the reset is a number");
@@ -68,9 +68,9 @@ async fn exempt_and_unauthenticated_callers_see_no_rate_limit_headers() {
         assert_eq!(admin.status, 200);
         assert_eq!(admin.header("x-ratelimit-limit"), "");
     }
-    let stranger = workspace.exporter.get(PATH);
-    assert_eq!(stranger.status, 401);
-    assert_eq!(stranger.header("x-ratelimit-limit"), "");
+    let unauthenticated = workspace.exporter.get(PATH);
+    assert_eq!(unauthenticated.status, 401);
+    assert_eq!(unauthenticated.header("x-ratelimit-limit"), "");
     workspace
         .collection("rocketchat_permissions")
         .delete_one(doc! { "_id": "api-bypass-rate-limit" })
@@ -86,8 +86,8 @@ async fn disabled_rate_limit_allows_all_calls() {
     filled.set("API_Enable_Rate_Limiter", false).await;
     let workspace = filled.start(&[]).await;
     for _ in 0..12 {
-        let answer = workspace.exporter.get("/api/info");
-        assert_eq!(answer.status, 200);
-        assert_eq!(answer.header("x-ratelimit-limit"), "");
+        let response = workspace.exporter.get("/api/info");
+        assert_eq!(response.status, 200);
+        assert_eq!(response.header("x-ratelimit-limit"), "");
     }
 }

@@ -1,4 +1,4 @@
-//! Reading the configuration again.
+//! Reloading the configuration.
 
 use std::fs;
 use std::path::Path;
@@ -23,12 +23,12 @@ fn version(exporter: &Exporter) -> Option<()> {
 #[tokio::test(flavor = "multi_thread")]
 async fn signal_and_request_reload_and_an_invalid_file_changes_nothing() {
     let shared = shared_workspace().await;
-    let folder = tempfile::tempdir().expect("a folder can be made");
+    let folder = tempfile::tempdir().expect("a directory can be created");
     let file = folder.path().join("exporter.yml");
     let write = |text: &str| fs::write(&file, text).expect("the file can be written");
     write("{}");
     let exporter = Exporter::on(&shared.uri, &[&format!("--config.file={}", file.display())]);
-    exporter.whole().await;
+    exporter.wait_for_collectors().await;
     assert_eq!(succeeded(&exporter), Some(1.0));
     let read_at =
         || exporter.value("rocketchat_exporter_config_last_reload_success_timestamp_seconds");
@@ -36,27 +36,27 @@ async fn signal_and_request_reload_and_an_invalid_file_changes_nothing() {
     assert!(first > Some(1.7e9));
 
     write("rocketchat: {version: new}");
-    let answer = exporter.request("POST", "/-/reload", &[]);
-    assert_eq!(answer.status, 500);
+    let response = exporter.request("POST", "/-/reload", &[]);
+    assert_eq!(response.status, 500);
     assert!(
-        answer.text().contains("invalid value `new`"),
+        response.text().contains("invalid value `new`"),
         "{}",
-        answer.text()
+        response.text()
     );
-    eventually("it is message", || {
+    eventually("the reload is reported", || {
         (succeeded(&exporter) == Some(0.0)).then_some(())
     })
     .await;
     assert_eq!(read_at(), first);
     assert!(
         exporter.all_collectors_succeeded(),
-        "the sections are still there"
+        "the collectors have stopped"
     );
 
     write("rocketchat: {version: 6.2.0}");
     exporter.signal("HUP");
-    eventually("the new version counts", || version(&exporter)).await;
-    eventually("it is message", || {
+    eventually("the new version is used", || version(&exporter)).await;
+    eventually("the reload is reported", || {
         (succeeded(&exporter) == Some(1.0)).then_some(())
     })
     .await;
@@ -71,20 +71,23 @@ async fn changed_connection_string_is_used_after_a_reload() {
         .collection("rocketchat_room")
         .insert_one(doc! { "_id": "extra", "t": "c", "msgs": 1 })
         .await
-        .expect("a room can be written");
-    let folder = tempfile::tempdir().expect("a folder can be made");
+        .expect("a room can be inserted");
+    let folder = tempfile::tempdir().expect("a directory can be created");
     let file = folder.path().join("uri");
     fs::write(&file, &one.uri).expect("the file can be written");
     let exporter = Exporter::start(&[&format!("--mongodb.uri-file={}", file.display())]);
     let rooms = || exporter.value("rocketchat_rooms{kind=\"channel\"}");
-    let before = eventually("it is read", rooms).await;
+    let before = eventually("the workspace is read", rooms).await;
     fs::write(&file, uri_of(&other.database)).expect("the file can be written");
     exporter.signal("HUP");
-    eventually("the other is read", || rooms().filter(|now| *now > before)).await;
+    eventually("the other workspace is read", || {
+        rooms().filter(|now| *now > before)
+    })
+    .await;
 }
 
-/// Texts that say nothing, as a file does that was emptied or is just being written.
-const NOTHING: [&str; 7] = [
+/// Configurations without settings, like a file that is being written.
+const EMPTY_FILES: [&str; 7] = [
     "",
     "---\n",
     "null\n",
@@ -94,66 +97,66 @@ const NOTHING: [&str; 7] = [
     "mongodb: {}\n",
 ];
 
-/// Writes each text into the file, and waits until a reload says something about it.
+/// Writes each text to the file, reloads it, and waits until a message is logged again.
 async fn reload_each(exporter: &Exporter, file: &Path, texts: &[&str], message: &str) {
     for text in texts {
         let before = exporter.log().matches(message).count();
         fs::write(file, text).expect("the file can be written");
         exporter.signal("HUP");
-        let says = || (exporter.log().matches(message).count() > before).then_some(());
-        eventually(&format!("`{message}` is message of `{text}`"), says).await;
+        let is_logged = || (exporter.log().matches(message).count() > before).then_some(());
+        eventually(&format!("`{message}` is logged for `{text}`"), is_logged).await;
     }
 }
 
 #[tokio::test]
 async fn emptied_file_removes_no_workspace() {
-    let folder = tempfile::tempdir().expect("a folder can be made");
+    let folder = tempfile::tempdir().expect("a directory can be created");
     let file = folder.path().join("exporter.yml");
     let workspaces = "mongodb: {uri: 'mongodb://127.0.0.1:9', connect-timeout: 200ms}\nworkspaces: {a: {}, b: {}}\n";
     fs::write(&file, workspaces).expect("the file can be written");
     let exporter = Exporter::start(&[&format!("--config.file={}", file.display())]);
     let refused = "restart the exporter";
-    let cut_off = [
+    let truncated = [
         "mongodb: {connect-timeout: 200ms}\n",
         "mongodb: {uri: 'mongodb://127.0.0.1:9'}\nworkspaces: {}\n",
         "workspaces:\n",
     ];
-    reload_each(&exporter, &file, &NOTHING, refused).await;
-    reload_each(&exporter, &file, &cut_off, refused).await;
+    reload_each(&exporter, &file, &EMPTY_FILES, refused).await;
+    reload_each(&exporter, &file, &truncated, refused).await;
     assert_eq!(succeeded(&exporter), Some(0.0));
     let listed = exporter.get("/sd").text();
     let named = |name: &str| listed.contains(&format!("\"workspace\":\"{name}\""));
     assert!(named("a") && named("b"), "{listed}");
-    let server_alone = "mongodb: {uri: 'mongodb://127.0.0.1:9'}\n";
-    let taken = [workspaces, server_alone];
-    reload_each(&exporter, &file, &taken, "was reloaded").await;
+    let one_workspace = "mongodb: {uri: 'mongodb://127.0.0.1:9'}\n";
+    let accepted = [workspaces, one_workspace];
+    reload_each(&exporter, &file, &accepted, "was reloaded").await;
 }
 
 #[tokio::test]
 async fn file_that_was_always_empty_can_be_reloaded() {
-    let folder = tempfile::tempdir().expect("a folder can be made");
+    let folder = tempfile::tempdir().expect("a directory can be created");
     let file = folder.path().join("exporter.yml");
     fs::write(&file, "# nothing yet\n").expect("the file can be written");
     let exporter = Exporter::start(&[
         &format!("--config.file={}", file.display()),
         "--mongodb.connect-timeout=200ms",
     ]);
-    reload_each(&exporter, &file, &NOTHING, "was reloaded").await;
+    reload_each(&exporter, &file, &EMPTY_FILES, "was reloaded").await;
 }
 
 #[test]
 fn fifo_in_place_of_a_file_blocks_neither_scrapes_nor_shutdown() {
-    let folder = tempfile::tempdir().expect("a folder can be made");
+    let folder = tempfile::tempdir().expect("a directory can be created");
     let file = folder.path().join("exporter.yml");
-    fs::write(&file, "mongodb: {uri: 'mongodb://127.0.0.1:9'}\n").expect("it can be written");
+    fs::write(&file, "mongodb: {uri: 'mongodb://127.0.0.1:9'}\n").expect("the file can be written");
     let exporter = Exporter::start(&[&format!("--config.file={}", file.display())]);
-    fs::remove_file(&file).expect("it can be removed");
-    let made = Command::new("mkfifo").arg(&file).status();
-    assert!(made.expect("mkfifo runs").success());
+    fs::remove_file(&file).expect("the file can be removed");
+    let status = Command::new("mkfifo").arg(&file).status();
+    assert!(status.expect("mkfifo runs").success());
     let begun = Instant::now();
-    let answer = exporter.request("POST", "/-/reload", &[]);
-    assert_eq!(answer.status, 500);
-    assert!(answer.text().contains("a FIFO"), "{}", answer.text());
+    let response = exporter.request("POST", "/-/reload", &[]);
+    assert_eq!(response.status, 500);
+    assert!(response.text().contains("a FIFO"), "{}", response.text());
     exporter.signal("HUP");
     assert_eq!(exporter.get("/metrics").status, 200);
     exporter.signal("TERM");

@@ -1,4 +1,4 @@
-//! Files of the connection to MongoDB that change while the exporter runs.
+//! Certificates and passwords for MongoDB that change while the exporter runs.
 
 use std::fs;
 
@@ -7,11 +7,11 @@ use testbed::mongod::Options;
 
 use crate::support::tls::Authority;
 use crate::support::{
-    Exporter, Filled, PASSWORD, READER, SOON, client, eventually, mongod, with_reader,
+    Exporter, Filled, PASSWORD, READER, SHORT_INTERVALS, client, eventually, mongod, with_reader,
 };
 
-async fn is_up(exporter: &Exporter, up: f64) {
-    eventually("the database is read or not", || {
+async fn wait_for_up(exporter: &Exporter, up: f64) {
+    eventually("rocketchat_up has the expected value", || {
         (exporter.value("rocketchat_up") == Some(up)).then_some(())
     })
     .await;
@@ -19,14 +19,14 @@ async fn is_up(exporter: &Exporter, up: f64) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn renewed_authority_is_used_by_the_next_connection() {
-    let folder = tempfile::tempdir().expect("a folder can be made");
+    let folder = tempfile::tempdir().expect("a directory can be created");
     let path = |name: &str| folder.path().join(name).display().to_string();
     let renew = || {
         let authority = Authority::new();
         let server = authority.server();
-        fs::write(path("ca.pem"), authority.pem()).expect("it can be written");
+        fs::write(path("ca.pem"), authority.pem()).expect("the file can be written");
         let both = server.certificate + &server.key;
-        fs::write(path("server.pem"), both).expect("it can be written");
+        fs::write(path("server.pem"), both).expect("the file can be written");
     };
     renew();
     let options = Options {
@@ -47,54 +47,60 @@ async fn renewed_authority_is_used_by_the_next_connection() {
         mongod.port(),
         path("ca.pem")
     );
-    let exporter = Exporter::on(&uri, &SOON);
-    exporter.whole().await;
+    let exporter = Exporter::on(&uri, &SHORT_INTERVALS);
+    exporter.wait_for_collectors().await;
     renew();
     mongod.kill().expect("mongod can be killed");
-    is_up(&exporter, 0.0).await;
-    mongod.restart().await.expect("mongod can start again");
-    is_up(&exporter, 1.0).await;
-    exporter.whole().await;
-    // What cannot be used is told, and does no harm.
-    fs::write(path("ca.pem"), "nothing").expect("it can be written");
-    eventually("it is told", || {
+    wait_for_up(&exporter, 0.0).await;
+    mongod.restart().await.expect("mongod can be restarted");
+    wait_for_up(&exporter, 1.0).await;
+    exporter.wait_for_collectors().await;
+    // An invalid file is logged, and the last valid one stays in use.
+    fs::write(path("ca.pem"), "nothing").expect("the file can be written");
+    eventually("the invalid file is logged", || {
         exporter
             .log()
             .contains("has no valid certificate")
             .then_some(())
     })
     .await;
-    exporter.whole().await;
+    exporter.wait_for_collectors().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn renewed_password_is_used_by_the_next_login() {
     let mut mongod = with_reader().await;
-    let folder = tempfile::tempdir().expect("a folder can be made");
+    let folder = tempfile::tempdir().expect("a directory can be created");
     let file = folder.path().join("password");
-    fs::write(&file, "wrong").expect("it can be written");
+    fs::write(&file, "wrong").expect("the file can be written");
     let uri = format!(
         "mongodb://{READER}@127.0.0.1:{}/rocketchat?authSource=admin",
         mongod.port()
     );
     let file_flag = format!("--mongodb.password-file={}", file.display());
-    // Without the short time to connect: to derive a key of a password takes longer on a busy machine.
-    let exporter = Exporter::on(&uri, &[&[file_flag.as_str()][..], &SOON[..4]].concat());
+    // Without the short connect timeout: deriving a key from a password takes longer on a busy machine.
+    let exporter = Exporter::on(
+        &uri,
+        &[&[file_flag.as_str()][..], &SHORT_INTERVALS[..4]].concat(),
+    );
     let failing =
         "rocketchat_exporter_collector_failing{collector=\"users\",reason=\"unauthenticated\"}";
     eventually("the login is refused", || exporter.value(failing)).await;
-    fs::write(&file, PASSWORD).expect("it can be written");
-    is_up(&exporter, 1.0).await;
+    fs::write(&file, PASSWORD).expect("the file can be written");
+    wait_for_up(&exporter, 1.0).await;
 
     let admin = client(&mongod.uri()).await.database("admin");
-    // On the disk before the server is killed.
+    // The change must be on disk before the server is killed.
     let durable = doc! { "w": 1, "j": true };
     let update = doc! { "updateUser": READER, "pwd": "another", "writeConcern": durable };
-    admin.run_command(update).await.expect("it can be changed");
-    fs::write(&file, "another").expect("it can be written");
+    admin
+        .run_command(update)
+        .await
+        .expect("the password can be changed");
+    fs::write(&file, "another").expect("the file can be written");
     mongod.kill().expect("mongod can be killed");
-    is_up(&exporter, 0.0).await;
-    mongod.restart().await.expect("mongod can start again");
-    is_up(&exporter, 1.0).await;
+    wait_for_up(&exporter, 0.0).await;
+    mongod.restart().await.expect("mongod can be restarted");
+    wait_for_up(&exporter, 1.0).await;
     assert!(!exporter.log().contains(PASSWORD));
 }

@@ -19,13 +19,13 @@ async fn version_is_public_and_build_details_need_the_permission() {
         .collection("rocketchat_statistics")
         .insert_one(latest)
         .await
-        .expect("a document can be stored");
+        .expect("a document can be inserted");
     let workspace = filled.start(&[]).await;
     let version = |version: &str| json!({ "version": version, "success": true });
     assert_eq!(
         workspace.exporter.get("/api/info").json(),
         version("7.7"),
-        "strangers need not know which of its faults are mended"
+        "the patch version is hidden without a login"
     );
     assert_eq!(workspace.exporter.get("/api/info?").json(), version("7.7"));
     assert_eq!(workspace.get("/api/info").json(), version("7.7.1-rc.0"));
@@ -47,15 +47,15 @@ async fn version_is_public_and_build_details_need_the_permission() {
 }
 
 #[test]
-fn a_version_that_is_not_known_is_503_and_a_configured_one_needs_no_database() {
+fn unknown_version_is_503_and_a_configured_one_needs_no_database() {
     let exporter = Exporter::start(&[
         "--mongodb.uri=mongodb://127.0.0.1:9",
         "--mongodb.connect-timeout=1s",
     ]);
     for path in ["/api/info", "/api/v1/info"] {
-        let answer = exporter.get(path);
-        assert_eq!(answer.status, 503, "{path}");
-        assert_eq!(answer.json()["errorType"], "error-database-unavailable");
+        let response = exporter.get(path);
+        assert_eq!(response.status, 503, "{path}");
+        assert_eq!(response.json()["errorType"], "error-database-unavailable");
     }
     let exporter = Exporter::start(&[
         "--mongodb.uri=mongodb://127.0.0.1:9",

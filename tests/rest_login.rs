@@ -1,4 +1,4 @@
-//! Logins to the API: OAuth access tokens and guests.
+//! Logins to the API: OAuth access tokens, guests, and accounts without a user name.
 
 use mongodb::bson::{Bson, DateTime, doc};
 use serde_json::json;
@@ -7,8 +7,8 @@ use crate::support::{Filled, Workspace};
 
 const PATH: &str = "/api/v1/statistics";
 
-/// Inserts OAuth grants of the admin: access tokens and their expiry.
-async fn grant(workspace: &Workspace, grants: &[(&str, Bson)]) {
+/// Inserts OAuth access tokens of the admin with these expiry dates.
+async fn insert_tokens(workspace: &Workspace, grants: &[(&str, Bson)]) {
     let admin = &workspace.credentials.admin.user_id;
     let grants = grants.iter().map(|(token, expires)| {
         doc! { "accessToken": token, "clientId": "client", "userId": admin, "expires": expires }
@@ -17,7 +17,7 @@ async fn grant(workspace: &Workspace, grants: &[(&str, Bson)]) {
         .collection("rocketchat_oauth_access_tokens")
         .insert_many(grants)
         .await
-        .expect("the grants can be written");
+        .expect("access tokens can be inserted");
 }
 
 fn in_hours(hours: i64) -> Bson {
@@ -31,14 +31,14 @@ async fn oauth_token_is_accepted_in_header_and_query_until_it_expires() {
         ("valid", in_hours(1)),
         ("endless", Bson::Null),
         ("old", in_hours(-1)),
-        ("odd", Bson::from("tomorrow")),
+        ("invalid", Bson::from("tomorrow")),
     ];
-    grant(&workspace, &grants).await;
+    insert_tokens(&workspace, &grants).await;
     for (token, status) in [
         ("valid", 200),
         ("endless", 200),
         ("old", 401),
-        ("odd", 401),
+        ("invalid", 401),
         ("unknown", 401),
     ] {
         let bearer = format!("Bearer {token}");
@@ -55,7 +55,7 @@ async fn oauth_token_is_accepted_in_header_and_query_until_it_expires() {
 #[tokio::test(flavor = "multi_thread")]
 async fn oauth_token_takes_precedence_over_valid_headers() {
     let workspace = Workspace::start(&[]).await;
-    grant(&workspace, &[("valid", in_hours(1)), ("old", in_hours(-1))]).await;
+    insert_tokens(&workspace, &[("valid", in_hours(1)), ("old", in_hours(-1))]).await;
     let plain = &workspace.credentials.plain;
     let admin = &workspace.credentials.admin;
     let status = |account: &testbed::workspace::Account, bearer: &str, query: &str| {
@@ -76,7 +76,7 @@ async fn oauth_token_takes_precedence_over_valid_headers() {
     assert_eq!(
         status(plain, "Bearer old", "?access_token=valid"),
         400,
-        "only the header's is tried"
+        "the token in the query is used"
     );
     assert_eq!(status(plain, "Basic x", "?access_token=valid"), 200);
 }
@@ -84,7 +84,7 @@ async fn oauth_token_takes_precedence_over_valid_headers() {
 #[tokio::test(flavor = "multi_thread")]
 async fn operators_instead_of_tokens_are_rejected() {
     let workspace = Workspace::start(&[]).await;
-    grant(&workspace, &[("valid", in_hours(1))]).await;
+    insert_tokens(&workspace, &[("valid", in_hours(1))]).await;
     for query in [
         "access_token[$exists]=true",
         "access_token[]=valid",
@@ -96,23 +96,23 @@ async fn operators_instead_of_tokens_are_rejected() {
             .replace('{', "%7B")
             .replace('}', "%7D")
             .replace('"', "%22");
-        let answer = workspace.exporter.get(&format!("{PATH}?{query}"));
-        assert_eq!(answer.status, 401, "{query}");
+        let response = workspace.exporter.get(&format!("{PATH}?{query}"));
+        assert_eq!(response.status, 401, "{query}");
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn grant_of_deactivated_or_unknown_user_is_rejected() {
     let workspace = Workspace::start(&[]).await;
-    grant(&workspace, &[("valid", in_hours(1))]).await;
+    insert_tokens(&workspace, &[("valid", in_hours(1))]).await;
     workspace
         .collection("rocketchat_oauth_access_tokens")
         .insert_many([
-            doc! { "accessToken": "of nobody", "userId": "nobody" },
+            doc! { "accessToken": "of an unknown user", "userId": "unknown" },
             doc! { "accessToken": "of an operator", "userId": { "$exists": true } },
         ])
         .await
-        .expect("the grants can be written");
+        .expect("access tokens can be inserted");
     workspace
         .collection("users")
         .update_one(
@@ -121,16 +121,16 @@ async fn grant_of_deactivated_or_unknown_user_is_rejected() {
         )
         .await
         .expect("the admin can be deactivated");
-    for token in ["valid", "of nobody", "of an operator"] {
+    for token in ["valid", "of an unknown user", "of an operator"] {
         let bearer = format!("Bearer {token}");
         let headers = [("Authorization", bearer.as_str())];
-        let answer = workspace.exporter.request("GET", PATH, &headers);
-        assert_eq!(answer.status, 401, "{token}");
+        let response = workspace.exporter.request("GET", PATH, &headers);
+        assert_eq!(response.status, 401, "{token}");
     }
 }
 
-/// Adds the role guest to the admin.
-async fn invite(workspace: &Filled) {
+/// Adds the role `guest` to the admin.
+async fn add_guest_role(workspace: &Filled) {
     workspace
         .collection("users")
         .update_one(
@@ -138,13 +138,13 @@ async fn invite(workspace: &Filled) {
             doc! { "$push": { "roles": "guest" } },
         )
         .await
-        .expect("the admin can become a guest");
+        .expect("the admin can be updated");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn guest_sees_nothing_while_a_license_is_valid() {
+async fn guest_is_refused_while_a_license_is_valid() {
     let filled = Filled::new().await;
-    invite(&filled).await;
+    add_guest_role(&filled).await;
     for (license, arguments, status) in [
         ("Valid", &[] as &[&str], 400),
         ("Invalid", &[], 200),
@@ -153,17 +153,17 @@ async fn guest_sees_nothing_while_a_license_is_valid() {
     ] {
         filled.set("Enterprise_License_Status", license).await;
         let workspace = filled.exporter(arguments).await;
-        let answer = workspace.get(PATH);
-        assert_eq!(answer.status, status, "{license} {arguments:?}");
+        let response = workspace.get(PATH);
+        assert_eq!(response.status, status, "{license} {arguments:?}");
         if status == 400 {
-            let refusal = json!({ "success": false, "error": "error-not-allowed" });
-            assert_eq!(answer.json(), refusal);
+            let error = json!({ "success": false, "error": "error-not-allowed" });
+            assert_eq!(response.json(), error);
         }
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_account_without_a_user_name_is_refused_from_8_0_on() {
+async fn account_without_a_user_name_is_refused_since_8_0() {
     let filled = Filled::new().await;
     let before = filled.exporter(&["--rocketchat.version=7.7.1"]).await;
     let after = filled.exporter(&["--rocketchat.version=8.0.0"]).await;
@@ -176,7 +176,7 @@ async fn an_account_without_a_user_name_is_refused_from_8_0_on() {
         .collection("users")
         .update_one(admin, doc! { "$unset": { "username": "" } })
         .await
-        .expect("the name can be taken away");
+        .expect("the user name can be removed");
     assert_eq!(
         (before.get(PATH).status, after.get(PATH).status),
         (200, 401)

@@ -1,4 +1,4 @@
-//! Methods and spellings of the paths below `/api`.
+//! Methods and path spellings of the API.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -13,16 +13,16 @@ fn without_database() -> Exporter {
     Exporter::start(&["--mongodb.uri=mongodb://127.0.0.1:9"])
 }
 
-/// Sends raw bytes, and returns the response until the exporter closes the connection.
-fn raw(exporter: &Exporter, request: &str) -> String {
+/// Sends raw bytes and returns everything received until the exporter closes the connection.
+fn send_raw(exporter: &Exporter, request: &str) -> String {
     let mut stream = TcpStream::connect(exporter.address()).expect("the exporter listens");
     stream
         .write_all(request.as_bytes())
         .expect("the request can be sent");
-    let mut answer = Vec::new();
-    // A connection that is reset after its answer still gave one.
-    stream.read_to_end(&mut answer).ok();
-    String::from_utf8_lossy(&answer).into_owned()
+    let mut response = Vec::new();
+    // The exporter may reset the connection after its response.
+    stream.read_to_end(&mut response).ok();
+    String::from_utf8_lossy(&response).into_owned()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -34,9 +34,9 @@ async fn slashes_and_percent_encoding_reach_the_endpoint() {
         "//api/v1/statistics",
         "/api/v1/%73tatistics",
     ] {
-        let answer = workspace.get(path);
-        assert_eq!(answer.status, 200, "{path}");
-        assert_eq!(answer.json(), expected, "{path}");
+        let response = workspace.get(path);
+        assert_eq!(response.status, 200, "{path}");
+        assert_eq!(response.json(), expected, "{path}");
     }
 }
 
@@ -53,25 +53,25 @@ async fn head_is_authenticated_like_get() {
 }
 
 #[test]
-fn other_methods_are_405_in_rocket_chats_words() {
+fn other_methods_are_405_with_the_message_of_rocket_chat() {
     let exporter = without_database();
     for method in ["POST", "PUT", "PATCH", "DELETE"] {
-        let answer = exporter.request(method, PATH, &[]);
-        assert_eq!(answer.status, 405, "{method}");
-        assert_eq!(answer.header("allow"), "GET, OPTIONS", "{method}");
+        let response = exporter.request(method, PATH, &[]);
+        assert_eq!(response.status, 405, "{method}");
+        assert_eq!(response.header("allow"), "GET, OPTIONS", "{method}");
         assert_eq!(
-            answer.json(),
+            response.json(),
             json!({ "status": "error", "message": "API endpoint does not exist" })
         );
     }
 }
 
 #[test]
-fn options_is_an_empty_404_and_a_preflight_is_told_that_cors_is_off() {
+fn options_is_an_empty_404_and_preflight_is_405() {
     let exporter = without_database();
-    let answer = exporter.request("OPTIONS", PATH, &[]);
-    assert_eq!(answer.status, 404);
-    assert!(answer.body.is_empty());
+    let response = exporter.request("OPTIONS", PATH, &[]);
+    assert_eq!(response.status, 404);
+    assert!(response.body.is_empty());
     let headers = [
         ("Origin", "http://elsewhere.example"),
         ("Access-Control-Request-Method", "GET"),
@@ -86,28 +86,28 @@ fn options_is_an_empty_404_and_a_preflight_is_told_that_cors_is_off() {
 }
 
 #[test]
-fn a_wrong_path_is_a_404_and_a_malformed_one_a_400_as_json() {
+fn wrong_path_is_404_and_malformed_path_is_400() {
     let exporter = without_database();
     for path in ["/api/v1/Statistics", "/api/v1/statistics//", "/api/nosuch"] {
-        let answer = exporter.get(path);
-        assert_eq!(answer.status, 404, "{path}");
-        assert_eq!(answer.json()["errorType"], "error-not-found", "{path}");
+        let response = exporter.get(path);
+        assert_eq!(response.status, 404, "{path}");
+        assert_eq!(response.json()["errorType"], "error-not-found", "{path}");
     }
-    let answer = raw(
+    let response = send_raw(
         &exporter,
         "GET /api/v1/statistics%zz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
     );
-    assert!(answer.starts_with("HTTP/1.1 400 "), "{answer}");
-    assert!(answer.contains("[error-malformed-path]"), "{answer}");
+    assert!(response.starts_with("HTTP/1.1 400 "), "{response}");
+    assert!(response.contains("[error-malformed-path]"), "{response}");
 }
 
 #[test]
-fn a_token_of_twenty_thousand_characters_is_431() {
+fn token_of_twenty_thousand_characters_is_431() {
     let exporter = without_database();
     let token = "x".repeat(20_000);
-    let answer = raw(
+    let response = send_raw(
         &exporter,
         &format!("GET {PATH} HTTP/1.1\r\nHost: x\r\nX-User-Id: x\r\nX-Auth-Token: {token}\r\n\r\n"),
     );
-    assert!(answer.starts_with("HTTP/1.1 431 "), "{answer}");
+    assert!(response.starts_with("HTTP/1.1 431 "), "{response}");
 }

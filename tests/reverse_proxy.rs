@@ -15,7 +15,7 @@ use crate::support::{Exporter, WorkspaceExporter, eventually, shared_exporter, s
 use crate::web_config::{Setup, encrypted};
 
 /// The beginning of the stub's responses, which echo the request.
-const STUB_RESPONSE: &str = "Rocket.Chat was asked:";
+const STUB_RESPONSE: &str = "Request to Rocket.Chat:";
 
 /// Paths that are routed to Rocket.Chat.
 const ROCKETCHAT: [&str; 6] = [
@@ -44,7 +44,7 @@ struct Proxy {
 }
 
 impl Proxy {
-    /// Starts a proxy that listens on `socket` in its folder.
+    /// Starts a proxy that listens on `socket` in its directory.
     async fn start(mut program: Command, folder: TempDir) -> Self {
         let process = program
             .env("HOME", folder.path())
@@ -72,23 +72,23 @@ impl Proxy {
             .iter()
             .map(|(name, value)| format!("{name}: {value}\r\n"))
             .collect();
-        // HTTP/1.0: the answer then ends with the connection.
+        // With HTTP/1.0 the response ends with the connection.
         write!(
             stream,
             "GET {path} HTTP/1.0\r\nHost: chat.example.com\r\n{}\r\n",
             headers.concat()
         )
-        .expect("the proxy reads");
-        let mut answer = String::new();
+        .expect("the request can be sent");
+        let mut response = String::new();
         stream
-            .read_to_string(&mut answer)
-            .expect("the proxy answers");
-        let (head, body) = answer.split_once("\r\n\r\n").expect("the head ends");
+            .read_to_string(&mut response)
+            .expect("the proxy responds");
+        let (head, body) = response.split_once("\r\n\r\n").expect("the head ends");
         let status = head
             .split(' ')
             .nth(1)
             .and_then(|status| status.parse().ok());
-        (status.expect("it has a status"), body.to_owned())
+        (status.expect("the response has a status"), body.to_owned())
     }
 
     /// Asserts that the statistics are routed to the exporter, and everything else to Rocket.Chat.
@@ -103,10 +103,10 @@ impl Proxy {
             assert_eq!(status, 200, "{path}: {body}");
             assert!(body.contains(r#""success":true"#), "{path}: {body}");
         }
-        self.assert_routes_the_rest();
+        self.assert_routes_to_rocketchat();
     }
 
-    fn assert_routes_the_rest(&self) {
+    fn assert_routes_to_rocketchat(&self) {
         for path in ROCKETCHAT {
             let (status, body) = self.get(path, &[("X-Forwarded-For", "203.0.113.9")]);
             assert_eq!(status, 200, "{path}: {body}");
@@ -114,7 +114,7 @@ impl Proxy {
             assert!(body.contains(&format!("GET {path} ")), "{path}: {body}");
             let lower = body.to_lowercase();
             assert!(lower.contains("host: chat.example.com\n"), "{body}");
-            // What a caller says of itself is not handed on.
+            // The client's own X-Forwarded-For is not passed on.
             assert!(!body.contains("203.0.113.9"), "{body}");
         }
     }
@@ -130,7 +130,7 @@ impl Drop for Proxy {
 /// Starts a server that echoes requests, and returns its address.
 fn echo_server() -> String {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
-    let address = listener.local_addr().expect("it has an address");
+    let address = listener.local_addr().expect("a listener has an address");
     std::thread::spawn(move || {
         for stream in listener.incoming().map_while(Result::ok) {
             let mut lines = BufReader::new(&stream).lines().map_while(Result::ok);
@@ -152,14 +152,14 @@ fn shipped(file: &str) -> String {
 /// Replaces parts of a text, each of which must occur.
 fn replaced(text: &str, changes: &[(&str, &str)]) -> String {
     changes.iter().fold(text.to_owned(), |text, (from, to)| {
-        assert!(text.contains(from), "`{from}` is not in:\n{text}");
+        assert!(text.contains(from), "`{from}` is missing from:\n{text}");
         text.replace(from, to)
     })
 }
 
 /// nginx with the shipped site, adapted to the test.
 async fn nginx(snippet: &str, exporter: &str) -> Proxy {
-    let folder = tempfile::tempdir().expect("a folder can be made");
+    let folder = tempfile::tempdir().expect("a directory can be created");
     let path = folder.path().display().to_string();
     Authority::new().server().write(folder.path(), "site");
     let site = replaced(
@@ -188,28 +188,29 @@ async fn nginx(snippet: &str, exporter: &str) -> Proxy {
         .map(|kind| format!("{kind}_temp_path {path}/{kind};\n"))
         .collect();
     let temporary = temporary.concat();
-    // In the foreground as a single process, which may read the folder of any owner.
-    let whole = format!(
+    // In the foreground as a single root process, which may read directories of any owner.
+    let configuration = format!(
         "user root;\ndaemon off;\nmaster_process off;\npid {path}/pid;\nerror_log stderr;\n\
          events {{}}\nhttp {{\naccess_log off;\n{temporary}{site}}}\n"
     );
-    fs::write(folder.path().join("nginx.conf"), whole).expect("it can be written");
-    fs::write(folder.path().join("rocketchat-exporter.conf"), snippet).expect("it can be written");
+    fs::write(folder.path().join("nginx.conf"), configuration).expect("the file can be written");
+    fs::write(folder.path().join("rocketchat-exporter.conf"), snippet)
+        .expect("the file can be written");
     let command = || {
-        let nginx = tools::NGINX.find().expect("nginx is there");
+        let nginx = tools::NGINX.find().expect("nginx is installed");
         let mut command = nginx.command();
         command.args(["-p", &path, "-e", "stderr", "-c", "nginx.conf"]);
         command
     };
     let output = command().arg("-t").output().expect("nginx runs");
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{said}");
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{stderr}");
     Proxy::start(command(), folder).await
 }
 
 /// Caddy with the shipped site, adapted to the test.
 async fn caddy(changes: &[(&str, &str)]) -> Proxy {
-    let folder = tempfile::tempdir().expect("a folder can be made");
+    let folder = tempfile::tempdir().expect("a directory can be created");
     let path = folder.path().display().to_string();
     let site = replaced(
         &shipped("deploy/caddy/Caddyfile"),
@@ -224,8 +225,8 @@ async fn caddy(changes: &[(&str, &str)]) -> Proxy {
     let site = replaced(&site, changes);
     let global = "{\n\tadmin off\n\tauto_https off\n}\n";
     let file = folder.path().join("Caddyfile");
-    fs::write(&file, format!("{global}{site}")).expect("it can be written");
-    let mut command = tools::CADDY.find().expect("caddy is there").command();
+    fs::write(&file, format!("{global}{site}")).expect("the file can be written");
+    let mut command = tools::CADDY.find().expect("caddy is installed").command();
     command
         .args(["run", "--adapter=caddyfile", "--config"])
         .arg(&file)
@@ -240,7 +241,7 @@ fn socket_argument(folder: &TempDir) -> (String, String) {
 }
 
 const PLAIN: &str = "deploy/nginx/rocketchat-exporter.conf";
-const SECURED: &str = "deploy/nginx/rocketchat-exporter-tls.conf";
+const ENCRYPTED: &str = "deploy/nginx/rocketchat-exporter-tls.conf";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn nginx_routes_statistics_to_the_exporter() {
@@ -251,7 +252,7 @@ async fn nginx_routes_statistics_to_the_exporter() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn nginx_reaches_the_exporter_through_a_unix_socket() {
-    let folder = tempfile::tempdir().expect("a folder can be made");
+    let folder = tempfile::tempdir().expect("a directory can be created");
     let (path, argument) = socket_argument(&folder);
     let workspace = shared_workspace()
         .await
@@ -271,9 +272,9 @@ async fn nginx_verifies_the_certificate_of_the_exporter() {
         (Authority::new().pem(), false),
     ] {
         let authorities = setup.path().join("trusted.crt");
-        fs::write(&authorities, authority).expect("it can be written");
+        fs::write(&authorities, authority).expect("the file can be written");
         let snippet = replaced(
-            &shipped(SECURED),
+            &shipped(ENCRYPTED),
             &[
                 ("exporter.example.com", "localhost"),
                 (
@@ -284,11 +285,11 @@ async fn nginx_verifies_the_certificate_of_the_exporter() {
         );
         let proxy = nginx(&snippet, exporter.address()).await;
         assert_reached(&proxy, reached);
-        proxy.assert_routes_the_rest();
+        proxy.assert_routes_to_rocketchat();
     }
 }
 
-/// Asserts that the exporter, which has no database here, responds, or that the proxy reports a bad gateway.
+/// Asserts that the exporter, which has no database here, responds, or else that the proxy responds with 502.
 fn assert_reached(proxy: &Proxy, reached: bool) {
     let (status, body) = proxy.get("/api/v1/statistics", &[]);
     assert_eq!(status == 502, !reached, "{body}");
@@ -306,7 +307,7 @@ fn nginx_files_differ_in_encryption_only() {
             .map(str::to_owned)
             .collect::<Vec<String>>()
     };
-    assert_eq!(without_encryption(PLAIN), without_encryption(SECURED));
+    assert_eq!(without_encryption(PLAIN), without_encryption(ENCRYPTED));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -318,7 +319,7 @@ async fn caddy_routes_statistics_to_the_exporter() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn caddy_reaches_the_exporter_through_a_unix_socket() {
-    let folder = tempfile::tempdir().expect("a folder can be made");
+    let folder = tempfile::tempdir().expect("a directory can be created");
     let (path, argument) = socket_argument(&folder);
     let workspace = shared_workspace()
         .await
@@ -339,13 +340,16 @@ async fn caddy_reaches_the_exporter_through_a_unix_socket() {
 async fn caddy_verifies_the_certificate_of_the_exporter() {
     let setup = Setup::new(&encrypted(&[]));
     let exporter: Exporter = setup.start();
-    let (_, port) = exporter.address().rsplit_once(':').expect("it has a port");
+    let (_, port) = exporter
+        .address()
+        .rsplit_once(':')
+        .expect("the address has a port");
     for (authority, reached) in [
         (setup.authority.pem(), true),
         (Authority::new().pem(), false),
     ] {
         let authorities = setup.path().join("trusted.crt");
-        fs::write(&authorities, authority).expect("it can be written");
+        fs::write(&authorities, authority).expect("the file can be written");
         let proxy = caddy(&[
             ("import exporter\n", "import exporter-tls\n"),
             (
@@ -359,18 +363,18 @@ async fn caddy_verifies_the_certificate_of_the_exporter() {
         ])
         .await;
         assert_reached(&proxy, reached);
-        proxy.assert_routes_the_rest();
+        proxy.assert_routes_to_rocketchat();
     }
 }
 
 #[test]
 fn caddy_accepts_the_shipped_file_as_formatted() {
-    let folder = tempfile::tempdir().expect("a folder can be made");
+    let folder = tempfile::tempdir().expect("a directory can be created");
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("deploy/caddy/Caddyfile");
     let caddy = |arguments: &[&str]| {
         let output = tools::CADDY
             .find()
-            .expect("caddy is there")
+            .expect("caddy is installed")
             .command()
             .args(arguments)
             .arg(&file)
@@ -378,9 +382,9 @@ fn caddy_accepts_the_shipped_file_as_formatted() {
             .current_dir(folder.path())
             .output()
             .expect("caddy runs");
-        let said = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "{said}");
-        String::from_utf8(output.stdout).expect("it prints UTF-8")
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{stderr}");
+        String::from_utf8(output.stdout).expect("the output is UTF-8")
     };
     caddy(&["validate", "--adapter=caddyfile", "--config"]);
     assert_eq!(caddy(&["fmt"]), shipped("deploy/caddy/Caddyfile"));

@@ -1,5 +1,5 @@
-//! The shipped rules: Prometheus accepts them, their tests pass, each is tested and explained, and none asks for what
-//! the exporter does not show.
+//! The shipped rules: Prometheus accepts them, their tests pass, each alert is tested and documented, and every metric in
+//! them exists.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -16,11 +16,11 @@ pub const RULES: &str = "deploy/prometheus/rules";
 const TESTS: &str = "deploy/prometheus/tests";
 const RUNBOOKS: &str = "docs/runbooks";
 
-/// What every series has by the way it is scraped; the last where there are several workspaces.
-const SCRAPE: [&str; 3] = ["job", "instance", "workspace"];
+/// Labels that every scraped series has; `workspace` only with several workspaces.
+const TARGET_LABELS: [&str; 3] = ["job", "instance", "workspace"];
 
-/// Alerts that are meant to fire when their series are missing, without the labels of a target.
-const ABSENCE: [&str; 1] = ["ExporterDown"];
+/// Alerts that fire on missing series, and so have no target labels.
+const ABSENCE_ALERTS: [&str; 1] = ["ExporterDown"];
 
 const SECTIONS: [&str; 5] = [
     "\n## Meaning\n",
@@ -31,22 +31,24 @@ const SECTIONS: [&str; 5] = [
 ];
 
 #[test]
-fn promtool_finds_nothing_wrong_with_the_rules() {
-    let files = rule_files().into_iter().map(|it| format!("{RULES}/{it}"));
+fn promtool_accepts_the_rules() {
+    let files = rule_files()
+        .into_iter()
+        .map(|file| format!("{RULES}/{file}"));
     promtool(&["check", "rules", "--lint=all", "--lint-fatal"], files);
 }
 
 #[test]
-fn every_rule_does_what_its_tests_say() {
+fn promtool_tests_of_every_rule_pass() {
     let files = files_of(TESTS)
         .into_iter()
-        .map(|it| format!("{TESTS}/{it}"));
+        .map(|file| format!("{TESTS}/{file}"));
     promtool(&["test", "rules"], files);
 }
 
 #[test]
-fn alertmanager_accepts_the_example_and_every_alert_that_it_names_exists() {
-    let amtool = tools::AMTOOL.find().expect("amtool is there");
+fn alertmanager_accepts_the_example_and_its_alerts_exist() {
+    let amtool = tools::AMTOOL.find().expect("amtool is installed");
     run(amtool
         .command()
         .args(["check-config", "deploy/prometheus/alertmanager.yml"]));
@@ -64,10 +66,10 @@ fn alertmanager_accepts_the_example_and_every_alert_that_it_names_exists() {
             }
             let names = matcher.split('"').nth(1).expect("a value is quoted");
             for name in names.split('|') {
-                let beginning = name.trim_end_matches(".*");
+                let prefix = name.trim_end_matches(".*");
                 let exists = alerts
                     .keys()
-                    .any(|it| it == name || (beginning != name && it.starts_with(beginning)));
+                    .any(|alert| alert == name || (prefix != name && alert.starts_with(prefix)));
                 assert!(exists, "{matcher}: {name}");
                 checked += 1;
             }
@@ -76,9 +78,9 @@ fn alertmanager_accepts_the_example_and_every_alert_that_it_names_exists() {
     assert!(checked > 20, "{checked}");
 }
 
-/// Labels that both alerts lack are equal to Alertmanager: an alert of no target would mute a stranger's watchdog.
+/// For Alertmanager a label that both alerts lack is equal, so an alert without a target would inhibit unrelated alerts.
 #[test]
-fn an_alert_without_a_target_mutes_no_other() {
+fn alert_without_a_target_inhibits_no_other() {
     let configuration = parsed("deploy/prometheus/alertmanager.yml");
     let mut checked = 0;
     for rule in list(&configuration["inhibit_rules"]) {
@@ -86,25 +88,25 @@ fn an_alert_without_a_target_mutes_no_other() {
         let is_named = |alert: &&str| {
             sources
                 .iter()
-                .any(|it| it.contains(&format!("\"{alert}\"")))
+                .any(|matcher| matcher.contains(&format!("\"{alert}\"")))
         };
-        if ABSENCE.iter().any(is_named) {
+        if ABSENCE_ALERTS.iter().any(is_named) {
             assert!(sources.contains(&"instance!=\"\""), "{sources:?}");
             checked += 1;
         }
     }
-    assert_eq!(checked, ABSENCE.len());
+    assert_eq!(checked, ABSENCE_ALERTS.len());
 }
 
 #[test]
-fn every_alert_says_what_it_is_how_bad_it_is_and_what_to_do() {
+fn every_alert_has_severity_summary_description_and_runbook() {
     let evaluation =
         text(&parsed("deploy/prometheus/prometheus.yml")["global"]["evaluation_interval"])
             .to_owned();
     let repository = env!("CARGO_PKG_REPOSITORY");
     for (name, alert) in alerts() {
-        let camel_case = name.starts_with(|it: char| it.is_ascii_uppercase())
-            && name.chars().all(|it| it.is_ascii_alphanumeric());
+        let camel_case = name.starts_with(|letter: char| letter.is_ascii_uppercase())
+            && name.chars().all(|letter| letter.is_ascii_alphanumeric());
         assert!(camel_case, "{name}");
         let severity = text(&alert["labels"]["severity"]);
         assert!(
@@ -112,7 +114,10 @@ fn every_alert_says_what_it_is_how_bad_it_is_and_what_to_do() {
             "{name}"
         );
         let wait = seconds(text(&alert["for"]));
-        assert!(wait >= 2 * seconds(&evaluation), "{name} waits {wait:?}");
+        assert!(
+            wait >= 2 * seconds(&evaluation),
+            "{name}: `for` is {wait:?}"
+        );
         let annotation = |key: &str| text(&alert["annotations"][key]);
         assert!(annotation("summary").ends_with('.'), "{name}");
         assert!(annotation("description").ends_with('.'), "{name}");
@@ -122,7 +127,7 @@ fn every_alert_says_what_it_is_how_bad_it_is_and_what_to_do() {
 }
 
 #[test]
-fn every_alert_is_tested_to_fire_to_be_quiet_and_to_do_without_data() {
+fn every_alert_has_tests_that_fire_stay_quiet_and_lack_data() {
     let mut seen: BTreeSet<(String, &str)> = BTreeSet::new();
     for file in files_of(TESTS) {
         let tests = parsed(&format!("{TESTS}/{file}"));
@@ -135,7 +140,7 @@ fn every_alert_is_tested_to_fire_to_be_quiet_and_to_do_without_data() {
             let (kind, expected) = [
                 ("fires: ", true),
                 ("does not fire: ", false),
-                ("without data: ", ABSENCE.contains(&alert)),
+                ("without data: ", ABSENCE_ALERTS.contains(&alert)),
             ]
             .into_iter()
             .find(|(kind, _)| rest.starts_with(kind))
@@ -151,7 +156,7 @@ fn every_alert_is_tested_to_fire_to_be_quiet_and_to_do_without_data() {
 }
 
 #[test]
-fn every_rule_asks_for_metrics_and_labels_that_exist() {
+fn every_rule_uses_existing_metrics_and_labels() {
     let mut known = catalogue();
     known.insert("up".to_owned(), BTreeSet::new());
     let rules = rules();
@@ -167,24 +172,28 @@ fn every_rule_asks_for_metrics_and_labels_that_exist() {
         for (position, name) in metrics_of(expression) {
             let own = known
                 .get(name)
-                .unwrap_or_else(|| panic!("{expression}: there is no {name}"));
+                .unwrap_or_else(|| panic!("{expression}: unknown metric {name}"));
             let rest = expression[position + name.len()..].strip_prefix('{');
-            let matchers = rest.and_then(|it| it.split('}').next()).unwrap_or_default();
+            let matchers = rest
+                .and_then(|rest| rest.split('}').next())
+                .unwrap_or_default();
             for label in matchers
                 .split(',')
-                .filter_map(|it| it.split(['=', '!']).next())
+                .filter_map(|matcher| matcher.split(['=', '!']).next())
             {
                 let label = label.trim();
-                let exists = label.is_empty() || own.contains(label) || SCRAPE.contains(&label);
+                let exists =
+                    label.is_empty() || own.contains(label) || TARGET_LABELS.contains(&label);
                 assert!(exists, "{expression}: {name} has no {label}");
             }
         }
         for grouping in ["by (", "without (", "on (", "ignoring (", "group_left ("] {
             for part in expression.split(grouping).skip(1) {
                 let names = part.split(')').next().unwrap_or_default();
-                for label in names.split(',').map(str::trim).filter(|it| !it.is_empty()) {
+                let labels_in_group = names.split(',').map(str::trim);
+                for label in labels_in_group.filter(|label| !label.is_empty()) {
                     let added = expression.contains(&format!("\"{label}\""));
-                    let exists = labels.contains(label) || SCRAPE.contains(&label) || added;
+                    let exists = labels.contains(label) || TARGET_LABELS.contains(&label) || added;
                     assert!(exists, "{expression}: no metric has {label}");
                 }
             }
@@ -195,22 +204,22 @@ fn every_rule_asks_for_metrics_and_labels_that_exist() {
             .unwrap_or_default();
         for part in annotations.split("$labels.").skip(1) {
             let label = part
-                .split(|it: char| !it.is_ascii_alphanumeric() && it != '_')
+                .split(|letter: char| !letter.is_ascii_alphanumeric() && letter != '_')
                 .next();
             let label = label.unwrap_or_default();
-            let exists = labels.contains(label) || SCRAPE.contains(&label);
+            let exists = labels.contains(label) || TARGET_LABELS.contains(&label);
             assert!(exists, "{annotations}: no metric has {label}");
         }
     }
 }
 
-/// Rocket.Chat's own exporter is often scraped too, by the same Prometheus.
+/// The same Prometheus often scrapes Rocket.Chat's own exporter too.
 #[test]
-fn no_rule_takes_what_rocketchat_serves_itself_for_the_exporters() {
+fn no_rule_matches_metrics_that_rocket_chat_serves_itself() {
     let printed = printed_catalogue();
     let (_, theirs) = printed
         .split_once("\n### The built-in exporter's names")
-        .expect("the other exporter's names stand apart");
+        .expect("the names of the built-in exporter have a section");
     let theirs = theirs.split("\n#").next().unwrap_or_default();
     let theirs = metrics_of_tables(theirs);
     assert!(theirs.len() > 20, "{theirs:?}");
@@ -219,35 +228,35 @@ fn no_rule_takes_what_rocketchat_serves_itself_for_the_exporters() {
     };
     for rule in rules() {
         let expression = text(&rule["expr"]);
-        let is_told_apart =
+        let is_distinguished =
             expression.contains("and on (job, instance) rocketchat_exporter_build_info");
         for (_, name) in metrics_of(expression) {
-            assert!(!is_shared(name) || is_told_apart, "{expression}: {name}");
+            assert!(!is_shared(name) || is_distinguished, "{expression}: {name}");
         }
     }
 }
 
 #[test]
-fn no_rule_loses_the_workspace() {
+fn every_rule_keeps_the_workspace_label() {
     for rule in rules() {
         let expression = text(&rule["expr"]);
-        // What is grouped by names loses all others; a template label would be one that is not named.
+        // `by` drops every label that it does not name, so rules use `without`.
         assert!(!expression.contains(" by ("), "{expression}");
         for part in expression.split("without (").skip(1) {
             let names = part.split(')').next().unwrap_or_default();
             for label in names.split(',').map(str::trim) {
-                assert!(!SCRAPE.contains(&label), "{expression}");
+                assert!(!TARGET_LABELS.contains(&label), "{expression}");
             }
         }
     }
 }
 
 #[test]
-fn every_alert_has_a_runbook_with_all_sections_and_every_runbook_an_alert() {
+fn alerts_and_runbooks_match_and_runbooks_are_complete() {
     let alerts = alerts();
     let mut files: BTreeSet<String> = files_of(RUNBOOKS).into_iter().collect();
-    assert!(files.remove("README.md"), "there is no index");
-    let expected: BTreeSet<String> = alerts.keys().map(|it| format!("{it}.md")).collect();
+    assert!(files.remove("README.md"), "the index is missing");
+    let expected: BTreeSet<String> = alerts.keys().map(|name| format!("{name}.md")).collect();
     assert_eq!(files, expected);
     for name in alerts.keys() {
         let runbook = read(&format!("{RUNBOOKS}/{name}.md"));
@@ -265,7 +274,7 @@ fn every_alert_has_a_runbook_with_all_sections_and_every_runbook_an_alert() {
 }
 
 #[test]
-fn the_first_step_of_every_runbook_is_a_command() {
+fn every_diagnosis_begins_with_a_command() {
     for name in alerts().keys() {
         let runbook = read(&format!("{RUNBOOKS}/{name}.md"));
         let (_, steps) = runbook.split_once("## Diagnosis\n").unwrap_or_default();
@@ -277,17 +286,17 @@ fn the_first_step_of_every_runbook_is_a_command() {
     }
 }
 
-/// What the runbooks look for in the exporter's log must be what it logs.
+/// The texts that runbooks search in the log must occur in the source.
 #[test]
-fn every_message_that_a_runbook_looks_for_is_logged_by_the_program() {
+fn every_log_message_in_a_runbook_exists() {
     let mut sources = String::new();
     let mut folders = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join("src")];
     while let Some(folder) = folders.pop() {
-        for entry in fs::read_dir(folder).expect("the folder can be listed") {
-            let path = entry.expect("the folder can be listed").path();
+        for entry in fs::read_dir(folder).expect("the directory can be listed") {
+            let path = entry.expect("the directory can be listed").path();
             if path.is_dir() {
                 folders.push(path);
-            } else if path.extension().is_some_and(|it| it == "rs") {
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
                 sources += &fs::read_to_string(path).expect("the file can be read");
             }
         }
@@ -297,16 +306,13 @@ fn every_message_that_a_runbook_looks_for_is_logged_by_the_program() {
         let runbook = read(&format!("{RUNBOOKS}/{name}.md"));
         for line in runbook
             .lines()
-            .filter(|it| it.contains("journalctl -u rocketchat-exporter"))
+            .filter(|line| line.contains("journalctl -u rocketchat-exporter"))
         {
-            let Some((_, wanted)) = line.split_once("grep ") else {
+            let Some((_, pattern)) = line.split_once("grep ") else {
                 continue;
             };
-            let wanted = wanted
-                .split('\'')
-                .nth(1)
-                .expect("what is looked for is quoted");
-            assert!(sources.contains(wanted), "{name}: {wanted}");
+            let pattern = pattern.split('\'').nth(1).expect("the pattern is quoted");
+            assert!(sources.contains(pattern), "{name}: {pattern}");
             checked += 1;
         }
     }
@@ -314,12 +320,12 @@ fn every_message_that_a_runbook_looks_for_is_logged_by_the_program() {
 }
 
 #[test]
-fn prometheus_accepts_every_query_of_a_runbook_and_every_metric_in_it_exists() {
+fn every_query_in_a_runbook_is_valid_and_names_known_metrics() {
     let mut known: BTreeSet<String> = catalogue().into_keys().collect();
     let records = rules()
         .into_iter()
-        .filter_map(|it| it.get("record").cloned());
-    known.extend(records.map(|it| text(&it).to_owned()));
+        .filter_map(|rule| rule.get("record").cloned());
+    known.extend(records.map(|record| text(&record).to_owned()));
     let mut queries = Vec::new();
     for name in files_of(RUNBOOKS) {
         let runbook = read(&format!("{RUNBOOKS}/{name}"));
@@ -327,7 +333,7 @@ fn prometheus_accepts_every_query_of_a_runbook_and_every_metric_in_it_exists() {
             let block = block.split("```").next().unwrap_or_default();
             for query in block.lines() {
                 for (_, metric) in metrics_of(query) {
-                    assert!(known.contains(metric), "{name}: there is no {metric}");
+                    assert!(known.contains(metric), "{name}: unknown metric {metric}");
                 }
                 queries.push(query.to_owned());
             }
@@ -336,11 +342,13 @@ fn prometheus_accepts_every_query_of_a_runbook_and_every_metric_in_it_exists() {
     assert!(queries.len() > 50, "{queries:?}");
     let rules: Vec<Value> = (0..)
         .zip(queries)
-        .map(|(number, it): (usize, _)| json!({ "record": format!("asked:{number}"), "expr": it }))
+        .map(|(number, query): (usize, _)| {
+            json!({ "record": format!("runbook:{number}"), "expr": query })
+        })
         .collect();
     // JSON is YAML.
-    let rules = json!({ "groups": [{ "name": "asked", "rules": rules }] });
-    let folder = tempfile::tempdir().expect("a folder can be made");
+    let rules = json!({ "groups": [{ "name": "runbooks", "rules": rules }] });
+    let folder = tempfile::tempdir().expect("a directory can be created");
     let file = folder.path().join("rules.yml");
     fs::write(&file, rules.to_string()).expect("the file can be written");
     promtool(
@@ -350,27 +358,27 @@ fn prometheus_accepts_every_query_of_a_runbook_and_every_metric_in_it_exists() {
 }
 
 #[test]
-fn the_index_of_runbooks_lists_every_alert() {
+fn runbook_index_lists_every_alert() {
     let mut index = vec!["\n| Alert | Severity | Rules |\n|---|---|---|\n".to_owned()];
     for file in rule_files() {
-        let theme = file.trim_end_matches(".yml");
+        let group = file.trim_end_matches(".yml");
         for rule in rules_of(&file) {
             if let Some(name) = rule.get("alert") {
                 let (name, severity) = (text(name), text(&rule["labels"]["severity"]));
-                index.push(format!("| [{name}]({name}.md) | {severity} | {theme} |\n"));
+                index.push(format!("| [{name}]({name}.md) | {severity} | {group} |\n"));
             }
         }
     }
-    let marks = ("<!-- alerts: begin -->", "<!-- alerts: end -->");
-    assert_golden("docs/runbooks/README.md", Some(marks), &index.concat());
+    let markers = ("<!-- alerts: begin -->", "<!-- alerts: end -->");
+    assert_golden("docs/runbooks/README.md", Some(markers), &index.concat());
 }
 
-/// The names of the files with rules.
+/// The names of the rule files.
 pub fn rule_files() -> Vec<String> {
     files_of(RULES)
 }
 
-/// A shipped file in YAML.
+/// A shipped YAML file.
 pub fn parsed(file: &str) -> Value {
     serde_saphyr::from_str(&read(file)).unwrap_or_else(|error| panic!("{file}: {error}"))
 }
@@ -380,25 +388,30 @@ fn rules_of(file: &str) -> Vec<Value> {
     let groups = list(&file["groups"]);
     groups
         .iter()
-        .flat_map(|it| list(&it["rules"]).iter().cloned())
+        .flat_map(|group| list(&group["rules"]).iter().cloned())
         .collect()
 }
 
 fn rules() -> Vec<Value> {
-    rule_files().iter().flat_map(|it| rules_of(it)).collect()
+    rule_files()
+        .iter()
+        .flat_map(|file| rules_of(file))
+        .collect()
 }
 
-/// All alerts by their names.
+/// All alerts by name.
 fn alerts() -> BTreeMap<String, Value> {
-    let rules = rules().into_iter().filter(|it| it.get("alert").is_some());
+    let rules = rules()
+        .into_iter()
+        .filter(|rule| rule.get("alert").is_some());
     let alerts: BTreeMap<_, _> = rules
-        .map(|it| (text(&it["alert"]).to_owned(), it))
+        .map(|rule| (text(&rule["alert"]).to_owned(), rule))
         .collect();
     assert!(alerts.len() > 30, "{alerts:?}");
     alerts
 }
 
-/// Every metric of the catalogue, with its labels.
+/// The labels of every metric in the catalogue.
 fn catalogue() -> BTreeMap<String, BTreeSet<String>> {
     metrics_of_tables(&printed_catalogue())
 }
@@ -414,7 +427,7 @@ fn printed_catalogue() -> String {
 /// The metrics in the first column of tables, with their labels.
 fn metrics_of_tables(printed: &str) -> BTreeMap<String, BTreeSet<String>> {
     let mut metrics = BTreeMap::new();
-    for cell in printed.lines().filter_map(|it| it.strip_prefix("| `")) {
+    for cell in printed.lines().filter_map(|line| line.strip_prefix("| `")) {
         let cell = cell.split('`').next().unwrap_or_default();
         let (name, labels) = cell.split_once('{').unwrap_or((cell, ""));
         let labels = labels.trim_end_matches('}').split(", ");
@@ -429,44 +442,44 @@ fn labels_of(expression: &str, known: &BTreeMap<String, BTreeSet<String>>) -> BT
     metrics.flatten().cloned().collect()
 }
 
-/// The metrics that an expression names, and where.
+/// The metrics that an expression names, and their positions.
 fn metrics_of(expression: &str) -> impl Iterator<Item = (usize, &str)> {
-    let is_part = |it: char| it.is_ascii_alphanumeric() || it == '_' || it == ':';
+    let is_part = |letter: char| letter.is_ascii_alphanumeric() || letter == '_' || letter == ':';
     let starts = expression
         .char_indices()
-        .filter(move |&(at, it)| is_part(it) && !expression[..at].ends_with(is_part));
+        .filter(move |&(at, letter)| is_part(letter) && !expression[..at].ends_with(is_part));
     starts.filter_map(move |(at, _)| {
         let rest = &expression[at..];
-        let name = &rest[..rest.find(|it| !is_part(it)).unwrap_or(rest.len())];
+        let name = &rest[..rest.find(|letter| !is_part(letter)).unwrap_or(rest.len())];
         let quoted = expression[..at].ends_with(['"', '|']);
         let is_metric = ["rocketchat_", "process_", "workspace:"]
             .iter()
-            .any(|it| name.starts_with(it));
+            .any(|prefix| name.starts_with(prefix));
         ((is_metric || name == "up") && !quoted).then_some((at, name))
     })
 }
 
 fn promtool(arguments: &[&str], files: impl Iterator<Item = String>) {
-    let promtool = tools::PROMTOOL.find().expect("promtool is there");
+    let promtool = tools::PROMTOOL.find().expect("promtool is installed");
     run(promtool.command().args(arguments).args(files));
 }
 
-/// Runs a program in the project's folder; what it says when it fails is what is wrong.
+/// Runs a program in the project's directory, and panics with its output if it fails.
 fn run(program: &mut Command) {
     let output = program
         .current_dir(env!("CARGO_MANIFEST_DIR"))
         .output()
         .expect("the program runs");
-    let said = [output.stdout, output.stderr].concat();
-    let said = String::from_utf8_lossy(&said);
-    assert!(output.status.success(), "{said}");
+    let printed = [output.stdout, output.stderr].concat();
+    let printed = String::from_utf8_lossy(&printed);
+    assert!(output.status.success(), "{printed}");
 }
 
 fn files_of(folder: &str) -> Vec<String> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
     let mut names: Vec<String> = fs::read_dir(folder)
-        .expect("the folder can be listed")
-        .map(|entry| entry.expect("the folder can be listed").file_name())
+        .expect("the directory can be listed")
+        .map(|entry| entry.expect("the directory can be listed").file_name())
         .map(|name| name.into_string().expect("names are UTF-8"))
         .collect();
     names.sort();
@@ -484,10 +497,12 @@ fn list(value: &Value) -> &[Value] {
 }
 
 fn text(value: &Value) -> &str {
-    value.as_str().unwrap_or_else(|| panic!("no text: {value}"))
+    value
+        .as_str()
+        .unwrap_or_else(|| panic!("not a string: {value}"))
 }
 
-/// A duration as Prometheus writes it, of one unit.
+/// A duration in Prometheus' notation with a single unit.
 fn seconds(text: &str) -> Duration {
     let (number, unit) = text.split_at(text.len() - 1);
     let number: u64 = number.parse().expect("a duration is a number");

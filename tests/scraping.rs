@@ -8,7 +8,7 @@ use testbed::tools;
 use crate::support::{Prometheus, eventually, shared_exporter};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn both_release_lines_of_prometheus_store_every_metric() {
+async fn prometheus_2_and_3_store_every_metric() {
     let workspace = shared_exporter(&[]).await;
     for version in [tools::PROMETHEUS_2, tools::PROMETHEUS_3] {
         // JSON is YAML.
@@ -21,7 +21,9 @@ async fn both_release_lines_of_prometheus_store_every_metric() {
         });
         let prometheus = Prometheus::start(version, &configuration.to_string()).await;
         let up = eventually("the exporter is scraped", || {
-            let series = prometheus.query("rocketchat_up").expect("it is a query");
+            let series = prometheus
+                .query("rocketchat_up")
+                .expect("the query is valid");
             series.into_iter().next()
         })
         .await;
@@ -29,33 +31,33 @@ async fn both_release_lines_of_prometheus_store_every_metric() {
             (&*up.labels["job"], up.points[0].1),
             ("rocketchat-exporter", 1.0)
         );
-        let targets = prometheus.ask("targets", &[]).expect("targets are listed");
+        let targets = prometheus.api("targets", &[]).expect("targets are listed");
         let target = &targets["activeTargets"][0];
         assert_eq!(
             (&target["health"], &target["lastError"]),
             (&json!("up"), &json!(""))
         );
-        // A scrape brings series that tell of the one before, so the first may lack some.
-        eventually("Prometheus takes as many series as there are", || {
+        // Some series describe the previous scrape, so the first scrape may lack them.
+        eventually("Prometheus stores every series", || {
             let lines = workspace.exporter.metrics();
             let lines = lines.lines().filter(|line| !line.starts_with('#')).count();
-            let taken = prometheus.query("scrape_samples_post_metric_relabeling");
-            let taken = taken.expect("it is a query").first()?.points[0].1;
-            (taken.to_string() == lines.to_string()).then_some(())
+            let stored = prometheus.query("scrape_samples_post_metric_relabeling");
+            let stored = stored.expect("the query is valid").first()?.points[0].1;
+            (stored.to_string() == lines.to_string()).then_some(())
         })
         .await;
         let now = SystemTime::now().duration_since(UNIX_EPOCH);
         let now = now.unwrap_or(Duration::ZERO).as_secs_f64();
         let rooms = prometheus
             .query_range("sum by (kind) (rocketchat_rooms)", (now - 5.0, now), 1.0)
-            .expect("it is a query");
+            .expect("the query is valid");
         assert!(
             rooms
                 .iter()
                 .any(|series| series.labels["kind"] == "channel"),
             "{rooms:?}"
         );
-        let complaint = prometheus.query("rate(rocketchat_rooms)");
-        assert!(complaint.is_err_and(|error| error.contains("range vector")));
+        let error = prometheus.query("rate(rocketchat_rooms)");
+        assert!(error.is_err_and(|error| error.contains("range vector")));
     }
 }

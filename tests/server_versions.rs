@@ -101,7 +101,7 @@ async fn write_oddities(database: &Database) {
 
 /// The commands that end by themselves.
 fn run_commands(uri: &str) {
-    let folder = tempfile::tempdir().expect("a folder can be made");
+    let folder = tempfile::tempdir().expect("a directory can be created");
     let output = format!("--output={}", folder.path().join("past.om").display());
     let backfill = ["backfill", "--label=job=a", "--label=instance=b", &output];
     for command in [&["check"][..], &["statistics"], &backfill] {
@@ -140,8 +140,8 @@ async fn serve_live(filled: Filled, proxy: &WireProxy) {
         &list(&[sort, ("count", "0"), ("offset", "1")]),
         "/info",
     ] {
-        let answer = workspace.get(path);
-        assert_eq!(answer.status, 200, "{path}: {}", answer.text());
+        let response = workspace.get(path);
+        assert_eq!(response.status, 200, "{path}: {}", response.text());
     }
     let by_token = workspace
         .exporter
@@ -173,7 +173,7 @@ async fn serve_once(uri: &str, version: &str) {
     let version = format!("--rocketchat.version={version}");
     let arguments = [&*version, EVERY_MODULE, "--mongodb.live=off"];
     let exporter = Exporter::on(uri, &[&ONCE[..], &arguments].concat());
-    exporter.whole().await;
+    exporter.wait_for_collectors().await;
 }
 
 async fn drop_indexes(database: &Database) {
@@ -281,8 +281,8 @@ fn documented() -> BTreeMap<Name, bool> {
 /// Source files of the exporter, without their unit tests and comments.
 fn sources() -> Vec<String> {
     fn add(folder: &Path, files: &mut Vec<PathBuf>) {
-        for entry in fs::read_dir(folder).expect("the folder can be listed") {
-            let path = entry.expect("the folder can be listed").path();
+        for entry in fs::read_dir(folder).expect("the directory can be listed") {
+            let path = entry.expect("the directory can be listed").path();
             if path.is_dir() {
                 add(&path, files);
             } else if path.file_name().is_some_and(|name| name != "tests.rs") {
@@ -502,7 +502,7 @@ async fn every_series_is_the_same_when_commands_declare_the_stable_api() {
     let proxy = WireProxy::with_stable_api(shared_mongod().port()).await;
     let plain = shared.start(&[]).await;
     let declaring = Exporter::on(&proxy.uri(shared.name()), &ONCE);
-    declaring.whole().await;
+    declaring.wait_for_collectors().await;
     assert!(!proxy.commands().is_empty());
     let series = lasting_series(&declaring);
     assert!(series.len() > 200, "{}", series.len());

@@ -1,10 +1,10 @@
-//! What systemd is told, through a socket as systemd's own.
+//! Notifications to systemd, through a socket like systemd's.
 
 use std::os::unix::net::UnixDatagram;
 
-use crate::support::{Exporter, PATIENCE};
+use crate::support::{Exporter, TIMEOUT};
 
-/// What a service manager hears.
+/// A service manager's notification socket.
 struct Manager {
     socket: UnixDatagram,
     folder: tempfile::TempDir,
@@ -12,11 +12,12 @@ struct Manager {
 
 impl Manager {
     fn new() -> Self {
-        let folder = tempfile::tempdir().expect("a folder can be made");
-        let socket = UnixDatagram::bind(folder.path().join("notify")).expect("it can be bound");
+        let folder = tempfile::tempdir().expect("a directory can be created");
+        let socket =
+            UnixDatagram::bind(folder.path().join("notify")).expect("the socket can be bound");
         socket
-            .set_read_timeout(Some(PATIENCE))
-            .expect("it can be waited for");
+            .set_read_timeout(Some(TIMEOUT))
+            .expect("the timeout can be set");
         Self { socket, folder }
     }
 
@@ -29,14 +30,14 @@ impl Manager {
         Exporter::spawn(&mut command)
     }
 
-    /// Waits for a message that begins so.
-    fn hear(&self, beginning: &str) -> String {
+    /// Waits for a message with this prefix.
+    fn wait_for(&self, prefix: &str) -> String {
         let mut bytes = [0; 1024];
         loop {
             let length = self.socket.recv(&mut bytes);
-            let length = length.unwrap_or_else(|error| panic!("never heard {beginning}: {error}"));
+            let length = length.unwrap_or_else(|error| panic!("no message {prefix}: {error}"));
             let message = String::from_utf8_lossy(&bytes[..length]).into_owned();
-            if message.starts_with(beginning) {
+            if message.starts_with(prefix) {
                 return message;
             }
         }
@@ -47,17 +48,17 @@ impl Manager {
 fn systemd_is_notified_of_ready_reload_and_stop() {
     let manager = Manager::new();
     let exporter = manager.start("60000000");
-    manager.hear("READY=1");
+    manager.wait_for("READY=1");
     assert_eq!(
-        manager.hear("STATUS="),
+        manager.wait_for("STATUS="),
         "STATUS=No database has been read yet\n"
     );
     exporter.signal("HUP");
-    let reloading = manager.hear("RELOADING=1");
+    let reloading = manager.wait_for("RELOADING=1");
     assert!(reloading.contains("MONOTONIC_USEC="), "{reloading}");
-    manager.hear("READY=1");
+    manager.wait_for("READY=1");
     exporter.signal("TERM");
-    manager.hear("STOPPING=1");
+    manager.wait_for("STOPPING=1");
     assert_eq!(exporter.wait().code(), Some(0));
 }
 
@@ -66,6 +67,6 @@ fn watchdog_is_notified_while_a_database_is_down() {
     let manager = Manager::new();
     let _exporter = manager.start("200000");
     for _ in 0..5 {
-        manager.hear("WATCHDOG=1");
+        manager.wait_for("WATCHDOG=1");
     }
 }

@@ -1,6 +1,5 @@
-//! Thousands of scrapes and hundreds of refreshes: the exporter ends with the memory and the open files that it had after
-//! the first hundred, and within its budget of connections. `SOAK=10` makes it ten times as long, 20,000 scrapes and 2,000
-//! refreshes.
+//! Thousands of scrapes and hundreds of refreshes: memory, open files and connections do not grow after the first hundred.
+//! `SOAK=10` makes the test ten times as long: 20,000 scrapes and 2,000 refreshes.
 
 use std::fs;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -15,30 +14,32 @@ const SCRAPES: usize = 2_000;
 const REFRESHES: usize = 200;
 const WARM_UP: usize = 100;
 
-/// Memory that an allocator may keep more of than it did, in kB: pages are not all returned.
+/// Allowed growth of resident memory in kB: the allocator does not return all pages.
 const SLACK: u64 = 3 * 1024;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Held {
+struct Usage {
     resident_kb: u64,
     files: usize,
     connections: usize,
 }
 
-async fn held(workspace: &Workspace) -> Held {
+async fn usage(workspace: &Workspace) -> Usage {
     let pid = workspace.exporter.pid();
-    let status = fs::read_to_string(format!("/proc/{pid}/status")).expect("it runs");
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).expect("the exporter runs");
     let resident = status.lines().find(|line| line.starts_with("VmRSS:"));
     let resident = resident.and_then(|line| line.split_whitespace().nth(1));
-    let files = fs::read_dir(format!("/proc/{pid}/fd")).expect("it runs");
-    Held {
-        resident_kb: resident.and_then(|kb| kb.parse().ok()).expect("it is told"),
+    let files = fs::read_dir(format!("/proc/{pid}/fd")).expect("the exporter runs");
+    Usage {
+        resident_kb: resident
+            .and_then(|kb| kb.parse().ok())
+            .expect("VmRSS is a number"),
         files: files.count(),
         connections: connections_of_exporters(workspace.database.client()).await,
     }
 }
 
-/// Scrapes and refreshes in turn, by a few clients at once.
+/// Scrapes and refreshes alternately, by three concurrent clients.
 fn run(workspace: &Workspace, scrapes: usize, refreshes: usize) {
     let (done, fresh) = (AtomicUsize::new(0), AtomicUsize::new(0));
     let admin = &workspace.credentials.admin;
@@ -50,9 +51,9 @@ fn run(workspace: &Workspace, scrapes: usize, refreshes: usize) {
                     let accept = ["text/plain", "application/openmetrics-text"][client % 2];
                     let encoding = ["gzip", "identity"][client % 2];
                     let headers = [("Accept", accept), ("Accept-Encoding", encoding)];
-                    let answer = workspace.exporter.request("GET", "/metrics", &headers);
-                    assert_eq!(answer.status, 200);
-                    // One refresh for each ten scrapes, of a single client: those of several would be one.
+                    let response = workspace.exporter.request("GET", "/metrics", &headers);
+                    assert_eq!(response.status, 200);
+                    // Only one client refreshes, because concurrent refreshes would be merged.
                     if client == 0 && fresh.load(Ordering::Relaxed) < refreshes {
                         fresh.fetch_add(1, Ordering::Relaxed);
                         let path = "/api/v1/statistics?refresh=true";
@@ -63,24 +64,24 @@ fn run(workspace: &Workspace, scrapes: usize, refreshes: usize) {
         }
     });
     while fresh.fetch_add(1, Ordering::Relaxed) < refreshes {
-        let answer = workspace.get_as(admin, "/api/v1/statistics?refresh=true");
-        assert_eq!(answer.status, 200);
+        let response = workspace.get_as(admin, "/api/v1/statistics?refresh=true");
+        assert_eq!(response.status, 200);
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn nothing_grows_with_scrapes_and_refreshes() {
-    let times = std::env::var("SOAK").map_or(1, |times| times.parse().expect("it is a number"));
-    // A server of its own: the other tests' exporters have connections too.
+async fn memory_and_descriptors_do_not_grow() {
+    let times = std::env::var("SOAK").map_or(1, |times| times.parse().expect("SOAK is a number"));
+    // Not the shared server, where exporters of other tests have connections too.
     let mongod = mongod(Options::default()).await;
     let workspace = Filled::on(client(&mongod.uri()).await.database("rocketchat"))
         .await
         .start_on(&mongod.uri(), &[])
         .await;
     run(&workspace, WARM_UP, WARM_UP);
-    let before = held(&workspace).await;
+    let before = usage(&workspace).await;
     run(&workspace, SCRAPES * times, REFRESHES * times);
-    let after = held(&workspace).await;
+    let after = usage(&workspace).await;
     eprintln!("{before:?} {after:?}");
     assert!(after.files <= before.files + 2, "{before:?} {after:?}");
     assert!(after.connections <= MAX_CONNECTIONS, "{before:?} {after:?}");

@@ -12,9 +12,11 @@ const PATH: &str = "/api/v1/statistics";
 #[tokio::test(flavor = "multi_thread")]
 async fn nested_shape_is_the_default_and_has_both_livechat_spellings() {
     let workspace = shared_exporter(&[]).await;
-    let answer = workspace.get(PATH).json();
-    assert_eq!(answer["success"], true);
-    let statistics = answer["statistics"].as_object().expect("it is nested");
+    let response = workspace.get(PATH).json();
+    assert_eq!(response["success"], true);
+    let statistics = response["statistics"]
+        .as_object()
+        .expect("the document is nested");
     let livechat = &statistics["totalLivechat"];
     assert!(livechat.is_u64());
     assert_eq!(&statistics["totlalLivechat"], livechat);
@@ -60,8 +62,10 @@ async fn document_imitates_the_configured_version() {
         .await
         .start(&["--rocketchat.version=0.61.2"])
         .await;
-    let answer = workspace.get(PATH).json();
-    let statistics = answer["statistics"].as_object().expect("it is nested");
+    let response = workspace.get(PATH).json();
+    let statistics = response["statistics"]
+        .as_object()
+        .expect("the document is nested");
     // Before 3.1 the total was the number of documents, not the sum of counters.
     let documents = workspace
         .exporter
@@ -79,7 +83,7 @@ async fn refresh_requires_exactly_true() {
     users
         .insert_one(doc! { "_id": "newcomer", "active": true, "type": "user" })
         .await
-        .expect("a user can be added");
+        .expect("a user can be inserted");
     for query in [
         "",
         "?refresh",
@@ -88,8 +92,8 @@ async fn refresh_requires_exactly_true() {
         "?refresh[]=true",
         "?refresh=true&refresh=true",
     ] {
-        let answer = workspace.get(&format!("{PATH}{query}")).json();
-        assert_eq!(answer["statistics"]["totalUsers"], before, "{query}");
+        let response = workspace.get(&format!("{PATH}{query}")).json();
+        assert_eq!(response["statistics"]["totalUsers"], before, "{query}");
     }
     let fresh = workspace.get(&format!("{PATH}?refresh=true")).json();
     assert_eq!(
@@ -110,23 +114,20 @@ async fn refresh_runs_only_collectors_of_the_document() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn concurrent_refreshes_share_readings() {
+async fn concurrent_refreshes_share_reads() {
     let workspace = shared_workspace().await.start(&[]).await;
     let before = readings(&workspace, "users");
     std::thread::scope(|scope| {
         for _ in 0..20 {
             scope.spawn(|| {
-                let answer = workspace.get(&format!("{PATH}?refresh=true"));
-                assert_eq!(answer.status, 200);
+                let response = workspace.get(&format!("{PATH}?refresh=true"));
+                assert_eq!(response.status, 200);
             });
         }
     });
     let read = readings(&workspace, "users") - before;
-    // The one under way when the last of them came, the one that serves it, and at most a few for stragglers.
-    assert!(
-        (1.0..10.0).contains(&read),
-        "{read} readings for 20 requests"
-    );
+    // A read in progress, the read that serves all requests, and a few for late requests.
+    assert!((1.0..10.0).contains(&read), "{read} reads for 20 requests");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -146,23 +147,23 @@ async fn unauthenticated_requests_are_rejected_with_a_delay() {
         &[id],
         &[token],
         &[id, ("X-Auth-Token", "wrong")],
-        &[token, ("X-User-Id", "somebody")],
+        &[token, ("X-User-Id", "unknown")],
         &[id, token, token],
     ];
     for headers in attempts {
         let begun = Instant::now();
-        let answer = workspace.exporter.request("GET", PATH, headers);
-        assert_eq!(answer.status, 401, "{headers:?}");
-        assert_eq!(answer.json(), refusal, "{headers:?}");
+        let response = workspace.exporter.request("GET", PATH, headers);
+        assert_eq!(response.status, 401, "{headers:?}");
+        assert_eq!(response.json(), refusal, "{headers:?}");
         assert!(begun.elapsed().as_millis() >= 500, "{headers:?}");
     }
     let older = shared_workspace()
         .await
         .start(&["--rocketchat.version=3.4.0"])
         .await;
-    let answer = older.exporter.get(PATH);
+    let response = older.exporter.get(PATH);
     assert_eq!(
-        answer.json(),
+        response.json(),
         json!({ "status": "error", "message": "You must be logged in to do this." })
     );
 }
@@ -171,10 +172,10 @@ async fn unauthenticated_requests_are_rejected_with_a_delay() {
 async fn users_without_the_permission_are_rejected() {
     let workspace = Workspace::start(&[]).await;
     for path in [PATH, "/statistics.json"] {
-        let answer = workspace.get_as(&workspace.credentials.plain, path);
-        assert_eq!(answer.status, 400, "{path}");
+        let response = workspace.get_as(&workspace.credentials.plain, path);
+        assert_eq!(response.status, 400, "{path}");
         assert_eq!(
-            answer.json(),
+            response.json(),
             json!({ "success": false, "error": "error-not-allowed" }),
             "{path}"
         );
@@ -185,7 +186,11 @@ async fn users_without_the_permission_are_rejected() {
         .delete_one(doc! { "_id": "view-statistics" })
         .await
         .expect("the permission can be removed");
-    assert_eq!(workspace.get(PATH).status, 400, "the permission is missing");
+    assert_eq!(
+        workspace.get(PATH).status,
+        400,
+        "the permission is not required"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -231,14 +236,14 @@ async fn secrets_of_the_stored_document_are_not_shown() {
         .collection("rocketchat_statistics")
         .insert_one(latest)
         .await
-        .expect("a document can be stored");
-    let answer = workspace.get(&format!("{PATH}?refresh=true"));
-    assert_eq!(answer.json()["statistics"]["somethingNew"], 1);
-    assert!(!answer.text().contains("hidden"), "{}", answer.text());
+        .expect("a document can be inserted");
+    let response = workspace.get(&format!("{PATH}?refresh=true"));
+    assert_eq!(response.json()["statistics"]["somethingNew"], 1);
+    assert!(!response.text().contains("hidden"), "{}", response.text());
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn unreadable_section_is_left_out_and_named() {
+async fn unreadable_section_is_omitted_and_named() {
     let workspace = Workspace::start(&[]).await;
     let admin = workspace.database.client().database("admin");
     let namespace = format!("{}.rocketchat_uploads", workspace.database.name());
@@ -249,14 +254,14 @@ async fn unreadable_section_is_left_out_and_named() {
             "data": { "failCommands": ["aggregate"], "errorCode": 2, "namespace": namespace },
         })
         .await
-        .expect("a failure can be arranged");
-    let answer = workspace.get(&format!("{PATH}?refresh=true&shape=flat"));
+        .expect("the fail point can be set");
+    let response = workspace.get(&format!("{PATH}?refresh=true&shape=flat"));
     admin
         .run_command(doc! { "configureFailPoint": "failCommand", "mode": "off" })
         .await
-        .expect("the failure can be ended");
-    let document = answer.json();
-    assert_eq!(answer.header("x-rocketchat-exporter-missing"), "uploads");
+        .expect("the fail point can be removed");
+    let document = response.json();
+    assert_eq!(response.header("x-rocketchat-exporter-missing"), "uploads");
     assert_eq!(document.get("uploadsTotal"), None);
     assert!(document["totalUsers"].is_u64());
     assert_ne!(document["totalRooms"], Value::Null);

@@ -4,7 +4,7 @@ use mongodb::bson::{DateTime, doc};
 use serde_json::{Value, json};
 use tokio::sync::OnceCell;
 
-use crate::support::{Answer, Filled, SharedExporter, SharedWorkspace, insert_broken};
+use crate::support::{Filled, Response, SharedExporter, SharedWorkspace, insert_broken};
 
 const PATH: &str = "/api/v1/statistics.list";
 
@@ -14,7 +14,7 @@ fn with(parameters: &[(&str, &str)]) -> String {
     format!("{PATH}?{}", encoded.extend_pairs(parameters).finish())
 }
 
-/// The workspace of these tests, with three small stored documents that are not in the order of their dates.
+/// The workspace of these tests, with three small stored documents that are not ordered by date.
 async fn with_history() -> &'static SharedWorkspace {
     static SHARED: OnceCell<SharedWorkspace> = OnceCell::const_new();
     let fill = || async {
@@ -30,7 +30,7 @@ async fn write_history(filled: &Filled) {
     history
         .delete_many(doc! {})
         .await
-        .expect("the history can be emptied");
+        .expect("documents can be deleted");
     let document = |id: &str, day: i64, users: i32| {
         doc! {
             "_id": id,
@@ -49,30 +49,32 @@ async fn write_history(filled: &Filled) {
             document("a", 1, 10),
         ])
         .await
-        .expect("the history can be written");
+        .expect("documents can be inserted");
 }
 
-/// The shared exporter, as that of a version.
+/// The shared exporter with a configured version.
 async fn of_version(version: &str) -> SharedExporter {
     let version = format!("--rocketchat.version={version}");
     with_history().await.shared_exporter(&[&version]).await
 }
 
-fn ids(answer: &Answer) -> String {
-    assert_eq!(answer.status, 200, "{}", answer.text());
-    let answer = answer.json();
-    let documents = answer["statistics"].as_array().expect("it is a list");
-    assert_eq!(answer["count"], documents.len());
+fn ids(response: &Response) -> String {
+    assert_eq!(response.status, 200, "{}", response.text());
+    let response = response.json();
+    let documents = response["statistics"]
+        .as_array()
+        .expect("the documents are a list");
+    assert_eq!(response["count"], documents.len());
     documents
         .iter()
         .filter_map(|document| document["_id"].as_str())
         .collect()
 }
 
-fn error(answer: &Answer) -> String {
-    assert_eq!(answer.status, 400, "{}", answer.text());
-    assert_eq!(answer.json()["success"], false);
-    answer.json()["error"]
+fn error(response: &Response) -> String {
+    assert_eq!(response.status, 400, "{}", response.text());
+    assert_eq!(response.json()["success"], false);
+    response.json()["error"]
         .as_str()
         .unwrap_or_default()
         .to_owned()
@@ -81,18 +83,18 @@ fn error(answer: &Answer) -> String {
 #[tokio::test(flavor = "multi_thread")]
 async fn documents_are_in_natural_order_without_hidden_fields() {
     let workspace = of_version("3.4.0").await;
-    let answer = workspace.get(PATH);
-    assert_eq!(ids(&answer), "bca");
-    assert!(!answer.text().contains("hidden"), "{}", answer.text());
-    let answer = answer.json();
-    let keys: Vec<_> = answer
+    let response = workspace.get(PATH);
+    assert_eq!(ids(&response), "bca");
+    assert!(!response.text().contains("hidden"), "{}", response.text());
+    let response = response.json();
+    let keys: Vec<_> = response
         .as_object()
-        .expect("it is an object")
+        .expect("the response is an object")
         .keys()
         .collect();
     assert_eq!(keys, ["statistics", "count", "offset", "total", "success"]);
     assert_eq!(
-        answer["statistics"][2],
+        response["statistics"][2],
         json!({
             "_id": "a",
             "version": "3.4.0",
@@ -115,10 +117,10 @@ async fn page_of_the_list_has_the_total() {
         (vec![("offset", "9")], "", json!(9)),
         (vec![("offset", "abc"), ("count", "0")], "bca", Value::Null),
     ] {
-        let answer = workspace.get(&with(&parameters));
-        assert_eq!(ids(&answer), expected, "{parameters:?}");
-        assert_eq!(answer.json()["offset"], offset, "{parameters:?}");
-        assert_eq!(answer.json()["total"], 3, "{parameters:?}");
+        let response = workspace.get(&with(&parameters));
+        assert_eq!(ids(&response), expected, "{parameters:?}");
+        assert_eq!(response.json()["offset"], offset, "{parameters:?}");
+        assert_eq!(response.json()["total"], 3, "{parameters:?}");
     }
     assert_eq!(
         error(&workspace.get(&with(&[("offset", "-1")]))),
@@ -139,9 +141,9 @@ async fn settings_limit_the_count() {
         (with(&[("count", "0")]), 2),
         (with(&[("count", "100")]), 3),
     ] {
-        let answer = workspace.get(&path).json();
-        assert_eq!(answer["count"], count, "{path}");
-        assert_eq!(answer["total"], 5, "{path}");
+        let response = workspace.get(&path).json();
+        assert_eq!(response["count"], count, "{path}");
+        assert_eq!(response["total"], 5, "{path}");
     }
 }
 
@@ -184,7 +186,7 @@ async fn sort_accepts_every_form_of_rocket_chat() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_query_compares_and_fields_are_left_out_before_7_0() {
+async fn query_and_fields_work_before_7_0() {
     let workspace = of_version("3.4.0").await;
     for (query, expected) in [
         (r#"{"totalUsers":{"$gt":15}}"#, "bc"),
@@ -196,16 +198,16 @@ async fn a_query_compares_and_fields_are_left_out_before_7_0() {
         (r#"{"_id":{"$regex":"^[AB]","$options":"i"}}"#, "ab"),
         (r#"{"$or":[{"_id":"a"},{"_id":"c"}],"e2e":1}"#, "ac"),
     ] {
-        let answer = workspace.get(&with(&[("query", query), ("sort", r#"{"_id":1}"#)]));
-        assert_eq!(ids(&answer), expected, "{query}");
-        assert_eq!(answer.json()["total"], expected.len(), "{query}");
+        let response = workspace.get(&with(&[("query", query), ("sort", r#"{"_id":1}"#)]));
+        assert_eq!(ids(&response), expected, "{query}");
+        assert_eq!(response.json()["total"], expected.len(), "{query}");
     }
     let fields = r#"{"wizard":0,"settings":0,"version":0,"members":1}"#;
-    let answer = workspace
+    let response = workspace
         .get(&with(&[("fields", fields), ("count", "1")]))
         .json();
     assert_eq!(
-        answer["statistics"],
+        response["statistics"],
         json!([{ "_id": "b", "totalUsers": 20, "createdAt": "1970-01-03T00:00:00.000Z" }])
     );
     assert_eq!(ids(&workspace.get(&with(&[("fields", "7")]))), "bca");
@@ -256,9 +258,9 @@ async fn names_with_null_bytes_are_rejected() {
     ];
     let deep = deep.iter().map(|(name, text)| (*name, text.as_str()));
     for parameter in names.into_iter().chain(deep) {
-        let answer = workspace.get(&with(&[parameter]));
-        assert_eq!(answer.status, 400, "{parameter:?} {}", answer.text());
-        assert_eq!(answer.json()["success"], false, "{parameter:?}");
+        let response = workspace.get(&with(&[parameter]));
+        assert_eq!(response.status, 400, "{parameter:?} {}", response.text());
+        assert_eq!(response.json()["success"], false, "{parameter:?}");
     }
     let text = r#"{"_id":"a\u0000"}"#;
     assert_eq!(ids(&workspace.get(&with(&[("query", text)]))), "");
@@ -309,18 +311,18 @@ async fn first_error_is_that_of_rocket_chat() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_missing_permission_is_403_before_3_0() {
+async fn missing_permission_is_403_before_3_0() {
     let workspace = of_version("2.4.0").await;
-    let answer = workspace.get_as(&workspace.credentials.plain, PATH);
-    assert_eq!(answer.status, 403);
+    let response = workspace.get_as(&workspace.credentials.plain, PATH);
+    assert_eq!(response.status, 403);
     assert_eq!(
-        answer.json(),
+        response.json(),
         json!({ "success": false, "error": "unauthorized" })
     );
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_document_whose_text_is_no_utf_8_costs_the_list_nothing_else() {
+async fn document_with_invalid_utf_8_does_not_affect_the_list() {
     let filled = Filled::new().await;
     write_history(&filled).await;
     let workspace = filled.start(&["--rocketchat.version=6.12.1"]).await;
@@ -329,7 +331,7 @@ async fn a_document_whose_text_is_no_utf_8_costs_the_list_nothing_else() {
     };
     let documents = vec![broken("t", "tag"), broken("f", "BROKEN")];
     insert_broken(&workspace.database, "rocketchat_statistics", documents).await;
-    // The name of a field cannot be mended; that document is left out.
+    // An invalid field name cannot be repaired, so that document is omitted.
     assert_eq!(ids(&workspace.get(&with(&[("count", "0")]))), "bcat");
     let log = workspace.exporter.log();
     assert!(log.contains("a stored document cannot be read"), "{log}");

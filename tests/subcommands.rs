@@ -1,9 +1,9 @@
-//! What is done instead of serving.
+//! The subcommands `statistics`, `completions`, `man` and `hash-password`.
 
 use std::io::Write;
 use std::process::{Output, Stdio};
 
-use crate::support::{Exporter, complaint_of_strict_parser, shared_workspace};
+use crate::support::{Exporter, shared_workspace, strict_parser_error};
 
 fn run(arguments: &[&str]) -> Output {
     let output = Exporter::command().args(arguments).output();
@@ -19,10 +19,11 @@ async fn statistics_are_printed_in_each_format() {
         assert_eq!(output.status.code(), Some(0), "{output:?}");
         output.stdout
     };
-    let nested: serde_json::Value = serde_json::from_slice(&print(&[])).expect("it is JSON");
+    let nested: serde_json::Value =
+        serde_json::from_slice(&print(&[])).expect("the output is JSON");
     let users = &nested["statistics"]["totalUsers"];
     assert!(users.as_u64() > Some(0), "{nested}");
-    let table = String::from_utf8(print(&["--format=table"])).expect("it is text");
+    let table = String::from_utf8(print(&["--format=table"])).expect("the output is UTF-8");
     let row = table.lines().find(|line| line.starts_with("totalUsers "));
     assert!(
         row.is_some_and(|row| row.ends_with(&format!("  {users}"))),
@@ -30,11 +31,11 @@ async fn statistics_are_printed_in_each_format() {
     );
     let metrics = print(&["--format", "openmetrics"]);
     let known = "'rocketchat_accounts' in families";
-    assert_eq!(complaint_of_strict_parser(&metrics, known), None);
+    assert_eq!(strict_parser_error(&metrics, known), None);
 }
 
 #[test]
-fn without_a_database_nothing_is_printed_and_the_status_is_1() {
+fn unreachable_database_prints_nothing_and_exits_with_1() {
     let output = run(&[
         "statistics",
         "--mongodb.uri=mongodb://127.0.0.1:9",
@@ -42,12 +43,12 @@ fn without_a_database_nothing_is_printed_and_the_status_is_1() {
     ]);
     assert_eq!(output.status.code(), Some(1));
     assert!(output.stdout.is_empty());
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert!(said.contains("cannot be read"), "{said}");
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(stderr.contains("cannot be read"), "{stderr}");
 }
 
 #[test]
-fn a_shell_completes_flags_and_tasks() {
+fn shell_completes_flags_and_subcommands() {
     for shell in ["bash", "zsh", "fish"] {
         let output = run(&["completions", shell]);
         let script = String::from_utf8_lossy(&output.stdout);
@@ -56,10 +57,10 @@ fn a_shell_completes_flags_and_tasks() {
 }
 
 #[test]
-fn the_manual_page_names_every_flag() {
-    let page = String::from_utf8(run(&["man"]).stdout).expect("it is text");
+fn manual_page_names_every_flag() {
+    let page = String::from_utf8(run(&["man"]).stdout).expect("the output is UTF-8");
     assert!(page.contains(".TH rocketchat-exporter 1"), "{page}");
-    let help = String::from_utf8(run(&["--help"]).stdout).expect("it is text");
+    let help = String::from_utf8(run(&["--help"]).stdout).expect("the output is UTF-8");
     let flags = help
         .split_whitespace()
         .filter(|word| word.starts_with("--"));
@@ -69,7 +70,7 @@ fn the_manual_page_names_every_flag() {
     }
 }
 
-/// The status, the output and the complaints of `hash-password` for a password that is piped in.
+/// Exit status, standard output and standard error of `hash-password` for a password on standard input.
 fn hash(arguments: &[&str], password: &str) -> (Option<i32>, String, String) {
     let mut process = Exporter::command()
         .arg("hash-password")
@@ -82,10 +83,10 @@ fn hash(arguments: &[&str], password: &str) -> (Option<i32>, String, String) {
     let mut input = process.stdin.take().expect("standard input is a pipe");
     input
         .write_all(password.as_bytes())
-        .expect("it can be written");
+        .expect("the password can be written");
     drop(input);
     let output = process.wait_with_output().expect("the exporter ends");
-    let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("it is text");
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("the output is UTF-8");
     (
         output.status.code(),
         text(output.stdout),
@@ -94,22 +95,22 @@ fn hash(arguments: &[&str], password: &str) -> (Option<i32>, String, String) {
 }
 
 #[test]
-fn a_password_is_hashed_without_the_end_of_its_line() {
+fn password_is_hashed_without_its_line_ending() {
     let (status, printed, _) = hash(&["--cost=4"], "p@ss word\n");
     assert_eq!(status, Some(0));
     assert!(printed.starts_with("$2b$04$"), "{printed}");
     let matches = bcrypt::verify("p@ss word", printed.trim_end());
-    assert!(matches.expect("it is a hash"));
+    assert!(matches.expect("the output is a bcrypt hash"));
     let (_, printed, _) = hash(&[], "other");
     assert!(printed.starts_with("$2b$10$"), "{printed}");
 }
 
 #[test]
-fn a_password_that_cannot_be_hashed_whole_is_refused() {
-    for (password, told) in [("\n", "empty"), ("x".repeat(73).as_str(), "72")] {
-        let (status, printed, complaint) = hash(&["--cost=4"], password);
+fn password_that_bcrypt_would_truncate_is_refused() {
+    for (password, expected) in [("\n", "empty"), ("x".repeat(73).as_str(), "72")] {
+        let (status, printed, stderr) = hash(&["--cost=4"], password);
         assert_eq!(status, Some(1));
         assert!(printed.is_empty());
-        assert!(complaint.contains(told), "{complaint}");
+        assert!(stderr.contains(expected), "{stderr}");
     }
 }

@@ -1,4 +1,4 @@
-//! What the tests share: a MongoDB for all of them, the exporter as a process, and a look at its answers.
+//! Helpers that the tests share: one MongoDB, the exporter as a process, and other programs.
 
 mod alertmanager;
 pub mod browser;
@@ -12,6 +12,7 @@ mod prometheus;
 mod proxy;
 mod reader;
 pub mod rocketchat;
+mod server_process;
 mod shifted_clock;
 pub mod tls;
 mod wire_proxy;
@@ -32,8 +33,8 @@ use testbed::mongod::{Mongod, Options, exporter_connections};
 
 pub use alertmanager::{Alertmanager, Receiver};
 pub use command_log::{LoggedCommand, log_commands, logged_commands, server_log};
-pub use exporter::{Answer, Exporter, assert_no_structures};
-pub use formats::{complaint_of_promtool, complaint_of_strict_parser};
+pub use exporter::{Exporter, Response, assert_no_debug_output};
+pub use formats::{promtool_error, strict_parser_error};
 pub use golden::assert_golden;
 pub use prometheus::Prometheus;
 pub use proxy::Proxy;
@@ -45,11 +46,11 @@ pub use workspace::{
     shared_workspace,
 };
 
-/// How long a test waits for what has to come. It says only when to give up: a busy machine of two cores may take its time.
-pub const PATIENCE: Duration = Duration::from_mins(2);
+/// Time limit of waiting for an expected state; long, because a busy machine of two cores is slow.
+pub const TIMEOUT: Duration = Duration::from_mins(2);
 
-/// Arguments with which everything is read all the time, and a database that is away is noticed at once.
-pub const SOON: [&str; 5] = [
+/// Flags that make every collector run continuously and an unreachable database be noticed at once.
+pub const SHORT_INTERVALS: [&str; 5] = [
     "--collection.fast-interval=200ms",
     "--collection.normal-interval=200ms",
     "--collection.slow-interval=200ms",
@@ -57,15 +58,15 @@ pub const SOON: [&str; 5] = [
     "--mongodb.connect-timeout=500ms",
 ];
 
-/// The variable with the address of a MongoDB that several test processes share, as those of `cargo nextest`: a single
-/// server, started with `--setParameter enableTestCommands=1`. Without it each process starts one when it needs it.
+/// The variable with the address of a MongoDB that several test processes share, such as those of `cargo nextest`: a
+/// standalone server, started with `--setParameter enableTestCommands=1`. Without it each process starts one on demand.
 const SHARED_MONGODB: &str = "ROCKETCHAT_EXPORTER_TEST_MONGODB";
 
-/// With this variable a proxy before the MongoDB that tests share makes every command declare version 1 of the Stable API, with
-/// errors for what is deprecated in it.
+/// If this variable is set, a proxy in front of the shared MongoDB adds version 1 of the Stable API to every command, with
+/// errors for deprecated features.
 const STABLE_API: &str = "ROCKETCHAT_EXPORTER_TEST_STABLE_API";
 
-/// The MongoDB that tests share; each test has a database of its own.
+/// The MongoDB that the tests share. Each test has its own database.
 pub struct SharedMongod {
     port: u16,
     _process: Option<Mongod>,
@@ -102,7 +103,7 @@ fn find_shared_mongod() -> SharedMongod {
             _process: None,
         };
     }
-    // In a thread with a runtime of its own: the first test that comes here runs in one already.
+    // A new thread, because the calling test already runs inside a runtime.
     let start = || {
         tokio::runtime::Runtime::new()
             .expect("a runtime can be started")
@@ -117,18 +118,18 @@ fn find_shared_mongod() -> SharedMongod {
 
 async fn start_shared_mongod() -> Mongod {
     let mongod = mongod(Options::default()).await;
-    // Each collection and each index is a file. Those of tests that have ended would stay open for ten minutes, and all
-    // together are more than a process may have.
+    // Each collection and each index is a file. The server keeps the files of finished tests open for ten minutes by
+    // default, which exceeds its limit of open files.
     let admin = client(&mongod.uri()).await.database("admin");
     let files = "file_manager=(close_idle_time=10,close_scan_interval=5,close_handle_minimum=500)";
     admin
         .run_command(doc! { "setParameter": 1, "wiredTigerEngineRuntimeConfig": files })
         .await
-        .expect("files can be closed sooner");
+        .expect("the storage engine can be configured");
     mongod
 }
 
-/// A MongoDB of the test's own.
+/// Starts a MongoDB for one test.
 pub async fn mongod(options: Options) -> Mongod {
     Mongod::start(&options).await.expect("mongod starts")
 }
@@ -143,13 +144,14 @@ pub async fn fresh_database() -> Database {
         .database(&format!("test_{process}_{number}"))
 }
 
-/// Everything in a collection.
+/// All documents of a collection.
 pub async fn all_documents(collection: &Collection<Document>) -> Vec<Document> {
-    let documents = collection.find(doc! {}).await.expect("it can be read");
-    documents.try_collect().await.expect("it can be read")
+    let cursor = collection.find(doc! {}).await;
+    let documents = cursor.expect("the collection can be read").try_collect();
+    documents.await.expect("the collection can be read")
 }
 
-/// The same with a collection by which it is Rocket.Chat's, and no documents.
+/// A database with an empty collection that identifies it as a workspace, and nothing else.
 pub async fn empty_workspace() -> Database {
     let database = fresh_database().await;
     let created = database.create_collection("rocketchat_settings").await;
@@ -157,25 +159,26 @@ pub async fn empty_workspace() -> Database {
     database
 }
 
-/// A database of documents that never change and that no test changes: the first process that comes here fills it, also
-/// of several that share the MongoDB. It is named after its documents.
+/// A database of documents that no test changes. It is named after a hash of the documents, so that the processes that
+/// share a MongoDB fill it once.
 pub async fn fixture(documents: &impl Debug, fill: impl AsyncFnOnce(&Database)) -> Database {
     let mut hasher = DefaultHasher::new();
     format!("{documents:?}").hash(&mut hasher);
     let name = format!("fixture_{:016x}", hasher.finish());
     let client = client(&shared_mongod().uri()).await;
     let lock = Path::new(env!("CARGO_TARGET_TMPDIR")).join("fixtures.lock");
-    let lock = File::create(lock).expect("a file can be made");
-    lock.lock().expect("no other process fills one for ever");
+    let lock = File::create(lock).expect("the lock file can be created");
+    lock.lock().expect("the lock can be taken");
     let complete = client.database("fixtures").collection("complete");
     let mark = doc! { "_id": &name };
     let found = complete.find_one(mark.clone()).await;
     let database = client.database(&name);
-    if found.expect("it can be read").is_none() {
-        // What a process left behind that was ended while it filled it.
-        database.drop().await.expect("it can be dropped");
+    if found.expect("the list of fixtures can be read").is_none() {
+        // A process may have been killed while filling it.
+        database.drop().await.expect("the database can be dropped");
         fill(&database).await;
-        complete.insert_one(mark).await.expect("it can be noted");
+        let noted = complete.insert_one(mark).await;
+        noted.expect("the fixture can be listed");
     }
     database
 }
@@ -187,13 +190,14 @@ pub async fn client(uri: &str) -> Client {
         .expect("the connection string is valid")
 }
 
-/// The number of connections that exporters have to a MongoDB, those of its monitors included.
+/// The number of connections from exporters to a MongoDB, including their monitoring connections.
 pub async fn connections_of_exporters(client: &Client) -> usize {
     let connections = exporter_connections(client).await;
     connections.expect("connections can be listed")
 }
 
-/// The most connections of an exporter to a server: two for queries, the pool's spare one, and the one that monitors it.
+/// The maximum number of connections from an exporter to a server: two for queries, a spare one of the pool, and the
+/// monitoring connection.
 pub const MAX_CONNECTIONS: usize = 4;
 
 /// The connection string of a database on the shared MongoDB.
@@ -201,25 +205,25 @@ pub fn uri_of(database: &Database) -> String {
     format!("{}{}", shared_mongod().uri(), database.name())
 }
 
-/// The seed of what a test makes up by chance: `TEST_SEED`, so that other cases can be tried, or always the same.
+/// The seed of random test data: the value of `TEST_SEED`, or a constant.
 pub fn seed() -> u64 {
     let seed = std::env::var("TEST_SEED");
     seed.map_or(7, |seed| seed.parse().expect("TEST_SEED is a number"))
 }
 
-/// Waits until `look` sees something, and fails with what was awaited when it never does.
-pub async fn eventually<T>(awaited: &str, mut look: impl FnMut() -> Option<T>) -> T {
+/// Polls `probe` until it returns a value, and panics with `expected` after [`TIMEOUT`].
+pub async fn eventually<T>(expected: &str, mut probe: impl FnMut() -> Option<T>) -> T {
     let begun = Instant::now();
     loop {
-        if let Some(seen) = look() {
-            return seen;
+        if let Some(value) = probe() {
+            return value;
         }
-        assert!(begun.elapsed() < PATIENCE, "never happened: {awaited}");
+        assert!(begun.elapsed() < TIMEOUT, "timed out: {expected}");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }
 
-/// The exporter on a database with the given documents, after every collector has read it.
+/// Starts an exporter on a database with these documents and waits until every collector has read it.
 pub async fn exporter_on(documents: Vec<(&str, Vec<Document>)>) -> Exporter {
     let database = empty_workspace().await;
     for (collection, documents) in documents {
@@ -230,11 +234,11 @@ pub async fn exporter_on(documents: Vec<(&str, Vec<Document>)>) -> Exporter {
             .expect("the documents can be inserted");
     }
     let exporter = Exporter::on(&uri_of(&database), &[]);
-    exporter.whole().await;
+    exporter.wait_for_collectors().await;
     exporter
 }
 
-/// Inserts documents with bytes that are no UTF-8 wherever they say `BROKEN`: MongoDB checks no text.
+/// Inserts documents and replaces each `BROKEN` in them by bytes that are not UTF-8; MongoDB does not validate strings.
 pub async fn insert_broken(database: &Database, collection: &str, documents: Vec<Document>) {
     let command = doc! { "insert": collection, "documents": documents };
     let mut bytes = RawDocumentBuf::try_from(&command)
@@ -242,11 +246,11 @@ pub async fn insert_broken(database: &Database, collection: &str, documents: Vec
         .into_bytes();
     for place in 0..bytes.len().saturating_sub(6) {
         if &bytes[place..place + 6] == b"BROKEN" {
-            // An end without a beginning, a half of a surrogate pair, and a byte that never occurs.
+            // A continuation byte alone, half of a surrogate pair, and a byte that UTF-8 never uses.
             bytes[place..place + 6].copy_from_slice(b"\x80\xed\xa0\x80\xff!");
         }
     }
-    let command = RawDocumentBuf::from_bytes(bytes).expect("its length is right");
-    let answer = database.run_raw_command(command).await;
-    answer.expect("the documents can be inserted");
+    let command = RawDocumentBuf::from_bytes(bytes).expect("the length is unchanged");
+    let response = database.run_raw_command(command).await;
+    response.expect("the documents can be inserted");
 }

@@ -1,4 +1,4 @@
-//! Collections that cannot be asked as others can: views, capped ones, ones for time series. Each costs itself alone.
+//! Unusual collections: views, capped collections, time series. None of them affects other collections.
 
 use std::collections::BTreeMap;
 
@@ -6,11 +6,13 @@ use mongodb::Database;
 use mongodb::bson::{DateTime, Document, doc};
 use testbed::mongod::Options;
 
-use crate::support::{Exporter, Filled, SOON, eventually, fresh_database, mongod, uri_of};
+use crate::support::{
+    Exporter, Filled, SHORT_INTERVALS, eventually, fresh_database, mongod, uri_of,
+};
 
-/// Puts a view in the place of a collection, with the same documents.
+/// Replaces a collection by a view with the same documents.
 async fn replace_by_view(database: &Database, collection: &str) {
-    let base = format!("{collection}_elsewhere");
+    let base = format!("{collection}_base");
     let documents = database.collection::<Document>(collection);
     let copy = [doc! { "$match": {} }, doc! { "$out": &base }];
     documents
@@ -22,7 +24,7 @@ async fn replace_by_view(database: &Database, collection: &str) {
         .create_collection(collection)
         .view_on(base)
         .await
-        .expect("a view can be made");
+        .expect("a view can be created");
 }
 
 async fn replace_by_empty(database: &Database, collection: &str, options: Document) {
@@ -36,7 +38,7 @@ async fn replace_by_empty(database: &Database, collection: &str, options: Docume
     database
         .run_command(command)
         .await
-        .expect("a collection can be made");
+        .expect("a collection can be created");
 }
 
 fn documents(exporter: &Exporter, collection: &str) -> Option<f64> {
@@ -52,7 +54,7 @@ fn skipped(collector: &str, collection: &str) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn one_odd_collection_costs_its_own_size_alone() {
+async fn unusual_collection_costs_only_its_own_size() {
     let database = Filled::on(fresh_database().await).await.database;
     replace_by_view(&database, "rocketchat_uploads").await;
     replace_by_empty(
@@ -70,17 +72,17 @@ async fn one_odd_collection_costs_its_own_size_alone() {
     let logs = database.collection::<Document>("rocketchat_apps_logs");
     logs.insert_one(doc! { "at": DateTime::now() })
         .await
-        .expect("it can be written");
-    let exporter = Exporter::on(&uri_of(&database), &SOON);
-    exporter.whole().await;
+        .expect("a document can be inserted");
+    let exporter = Exporter::on(&uri_of(&database), &SHORT_INTERVALS);
+    exporter.wait_for_collectors().await;
     assert!(documents(&exporter, "users") > Some(0.0));
     assert_eq!(documents(&exporter, "rocketchat_cron_history"), Some(0.0));
     assert_eq!(documents(&exporter, "rocketchat_uploads"), None);
-    // Nothing says how many there are, which is not none.
+    // A time series has no count, so the metric is absent, not 0.
     assert_eq!(documents(&exporter, "rocketchat_apps_logs"), None);
     assert!(
         exporter.value("rocketchat_uploads") > Some(0.0),
-        "a view can be counted"
+        "uploads are counted"
     );
     assert_eq!(
         exporter.value(&skipped("collections", "rocketchat_uploads")),
@@ -94,8 +96,8 @@ async fn one_odd_collection_costs_its_own_size_alone() {
     );
 }
 
-/// What is counted of users and rooms.
-fn counted(exporter: &Exporter) -> BTreeMap<String, String> {
+/// The series about users and rooms.
+fn series_of_users_and_rooms(exporter: &Exporter) -> BTreeMap<String, String> {
     let families = [
         "rocketchat_users",
         "rocketchat_accounts",
@@ -114,19 +116,19 @@ fn counted(exporter: &Exporter) -> BTreeMap<String, String> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn users_and_rooms_that_are_views_are_read_by_every_collector() {
+async fn views_of_users_and_rooms_are_read_by_every_collector() {
     let filled = Filled::on(fresh_database().await).await;
-    let settled = Exporter::on(&uri_of(&filled.database), &["--mongodb.live=off"]);
-    settled.whole().await;
-    let before = counted(&settled);
+    let exporter_before = Exporter::on(&uri_of(&filled.database), &["--mongodb.live=off"]);
+    exporter_before.wait_for_collectors().await;
+    let before = series_of_users_and_rooms(&exporter_before);
     assert!(before.len() > 40, "{before:?}");
-    drop(settled);
+    drop(exporter_before);
     replace_by_view(&filled.database, "users").await;
     replace_by_view(&filled.database, "rocketchat_room").await;
-    let exporter = Exporter::on(&uri_of(&filled.database), &SOON);
-    exporter.whole().await;
-    assert_eq!(counted(&exporter), before);
-    // Nobody can create an index on a view.
+    let exporter = Exporter::on(&uri_of(&filled.database), &SHORT_INTERVALS);
+    exporter.wait_for_collectors().await;
+    assert_eq!(series_of_users_and_rooms(&exporter), before);
+    // The log does not suggest indexes, because a view cannot have any.
     assert!(
         !exporter.log().contains("createIndex({\"roles\""),
         "{}",
@@ -135,7 +137,7 @@ async fn users_and_rooms_that_are_views_are_read_by_every_collector() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_view_is_not_followed_and_the_others_are() {
+async fn view_is_not_followed_but_other_collections_are() {
     let mongod = mongod(Options {
         replica_set: true,
         ..Options::default()
@@ -143,8 +145,11 @@ async fn a_view_is_not_followed_and_the_others_are() {
     .await;
     let database = Filled::at(&mongod.uri()).await.database;
     replace_by_view(&database, "rocketchat_uploads").await;
-    let exporter = Exporter::on(&mongod.uri(), &[&SOON[..], &["--mongodb.live=on"]].concat());
-    exporter.whole().await;
+    let exporter = Exporter::on(
+        &mongod.uri(),
+        &[&SHORT_INTERVALS[..], &["--mongodb.live=on"]].concat(),
+    );
+    exporter.wait_for_collectors().await;
     let following = "rocketchat_exporter_live_state{state=\"following\"}";
     eventually("changes are followed", || {
         exporter.value(following).filter(|value| *value > 0.0)
@@ -159,12 +164,12 @@ async fn a_view_is_not_followed_and_the_others_are() {
     assert_eq!(tracked("rocketchat_uploads"), None);
     let before = exporter
         .value("rocketchat_uploads")
-        .expect("a view can be counted");
-    let base = database.collection::<Document>("rocketchat_uploads_elsewhere");
+        .expect("uploads are counted");
+    let base = database.collection::<Document>("rocketchat_uploads_base");
     base.insert_one(doc! { "_id": "another", "size": 1 })
         .await
-        .expect("it can be written");
-    eventually("it is counted", || {
+        .expect("a document can be inserted");
+    eventually("the new upload is counted", || {
         exporter
             .value("rocketchat_uploads")
             .filter(|value| *value > before)
@@ -179,14 +184,17 @@ async fn a_view_is_not_followed_and_the_others_are() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_server_that_refuses_to_scan_collections_is_read_whole() {
+async fn server_with_notablescan_is_read_completely() {
     let mongod = mongod(Options::default()).await;
     let filled = Filled::at(&mongod.uri()).await;
     let refuse = doc! { "setParameter": 1, "notablescan": true };
     let admin = filled.database.client().database("admin");
-    admin.run_command(refuse).await.expect("it can be set");
-    let exporter = Exporter::on(&mongod.uri(), &SOON);
-    exporter.whole().await;
+    admin
+        .run_command(refuse)
+        .await
+        .expect("the parameter can be set");
+    let exporter = Exporter::on(&mongod.uri(), &SHORT_INTERVALS);
+    exporter.wait_for_collectors().await;
     let log = exporter.log();
     assert!(!log.contains("reading failed"), "{log}");
 }

@@ -1,4 +1,4 @@
-//! Documents that no version of Rocket.Chat should have written, and that old databases have all the same.
+//! Documents that Rocket.Chat should not have written, but that exist in old databases.
 
 use mongodb::bson::{Bson, DateTime, Decimal128, Document, doc};
 
@@ -6,13 +6,13 @@ use crate::support::{Exporter, eventually, exporter_on, fresh_database, uri_of};
 use crate::wrong_types::values;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn counters_that_are_no_numbers_add_nothing_and_are_counted() {
+async fn nonnumeric_counters_add_nothing_and_are_counted() {
     let counters: Vec<Bson> = vec![
         Bson::Int32(10),
         Bson::Int64(20),
         Bson::Double(0.5),
         Bson::Int32(-3),
-        Bson::Decimal128("2".parse::<Decimal128>().expect("it is a number")),
+        Bson::Decimal128("2".parse::<Decimal128>().expect("the number is valid")),
         Bson::Double(f64::NAN),
         Bson::Double(f64::INFINITY),
         Bson::Double(f64::NEG_INFINITY),
@@ -39,7 +39,7 @@ async fn counters_that_are_no_numbers_add_nothing_and_are_counted() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn rooms_of_unknown_kinds_and_odd_parents_are_counted_once() {
+async fn rooms_of_unknown_kinds_and_parents_are_counted_once() {
     let rooms = vec![
         doc! { "t": "c", "msgs": 1, "prid": "parent" },
         doc! { "t": "p", "msgs": 2, "prid": "" },
@@ -62,7 +62,7 @@ async fn rooms_of_unknown_kinds_and_odd_parents_are_counted_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn users_without_the_usual_fields_are_counted_as_what_they_are() {
+async fn users_without_the_usual_fields_are_counted() {
     let users = vec![
         doc! { "active": true, "type": "user", "roles": ["user"], "status": "online" },
         doc! { "status": "online", "statusConnection": 5 },
@@ -93,12 +93,12 @@ async fn users_without_the_usual_fields_are_counted_as_what_they_are() {
     assert_eq!(
         exporter.value("rocketchat_last_login_timestamp_seconds"),
         Some(1.0),
-        "only a date is one"
+        "a value that is not a date counts"
     );
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn odd_uploads_sessions_and_instances_do_not_spoil_their_sections() {
+async fn unusual_uploads_sessions_and_instances_fail_no_collector() {
     let uploads = vec![
         doc! { "size": 100 },
         doc! { "size": 0.5 },
@@ -127,7 +127,7 @@ async fn odd_uploads_sessions_and_instances_do_not_spoil_their_sections() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn odd_settings_and_stored_documents_are_shown_as_they_are() {
+async fn unusual_settings_and_stored_documents_are_shown_unchanged() {
     let settings = vec![
         doc! { "_id": "uniqueID", "value": 5, "createdAt": "long ago" },
         doc! { "_id": "Site_Url" },
@@ -147,7 +147,7 @@ async fn odd_settings_and_stored_documents_are_shown_as_they_are() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_empty_database_has_zeros_where_things_are_counted_and_gaps_elsewhere() {
+async fn empty_database_has_zero_counts_and_no_other_values() {
     let exporter = exporter_on(Vec::new()).await;
     assert_eq!(
         exporter.value("rocketchat_users{presence=\"offline\"}"),
@@ -163,7 +163,7 @@ async fn an_empty_database_has_zeros_where_things_are_counted_and_gaps_elsewhere
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn without_its_index_what_needs_the_messages_is_left_out_and_told() {
+async fn values_of_messages_are_omitted_and_reported_without_their_index() {
     let messages = vec![doc! { "ts": DateTime::now(), "tcount": 3 }];
     let exporter = exporter_on(vec![("rocketchat_message", messages)]).await;
     assert_eq!(exporter.value("rocketchat_messages"), Some(1.0));
@@ -184,7 +184,7 @@ async fn without_its_index_what_needs_the_messages_is_left_out_and_told() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn threads_are_messages_with_a_count_of_replies_of_whatever_type() {
+async fn threads_are_messages_with_a_reply_count_of_any_type() {
     let database = fresh_database().await;
     let messages = vec![
         doc! { "tcount": 3, "tlm": DateTime::now() },
@@ -221,7 +221,7 @@ async fn threads_are_messages_with_a_count_of_replies_of_whatever_type() {
     assert!((threads - 6.0).abs() < f64::EPSILON, "{threads}");
 }
 
-/// Collections, and the fields of theirs that anything is read from.
+/// The fields that the exporter reads, by collection.
 const FIELDS: [(&str, &[&str]); 27] = [
     (
         "users",
@@ -340,24 +340,24 @@ const FIELDS: [(&str, &[&str]); 27] = [
 ];
 
 #[tokio::test(flavor = "multi_thread")]
-async fn no_type_of_any_field_fails_a_collector_or_the_document() {
+async fn no_field_type_fails_a_collector_or_the_document() {
     let mut collections: Vec<(&str, Vec<Document>)> = FIELDS
         .into_iter()
         .map(|(collection, fields)| {
-            let odd = fields.iter().flat_map(|field| {
+            let documents = fields.iter().flat_map(|field| {
                 let values = values().into_iter();
                 values.map(|value| doc! { *field: value })
             });
-            (collection, odd.collect())
+            (collection, documents.collect())
         })
         .collect();
-    // What stands behind fixed ids, odd as well.
+    // Documents with well-known ids have wrong types too.
     for (collection, id) in [
         ("migrations", "control"),
         ("rocketchat_settings", "uniqueID"),
     ] {
-        let odd = doc! { "_id": id, "version": [1], "lockedAt": "x", "value": {}, "createdAt": [], "modules": 1 };
-        collections.push((collection, vec![odd]));
+        let document = doc! { "_id": id, "version": [1], "lockedAt": "x", "value": {}, "createdAt": [], "modules": 1 };
+        collections.push((collection, vec![document]));
     }
     let database = fresh_database().await;
     for (collection, documents) in collections {
@@ -385,14 +385,19 @@ async fn no_type_of_any_field_fails_a_collector_or_the_document() {
         let version = format!("--rocketchat.version={version}");
         let arguments = [version.as_str(), "--rocketchat.license-modules=*"];
         let exporter = Exporter::on(&uri_of(&database), &arguments);
-        exporter.whole().await;
+        exporter.wait_for_collectors().await;
         let headers = [("X-User-Id", "admin"), ("X-Auth-Token", "token")];
         for path in [
             "/api/v1/statistics?refresh=true",
             "/api/v1/statistics.list?count=0",
         ] {
-            let answer = exporter.request("GET", path, &headers);
-            assert_eq!(answer.status, 200, "{version} {path}: {}", answer.text());
+            let response = exporter.request("GET", path, &headers);
+            assert_eq!(
+                response.status,
+                200,
+                "{version} {path}: {}",
+                response.text()
+            );
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The file of `--web.config.file`: what it may say, users, headers, and the limit of requests.
+//! `--web.config.file`: valid and invalid files, users, headers, and the rate limit.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -11,12 +11,12 @@ use tempfile::TempDir;
 use crate::support::Exporter;
 use crate::support::tls::Authority;
 
-const NOBODY: &str = "--mongodb.uri=mongodb://127.0.0.1:9";
+const UNREACHABLE_MONGODB: &str = "--mongodb.uri=mongodb://127.0.0.1:9";
 
-/// `password`, hashed as cheaply as possible.
+/// The bcrypt hash of `password` with the minimum cost.
 pub const HASH: &str = "$2b$04$R0E8cZkhBcd7UyOMWUdJg.Yj.jU.NqnaroEi0XW/KgcJZZpwD/sfy";
 
-/// A folder with a certificate `server`, an authority `ca.crt` and a web configuration.
+/// A directory with a certificate `server`, an authority `ca.crt` and a web configuration.
 pub struct Setup {
     pub authority: Authority,
     folder: TempDir,
@@ -25,10 +25,11 @@ pub struct Setup {
 impl Setup {
     pub fn new(config: &str) -> Self {
         let authority = Authority::new();
-        let folder = tempfile::tempdir().expect("a folder can be made");
+        let folder = tempfile::tempdir().expect("a directory can be created");
         let setup = Self { authority, folder };
         setup.authority.server().write(setup.path(), "server");
-        fs::write(setup.path().join("ca.crt"), setup.authority.pem()).expect("it can be written");
+        fs::write(setup.path().join("ca.crt"), setup.authority.pem())
+            .expect("the file can be written");
         setup.configure(config);
         setup
     }
@@ -38,7 +39,7 @@ impl Setup {
     }
 
     pub fn configure(&self, config: &str) {
-        fs::write(self.file(), config).expect("it can be written");
+        fs::write(self.file(), config).expect("the file can be written");
     }
 
     pub fn start(&self) -> Exporter {
@@ -47,7 +48,7 @@ impl Setup {
 
     pub fn command(&self) -> Command {
         let mut command = Exporter::command();
-        command.args([NOBODY, &self.argument()]);
+        command.args([UNREACHABLE_MONGODB, &self.argument()]);
         command
     }
 
@@ -60,7 +61,7 @@ impl Setup {
     }
 }
 
-/// A configuration that encrypts, with more lines of its section.
+/// A configuration with TLS, and further lines of `tls_server_config`.
 pub fn encrypted(lines: &[&str]) -> String {
     let mut config =
         "tls_server_config:\n  cert_file: server.crt\n  key_file: server.key\n".to_owned();
@@ -72,13 +73,13 @@ pub fn encrypted(lines: &[&str]) -> String {
     config
 }
 
-/// The header of a user with a password.
+/// The value of the `Authorization` header for a user and a password.
 pub fn basic(name: &str, password: &str) -> String {
     format!("Basic {}", STANDARD.encode(format!("{name}:{password}")))
 }
 
-/// Files that cannot be used, and what is message about them.
-const UNUSABLE: [(&str, &str); 34] = [
+/// Invalid files, and a part of the error message.
+const INVALID: [(&str, &str); 34] = [
     ("some junk\nmore junk", "line 1"),
     ("no_such_key: 1", "`no_such_key`"),
     (
@@ -190,8 +191,8 @@ const UNUSABLE: [(&str, &str); 34] = [
     ),
 ];
 
-/// The same for lines beside a certificate and its key.
-const UNUSABLE_BESIDE: [(&[&str], &str); 18] = [
+/// The same for further lines of `tls_server_config`.
+const INVALID_WITH_TLS: [(&[&str], &str); 18] = [
     (
         &["client_auth_type: Sometimes"],
         "client_auth_type: invalid client authentication `Sometimes`",
@@ -269,10 +270,10 @@ fn invalid_file_is_named_with_status_2() {
     Authority::new().server().write(setup.path(), "other");
     // An RSA key of 1024 bits, and its certificate.
     let weak = include_str!("web_config/weak.pem");
-    fs::write(setup.path().join("weak.pem"), weak).expect("it can be written");
-    let fails = |config: &str, named: &str| {
+    fs::write(setup.path().join("weak.pem"), weak).expect("the file can be written");
+    let assert_fails = |config: &str, named: &str| {
         let output = Exporter::command()
-            .args([NOBODY, &setup.argument()])
+            .args([UNREACHABLE_MONGODB, &setup.argument()])
             .output()
             .expect("the exporter runs");
         let message = String::from_utf8_lossy(&output.stderr);
@@ -285,17 +286,17 @@ fn invalid_file_is_named_with_status_2() {
             "{message}"
         );
     };
-    for (config, named) in UNUSABLE {
+    for (config, named) in INVALID {
         setup.configure(config);
-        fails(config, named);
+        assert_fails(config, named);
     }
-    for (lines, named) in UNUSABLE_BESIDE {
+    for (lines, named) in INVALID_WITH_TLS {
         let config = encrypted(lines);
         setup.configure(&config);
-        fails(&config, named);
+        assert_fails(&config, named);
     }
-    fs::remove_file(setup.file()).expect("it can be removed");
-    fails("nothing", "No such file");
+    fs::remove_file(setup.file()).expect("the file can be removed");
+    assert_fails("nothing", "No such file");
 }
 
 #[test]
@@ -311,7 +312,7 @@ fn unsupported_ciphers_and_curves_are_skipped_beside_others() {
     ] {
         setup.configure(&encrypted(&[line]));
         let output = Exporter::command()
-            .args([NOBODY, &setup.argument(), "--config.check"])
+            .args([UNREACHABLE_MONGODB, &setup.argument(), "--config.check"])
             .output()
             .expect("the exporter runs");
         let message = String::from_utf8_lossy(&output.stderr);
@@ -324,7 +325,7 @@ fn unsupported_ciphers_and_curves_are_skipped_beside_others() {
 }
 
 #[test]
-fn file_without_tls_may_be_nearly_empty() {
+fn file_without_tls_may_be_almost_empty() {
     for config in [
         "",
         "# nothing yet\n\n",
@@ -338,8 +339,8 @@ fn file_without_tls_may_be_nearly_empty() {
         "rate_limit: {interval: 1h30m, burst: 5}",
         "rate_limit: {interval: 1000000, burst: 5}",
     ] {
-        let answer = Setup::new(config).start().get("/metrics");
-        assert_eq!(answer.status, 200, "{config}");
+        let response = Setup::new(config).start().get("/metrics");
+        assert_eq!(response.status, 200, "{config}");
     }
 }
 
@@ -357,29 +358,29 @@ fn requests_need_a_user_except_the_api_with_its_own_login() {
             "Basic %%%".to_owned(),
             right.replace("Basic", "Bearer"),
         ];
-        let answer = exporter.get(path);
-        assert_eq!(answer.status, 401, "{path}");
-        assert_eq!(answer.header("WWW-Authenticate"), "Basic");
-        assert_eq!(answer.text(), "Unauthorized\n");
+        let response = exporter.get(path);
+        assert_eq!(response.status, 401, "{path}");
+        assert_eq!(response.header("WWW-Authenticate"), "Basic");
+        assert_eq!(response.text(), "Unauthorized\n");
         for credentials in wrong {
-            let answer = exporter.request("GET", path, &[("Authorization", &credentials)]);
-            assert_eq!(answer.status, 401, "{path}: {credentials}");
+            let response = exporter.request("GET", path, &[("Authorization", &credentials)]);
+            assert_eq!(response.status, 401, "{path}: {credentials}");
         }
         for credentials in [&right, &right.replace("Basic", "bAsIc")] {
-            let answer = exporter.request("GET", path, &[("Authorization", credentials)]);
+            let response = exporter.request("GET", path, &[("Authorization", credentials)]);
             let expected = if path == "/nowhere" { 404 } else { 200 };
-            assert_eq!(answer.status, expected, "{path}");
+            assert_eq!(response.status, expected, "{path}");
         }
     }
-    // The database is missing, which is message only after the exporter would have asked it.
+    // The API has its own login, which does not need the database for requests without a token.
     for (path, status) in [
         ("/api/v1/nothing", 404),
         ("/api/v1/statistics", 401),
         ("/statistics.json", 401),
     ] {
-        let answer = exporter.get(path);
-        assert_eq!(answer.status, status, "{path}");
-        assert_eq!(answer.header("WWW-Authenticate"), "", "{path}");
+        let response = exporter.get(path);
+        assert_eq!(response.status, status, "{path}");
+        assert_eq!(response.header("WWW-Authenticate"), "", "{path}");
     }
     assert!(!exporter.log().contains("password") && !exporter.log().contains(HASH));
 }
@@ -394,16 +395,16 @@ fn rate_limit_is_checked_before_the_user() {
     assert_eq!(exporter.get("/api/nothing").status, 404);
     let credentials = basic("alice", "password");
     for path in ["/metrics", "/api/nothing"] {
-        let answer = exporter.request("GET", path, &[("Authorization", &credentials)]);
-        assert_eq!(answer.status, 429, "{path}");
-        assert_eq!(answer.text(), "Too Many Requests\n");
+        let response = exporter.request("GET", path, &[("Authorization", &credentials)]);
+        assert_eq!(response.status, 429, "{path}");
+        assert_eq!(response.text(), "Too Many Requests\n");
     }
-    let nobody = Setup::new("rate_limit: {interval: 1s, burst: 0}").start();
-    assert_eq!(nobody.get("/metrics").status, 429);
+    let no_burst = Setup::new("rate_limit: {interval: 1s, burst: 0}").start();
+    assert_eq!(no_burst.get("/metrics").status, 429);
 }
 
 #[test]
-fn configured_headers_are_in_every_response_and_override_its_own() {
+fn configured_headers_are_in_every_response_and_override_defaults() {
     let headers = [
         ("X-Frame-Options", "sameorigin"),
         (
@@ -423,9 +424,9 @@ fn configured_headers_are_in_every_response_and_override_its_own() {
     let credentials = basic("alice", "password");
     for path in ["/", "/metrics", "/api/nothing", "/nowhere"] {
         for credentials in ["", &credentials] {
-            let answer = exporter.request("GET", path, &[("Authorization", credentials)]);
+            let response = exporter.request("GET", path, &[("Authorization", credentials)]);
             for (name, value) in headers {
-                assert_eq!(answer.header(name), value, "{path}");
+                assert_eq!(response.header(name), value, "{path}");
             }
         }
     }

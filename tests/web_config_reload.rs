@@ -1,4 +1,4 @@
-//! The web configuration that changes while it is in use: what counts at once, what takes a restart, and what is not taken.
+//! Changes of the web configuration at runtime: those that apply at once, those that need a restart, and invalid ones.
 
 use std::fs;
 use std::process::Command;
@@ -15,8 +15,8 @@ async fn changed_users_need_no_restart_and_an_invalid_file_changes_nothing() {
     let exporter = setup.start();
     let status = |name: &str| {
         let credentials = basic(name, "password");
-        let answer = exporter.request("GET", "/metrics", &[("Authorization", &credentials)]);
-        answer.status
+        let response = exporter.request("GET", "/metrics", &[("Authorization", &credentials)]);
+        response.status
     };
     assert_eq!((status("alice"), status("bob")), (200, 401));
     setup.configure(&users("bob"));
@@ -30,13 +30,13 @@ async fn changed_users_need_no_restart_and_an_invalid_file_changes_nothing() {
         for _ in 0..3 {
             assert_eq!((status("alice"), status("bob")), (401, 200), "{config}");
         }
-        // Once each: the log is written by a thread of its own.
+        // Each fault is logged once; the log is written by another thread.
         eventually("the fault is logged", || {
             (exporter.log().matches(broken).count() == number + 1).then_some(())
         })
         .await;
     }
-    fs::remove_file(setup.file()).expect("it can be removed");
+    fs::remove_file(setup.file()).expect("the file can be removed");
     assert_eq!((status("alice"), status("bob")), (401, 200));
     setup.configure(&users("alice"));
     assert_eq!((status("alice"), status("bob")), (200, 401));
@@ -51,28 +51,30 @@ async fn new_certificate_needs_no_restart_and_an_invalid_one_is_ignored() {
     let setup = Setup::new(&encrypted(&[]));
     let exporter = setup.start();
     let client = Client::new(&setup.authority);
-    let shown = || async {
+    let served_certificate = || async {
         let secured = client.get(exporter.address(), "/-/healthy").await;
-        secured.expect("it is encrypted").certificate
+        secured.expect("the request succeeds").certificate
     };
-    let first = shown().await;
-    assert_eq!(first, shown().await);
+    let first = served_certificate().await;
+    assert_eq!(first, served_certificate().await);
     let server: Identity = setup.authority.server();
-    // Only half of it: they do not belong together.
-    fs::write(setup.path().join("server.crt"), &server.certificate).expect("it can be written");
-    assert_eq!(first, shown().await);
-    fs::write(setup.path().join("server.key"), &server.key).expect("it can be written");
-    let second = shown().await;
+    // The new certificate does not belong to the old key.
+    fs::write(setup.path().join("server.crt"), &server.certificate)
+        .expect("the file can be written");
+    assert_eq!(first, served_certificate().await);
+    fs::write(setup.path().join("server.key"), &server.key).expect("the file can be written");
+    let second = served_certificate().await;
     assert_ne!(first, second);
-    // As tools do that put a finished file in the place of the old one.
+    // Some tools replace the file by renaming a new one.
     setup.authority.server().write(setup.path(), "new");
     for ending in ["crt", "key"] {
         let (new, old) = (format!("new.{ending}"), format!("server.{ending}"));
-        fs::rename(setup.path().join(new), setup.path().join(old)).expect("it can be renamed");
+        fs::rename(setup.path().join(new), setup.path().join(old))
+            .expect("the file can be renamed");
     }
-    assert_ne!(second, shown().await);
+    assert_ne!(second, served_certificate().await);
     setup.configure("basic_auth_users: {}\n");
-    shown().await;
+    served_certificate().await;
     assert!(
         exporter.log().contains("only by a restart"),
         "{}",
@@ -102,8 +104,8 @@ async fn emptied_file_disables_nothing() {
     }
     setup.configure(&users.replace("alice", "bob"));
     let credentials = basic("bob", "password");
-    let answer = exporter.request("GET", "/metrics", &[("Authorization", &credentials)]);
-    assert_eq!(answer.status, 200);
+    let response = exporter.request("GET", "/metrics", &[("Authorization", &credentials)]);
+    assert_eq!(response.status, 200);
     assert!(
         exporter.log().contains("only by a restart"),
         "{}",
@@ -120,7 +122,7 @@ async fn client_certificate_requirement_is_lowered_only_by_a_restart() {
     ];
     let setup = Setup::new(&encrypted(&verified));
     let exporter = setup.start();
-    let stranger = Client::new(&setup.authority);
+    let client = Client::new(&setup.authority);
     for lines in [
         &[][..],
         &verified[..2],
@@ -132,8 +134,8 @@ async fn client_certificate_requirement_is_lowered_only_by_a_restart() {
         ],
     ] {
         setup.configure(&encrypted(lines));
-        let answer = stranger.get(exporter.address(), "/metrics").await;
-        assert!(answer.is_err(), "{lines:?}");
+        let response = client.get(exporter.address(), "/metrics").await;
+        assert!(response.is_err(), "{lines:?}");
     }
     eventually("each refusal is logged", || {
         let log = exporter.log();
@@ -146,9 +148,9 @@ async fn client_certificate_requirement_is_lowered_only_by_a_restart() {
 fn fifo_in_place_of_the_file_blocks_neither_requests_nor_shutdown() {
     let setup = Setup::new(&format!("basic_auth_users: {{alice: {HASH}}}"));
     let exporter = setup.start();
-    fs::remove_file(setup.file()).expect("it can be removed");
-    let made = Command::new("mkfifo").arg(setup.file()).status();
-    assert!(made.expect("mkfifo runs").success());
+    fs::remove_file(setup.file()).expect("the file can be removed");
+    let status = Command::new("mkfifo").arg(setup.file()).status();
+    assert!(status.expect("mkfifo runs").success());
     let begun = Instant::now();
     for _ in 0..3 {
         assert_eq!(exporter.get("/metrics").status, 401);

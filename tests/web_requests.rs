@@ -1,41 +1,46 @@
-//! Requests that are not whole, do not name their server, or come from a page of another server: nothing is done.
+//! Requests with incomplete bodies, an invalid `Host`, or from pages of other origins have no effect.
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpStream};
 
 use crate::support::license::{content, v3};
-use crate::support::rocketchat::{ADMINISTRATOR, Manner, RocketChat};
-use crate::support::{Exporter, Filled, PATIENCE, Workspace};
+use crate::support::rocketchat::{ADMINISTRATOR, Behavior, RocketChat};
+use crate::support::{Exporter, Filled, TIMEOUT, Workspace};
 
-const NOBODY: &str = "--mongodb.uri=mongodb://127.0.0.1:9";
+const UNREACHABLE_MONGODB: &str = "--mongodb.uri=mongodb://127.0.0.1:9";
 
-/// Sends bytes and then ends; gives back the status of the answer.
+/// Sends bytes, shuts down the sending half, and returns the status of the response.
 fn send(exporter: &Exporter, bytes: &[u8]) -> u16 {
-    let stream = sent(exporter, bytes);
-    stream.shutdown(Shutdown::Write).expect("it can be ended");
+    let stream = connect_and_send(exporter, bytes);
+    stream
+        .shutdown(Shutdown::Write)
+        .expect("the connection can be shut down");
     status(stream)
 }
 
-/// Sends bytes, and gives back the connection.
-fn sent(exporter: &Exporter, bytes: &[u8]) -> TcpStream {
-    let mut stream = TcpStream::connect(exporter.address()).expect("it accepts");
+/// Sends bytes and returns the connection.
+fn connect_and_send(exporter: &Exporter, bytes: &[u8]) -> TcpStream {
+    let mut stream =
+        TcpStream::connect(exporter.address()).expect("the exporter accepts connections");
     stream
-        .set_read_timeout(Some(PATIENCE))
-        .expect("it can be set");
-    stream.write_all(bytes).expect("it reads");
+        .set_read_timeout(Some(TIMEOUT))
+        .expect("the timeout can be set");
+    stream.write_all(bytes).expect("the request can be sent");
     stream
 }
 
-/// The status of the answer, after which the server ends.
+/// The status of the response, after which the exporter closes the connection.
 fn status(mut stream: TcpStream) -> u16 {
-    let mut answer = Vec::new();
-    stream.read_to_end(&mut answer).expect("it answers");
-    let answer = String::from_utf8_lossy(&answer);
-    let status = answer.get(9..12).and_then(|status| status.parse().ok());
-    status.unwrap_or_else(|| panic!("no status: {answer:?}"))
+    let mut response = Vec::new();
+    stream
+        .read_to_end(&mut response)
+        .expect("the exporter responds");
+    let response = String::from_utf8_lossy(&response);
+    let status = response.get(9..12).and_then(|status| status.parse().ok());
+    status.unwrap_or_else(|| panic!("no status: {response:?}"))
 }
 
-/// The headers of a body, and the body, in ways that are cut off or malformed.
+/// Headers and body of requests whose body is truncated or malformed.
 fn broken(body: &str) -> [String; 9] {
     let length = body.len();
     let chunk = format!("Transfer-Encoding: chunked\r\n\r\n{length:x}\r\n{body}\r\n");
@@ -62,7 +67,7 @@ fn token(workspace: &Workspace) -> String {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn malformed_body_is_status_400_without_effect() {
-    let rocketchat = RocketChat::start(Manner::RocketChat).await;
+    let rocketchat = RocketChat::start(Behavior::RocketChat).await;
     let filled = Filled::new().await;
     filled.set("Site_Url", "https://chat.example.com").await;
     let [url, flag] = rocketchat.flags();
@@ -81,12 +86,12 @@ async fn malformed_body_is_status_400_without_effect() {
     let before = readings();
     let reload = "rocketchat_exporter_config_last_reload_success_timestamp_seconds";
     let reloaded = exporter.value(reload);
-    let buttons = [
+    let requests = [
         ("/info/refresh", format!("token={token}")),
         ("/-/reload", "x".to_owned()),
         ("/info/license/apply", license),
     ];
-    for (path, body) in &buttons {
+    for (path, body) in &requests {
         for broken in broken(body) {
             let request = format!("POST {path} HTTP/1.1\r\nHost: x\r\n{broken}");
             assert_eq!(send(exporter, request.as_bytes()), 400, "{request}");
@@ -94,17 +99,17 @@ async fn malformed_body_is_status_400_without_effect() {
     }
     assert_eq!(readings(), before);
     assert_eq!(exporter.value(reload), reloaded);
-    assert!(rocketchat.asked().is_empty());
-    // The last of them is done when it is whole.
-    let [.., (path, body)] = &buttons;
-    let answer = exporter.send("POST", path, &[], body);
-    assert_eq!(answer.status, 200, "{}", answer.text());
-    assert_eq!(rocketchat.asked().len(), 1);
+    assert!(rocketchat.requests().is_empty());
+    // The complete request succeeds.
+    let [.., (path, body)] = &requests;
+    let response = exporter.send("POST", path, &[], body);
+    assert_eq!(response.status, 200, "{}", response.text());
+    assert_eq!(rocketchat.requests().len(), 1);
 }
 
 #[test]
 fn request_needs_exactly_one_host() {
-    let exporter = Exporter::start(&[NOBODY]);
+    let exporter = Exporter::start(&[UNREACHABLE_MONGODB]);
     for (head, expected) in [
         ("HTTP/1.1\r\nHost: x\r\n", 200),
         ("HTTP/1.1\r\nHost: 127.0.0.1:9459\r\n", 200),
@@ -123,16 +128,16 @@ fn request_needs_exactly_one_host() {
         ("HTTP/1.1\r\nHost: \u{e9}\r\n", 400),
         ("HTTP/1.0\r\nHost: <x>\r\n", 400),
     ] {
-        // Not ended here: a client that ends may be taken for one that has left.
+        // The sending half stays open, because a shutdown may be taken for a disconnect.
         let request = format!("GET /-/healthy {head}Connection: close\r\n\r\n");
-        let stream = sent(&exporter, request.as_bytes());
+        let stream = connect_and_send(&exporter, request.as_bytes());
         assert_eq!(status(stream), expected, "{head:?}");
     }
 }
 
 #[test]
-fn cross_origin_page_cannot_reload_but_a_script_can() {
-    let exporter = Exporter::start(&[NOBODY]);
+fn cross_origin_page_cannot_reload_but_a_command_line_client_can() {
+    let exporter = Exporter::start(&[UNREACHABLE_MONGODB]);
     let own = format!("http://{}", exporter.address());
     for (headers, status) in [
         (&[("Sec-Fetch-Site", "cross-site")][..], 403),
@@ -145,7 +150,7 @@ fn cross_origin_page_cannot_reload_but_a_script_can() {
         (&[("Origin", &own)], 200),
         (&[], 200),
     ] {
-        let answer = exporter.request("POST", "/-/reload", headers);
-        assert_eq!(answer.status, status, "{headers:?}");
+        let response = exporter.request("POST", "/-/reload", headers);
+        assert_eq!(response.status, status, "{headers:?}");
     }
 }

@@ -1,4 +1,4 @@
-//! Encrypted connections: versions, ciphers, curves, HTTP/2, and the certificates of clients.
+//! HTTPS: versions, ciphers, curves, HTTP/2, and client certificates.
 
 use std::fs;
 use std::io::{Read, Write};
@@ -12,7 +12,7 @@ use crate::support::Exporter;
 use crate::support::tls::{Authority, Client, Identity, self_signed};
 use crate::web_config::{Setup, encrypted};
 
-/// Makes a client one that can do less.
+/// Restricts what a client supports.
 type Adjust<'a> = &'a dyn Fn(&mut Client);
 
 #[tokio::test]
@@ -26,15 +26,15 @@ async fn tls_uses_the_newest_version_and_http2() {
         ("GET", "/nowhere", 404),
         ("POST", "/metrics", 405),
     ] {
-        let secured = client.request(method, exporter.address(), path).await;
-        let secured = secured.expect("it is answered");
-        assert_eq!(secured.answer.status, status, "{method} {path}");
-        assert_eq!((&*secured.version, &*secured.protocol), ("TLSv1_3", "h2"));
-        let is_bare = secured.answer.body.is_empty();
-        assert_eq!(is_bare, method == "HEAD", "{method} {path}");
+        let response = client.request(method, exporter.address(), path).await;
+        let response = response.expect("the request succeeds");
+        assert_eq!(response.response.status, status, "{method} {path}");
+        assert_eq!((&*response.version, &*response.protocol), ("TLSv1_3", "h2"));
+        let is_empty = response.response.body.is_empty();
+        assert_eq!(is_empty, method == "HEAD", "{method} {path}");
     }
-    let stranger = Client::new(&Authority::new());
-    assert!(stranger.get(exporter.address(), "/").await.is_err());
+    let distrustful = Client::new(&Authority::new());
+    assert!(distrustful.get(exporter.address(), "/").await.is_err());
     assert!(exporter.log().contains("tls=true"), "{}", exporter.log());
 }
 
@@ -48,11 +48,11 @@ async fn http1_is_used_on_request_or_if_http2_is_disabled() {
         if !config.contains("http2") {
             client.protocols = vec!["http/1.1"];
         }
-        let secured = client.get(exporter.address(), "/metrics").await;
-        assert_eq!(secured.expect("it is answered").protocol, "http/1.1");
+        let response = client.get(exporter.address(), "/metrics").await;
+        assert_eq!(response.expect("the request succeeds").protocol, "http/1.1");
         client.protocols = Vec::new();
-        let secured = client.get(exporter.address(), "/metrics").await;
-        assert_eq!(secured.expect("it is answered").answer.status, 200);
+        let response = client.get(exporter.address(), "/metrics").await;
+        assert_eq!(response.expect("the request succeeds").response.status, 200);
         config.push_str("http_server_config: {http2: false}\n");
     }
 }
@@ -61,13 +61,14 @@ async fn http1_is_used_on_request_or_if_http2_is_disabled() {
 fn plain_request_to_a_tls_port_gets_an_explanation() {
     let setup = Setup::new(&encrypted(&[]));
     let exporter = setup.start();
-    let mut stream = TcpStream::connect(exporter.address()).expect("it accepts");
-    write!(stream, "GET / HTTP/1.1\r\nHost: x\r\n\r\n").expect("it reads");
-    let mut answer = Vec::new();
-    // What it did not read may end the connection early.
-    stream.read_to_end(&mut answer).ok();
-    let answer = String::from_utf8_lossy(&answer);
-    assert!(answer.starts_with("HTTP/1.0 400 "), "{answer}");
+    let mut stream =
+        TcpStream::connect(exporter.address()).expect("the exporter accepts connections");
+    write!(stream, "GET / HTTP/1.1\r\nHost: x\r\n\r\n").expect("the request can be sent");
+    let mut response = Vec::new();
+    // Unread data may reset the connection early.
+    stream.read_to_end(&mut response).ok();
+    let response = String::from_utf8_lossy(&response);
+    assert!(response.starts_with("HTTP/1.0 400 "), "{response}");
 }
 
 #[tokio::test]
@@ -90,7 +91,7 @@ async fn certificate_and_key_may_be_inline() {
 
 #[tokio::test]
 async fn only_configured_versions_ciphers_and_curves_are_used() {
-    // The server has an ECDSA key; names of RSA's ciphers may stand beside.
+    // The server has an ECDSA key; RSA ciphers may be configured too.
     let two_ciphers = |first: &str, second: &str| {
         format!(
             "cipher_suites: [TLS_ECDHE_ECDSA_WITH_{first}, TLS_ECDHE_ECDSA_WITH_{second}, TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256]"
@@ -114,7 +115,7 @@ async fn only_configured_versions_ciphers_and_curves_are_used() {
         (vec!["max_version: TLS12".into()], &|_| {}, Some("TLSv1_2")),
         (vec![two_ciphers(small, large)], &tls12, Some(small)),
         (vec![two_ciphers(large, small)], &tls12, Some(large)),
-        // The client's own order.
+        // The client prefers the larger cipher.
         (
             vec![
                 two_ciphers(small, large),
@@ -124,7 +125,7 @@ async fn only_configured_versions_ciphers_and_curves_are_used() {
             Some(large),
         ),
         (vec![two_ciphers(small, large)], &chacha, None),
-        // Those of TLS 1.3 cannot be left out.
+        // The ciphers of TLS 1.3 cannot be disabled.
         (vec![two_ciphers(small, large)], &tls13, Some("TLS13_")),
         (
             vec!["curve_preferences: [CurveP256, CurveP384, X25519]".into()],
@@ -139,10 +140,10 @@ async fn only_configured_versions_ciphers_and_curves_are_used() {
         let exporter = setup.start();
         let mut client = Client::new(&setup.authority);
         adjust(&mut client);
-        let secured = client.get(exporter.address(), "/-/healthy").await;
-        let message = secured
+        let response = client.get(exporter.address(), "/-/healthy").await;
+        let message = response
             .ok()
-            .map(|answer| format!("{} {}", answer.version, answer.cipher));
+            .map(|response| format!("{} {}", response.version, response.cipher));
         match expected {
             None => assert_eq!(message, None, "{lines:?}"),
             Some(part) => assert!(
@@ -159,7 +160,7 @@ async fn only_configured_versions_ciphers_and_curves_are_used() {
 async fn each_client_auth_type_accepts_the_right_certificates() {
     let none = "client_ca_file: null";
     let own = "client_ca_file: ca.crt";
-    // Without a certificate, with a stranger's, with one of the authority.
+    // Expected for no certificate, a self-signed one, and one of the authority.
     for (policy, authority, expected) in [
         ("NoClientCert", none, [true, true, true]),
         ("RequestClientCert", none, [true, true, true]),
@@ -175,16 +176,16 @@ async fn each_client_auth_type_accepts_the_right_certificates() {
         let mut client = Client::new(&setup.authority);
         let identities = [
             None,
-            Some(self_signed("stranger")),
+            Some(self_signed("unknown")),
             Some(setup.authority.client(&[])),
         ];
         for (identity, expected) in identities.into_iter().zip(expected) {
             client.identity = identity;
             for version in [&version::TLS12, &version::TLS13] {
                 client.versions = vec![version];
-                let secured = client.get(exporter.address(), "/-/healthy").await;
+                let response = client.get(exporter.address(), "/-/healthy").await;
                 assert_eq!(
-                    secured.is_ok(),
+                    response.is_ok(),
                     expected,
                     "{policy} {authority} {version:?}"
                 );
@@ -200,7 +201,7 @@ async fn self_signed_client_certificate_is_accepted_as_its_own_authority() {
         "client_ca_file: ca.crt",
     ]));
     let known = self_signed("known");
-    fs::write(setup.path().join("ca.crt"), &known.certificate).expect("it can be written");
+    fs::write(setup.path().join("ca.crt"), &known.certificate).expect("the file can be written");
     let exporter = setup.start();
     let mut client = Client::new(&setup.authority);
     client.identity = Some(known);
@@ -218,12 +219,12 @@ async fn authorities_of_the_system_are_the_default() {
         let policy = format!("client_auth_type: {policy}");
         let setup = Setup::new(&encrypted(&[&policy]));
         let mut command = setup.command();
-        // Where the machine's authorities are looked for.
+        // This variable replaces the system's authorities.
         command.env("SSL_CERT_FILE", setup.path().join("ca.crt"));
         let exporter = Exporter::spawn(&mut command);
         let mut client = Client::new(&setup.authority);
-        let answer = client.get(exporter.address(), "/").await;
-        assert_eq!(answer.is_ok(), without, "{policy}");
+        let response = client.get(exporter.address(), "/").await;
+        assert_eq!(response.is_ok(), without, "{policy}");
         client.identity = Some(setup.authority.client(&[]));
         assert!(client.get(exporter.address(), "/").await.is_ok());
         client.identity = Some(Authority::new().client(&[]));
@@ -233,29 +234,29 @@ async fn authorities_of_the_system_are_the_default() {
 
 #[tokio::test]
 async fn client_certificate_needs_an_allowed_name() {
-    let dns = |name: &str| SanType::DnsName(name.try_into().expect("it is a name"));
+    let dns = |name: &str| SanType::DnsName(name.try_into().expect("the name is valid"));
     let names = [
         vec![],
         vec![dns("other.example")],
         vec![dns("other.example"), dns("prometheus.example")],
         vec![SanType::Rfc822Name(
-            "ops@example.com".try_into().expect("it is an address"),
+            "ops@example.com".try_into().expect("the address is valid"),
         )],
         vec![SanType::URI(
             "spiffe://example/prometheus"
                 .try_into()
-                .expect("it is an address"),
+                .expect("the address is valid"),
         )],
         vec![SanType::IpAddress([192, 0, 2, 7].into())],
         vec![SanType::IpAddress(
-            "2001:db8::7".parse().expect("it is an address"),
+            "2001:db8::7".parse().expect("the address is valid"),
         )],
     ];
     let allowed = "client_allowed_sans: [prometheus.example, ops@example.com, 'spiffe://example/prometheus', 192.0.2.7, '2001:db8::7']";
     let all = [false, false, true, true, true, true, true];
     for (policy, allowed, expected) in [
         ("RequireAndVerifyClientCert", allowed, all),
-        // Whoever has no certificate has no name.
+        // A client without a certificate has no allowed name.
         ("VerifyClientCertIfGiven", allowed, all),
         ("RequestClientCert", allowed, all),
         (
@@ -274,8 +275,8 @@ async fn client_certificate_needs_an_allowed_name() {
         );
         for (names, expected) in names.iter().zip(expected) {
             client.identity = Some(setup.authority.client(names));
-            let secured = client.get(exporter.address(), "/").await;
-            assert_eq!(secured.is_ok(), expected, "{policy} {names:?}");
+            let response = client.get(exporter.address(), "/").await;
+            assert_eq!(response.is_ok(), expected, "{policy} {names:?}");
         }
     }
 }

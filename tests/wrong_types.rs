@@ -1,5 +1,5 @@
-//! Every field of every document with a value of every type that BSON has, and every setting too: nothing fails,
-//! nothing ends, and what is shown stays well-formed.
+//! A value of every BSON type in every field of every document and in every setting: no collector fails, nothing panics,
+//! and the output stays well-formed.
 
 use futures_util::TryStreamExt;
 use mongodb::bson::oid::ObjectId;
@@ -10,13 +10,13 @@ use mongodb::bson::{
 use mongodb::options::IndexOptions;
 use mongodb::{Collection, Database, IndexModel};
 
-use crate::support::{Exporter, Filled, complaint_of_promtool, complaint_of_strict_parser, uri_of};
+use crate::support::{Exporter, Filled, promtool_error, strict_parser_error, uri_of};
 
 fn decimal(text: &str) -> Bson {
-    Bson::Decimal128(text.parse::<Decimal128>().expect("it is a decimal"))
+    Bson::Decimal128(text.parse::<Decimal128>().expect("the decimal is valid"))
 }
 
-/// A value of each type, and the odd ones among them.
+/// Values of every type, including extreme ones.
 pub fn values() -> Vec<Bson> {
     vec![
         Bson::Null,
@@ -54,8 +54,8 @@ pub fn values() -> Vec<Bson> {
             bytes: vec![1; 16],
         }),
         Bson::RegularExpression(Regex {
-            pattern: "(".try_into().expect("it has no null"),
-            options: "i".try_into().expect("it has no null"),
+            pattern: "(".try_into().expect("the string has no null byte"),
+            options: "i".try_into().expect("the string has no null byte"),
         }),
         Bson::JavaScriptCode("while (true) {}".to_owned()),
         Bson::JavaScriptCodeWithScope(JavaScriptCodeWithScope {
@@ -66,7 +66,7 @@ pub fn values() -> Vec<Bson> {
     ]
 }
 
-/// Paths of every field, also of those within documents and within the first element of a list.
+/// The paths of all fields, including nested ones in documents and in the first elements of arrays.
 fn paths(document: &Document, prefix: &str, found: &mut Vec<String>) {
     for (name, value) in document {
         let path = format!("{prefix}{name}");
@@ -85,56 +85,67 @@ fn paths(document: &Document, prefix: &str, found: &mut Vec<String>) {
     }
 }
 
-/// The same document with another value at a path.
+/// A copy of a document with another value at a path.
 fn with(document: &Document, path: &str, value: &Bson) -> Document {
     let mut copy = document.clone();
     let (steps, last) = path.rsplit_once('.').unwrap_or(("", path));
-    let mut place = &mut copy;
+    let mut target = &mut copy;
     let mut steps = steps.split('.').filter(|step| !step.is_empty()).peekable();
     while let Some(step) = steps.next() {
-        let next = place.get_mut(step).expect("the path is one of this shape");
-        place = match next {
+        let next = target.get_mut(step).expect("the document has the path");
+        target = match next {
             Bson::Array(elements) => {
                 steps.next();
-                elements[0].as_document_mut().expect("it is a document")
+                elements[0]
+                    .as_document_mut()
+                    .expect("the value is a document")
             }
-            other => other.as_document_mut().expect("it is a document"),
+            other => other.as_document_mut().expect("the value is a document"),
         };
     }
-    place.insert(last, value.clone());
+    target.insert(last, value.clone());
     copy
 }
 
-/// Makes indexes forget that what they hold is unique: copies of a document are not.
+/// Recreates unique indexes without uniqueness, so that documents can be copied.
 async fn allow_copies(collection: &Collection<Document>) {
-    let indexes = collection.list_indexes().await.expect("indexes are listed");
-    let indexes: Vec<IndexModel> = indexes.try_collect().await.expect("indexes are listed");
+    let indexes = collection
+        .list_indexes()
+        .await
+        .expect("indexes can be listed");
+    let indexes: Vec<IndexModel> = indexes.try_collect().await.expect("indexes can be listed");
     for index in indexes {
         let options = index.options.unwrap_or_default();
         if options.unique == Some(true) {
             let name = options.name.clone().expect("an index has a name");
-            collection.drop_index(name.clone()).await.expect("it goes");
+            collection
+                .drop_index(name.clone())
+                .await
+                .expect("the index can be dropped");
             let options = IndexOptions::builder().name(name).sparse(options.sparse);
-            let again = IndexModel::builder()
+            let index = IndexModel::builder()
                 .keys(index.keys)
                 .options(options.build())
                 .build();
-            collection.create_index(again).await.expect("it comes back");
+            collection
+                .create_index(index)
+                .await
+                .expect("the index can be created");
         }
     }
 }
 
-/// Copies of a few documents of a collection, each with one wrong value.
-async fn spoil(database: &Database, name: &str) {
+/// Inserts copies of up to 40 documents of a collection, each with one wrong value.
+async fn insert_wrong_values(database: &Database, name: &str) {
     let collection = database.collection::<Document>(name);
     allow_copies(&collection).await;
     let samples = collection
         .find(doc! {})
         .limit(40)
         .await
-        .expect("it is read");
-    let samples: Vec<Document> = samples.try_collect().await.expect("it is read");
-    let mut spoilt: Vec<Document> = values()
+        .expect("documents can be read");
+    let samples: Vec<Document> = samples.try_collect().await.expect("documents can be read");
+    let mut wrong: Vec<Document> = values()
         .into_iter()
         .filter(|value| {
             !matches!(
@@ -155,17 +166,17 @@ async fn spoil(database: &Database, name: &str) {
             for value in values() {
                 let mut copy = with(&sample, &path, &value);
                 copy.insert("_id", ObjectId::new().to_hex());
-                spoilt.push(copy);
+                wrong.push(copy);
             }
             known.push(path);
         }
     }
-    // Some are refused, such as lists in an index of lists beside another; the others are written.
-    drop(collection.insert_many(spoilt).ordered(false).await);
+    // Some are rejected, such as two arrays in a compound index; the others are inserted.
+    drop(collection.insert_many(wrong).ordered(false).await);
 }
 
-async fn is_whole(exporter: &Exporter) {
-    exporter.whole().await;
+async fn assert_all_collectors_succeed(exporter: &Exporter) {
+    exporter.wait_for_collectors().await;
     let log = exporter.log();
     assert!(
         !log.contains("panicked") && !log.contains("level=error"),
@@ -174,30 +185,27 @@ async fn is_whole(exporter: &Exporter) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn documents_of_every_wrong_type_spoil_nothing() {
+async fn documents_of_every_wrong_type_fail_no_collector() {
     let filled = Filled::new().await;
     let names = filled.database.list_collection_names().await;
-    for name in names.expect("collections are listed") {
-        spoil(&filled.database, &name).await;
+    for name in names.expect("collections can be listed") {
+        insert_wrong_values(&filled.database, &name).await;
     }
     let exporter = Exporter::on(&uri_of(&filled.database), &["--compat-metrics"]);
-    is_whole(&exporter).await;
+    assert_all_collectors_succeed(&exporter).await;
     let metrics = exporter.metrics();
-    assert_eq!(complaint_of_promtool(metrics.as_bytes()), None);
+    assert_eq!(promtool_error(metrics.as_bytes()), None);
     let accept = [("Accept", "application/openmetrics-text")];
     let openmetrics = exporter.request("GET", "/metrics", &accept);
-    assert_eq!(
-        complaint_of_strict_parser(&openmetrics.body, "families"),
-        None
-    );
+    assert_eq!(strict_parser_error(&openmetrics.body, "families"), None);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn settings_and_single_documents_of_every_wrong_type_spoil_nothing() {
+async fn settings_and_single_documents_of_every_wrong_type_fail_no_collector() {
     let filled = Filled::new().await;
     let admin = filled.credentials.admin.clone();
     let exporter = Exporter::on(&uri_of(&filled.database), &[]);
-    is_whole(&exporter).await;
+    assert_all_collectors_succeed(&exporter).await;
     let headers = [
         ("X-User-Id", admin.user_id.as_str()),
         ("X-Auth-Token", admin.token.as_str()),
@@ -207,21 +215,23 @@ async fn settings_and_single_documents_of_every_wrong_type_spoil_nothing() {
         .find_one(doc! {})
         .sort(doc! { "createdAt": -1 })
         .await;
-    let newest = newest.expect("it is read").expect("there is one");
+    let newest = newest
+        .expect("documents can be read")
+        .expect("there is a document");
     for value in values() {
-        let everywhere =
+        let update =
             doc! { "$set": { "value": &value, "createdAt": &value, "packageValue": &value } };
         let settings = filled.collection("rocketchat_settings");
         settings
-            .update_many(doc! {}, everywhere)
+            .update_many(doc! {}, update)
             .await
-            .expect("they are written");
+            .expect("settings can be updated");
         let control = doc! { "$set": { "version": &value, "locked": &value, "lockedAt": &value, "buildAt": &value } };
         let migrations = filled.collection("migrations");
         migrations
             .update_many(doc! {}, control)
             .await
-            .expect("it is written");
+            .expect("the document can be written");
         let mut stored: Document = newest
             .keys()
             .map(|key| (key.clone(), value.clone()))
@@ -229,17 +239,20 @@ async fn settings_and_single_documents_of_every_wrong_type_spoil_nothing() {
         stored.insert("_id", ObjectId::new().to_hex());
         stored.insert("createdAt", DateTime::now());
         let statistics = filled.collection("rocketchat_statistics");
-        statistics.insert_one(stored).await.expect("it is written");
-        let answer = exporter.request("GET", "/api/v1/statistics?refresh=true", &headers);
+        statistics
+            .insert_one(stored)
+            .await
+            .expect("the document can be written");
+        let response = exporter.request("GET", "/api/v1/statistics?refresh=true", &headers);
         assert!(
-            [200, 429].contains(&answer.status),
+            [200, 429].contains(&response.status),
             "{value}: {} {}",
-            answer.text(),
+            response.text(),
             exporter.log()
         );
-        assert!(answer.json().is_object(), "{value}");
-        is_whole(&exporter).await;
+        assert!(response.json().is_object(), "{value}");
+        assert_all_collectors_succeed(&exporter).await;
     }
     let metrics = exporter.metrics();
-    assert_eq!(complaint_of_promtool(metrics.as_bytes()), None);
+    assert_eq!(promtool_error(metrics.as_bytes()), None);
 }

@@ -1,4 +1,4 @@
-//! `Accept` and `Accept-Encoding`.
+//! Fuzzes the headers `Accept` and `Accept-Encoding`.
 
 #![no_main]
 

@@ -1,4 +1,4 @@
-//! The file of `--config.file`.
+//! Fuzzes the file of `--config.file`.
 
 #![no_main]
 

@@ -1,4 +1,4 @@
-//! The license in the settings.
+//! Fuzzes the license in the settings.
 
 #![no_main]
 

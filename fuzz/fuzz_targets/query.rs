@@ -1,4 +1,4 @@
-//! The parameter `query` of the list of stored statistics.
+//! Fuzzes the parameter `query` of `statistics.list`.
 
 #![no_main]
 

@@ -1,4 +1,4 @@
-//! The file of `--web.config.file`.
+//! Fuzzes the file of `--web.config.file`.
 
 #![no_main]
 

@@ -1,4 +1,4 @@
-//! The dashboards' queries, asked of a real Prometheus that scrapes the exporter.
+//! The dashboards' queries against a real Prometheus that scrapes the exporter.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -11,7 +11,8 @@ use tokio::sync::OnceCell;
 use super::{Query, boards, labels_of, list, queries, queries_of, text};
 use crate::support::{Exporter, Filled, Prometheus, SharedWorkspace, eventually, shared_workspace};
 
-/// Queries without data on the made-up workspace: dashboard, panel, letter and why. The panel says so too.
+/// Queries without data on the generated workspace: dashboard, panel, `refId` and reason. The panel's description says so
+/// too.
 const EMPTY: [(&str, &str, &str, &str); 29] = [
     (
         "rocketchat-overview",
@@ -113,45 +114,47 @@ const NOTHING_MISSING: &str = "the exporter may read everything, and can";
 const NO_JOB_RUNS: &str = "no background job runs";
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_panel_has_data_of_the_only_workspace() {
-    let workspace = as_in_the_demo().await.start(&[]).await;
-    let scraped = scraped(tools::PROMETHEUS_2, &workspace.exporter, None).await;
-    assert_all_have_data(&scraped, &workspace.exporter, ".*").await;
+async fn every_panel_has_data_with_one_workspace() {
+    let workspace = demo_workspace().await.start(&[]).await;
+    let prometheus = start_prometheus(tools::PROMETHEUS_2, &workspace.exporter, None).await;
+    assert_all_have_data(&prometheus, &workspace.exporter, ".*").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_panel_has_data_of_one_of_several_workspaces() {
+async fn every_panel_has_data_with_several_workspaces() {
     let several = Several::start().await;
-    let scraped = scraped(tools::PROMETHEUS_3, &several.exporter, None).await;
-    assert_all_have_data(&scraped, &several.exporter, "acme").await;
+    let prometheus = start_prometheus(tools::PROMETHEUS_3, &several.exporter, None).await;
+    assert_all_have_data(&prometheus, &several.exporter, "acme").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_panel_has_data_where_each_workspace_is_a_target_and_none_counts_twice() {
+async fn every_panel_has_data_with_a_target_per_workspace() {
     let several = Several::start().await;
     let list = format!("http://{}/sd", several.exporter.address());
-    let scraped = scraped(tools::PROMETHEUS_2, &several.exporter, Some(&list)).await;
-    assert_all_have_data(&scraped, &several.exporter, "acme").await;
+    let prometheus = start_prometheus(tools::PROMETHEUS_2, &several.exporter, Some(&list)).await;
+    assert_all_have_data(&prometheus, &several.exporter, "acme").await;
     let queries = queries();
-    let watched = queries.iter().find(|it| it.panel == "Watched");
-    let watched = watched.expect("the fleet is counted").filled(".+", ".*");
+    let watched = queries.iter().find(|query| query.panel == "Watched");
+    let watched = watched
+        .expect("there is a panel `Watched`")
+        .filled(".+", ".*");
     eventually("both workspaces are watched", || {
-        let count = scraped.query(&watched).expect("it is a query");
+        let count = prometheus.query(&watched).expect("the query is valid");
         (count[0].points[0].1.to_string() == "2").then_some(())
     })
     .await;
 }
 
-/// The workspace of the demo, which these tests share.
-async fn as_in_the_demo() -> &'static SharedWorkspace {
+/// A workspace of the demo's size, which these tests share.
+async fn demo_workspace() -> &'static SharedWorkspace {
     static SHARED: OnceCell<SharedWorkspace> = OnceCell::const_new();
-    let fill = || async { SharedWorkspace::new(Filled::as_in_the_demo().await).await };
+    let fill = || async { SharedWorkspace::new(Filled::demo_sized().await).await };
     let shared = SHARED.get_or_init(fill).await;
     shared.keep_alive().await;
     shared
 }
 
-/// An exporter of a workspace `acme` as in the demo, and of a small one.
+/// An exporter of two workspaces: `acme`, which is of the demo's size, and a small one.
 struct Several {
     exporter: Exporter,
     _folder: tempfile::TempDir,
@@ -159,8 +162,8 @@ struct Several {
 
 impl Several {
     async fn start() -> Self {
-        let (one, other) = (as_in_the_demo().await, shared_workspace().await);
-        let folder = tempfile::tempdir().expect("a folder can be made");
+        let (one, other) = (demo_workspace().await, shared_workspace().await);
+        let folder = tempfile::tempdir().expect("a directory can be created");
         let file = folder.path().join("exporter.yml");
         // JSON is YAML.
         let configuration = json!({
@@ -178,9 +181,9 @@ impl Several {
     }
 }
 
-/// A Prometheus that scrapes the exporter every second: all of it as one target, or as the README says each workspace of a
-/// list, and the host apart.
-async fn scraped(version: Tool, exporter: &Exporter, list: Option<&str>) -> Prometheus {
+/// Starts a Prometheus that scrapes the exporter every second: as one target, or by service discovery with a target per
+/// workspace and one for the host, as the README describes.
+async fn start_prometheus(version: Tool, exporter: &Exporter, list: Option<&str>) -> Prometheus {
     let own = json!([{ "targets": [exporter.address()] }]);
     let jobs = match list {
         None => json!([{ "job_name": "rocketchat-exporter", "static_configs": own }]),
@@ -198,12 +201,12 @@ async fn scraped(version: Tool, exporter: &Exporter, list: Option<&str>) -> Prom
 }
 
 #[test]
-fn a_panel_that_may_have_no_data_says_when() {
+fn panels_that_may_be_empty_describe_when() {
     let boards = boards();
     for (uid, title, _, why) in EMPTY {
-        let board = boards.iter().find(|it| it.uid() == uid);
+        let board = boards.iter().find(|board| board.uid() == uid);
         let mut panels = board.expect("there is such a dashboard").panels();
-        let panel = panels.find(|it| it["title"] == title);
+        let panel = panels.find(|panel| panel["title"] == title);
         let description = text(&panel.expect("there is such a panel")["description"]);
         assert!(
             description.contains("No data"),
@@ -213,21 +216,23 @@ fn a_panel_that_may_have_no_data_says_when() {
 }
 
 #[test]
-fn a_new_version_is_marked_once_and_neither_a_first_scrape_nor_a_gap_is() {
+fn only_a_new_version_is_annotated() {
     let board = &boards()[0];
-    let mark = text(&board.json["annotations"]["list"][0]["name"]);
-    let mark = queries_of(board).into_iter().find(|it| it.panel == mark);
-    let expression = mark
-        .expect("there is a mark")
+    let annotation = text(&board.json["annotations"]["list"][0]["name"]);
+    let query = queries_of(board)
+        .into_iter()
+        .find(|query| query.panel == annotation);
+    let expression = query
+        .expect("there is an annotation")
         .filled("x:1", ".*")
         .replace("15s", "1m");
     let series = |version: &str| {
         format!("rocketchat_info{{job=\"rocketchat\",instance=\"x:1\",version=\"{version}\"}}")
     };
     let exporter = "rocketchat_exporter_build_info{job=\"rocketchat\",instance=\"x:1\"}";
-    let at = |time: &str, marked: bool| {
+    let at = |time: &str, annotated: bool| {
         let sample = json!({ "labels": "{version=\"8.0.0\"}", "value": 1 });
-        let samples = if marked { vec![sample] } else { Vec::new() };
+        let samples = if annotated { vec![sample] } else { Vec::new() };
         json!({ "expr": expression, "eval_time": time, "exp_samples": samples })
     };
     let test = json!({
@@ -237,7 +242,7 @@ fn a_new_version_is_marked_once_and_neither_a_first_scrape_nor_a_gap_is() {
             "interval": "1m",
             "input_series": [
                 { "series": series("7.7.1"), "values": "1x9 stale" },
-                // The exporter is away from minute 15 to minute 30.
+                // The exporter is down from minute 15 to minute 30.
                 { "series": series("8.0.0"), "values": "_x10 1x4 stale _x14 1x20" },
                 { "series": exporter, "values": "1x14 stale _x14 1x20" },
             ],
@@ -247,47 +252,51 @@ fn a_new_version_is_marked_once_and_neither_a_first_scrape_nor_a_gap_is() {
             ],
         }],
     });
-    let folder = tempfile::tempdir().expect("a folder can be made");
+    let folder = tempfile::tempdir().expect("a directory can be created");
     let file = folder.path().join("test.yml");
     fs::write(&file, test.to_string()).expect("the file can be written");
-    let promtool = tools::PROMTOOL.find().expect("promtool is there");
+    let promtool = tools::PROMTOOL.find().expect("promtool is installed");
     let output = promtool
         .command()
         .args(["test", "rules"])
         .arg(file)
         .output();
     let output = output.expect("promtool runs");
-    let said = [output.stdout, output.stderr].concat();
+    let printed = [output.stdout, output.stderr].concat();
     assert!(
         output.status.success(),
         "{}",
-        String::from_utf8_lossy(&said)
+        String::from_utf8_lossy(&printed)
     );
 }
 
-/// Asks everything until it has data, then whether what is without data is so still.
+/// Waits until every query has data, then asserts that those in [`EMPTY`] have none.
 async fn assert_all_have_data(prometheus: &Prometheus, exporter: &Exporter, workspace: &str) {
-    let all: Vec<Query> = queries().into_iter().filter(|it| it.id.is_some()).collect();
+    let all: Vec<Query> = queries()
+        .into_iter()
+        .filter(|query| query.id.is_some())
+        .collect();
     let is_listed = |query: &Query| {
         let of = |entry: &(&str, &str, &str, &str)| (entry.0, entry.1, entry.2) == key(query);
         EMPTY.iter().any(of)
     };
-    let (listed, others): (Vec<&Query>, Vec<&Query>) = all.iter().partition(|it| is_listed(it));
-    assert_eq!(listed.len(), EMPTY.len(), "a query that is listed is gone");
+    let (listed, others): (Vec<&Query>, Vec<&Query>) =
+        all.iter().partition(|query| is_listed(query));
+    assert_eq!(listed.len(), EMPTY.len(), "a listed query does not exist");
     for query in others {
-        let awaited = format!("{query:?} has data");
-        let labels = eventually(&awaited, || {
-            let series = ask(prometheus, query, exporter, workspace);
+        let expected = format!("{query:?} has data");
+        let labels = eventually(&expected, || {
+            let series = label_names(prometheus, query, exporter, workspace);
             (!series.is_empty()).then_some(series)
         })
         .await;
         for label in labels_of(&query.legend) {
-            let missing = labels.iter().find(|it| !it.contains(label));
+            let missing = labels.iter().find(|series| !series.contains(label));
             assert!(missing.is_none(), "{query:?}: no `{label}` in {missing:?}");
         }
     }
     for query in listed {
-        let series = ask(prometheus, query, exporter, workspace);
+        let series = label_names(prometheus, query, exporter, workspace);
         assert!(
             series.is_empty(),
             "{query:?} is listed as empty, but has {series:?}"
@@ -300,23 +309,23 @@ async fn assert_all_have_data(prometheus: &Prometheus, exporter: &Exporter, work
 fn assert_tables_have_their_columns(prometheus: &Prometheus, exporter: &Exporter, workspace: &str) {
     for board in boards() {
         let queries = queries_of(&board);
-        for panel in board.panels().filter(|it| it["type"] == "table") {
-            let of_panel = |it: &&Query| it.id == panel["id"].as_u64();
+        for panel in board.panels().filter(|panel| panel["type"] == "table") {
+            let of_panel = |query: &&Query| query.id == panel["id"].as_u64();
             let queries: Vec<&Query> = queries.iter().filter(of_panel).collect();
             let steps = list(&panel["transformations"]);
             let join = text(&steps[0]["options"]["byField"]);
             let columns = list(&steps[1]["options"]["include"]["names"]);
             for query in &queries {
-                let series = ask(prometheus, query, exporter, workspace);
+                let series = label_names(prometheus, query, exporter, workspace);
                 assert!(
-                    series.iter().all(|it| it.contains(join)),
+                    series.iter().all(|labels| labels.contains(join)),
                     "{query:?}: no `{join}`"
                 );
             }
             let mut labels = BTreeSet::new();
             for query in &queries {
                 labels.extend(
-                    ask(prometheus, query, exporter, workspace)
+                    label_names(prometheus, query, exporter, workspace)
                         .into_iter()
                         .flatten(),
                 );
@@ -324,7 +333,7 @@ fn assert_tables_have_their_columns(prometheus: &Prometheus, exporter: &Exporter
             for column in columns
                 .iter()
                 .map(text)
-                .filter(|it| !it.starts_with("Value"))
+                .filter(|column| !column.starts_with("Value"))
             {
                 assert!(labels.contains(column), "{}: no `{column}`", panel["title"]);
             }
@@ -332,25 +341,25 @@ fn assert_tables_have_their_columns(prometheus: &Prometheus, exporter: &Exporter
     }
 }
 
-/// The names of the labels of each series that a query has.
-fn ask(
+/// The label names of each series that a query returns.
+fn label_names(
     prometheus: &Prometheus,
     query: &Query,
     exporter: &Exporter,
     workspace: &str,
 ) -> Vec<BTreeSet<String>> {
     let expression = query.filled(exporter.address(), workspace);
-    let answer = if query.instant {
+    let response = if query.instant {
         prometheus.query(&expression)
     } else {
         let now = SystemTime::now().duration_since(UNIX_EPOCH);
         let now = now.unwrap_or(Duration::ZERO).as_secs_f64();
         prometheus.query_range(&expression, (now - 60.0, now), 1.0)
     };
-    let series = answer.unwrap_or_else(|fault| panic!("{query:?}: {fault}"));
+    let series = response.unwrap_or_else(|error| panic!("{query:?}: {error}"));
     series
         .into_iter()
-        .map(|it| it.labels.into_keys().collect())
+        .map(|series| series.labels.into_keys().collect())
         .collect()
 }
 

@@ -1,4 +1,4 @@
-//! What the dashboards have in common, after the rules of Grafana's dashboard-linter, and where their links lead.
+//! Rules for all dashboards, after Grafana's dashboard-linter, and the targets of their links.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::{boards, list, queries, selectors, text};
 
-/// Units of Grafana that the panels use.
+/// The Grafana units that panels may use.
 const UNITS: [&str; 10] = [
     "bool_yes_no",
     "Bps",
@@ -24,7 +24,7 @@ const UNITS: [&str; 10] = [
     "string",
 ];
 
-/// Metrics that no workspace has to itself: they have no label `workspace`.
+/// Prefixes of metrics without the label `workspace`.
 const WITHOUT_WORKSPACE: [&str; 8] = [
     "process_",
     "rocketchat_exporter_build_info",
@@ -36,18 +36,18 @@ const WITHOUT_WORKSPACE: [&str; 8] = [
     "rocketchat_process_",
 ];
 
-/// The choice of a data source.
+/// The data source that the variable selects.
 fn data_source() -> Value {
     json!({ "type": "prometheus", "uid": "${datasource}" })
 }
 
 #[test]
-fn all_dashboards_offer_the_same_choices() {
+fn all_dashboards_have_the_same_variables() {
     for board in boards() {
         let names: Vec<&str> = board
             .variables()
             .iter()
-            .map(|it| text(&it["name"]))
+            .map(|variable| text(&variable["name"]))
             .collect();
         assert_eq!(
             names,
@@ -58,7 +58,7 @@ fn all_dashboards_offer_the_same_choices() {
         let by_name: BTreeMap<&str, &Value> = board
             .variables()
             .iter()
-            .map(|it| (text(&it["name"]), it))
+            .map(|variable| (text(&variable["name"]), variable))
             .collect();
         assert_eq!(by_name["datasource"]["query"], "prometheus");
         for name in ["job", "instance", "workspace"] {
@@ -69,11 +69,11 @@ fn all_dashboards_offer_the_same_choices() {
                 "{}: {name}",
                 board.file
             );
-            // When the time range changes: later workspaces are found without a reload.
+            // 2 means: when the time range changes. New workspaces are found without a reload.
             assert_eq!(variable["refresh"], 2, "{}: {name}", board.file);
             assert!(text(&variable["query"]).starts_with("label_values(rocketchat_up"));
         }
-        // A label that is absent matches `.*`, and nothing else that a workspace may be called does more.
+        // `.*` also matches an absent label, as a single workspace has none.
         assert_eq!(by_name["workspace"]["allValue"], ".*");
         assert_eq!(by_name["workspace"]["current"]["value"], "$__all");
         assert_eq!(by_name["job"]["allValue"], ".+");
@@ -81,9 +81,9 @@ fn all_dashboards_offer_the_same_choices() {
 }
 
 #[test]
-fn every_panel_says_what_it_shows_and_in_which_unit() {
+fn every_panel_has_a_description_and_a_unit() {
     for board in boards() {
-        let mut numbers = BTreeSet::new();
+        let mut ids = BTreeSet::new();
         for panel in board.panels() {
             let place = format!("{}: {}", board.file, panel["title"]);
             assert!(!text(&panel["title"]).is_empty(), "{place}");
@@ -93,10 +93,7 @@ fn every_panel_says_what_it_shows_and_in_which_unit() {
                 UNITS.contains(&text(&panel["fieldConfig"]["defaults"]["unit"])),
                 "{place}"
             );
-            assert!(
-                numbers.insert(panel["id"].as_u64()),
-                "{place}: its id is another's"
-            );
+            assert!(ids.insert(panel["id"].as_u64()), "{place}: duplicate id");
             assert_eq!(panel["datasource"], data_source(), "{place}");
             assert!(!list(&panel["targets"]).is_empty(), "{place}");
             for target in list(&panel["targets"]) {
@@ -107,14 +104,14 @@ fn every_panel_says_what_it_shows_and_in_which_unit() {
 }
 
 #[test]
-fn panels_lie_beside_each_other_and_not_upon() {
+fn panels_do_not_overlap() {
     for board in boards() {
         let mut taken = BTreeSet::new();
         for panel in list(&board.json["panels"]) {
             let side = |name: &str| {
                 panel["gridPos"][name]
                     .as_u64()
-                    .expect("a panel has a place")
+                    .expect("a panel has a position")
             };
             for x in side("x")..side("x") + side("w") {
                 for y in side("y")..side("y") + side("h") {
@@ -129,7 +126,7 @@ fn panels_lie_beside_each_other_and_not_upon() {
 #[test]
 fn every_line_has_a_legend() {
     for board in boards() {
-        for panel in board.panels().filter(|it| it["type"] == "timeseries") {
+        for panel in board.panels().filter(|panel| panel["type"] == "timeseries") {
             for target in list(&panel["targets"]) {
                 let place = format!("{}: {}", board.file, panel["title"]);
                 assert!(!text(&target["legendFormat"]).is_empty(), "{place}");
@@ -139,7 +136,7 @@ fn every_line_has_a_legend() {
 }
 
 #[test]
-fn every_query_is_about_the_chosen_exporter_and_workspace() {
+fn every_query_selects_the_chosen_exporter_and_workspace() {
     for query in queries() {
         for selector in selectors(&query.parsed()) {
             let metric = selector.name.clone().unwrap_or_default();
@@ -147,16 +144,18 @@ fn every_query_is_about_the_chosen_exporter_and_workspace() {
                 let found = selector.matchers.find_matchers(label);
                 found
                     .iter()
-                    .any(|it| it.value == value && matches!(it.op, MatchOp::Re(_)))
+                    .any(|matcher| matcher.value == value && matches!(matcher.op, MatchOp::Re(_)))
             };
             assert!(
                 matches("job", ".+") && matches("instance", "host:9459"),
                 "{query:?}"
             );
-            let of_none = WITHOUT_WORKSPACE.iter().any(|it| metric.starts_with(it));
+            let is_unlabelled = WITHOUT_WORKSPACE
+                .iter()
+                .any(|prefix| metric.starts_with(prefix));
             assert_eq!(
                 matches("workspace", ".*"),
-                !of_none,
+                !is_unlabelled,
                 "{metric} in {query:?}"
             );
         }
@@ -164,20 +163,25 @@ fn every_query_is_about_the_chosen_exporter_and_workspace() {
 }
 
 #[test]
-fn counters_are_only_shown_as_rates_and_nothing_else_is() {
-    /// Metrics inside of a rate or an increase, and all.
+fn exactly_counters_are_shown_as_rates() {
+    /// Metrics inside `rate` or `increase`, and all metrics.
     #[derive(Default)]
-    struct Counted {
+    struct Metrics {
         rated: Vec<String>,
         all: Vec<String>,
     }
-    impl ExprVisitor for Counted {
+    impl ExprVisitor for Metrics {
         type Error = ();
         fn pre_visit(&mut self, expression: &Expr) -> Result<bool, ()> {
             match expression {
                 Expr::Call(call) if ["rate", "increase"].contains(&call.func.name) => {
-                    let inner = call.args.args.iter().flat_map(|it| selectors(it));
-                    self.rated.extend(inner.filter_map(|it| it.name));
+                    let inner = call
+                        .args
+                        .args
+                        .iter()
+                        .flat_map(|argument| selectors(argument));
+                    self.rated
+                        .extend(inner.filter_map(|selector| selector.name));
                 }
                 Expr::VectorSelector(selector) => self.all.extend(selector.name.clone()),
                 Expr::MatrixSelector(matrix) => self.all.extend(matrix.vs.name.clone()),
@@ -188,32 +192,32 @@ fn counters_are_only_shown_as_rates_and_nothing_else_is() {
     }
     let is_counter = |name: &String| name.ends_with("_total");
     for query in queries() {
-        let mut counted = Counted::default();
-        walk_expr(&mut counted, &query.parsed()).expect("nothing fails");
-        let counters: Vec<_> = counted.all.into_iter().filter(is_counter).collect();
-        assert_eq!(counters, counted.rated, "{query:?}");
+        let mut metrics = Metrics::default();
+        walk_expr(&mut metrics, &query.parsed()).expect("the visitor never fails");
+        let counters: Vec<_> = metrics.all.into_iter().filter(is_counter).collect();
+        assert_eq!(counters, metrics.rated, "{query:?}");
         let windows = query.expression.matches("rate(").count();
         let chosen = query.expression.matches("[$__rate_interval]").count();
         assert_eq!(
             windows, chosen,
-            "the window of a rate is Grafana's to choose: {query:?}"
+            "a rate must use `$__rate_interval`: {query:?}"
         );
     }
 }
 
 #[test]
-fn links_lead_to_dashboards_with_such_choices_and_to_runbooks() {
+fn links_point_to_existing_dashboards_and_runbooks() {
     let boards = boards();
     let uids: BTreeSet<&str> = boards.iter().map(super::Board::uid).collect();
     let variables: BTreeSet<&str> = boards[0]
         .variables()
         .iter()
-        .map(|it| text(&it["name"]))
+        .map(|variable| text(&variable["name"]))
         .collect();
     let runbooks = format!("{}/blob/main/docs/runbooks/", env!("CARGO_PKG_REPOSITORY"));
     let mut seen = [0, 0];
     for board in &boards {
-        // Every dashboard leads to the others, which it knows by this tag.
+        // Every dashboard links to the others by this tag.
         let link = &board.json["links"][0];
         assert!(
             list(&board.json["tags"]).contains(&link["tags"][0]),
@@ -226,12 +230,14 @@ fn links_lead_to_dashboards_with_such_choices_and_to_runbooks() {
         );
         for url in urls(&board.json["panels"]) {
             if let Some(address) = url.strip_prefix("/d/") {
-                let (uid, parameters) = address.split_once('?').expect("the choices come along");
+                let (uid, parameters) = address
+                    .split_once('?')
+                    .expect("the link passes the variables");
                 assert!(uids.contains(uid), "{}: {url}", board.file);
                 for name in parameters
                     .split("var-")
                     .skip(1)
-                    .filter_map(|it| it.split('=').next())
+                    .filter_map(|parameter| parameter.split('=').next())
                 {
                     assert!(variables.contains(name), "{}: {url}", board.file);
                 }
@@ -247,7 +253,7 @@ fn links_lead_to_dashboards_with_such_choices_and_to_runbooks() {
     assert!(seen[0] >= 1 && seen[1] >= 50, "{seen:?}");
 }
 
-/// Every address in a value.
+/// Every `url` in a JSON value.
 fn urls(value: &Value) -> Vec<&str> {
     match value {
         Value::Array(values) => values.iter().flat_map(urls).collect(),

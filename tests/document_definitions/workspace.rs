@@ -1,5 +1,5 @@
-//! A workspace whose documents tell each definition of Rocket.Chat's statistics from the others, and what the exporter
-//! answers on it for a version.
+//! A workspace on which every definition of Rocket.Chat's statistics gives another value, and the exporter's responses
+//! on it by version.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -10,37 +10,37 @@ use mongodb::options::IndexOptions;
 use mongodb::{Database, IndexModel};
 use serde_json::Value;
 
-use crate::support::{Exporter, PATIENCE, fixture, uri_of};
+use crate::support::{Exporter, TIMEOUT, fixture, uri_of};
 
 /// SHA-256 of the token, in base64.
 const HASHED_TOKEN: &str = "PEaenWxYddN6Q/NT1PiOYfz4EsZu7jRXRlpAsNpBU+A=";
 const TOKEN: &str = "token";
 
-/// The clock of all answers.
+/// The exporter's clock.
 const NOW: &str = "--debug.now=2026-11-21T12:00:00Z";
 
 /// Monday, 3 April 2023, 12:00 UTC.
 const LATEST: i64 = 1_680_523_200_000;
 
-/// What the exporter answers as the newest statistics of a workspace that runs a version.
-pub struct Answers {
-    /// The document itself.
+/// The exporter's responses for a workspace that runs a version.
+pub struct Responses {
+    /// The statistics document.
     pub document: Value,
-    /// As the version wraps it.
+    /// The document in the shape of the version's API.
     pub wrapped: Value,
-    /// The metrics of the same moment, in the classic format.
+    /// The metrics in Prometheus' text format.
     pub metrics: String,
 }
 
-/// The answers without a license.
-pub fn answers(version: &'static str) -> Arc<Answers> {
-    ask(version, "")
+/// The responses without a license.
+pub fn responses(version: &'static str) -> Arc<Responses> {
+    cached_responses(version, "")
 }
 
-/// The answers on a workspace whose documents have fields besides that no version knows.
-pub fn answers_on_unknown_fields(version: &'static str) -> Answers {
+/// The responses on a workspace whose documents also have fields that no version knows.
+pub fn responses_with_unknown_fields(version: &'static str) -> Responses {
     static URI: OnceLock<String> = OnceLock::new();
-    ask_exporter(
+    query_exporter(
         uri(&URI, |document| {
             document.insert(
                 "_future",
@@ -54,53 +54,53 @@ pub fn answers_on_unknown_fields(version: &'static str) -> Answers {
 }
 
 /// The same with a license for everything.
-pub fn licensed_answers(version: &'static str) -> Arc<Answers> {
-    ask(version, "--rocketchat.license-modules=*")
+pub fn licensed_responses(version: &'static str) -> Arc<Responses> {
+    cached_responses(version, "--rocketchat.license-modules=*")
 }
 
-fn ask(version: &'static str, license: &'static str) -> Arc<Answers> {
-    type Asked = BTreeMap<(&'static str, &'static str), Arc<OnceLock<Arc<Answers>>>>;
-    static ASKED: Mutex<Asked> = Mutex::new(Asked::new());
+fn cached_responses(version: &'static str, license: &'static str) -> Arc<Responses> {
+    type Cache = BTreeMap<(&'static str, &'static str), Arc<OnceLock<Arc<Responses>>>>;
+    static CACHE: Mutex<Cache> = Mutex::new(Cache::new());
     static URI: OnceLock<String> = OnceLock::new();
     let cell = Arc::clone(
-        ASKED
+        CACHE
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .entry((version, license))
             .or_default(),
     );
     let uri = uri(&URI, |_| {});
-    Arc::clone(cell.get_or_init(|| Arc::new(ask_exporter(uri, version, license))))
+    Arc::clone(cell.get_or_init(|| Arc::new(query_exporter(uri, version, license))))
 }
 
-fn ask_exporter(uri: &str, version: &str, license: &str) -> Answers {
+fn query_exporter(uri: &str, version: &str, license: &str) -> Responses {
     let version = format!("--rocketchat.version={version}");
     let mut arguments = vec![NOW, &version];
     arguments.extend(Some(license).filter(|license| !license.is_empty()));
     let exporter = Exporter::on(uri, &arguments);
     let begun = Instant::now();
     while !exporter.all_collectors_succeeded() {
-        assert!(begun.elapsed() < PATIENCE, "{version}: {}", exporter.log());
+        assert!(begun.elapsed() < TIMEOUT, "{version}: {}", exporter.log());
         std::thread::sleep(Duration::from_millis(20));
     }
     let headers = [("X-User-Id", "admin"), ("X-Auth-Token", TOKEN)];
-    let ask = |shape: &str| {
+    let cached_responses = |shape: &str| {
         let path = format!("/api/v1/statistics?shape={shape}");
-        let answer = exporter.request("GET", &path, &headers);
-        assert_eq!(answer.status, 200, "{}", answer.text());
-        answer.json()
+        let response = exporter.request("GET", &path, &headers);
+        assert_eq!(response.status, 200, "{}", response.text());
+        response.json()
     };
-    Answers {
-        document: ask("flat"),
-        wrapped: ask("version"),
+    Responses {
+        document: cached_responses("flat"),
+        wrapped: cached_responses("version"),
         metrics: exporter.metrics(),
     }
 }
 
-/// Where the workspace is; it is made once for each place that remembers it.
-fn uri(place: &'static OnceLock<String>, change: fn(&mut Document)) -> &'static str {
-    place.get_or_init(|| {
-        // In a thread with a runtime of its own: it must not end before the last test does.
+/// The connection string of the workspace, which is filled once per cell.
+fn uri(cell: &'static OnceLock<String>, change: fn(&mut Document)) -> &'static str {
+    cell.get_or_init(|| {
+        // A new thread, because the calling test may run inside a runtime.
         let make = move || {
             tokio::runtime::Runtime::new()
                 .expect("a runtime can be started")
@@ -126,7 +126,7 @@ async fn fill(database: &Database, documents: &[(&str, Vec<Document>)]) {
             .await
             .expect("the documents can be inserted");
     }
-    // Messages are counted by these alone.
+    // Messages are counted by these indexes only.
     for key in ["ts", "tcount", "t", "pinned", "starred._id"] {
         let options = IndexOptions::builder().sparse(true).build();
         let index = IndexModel::builder()
@@ -227,13 +227,13 @@ fn documents() -> Vec<(&'static str, Vec<Document>)> {
     ]
 }
 
-/// Seconds after the clock of all answers.
+/// A time relative to the exporter's clock, in seconds.
 fn at_noon(seconds: i64) -> DateTime {
     const NOON: i64 = 1_795_262_400_000;
     DateTime::from_millis(NOON + seconds * 1000)
 }
 
-/// Eleven are activated, two are deactivated, one is neither.
+/// Eleven users are active, two are inactive, and one has no flag.
 fn users() -> Vec<Document> {
     let role = |role: &str| doc! { "active": true, "roles": [role] };
     let with = |mut user: Document, more: Document| {
@@ -318,7 +318,7 @@ fn rooms() -> Vec<Document> {
         doc! { "t": "p", "msgs": 0, "teamId": "T" },
         doc! { "t": "p", "msgs": 3, "encrypted": true, "createdOTR": true },
         doc! { "t": "p", "msgs": 5, "prid": "parent" },
-        // There, but no parent.
+        // The field exists, but is empty.
         doc! { "t": "p", "msgs": 1, "prid": "" },
         doc! { "t": "d", "msgs": 7, "createdOTR": true },
         doc! { "t": "d", "msgs": 11, "prid": "parent" },
@@ -331,7 +331,7 @@ fn rooms() -> Vec<Document> {
     ]
 }
 
-/// Six documents, of which two began threads.
+/// Six messages, two of which started threads.
 fn messages() -> Vec<Document> {
     let ts = DateTime::from_millis(LATEST);
     vec![
@@ -344,13 +344,13 @@ fn messages() -> Vec<Document> {
     ]
 }
 
-/// Yesterday two users, within the week three, within the month four, and one in the month before that.
+/// Two users yesterday, three within the week, four within the month, and one in the month before.
 fn sessions() -> Vec<Document> {
     let daily = |user: &str, month: i32, day: i32, role: &str, sessions: i32, time: i32| {
         let device = doc! {
             "type": "browser", "name": "Firefox", "version": "1", "os": { "name": "Linux", "version": "6" },
         };
-        // The summaries of 1.0.2 and before have a count and the device's fields one level higher.
+        // Summaries up to 1.0.2 have a count, and the device's fields one level higher.
         let mut early = doc! {
             "type": "mobile", "name": "Opera", "version": "2", "os": { "name": "BSD", "version": "3" },
         };
@@ -368,7 +368,7 @@ fn sessions() -> Vec<Document> {
         daily("dan", 10, 25, "user", 1, 10),
         daily("eve", 10, 1, "user", 1, 10),
         daily("eve", 10, 2, "user", 3, 30),
-        // Today, and a raw session.
+        // A session of today, and a raw session.
         daily("ann", 11, 21, "admin", 9, 900),
         doc! { "type": "session", "userId": "ann", "year": 2026, "month": 11, "day": 20 },
     ]
@@ -411,7 +411,7 @@ fn settings() -> Vec<Document> {
     ]
 }
 
-/// What Rocket.Chat stored last; by what only it can know.
+/// The newest stored document, with fields that only Rocket.Chat knows.
 fn stored() -> Document {
     doc! {
         "_id": "stored", "createdAt": at_noon(-600), "version": "8.2.0", "oplogEnabled": false,

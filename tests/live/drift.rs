@@ -1,4 +1,4 @@
-//! What is followed against what is read, on a replica set of three whose primary steps down.
+//! Followed values against read values, on a replica set of three members whose primary steps down.
 
 use std::time::Duration;
 
@@ -7,12 +7,12 @@ use rocketchat_exporter::followed_rows;
 use testbed::mongod::ReplicaSet;
 
 use super::writer::{Writer, impatient_client};
-use super::{filled, followed, follows, only_followed_collectors, value};
+use super::{filled, followed, only_followed_collectors, value, wait_until_following};
 use crate::support::{
     Exporter, MAX_CONNECTIONS, client, connections_of_exporters, eventually, seed,
 };
 
-/// How many times the collectors were read that the other exporter follows, and the instances.
+/// The number of runs of each collector that the other exporter follows, and of `instances`.
 fn readings(exporter: &Exporter) -> Vec<f64> {
     let rows = followed_rows();
     let names = rows.iter().map(|rows| rows.collector).chain(["instances"]);
@@ -22,11 +22,11 @@ fn readings(exporter: &Exporter) -> Vec<f64> {
         .collect()
 }
 
-/// Waits until the following exporter shows what the other one has counted meanwhile.
-async fn agree(following: &Exporter, counting: &Exporter, seed: u64) {
-    let before = readings(counting);
-    eventually("everything is counted again", || {
-        let after = readings(counting);
+/// Waits until the following exporter shows the values that the polling one has read since.
+async fn wait_until_equal(following: &Exporter, polling: &Exporter, seed: u64) {
+    let before = readings(polling);
+    eventually("all collectors have run again", || {
+        let after = readings(polling);
         let again = before
             .iter()
             .zip(&after)
@@ -36,7 +36,7 @@ async fn agree(following: &Exporter, counting: &Exporter, seed: u64) {
     .await;
     let begun = std::time::Instant::now();
     loop {
-        let (one, other) = (followed(following), followed(counting));
+        let (one, other) = (followed(following), followed(polling));
         if one == other && !one.is_empty() {
             return;
         }
@@ -52,9 +52,9 @@ async fn agree(following: &Exporter, counting: &Exporter, seed: u64) {
 #[tokio::test(flavor = "multi_thread")]
 async fn counters_do_not_drift_across_random_writes_and_step_downs() {
     let times: usize =
-        std::env::var("SOAK").map_or(1, |times| times.parse().expect("it is a number"));
+        std::env::var("SOAK").map_or(1, |times| times.parse().expect("SOAK is a number"));
     let seed = seed();
-    let set = ReplicaSet::start(3).await.expect("the set starts");
+    let set = ReplicaSet::start(3).await.expect("the replica set starts");
     filled(&set.uri()).await;
     let exporter = |live: &str| {
         let mut command = Exporter::command();
@@ -75,7 +75,7 @@ async fn counters_do_not_drift_across_random_writes_and_step_downs() {
         exporter("--mongodb.live=on"),
         exporter("--mongodb.live=off"),
     );
-    follows(&live).await;
+    wait_until_following(&live).await;
     let mut writer = Writer {
         random: Rng::with_seed(seed),
         database: impatient_client(&set.uri()).await.database("rocketchat"),
@@ -97,10 +97,10 @@ async fn counters_do_not_drift_across_random_writes_and_step_downs() {
             stepped_down.expect("another member takes over");
         }
         writer.settle().await;
-        agree(&live, &polling, seed).await;
-        // Everything was read again and compared, too.
+        wait_until_equal(&live, &polling, seed).await;
+        // The exporter's own comparison with a full read finds no drift either.
         let before = value(&live, full_readings);
-        eventually("it is checked", || {
+        eventually("a full read is compared", || {
             live.value(full_readings)
                 .filter(|number| *number > before + 1.0)
         })

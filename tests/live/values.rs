@@ -1,4 +1,4 @@
-//! Every followed value against the read one: the list of values is the catalogue.
+//! Every followed value in the catalogue against the read value.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -12,13 +12,13 @@ use super::writer::{Writer, impatient_client};
 use super::{is_of, only_followed_collectors, replica_set, value};
 use crate::support::{Exporter, Filled, eventually, seed};
 
-/// Custom OAuth services are distinguished by settings, so the versions that show them read the collector.
+/// Custom OAuth services depend on settings, so the collector is read for versions with this field.
 const NOT_FOLLOWED: [&str; 1] = ["services.oauth.custom"];
 
-/// Fields that Rocket.Chat shows as 0 whatever the database holds, and the first version of that definition.
+/// Fields that are always 0 in Rocket.Chat, and the first version of that definition.
 const ALWAYS_ZERO: [(&str, &str); 1] = [("enterprise.omnichannelPdfTranscriptRequested", "7.0.0")];
 
-/// Versions of Rocket.Chat that together have each followed field of the document in each of its definitions.
+/// Versions of Rocket.Chat that together cover every definition of every followed document field.
 fn versions() -> Vec<String> {
     let rows = followed_rows();
     let fields = rows.iter().flat_map(|rows| &rows.fields);
@@ -43,7 +43,7 @@ fn name_of(version: &str) -> String {
     format!("v{}", version.replace('.', "-"))
 }
 
-/// An exporter with a workspace for each version, all of the same database, that reads each collector once.
+/// Starts an exporter with a workspace for each version, all on the same database, that runs each collector once.
 fn exporter(folder: &Path, uri: &str, live: &str) -> Exporter {
     let workspaces: serde_json::Map<_, _> = versions()
         .iter()
@@ -67,7 +67,7 @@ fn exporter(folder: &Path, uri: &str, live: &str) -> Exporter {
     command
         .arg(format!("--config.file={}", file.display()))
         .args([
-            // The starts of the workspaces are spread over it.
+            // The exporter spreads the starts of the workspaces over this interval.
             "--collection.fast-interval=5s",
             "--collection.normal-interval=1h",
             "--collection.slow-interval=1h",
@@ -97,7 +97,7 @@ fn series(exporter: &Exporter, workspace: &str) -> BTreeMap<String, String> {
         .collect()
 }
 
-/// The document of a workspace after everything was read that is not followed.
+/// The document of a workspace after a refresh, which runs the collectors that are not followed.
 fn document(exporter: &Exporter, filled: &Filled, workspace: &str) -> Value {
     let admin = &filled.credentials.admin;
     let headers = [
@@ -105,9 +105,9 @@ fn document(exporter: &Exporter, filled: &Filled, workspace: &str) -> Value {
         ("X-Auth-Token", &*admin.token),
     ];
     let path = format!("/workspaces/{workspace}/api/v1/statistics?refresh=true&shape=flat");
-    let answer = exporter.request("GET", &path, &headers);
-    assert_eq!(answer.status, 200, "{}", answer.text());
-    answer.json()
+    let response = exporter.request("GET", &path, &headers);
+    assert_eq!(response.status, 200, "{}", response.text());
+    response.json()
 }
 
 fn field<'a>(document: &'a Value, path: &str) -> &'a Value {
@@ -122,7 +122,7 @@ fn is_nonzero(value: &Value) -> bool {
     }
 }
 
-/// How many times each followed collector was read in a workspace.
+/// The number of runs of each followed collector in a workspace.
 fn readings(exporter: &Exporter, workspace: &str) -> Vec<(&'static str, f64)> {
     let names = followed_rows().into_iter().map(|rows| rows.collector);
     names
@@ -135,10 +135,10 @@ fn readings(exporter: &Exporter, workspace: &str) -> Vec<(&'static str, f64)> {
         .collect()
 }
 
-/// The series of a workspace, once the following exporter shows the same as the reading one.
+/// Waits until both exporters show the same series of a workspace, and returns them.
 async fn agreed_series(
-    followed_by: &Exporter,
-    read_by: &Exporter,
+    following: &Exporter,
+    polling: &Exporter,
     workspace: &str,
 ) -> BTreeMap<String, String> {
     for rows in followed_rows() {
@@ -147,14 +147,14 @@ async fn agreed_series(
             rows.collector
         );
         eventually(&succeeded, || {
-            read_by.value(&succeeded).filter(|state| *state > 0.0)
+            polling.value(&succeeded).filter(|state| *state > 0.0)
         })
         .await;
     }
-    let expected = series(read_by, workspace);
+    let expected = series(polling, workspace);
     let mut followed = BTreeMap::new();
     for _ in 0..300 {
-        followed = series(followed_by, workspace);
+        followed = series(following, workspace);
         if followed == expected {
             break;
         }
@@ -171,11 +171,11 @@ async fn agreed_series(
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_followed_value_is_the_read_one_and_is_not_zero() {
+async fn every_followed_value_equals_the_read_value_and_is_not_zero() {
     let seed = seed();
     let mongod = replica_set().await;
     let filled = Filled::at(&mongod.uri()).await;
-    let folder = tempfile::tempdir().expect("a folder can be made");
+    let folder = tempfile::tempdir().expect("a directory can be created");
     let live = exporter(folder.path(), &mongod.uri(), "on");
     let names: Vec<_> = versions().iter().map(|version| name_of(version)).collect();
     for name in &names {
@@ -222,10 +222,10 @@ async fn every_followed_value_is_the_read_one_and_is_not_zero() {
         assert_eq!(
             readings(&live, name),
             before,
-            "{version}: a collector was read and not followed"
+            "{version}: a collector was read instead of followed"
         );
         for rows in &rows {
-            let version = version.parse().expect("it is a version");
+            let version = version.parse().expect("the version is valid");
             let fields = rows.fields.iter();
             for row in fields.filter(|row| row.versions.contains(version)) {
                 let value = field(&expected, row.path);
@@ -243,7 +243,7 @@ async fn every_followed_value_is_the_read_one_and_is_not_zero() {
     let zero: Vec<_> = all_series.difference(&nonzero_series).collect();
     assert!(zero.is_empty(), "series that were always zero: {zero:?}");
     for name in rows.iter().flat_map(|rows| &rows.metrics) {
-        let is_seen = all_series.iter().any(|series| is_of(series, name));
-        assert!(is_seen, "{name} was never seen");
+        let has_series = all_series.iter().any(|series| is_of(series, name));
+        assert!(has_series, "{name} has no series");
     }
 }

@@ -1,4 +1,4 @@
-//! Random documents and changes of the followed collections.
+//! Random documents and changes in the followed collections.
 
 use std::time::Duration;
 
@@ -32,7 +32,7 @@ const SERVICES: [&str; 20] = [
     "wordpress",
 ];
 
-/// Fields of rooms that may exist or be true.
+/// Room fields that count if they exist or are true.
 const ROOM_FIELDS: [&str; 15] = [
     "abacAttributes",
     "archived",
@@ -55,7 +55,7 @@ const ROOM_FIELDS: [&str; 15] = [
 pub struct Writer {
     pub random: Rng,
     pub database: Database,
-    /// How many ids there are; few, so that deleted documents come again.
+    /// The number of distinct ids; small, so that deleted documents are inserted again.
     pub ids: u16,
 }
 
@@ -74,7 +74,7 @@ fn one_of<T: Clone>(random: &mut Rng, all: &[T]) -> T {
     all[random.usize(..all.len())].clone()
 }
 
-/// An amount, or something else in its place. Fractions are halves, so that sums are the same in any order.
+/// A random number, or a value of another type. Fractions are halves, so that sums do not depend on their order.
 fn random_amount(random: &mut Rng) -> Bson {
     match random.u8(..12) {
         0 => f64::NAN.into(),
@@ -90,7 +90,7 @@ fn random_amount(random: &mut Rng) -> Bson {
     }
 }
 
-/// Login services, and what else is beside them.
+/// Random login services, and other fields beside them.
 fn random_services(random: &mut Rng) -> Bson {
     if random.u8(..6) == 0 {
         return one_of(random, &[Bson::Null, "ldap".into(), vec!["ldap"].into()]);
@@ -112,7 +112,7 @@ fn random_services(random: &mut Rng) -> Bson {
     services.into()
 }
 
-/// A connection to one of three instances, of which two are live.
+/// A connection to one of three instances, two of which are live.
 fn random_connection(random: &mut Rng) -> Document {
     let instance = one_of(random, &["first", "second", "gone"]);
     doc! { "id": random.u16(..).to_string(), "instanceId": instance, "status": "online" }
@@ -130,13 +130,13 @@ impl Writer {
         id(self.random.u16(..self.ids))
     }
 
-    /// Inserts a document of each id into each collection.
+    /// Inserts a document with each id into each collection.
     pub async fn fill(&mut self) {
         for collection in Self::COLLECTIONS {
             let documents: Vec<_> = (0..self.ids)
                 .map(|number| {
                     let mut document = self.random_document(collection, id(number));
-                    // The names of rooms are unique.
+                    // Room names are unique.
                     document.remove("name");
                     document
                 })
@@ -153,7 +153,7 @@ impl Writer {
         document
     }
 
-    /// Random values of some fields, followed ones and others.
+    /// Random values of random fields, followed and others.
     fn random_fields(&mut self, collection: &str) -> Document {
         let random = &mut self.random;
         let mut fields = Document::new();
@@ -242,7 +242,7 @@ impl Writer {
         fields
     }
 
-    /// An update by operators, or by a pipeline.
+    /// A random update by operators or by a pipeline.
     fn random_update(&mut self, collection: &str) -> Bson {
         let fields = self.random_fields(collection);
         let names: Vec<String> = fields.keys().cloned().collect();
@@ -289,7 +289,7 @@ impl Writer {
         update.into()
     }
 
-    /// A command that writes, to one document or to several.
+    /// A random command that writes one document or several.
     fn random_command(&mut self) -> Document {
         let collection = one_of(&mut self.random, &Self::COLLECTIONS);
         let id = self.random_id();
@@ -303,7 +303,7 @@ impl Writer {
                     .into_iter()
                     .map(|id| self.random_document(collection, id))
                     .collect();
-                // Those that exist already are refused, the others are not.
+                // Duplicates are rejected; the others are inserted.
                 doc! { "insert": collection, "documents": documents, "ordered": false }
             }
             5..8 => doc! { "delete": collection, "deletes": [{ "q": { "_id": id }, "limit": 1 }] },
@@ -326,8 +326,8 @@ impl Writer {
         }
     }
 
-    /// Runs a random command, or a transaction of several. The server may refuse it, as an operator that does not fit a
-    /// value, or execute a part of it, as it changes its primary.
+    /// Runs a random command, or a transaction of several. The server may reject it, such as an operator that does not fit
+    /// the value, or execute it partly, such as during an election.
     pub async fn write(&mut self) {
         if self.random.u8(..10) > 0 {
             let command = self.random_command();
@@ -335,7 +335,10 @@ impl Writer {
             return;
         }
         let client = self.database.client();
-        let mut session = client.start_session().await.expect("a session can be had");
+        let mut session = client
+            .start_session()
+            .await
+            .expect("a session can be started");
         if session.start_transaction().await.is_err() {
             return;
         }
@@ -355,9 +358,9 @@ impl Writer {
         }
     }
 
-    /// Waits until a majority has everything that was written, so that any member shows it soon. All instances are live.
+    /// Renews the heartbeats of both live instances, and waits until a majority of the members has all writes.
     pub async fn settle(&self) {
-        // For as long as reads may take on a busy machine.
+        // Heartbeats from the future last as long as reads may take on a busy machine.
         let heartbeat = DateTime::from_millis(DateTime::now().timestamp_millis() + 50_000);
         let beat = doc! { "$set": { "_updatedAt": heartbeat } };
         let mut updates = vec![doc! { "q": {}, "u": &beat, "multi": true }];
@@ -375,11 +378,11 @@ impl Writer {
             }
             tokio::time::sleep(Duration::from_millis(200)).await;
         }
-        panic!("the replica set takes no writes");
+        panic!("the replica set accepts no writes");
     }
 }
 
-/// A client that gives up soon what does not succeed, and waits for the majority.
+/// A client with a short timeout and write concern `majority`.
 pub async fn impatient_client(uri: &str) -> Client {
     let mut options = ClientOptions::parse(uri)
         .await

@@ -1,10 +1,8 @@
-//! A real Alertmanager, and somebody who is notified by it.
+//! A real Alertmanager, and a webhook that receives its notifications.
 
 use std::convert::Infallible;
-use std::fs;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
 
 use http_body_util::{BodyExt, Full};
 use hyper::body::{Bytes, Incoming};
@@ -12,94 +10,35 @@ use hyper::service::service_fn;
 use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
 use serde_json::Value;
-use tempfile::TempDir;
-use testbed::child_process::{ChildProcess, Output};
-use testbed::port;
 use testbed::tools;
 use tokio::net::TcpListener;
 
-/// A running Alertmanager; it ends when dropped, and its data are gone.
-pub struct Alertmanager {
-    // Before its folder, because fields are dropped in this order.
-    process: ChildProcess,
-    _folder: TempDir,
-    address: String,
-}
+use super::server_process::ServerProcess;
 
-const ATTEMPTS: u32 = 20;
-const START_LIMIT: Duration = Duration::from_mins(2);
-const POLL: Duration = Duration::from_millis(20);
+/// A running Alertmanager. Dropping it ends the process and removes its data.
+pub struct Alertmanager(ServerProcess);
 
 impl Alertmanager {
-    /// Starts it with a configuration, on a port of its own, and waits until it listens.
+    /// Starts an Alertmanager with a configuration, and waits until it listens.
     pub async fn start(configuration: &str) -> Self {
-        for _ in 0..ATTEMPTS {
-            if let Some(alertmanager) = Self::start_on(port::random(), configuration).await {
-                return alertmanager;
-            }
-        }
-        panic!("Alertmanager found {ATTEMPTS} ports taken, one after another");
-    }
-
-    /// Nothing when the port is taken.
-    async fn start_on(port: u16, configuration: &str) -> Option<Self> {
-        let program = tools::ALERTMANAGER.find().expect("Alertmanager is there");
-        let folder = tempfile::tempdir().expect("a folder can be made");
-        let file = folder.path().join("alertmanager.yml");
-        fs::write(&file, configuration).expect("the configuration can be written");
-        let address = format!("127.0.0.1:{port}");
-        let mut command = program.command();
-        command
-            .arg(format!("--config.file={}", file.display()))
-            .arg(format!("--storage.path={}/data", folder.path().display()))
-            .arg(format!("--web.listen-address={address}"))
-            .arg("--cluster.listen-address=");
-        let log = folder.path().join("log");
-        let process = ChildProcess::start(&mut command, Some(folder.path()), Output::File(&log))
-            .expect("Alertmanager starts");
-        let mut alertmanager = Self {
-            process,
-            _folder: folder,
-            address,
+        let arguments = |directory: &Path| {
+            vec![
+                format!("--storage.path={}/data", directory.display()),
+                // Without other members, which would take a second port.
+                "--cluster.listen-address=".to_owned(),
+            ]
         };
-        let begun = Instant::now();
-        loop {
-            let said = read(&log);
-            if let Some(status) = alertmanager
-                .process
-                .exit_status()
-                .expect("it can be waited for")
-            {
-                if said.contains("address already in use") {
-                    return None;
-                }
-                panic!("Alertmanager ended with {status} while starting:\n{said}");
-            }
-            // Another program may answer on this port until Alertmanager notices that it is taken: only its log tells.
-            if said.contains("msg=\"Listening on\"") {
-                return Some(alertmanager);
-            }
-            assert!(
-                begun.elapsed() < START_LIMIT,
-                "Alertmanager never listened:\n{said}"
-            );
-            tokio::time::sleep(POLL).await;
-        }
+        let ready = "msg=\"Listening on\"";
+        Self(ServerProcess::start(tools::ALERTMANAGER, configuration, ready, arguments).await)
     }
 
     /// Where it listens: host and port.
     pub fn address(&self) -> &str {
-        &self.address
+        self.0.address()
     }
 }
 
-fn read(log: &Path) -> String {
-    fs::read(log)
-        .map(|log| String::from_utf8_lossy(&log).into_owned())
-        .unwrap_or_default()
-}
-
-/// Takes notifications as a webhook and keeps them.
+/// A webhook that keeps the notifications it receives.
 pub struct Receiver {
     address: String,
     notifications: Arc<Mutex<Vec<Value>>>,
@@ -111,15 +50,15 @@ impl Receiver {
         let listener = TcpListener::bind("127.0.0.1:0")
             .await
             .expect("a port is free");
-        let address = listener.local_addr().expect("it has an address");
+        let address = listener.local_addr().expect("a listener has an address");
         let notifications = Arc::new(Mutex::new(Vec::new()));
         let kept = Arc::clone(&notifications);
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
                 let kept = Arc::clone(&kept);
-                let answer = service_fn(move |request| keep(request, Arc::clone(&kept)));
+                let service = service_fn(move |request| receive(request, Arc::clone(&kept)));
                 let connection = hyper::server::conn::http1::Builder::new()
-                    .serve_connection(TokioIo::new(stream), answer);
+                    .serve_connection(TokioIo::new(stream), service);
                 tokio::spawn(connection);
             }
         });
@@ -134,35 +73,35 @@ impl Receiver {
         &self.address
     }
 
-    /// An alert that it was told of, as it was told.
+    /// A received alert, as in the notification.
     pub fn alert(&self, receiver: &str, status: &str, name: &str) -> Option<Value> {
         let notifications = self.notifications.lock().expect("no thread panicked");
         notifications
             .iter()
-            .filter(|it| it["receiver"] == receiver)
-            .flat_map(|it| it["alerts"].as_array().into_iter().flatten())
-            .find(|it| it["status"] == status && it["labels"]["alertname"] == name)
+            .filter(|notification| notification["receiver"] == receiver)
+            .flat_map(|notification| notification["alerts"].as_array().into_iter().flatten())
+            .find(|alert| alert["status"] == status && alert["labels"]["alertname"] == name)
             .cloned()
     }
 
-    /// The names of all alerts that it was told of, for a failing test.
-    pub fn told(&self) -> Vec<String> {
+    /// Name and status of all received alerts, for failure messages.
+    pub fn received(&self) -> Vec<String> {
         let notifications = self.notifications.lock().expect("no thread panicked");
         let alerts = notifications
             .iter()
-            .flat_map(|it| it["alerts"].as_array().into_iter().flatten());
+            .flat_map(|notification| notification["alerts"].as_array().into_iter().flatten());
         alerts
-            .map(|it| format!("{} {}", it["labels"]["alertname"], it["status"]))
+            .map(|alert| format!("{} {}", alert["labels"]["alertname"], alert["status"]))
             .collect()
     }
 }
 
-async fn keep(
+async fn receive(
     request: Request<Incoming>,
     kept: Arc<Mutex<Vec<Value>>>,
 ) -> Result<Response<Full<Bytes>>, Infallible> {
     let body = request.into_body().collect().await;
-    let body = body.expect("the body is whole").to_bytes();
+    let body = body.expect("the body is complete").to_bytes();
     let notification = serde_json::from_slice(&body).expect("a notification is JSON");
     kept.lock().expect("no thread panicked").push(notification);
     Ok(Response::new(Full::default()))

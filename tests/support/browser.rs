@@ -1,4 +1,4 @@
-//! A real Chromium without a window, and what it says of a page: its console, its requests, and what axe-core finds.
+//! A headless Chromium: its console, its requests, and the findings of axe-core.
 
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Stdio};
@@ -17,26 +17,26 @@ use url::{ParseError, Url};
 
 use super::Exporter;
 
-/// One browser at a time: each takes a core and some hundred megabytes.
-static TURN: Mutex<()> = Mutex::const_new(());
+/// Held by the running browser: each one takes a core and some hundred megabytes.
+static RUNNING: Mutex<()> = Mutex::const_new(());
 
-/// How long a page may take for anything.
-const PATIENCE: Duration = Duration::from_mins(1);
+/// Time limit of waiting for a page.
+const TIMEOUT: Duration = Duration::from_mins(1);
 
-/// The key Tab, as WebDriver writes it.
+/// The Tab key in WebDriver's encoding.
 const TAB: &str = "\u{e004}";
 
-/// The key Enter.
+/// The Enter key.
 const ENTER: &str = "\u{e007}";
 
-/// A browser on an exporter.
+/// A browser that visits an exporter.
 pub struct Browser {
     client: Client,
     origin: String,
     downloads: TempDir,
 }
 
-/// chromedriver; it is killed when dropped.
+/// A running chromedriver. Dropping it kills it.
 struct Driver(Child);
 
 impl Drop for Driver {
@@ -46,14 +46,14 @@ impl Drop for Driver {
     }
 }
 
-/// A command that only Chromium has.
+/// A WebDriver command that is specific to Chromium.
 #[derive(Debug)]
-struct Own {
+struct ChromiumCommand {
     path: &'static str,
     body: Value,
 }
 
-impl WebDriverCompatibleCommand for Own {
+impl WebDriverCompatibleCommand for ChromiumCommand {
     fn endpoint(&self, base: &Url, session: Option<&str>) -> Result<Url, ParseError> {
         base.join(&format!(
             "session/{}/{}",
@@ -67,15 +67,15 @@ impl WebDriverCompatibleCommand for Own {
     }
 }
 
-/// Looks at an exporter with a browser; afterwards nothing may stand in the browser's console, and no request may have
-/// gone to another place. The browser ends whatever happens.
-pub async fn browse<F>(exporter: &Exporter, look: impl FnOnce(Browser) -> F)
+/// Runs a test in a browser, then asserts that the browser's console is empty and that all requests went to the exporter.
+/// The browser is closed even if the test panics.
+pub async fn browse<F>(exporter: &Exporter, test: impl FnOnce(Browser) -> F)
 where
     F: Future<Output = ()> + Send + 'static,
 {
-    let _turn = TURN.lock().await;
+    let _running = RUNNING.lock().await;
     let (_driver, client) = start().await;
-    let downloads = tempfile::tempdir().expect("a folder can be made");
+    let downloads = tempfile::tempdir().expect("a directory can be created");
     let origin = format!("http://{}", exporter.address());
     let browser = Browser {
         client: client.clone(),
@@ -89,40 +89,40 @@ where
             json!({ "behavior": "allow", "downloadPath": folder }),
         )
         .await;
-    let looked = tokio::spawn(look(browser)).await;
+    let result = tokio::spawn(test(browser)).await;
     let console = log(&client, "browser").await;
     let requests = log(&client, "performance").await;
-    client.close().await.expect("the browser ends");
-    if let Err(failed) = looked {
-        std::panic::resume_unwind(failed.into_panic());
+    client.close().await.expect("the browser can be closed");
+    if let Err(error) = result {
+        std::panic::resume_unwind(error.into_panic());
     }
     let console = console.expect("the console can be read");
     assert!(console.is_empty(), "{console:?}");
     let requests = requests.expect("the requests can be read");
     let addresses: Vec<String> = requests.iter().filter_map(address).collect();
-    assert!(!addresses.is_empty(), "requests are noted");
+    assert!(!addresses.is_empty(), "no request was logged");
     for address in addresses {
         assert!(address.starts_with(&origin), "{address}");
     }
 }
 
-/// Where a request of a page went, when an entry of the log is about one.
+/// The URL of a request, if a log entry is about one.
 fn address(entry: &Value) -> Option<String> {
     let message: Value = serde_json::from_str(entry["message"].as_str()?).ok()?;
     let message = &message["message"];
     let is_request = message["method"] == "Network.requestWillBeSent";
     let address = message["params"]["request"]["url"].as_str()?;
-    // What a page has in itself, and Chromium's own empty page.
+    // Inline data and Chromium's own empty page send no request.
     let leaves = !["data:", "about:", "chrome:"]
         .iter()
-        .any(|it| address.starts_with(it));
+        .any(|scheme| address.starts_with(scheme));
     (is_request && leaves).then(|| address.to_owned())
 }
 
 async fn log(client: &Client, kind: &str) -> Result<Vec<Value>, CmdError> {
     let body = json!({ "type": kind });
     let entries = client
-        .issue_cmd(Own {
+        .issue_cmd(ChromiumCommand {
             path: "se/log",
             body,
         })
@@ -131,10 +131,10 @@ async fn log(client: &Client, kind: &str) -> Result<Vec<Value>, CmdError> {
 }
 
 async fn start() -> (Driver, Client) {
-    let chromium = tools::CHROMIUM.find().expect("Chromium is here");
+    let chromium = tools::CHROMIUM.find().expect("Chromium is installed");
     let mut child = tools::CHROMEDRIVER
         .find()
-        .expect("chromedriver is here")
+        .expect("chromedriver is installed")
         .command()
         .arg("--port=0")
         .stdout(Stdio::piped())
@@ -153,11 +153,11 @@ async fn start() -> (Driver, Client) {
             })
     });
     let port = port.await.expect("no thread panicked");
-    let port = port.expect("chromedriver says where it listens");
-    let wanted = json!({
+    let port = port.expect("chromedriver prints its port");
+    let requested = json!({
         "goog:chromeOptions": {
             "binary": chromium.path(),
-            // Without the sandbox, because root cannot have it; it sees nothing but the exporter.
+            // Chromium refuses its sandbox when run as root; it visits the exporter only.
             "args": [
                 "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage",
                 "--no-first-run", "--disable-background-networking", "--disable-component-update",
@@ -167,12 +167,12 @@ async fn start() -> (Driver, Client) {
         "goog:loggingPrefs": { "browser": "ALL", "performance": "ALL" },
         "timeouts": { "script": 60_000, "pageLoad": 60_000 },
     });
-    let wanted: Capabilities = match wanted {
-        Value::Object(wanted) => wanted,
+    let requested: Capabilities = match requested {
+        Value::Object(requested) => requested,
         _ => Capabilities::new(),
     };
     let client = ClientBuilder::new(HttpConnector::new())
-        .capabilities(wanted)
+        .capabilities(requested)
         .connect(&format!("http://127.0.0.1:{port}"))
         .await
         .expect("Chromium starts");
@@ -186,49 +186,49 @@ impl Browser {
         self.client.goto(&address).await.expect("the page opens");
     }
 
-    /// The path that is shown.
+    /// The path of the current page.
     pub async fn path(&self) -> String {
-        let address = self.client.current_url().await.expect("it has an address");
+        let address = self.client.current_url().await.expect("the page has a URL");
         address.path().to_owned()
     }
 
-    /// What an expression of JavaScript gives.
+    /// Evaluates a JavaScript expression.
     pub async fn value(&self, expression: &str) -> Value {
         let script = format!("return {expression};");
         let value = self.client.execute(&script, Vec::new()).await;
         value.unwrap_or_else(|error| panic!("{expression}: {error}"))
     }
 
-    /// Waits until an expression of JavaScript gives something that holds.
+    /// Waits until a JavaScript expression is truthy.
     pub async fn wait_until(&self, expression: &str) {
         let begun = std::time::Instant::now();
-        // While a page is exchanged for another there is none to ask.
+        // Scripts fail while the browser navigates to another page.
         while !self
             .client
             .execute(&format!("return Boolean({expression});"), Vec::new())
             .await
-            .is_ok_and(|it| it == true)
+            .is_ok_and(|value| value == true)
         {
-            assert!(begun.elapsed() < PATIENCE, "never happened: {expression}");
+            assert!(begun.elapsed() < TIMEOUT, "timed out: {expression}");
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     }
 
-    /// Clicks what a selector of CSS finds.
+    /// Clicks the first element that matches a CSS selector.
     pub async fn click(&self, selector: &str) {
         let element = self.client.find(Locator::Css(selector)).await;
         let element = element.unwrap_or_else(|error| panic!("{selector}: {error}"));
-        element.click().await.expect("it can be clicked");
+        element.click().await.expect("the element can be clicked");
     }
 
-    /// Types into what has the focus.
+    /// Types into the focused element.
     pub async fn type_in(&self, keys: &str) {
         let focused = self.client.active_element().await;
-        let focused = focused.expect("something has the focus");
+        let focused = focused.expect("an element has the focus");
         focused.send_keys(keys).await.expect("keys can be pressed");
     }
 
-    /// Presses Tab until something matches a selector of CSS, and gives the texts of everything on the way.
+    /// Presses Tab until the focused element matches a CSS selector, and returns the texts of the elements on the way.
     pub async fn tab_to(&self, selector: &str) -> Vec<String> {
         let mut passed = Vec::new();
         for _ in 0..100 {
@@ -250,15 +250,15 @@ impl Browser {
         self.type_in(ENTER).await;
     }
 
-    /// Whether pages may run their scripts from now on.
+    /// Turns scripts on or off.
     pub async fn run_scripts(&self, run: bool) {
         let parameters = json!({ "value": !run });
         self.devtools("Emulation.setScriptExecutionDisabled", parameters)
             .await;
     }
 
-    /// Shows pages as wide as so many pixels, light or dark.
-    pub async fn look(&self, width: u32, scheme: &str) {
+    /// Sets the width in pixels and the color scheme (`light` or `dark`).
+    pub async fn emulate(&self, width: u32, scheme: &str) {
         let size =
             json!({ "width": width, "height": 900, "deviceScaleFactor": 1, "mobile": false });
         self.devtools("Emulation.setDeviceMetricsOverride", size)
@@ -267,40 +267,43 @@ impl Browser {
         self.devtools("Emulation.setEmulatedMedia", scheme).await;
     }
 
-    /// The content of a downloaded file, when it is complete.
+    /// Waits for a download and returns its content.
     pub async fn downloaded(&self, name: &str) -> String {
         let path = self.downloads.path().join(name);
-        super::eventually("the file is there", || std::fs::read_to_string(&path).ok()).await
+        super::eventually("the download is complete", || {
+            std::fs::read_to_string(&path).ok()
+        })
+        .await
     }
 
-    /// Puts axe-core into the page that is shown.
+    /// Injects axe-core into the current page.
     pub async fn load_axe(&self) {
-        let script = tools::AXE.find().expect("axe-core is here");
-        let script = std::fs::read_to_string(script.path()).expect("it can be read");
+        let script = tools::AXE.find().expect("axe-core is installed");
+        let script = std::fs::read_to_string(script.path()).expect("axe-core can be read");
         let loaded = self.client.execute(&script, Vec::new()).await;
         loaded.expect("axe-core can be loaded");
     }
 
-    /// What axe-core calls serious or critical in the page that is shown: rule, and where.
-    pub async fn serious(&self) -> Vec<String> {
+    /// The serious and critical violations that axe-core finds in the current page: rule and elements.
+    pub async fn serious_violations(&self) -> Vec<String> {
         let script = "
             const done = arguments[arguments.length - 1];
             axe.run(document, { resultTypes: ['violations'] }).then(
                 (found) => done(found.violations
-                    .filter((it) => ['serious', 'critical'].includes(it.impact))
-                    .map((it) => it.id + ': ' + it.nodes.map((node) => node.html).join(' | '))),
+                    .filter((violation) => ['serious', 'critical'].includes(violation.impact))
+                    .map((violation) => violation.id + ': ' + violation.nodes.map((node) => node.html).join(' | '))),
                 (error) => done(['axe-core failed: ' + error]));";
         let found = self.client.execute_async(script, Vec::new()).await;
         let found = found.expect("axe-core answers");
-        let found = found.as_array().expect("it is a list").iter();
+        let found = found.as_array().expect("the violations are a list").iter();
         found.map(ToString::to_string).collect()
     }
 
-    /// A command of Chromium's developer tools.
+    /// Sends a command of the Chrome DevTools Protocol.
     async fn devtools(&self, command: &str, parameters: Value) {
         let body = json!({ "cmd": command, "params": parameters });
         let path = "goog/cdp/execute";
-        let done = self.client.issue_cmd(Own { path, body }).await;
-        done.unwrap_or_else(|error| panic!("{command}: {error}"));
+        let result = self.client.issue_cmd(ChromiumCommand { path, body }).await;
+        result.unwrap_or_else(|error| panic!("{command}: {error}"));
     }
 }

@@ -1,4 +1,4 @@
-//! Commands that reach a server, as its log has them.
+//! Commands that a MongoDB server received, read from its log.
 
 use std::fs;
 
@@ -7,17 +7,17 @@ use mongodb::bson::doc;
 use serde_json::{Map, Value};
 use testbed::mongod::Mongod;
 
-/// A command of an exporter.
+/// A command that an exporter sent.
 pub struct LoggedCommand {
     pub name: String,
-    /// Its own, or that of the command whose answer it continues.
+    /// Its own comment, or for `getMore` that of the command that opened the cursor.
     pub comment: String,
     /// Whether it opens or continues a change stream.
-    pub of_stream: bool,
+    pub is_stream: bool,
     pub command: Value,
 }
 
-/// Has a server write every command to its log, whole.
+/// Makes a server log every command without truncating it.
 pub async fn log_commands(client: &Client) {
     let admin = client.database("admin");
     for parameter in [
@@ -31,17 +31,17 @@ pub async fn log_commands(client: &Client) {
     }
 }
 
-/// What is in the log of a server.
+/// The log of a server.
 pub fn server_log(mongod: &Mongod) -> String {
     fs::read_to_string(mongod.directory().join("log")).expect("the log can be read")
 }
 
-/// Commands of exporters that a server logged since its log had this length.
-pub fn logged_commands(mongod: &Mongod, length: usize) -> Vec<LoggedCommand> {
+/// Commands of exporters in the log of a server, from this offset in bytes on.
+pub fn logged_commands(mongod: &Mongod, offset: usize) -> Vec<LoggedCommand> {
     let log = server_log(mongod);
-    // The last line may be under way.
-    let whole = log.rfind('\n').unwrap_or_default().max(length);
-    log[length..whole]
+    // The last line may be incomplete.
+    let end = log.rfind('\n').unwrap_or_default().max(offset);
+    log[offset..end]
         .lines()
         .filter(|line| line.contains("\"rocketchat-exporter\""))
         .filter_map(|line| {
@@ -51,14 +51,14 @@ pub fn logged_commands(mongod: &Mongod, length: usize) -> Vec<LoggedCommand> {
             let name = command.keys().next().expect("a command has a name");
             let comment =
                 |command: &Map<String, Value>| command.get("comment")?.as_str().map(str::to_owned);
-            let of_stream = [&attributes["command"], &attributes["originatingCommand"]]
+            let is_stream = [&attributes["command"], &attributes["originatingCommand"]]
                 .iter()
                 .any(|command| command["pipeline"][0].get("$changeStream").is_some());
             let continued = || comment(attributes["originatingCommand"].as_object()?);
             Some(LoggedCommand {
                 name: name.clone(),
                 comment: comment(command).or_else(continued).unwrap_or_default(),
-                of_stream,
+                is_stream,
                 command: attributes["command"].clone(),
             })
         })

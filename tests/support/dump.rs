@@ -1,4 +1,4 @@
-//! Loads a database dump: a file of BSON documents for each collection, and their indexes.
+//! Loads a database dump: a BSON file for each collection, and a list of indexes.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -7,18 +7,22 @@ use mongodb::Database;
 use mongodb::bson::{Bson, Document, RawDocumentBuf, doc};
 use serde_json::Value;
 
-/// The folder with dumps of real workspaces, when it lies beside the project.
-pub fn truth() -> Option<PathBuf> {
+/// The directory with recordings of real workspaces, if it lies next to the project.
+pub fn recordings() -> Option<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/truth");
     folder.is_dir().then_some(folder)
 }
 
-/// Loads a dump with its indexes; without their expiry, so that a dump of the past stays whole.
+/// Loads a dump and creates its indexes without their expiry, which would delete old documents.
 pub async fn load(folder: &Path, database: &Database) {
     for entry in fs::read_dir(folder).expect("the dump can be listed") {
         let path = entry.expect("the dump can be listed").path();
         let name = path.file_stem().and_then(|name| name.to_str());
-        if let (Some(name), true) = (name, path.extension().is_some_and(|it| it == "bson")) {
+        if let (Some(name), true) = (
+            name,
+            path.extension()
+                .is_some_and(|extension| extension == "bson"),
+        ) {
             let documents = documents(&path);
             if !documents.is_empty() {
                 let collection = database.collection::<RawDocumentBuf>(name);
@@ -64,7 +68,7 @@ fn index_of(name: &str, index: &Value) -> Option<Document> {
     let mut key = Document::new();
     for pair in index["key"].as_array()? {
         let (field, kind) = (pair[0].as_str()?, &pair[1]);
-        // Text indexes are listed by their inner keys and serve no statistic.
+        // Text indexes are listed by their internal keys, and no statistic uses them.
         if name == "_id_" || field.starts_with("_fts") {
             return None;
         }

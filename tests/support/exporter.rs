@@ -1,4 +1,4 @@
-//! The exporter as a process, and its answers.
+//! The exporter as a process, and its HTTP responses.
 
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -7,34 +7,34 @@ use std::time::{Duration, Instant};
 
 use ureq::http::HeaderMap;
 
-use super::PATIENCE;
+use super::TIMEOUT;
 
-/// A running exporter; it is killed when dropped.
+/// A running exporter. Dropping it kills the process.
 pub struct Exporter {
     child: Child,
     address: String,
     log: Arc<Mutex<String>>,
 }
 
-/// An answer over HTTP.
-pub struct Answer {
+/// An HTTP response.
+pub struct Response {
     pub status: u16,
     pub headers: HeaderMap,
     pub body: Vec<u8>,
 }
 
 impl Exporter {
-    /// The program, to be started or only to be asked for its version; with no setting of this machine's environment.
+    /// A command that runs the program with an empty environment.
     pub fn command() -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_rocketchat-exporter"));
         command.env_clear();
         command
     }
 
-    /// The same for a value that is never dropped: the program ends as soon as this process does, however it ends.
+    /// The same for an exporter that is never dropped: the program ends with this process, even if that is killed.
     pub fn guarded_command() -> Command {
         let mut command = Command::new("/bin/sh");
-        // Standard input is a pipe that this process holds.
+        // Standard input is a pipe from this process; the shell kills the program when the pipe closes.
         let script = "exec 3<&0; \"$@\" 3<&- </dev/null & read -r _ <&3; kill -9 $!";
         command
             .env_clear()
@@ -48,33 +48,37 @@ impl Exporter {
         command
     }
 
-    /// Adds the address of a database to a command, time zone UTC, and arguments.
-    pub fn reading<'a>(command: &'a mut Command, uri: &str, arguments: &[&str]) -> &'a mut Command {
+    /// Adds a database, the time zone UTC and further flags to a command.
+    pub fn with_database<'a>(
+        command: &'a mut Command,
+        uri: &str,
+        arguments: &[&str],
+    ) -> &'a mut Command {
         command
             .env("ROCKETCHAT_EXPORTER_MONGODB_URI", uri)
             .env("ROCKETCHAT_EXPORTER_ROCKETCHAT_TIMEZONE", "UTC")
             .args(arguments)
     }
 
-    /// Starts it on a free port and waits until it serves.
+    /// Starts the exporter on a free port and waits until it listens.
     pub fn start(arguments: &[&str]) -> Self {
         let mut command = Self::command();
         command.args(arguments);
         Self::spawn(&mut command)
     }
 
-    /// Starts it on a database, with time zone UTC and readings every few moments.
+    /// Starts the exporter on a free port, with this database and the time zone UTC.
     pub fn on(uri: &str, arguments: &[&str]) -> Self {
-        Self::spawn(Self::reading(&mut Self::command(), uri, arguments))
+        Self::spawn(Self::with_database(&mut Self::command(), uri, arguments))
     }
 
     /// Starts a prepared command on a free port.
     pub fn spawn(command: &mut Command) -> Self {
-        Self::spawn_as_it_is(command.arg("--web.listen-address=127.0.0.1:0"))
+        Self::spawn_unchanged(command.arg("--web.listen-address=127.0.0.1:0"))
     }
 
-    /// Starts a prepared command that says itself where to serve.
-    pub fn spawn_as_it_is(command: &mut Command) -> Self {
+    /// Starts a prepared command that has its own listen address.
+    pub fn spawn_unchanged(command: &mut Command) -> Self {
         let mut child = command
             .stderr(Stdio::piped())
             .spawn()
@@ -97,7 +101,7 @@ impl Exporter {
                 log.push('\n');
             }
         });
-        let address = announced.recv_timeout(PATIENCE);
+        let address = announced.recv_timeout(TIMEOUT);
         let log_so_far = log.lock().expect("no thread panicked with the log").clone();
         Self {
             address: address
@@ -107,12 +111,12 @@ impl Exporter {
         }
     }
 
-    /// Where it serves: host and port; the first place of several.
+    /// The first listen address: host and port.
     pub fn address(&self) -> &str {
         &self.address
     }
 
-    /// What it logged so far.
+    /// The log so far.
     pub fn log(&self) -> String {
         self.log
             .lock()
@@ -120,47 +124,47 @@ impl Exporter {
             .clone()
     }
 
-    /// Its process id.
+    /// The process id.
     pub fn pid(&self) -> u32 {
         self.child.id()
     }
 
     /// Sends a signal by name, such as `TERM`.
     pub fn signal(&self, name: &str) {
-        // The shell's own `kill`: a bare Debian has no program of that name.
+        // `kill` is a builtin of the shell; a minimal Debian has no such program.
         let sent = Command::new("sh")
             .args(["-c", &format!("kill -{name} {}", self.pid())])
             .status();
         assert!(sent.expect("the shell runs").success());
     }
 
-    /// Waits for its end.
+    /// Waits until the process exits.
     pub fn wait(mut self) -> ExitStatus {
         self.child.wait().expect("the exporter can be waited for")
     }
 
     /// `GET path`.
-    pub fn get(&self, path: &str) -> Answer {
+    pub fn get(&self, path: &str) -> Response {
         self.request("GET", path, &[])
     }
 
-    /// A request with headers.
-    pub fn request(&self, method: &str, path: &str, headers: &[(&str, &str)]) -> Answer {
-        self.answer_to(method, path, headers, ())
+    /// Sends a request with headers.
+    pub fn request(&self, method: &str, path: &str, headers: &[(&str, &str)]) -> Response {
+        self.request_with(method, path, headers, ())
     }
 
-    /// A request with headers and a body.
-    pub fn send(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Answer {
-        self.answer_to(method, path, headers, body)
+    /// Sends a request with headers and a body.
+    pub fn send(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Response {
+        self.request_with(method, path, headers, body)
     }
 
-    fn answer_to(
+    fn request_with(
         &self,
         method: &str,
         path: &str,
         headers: &[(&str, &str)],
         body: impl ureq::AsSendBody,
-    ) -> Answer {
+    ) -> Response {
         let mut request = ureq::http::Request::builder()
             .method(method)
             .uri(format!("http://{}{path}", self.address));
@@ -174,29 +178,32 @@ impl Exporter {
             .timeout_global(Some(Duration::from_mins(1)))
             .build()
             .into();
-        let mut answer = agent
+        let mut response = agent
             .run(request.body(body).expect("the request is valid"))
-            .expect("the exporter answers");
-        Answer {
-            status: answer.status().as_u16(),
-            headers: answer.headers().clone(),
-            body: answer.body_mut().read_to_vec().expect("the body is whole"),
+            .expect("the exporter responds");
+        Response {
+            status: response.status().as_u16(),
+            headers: response.headers().clone(),
+            body: response
+                .body_mut()
+                .read_to_vec()
+                .expect("the body is complete"),
         }
     }
 
-    /// The metrics in the classic format.
+    /// The metrics in Prometheus' text format.
     pub fn metrics(&self) -> String {
         self.get("/metrics").text()
     }
 
-    /// The value of one series, written as in the exposition; `None` when it is not there.
+    /// The value of a series, which is written as in the exposition; `None` if it is absent.
     pub fn value(&self, series: &str) -> Option<f64> {
         self.metrics()
             .lines()
             .find_map(|line| line.strip_prefix(series)?.strip_prefix(' ')?.parse().ok())
     }
 
-    /// Whether every collector has succeeded.
+    /// Whether the newest run of every collector succeeded.
     pub fn all_collectors_succeeded(&self) -> bool {
         let metrics = self.metrics();
         let mut outcomes = metrics
@@ -207,17 +214,17 @@ impl Exporter {
     }
 
     /// Waits until every collector has succeeded.
-    pub async fn whole(&self) {
+    pub async fn wait_for_collectors(&self) {
         let begun = Instant::now();
         while !self.all_collectors_succeeded() {
-            assert!(begun.elapsed() < PATIENCE, "{}", self.log());
+            assert!(begun.elapsed() < TIMEOUT, "{}", self.log());
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     }
 }
 
-/// Asserts that a text for people shows nothing of how the driver keeps things.
-pub fn assert_no_structures(text: &str) {
+/// Asserts that a message contains no `Debug` output of Rust values.
+pub fn assert_no_debug_output(text: &str) {
     for part in [
         "Error {",
         "Some(",
@@ -235,14 +242,14 @@ impl Drop for Exporter {
     fn drop(&mut self) {
         self.child.kill().ok();
         self.child.wait().ok();
-        // Whatever a test does to a database, the log says it in words.
+        // Whatever a test did to the database, the log must be readable.
         if !std::thread::panicking() {
-            assert_no_structures(&self.log());
+            assert_no_debug_output(&self.log());
         }
     }
 }
 
-impl Answer {
+impl Response {
     /// The body as text.
     pub fn text(&self) -> String {
         String::from_utf8(self.body.clone()).expect("the body is UTF-8")
@@ -253,7 +260,7 @@ impl Answer {
         serde_json::from_slice(&self.body).expect("the body is JSON")
     }
 
-    /// A header's text; empty when it is not there.
+    /// The value of a header; empty if it is absent.
     pub fn header(&self, name: &str) -> &str {
         self.headers
             .get(name)

@@ -1,21 +1,21 @@
-//! Programs that judge an exposition.
+//! Validators of the exposition formats.
 
 use std::process::{Command, Stdio};
 
 use testbed::tools;
 
-/// What `promtool check metrics` says when it does not like metrics in the classic format.
-pub fn complaint_of_promtool(metrics: &[u8]) -> Option<String> {
-    let promtool = tools::PROMTOOL.find().expect("promtool is there");
-    complaint(promtool.command().args(["check", "metrics"]), metrics)
+/// The output of `promtool check metrics` for metrics in the text format; `None` if it accepts them.
+pub fn promtool_error(metrics: &[u8]) -> Option<String> {
+    let promtool = tools::PROMTOOL.find().expect("promtool is installed");
+    output_on_failure(promtool.command().args(["check", "metrics"]), metrics)
 }
 
-/// What the strict parser of Python's prometheus_client says when it does not like metrics in OpenMetrics, or when the
-/// assertion about the parsed `families` does not hold.
-pub fn complaint_of_strict_parser(metrics: &[u8], assertion: &str) -> Option<String> {
+/// The error of Python's prometheus_client for metrics in OpenMetrics, or of a Python assertion about the parsed
+/// `families`; `None` if the metrics are valid and the assertion holds.
+pub fn strict_parser_error(metrics: &[u8], assertion: &str) -> Option<String> {
     let modules = tools::PROMETHEUS_CLIENT
         .find()
-        .expect("prometheus_client is there");
+        .expect("prometheus_client is installed");
     let parse = format!(
         "import sys\n\
          from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse\n\
@@ -26,18 +26,18 @@ pub fn complaint_of_strict_parser(metrics: &[u8], assertion: &str) -> Option<Str
     python
         .args(["-c", &parse])
         .env("PYTHONPATH", modules.path());
-    complaint(&mut python, metrics)
+    output_on_failure(&mut python, metrics)
 }
 
-/// Gives a text to a program and returns what it said when it did not like it.
-fn complaint(program: &mut Command, text: &[u8]) -> Option<String> {
-    let mut file = tempfile::tempfile().expect("a file can be made");
+/// Passes a text to a program on standard input, and returns the program's output if it fails.
+fn output_on_failure(program: &mut Command, text: &[u8]) -> Option<String> {
+    let mut file = tempfile::tempfile().expect("a temporary file can be created");
     std::io::Write::write_all(&mut file, text).expect("the file can be written");
     std::io::Seek::rewind(&mut file).expect("the file can be read");
     let output = program
         .stdin(Stdio::from(file))
         .output()
         .expect("the program runs");
-    let said = [output.stdout, output.stderr].concat();
-    (!output.status.success()).then(|| String::from_utf8_lossy(&said).into_owned())
+    let printed = [output.stdout, output.stderr].concat();
+    (!output.status.success()).then(|| String::from_utf8_lossy(&printed).into_owned())
 }

@@ -1,20 +1,20 @@
-//! Files that hold what the exporter is expected to print.
+//! Golden files: the expected output of the exporter.
 
 use std::fs;
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
-/// Set to write what is printed now instead of comparing it.
+/// The variable that, if set, makes the tests write golden files instead of comparing them.
 const UPDATE: &str = "UPDATE_GOLDEN";
 
-/// Compares a text with the part of a file between two marks, or with the whole file when there are none.
-pub fn assert_golden(file: &str, marks: Option<(&str, &str)>, actual: &str) {
-    // Parts of one file are updated by several tests.
-    static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
-    let _guard = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+/// Compares a text with a file, or with the part of a file between two markers.
+pub fn assert_golden(file: &str, markers: Option<(&str, &str)>, actual: &str) {
+    // Several tests update parts of the same file.
+    static UPDATING: Mutex<()> = Mutex::new(());
+    let _guard = UPDATING.lock().unwrap_or_else(PoisonError::into_inner);
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(file);
     let text = fs::read_to_string(&path).unwrap_or_default();
-    let (before, expected, after) = match marks {
+    let (before, expected, after) = match markers {
         None => ("", text.as_str(), ""),
         Some((begin, end)) => {
             let (before, rest) = text
@@ -36,7 +36,7 @@ pub fn assert_golden(file: &str, marks: Option<(&str, &str)>, actual: &str) {
     }
     assert!(
         expected == actual,
-        "{file} is not what the exporter prints; when that is right, run\n    {UPDATE}=1 cargo test --test exporter\nfirst difference:\n{}",
+        "{file} differs from the output of the exporter; if the output is right, run\n    {UPDATE}=1 cargo test --test exporter\nFirst difference:\n{}",
         first_difference(expected, actual)
     );
 }
@@ -48,6 +48,6 @@ fn first_difference(expected: &str, actual: &str) -> String {
         .find(|(expected, actual)| expected != actual);
     match difference {
         Some((expected, actual)) => format!("expected: {expected}\nprinted:  {actual}"),
-        None => "one is longer than the other".to_owned(),
+        None => "one text is a prefix of the other".to_owned(),
     }
 }

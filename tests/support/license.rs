@@ -1,4 +1,4 @@
-//! Licenses made for tests, with a key that was made for them too and signs nothing else.
+//! Licenses for tests, signed with a key that exists for the tests only.
 
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
@@ -12,13 +12,13 @@ use spki::der::{Decode, Document};
 
 const PRIVATE_KEY: &str = include_str!("../license/private.pem");
 
-/// The key that their signatures are checked with.
+/// The public key that verifies the licenses.
 pub const PUBLIC_KEY: &str = include_str!("../license/public.pem");
 
-/// What must never be seen of them.
+/// Parts of a license that must never be shown.
 pub const SECRETS: [&str; 3] = ["Jane Roe", "jane@example.com", "license-id-7"];
 
-/// What a valid license for chat.example.com says, from 2026-01-01 to 2027-01-01.
+/// The content of a valid license for chat.example.com, from 2026-01-01 to 2027-01-01.
 pub fn content() -> Value {
     json!({
         "version": "3.0",
@@ -29,7 +29,7 @@ pub fn content() -> Value {
             "trial": false,
             "offline": true,
             "createdAt": "2026-01-01T00:00:00.000Z",
-            "grantedBy": { "method": "manual", "seller": "somebody" },
+            "grantedBy": { "method": "manual", "seller": "Example Sales" },
             "grantedTo": { "name": SECRETS[0], "email": SECRETS[1] },
             "tags": [{ "name": "Enterprise", "color": "#5154ec" }],
         },
@@ -58,12 +58,12 @@ pub fn content() -> Value {
     })
 }
 
-/// The same with one member changed, which a JSON pointer names.
+/// The same with another value at a JSON pointer.
 pub fn with(pointer: &str, value: Value) -> Value {
     let mut content = content();
     *content
         .pointer_mut(pointer)
-        .unwrap_or_else(|| panic!("{pointer} is there")) = value;
+        .unwrap_or_else(|| panic!("the license has {pointer}")) = value;
     content
 }
 
@@ -72,12 +72,12 @@ pub fn v3(content: &Value) -> String {
     v3_of(&json!({ "alg": "RS256", "typ": "JWT" }), content)
 }
 
-/// The same with a header of one's own; the signature is RS256 in any case.
+/// The same with another header; the signature is always RS256.
 pub fn v3_of(header: &Value, content: &Value) -> String {
     let part = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
     let message = format!("{}.{}", part(header), part(content));
     let document = private_key();
-    let key = KeyPair::from_der(document.as_bytes()).expect("the key is of RSA");
+    let key = KeyPair::from_der(document.as_bytes()).expect("the key is an RSA key");
     let mut signature = vec![0; key.public().modulus_len()];
     key.sign(
         &RSA_PKCS1_SHA256,
@@ -89,7 +89,7 @@ pub fn v3_of(header: &Value, content: &Value) -> String {
     format!("RCV3_{message}.{}", URL_SAFE_NO_PAD.encode(signature))
 }
 
-/// What a valid license of version 2 says.
+/// The content of a valid license of version 2.
 pub fn content_v2() -> Value {
     json!({
         "url": "*.example.com",
@@ -106,12 +106,12 @@ pub fn v2(content: &Value) -> String {
     v2_of(content.to_string().as_bytes())
 }
 
-/// The same of any content that fits into the key.
+/// The same for any content that fits into a block of the key's length.
 pub fn v2_of(content: &[u8]) -> String {
     let document = private_key();
     let key: RsaPrivateKey<UintRef<'_>> =
-        RsaPrivateKey::from_der(document.as_bytes()).expect("the key is of RSA");
-    let number = |it: &UintRef<'_>| BigUint::from_bytes_be(it.as_bytes());
+        RsaPrivateKey::from_der(document.as_bytes()).expect("the key is an RSA key");
+    let number = |bytes: &UintRef<'_>| BigUint::from_bytes_be(bytes.as_bytes());
     let length = key.modulus.as_bytes().len();
     let padding = vec![0xff; length - 3 - content.len()];
     let block = [&[0, 1][..], &padding, &[0], content].concat();

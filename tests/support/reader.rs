@@ -1,16 +1,16 @@
-//! The user that the README tells to create: it may only read what is needed.
+//! The read-only user that the README describes.
 
 use mongodb::bson::{Document, doc};
 use testbed::mongod::{Mongod, Options};
 
 use super::{Exporter, Filled, mongod};
 
-/// With special characters of every kind that a connection string cares about.
+/// A password with every character that is special in a connection string.
 pub const PASSWORD: &str = "p@ss/w:rd%41#?";
 
 pub const READER: &str = "rocketchat-exporter";
 
-/// A MongoDB with a workspace, and the user that the README tells to create.
+/// Starts a MongoDB with a workspace and the user of the README.
 pub async fn with_reader() -> Mongod {
     with_reader_on(false).await
 }
@@ -33,12 +33,12 @@ pub async fn with_reader_on(replica_set: bool) -> Mongod {
         admin
             .run_command(statement)
             .await
-            .expect("the README's statement is accepted");
+            .expect("MongoDB accepts the README's statement");
     }
     mongod
 }
 
-/// An exporter that logs in as that user, with the password in its variable.
+/// Starts an exporter that logs in as that user, with the password in an environment variable.
 pub fn exporter_of_reader(mongod: &Mongod, arguments: &[&str]) -> Exporter {
     let uri = format!(
         "mongodb://{READER}@127.0.0.1:{}/rocketchat?authSource=admin",
@@ -61,12 +61,14 @@ fn readme_statements() -> (Document, Document) {
             .unwrap_or_else(|| panic!("the README has no {function}"));
         let (argument, _) = rest.split_once("\n})").expect("the statement ends");
         let object: serde_json::Value =
-            serde_json::from_str(&format!("{argument}\n}}")).expect("its argument is JSON");
+            serde_json::from_str(&format!("{argument}\n}}")).expect("the argument is JSON");
         mongodb::bson::serialize_to_document(&object).expect("JSON is BSON")
     };
     let command = |function: &str, key: &str| {
         let mut arguments = argument(function);
-        let name = arguments.remove(key).expect("it has a name");
+        let name = arguments
+            .remove(key)
+            .expect("the statement names a role or a user");
         let mut command = doc! { function: name };
         command.extend(arguments);
         command

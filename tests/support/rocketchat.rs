@@ -1,4 +1,4 @@
-//! Rocket.Chat's endpoint `licenses.add`, as its source has it, and servers at its place that behave otherwise.
+//! A stand-in for Rocket.Chat's endpoint `licenses.add`, after its source, and servers that behave differently.
 
 use std::convert::Infallible;
 use std::sync::{Arc, Mutex};
@@ -20,37 +20,39 @@ use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
 use super::tls::Identity;
 
-/// An administrator, and somebody without the permission `edit-privileged-setting`: user ID and token.
+/// User ID and token of an administrator.
 pub const ADMINISTRATOR: (&str, &str) = ("theAdministratorsId", "the-token-of-the-administrator");
-pub const SOMEBODY: (&str, &str) = ("somebodysId", "the-token-of-somebody");
 
-/// How a server behaves.
+/// User ID and token of a user without the permission `edit-privileged-setting`.
+pub const REGULAR_USER: (&str, &str) = ("regularUserId", "the-token-of-a-regular-user");
+
+/// How the server responds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Manner {
-    /// As Rocket.Chat: it takes licenses of version 3, and no others.
+pub enum Behavior {
+    /// Like Rocket.Chat: it accepts licenses of version 3 only.
     RocketChat,
-    /// It sends everybody elsewhere.
+    /// Redirects every request.
     Redirects,
-    /// It never answers.
+    /// Never responds.
     Silent,
-    /// It is a proxy whose server is away.
-    Elsewhere,
-    /// It repeats what it was sent.
-    Repeats,
-    /// It answers without end.
+    /// Like a proxy whose server is unreachable.
+    BadGateway,
+    /// Repeats the token of the request in an error.
+    EchoesToken,
+    /// Responds with a very long body.
     Endless,
 }
 
 /// A server on a port of this machine.
 pub struct RocketChat {
     port: u16,
-    taken: Arc<Mutex<Vec<String>>>,
-    asked: Arc<Mutex<Vec<String>>>,
+    accepted: Arc<Mutex<Vec<String>>>,
+    requests: Arc<Mutex<Vec<String>>>,
 }
 
 impl RocketChat {
-    pub async fn start(manner: Manner) -> Self {
-        Self::serve(manner, None).await
+    pub async fn start(behavior: Behavior) -> Self {
+        Self::serve(behavior, None).await
     }
 
     pub async fn encrypted(identity: &Identity) -> Self {
@@ -61,38 +63,41 @@ impl RocketChat {
             .expect("there is a cipher for each version")
             .with_no_client_auth()
             .with_single_cert(
-                vec![certificate.expect("it is a certificate")],
-                key.expect("it is a key"),
+                vec![certificate.expect("the certificate is valid")],
+                key.expect("the key is valid"),
             )
-            .expect("they belong together");
+            .expect("the key belongs to the certificate");
         Self::serve(
-            Manner::RocketChat,
+            Behavior::RocketChat,
             Some(TlsAcceptor::from(Arc::new(config))),
         )
         .await
     }
 
-    async fn serve(manner: Manner, encryption: Option<TlsAcceptor>) -> Self {
+    async fn serve(behavior: Behavior, encryption: Option<TlsAcceptor>) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0))
             .await
             .expect("a port is free");
-        let port = listener.local_addr().expect("it has an address").port();
-        let (taken, asked) = (Arc::default(), Arc::default());
+        let port = listener
+            .local_addr()
+            .expect("a listener has an address")
+            .port();
+        let (accepted, requests) = (Arc::default(), Arc::default());
         let server = Self {
             port,
-            taken: Arc::clone(&taken),
-            asked: Arc::clone(&asked),
+            accepted: Arc::clone(&accepted),
+            requests: Arc::clone(&requests),
         };
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
-                let (taken, asked) = (Arc::clone(&taken), Arc::clone(&asked));
+                let (accepted, requests) = (Arc::clone(&accepted), Arc::clone(&requests));
                 let encryption = encryption.clone();
                 tokio::spawn(async move {
                     match encryption {
-                        None => talk(stream, manner, taken, asked).await,
+                        None => serve_connection(stream, behavior, accepted, requests).await,
                         Some(acceptor) => {
                             if let Ok(stream) = acceptor.accept(stream).await {
-                                talk(stream, manner, taken, asked).await;
+                                serve_connection(stream, behavior, accepted, requests).await;
                             }
                         }
                     }
@@ -106,7 +111,7 @@ impl RocketChat {
         self.port
     }
 
-    /// The flags of an exporter that hands licenses to it.
+    /// The flags of an exporter that applies licenses to this server.
     pub fn flags(&self) -> [String; 2] {
         [
             format!("--rocketchat.url=http://127.0.0.1:{}", self.port),
@@ -114,25 +119,25 @@ impl RocketChat {
         ]
     }
 
-    /// The licenses that it took.
-    pub fn taken(&self) -> Vec<String> {
-        self.taken.lock().expect("no thread panicked").clone()
+    /// The licenses that were accepted.
+    pub fn accepted(&self) -> Vec<String> {
+        self.accepted.lock().expect("no thread panicked").clone()
     }
 
     /// Method and path of every request.
-    pub fn asked(&self) -> Vec<String> {
-        self.asked.lock().expect("no thread panicked").clone()
+    pub fn requests(&self) -> Vec<String> {
+        self.requests.lock().expect("no thread panicked").clone()
     }
 }
 
-async fn talk(
+async fn serve_connection(
     stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
-    manner: Manner,
-    taken: Arc<Mutex<Vec<String>>>,
-    asked: Arc<Mutex<Vec<String>>>,
+    behavior: Behavior,
+    accepted: Arc<Mutex<Vec<String>>>,
+    requests: Arc<Mutex<Vec<String>>>,
 ) {
-    let service = service_fn(|request| answer(request, manner, &taken, &asked));
-    // Whoever asks may go away at any time.
+    let service = service_fn(|request| respond(request, behavior, &accepted, &requests));
+    // The client may disconnect at any time.
     drop(
         http1::Builder::new()
             .serve_connection(TokioIo::new(stream), service)
@@ -140,21 +145,21 @@ async fn talk(
     );
 }
 
-async fn answer(
+async fn respond(
     request: Request<Incoming>,
-    manner: Manner,
-    taken: &Mutex<Vec<String>>,
-    asked: &Mutex<Vec<String>>,
+    behavior: Behavior,
+    accepted: &Mutex<Vec<String>>,
+    requests: &Mutex<Vec<String>>,
 ) -> Result<Response<Full<Bytes>>, Infallible> {
     let (head, body) = request.into_parts();
     let line = format!("{} {}", head.method, head.uri);
-    asked.lock().expect("no thread panicked").push(line);
+    requests.lock().expect("no thread panicked").push(line);
     let body = body
         .collect()
         .await
         .map(http_body_util::Collected::to_bytes);
     let body = body.unwrap_or_default();
-    let header = |name: &str| head.headers.get(name).and_then(|it| it.to_str().ok());
+    let header = |name: &str| head.headers.get(name).and_then(|value| value.to_str().ok());
     let plain = |status: u16, body: String| {
         let response = Response::builder().status(status);
         Ok(response
@@ -162,21 +167,21 @@ async fn answer(
             .body(Full::from(body))
             .expect("the response is valid"))
     };
-    match manner {
-        Manner::RocketChat => {}
-        Manner::Redirects => return plain(302, String::new()),
-        Manner::Silent => std::future::pending().await,
-        Manner::Elsewhere => return plain(502, "<h1>Bad Gateway</h1>".to_owned()),
-        Manner::Repeats => {
+    match behavior {
+        Behavior::RocketChat => {}
+        Behavior::Redirects => return plain(302, String::new()),
+        Behavior::Silent => std::future::pending().await,
+        Behavior::BadGateway => return plain(502, "<h1>Bad Gateway</h1>".to_owned()),
+        Behavior::EchoesToken => {
             let sent = header("x-auth-token").unwrap_or_default();
             let error = format!("<b>unknown token {sent}</b>");
-            return json_answer(400, &json!({ "success": false, "error": error }));
+            return json_response(400, &json!({ "success": false, "error": error }));
         }
-        Manner::Endless => return plain(200, " ".repeat(1_000_000)),
+        Behavior::Endless => return plain(200, " ".repeat(1_000_000)),
     }
     let is_endpoint = head.uri.path() == "/api/v1/licenses.add" && head.method == Method::POST;
     if !is_endpoint {
-        return json_answer(
+        return json_response(
             404,
             &json!({ "success": false, "error": "Invalid API endpoint" }),
         );
@@ -185,32 +190,32 @@ async fn answer(
         header("x-user-id").unwrap_or_default(),
         header("x-auth-token").unwrap_or_default(),
     );
-    if login != ADMINISTRATOR && login != SOMEBODY {
+    if login != ADMINISTRATOR && login != REGULAR_USER {
         let message = "You must be logged in to do this.";
-        return json_answer(401, &json!({ "status": "error", "message": message }));
+        return json_response(401, &json!({ "status": "error", "message": message }));
     }
-    if login == SOMEBODY {
+    if login == REGULAR_USER {
         let error =
             "User does not have the permissions required for this action [error-unauthorized]";
-        return json_answer(403, &json!({ "success": false, "error": error }));
+        return json_response(403, &json!({ "success": false, "error": error }));
     }
     let body: Value = serde_json::from_slice(&body).unwrap_or_default();
     let is_json = header("content-type") == Some("application/json");
     match body["license"].as_str().filter(|_| is_json) {
-        None => json_answer(400, &json!({ "success": false, "error": "Match error" })),
+        None => json_response(400, &json!({ "success": false, "error": "Match error" })),
         Some(license) if license.starts_with("RCV3_") => {
-            let mut taken = taken.lock().expect("no thread panicked");
-            taken.push(license.to_owned());
-            json_answer(200, &json!({ "success": true }))
+            let mut accepted = accepted.lock().expect("no thread panicked");
+            accepted.push(license.to_owned());
+            json_response(200, &json!({ "success": true }))
         }
-        Some(_) => json_answer(
+        Some(_) => json_response(
             400,
             &json!({ "success": false, "error": "Invalid license" }),
         ),
     }
 }
 
-fn json_answer(status: u16, body: &Value) -> Result<Response<Full<Bytes>>, Infallible> {
+fn json_response(status: u16, body: &Value) -> Result<Response<Full<Bytes>>, Infallible> {
     Ok(Response::builder()
         .status(status)
         .header("Content-Type", "application/json")

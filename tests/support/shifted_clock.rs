@@ -1,17 +1,17 @@
-//! A machine whose clock is wrong, for one program.
+//! Runs a program with a wrong clock.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 
-/// Starts a command's program with a clock that is so many seconds ahead; behind when there are fewer than none.
+/// Makes a command run with a clock that is so many seconds ahead, or behind if negative.
 pub fn shift_clock(command: &mut Command, seconds: i64) -> &mut Command {
     command
         .env("LD_PRELOAD", library())
         .env("SHIFTED_CLOCK_SECONDS", seconds.to_string())
 }
 
-/// What is preloaded, built once in a run.
+/// The preloaded library, built once per process.
 fn library() -> &'static Path {
     static BUILT: OnceLock<PathBuf> = OnceLock::new();
     BUILT.get_or_init(|| {
@@ -22,7 +22,11 @@ fn library() -> &'static Path {
             .args(["-shared", "-fPIC", "-Wall", "-Werror", source, "-ldl", "-o"])
             .arg(&library)
             .status();
-        assert!(built.expect("the linker of Rust programs runs").success());
+        assert!(
+            built
+                .expect("the C compiler that links Rust programs runs")
+                .success()
+        );
         library
     })
 }

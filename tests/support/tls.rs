@@ -1,4 +1,4 @@
-//! Certificates that are made for a test, and a client that speaks HTTP over TLS.
+//! Certificates for tests, and an HTTPS client.
 
 use std::fs;
 use std::io;
@@ -19,7 +19,7 @@ use tokio_rustls::rustls::pki_types::pem::PemObject;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use tokio_rustls::rustls::{ClientConfig, RootCertStore, SupportedProtocolVersion, version};
 
-use super::Answer;
+use super::Response;
 
 /// A certificate and its key, as PEM.
 #[derive(Clone)]
@@ -32,7 +32,8 @@ impl Identity {
     /// Writes both into a folder, as `NAME.crt` and `NAME.key`.
     pub fn write(&self, folder: &Path, name: &str) {
         for (ending, text) in [("crt", &self.certificate), ("key", &self.key)] {
-            fs::write(folder.join(format!("{name}.{ending}")), text).expect("it can be written");
+            fs::write(folder.join(format!("{name}.{ending}")), text)
+                .expect("the file can be written");
         }
     }
 }
@@ -42,13 +43,13 @@ pub struct Authority(CertifiedIssuer<'static, KeyPair>);
 
 impl Authority {
     pub fn new() -> Self {
-        let mut params = CertificateParams::new([]).expect("it has no names");
+        let mut params = CertificateParams::new([]).expect("a certificate may have no names");
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        // Another name than those it signs: OpenSSL takes one that is its issuer's for self-signed.
+        // It differs from the names that it signs: OpenSSL takes a certificate with its issuer's name for self-signed.
         let name = &mut params.distinguished_name;
         name.push(DnType::CommonName, "Authority");
         let key = KeyPair::generate().expect("a key can be made");
-        Self(CertifiedIssuer::self_signed(params, key).expect("it can be signed"))
+        Self(CertifiedIssuer::self_signed(params, key).expect("the certificate can be signed"))
     }
 
     pub fn pem(&self) -> String {
@@ -59,36 +60,41 @@ impl Authority {
     pub fn server(&self) -> Identity {
         self.sign(
             &[SanType::DnsName(
-                "localhost".try_into().expect("it is a name"),
+                "localhost".try_into().expect("the name is valid"),
             )],
             ExtendedKeyUsagePurpose::ServerAuth,
         )
     }
 
-    /// The same, with something that is not as it should be.
+    /// A server's certificate with changed parameters.
     pub fn server_with(&self, change: impl FnOnce(&mut CertificateParams)) -> Identity {
-        let mut params = CertificateParams::new(["localhost".to_owned()]).expect("it is a name");
+        let mut params =
+            CertificateParams::new(["localhost".to_owned()]).expect("the name is valid");
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
         change(&mut params);
         let key = KeyPair::generate().expect("a key can be made");
-        let certificate = params.signed_by(&key, &self.0).expect("it can be signed");
+        let certificate = params
+            .signed_by(&key, &self.0)
+            .expect("the certificate can be signed");
         Identity {
             certificate: certificate.pem(),
             key: key.serialize_pem(),
         }
     }
 
-    /// A client's certificate with alternative names.
+    /// A client's certificate with these subject alternative names.
     pub fn client(&self, names: &[SanType]) -> Identity {
         self.sign(names, ExtendedKeyUsagePurpose::ClientAuth)
     }
 
     fn sign(&self, names: &[SanType], purpose: ExtendedKeyUsagePurpose) -> Identity {
-        let mut params = CertificateParams::new([]).expect("it has no names");
+        let mut params = CertificateParams::new([]).expect("a certificate may have no names");
         params.subject_alt_names = names.to_vec();
         params.extended_key_usages = vec![purpose];
         let key = KeyPair::generate().expect("a key can be made");
-        let certificate = params.signed_by(&key, &self.0).expect("it can be signed");
+        let certificate = params
+            .signed_by(&key, &self.0)
+            .expect("the certificate can be signed");
         Identity {
             certificate: certificate.pem(),
             key: key.serialize_pem(),
@@ -96,27 +102,30 @@ impl Authority {
     }
 }
 
-/// A certificate that its owner has signed, and that is an authority's, as `openssl req -x509` makes it.
+/// A self-signed certificate that is also a certificate authority, as `openssl req -x509` creates it.
 pub fn self_signed(name: &str) -> Identity {
-    signed_by_itself(name, IsCa::Ca(BasicConstraints::Unconstrained))
+    self_signed_with(name, IsCa::Ca(BasicConstraints::Unconstrained))
 }
 
-/// A certificate that its owner has signed, and that is no authority's.
+/// A self-signed certificate that is not a certificate authority.
 pub fn self_signed_leaf(name: &str) -> Identity {
-    signed_by_itself(name, IsCa::ExplicitNoCa)
+    self_signed_with(name, IsCa::ExplicitNoCa)
 }
 
-fn signed_by_itself(name: &str, is_ca: IsCa) -> Identity {
-    let mut params = CertificateParams::new([name.to_owned()]).expect("it is a name");
+fn self_signed_with(name: &str, is_ca: IsCa) -> Identity {
+    let mut params = CertificateParams::new([name.to_owned()]).expect("the name is valid");
     params.is_ca = is_ca;
     let key = KeyPair::generate().expect("a key can be made");
     Identity {
-        certificate: params.self_signed(&key).expect("it can be signed").pem(),
+        certificate: params
+            .self_signed(&key)
+            .expect("the certificate can be signed")
+            .pem(),
         key: key.serialize_pem(),
     }
 }
 
-/// What a client can do.
+/// An HTTPS client: its trust, its certificate, and the versions, ciphers and protocols that it supports.
 pub struct Client {
     pub authority: String,
     pub identity: Option<Identity>,
@@ -125,9 +134,9 @@ pub struct Client {
     pub protocols: Vec<&'static str>,
 }
 
-/// An answer, and how it came.
-pub struct Secured {
-    pub answer: Answer,
+/// A response, and the parameters of its TLS session.
+pub struct TlsResponse {
+    pub response: Response,
     pub version: String,
     pub cipher: String,
     pub protocol: String,
@@ -136,7 +145,7 @@ pub struct Secured {
 }
 
 impl Client {
-    /// One that can do everything and trusts an authority.
+    /// A client that supports everything and trusts an authority.
     pub fn new(authority: &Authority) -> Self {
         Self {
             authority: authority.pem(),
@@ -147,30 +156,42 @@ impl Client {
         }
     }
 
-    /// `GET path`, on a connection of its own.
-    pub async fn get(&self, address: &str, path: &str) -> io::Result<Secured> {
+    /// `GET path`, on a new connection.
+    pub async fn get(&self, address: &str, path: &str) -> io::Result<TlsResponse> {
         self.request("GET", address, path).await
     }
 
-    /// A request on a connection of its own.
-    pub async fn request(&self, method: &str, address: &str, path: &str) -> io::Result<Secured> {
+    /// A request on a new connection.
+    pub async fn request(
+        &self,
+        method: &str,
+        address: &str,
+        path: &str,
+    ) -> io::Result<TlsResponse> {
         let stream = TcpStream::connect(address).await?;
         let connector = TlsConnector::from(Arc::new(self.config()));
-        let name = ServerName::try_from("localhost").expect("it is a name");
+        let name = ServerName::try_from("localhost").expect("the name is valid");
         let stream = connector.connect(name, stream).await?;
         let (_, session) = stream.get_ref();
         let protocol = session.alpn_protocol().unwrap_or_default().to_vec();
         let (version, cipher) = (
-            format!("{:?}", session.protocol_version().expect("it is chosen")),
+            format!(
+                "{:?}",
+                session
+                    .protocol_version()
+                    .expect("the handshake is complete")
+            ),
             format!(
                 "{:?}",
                 session
                     .negotiated_cipher_suite()
-                    .expect("it is chosen")
+                    .expect("the handshake is complete")
                     .suite()
             ),
         );
-        let certificate = session.peer_certificates().expect("the server has one")[0]
+        let certificate = session
+            .peer_certificates()
+            .expect("the server sent a certificate")[0]
             .clone()
             .into_owned();
         let request = hyper::Request::builder()
@@ -196,15 +217,15 @@ impl Client {
         };
         let (head, body) = response.map_err(io::Error::other)?.into_parts();
         let body = body.collect().await.map_err(io::Error::other)?;
-        Ok(Secured {
-            answer: Answer {
+        Ok(TlsResponse {
+            response: Response {
                 status: head.status.as_u16(),
                 headers: head.headers,
                 body: body.to_bytes().to_vec(),
             },
             version,
             cipher,
-            protocol: String::from_utf8(protocol).expect("it is a name"),
+            protocol: String::from_utf8(protocol).expect("the name is valid"),
             certificate,
         })
     }
@@ -213,8 +234,8 @@ impl Client {
         let mut roots = RootCertStore::empty();
         for certificate in CertificateDer::pem_slice_iter(self.authority.as_bytes()) {
             roots
-                .add(certificate.expect("it is a certificate"))
-                .expect("it can be trusted");
+                .add(certificate.expect("the certificate is valid"))
+                .expect("the authority can be added");
         }
         let builder = ClientConfig::builder_with_provider(Arc::new(self.provider.clone()))
             .with_protocol_versions(&self.versions)
@@ -227,16 +248,16 @@ impl Client {
                 let key = PrivateKeyDer::from_pem_slice(identity.key.as_bytes());
                 builder
                     .with_client_auth_cert(
-                        vec![certificate.expect("it is a certificate")],
-                        key.expect("it is a key"),
+                        vec![certificate.expect("the certificate is valid")],
+                        key.expect("the key is valid"),
                     )
-                    .expect("they belong together")
+                    .expect("the key belongs to the certificate")
             }
         };
         config.alpn_protocols = self
             .protocols
             .iter()
-            .map(|it| it.as_bytes().to_vec())
+            .map(|protocol| protocol.as_bytes().to_vec())
             .collect();
         config
     }

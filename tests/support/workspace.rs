@@ -1,7 +1,7 @@
-//! Workspaces, exporters on them, and requests of their users.
+//! Workspaces, exporters on them, and requests by their users.
 //!
-//! To fill a database and to read all of it takes longer than most tests. A test that only scrapes or queries uses
-//! [`shared_exporter`]; one that needs an exporter of its own, but changes no document, uses [`shared_workspace`].
+//! Filling and reading a database takes longer than most tests. A test that only sends requests uses
+//! [`shared_exporter`]; a test that needs its own exporter but changes no document uses [`shared_workspace`].
 
 use std::collections::BTreeMap;
 use std::ops::Deref;
@@ -13,40 +13,40 @@ use testbed::workspace::{self, Account, Credentials, Size};
 use tokio::sync::{Mutex, OnceCell};
 
 use super::{
-    Answer, Exporter, all_documents, assert_no_structures, client, fresh_database, uri_of,
+    Exporter, Response, all_documents, assert_no_debug_output, client, fresh_database, uri_of,
 };
 
-/// The flags of an exporter that reads everything once and will not do so again by itself.
+/// The flags of an exporter that runs each collector once.
 const READ_ONCE: [&str; 3] = [
     "--collection.fast-interval=1h",
     "--collection.normal-interval=1h",
     "--collection.slow-interval=1h",
 ];
 
-/// A workspace's database, small unless it says otherwise, before anything looks at it.
+/// The database of a generated workspace, without an exporter.
 pub struct Filled {
     pub database: Database,
     pub credentials: Credentials,
 }
 
-/// The workspace of all tests that change no document.
+/// A workspace that several tests share because none of them changes a document.
 pub struct SharedWorkspace {
     pub uri: String,
     pub credentials: Credentials,
-    /// Documents of `instances`, which expire unless their heartbeats go on.
+    /// Documents of `instances`. They expire unless their heartbeats are renewed.
     instances: Vec<Document>,
 }
 
-/// An exporter that has read a workspace once, and the accounts of that workspace.
+/// An exporter that has read a workspace, and the accounts of that workspace.
 pub struct WorkspaceExporter {
     pub exporter: Exporter,
     pub credentials: Credentials,
 }
 
-/// An exporter of the shared workspace that other tests use at the same time: it is scraped and queried, nothing else.
+/// An exporter that several tests use at the same time: they send it requests and change nothing.
 pub struct SharedExporter(Arc<WorkspaceExporter>);
 
-/// A workspace's database that the test may change, and an exporter that has read it once.
+/// A database that the test may change, and an exporter that has read it.
 pub struct Workspace {
     pub database: Database,
     exporter: WorkspaceExporter,
@@ -57,17 +57,17 @@ impl Filled {
         Self::on(fresh_database().await).await
     }
 
-    /// As large as that of the demo.
-    pub async fn as_in_the_demo() -> Self {
+    /// Generates a workspace of the demo's size.
+    pub async fn demo_sized() -> Self {
         Self::of_size(fresh_database().await, &Size::default()).await
     }
 
-    /// In the database that has the usual name, on a MongoDB of the test's own.
+    /// Fills the database `rocketchat` of a MongoDB server.
     pub async fn at(uri: &str) -> Self {
         Self::on(client(uri).await.database("rocketchat")).await
     }
 
-    /// In a database that nobody else uses.
+    /// Fills an empty database.
     pub async fn on(database: Database) -> Self {
         Self::of_size(database, &Size::small()).await
     }
@@ -75,7 +75,7 @@ impl Filled {
     async fn of_size(database: Database, size: &Size) -> Self {
         let credentials = workspace::fill(&database, size, DateTime::now())
             .await
-            .expect("the workspace can be made");
+            .expect("the workspace can be generated");
         Self {
             database,
             credentials,
@@ -86,7 +86,7 @@ impl Filled {
         self.database.collection(name)
     }
 
-    /// Writes the value of a setting.
+    /// Sets the value of a setting.
     pub async fn set(&self, setting: &str, value: impl Into<mongodb::bson::Bson>) {
         self.collection("rocketchat_settings")
             .update_one(
@@ -95,10 +95,10 @@ impl Filled {
             )
             .upsert(true)
             .await
-            .expect("the setting can be written");
+            .expect("the setting can be updated");
     }
 
-    /// Starts an exporter, of which there may be several.
+    /// Starts an exporter and keeps the database for others.
     pub async fn exporter(&self, arguments: &[&str]) -> WorkspaceExporter {
         let uri = uri_of(&self.database);
         WorkspaceExporter::start(&uri, arguments, self.credentials.clone()).await
@@ -109,7 +109,7 @@ impl Filled {
         self.start_on(&uri, arguments).await
     }
 
-    /// Starts an exporter that reaches the database by this connection string.
+    /// Starts an exporter with this connection string.
     pub async fn start_on(self, uri: &str, arguments: &[&str]) -> Workspace {
         Workspace {
             database: self.database,
@@ -118,7 +118,7 @@ impl Filled {
     }
 }
 
-/// The workspace that most tests share, which the first of them fills.
+/// The workspace that most tests share.
 pub async fn shared_workspace() -> &'static SharedWorkspace {
     static SHARED: OnceCell<SharedWorkspace> = OnceCell::const_new();
     let fill = || async { SharedWorkspace::new(Filled::new().await).await };
@@ -127,7 +127,7 @@ pub async fn shared_workspace() -> &'static SharedWorkspace {
     shared
 }
 
-/// The exporter of the shared workspace with these flags, which the first test that comes here starts.
+/// The shared exporter of the shared workspace with these flags.
 pub async fn shared_exporter(arguments: &[&str]) -> SharedExporter {
     shared_workspace().await.shared_exporter(arguments).await
 }
@@ -146,7 +146,7 @@ impl SharedWorkspace {
         self.uri.rsplit('/').next().unwrap_or_default()
     }
 
-    /// Its address through a proxy before the server.
+    /// Its connection string through a proxy on this port.
     pub fn uri_at(&self, port: u16) -> String {
         format!(
             "mongodb://127.0.0.1:{port}/{}?directConnection=true",
@@ -154,7 +154,7 @@ impl SharedWorkspace {
         )
     }
 
-    /// The workspace for tests that change documents in turn.
+    /// The workspace for a test that changes documents while no other test uses it.
     pub async fn filled(&self) -> Filled {
         Filled {
             database: self.database().await,
@@ -163,17 +163,17 @@ impl SharedWorkspace {
     }
 
     async fn database(&self) -> Database {
-        // Not one client for all tests: it lives as long as the runtime of the test that makes it.
+        // Each test needs its own client, because a client ends with the runtime that created it.
         client(&self.uri).await.database(self.name())
     }
 
-    /// Starts an exporter of the test's own.
+    /// Starts an exporter for one test.
     pub async fn start(&self, arguments: &[&str]) -> WorkspaceExporter {
         self.keep_alive().await;
         WorkspaceExporter::start(&self.uri, arguments, self.credentials.clone()).await
     }
 
-    /// The exporter with these flags that several tests use.
+    /// The shared exporter with these flags. The first call starts it.
     pub async fn shared_exporter(&self, arguments: &[&str]) -> SharedExporter {
         type Exporters = BTreeMap<(String, Vec<String>), Arc<WorkspaceExporter>>;
         static EXPORTERS: Mutex<Exporters> = Mutex::const_new(Exporters::new());
@@ -185,9 +185,9 @@ impl SharedWorkspace {
         }
         self.keep_alive().await;
         let mut command = Exporter::guarded_command();
-        Exporter::reading(&mut command, &self.uri, &READ_ONCE).args(arguments);
+        Exporter::with_database(&mut command, &self.uri, &READ_ONCE).args(arguments);
         let exporter = Exporter::spawn(&mut command);
-        exporter.whole().await;
+        exporter.wait_for_collectors().await;
         let exporter = Arc::new(WorkspaceExporter {
             exporter,
             credentials: self.credentials.clone(),
@@ -226,18 +226,18 @@ impl Workspace {
 impl WorkspaceExporter {
     async fn start(uri: &str, arguments: &[&str], credentials: Credentials) -> Self {
         let exporter = Exporter::on(uri, &[&READ_ONCE[..], arguments].concat());
-        exporter.whole().await;
+        exporter.wait_for_collectors().await;
         Self {
             exporter,
             credentials,
         }
     }
 
-    pub fn get_as(&self, account: &Account, path: &str) -> Answer {
+    pub fn get_as(&self, account: &Account, path: &str) -> Response {
         self.request_as(account, "GET", path)
     }
 
-    pub fn request_as(&self, account: &Account, method: &str, path: &str) -> Answer {
+    pub fn request_as(&self, account: &Account, method: &str, path: &str) -> Response {
         let headers = [
             ("X-User-Id", account.user_id.as_str()),
             ("X-Auth-Token", account.token.as_str()),
@@ -245,7 +245,7 @@ impl WorkspaceExporter {
         self.exporter.request(method, path, &headers)
     }
 
-    pub fn get(&self, path: &str) -> Answer {
+    pub fn get(&self, path: &str) -> Response {
         self.get_as(&self.credentials.admin, path)
     }
 }
@@ -268,9 +268,9 @@ impl Deref for SharedExporter {
 
 impl Drop for SharedExporter {
     fn drop(&mut self) {
-        // The process itself is never dropped, see `Exporter`.
+        // `Exporter`, whose `Drop` asserts the same, is never dropped here.
         if !std::thread::panicking() {
-            assert_no_structures(&self.exporter.log());
+            assert_no_debug_output(&self.exporter.log());
         }
     }
 }

@@ -1,9 +1,9 @@
-//! `cargo xtask dashboards`: generates the dashboards for Grafana from their source.
+//! `cargo xtask dashboards`: generates the Grafana dashboards from their source.
 
 use anyhow::Result;
 use tools::{GRAFANA_SDK_NEWEST, GRAFANA_SDK_OLDEST, dashboards};
 
-/// Writes the dashboards to where they are kept.
+/// Writes the dashboards to `dashboards/`.
 #[expect(clippy::print_stdout, reason = "this is the output of a command")]
 pub(crate) fn run() -> Result<()> {
     for sdk in [GRAFANA_SDK_OLDEST, GRAFANA_SDK_NEWEST] {

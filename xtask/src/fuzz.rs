@@ -1,4 +1,4 @@
-//! `cargo xtask fuzz`: libFuzzer on every parser of input from outside.
+//! `cargo xtask fuzz`: libFuzzer on every parser of external input.
 
 use std::fs;
 use std::path::Path;
@@ -6,7 +6,7 @@ use std::path::Path;
 use anyhow::{Context, Result, ensure};
 use tools::workspace_root;
 
-/// Fuzzes one target after the other; stops at the first input that makes a parser panic. cargo-fuzz needs a C++ compiler.
+/// Fuzzes the targets in sequence, and stops at the first input that makes a parser panic. Needs a C++ compiler.
 pub(crate) fn run(seconds: u32) -> Result<()> {
     let root = workspace_root();
     let cargo_fuzz = tools::CARGO_FUZZ.fetch()?;
@@ -16,7 +16,7 @@ pub(crate) fn run(seconds: u32) -> Result<()> {
             .args(["fuzz", "run", &target, "--"])
             .arg(format!("-max_total_time={seconds}"))
             .current_dir(&root)
-            // libFuzzer needs flags of rustc that are not stable.
+            // libFuzzer needs unstable flags of rustc.
             .env("RUSTC_BOOTSTRAP", "1")
             .status()
             .context("cargo fuzz cannot be run")?;

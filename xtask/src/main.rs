@@ -1,5 +1,5 @@
-//! `cargo xtask`: the project's own commands. Few dependencies, so that it builds in seconds; what needs more is a program
-//! in `crates/` that is built when its command is used.
+//! `cargo xtask`: the project's own commands. It has few dependencies, so that it builds in seconds. Commands that need more
+//! are programs in `crates/`, which are built on demand.
 
 mod dashboards;
 mod fuzz;
@@ -50,7 +50,7 @@ fn commands() -> Command {
         )
 }
 
-/// A command whose arguments, `--help` among them, another program reads.
+/// A command whose arguments, including `--help`, are passed to another program.
 fn passed_on(name: &'static str) -> Command {
     let arguments = Arg::new("arguments")
         .num_args(0..)
@@ -63,7 +63,7 @@ fn passed_on(name: &'static str) -> Command {
 fn run(matches: &ArgMatches) -> Result<()> {
     match matches.subcommand() {
         Some(("demo", matches)) => Err(exec(&["--package=testbed", "--bin=demo"], matches)),
-        // Optimized: what decodes the driver's answers must not be what is measured.
+        // Optimized, so that decoding replies does not distort the measurement.
         Some(("bench", matches)) => Err(exec(
             &["--release", "--package=rocketchat-exporter-bench"],
             matches,
@@ -75,7 +75,7 @@ fn run(matches: &ArgMatches) -> Result<()> {
     }
 }
 
-/// Replaces this process by a program of another package; only returns when that fails.
+/// Replaces this process by a program of another package; returns only on failure.
 fn exec(selection: &[&str], matches: &ArgMatches) -> Error {
     let arguments = matches.get_many::<OsString>("arguments");
     let error = cargo()

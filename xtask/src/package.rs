@@ -1,5 +1,5 @@
-//! `cargo xtask package`: builds the Debian package, has lintian read it, and tries it on a clean Debian that systemd has
-//! booted. It needs root and Debian, and takes a few minutes, so it is not part of the tests.
+//! `cargo xtask package`: builds the Debian package, checks it with lintian, and tries it on a minimal Debian booted by
+//! systemd. It needs root and Debian, and takes a few minutes, so it is not part of the tests.
 
 mod contents;
 mod machine;
@@ -12,7 +12,7 @@ use anyhow::{Context, Result, ensure};
 use tools::cargo::build_exporter;
 use tools::workspace_root;
 
-/// Builds, checks and tries the package; stops at the first thing that is wrong.
+/// Builds, checks and tries the package; stops at the first error.
 #[expect(clippy::print_stdout, reason = "this is the output of a command")]
 pub(crate) fn run(no_try: bool) -> Result<()> {
     let cargo_deb = tools::CARGO_DEB.fetch()?;
@@ -35,7 +35,7 @@ pub(crate) fn run(no_try: bool) -> Result<()> {
 
 fn build(cargo_deb: &Path) -> Result<PathBuf> {
     let output = Command::new(cargo_deb)
-        // The program is built already, and stripped.
+        // The program is already built and stripped.
         .args(["--no-build", "--no-strip", "--package=rocketchat-exporter"])
         .current_dir(workspace_root())
         .output()
@@ -51,7 +51,7 @@ fn build(cargo_deb: &Path) -> Result<PathBuf> {
     Ok(path.into())
 }
 
-/// Lintian's errors and warnings; what is overridden in deploy/debian/lintian-overrides stands there with its reason.
+/// Fails on lintian's errors and warnings. deploy/debian/lintian-overrides has the exceptions and their reasons.
 fn run_lintian(package: &Path) -> Result<()> {
     let output = Command::new("lintian")
         .args(["--allow-root", "--info", "--fail-on=error,warning"])

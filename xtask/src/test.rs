@@ -1,4 +1,4 @@
-//! `cargo xtask test`: installs the tools, then runs every check, the fast ones first.
+//! `cargo xtask test`: installs the tools, then runs all checks, fast ones first.
 
 use std::time::{Duration, Instant};
 
@@ -47,10 +47,10 @@ const STEPS: &[Step] = &[
     },
 ];
 
-/// Cargo's commands that are components of rustup, and the components.
+/// Cargo commands that rustup provides, and their components.
 const COMPONENTS: &[(&str, &str)] = &[("fmt", "rustfmt"), ("clippy", "clippy")];
 
-/// Runs every step; stops at the first that fails.
+/// Runs all steps; stops at the first failure.
 pub(crate) fn run() -> Result<()> {
     let begun = Instant::now();
     let mut times = Vec::new();
@@ -71,7 +71,7 @@ pub(crate) fn run() -> Result<()> {
     Ok(())
 }
 
-/// Runs a step between two lines that name it; the second has its time.
+/// Runs a step, and prints its name before and its duration after it.
 fn timed(
     name: &str,
     text: &str,
@@ -115,7 +115,7 @@ impl Step {
         Ok(())
     }
 
-    /// The step as one would type it.
+    /// The command line of the step.
     fn text(&self) -> String {
         let environment = self
             .environment

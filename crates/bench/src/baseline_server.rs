@@ -1,5 +1,5 @@
-//! The baseline server: hyper and tokio as the exporter uses them, and nothing else. It answers every request with the same
-//! bytes, so the difference to the exporter is what the exporter itself costs.
+//! The baseline server: only hyper and tokio, used as in the exporter. It responds to every request with the same bytes,
+//! so the difference to the exporter is the cost of the exporter itself.
 
 use std::convert::Infallible;
 use std::fs;
@@ -21,7 +21,7 @@ use tokio::net::TcpListener;
 use testbed::child_process::{ChildProcess, Output};
 use testbed::http;
 
-/// What the server answers, and where it listens.
+/// The response of the server, and its listen address.
 #[derive(Clone, Debug, clap::Args)]
 pub struct Options {
     /// The file whose bytes are every answer's body
@@ -52,7 +52,7 @@ pub fn serve(options: &Options) -> Result<()> {
         let listener = TcpListener::bind(options.listen).await?;
         loop {
             let (stream, _) = listener.accept().await?;
-            let answer = answer(body.clone(), content_type.clone(), encoding.clone());
+            let answer = respond(body.clone(), content_type.clone(), encoding.clone());
             tokio::spawn(async move {
                 let service = service_fn(|_: Request<Incoming>| {
                     let answer = answer.clone();
@@ -60,14 +60,14 @@ pub fn serve(options: &Options) -> Result<()> {
                 });
                 let connection =
                     http1::Builder::new().serve_connection(TokioIo::new(stream), service);
-                // A client that closes its connection is the end of a measurement, and no error.
+                // Clients close their connections at the end of a measurement.
                 drop(connection.await);
             });
         }
     })
 }
 
-fn answer(
+fn respond(
     body: Bytes,
     content_type: HeaderValue,
     encoding: Option<HeaderValue>,

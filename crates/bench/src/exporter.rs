@@ -1,4 +1,4 @@
-//! The exporter as a process, on the workspace of the benchmark.
+//! The exporter as a process on the workspace of the benchmark.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -16,25 +16,25 @@ use testbed::tools::workspace_root;
 
 const FIRST_READING_TIMEOUT: Duration = Duration::from_mins(10);
 
-/// When it reads by itself.
+/// When the exporter reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Intervals {
     /// At its default intervals.
     Default,
-    /// Once at the start, then when a request asks for it.
+    /// Once at the start, then only for requests.
     OnRequest,
 }
 
-/// How it learns what changed.
+/// Whether live mode is on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Mode {
-    /// It reads everything at its intervals.
+    /// All collectors run at their intervals.
     Reading,
-    /// It follows change streams where it can.
+    /// Change streams are followed where possible.
     Live,
 }
 
-/// How an exporter is started.
+/// How to start an exporter.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Setup {
     pub(crate) intervals: Intervals,
@@ -57,7 +57,7 @@ impl Setup {
             Mode::Reading => "off",
             Mode::Live => "on",
         };
-        // As for node_exporter: 64 connections scrape at once, and none is to be refused.
+        // As for node_exporter: 64 connections scrape concurrently, and none may be refused.
         let mut arguments = vec![
             format!("--mongodb.live={live}"),
             "--web.max-requests=0".to_owned(),
@@ -72,7 +72,7 @@ impl Setup {
         arguments
     }
 
-    /// The name of its log.
+    /// The name of its log file.
     fn log(&self) -> String {
         let live = match self.mode {
             Mode::Reading => "",
@@ -89,7 +89,7 @@ pub(crate) struct Exporter {
 }
 
 impl Exporter {
-    /// Starts it and waits until it has read everything once and, in live mode, follows changes.
+    /// Starts an exporter and waits until all collectors have run and, in live mode, changes are followed.
     pub(crate) async fn start(
         setup: Setup,
         program: &Path,
@@ -122,7 +122,7 @@ impl Exporter {
         self.process.pid()
     }
 
-    /// Makes it read everything once more, by its REST API.
+    /// Refreshes all statistics through the REST API.
     pub(crate) async fn refresh(&self, data: &Data) -> Result<()> {
         let credentials = [
             ("X-User-Id", data.user_id.as_str()),
@@ -139,7 +139,7 @@ impl Exporter {
         Ok(())
     }
 
-    /// A metric by its label `collector`.
+    /// The values of a metric by its label `collector`.
     pub(crate) async fn by_collector(&self, metric: &str) -> Result<BTreeMap<String, f64>> {
         Ok(by_label(
             &self.process.metrics().await?,
@@ -148,14 +148,13 @@ impl Exporter {
         ))
     }
 
-    /// How long the newest reading of each collector took.
+    /// The duration of the newest run of each collector.
     pub(crate) async fn durations(&self) -> Result<BTreeMap<String, f64>> {
         self.by_collector("rocketchat_exporter_collector_duration_seconds")
             .await
     }
 
-    /// Fails when the newest reading of a collector failed, or live mode had to read everything again: then the measurement is
-    /// of something else.
+    /// Fails if a collector failed, or if live mode had to read everything again, because the measurement would be invalid.
     pub(crate) async fn ensure_healthy(&self) -> Result<()> {
         let success = self
             .by_collector("rocketchat_exporter_collector_success")
@@ -182,10 +181,10 @@ impl Exporter {
     }
 }
 
-/// Whether everything was read once, and live mode follows changes if it is on.
+/// Whether all collectors have run and, in live mode, changes are followed.
 async fn has_begun(process: &testbed::exporter::Exporter, mode: Mode) -> Result<bool> {
     let metrics = process.metrics().await?;
-    // A tier publishes the readings of all its collectors together; these are in the normal and in the slow tier.
+    // A tier publishes all its collectors together; these metrics are of the normal and the slow tier.
     let readings = by_label(
         &metrics,
         "rocketchat_exporter_collector_readings_total",
@@ -227,7 +226,7 @@ pub(crate) fn command(program: &Path, uri: &str, data: &Data) -> Result<Command>
     Ok(command)
 }
 
-/// The program with the environment of the systemd unit, which changes how much memory it needs.
+/// The program with the environment of the systemd unit, which affects its memory usage.
 pub(crate) fn as_service(program: &Path) -> Result<Command> {
     let unit = workspace_root().join("systemd/rocketchat-exporter.service");
     let text =

@@ -1,4 +1,4 @@
-//! What the exporter needs of its own machine: memory, disk, connections, and time to start.
+//! The footprint of the exporter: memory, disk, connections, and startup time.
 
 use std::fs;
 use std::net::SocketAddr;
@@ -20,19 +20,19 @@ use testbed::mongod::{Mongod, Options, Storage, exporter_connections};
 use testbed::workspace;
 use testbed::{http, port};
 
-/// How often the exporter is started to see how long that takes.
+/// The number of starts for measuring the startup time.
 const STARTS: usize = 15;
 
-/// Scrapes after which the memory is looked at again.
+/// The number of scrapes before the memory is measured again.
 const SCRAPES: usize = 10_000;
 
-/// Workspaces that one exporter is given.
+/// The number of workspaces in one exporter.
 const WORKSPACES: usize = 200;
 
-/// Scrapes of all of them.
+/// The number of scrapes of all workspaces.
 const SCRAPES_OF_MANY: usize = 20;
 
-/// What Prometheus says that it accepts.
+/// The headers of a scrape by Prometheus.
 const AS_PROMETHEUS: &[(&str, &str)] = &[
     (
         "Accept",
@@ -48,9 +48,9 @@ pub(crate) struct Report {
     idle_bytes: u64,
     after_scrapes_bytes: u64,
     after_refreshes_bytes: u64,
-    /// Of that, what is no page of a file.
+    /// The part that is not file-backed.
     own_bytes: u64,
-    /// Of one that follows changes, and tracks the documents of the workspace.
+    /// In live mode, which tracks the documents of the workspace.
     live_bytes: u64,
     /// With 200 workspaces.
     workspaces_bytes: u64,
@@ -90,7 +90,7 @@ pub(crate) async fn measure(data: &Data, program: &Path, directory: &Path) -> Re
     })
 }
 
-/// A child that is killed when dropped; not a `ChildProcess`, whose shell would be measured too.
+/// A child process that is killed when dropped. Not a `ChildProcess`, whose shell would be measured too.
 struct KillOnDrop(Child);
 
 impl Drop for KillOnDrop {
@@ -114,14 +114,14 @@ async fn start_to_first_byte(program: &Path, data: &Data) -> Result<f64> {
             begun.elapsed() < Duration::from_secs(20),
             "the exporter does not serve"
         );
-        // Shorter than what is measured; a busy loop would take the processor from the exporter.
+        // Shorter than the measured time; a busy loop would compete with the exporter for the CPU.
         tokio::time::sleep(Duration::from_micros(500)).await;
     }
     Ok(begun.elapsed().as_secs_f64())
 }
 
-/// The memory with two hundred workspaces, after everything was read and scraped. They are one small workspace on a
-/// mongod of their own under two hundred names, each with a client and connections of its own.
+/// The memory with 200 workspaces, after all collectors have run and all workspaces were scraped. They are one small
+/// database on a separate mongod under 200 names, each with its own client and connections.
 async fn many_workspaces(program: &Path, directory: &Path) -> Result<u64> {
     let mongod = Mongod::start(&Options {
         storage: Storage::Disk,
@@ -159,7 +159,7 @@ async fn many_workspaces(program: &Path, directory: &Path) -> Result<u64> {
     Ok(resident_bytes(exporter.0.id()))
 }
 
-/// Whether each workspace's slowest collector has read.
+/// Whether the slowest collector of each workspace has run.
 async fn all_are_read(address: SocketAddr) -> bool {
     // One collector only: the exporter caches a full response for the next scrape.
     let path = "/metrics?collect[]=sessions";

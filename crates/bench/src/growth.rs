@@ -1,5 +1,5 @@
-//! How the cost of each collector grows with the workspace: the same refresh at a tenth, a third and the whole size, of an
-//! exporter that reads everything.
+//! How the cost of each collector grows with the workspace: the same refresh without live mode at a tenth, a third and the
+//! whole size.
 
 use std::path::Path;
 

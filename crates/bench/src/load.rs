@@ -1,4 +1,4 @@
-//! One run of wrk against one address, and what the server's processor did meanwhile.
+//! A run of wrk against a server, and the server's CPU time.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -10,13 +10,13 @@ use crate::machine::{seconds_between, thread_times};
 use crate::median::median;
 use testbed::tools::Program;
 
-/// What one run of wrk saw.
+/// The result of a run of wrk.
 #[derive(Clone, Copy, Debug, Default, Serialize)]
 pub(crate) struct Load {
     pub(crate) requests_per_second: f64,
     pub(crate) p50_seconds: f64,
     pub(crate) p99_seconds: f64,
-    /// Of the server's process.
+    /// CPU time of the server's process.
     pub(crate) cpu_seconds_per_request: f64,
 }
 
@@ -66,7 +66,7 @@ pub(crate) async fn run(
     Ok(load)
 }
 
-/// Reads wrk's report; the processor's time per request is left as one over the number of requests.
+/// Parses wrk's report; the CPU time per request is set to one over the number of requests.
 fn read(text: &str) -> Option<Load> {
     let after = |name: &str| {
         let mut lines = text.lines().map(str::trim);
@@ -90,7 +90,7 @@ fn read(text: &str) -> Option<Load> {
     })
 }
 
-/// A length of time as wrk writes it, in seconds.
+/// Parses a duration in wrk's format, in seconds.
 fn time(text: &str) -> Option<f64> {
     for (unit, factor) in [("us", 1e-6), ("ms", 1e-3), ("s", 1.0), ("m", 60.0)] {
         if let Some(number) = text

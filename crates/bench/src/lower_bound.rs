@@ -1,8 +1,8 @@
-//! The lower bound: the cheapest queries that give what the exporter shows. Each collection whose documents must be examined
-//! is scanned once, by a count that no index can answer; everything else is a count of index entries or the end of an
-//! index.
+//! The lower bound: the cheapest queries for the values that the exporter shows. Each collection whose documents must be
+//! examined is scanned once, by a count that no index can answer; everything else counts index entries or reads the end of
+//! an index.
 //!
-//! Like the exporter's tiers, the three lists run in parallel, one query at a time in each.
+//! Like the exporter's tiers, the three lists run in parallel, with one query at a time in each.
 
 use anyhow::Result;
 use mongodb::Database;
@@ -13,7 +13,7 @@ use crate::rocketchat::last_month;
 
 const MESSAGES: &str = "rocketchat_message";
 
-/// Types of messages that are counted, by the index on them.
+/// Message types that are counted by the index on `t`.
 const TYPES_OF_MESSAGES: [&str; 5] = [
     "e2e",
     "voip-call-wrapup",
@@ -22,7 +22,7 @@ const TYPES_OF_MESSAGES: [&str; 5] = [
     "omnichannel_placed_chat_on_hold",
 ];
 
-/// The comment of each query begins with this; the name of the collector that needs it follows.
+/// The prefix of each query's comment, before the name of the collector that needs it.
 pub(crate) const COMMENT: &str = "lower-bound ";
 
 /// A query of the lower bound.
@@ -31,7 +31,7 @@ pub(crate) struct Step {
     operation: Operation,
 }
 
-/// A filter that no index can answer: the server has to read each document to its end.
+/// Extends a filter so that no index can answer it and the server must examine every document.
 fn examined(mut filter: Document) -> Document {
     filter.insert("lowerBoundOfTheBenchmark", doc! { "$exists": false });
     filter

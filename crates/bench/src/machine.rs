@@ -1,11 +1,11 @@
-//! Where and when something was measured: no figure means anything without it.
+//! Where and when something was measured, without which no figure is meaningful.
 
 use std::collections::BTreeMap;
 use std::fs;
 
 use serde::Serialize;
 
-/// The machine, and how busy it was with other things.
+/// The machine, and its load.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Machine {
     processor: String,
@@ -13,7 +13,7 @@ pub(crate) struct Machine {
     memory_bytes: u64,
     kernel: String,
     mongod: String,
-    /// One, five and fifteen minutes before the start.
+    /// The load averages at the start.
     load_at_start: String,
     load_at_end: String,
     /// Seconds since 1970.
@@ -56,7 +56,7 @@ impl Machine {
     }
 }
 
-/// The load of the last minute, five minutes and quarter of an hour.
+/// The load averages of 1, 5 and 15 minutes.
 fn load() -> String {
     let load = line("/proc/loadavg");
     load.split(' ').take(3).collect::<Vec<_>>().join(" ")
@@ -67,7 +67,7 @@ fn line(path: &str) -> String {
     text.lines().next().unwrap_or_default().to_owned()
 }
 
-/// What stands behind a name and a colon.
+/// The value after a name and a colon.
 fn field(path: &str, name: &str) -> Option<String> {
     let text = fs::read_to_string(path).ok()?;
     let mut fields = text.lines().filter_map(|line| line.split_once(':'));
@@ -76,9 +76,9 @@ fn field(path: &str, name: &str) -> Option<String> {
         .map(|(_, value)| value.trim().to_owned())
 }
 
-/// Nanoseconds of processor time that each thread of a process has used.
+/// The CPU time of each thread of a process in nanoseconds.
 ///
-/// `/proc/PID/stat` counts in hundredths of a second, which is longer than most of the queries here.
+/// `/proc/PID/stat` counts in hundredths of a second, which is longer than most queries take.
 pub(crate) fn thread_times(pid: u32) -> BTreeMap<String, u64> {
     let Ok(threads) = fs::read_dir(format!("/proc/{pid}/task")) else {
         return BTreeMap::new();
@@ -93,7 +93,7 @@ pub(crate) fn thread_times(pid: u32) -> BTreeMap<String, u64> {
         .collect()
 }
 
-/// Seconds of processor time between two looks at the threads; what a thread used that ended in between is lost.
+/// The CPU time between two samples in seconds, without threads that ended in between.
 pub(crate) fn seconds_between(
     before: &BTreeMap<String, u64>,
     after: &BTreeMap<String, u64>,
@@ -104,12 +104,12 @@ pub(crate) fn seconds_between(
     after.iter().map(used).sum::<u64>() as f64 / 1e9
 }
 
-/// Bytes of a process that are in memory.
+/// The resident memory of a process in bytes.
 pub(crate) fn resident_bytes(pid: u32) -> u64 {
     bytes_of(pid, "VmRSS")
 }
 
-/// Those of them that are its own, and no pages of files: of the program itself and of libraries.
+/// The anonymous resident memory of a process in bytes, without file-backed pages.
 pub(crate) fn own_bytes(pid: u32) -> u64 {
     bytes_of(pid, "RssAnon")
 }

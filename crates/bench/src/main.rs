@@ -1,8 +1,8 @@
-//! `cargo xtask bench`: what the exporter costs the database and its own machine, next to Rocket.Chat's own way, to a lower
-//! bound, and to other servers of metrics.
+//! `cargo xtask bench`: the cost of the exporter for the database and its own machine, compared with Rocket.Chat's own
+//! queries, with a lower bound, and with other metrics servers.
 //!
-//! Contenders take turns in the same minutes on the same machine, and results are ratios: an absolute figure says more about
-//! the machine. Results are printed as tables and written as JSON.
+//! Contenders take turns on the same machine, and results are ratios, because absolute figures depend on the machine.
+//! Results are printed as tables and written as JSON.
 
 mod baseline_server;
 mod data;

@@ -1,6 +1,6 @@
-//! The middle of several measurements, which one disturbance does not move.
+//! The median of measurements, which is robust against a single disturbance.
 
-/// The median; 0 of nothing.
+/// The median; 0 for no values.
 pub(crate) fn median(values: impl IntoIterator<Item = f64>) -> f64 {
     let mut values: Vec<f64> = values.into_iter().collect();
     values.sort_by(f64::total_cmp);
@@ -11,7 +11,7 @@ pub(crate) fn median(values: impl IntoIterator<Item = f64>) -> f64 {
     }
 }
 
-/// The median of what is measured in each round against something of the same round.
+/// The median of the ratios within each round.
 pub(crate) fn median_ratio(pairs: impl IntoIterator<Item = (f64, f64)>) -> Option<f64> {
     let ratios: Vec<f64> = pairs
         .into_iter()

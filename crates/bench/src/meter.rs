@@ -1,4 +1,4 @@
-//! What a piece of work costs the database: time, its processor, what it looked at and what it sent.
+//! The cost of work for the database: time, CPU time, examined documents, and sent bytes.
 
 use std::time::Instant;
 
@@ -10,21 +10,21 @@ use serde::Serialize;
 use crate::machine::{seconds_between, thread_times};
 use crate::median::median;
 
-/// The cost of one piece of work.
+/// The cost of work.
 #[derive(Clone, Copy, Debug, Default, Serialize)]
 pub(crate) struct Cost {
     /// From the first query to the last result.
     pub(crate) wall_seconds: f64,
-    /// Of all threads of mongod.
+    /// CPU time of all threads of mongod.
     pub(crate) mongod_cpu_seconds: f64,
     pub(crate) documents_examined: f64,
     pub(crate) keys_examined: f64,
-    /// From mongod to its clients.
+    /// Bytes from mongod to its clients.
     pub(crate) bytes: f64,
 }
 
 impl Cost {
-    /// The median of each number by itself.
+    /// The median of each number separately.
     pub(crate) fn median(costs: &[Self]) -> Self {
         let of = |number: fn(&Self) -> f64| median(costs.iter().map(number));
         Self {
@@ -37,7 +37,7 @@ impl Cost {
     }
 }
 
-/// Measures work on one mongod.
+/// Measures work on a mongod.
 pub(crate) struct Meter {
     admin: Database,
     pid: u32,
@@ -63,7 +63,7 @@ impl Meter {
         let mongod_cpu_seconds = seconds_between(&threads, &thread_times(self.pid));
         let after = self.status().await?;
         let delta = |path: &[&str]| number(&after, path) - number(&before, path);
-        // The response with the numbers before was sent after they were read.
+        // The reply with the first numbers was sent after they were read.
         let own = mongodb::bson::serialize_to_vec(&before)
             .map(|bytes| bytes.len() as f64)
             .unwrap_or_default();
@@ -77,7 +77,7 @@ impl Meter {
         Ok((cost, answer))
     }
 
-    /// Seconds of processor time that mongod uses while something waits.
+    /// The CPU time of mongod in seconds during some work.
     pub(crate) async fn processor_during(&self, work: impl Future<Output = ()>) -> f64 {
         let threads = thread_times(self.pid);
         work.await;

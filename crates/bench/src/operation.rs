@@ -1,4 +1,4 @@
-//! One query of the database, of Rocket.Chat or of the lower bound.
+//! A query of Rocket.Chat or of the lower bound.
 
 use anyhow::{Context, Result};
 use futures_util::TryStreamExt;
@@ -11,7 +11,7 @@ use mongodb::options::Hint;
 pub(crate) struct Operation {
     pub(crate) collection: &'static str,
     request: Request,
-    /// What the profiler identifies it by.
+    /// Identifies the query in the profiler.
     comment: String,
 }
 
@@ -19,11 +19,11 @@ pub(crate) struct Operation {
 enum Request {
     /// The command `count`, which an index alone can answer; without a filter, the metadata.
     Count(Document),
-    /// All documents that a pipeline makes.
+    /// All results of a pipeline.
     Pipeline(Vec<Document>, Option<Hint>),
-    /// All documents that match, sent to the client.
+    /// All matching documents, sent to the client.
     Find(Document, Document),
-    /// The first document in an order.
+    /// The first document in a sort order.
     First(Document, Document),
 }
 
@@ -44,7 +44,7 @@ pub(crate) fn count_documents(collection: &'static str, filter: Document) -> Ope
     pipeline(collection, count_stages(filter))
 }
 
-/// A pipeline that may use no index, because that version of Rocket.Chat had none.
+/// A pipeline that must not use an index, because that version of Rocket.Chat had none.
 pub(crate) fn pipeline_without_index(collection: &'static str, stages: Vec<Document>) -> Operation {
     operation(
         collection,

@@ -1,5 +1,5 @@
-//! The queries of one refresh of the exporter and of the lower bound, as mongod's profiler records them. Times are measured
-//! in other runs, because profiling costs time.
+//! The queries of a refresh of the exporter and of the lower bound, recorded by mongod's profiler. Times are measured in
+//! other runs, because profiling is slow.
 
 use std::collections::BTreeMap;
 
@@ -11,13 +11,13 @@ use serde::Serialize;
 
 use crate::meter::number;
 
-/// Every query of the exporter begins its comment with this; the collector's name follows.
+/// The prefix of the exporter's comments, before the name of the collector.
 pub(crate) const COMMENT: &str = "rocketchat-exporter ";
 
-/// Enough for the queries of one refresh; the default of a megabyte is not.
+/// The size of the profile: the default of 1 MB is too small for the queries of a refresh.
 const PROFILE_BYTES: i64 = 64 << 20;
 
-/// One query as the server saw it.
+/// A query as recorded by the server.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct ProfiledQuery {
     pub(crate) collector: String,
@@ -25,14 +25,14 @@ pub(crate) struct ProfiledQuery {
     pub(crate) command: String,
     pub(crate) plan: String,
     pub(crate) milliseconds: f64,
-    /// Of the thread that answered it, from the command's begin to its end.
+    /// CPU time of the thread that ran the command.
     pub(crate) cpu_seconds: f64,
     pub(crate) documents_examined: f64,
     pub(crate) keys_examined: f64,
     pub(crate) bytes: f64,
 }
 
-/// The sums of one collector's queries.
+/// The sums of the queries of a collector.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct QueryTotals {
     pub(crate) queries: usize,
@@ -42,7 +42,7 @@ pub(crate) struct QueryTotals {
     pub(crate) bytes: f64,
 }
 
-/// All queries of a piece of work whose comments begin so, and go on with the name of a collector.
+/// Runs some work and returns its queries whose comments have this prefix, followed by the name of a collector.
 pub(crate) async fn during(
     database: &Database,
     comment: &str,
@@ -71,7 +71,7 @@ pub(crate) async fn during(
     queries.collect()
 }
 
-fn query(entry: &Document, beginning: &str) -> Result<ProfiledQuery> {
+fn query(entry: &Document, prefix: &str) -> Result<ProfiledQuery> {
     let command = entry.get_document("command")?;
     let comment = command.get_str("comment")?;
     let metrics = entry
@@ -80,7 +80,7 @@ fn query(entry: &Document, beginning: &str) -> Result<ProfiledQuery> {
     let text = |key: &str| entry.get_str(key).unwrap_or_default().to_owned();
     let namespace = text("ns");
     Ok(ProfiledQuery {
-        collector: comment.trim_start_matches(beginning).to_owned(),
+        collector: comment.trim_start_matches(prefix).to_owned(),
         collection: namespace
             .split_once('.')
             .map_or(namespace.as_str(), |(_, collection)| collection)
@@ -108,7 +108,7 @@ pub(crate) fn by_collector(queries: &[ProfiledQuery]) -> BTreeMap<String, QueryT
     collectors
 }
 
-/// Queries that walk all messages, of which there must be none.
+/// The number of queries that scan all messages, which must be 0.
 pub(crate) fn scans_of_messages(queries: &[ProfiledQuery]) -> usize {
     let scans = queries.iter().filter(|query| {
         query.collection == "rocketchat_message" && query.plan.contains("COLLSCAN")

@@ -1,5 +1,5 @@
-//! One refresh of everything: Rocket.Chat's own way twice, the exporter's, and the lower bound, in turn, so that whatever else
-//! the machine does disturbs all of them alike.
+//! A refresh of everything: two versions of Rocket.Chat, the exporter, and the lower bound, in turns, so that other load
+//! disturbs all of them alike.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -18,7 +18,7 @@ use crate::size::Size;
 use crate::table::{Table, bytes, ratio, say, seconds};
 use crate::targets::{Limit, Target};
 
-/// Who is measured.
+/// The contenders.
 const EXPORTER: &str = "rocketchat-exporter";
 const FOR_V3_4: &str = "rocketchat-exporter, document of 3.4.0";
 const FOR_V6_2: &str = "rocketchat-exporter, document of 6.2";
@@ -32,7 +32,7 @@ const V6_2: &str = "Rocket.Chat 6.2";
 /// The collectors of the exporter's fast tier.
 const FAST: [&str; 2] = ["instances", "presence"];
 
-/// Each exporter, how it knows what changed, and the version its workspace passes for.
+/// The exporters: name, mode, and configured version of Rocket.Chat.
 const EXPORTERS: [(&str, Mode, Option<&str>); 6] = [
     (EXPORTER, Mode::Reading, None),
     (FOR_V3_4, Mode::Reading, Some("3.4.0")),
@@ -42,7 +42,7 @@ const EXPORTERS: [(&str, Mode, Option<&str>); 6] = [
     (LIVE_FOR_V6_2, Mode::Live, Some("6.2.0")),
 ];
 
-/// The exporters of each mode: with the whole document, and with those of 3.4.0 and of 6.2.
+/// The exporters of each mode: with the document of the newest version, of 3.4.0 and of 6.2.
 const MODES: [(&str, [&str; 3]); 2] = [
     ("", [EXPORTER, FOR_V3_4, FOR_V6_2]),
     ("live, ", [LIVE, LIVE_FOR_V3_4, LIVE_FOR_V6_2]),
@@ -52,17 +52,17 @@ const NEAR_LOWER_BOUND: Limit = Limit::AtMost(1.3);
 const OF_V3_4: Limit = Limit::AtLeast(6.0);
 const OF_V6_2: Limit = Limit::AtLeast(15.0);
 
-/// What was measured at one size.
+/// The results at one size.
 #[derive(Debug, Serialize)]
 pub(crate) struct Report {
     size: Size,
     documents: Vec<(String, u64)>,
     seconds_to_fill: Option<f64>,
     rounds: usize,
-    /// The median of each contender, and each round.
+    /// The median and the rounds of each contender.
     contenders: BTreeMap<&'static str, Contender>,
     sections: Vec<Section>,
-    /// Each query of one refresh of the exporter, the slowest first.
+    /// The queries of a refresh of the exporter, slowest first.
     queries: Vec<ProfiledQuery>,
 }
 
@@ -72,15 +72,15 @@ struct Contender {
     rounds: Vec<Cost>,
 }
 
-/// One collector of the exporter that reads everything.
+/// The cost of a collector without live mode.
 #[derive(Debug, Serialize)]
 pub(crate) struct Section {
     pub(crate) collector: String,
-    /// By the exporter's clock, with the wait for a connection and for others that are read beside it.
+    /// Duration measured by the exporter, including waiting for connections and concurrent collectors.
     pub(crate) wall_seconds: f64,
-    /// What mongod's threads used for its queries, as its profiler noted it.
+    /// CPU time of its queries, from mongod's profiler.
     pub(crate) mongod_cpu_seconds: f64,
-    /// What they used for the lower bound's queries for the same.
+    /// CPU time of the lower bound's queries for the same collector.
     pub(crate) lower_bound_cpu_seconds: Option<f64>,
     pub(crate) queries: usize,
     pub(crate) documents_examined: f64,
@@ -88,7 +88,7 @@ pub(crate) struct Section {
     pub(crate) bytes: f64,
 }
 
-/// Whether Rocket.Chat's own way is measured too, which takes by far the longest.
+/// Whether Rocket.Chat's own queries are measured too, which take by far the longest.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Contenders {
     All,
@@ -131,7 +131,7 @@ pub(crate) async fn measure(
     let mut costs: BTreeMap<&str, Vec<Cost>> = BTreeMap::new();
     let mut durations: BTreeMap<String, Vec<f64>> = BTreeMap::new();
     for round in 0..=rounds {
-        // The first round fills the caches and does not count; each round begins with another contender.
+        // The first round warms the caches and does not count; each round begins with another contender.
         let counts = round > 0;
         say(&if counts {
             format!("refresh, round {round} of {rounds}")
@@ -166,7 +166,7 @@ pub(crate) async fn measure(
     for exporter in exporters.values() {
         exporter.ensure_healthy().await?;
     }
-    // Those that follow would be noted too.
+    // Queries of the other exporters would be recorded too.
     exporters.retain(|name, _| *name == EXPORTER);
     let exporter = &exporters[EXPORTER];
     let (mut queries, mut of_exporter, mut of_lower_bound) = (Vec::new(), Vec::new(), Vec::new());
@@ -197,7 +197,7 @@ pub(crate) async fn measure(
     })
 }
 
-/// The collectors that a refresh reads, from the profiler's notes of each round.
+/// The collectors of a refresh, from the profiles of all rounds.
 fn sections(
     durations: &BTreeMap<String, Vec<f64>>,
     of_exporter: &[BTreeMap<String, QueryTotals>],
@@ -242,7 +242,7 @@ impl Report {
         &self.size
     }
 
-    /// What the exporter and the lower bound cost in the median.
+    /// The median costs of the exporter and the lower bound.
     pub(crate) fn exporter_and_lower_bound(&self) -> (Cost, Cost) {
         let median = |name| {
             self.contenders
@@ -334,7 +334,7 @@ impl Report {
     pub(crate) fn targets(&self) -> Vec<Target> {
         let mut targets = Vec::new();
         for (mode, [whole, for_3_4, for_6_2]) in MODES {
-            // Those of the first as a multiple of the second's in the same round.
+            // The first contender's number as a multiple of the second's.
             let promises = [
                 ("full refresh", whole, LOWER_BOUND, NEAR_LOWER_BOUND),
                 ("3.4.0's way against ours", V3_4, whole, OF_V3_4),

@@ -1,7 +1,6 @@
-//! Rocket.Chat's own way to its statistics: the queries of one `refresh=true`, one after the other, through the driver that
-//! the exporter uses.
+//! Rocket.Chat's own statistics: the queries of one `refresh=true`, in sequence, through the exporter's driver.
 //!
-//! It errs in favor of Rocket.Chat: Node's handling of the results costs more, and what Rocket.Chat writes is left out.
+//! This favors Rocket.Chat: handling the results in Node.js costs more, and Rocket.Chat's writes are omitted.
 
 mod periods;
 mod v3_4;
@@ -19,14 +18,14 @@ pub(crate) struct Workload {
 }
 
 impl Workload {
-    /// Those of 3.4.0, as the profiler recorded them.
+    /// The queries of 3.4.0, as the profiler recorded them.
     pub(crate) fn v3_4(now: DateTime) -> Self {
         Self {
             operations: v3_4::operations(now),
         }
     }
 
-    /// Those of 6.2, with the indexes that 6.2 had.
+    /// The queries of 6.2, with the indexes of 6.2.
     pub(crate) fn v6_2(now: DateTime) -> Self {
         Self {
             operations: v6_2::operations(now),
@@ -41,14 +40,14 @@ impl Workload {
     }
 }
 
-/// The message counters of all rooms of each kind, which Rocket.Chat adds up itself.
+/// The message counters of all rooms of each kind, which Rocket.Chat sums up itself.
 fn message_counters() -> impl Iterator<Item = Operation> {
     ["c", "p", "d", "l"]
         .map(|kind| find("rocketchat_room", doc! { "t": kind }, doc! { "msgs": 1 }))
         .into_iter()
 }
 
-/// The rows of the month that ends yesterday.
+/// A filter of the sessions of the month that ends yesterday.
 pub(crate) fn last_month(now: DateTime) -> Document {
     periods::Period::LastMonth.filter(now)
 }

@@ -1,5 +1,5 @@
-//! `/metrics` under load: the exporter, a bare server that returns the same bytes, and node_exporter, in turn; then the
-//! exporter while it reads everything, and while mongod does not answer.
+//! `/metrics` under load: the exporter, the baseline server with the same bytes, and node_exporter, in turns; then the
+//! exporter during refreshes, and while mongod hangs.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -23,7 +23,7 @@ use testbed::child_process::{ChildProcess, Output};
 use testbed::tools::{self, Program};
 use testbed::{http, port};
 
-/// As Prometheus asks.
+/// The header of Prometheus.
 const ACCEPT: (&str, &str) = (
     "Accept",
     "application/openmetrics-text;version=1.0.0;q=0.75,text/plain;version=0.0.4;q=0.5,*/*;q=0.1",
@@ -61,7 +61,7 @@ struct Server {
     address: SocketAddr,
     pid: u32,
     headers: Vec<(&'static str, &'static str)>,
-    /// The process, where it is not the exporter's.
+    /// The process, unless it is the exporter's.
     _process: Option<ChildProcess>,
 }
 
@@ -95,7 +95,7 @@ pub(crate) async fn measure(
         for connections in CONNECTIONS {
             for turn in 0..servers.len() {
                 let server = &servers[(round + turn) % servers.len()];
-                let load = ask(&wrk, server, connections, duration).await?;
+                let load = run_load(&wrk, server, connections, duration).await?;
                 all.entry((connections, server.name))
                     .or_default()
                     .push(load);
@@ -106,14 +106,14 @@ pub(crate) async fn measure(
     say("scrape, while everything is read");
     for connections in CONNECTIONS {
         let load =
-            while_refreshing(&exporter, data, ask(&wrk, ours, connections, duration)).await?;
+            while_refreshing(&exporter, data, run_load(&wrk, ours, connections, duration)).await?;
         all.entry((connections, REFRESHING)).or_default().push(load);
     }
     say("scrape, while mongod hangs");
     data.mongod.pause()?;
     let mut outcome = Ok(());
     for connections in CONNECTIONS {
-        match ask(&wrk, ours, connections, duration).await {
+        match run_load(&wrk, ours, connections, duration).await {
             Ok(load) => all.entry((connections, HANGING)).or_default().push(load),
             Err(error) => outcome = Err(error),
         }
@@ -166,7 +166,7 @@ async fn servers(
     }
     let address = port::random_address();
     let mut command = node_exporter.command();
-    // Without a limit of its own, which it would keep to by refusing most of 64 connections.
+    // Without its own limit, which would refuse most of 64 connections.
     command.arg("--web.max-requests=0").arg("--log.level=error");
     command.arg(format!("--web.listen-address={address}"));
     let log = directory.join("node_exporter.log");
@@ -192,7 +192,7 @@ async fn servers(
     Ok(servers)
 }
 
-async fn ask(
+async fn run_load(
     wrk: &Program,
     server: &Server,
     connections: usize,
@@ -210,7 +210,7 @@ async fn ask(
     .with_context(|| format!("{} under {connections} connections", server.name))
 }
 
-/// Has everything read again and again while something is measured.
+/// Refreshes repeatedly during a measurement.
 async fn while_refreshing(
     exporter: &Exporter,
     data: &Data,

@@ -1,4 +1,4 @@
-//! How large the workspace is that the bench measures on.
+//! The size of the benchmark's workspace.
 
 use anyhow::{Result, ensure};
 use serde::Serialize;
@@ -32,7 +32,7 @@ pub struct Options {
     connected: Option<usize>,
 }
 
-/// How many documents there are of what costs.
+/// The numbers of documents in the collections that matter.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Size {
     pub(crate) users: usize,
@@ -56,7 +56,7 @@ impl Options {
             None => scaled(usual, self.size * fraction),
         };
         Ok(Size {
-            // The smallest workspace that has every kind of user and room is a little smaller than these.
+            // The smallest workspace with every kind of user and room is slightly smaller than these.
             users: part(self.users, 1_000_000).max(100),
             rooms: part(self.rooms, 300_000).max(80),
             messages: part(self.messages, 2_000_000),

@@ -1,5 +1,5 @@
-//! What the exporter costs mongod at its default intervals: once while it reads everything, once while it follows changes,
-//! and the same time without it.
+//! The load of the exporter on mongod at its default intervals: without live mode, in live mode, and for comparison the
+//! load of an idle mongod.
 
 use std::path::Path;
 use std::time::Duration;
@@ -18,11 +18,11 @@ use crate::targets::{Limit, Target};
 #[derive(Debug, Serialize)]
 pub(crate) struct Report {
     seconds: u64,
-    /// Each collector's duration over its interval, as the exporter itself stretched it, added up.
+    /// The sum of each collector's duration divided by its actual interval.
     computed_percent: f64,
-    /// Of an exporter that reads everything, without what the idle server uses.
+    /// The measured share without live mode, minus that of the idle server.
     measured_percent: f64,
-    /// The same of one that follows changes.
+    /// The same in live mode.
     live_percent: f64,
     idle_percent: f64,
 }
@@ -61,7 +61,7 @@ pub(crate) async fn measure(
     })
 }
 
-/// Each collector's duration over its interval, added up.
+/// The sum of each collector's duration divided by its interval.
 async fn computed_share(exporter: &Exporter) -> Result<f64> {
     let durations = exporter.durations().await?;
     let intervals = exporter

@@ -1,6 +1,6 @@
-//! Tables for people at a terminal, and the words between them.
+//! Tables and progress messages for a terminal.
 
-/// Columns of text; all but the first stand to the right.
+/// A table of text; all columns except the first are right-aligned.
 pub(crate) struct Table {
     rows: Vec<Vec<String>>,
 }
@@ -41,7 +41,7 @@ impl Table {
     }
 }
 
-/// A length of time in the unit that suits it.
+/// A duration in a suitable unit.
 pub(crate) fn seconds(value: f64) -> String {
     match value {
         _ if value >= 1.0 => format!("{value:.2} s"),
@@ -50,7 +50,7 @@ pub(crate) fn seconds(value: f64) -> String {
     }
 }
 
-/// How many times as much; nothing when there is nothing to compare with.
+/// A ratio; `-` if the reference is 0.
 pub(crate) fn ratio(value: f64, reference: f64) -> String {
     if reference > 0.0 {
         format!("{:.2}", value / reference)
@@ -59,7 +59,7 @@ pub(crate) fn ratio(value: f64, reference: f64) -> String {
     }
 }
 
-/// A number of bytes.
+/// A number of bytes in a suitable unit.
 pub(crate) fn bytes(value: f64) -> String {
     match value {
         _ if value >= 1_048_576.0 => format!("{:.1} MiB", value / 1_048_576.0),
@@ -68,7 +68,7 @@ pub(crate) fn bytes(value: f64) -> String {
     }
 }
 
-/// Says what happens now, on standard error, so that standard output holds the results only.
+/// Prints progress to standard error, so that standard output has the results only.
 #[expect(clippy::print_stderr, reason = "progress of a command")]
 pub(crate) fn say(text: &str) {
     eprintln!("bench: {text}");

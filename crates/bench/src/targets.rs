@@ -1,16 +1,16 @@
-//! What the project promises itself, and whether it is so.
+//! Performance targets, and whether they are met.
 
 use serde::Serialize;
 
 use crate::table::Table;
 
-/// A promise about one measured number.
+/// A target for a measured number.
 #[derive(Debug, Serialize)]
 pub(crate) struct Target {
     name: String,
     measured: Option<f64>,
     limit: Limit,
-    /// `None` when it was not measured.
+    /// `None` if it was not measured.
     met: Option<bool>,
 }
 

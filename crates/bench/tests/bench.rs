@@ -1,4 +1,4 @@
-//! The benchmark from end to end, at a size too small for its figures to mean anything; without the parts that need tools.
+//! The benchmark end to end, at a size too small for meaningful figures, and without the parts that need tools.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -6,12 +6,12 @@ use std::process::Command;
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 
-/// The exporter that was built with these tests, or one that is built now.
+/// The exporter that was built with these tests, or else a new build.
 fn exporter() -> Result<PathBuf> {
     let test = std::env::current_exe()?;
     let folder = test.parent().and_then(|deps| deps.parent());
     let program = folder
-        .context("tests lie in a folder")?
+        .context("the test has a directory")?
         .join("rocketchat-exporter");
     if !program.exists() {
         let status = Command::new(env!("CARGO"))
@@ -74,7 +74,7 @@ fn tiny_benchmark_measures_all_contenders_and_keeps_its_data() -> Result<()> {
     let examined = |name: &str| contenders[name]["median"]["documents_examined"].as_f64();
     for name in names {
         let documents = examined(name);
-        // Following changes must examine fewer documents than reading.
+        // Live mode must examine fewer documents than reading.
         let as_expected = match name.replace(", live", "") {
             reading if reading != *name => documents > Some(0.0) && documents < examined(&reading),
             _ => documents > Some(500.0),
@@ -95,7 +95,7 @@ fn tiny_benchmark_measures_all_contenders_and_keeps_its_data() -> Result<()> {
     assert_eq!(of_scans.context("the target")?["met"], true);
     assert!(directory.path().join("footprint.json").exists());
 
-    // The same size again uses the data of the first run.
+    // A second run of the same size uses the data of the first.
     let made = workspace(directory.path())?;
     let only = arguments.map(|argument| match argument {
         "--only=refresh,steady,footprint" => "--only=steady",
@@ -106,7 +106,7 @@ fn tiny_benchmark_measures_all_contenders_and_keeps_its_data() -> Result<()> {
     Ok(())
 }
 
-/// The manifest of the generated workspace, with its time.
+/// The manifest of the generated workspace.
 fn workspace(directory: &Path) -> Result<Value> {
     let mut entries = std::fs::read_dir(directory)?.flatten();
     let data = entries.find(|entry| entry.file_name().to_string_lossy().starts_with("data-"));

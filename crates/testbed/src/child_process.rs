@@ -1,12 +1,12 @@
 //! A child process that does not outlive its parent, even when the parent is killed by SIGKILL.
 //!
-//! The parent starts a shell, and the shell starts the program. The shell reads from a pipe that the parent holds: at its end
-//! the parent is gone, and the shell kills the program and removes its directory. When the program ends by itself, the
-//! shell ends with its exit code. Both are in a process group of their own, so Ctrl-C in a terminal reaches the parent
-//! alone, which decides in which order things stop.
+//! The parent starts a shell, and the shell starts the program. The shell reads from a pipe that the parent holds. When the
+//! pipe closes, the parent is gone: the shell kills the program and removes its directory. When the program ends by itself,
+//! the shell ends with its exit code. Shell and program have their own process group, so that Ctrl-C in a terminal reaches
+//! the parent only, which decides in which order things stop.
 //!
-//! The crates for this (`process-wrap`, `command-group`) kill the child when a value is dropped, which SIGKILL prevents.
-//! `PR_SET_PDEATHSIG` takes unsafe code, and fires when the thread that started the child ends.
+//! The crates `process-wrap` and `command-group` kill the child when a value is dropped, which SIGKILL prevents.
+//! `PR_SET_PDEATHSIG` needs unsafe code, and fires when the thread that started the child ends.
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, Write};
@@ -30,7 +30,7 @@ if [ -n "$directory" ] && [ -e "$directory/abandoned" ]; then rm -rf "$directory
 exit $code
 "#;
 
-/// A running program; it is killed when this value is dropped or this process ends.
+/// A running program. It is killed when this value is dropped or this process ends.
 #[derive(Debug)]
 pub struct ChildProcess {
     shell: Child,
@@ -39,7 +39,7 @@ pub struct ChildProcess {
 }
 
 impl ChildProcess {
-    /// Starts `program`; all it prints goes where `output` says.
+    /// Starts `program`, and sends its standard output and standard error to `output`.
     pub fn start(program: &mut Command, directory: Option<&Path>, output: Output) -> Result<Self> {
         let mut shell = Command::new("sh");
         shell
@@ -82,7 +82,7 @@ impl ChildProcess {
         self.pid
     }
 
-    /// How the program ended, if it did.
+    /// The exit status of the program, if it has ended.
     pub fn exit_status(&mut self) -> Result<Option<ExitStatus>> {
         Ok(self
             .shell
@@ -107,7 +107,7 @@ impl ChildProcess {
         Ok(())
     }
 
-    /// Kills the program by SIGKILL, but keeps its directory.
+    /// Kills the program by SIGKILL and keeps its directory.
     pub fn kill(&mut self) -> Result<()> {
         if let Some(mut pipe) = self.pipe.take() {
             // A broken pipe means that the program has ended already.
@@ -134,7 +134,7 @@ pub enum Output<'a> {
     File(&'a Path),
 }
 
-/// A shell reports a program that was killed by a signal as 128 plus the signal's number.
+/// Converts the exit status of the shell, which is 128 plus the signal for a program killed by a signal.
 fn as_program_status(shell: ExitStatus) -> ExitStatus {
     match shell.code() {
         Some(code) if code > 128 => ExitStatus::from_raw(code - 128),

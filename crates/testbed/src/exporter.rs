@@ -13,7 +13,7 @@ use crate::http::{self, Response};
 const STOP_TIMEOUT: Duration = Duration::from_secs(20);
 const POLL: Duration = Duration::from_millis(20);
 
-/// A running exporter; it is killed when dropped.
+/// A running exporter. Dropping it kills the process.
 #[derive(Debug)]
 pub struct Exporter {
     process: ChildProcess,
@@ -21,7 +21,7 @@ pub struct Exporter {
 }
 
 impl Exporter {
-    /// Starts a prepared command, to which the listen address is added.
+    /// Starts a prepared command, with the listen address added.
     pub fn start(command: &mut Command, address: SocketAddr, output: Output) -> Result<Self> {
         command.arg(format!("--web.listen-address={address}"));
         Ok(Self {
@@ -30,13 +30,13 @@ impl Exporter {
         })
     }
 
-    /// Where it listens.
+    /// The listen address.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// Its process id.
+    /// The process id.
     #[must_use]
     pub fn pid(&self) -> u32 {
         self.process.pid()
@@ -47,7 +47,7 @@ impl Exporter {
         http::get(self.address, path, headers).await
     }
 
-    /// The metrics in the classic format.
+    /// The metrics in Prometheus' text format.
     pub async fn metrics(&self) -> Result<String> {
         let response = self.get("/metrics", &[]).await?;
         ensure!(
@@ -58,7 +58,7 @@ impl Exporter {
         Ok(response.text())
     }
 
-    /// Waits until a condition holds; fails when the exporter ends before, or the time is up.
+    /// Waits until a condition holds; fails if the exporter exits first or the timeout expires.
     pub async fn wait_until(
         &mut self,
         condition: &str,
@@ -79,7 +79,7 @@ impl Exporter {
         Ok(())
     }
 
-    /// Waits until `/-/ready` answers 200.
+    /// Waits until `/-/ready` responds with 200.
     pub async fn wait_until_ready(&mut self, timeout: Duration) -> Result<()> {
         let is_ready = async |exporter: &Self| {
             let response = exporter.get("/-/ready", &[]).await;
@@ -88,12 +88,12 @@ impl Exporter {
         self.wait_until("is ready", timeout, is_ready).await
     }
 
-    /// How it ended, if it did.
+    /// The exit status, if the exporter has exited.
     pub fn exit_status(&mut self) -> Result<Option<ExitStatus>> {
         self.process.exit_status()
     }
 
-    /// Waits for its end.
+    /// Waits until the exporter exits.
     pub async fn wait(&mut self) -> Result<ExitStatus> {
         loop {
             if let Some(status) = self.exit_status()? {
@@ -103,7 +103,7 @@ impl Exporter {
         }
     }
 
-    /// Stops it as systemd does, and fails unless it ends with status 0.
+    /// Stops the exporter by SIGTERM, as systemd does; fails unless it exits with status 0.
     pub async fn stop(mut self) -> Result<()> {
         if self.exit_status()?.is_some() {
             return Ok(());

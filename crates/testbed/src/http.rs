@@ -1,4 +1,4 @@
-//! A minimal HTTP client: it must not be what a benchmark measures.
+//! A minimal HTTP client, so that benchmarks measure the server.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -11,13 +11,13 @@ use tokio::time::timeout;
 /// A refresh of a large workspace on a busy machine takes minutes.
 const TIMEOUT: Duration = Duration::from_mins(10);
 
-/// A response.
+/// An HTTP response.
 #[derive(Debug)]
 pub struct Response {
-    /// Its status code.
+    /// The status code.
     pub status: u16,
     headers: String,
-    /// Its body, as it was sent.
+    /// The body as sent.
     pub body: Vec<u8>,
 }
 

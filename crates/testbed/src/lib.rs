@@ -1,5 +1,5 @@
-//! What the exporter's tests, the demo and the benchmark share: a real mongod for each of them, child processes that do not
-//! outlive them, and a database that looks like a Rocket.Chat workspace. Nothing in here is part of the exporter.
+//! Shared by the exporter's tests, the demo and the benchmark: a real mongod, child processes that do not outlive their
+//! parent, and a generated Rocket.Chat workspace. The exporter does not depend on it.
 
 #![expect(
     clippy::missing_errors_doc,

@@ -1,6 +1,6 @@
-//! A real mongod: started on a free port, and removed with its data when dropped.
+//! A real mongod on a free port. Dropping it ends the server and removes its data.
 //!
-//! It listens on 127.0.0.1 only, keeps its data in a temporary directory, and dies with this process even when that is
+//! It listens on 127.0.0.1 only, keeps its data in a temporary directory, and ends with this process, even if that is
 //! killed (see [`crate::child_process`]).
 
 mod directory;
@@ -30,12 +30,12 @@ use directory::Directory;
 pub use set::ReplicaSet;
 pub use version::MongodVersion;
 
-/// How a mongod is to be started. The default is a single server of the default version, open to everyone.
+/// How to start a mongod. The default is a standalone server of the default version without access control.
 #[derive(Clone, Debug, Default)]
 pub struct Options {
     /// The server's version.
     pub version: MongodVersion,
-    /// Whether clients must log in. The user `admin` with the password `admin` may do everything.
+    /// Whether access control is enabled. The user `admin` with the password `admin` has all privileges.
     pub auth: bool,
     /// Whether it is the only member of a replica set named `rs0`.
     pub replica_set: bool,
@@ -43,24 +43,24 @@ pub struct Options {
     pub parameters: Vec<(String, String)>,
     /// Further arguments.
     pub arguments: Vec<String>,
-    /// Whether it waits to be taken into a set of several; [`ReplicaSet`] does that.
+    /// Whether it will be a member of a set of several servers, which [`ReplicaSet`] initiates.
     pub in_larger_set: bool,
-    /// A directory of data that outlives the server; without one the data are temporary. With `replica_set` a server that
-    /// stood alone may have made them, or the member of such a set on another port.
+    /// A persistent data directory; `None` for temporary data. With `replica_set` the data may be those of a standalone
+    /// server, or of a member of such a set on another port.
     pub data: Option<PathBuf>,
-    /// Where temporary data lie.
+    /// Where temporary data are stored.
     pub storage: Storage,
-    /// The size of the cache; 256 by default.
+    /// The cache size in MB; 256 by default.
     pub cache_megabytes: Option<u32>,
 }
 
-/// Where temporary data lie.
+/// Where temporary data are stored.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Storage {
-    /// In memory, if there is enough.
+    /// In memory, if it is large enough.
     #[default]
     Memory,
-    /// On a disk, as those of production servers do.
+    /// On a disk, as in production.
     Disk,
 }
 
@@ -70,14 +70,14 @@ pub struct Mongod {
     program: Program,
     options: Options,
     port: u16,
-    /// Absent while it is killed. Before the directory, because fields are dropped in this order.
+    /// `None` while stopped. Declared before the directory, so that the process ends first.
     process: Option<ChildProcess>,
     directory: Directory,
 }
 
-/// mongod's exit code for a port that is taken.
+/// mongod's exit code for a port in use.
 const ADDRESS_IN_USE: i32 = 48;
-/// mongod's error when data belong to a set already.
+/// MongoDB's error code for data that already belong to a replica set.
 const ALREADY_INITIALIZED: i32 = 23;
 const MAX_ATTEMPTS: u32 = 20;
 const START_TIMEOUT: Duration = Duration::from_mins(1);
@@ -85,7 +85,7 @@ const STOP_TIMEOUT: Duration = Duration::from_secs(30);
 const POLL: Duration = Duration::from_millis(20);
 
 impl Mongod {
-    /// Starts a server and returns once it accepts connections and, as a replica set, writes.
+    /// Starts a server and returns once it accepts connections and, as a replica set, is primary.
     pub async fn start(options: &Options) -> Result<Self> {
         let program = options.version.tool().find()?;
         for _ in 0..MAX_ATTEMPTS {
@@ -109,7 +109,7 @@ impl Mongod {
         bail!("mongod found {MAX_ATTEMPTS} ports taken, one after another")
     }
 
-    /// Where to connect to, with user and password where they are needed.
+    /// The connection string, with user and password if access control is enabled.
     #[must_use]
     pub fn uri(&self) -> String {
         let (user, source) = if self.options.auth {
@@ -135,7 +135,7 @@ impl Mongod {
         .to_owned()
     }
 
-    /// The port it listens on.
+    /// The port.
     #[must_use]
     pub fn port(&self) -> u16 {
         self.port
@@ -145,43 +145,43 @@ impl Mongod {
         format!("127.0.0.1:{}", self.port)
     }
 
-    /// Its process id, unless it is killed.
+    /// The process id, unless it is stopped.
     #[must_use]
     pub fn pid(&self) -> Option<u32> {
         self.process.as_ref().map(ChildProcess::pid)
     }
 
-    /// Where its data and its log are.
+    /// The directory with its data and its log.
     #[must_use]
     pub fn directory(&self) -> &Path {
         &self.directory.0
     }
 
-    /// How it ended, if it ended by itself.
+    /// The exit status, if it has ended by itself.
     pub fn exit_status(&mut self) -> Result<Option<ExitStatus>> {
         self.process
             .as_mut()
             .map_or(Ok(None), ChildProcess::exit_status)
     }
 
-    /// Kills it outright. Its data stay until this value is dropped.
+    /// Kills it by SIGKILL. Its data are kept until this value is dropped.
     pub fn kill(&mut self) -> Result<()> {
         self.process
             .take()
             .map_or(Ok(()), |mut process| process.kill())
     }
 
-    /// Freezes it: connections stay open, and nothing is answered.
+    /// Freezes it by SIGSTOP: connections stay open, and requests get no reply.
     pub fn pause(&self) -> Result<()> {
         self.signal("STOP")
     }
 
-    /// Wakes it after [`Mongod::pause`].
+    /// Continues after [`Mongod::pause`].
     pub fn resume(&self) -> Result<()> {
         self.signal("CONT")
     }
 
-    /// Stops it unless it is stopped already, then starts it on the same port with the same data.
+    /// Starts it again on the same port with the same data, after stopping it if it runs.
     pub async fn restart(&mut self) -> Result<()> {
         if self.process.is_some() {
             self.shut_down().await?;
@@ -203,7 +203,7 @@ impl Mongod {
             .signal(name)
     }
 
-    /// Stops it and waits for it to end, so that data that are kept need no recovery.
+    /// Shuts it down cleanly, so that persistent data need no recovery.
     pub async fn shut_down(&mut self) -> Result<()> {
         self.signal("TERM")?;
         let deadline = Instant::now() + STOP_TIMEOUT;
@@ -219,7 +219,7 @@ impl Mongod {
 
     async fn launch(&mut self) -> Result<Launch> {
         let output = self.directory.0.join("output");
-        // The log of an earlier start would tell of that one.
+        // The log of an earlier start would be mistaken for this one.
         drop(fs::remove_file(self.directory.0.join("log")));
         let mut process = ChildProcess::start(
             &mut self.command(),
@@ -237,8 +237,7 @@ impl Mongod {
                     self.output_and_log()
                 );
             }
-            // Another process may answer on this port until mongod itself notices that the port is taken; only the log
-            // tells that it is mongod who listens.
+            // The port itself proves nothing, because another process may listen on it; only the log shows that mongod does.
             if self.listens() && TcpStream::connect(("127.0.0.1", self.port)).await.is_ok() {
                 self.process = Some(process);
                 return Ok(Launch::Listening);
@@ -276,7 +275,7 @@ impl Mongod {
             "enableTestCommands=1",
         ]);
         if self.options.storage == Storage::Memory && self.options.data.is_none() {
-            // Journals of 100 MB in advance, and metrics of the server every second, are of no use to a short life.
+            // A short-lived server needs neither preallocated journals nor diagnostic data.
             command.args([
                 "--wiredTigerEngineConfigString",
                 "log=(enabled=true,path=journal,prealloc=false,file_max=16MB)",
@@ -300,7 +299,7 @@ impl Mongod {
         command
     }
 
-    /// What a server needs after its first start: its replica set and its user.
+    /// Initiates the replica set and creates the user after the first start.
     async fn prepare(&self) -> Result<()> {
         if self.options.version == MongodVersion::V4_2 {
             ensure!(
@@ -317,14 +316,14 @@ impl Mongod {
         }
         self.wait_until_writable().await?;
         if self.options.auth {
-            // Allowed without logging in, because it comes from this machine and there is no user yet.
+            // The localhost exception allows this without a login while there is no user.
             self.admin(doc! { "createUser": "admin", "pwd": "admin", "roles": ["root"] })
                 .await?;
         }
         Ok(())
     }
 
-    /// Makes it the only member of a set, whose data may be of an earlier start on another port.
+    /// Makes it the only member of a replica set, whose data may be those of an earlier start on another port.
     async fn become_a_set(&self) -> Result<()> {
         let members = vec![doc! { "_id": 0, "host": self.host() }];
         let initiate = doc! { "replSetInitiate": { "_id": "rs0", "members": members.clone() } };
@@ -342,7 +341,7 @@ impl Mongod {
         let answer = self.admin(doc! { "replSetGetConfig": 1 }).await?;
         let mut config = answer.get_document("config")?.clone();
         config.insert("members", members);
-        // Its only member is on a port without a server, so that there is no primary to send this to.
+        // Forced, because the configured member is on another port, so that there is no primary.
         self.admin(doc! { "replSetReconfig": config, "force": true })
             .await?;
         Ok(())
@@ -382,9 +381,9 @@ impl Mongod {
             .unwrap_or_default()
     }
 
-    /// Whether the newest start has reached the point where mongod listens.
+    /// Whether mongod has logged that it listens.
     fn listens(&self) -> bool {
-        // 4.2 writes plain text in lower case, later versions JSON.
+        // 4.2 logs lower-case text, later versions log JSON.
         self.log()
             .to_lowercase()
             .contains("waiting for connections")
@@ -402,7 +401,7 @@ enum Launch {
     PortTaken,
 }
 
-/// The number of connections that exporters have to a MongoDB, those of its monitors included.
+/// The number of connections from exporters to a MongoDB, including their monitoring connections.
 pub async fn exporter_connections(client: &Client) -> Result<usize> {
     let pipeline = [
         doc! { "$currentOp": { "allUsers": true, "idleConnections": true } },

@@ -10,14 +10,14 @@ const COUNT: u64 = 12_000;
 #[must_use]
 pub fn random() -> u16 {
     let mut port = candidate();
-    // Another process may take it in between; then the server fails to start, and the caller tries another port.
+    // Another process may take the port meanwhile; the caller then tries another one.
     while TcpListener::bind(("127.0.0.1", port)).is_err() {
         port = candidate();
     }
     port
 }
 
-/// An address of this machine with such a port.
+/// A loopback address with such a port.
 #[must_use]
 pub fn random_address() -> SocketAddr {
     (Ipv4Addr::LOCALHOST, random()).into()

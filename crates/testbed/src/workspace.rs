@@ -1,5 +1,5 @@
-//! A generator of a Rocket.Chat workspace: a database with the collections, shapes, indexes and habits of
-//! Rocket.Chat 7.7.1, community edition, in the middle of a working day.
+//! Generates the database of a Rocket.Chat workspace: collections, documents and indexes of Rocket.Chat 7.7.1, community
+//! edition, during a working day.
 //!
 //! The same `now` and [`Size`] give the same workspace. Dates lie before `now`; the indexes expire documents by the
 //! server's own clock, so a workspace of the past loses its instances, notifications and session rows within a minute
@@ -35,18 +35,18 @@ pub use simulate::simulate;
 
 use builder::Builder;
 
-/// How much of everything there is.
+/// The size of a workspace.
 #[derive(Clone, Debug)]
 pub struct Size {
     /// Documents in `users`: people, guests, bots and apps.
     pub users: usize,
-    /// Documents in `rocketchat_room`: of all kinds.
+    /// Documents in `rocketchat_room`, of all kinds.
     pub rooms: usize,
-    /// Documents in `rocketchat_message`, give or take one per room.
+    /// Documents in `rocketchat_message`, within one per room.
     pub messages: usize,
-    /// Files in `rocketchat_uploads`; their thumbnails come on top.
+    /// Files in `rocketchat_uploads`, without thumbnails.
     pub uploads: usize,
-    /// People seen on a working day: rows of type `user_daily` for each of the last 40 days.
+    /// Active people on a working day: documents of type `user_daily` for each of the last 40 days.
     pub sessions: usize,
     /// Visitors of the livechat widget.
     pub visitors: usize,
@@ -69,7 +69,7 @@ impl Default for Size {
 }
 
 impl Size {
-    /// The smallest workspace that still has something of every kind.
+    /// The smallest workspace with documents of every kind.
     #[must_use]
     pub fn small() -> Self {
         Self {
@@ -84,12 +84,12 @@ impl Size {
     }
 }
 
-/// Who may ask the workspace's REST endpoints.
+/// Accounts for the REST API of a workspace.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Credentials {
-    /// An administrator, who has the permission `view-statistics`.
+    /// An administrator, with the permission `view-statistics`.
     pub admin: Account,
-    /// A person who has not.
+    /// A user without that permission.
     pub plain: Account,
 }
 
@@ -98,22 +98,21 @@ pub struct Credentials {
 pub struct Account {
     /// `users._id`.
     pub user_id: String,
-    /// The token in plain text; the database only has its hash.
+    /// The token in plain text; the database has its hash.
     pub token: String,
 }
 
-/// Fills an empty database. A database with any collection in it is refused untouched.
+/// Fills an empty database. Fails without changes if the database has a collection.
 pub async fn fill(database: &Database, size: &Size, now: DateTime) -> Result<Credentials> {
     ensure_fits(database, size).await?;
-    // On empty collections, which takes a fraction of the time that it takes to build them of a few documents each.
+    // Creating indexes on empty collections is much faster than building them afterwards.
     indexes::create(database).await?;
     fill_documents(database, size, now).await
 }
 
-/// Fills an empty database with a workspace of any size: a small one, whose documents are then copied with other ids.
+/// Fills an empty database with a workspace of any size: a small one, whose documents are copied with other ids.
 ///
-/// The indexes come last, because building them once costs far less than keeping them while millions of documents
-/// arrive.
+/// Indexes are created last, because building them once is far cheaper than updating them for millions of documents.
 pub async fn fill_large(
     database: &Database,
     size: &LargeSize,

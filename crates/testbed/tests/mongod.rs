@@ -1,4 +1,4 @@
-//! That a mongod of ours answers, and that nothing of it is left behind.
+//! Tests of starting, stopping and removing a mongod.
 
 use std::io::Write;
 use std::os::unix::process::ExitStatusExt;
@@ -23,7 +23,7 @@ async fn ping(mongod: &Mongod) -> Result<()> {
     Ok(())
 }
 
-/// Whether a process runs; one that has ended, but was not waited for, does not.
+/// Whether a process runs; a zombie does not.
 fn runs(pid: u32) -> bool {
     let status = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
     status
@@ -32,20 +32,20 @@ fn runs(pid: u32) -> bool {
         .is_some_and(|rest| !rest.is_empty() && !rest.starts_with(" Z"))
 }
 
-async fn gone(is_there: impl Fn() -> bool, what: &str) -> Result<()> {
+async fn wait_until_gone(exists: impl Fn() -> bool, what: &str) -> Result<()> {
     let deadline = Instant::now() + Duration::from_secs(10);
-    while is_there() {
-        ensure!(Instant::now() < deadline, "{what} is still there");
+    while exists() {
+        ensure!(Instant::now() < deadline, "{what} still exists");
         sleep(Duration::from_millis(20)).await;
     }
     Ok(())
 }
 
 #[tokio::test]
-async fn dropping_a_mongod_kills_it_and_removes_its_data() -> Result<()> {
+async fn drop_kills_mongod_and_removes_its_data() -> Result<()> {
     let mongod = Mongod::start(&Options::default()).await?;
     ping(&mongod).await?;
-    let pid = mongod.pid().context("it runs")?;
+    let pid = mongod.pid().context("mongod runs")?;
     assert!(runs(pid) && mongod.port() < 32_768);
     let directory = mongod.directory().to_path_buf();
     drop(mongod);
@@ -81,19 +81,22 @@ async fn paused_mongod_does_not_answer() -> Result<()> {
 }
 
 #[tokio::test]
-async fn exit_status_tells_the_signal() -> Result<()> {
+async fn exit_status_has_the_signal() -> Result<()> {
     let mut mongod = Mongod::start(&Options::default()).await?;
     assert!(mongod.exit_status()?.is_none());
-    let pid = mongod.pid().context("it runs")?;
+    let pid = mongod.pid().context("mongod runs")?;
     Command::new("sh")
         .args(["-c", "kill -9 $0", &pid.to_string()])
         .status()?;
-    gone(|| runs(pid), "mongod").await?;
+    wait_until_gone(|| runs(pid), "mongod").await?;
     let deadline = Instant::now() + Duration::from_secs(5);
     while mongod.exit_status()?.is_none() && Instant::now() < deadline {
         sleep(Duration::from_millis(10)).await;
     }
-    assert_eq!(mongod.exit_status()?.context("it ended")?.signal(), Some(9));
+    assert_eq!(
+        mongod.exit_status()?.context("mongod has ended")?.signal(),
+        Some(9)
+    );
     Ok(())
 }
 
@@ -145,7 +148,7 @@ async fn older_versions_start() -> Result<()> {
     Ok(())
 }
 
-/// Started again as a process of its own by the test below, which kills it.
+/// The test starts itself as a child process, and kills that.
 #[tokio::test]
 async fn children_die_with_a_killed_parent() -> Result<()> {
     const ROLE: &str = "TESTBED_STARTS_A_MONGOD";
@@ -153,7 +156,7 @@ async fn children_die_with_a_killed_parent() -> Result<()> {
         let mongod = Mongod::start(&Options::default()).await?;
         let line = format!(
             "\nstarted {} {}\n",
-            mongod.pid().context("it runs")?,
+            mongod.pid().context("mongod runs")?,
             mongod.directory().display()
         );
         std::io::stdout().write_all(line.as_bytes())?;
@@ -170,7 +173,8 @@ async fn children_die_with_a_killed_parent() -> Result<()> {
         .env(ROLE, "1")
         .stdout(Stdio::piped())
         .spawn()?;
-    let mut lines = BufReader::new(child.stdout.take().context("it has a pipe")?).lines();
+    let mut lines =
+        BufReader::new(child.stdout.take().context("standard output is a pipe")?).lines();
     let line = loop {
         let line = lines
             .next_line()
@@ -184,6 +188,6 @@ async fn children_die_with_a_killed_parent() -> Result<()> {
     let pid = words[1].parse()?;
     assert!(runs(pid));
     child.kill().await?;
-    gone(|| runs(pid), "mongod").await?;
-    gone(|| Path::new(words[2]).exists(), "its directory").await
+    wait_until_gone(|| runs(pid), "mongod").await?;
+    wait_until_gone(|| Path::new(words[2]).exists(), "its directory").await
 }

@@ -1,4 +1,4 @@
-//! The generated workspace.
+//! Tests of the generated workspace.
 
 use anyhow::{Context, Result};
 use base64::Engine;
@@ -36,7 +36,7 @@ async fn all(database: &Database, collection: &str) -> Result<Vec<Document>> {
     Ok(documents.try_collect().await?)
 }
 
-/// The user that Rocket.Chat would find for these headers.
+/// The user that Rocket.Chat would authenticate by this account.
 async fn user_of(database: &Database, account: &Account) -> Result<Document> {
     let hash = base64::engine::general_purpose::STANDARD.encode(Sha256::digest(&account.token));
     let filter = doc! { "_id": &account.user_id, "services.resume.loginTokens.hashedToken": hash };
@@ -153,7 +153,7 @@ async fn only_the_admin_may_view_statistics() -> Result<()> {
     let permission = permissions
         .find_one(doc! { "_id": "view-statistics" })
         .await?
-        .context("it exists")?;
+        .context("the permission exists")?;
     let allowed = permission.get_array("roles")?;
     let may_see = |user: &Document| {
         user.get_array("roles")

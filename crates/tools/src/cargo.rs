@@ -1,4 +1,4 @@
-//! Running cargo from within a program that cargo runs.
+//! Runs cargo from a program that cargo started.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -7,11 +7,11 @@ use anyhow::{Context, Result, ensure};
 
 use crate::workspace_root;
 
-/// Variables that cargo sets for the package that it runs. Some build scripts (ring's, for one) watch them, so a cargo
-/// started with them rebuilds half of the dependencies.
+/// Prefixes of variables that cargo sets for the package that it runs. Some build scripts watch them, such as ring's, so a
+/// nested cargo with them would rebuild half of the dependencies.
 const PACKAGE_VARIABLES: [&str; 3] = ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_BIN_"];
 
-/// The cargo that runs this program, with the environment of a shell.
+/// The cargo that runs this program, without the variables that it sets.
 #[must_use]
 pub fn cargo() -> Command {
     let program = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
@@ -49,14 +49,14 @@ pub fn build_exporter() -> Result<PathBuf> {
         output.status
     );
     let messages = String::from_utf8_lossy(&output.stdout);
-    // Only the message of a binary has a path there; for libraries it is null.
+    // Only binaries have an executable; for libraries it is null.
     let executables = messages.split("\"executable\":\"").skip(1);
     let path = executables.last().and_then(|rest| rest.split('"').next());
     path.map(PathBuf::from)
         .context("cargo built no executable; has the package lost its binary?")
 }
 
-/// Builds a program of crates.io into `bin/` of a folder.
+/// Builds a program of crates.io into `bin/` of a directory.
 pub(crate) fn install(name: &str, version: &str, folder: &Path) -> Result<()> {
     let status = cargo()
         .args(["install", "--locked", "--version", version, "--root"])

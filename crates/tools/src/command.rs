@@ -1,11 +1,11 @@
-//! Running a command whose output is only of interest when it fails.
+//! Runs commands whose output matters only if they fail.
 
 use std::ffi::OsStr;
 use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
-/// Runs a command and returns its standard output; the error holds the command and the end of its output.
+/// Runs a command and returns its standard output. The error has the command and the last lines of its output.
 pub fn output_of(command: &mut Command) -> Result<String> {
     let text = describe(command);
     let output = command
@@ -22,7 +22,7 @@ pub fn output_of(command: &mut Command) -> Result<String> {
     Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
-/// A command as one would type it.
+/// A command as typed in a shell.
 fn describe(command: &Command) -> String {
     let words = std::iter::once(command.get_program()).chain(command.get_args());
     words
@@ -31,7 +31,7 @@ fn describe(command: &Command) -> String {
         .join(" ")
 }
 
-/// The last eight lines that are not empty; programs print there why they failed.
+/// The last eight lines that are not empty, where programs usually print their errors.
 #[must_use]
 pub fn last_lines(text: &str) -> String {
     let lines: Vec<&str> = text

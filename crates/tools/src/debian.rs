@@ -1,4 +1,4 @@
-//! Packages of Debian: apt-get downloads them without being root, and dpkg unpacks them without installing them.
+//! Debian packages: apt-get downloads them without root, and dpkg unpacks them without installing them.
 
 use std::fs;
 use std::path::Path;
@@ -22,10 +22,10 @@ pub(crate) fn unpack(packages: &[&str], destination: &Path) -> Result<()> {
     unpack_downloads(&downloads, destination)
 }
 
-/// Downloads packages of another suite than this machine's and unpacks them into `destination`.
+/// Downloads packages of another suite and unpacks them into `destination`.
 ///
-/// apt-get works on a state of its own, so that this machine's lists and installed packages stay as they are: with the
-/// same mirror, proxy and keys, but another suite.
+/// apt-get uses its own state directory, so that this machine's lists and packages do not change. Mirror, proxy and keys
+/// are those of the machine.
 pub(crate) fn unpack_from_suite(suite: &str, packages: &[&str], destination: &Path) -> Result<()> {
     let downloads = destination.join(DOWNLOADS);
     let state = downloads.join("state");
@@ -55,15 +55,15 @@ pub(crate) fn unpack_from_suite(suite: &str, packages: &[&str], destination: &Pa
 
 const DOWNLOADS: &str = "packages";
 
-/// The keys that Debian signs its suites with, from the package debian-archive-keyring.
+/// The keys that sign Debian's suites, from the package debian-archive-keyring.
 const KEYS: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
 
-/// Where this machine gets Debian from.
+/// The Debian mirror of this machine.
 fn mirror() -> Result<String> {
     if let Some(mirror) = known_mirror()? {
         return Ok(mirror);
     }
-    // A fresh Debian has no lists, and then apt-get tells of no source.
+    // Without package lists, as on a fresh Debian, apt-get shows no sources.
     output_of(Command::new("apt-get").args(["-q", "update"]))?;
     known_mirror()?.context("apt-get has no source of a suite of Debian")
 }
@@ -73,12 +73,12 @@ fn known_mirror() -> Result<Option<String>> {
     command.args(["indextargets", "--format", "$(RELEASE) $(REPO_URI)"]);
     let targets = output_of(command.arg("Created-By: Packages"))?;
     let addresses = targets.lines().filter_map(|line| line.split_once(' '));
-    // Updates and fixes have names such as bookworm-security, and may be elsewhere.
+    // Suites such as bookworm-security may have another mirror.
     let mut of_suites = addresses.filter(|(suite, _)| !suite.contains('-'));
     Ok(of_suites.next().map(|(_, address)| address.to_owned()))
 }
 
-/// What apt-get is to use instead of /etc/apt, with the proxies that stand there.
+/// The apt-get settings that replace those in /etc/apt, with its proxies.
 fn private_settings(state: &Path) -> Result<String> {
     let state = state.display();
     let settings = output_of(Command::new("apt-config").arg("dump"))?;
@@ -117,7 +117,7 @@ fn unpack_downloads(downloads: &Path, destination: &Path) -> Result<()> {
     Ok(fs::remove_dir_all(downloads)?)
 }
 
-/// Installs packages, which takes root.
+/// Installs packages, which needs root.
 pub(crate) fn install(packages: &[&str]) -> Result<()> {
     let names = packages.join(" ");
     ensure!(
@@ -136,7 +136,7 @@ fn is_root() -> bool {
     output_of(Command::new("id").arg("-u")).is_ok_and(|identity| identity.trim() == "0")
 }
 
-/// Runs apt-get; when it fails, once more after `apt-get update`, because a fresh Debian has no lists of packages.
+/// Runs apt-get, and if it fails once more after `apt-get update`, because a fresh Debian has no package lists.
 fn apt_get(configure: impl Fn(&mut Command)) -> Result<()> {
     let run = || {
         let mut command = Command::new("apt-get");

@@ -1,8 +1,8 @@
-//! The programs and libraries from outside that tests, demo, benchmark and packaging run.
+//! External programs and libraries that the tests, the demo, the benchmark and the packaging run.
 //!
-//! `table.rs` has a row for each of them. [`Tool::find`] never downloads and is for tests; [`Tool::fetch`] installs what is
-//! missing and is for commands. Downloads are kept in `target/tools` of the workspace, whatever `CARGO_TARGET_DIR` says, so
-//! that every build shares them.
+//! `table.rs` has a row for each tool. Tests use [`Tool::find`], which never downloads; commands use [`Tool::fetch`], which
+//! installs a missing tool. Downloads are kept in `target/tools` of the workspace, regardless of `CARGO_TARGET_DIR`, so that
+//! every build shares them.
 
 #![expect(
     clippy::missing_errors_doc,

@@ -1,5 +1,4 @@
-//! Wheels of PyPI: pip downloads them with the index and the proxy that this machine is configured for, and Python's zipfile
-//! module unpacks them.
+//! Wheels of PyPI: pip downloads them with this machine's index and proxy, and Python's zipfile module unpacks them.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -10,17 +9,17 @@ use anyhow::{Context, Result};
 use crate::command::output_of;
 use crate::debian;
 
-/// A wheel, pinned so that every Python 3 downloads the same file.
+/// A wheel, pinned to the same file for every Python 3.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Wheel {
     /// Name and version, as in `name==1.0`.
     pub(crate) requirement: &'static str,
-    /// Options that narrow the choice to one file where pip would choose by the Python that it runs under.
+    /// Options of pip that select one file regardless of the Python that runs pip.
     pub(crate) selection: &'static [&'static str],
 }
 
 impl Wheel {
-    /// The file for this machine's Python.
+    /// The wheel for this machine's Python.
     pub(crate) const fn native(requirement: &'static str) -> Self {
         Self {
             requirement,
@@ -28,7 +27,7 @@ impl Wheel {
         }
     }
 
-    /// The file without compiled parts, which every Python 3 can import.
+    /// The wheel without compiled parts, which every Python 3 can import.
     pub(crate) const fn pure(requirement: &'static str) -> Self {
         Self {
             requirement,
@@ -36,7 +35,7 @@ impl Wheel {
         }
     }
 
-    /// The file for any Linux on x86-64.
+    /// The wheel for any Linux on x86-64.
     pub(crate) const fn manylinux(requirement: &'static str) -> Self {
         Self {
             requirement,
@@ -84,7 +83,7 @@ fn only_file(directory: &Path) -> Result<PathBuf> {
     Ok(entry?.path())
 }
 
-/// Installs pip where it is missing. A minimal Debian has neither Python nor pip, and no certificates to download with.
+/// Installs pip if it is missing. A minimal Debian has no Python, no pip, and no CA certificates.
 fn ensure_pip() -> Result<()> {
     let pip = || output_of(Command::new("python3").args(["-m", "pip", "--version"]));
     if pip().is_ok() {

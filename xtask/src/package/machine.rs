@@ -1,4 +1,4 @@
-//! A clean Debian with nothing in it, booted by a systemd of its own, without a network but with its own loopback address.
+//! A minimal Debian booted by its own systemd, without a network except its own loopback address.
 
 use std::fs;
 use std::io::ErrorKind;
@@ -12,16 +12,16 @@ use anyhow::{Context, Result, bail, ensure};
 use tools::command::last_lines;
 use tools::workspace_root;
 
-/// A booted machine; it is switched off, and its files are removed, when this is dropped.
+/// A booted machine. Dropping it shuts the machine down and removes its files.
 pub(super) struct Machine {
     root: PathBuf,
     nspawn: Child,
-    /// The number of its systemd, as seen from here.
+    /// The process id of its systemd on the host.
     init: String,
 }
 
 impl Machine {
-    /// Unpacks Debian and boots it.
+    /// Unpacks a Debian and boots it.
     pub(super) fn boot() -> Result<Self> {
         let root = workspace_root().join("target/package/root");
         remove(&root)?;
@@ -39,7 +39,7 @@ impl Machine {
         );
         let nspawn = Command::new("systemd-nspawn")
             .args(["--quiet", "--boot", "--private-network"])
-            // No machined knows of it, for there may be none.
+            // systemd-machined may not be running, so the machine is not registered.
             .args(["--register=no", "--keep-unit", "--directory"])
             .arg(&root)
             .stdin(Stdio::null())
@@ -62,12 +62,12 @@ impl Machine {
         Ok(machine)
     }
 
-    /// Where its files are.
+    /// The root directory of its files.
     pub(super) fn root(&self) -> &Path {
         &self.root
     }
 
-    /// Runs a line of shell in it and returns what that says; an error when it fails.
+    /// Runs a shell command in it and returns the output; fails if the command fails.
     pub(super) fn shell(&self, line: &str) -> Result<String> {
         let output = self.output(line)?;
         let printed =
@@ -80,7 +80,7 @@ impl Machine {
         Ok(printed)
     }
 
-    /// Runs a line of shell in it and returns what it prints, whatever its status.
+    /// Runs a shell command in it and returns the output, regardless of the exit status.
     pub(super) fn run(&self, line: &str) -> Result<String> {
         Ok(String::from_utf8_lossy(&self.output(line)?.stdout).into_owned())
     }
@@ -102,7 +102,7 @@ impl Machine {
             .context("cannot run nsenter")
     }
 
-    /// Looks until something is seen, for two minutes, which is twice what the service's watchdog waits.
+    /// Polls until a value is found, for up to two minutes, which is twice the timeout of the service's watchdog.
     pub(super) fn eventually<T>(
         &mut self,
         awaited: &str,
@@ -134,7 +134,7 @@ impl Machine {
 
 impl Drop for Machine {
     fn drop(&mut self) {
-        // Asked to end, nspawn shuts the machine down; whatever is left after that is killed.
+        // SIGTERM makes nspawn shut the machine down; remaining processes are killed.
         let asked = Command::new("kill")
             .arg(self.nspawn.id().to_string())
             .status();

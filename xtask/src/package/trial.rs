@@ -1,4 +1,4 @@
-//! The life of the package on a machine: installed, crashed, hung, removed, installed again, purged.
+//! The trial of the package on a machine: install, crash, hang, remove, reinstall, purge.
 
 use std::fs;
 use std::path::Path;
@@ -15,7 +15,7 @@ const PACKAGE: &str = "/run/package.deb";
 /// A line that an administrator adds.
 const CHANGE: &str = "ROCKETCHAT_EXPORTER_LOG_FORMAT=json";
 
-/// Goes through all of it, and says after each step what was seen.
+/// Runs the trial, and prints the result of each step.
 #[expect(clippy::print_stdout, reason = "this is the output of a command")]
 pub(super) fn run(package: &Path) -> Result<()> {
     let mut machine = Machine::boot()?;
@@ -67,8 +67,8 @@ fn install(machine: &Machine, package: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Waits until systemd has heard from another process than `before` that it is ready, and asks it for metrics; its
-/// number.
+/// Waits until another process than `before` has notified systemd that it is ready and serves metrics; returns its process
+/// id.
 fn serving(machine: &mut Machine, before: &str) -> Result<String> {
     let pid = machine.eventually("the service is active", |machine| {
         let pid = property(machine, "MainPID")?;
@@ -79,7 +79,7 @@ fn serving(machine: &mut Machine, before: &str) -> Result<String> {
         let actual = property(machine, name)?;
         ensure!(actual == expected, "{name} is `{actual}`");
     }
-    // The status that it sends to systemd: this machine has no MongoDB.
+    // The status that the exporter sends to systemd, as this machine has no MongoDB.
     machine.eventually("it has a status", |machine| {
         let status = property(machine, "StatusText")?;
         Ok((status == "No database can be read").then_some(()))
@@ -92,7 +92,8 @@ fn serving(machine: &mut Machine, before: &str) -> Result<String> {
     Ok(pid)
 }
 
-/// Sends a signal to the service and waits until it serves again; its new number. `result` is what systemd calls the end.
+/// Sends a signal to the service, waits until it serves again, and returns its new process id. `result` is systemd's
+/// `Result` of the end.
 fn survives(machine: &mut Machine, pid: &str, signal: &str, result: &str) -> Result<String> {
     let restarts = property(machine, "NRestarts")?;
     machine.shell(&format!("kill -{signal} {pid}"))?;
@@ -111,7 +112,7 @@ fn has_what_the_program_prints(machine: &Machine) -> Result<()> {
     machine.shell("test -e /usr/share/bash-completion/completions/rocketchat-exporter")?;
     machine.shell("test -e /usr/share/zsh/vendor-completions/_rocketchat-exporter")?;
     machine.shell("test -e /usr/share/fish/vendor_completions.d/rocketchat-exporter.fish")?;
-    // Debian's minimal machines leave manual pages out when they install.
+    // A minimal Debian installs no manual pages.
     machine.shell(
         "dpkg --listfiles rocketchat-exporter | grep --quiet /man1/rocketchat-exporter.1.gz",
     )?;

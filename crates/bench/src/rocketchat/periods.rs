@@ -1,4 +1,4 @@
-//! The nine queries of the session history: users, devices and systems of yesterday, of a week and of a month.
+//! The nine queries of the session history: users, devices and operating systems of yesterday, of a week and of a month.
 
 use mongodb::bson::{DateTime, Document, doc};
 

@@ -1,4 +1,4 @@
-//! The 48 reading queries of one refresh of Rocket.Chat 3.4.0, as the profiler recorded them.
+//! The 48 read queries of a refresh of Rocket.Chat 3.4.0, as the profiler recorded them.
 
 use mongodb::bson::{DateTime, doc};
 
@@ -6,7 +6,7 @@ use super::message_counters;
 use super::periods::{self, Period};
 use crate::operation::{Operation, count, find, first, pipeline};
 
-/// Settings that its statistics read from the database and not from its memory.
+/// Settings that its statistics read from the database instead of its cache.
 const SETTINGS: [&str; 9] = [
     "uniqueID",
     "Organization_Type",

@@ -1,8 +1,7 @@
-//! The queries of 6.2, the version that administrators complained of: its counts of messages by type have no index
-//! (`t` got one in 6.4), and each way to log in is counted by fetching every active user.
+//! The queries of 6.2, which are known to be slow: counts of messages by type have no index (`t` got one in 6.4), and
+//! each login service is counted by fetching every active user.
 //!
-//! Only queries whose cost grows with the workspace are listed one by one; settings, which 6.2 keeps in memory,
-//! are left out.
+//! Only queries whose cost grows with the workspace are listed individually; settings, which 6.2 caches, are omitted.
 
 use mongodb::bson::{DateTime, Document, doc};
 
@@ -12,7 +11,7 @@ use crate::operation::{
     Operation, count, count_documents, count_stages, find, first, pipeline, pipeline_without_index,
 };
 
-/// Ways to log in, each counted by itself.
+/// Login services, each with its own count.
 const SERVICES: [&str; 17] = [
     "ldap",
     "saml",
@@ -33,11 +32,11 @@ const SERVICES: [&str; 17] = [
     "wordpress",
 ];
 
-/// Types of messages that are counted, and those whose rooms are.
+/// Message types that are counted, and those whose rooms are counted.
 const MESSAGES_OF_TYPE: [&str; 3] = ["e2e", "voip-call-wrapup", "voip-call-ended-unexpectedly"];
 const ROOMS_WITH_TYPE: [&str; 2] = ["omnichannel_placed_chat_on_hold", "voip-call-on-hold"];
 
-/// Collections that are small, or counted by their metadata.
+/// Collections that are small or counted by metadata.
 const SMALL: [&str; 9] = [
     "rocketchat_livechat_visitor",
     "rocketchat_livechat_department",
@@ -118,7 +117,7 @@ fn users() -> Vec<Operation> {
         doc! { "active": true, "services.totp.enabled": true },
         doc! { "active": true, "services.email2fa.enabled": true },
     ];
-    // There was an index on `extension` then, and there is none now.
+    // 6.2 had an index on `extension`, which 7.7.1 lacks.
     filters.retain(|filter| !filter.contains_key("extension"));
     filters
         .extend(SERVICES.map(|name| with(&format!("services.{name}"), doc! { "$exists": true })));

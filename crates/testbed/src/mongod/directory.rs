@@ -1,4 +1,4 @@
-//! Where a server keeps its data, its log and the key of its replica set.
+//! The directory with a server's data, its log and the key file of its replica set.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -8,10 +8,10 @@ use anyhow::{Context, Result};
 
 use super::Storage;
 
-/// Memory of the machine as a file system: nothing is waited for there that a disk would have to write.
+/// A file system in memory, where writes do not wait for a disk.
 const MEMORY: &str = "/dev/shm";
 
-/// A folder in memory smaller than this is left alone, such as that of a container, 64 MB.
+/// The minimum size of that file system; containers often have only 64 MB.
 const MIN_MEMORY: u64 = 4 << 30;
 
 /// A temporary directory, removed on drop.
@@ -42,12 +42,12 @@ fn parent(storage: Storage) -> PathBuf {
 
 impl Drop for Directory {
     fn drop(&mut self) {
-        // the shell may have been faster.
+        // The shell may have removed it first.
         drop(fs::remove_dir_all(&self.0));
     }
 }
 
-/// mongod refuses a key file that others may read.
+/// Writes a file that only its owner may read, as mongod requires of a key file.
 fn write_secret(path: &Path, text: &str) -> Result<()> {
     fs::write(path, text)?;
     Ok(fs::set_permissions(

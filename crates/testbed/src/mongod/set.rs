@@ -10,14 +10,14 @@ use super::{Mongod, Options, POLL};
 
 const ELECTION_LIMIT: Duration = Duration::from_mins(1);
 
-/// Servers that hold the same data; one of them takes writes.
+/// A running replica set.
 #[derive(Debug)]
 pub struct ReplicaSet {
     members: Vec<Mongod>,
 }
 
 impl ReplicaSet {
-    /// Starts a set and returns once one member takes writes and the others follow it.
+    /// Starts a set and returns once it has a primary and the other members replicate from it.
     pub async fn start(members: usize) -> Result<Self> {
         let options = Options {
             replica_set: true,
@@ -41,18 +41,18 @@ impl ReplicaSet {
         let initiate = doc! { "replSetInitiate": {
             "_id": "rs0",
             "members": documents,
-            // Short, so that a test need not wait for an election.
+            // A short timeout makes elections fast.
             "settings": { "electionTimeoutMillis": 1000, "heartbeatIntervalMillis": 500 },
         } };
         set.members[0]
             .admin(initiate)
             .await
-            .context("the replica set cannot be made")?;
+            .context("cannot initiate the replica set")?;
         set.wait_for_primary_other_than(None).await?;
         Ok(set)
     }
 
-    /// Where to connect to.
+    /// The connection string.
     #[must_use]
     pub fn uri(&self) -> String {
         let hosts: Vec<_> = self.members.iter().map(Mongod::host).collect();
@@ -65,21 +65,21 @@ impl ReplicaSet {
         &self.members
     }
 
-    /// The members, to stop some of them.
+    /// The members, mutable so that they can be stopped.
     pub fn members_mut(&mut self) -> &mut [Mongod] {
         &mut self.members
     }
 
-    /// The index of the primary among the members, once the others follow it.
+    /// Waits until the set has a primary from which the other members replicate, and returns its index.
     pub async fn primary(&self) -> Result<usize> {
         self.wait_for_primary_other_than(None).await
     }
 
-    /// Makes another member the one that takes writes, and returns once that is so.
+    /// Makes the primary step down, and returns once another member is primary.
     pub async fn step_down(&self) -> Result<()> {
         let primary = self.wait_for_primary_other_than(None).await?;
         let command = doc! { "replSetStepDown": 30, "force": true };
-        // Whether the answer comes before the connections are cut is chance.
+        // The server may close the connection before it replies.
         drop(self.members[primary].admin(command).await);
         self.wait_for_primary_other_than(Some(primary)).await?;
         Ok(())

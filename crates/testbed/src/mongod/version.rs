@@ -1,4 +1,4 @@
-//! The versions of MongoDB's server that tests know.
+//! The versions of MongoDB's server that the tests use.
 
 use anyhow::{Context, Result};
 use tools::command::output_of;
@@ -7,7 +7,7 @@ use tools::{MONGOD_4_2, MONGOD_4_4, MONGOD_6_0, Tool};
 /// A version of MongoDB's server.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum MongodVersion {
-    /// The one to use unless a test is about versions.
+    /// The default.
     #[default]
     V6_0,
     /// The oldest that the MongoDB driver supports.
@@ -17,7 +17,7 @@ pub enum MongodVersion {
 }
 
 impl MongodVersion {
-    /// Its program.
+    /// The tool that provides it.
     #[must_use]
     pub fn tool(self) -> Tool {
         match self {

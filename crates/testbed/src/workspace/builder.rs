@@ -1,4 +1,4 @@
-//! What every part of the generator is given: the database, the clock, chance, and the size to reach.
+//! The context of the generator: database, clock, random numbers and size.
 
 use anyhow::{Context, Result};
 use mongodb::Database;
@@ -8,7 +8,7 @@ use super::Size;
 use super::random::Random;
 use super::time::Clock;
 
-/// The seed is arbitrary; it is fixed so that the workspace is.
+/// An arbitrary but fixed seed, so that the workspace is reproducible.
 const SEED: u64 = 7_071;
 
 pub(super) struct Builder<'a> {
@@ -41,13 +41,13 @@ impl<'a> Builder<'a> {
         Ok(())
     }
 
-    /// A moment between so many seconds ago and now.
+    /// A random time within the last seconds.
     pub(super) fn within(&mut self, seconds: i64) -> DateTime {
         self.clock.ago(self.random.between(0, seconds))
     }
 }
 
-/// A length as the number types of BSON know it.
+/// A length as a BSON Int32.
 pub(super) fn int(number: usize) -> i32 {
     i32::try_from(number).unwrap_or(i32::MAX)
 }

@@ -1,8 +1,8 @@
-//! From a small workspace to a large one: its documents are copied, each copy with ids, names and dates of its own, so
-//! that a million users have the shapes of the few hundred that the rest of the generator made.
+//! Enlarges a small workspace: its documents are copied with new ids, names and dates, so that a million users have the
+//! shapes of the few hundred generated ones.
 //!
-//! Copies are made and written by several tasks at once, in no order and without waiting for the journal: what is lost
-//! when mongod dies meanwhile is made anew.
+//! Several tasks write copies at once, unordered and without waiting for the journal: if mongod dies meanwhile, the
+//! workspace is generated again.
 
 mod copies;
 
@@ -19,7 +19,7 @@ use tokio::task::JoinSet;
 use super::random::Random;
 use copies::{Copier, KINDS};
 
-/// How many documents of the large collections there shall be; a small workspace is always there besides.
+/// The number of copied documents in the large collections, in addition to those of the small workspace.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LargeSize {
     /// Documents in `users`.
@@ -32,12 +32,12 @@ pub struct LargeSize {
     pub uploads: usize,
     /// Documents in `rocketchat_sessions`.
     pub sessions: usize,
-    /// Users who are connected.
+    /// Documents in `usersSessions`: connected users.
     pub connected: usize,
 }
 
 impl LargeSize {
-    /// How many documents a collection shall have. Each conversation with a visitor has a visitor and a contact.
+    /// The target size of a collection. Each livechat conversation has its own visitor and contact.
     fn of(&self, collection: &str) -> usize {
         match collection {
             "users" => self.users,
@@ -56,10 +56,10 @@ impl LargeSize {
 
 const WRITERS: usize = 4;
 
-/// Documents in one insert.
+/// Documents per insert.
 const BATCH: usize = 2_000;
 
-/// Copies the documents of a small workspace until there are enough.
+/// Copies the documents of a small workspace up to this size.
 pub(super) async fn enlarge(database: &Database, size: &LargeSize) -> Result<()> {
     for kind in KINDS {
         let collection = database.collection::<Document>(kind.collection);
@@ -109,7 +109,7 @@ async fn write(collection: &Collection<Document>, copier: Copier, count: usize) 
     Ok(())
 }
 
-/// A write counts when the server has it in memory.
+/// Writes are acknowledged once the server has them in memory.
 fn write_concern() -> WriteConcern {
     WriteConcern::builder()
         .w(Acknowledgment::Nodes(1))
@@ -117,7 +117,7 @@ fn write_concern() -> WriteConcern {
         .build()
 }
 
-/// The source of chance of one document, so that other documents can tell its id.
-fn chance(kind: u64, number: usize) -> Random {
+/// The random sequence of one document, from which other documents can derive its id.
+fn random_of(kind: u64, number: usize) -> Random {
     Random::new((kind << 40) + u64::try_from(number).unwrap_or_default() * 7)
 }

@@ -1,4 +1,4 @@
-//! Collections that only grow, or that a busy workspace fills without anybody looking: little of each, in its shape.
+//! Collections that grow without limit in real workspaces: a few documents of each.
 
 use anyhow::Result;
 use mongodb::bson::spec::BinarySubtype;
@@ -7,10 +7,10 @@ use mongodb::bson::{Binary, Bson, Document, doc};
 use super::builder::{Builder, int};
 use super::time::DAY;
 
-/// Bytes in a piece of a file; the real ones have 255 KiB.
+/// Bytes in a chunk of a file; real chunks have 255 KiB.
 const CHUNK: usize = 4096;
 
-/// Makes one document.
+/// Generates one document.
 type Make = fn(&mut Builder<'_>) -> Document;
 
 pub(super) async fn fill(builder: &mut Builder<'_>) -> Result<()> {
@@ -55,7 +55,7 @@ pub(super) async fn fill(builder: &mut Builder<'_>) -> Result<()> {
     Ok(())
 }
 
-/// A piece of a file.
+/// A chunk of a file in GridFS.
 fn chunk(builder: &mut Builder<'_>) -> Document {
     let bytes = builder.random.text(CHUNK).into_bytes();
     let data = Binary {

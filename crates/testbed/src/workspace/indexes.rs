@@ -1,4 +1,4 @@
-//! The indexes of Rocket.Chat 7.7.1 that a reader of statistics may lean on, or be misled by.
+//! The indexes of Rocket.Chat 7.7.1 that matter to queries of statistics.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use mongodb::bson::{Document, doc};
 use mongodb::options::IndexOptions;
 use mongodb::{Database, IndexModel};
 
-/// Indexes by collection. Keys are ascending unless a `-` stands before their name.
+/// Indexes by collection. Keys are ascending unless prefixed with `-`.
 const PLAIN: &[(&str, &[&str])] = &[
     (
         "users",
@@ -182,7 +182,7 @@ const UNIQUE: &[(&str, &[&str])] = &[
     ("rocketchat_team_member", &["teamId,userId"]),
 ];
 
-/// Collections whose documents expire so many seconds after a date.
+/// TTL indexes: collection, date field, and seconds after which documents expire.
 const EXPIRING: &[(&str, &str, u64)] = &[
     ("instances", "_updatedAt", 60),
     ("rocketchat_sessions", "_computedAt", 45 * 86_400),
@@ -202,7 +202,7 @@ pub(super) async fn create(database: &Database) -> Result<()> {
         ));
     }
     for (collection, keys) in flatten(UNIQUE) {
-        // Every unique key of a single field belongs to something optional.
+        // Unique keys of a single field are on optional fields, so they are sparse.
         let sparse = !keys.contains(',');
         models.push((
             collection,
@@ -246,11 +246,11 @@ fn model(keys: &str, options: IndexOptions) -> IndexModel {
             None => (key.to_owned(), 1.into()),
         })
         .collect();
-    // The names are MongoDB's own, `field_1`, as they are in Rocket.Chat.
+    // Index names are MongoDB's defaults, such as `field_1`, as in Rocket.Chat.
     IndexModel::builder().keys(keys).options(options).build()
 }
 
-/// One command per collection, because each one makes the server scan the collection once.
+/// Creates all indexes of a collection with one command, because the server scans the collection once per command.
 async fn build(database: &Database, mut models: Vec<(&str, IndexModel)>) -> Result<()> {
     models.sort_by_key(|(collection, _)| *collection);
     for group in models.chunk_by(|(left, _), (right, _)| left == right) {

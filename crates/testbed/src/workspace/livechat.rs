@@ -1,4 +1,4 @@
-//! Omnichannel: departments, visitors and their contacts, and the queue of conversations that no agent has taken.
+//! Omnichannel: departments, visitors, contacts, and the queue of waiting conversations.
 
 use anyhow::Result;
 use mongodb::bson::{Document, doc};
@@ -8,7 +8,7 @@ use super::rooms::Room;
 use super::time::DAY;
 use super::users::Person;
 
-/// A person who writes through the widget on a web page, by mail or from another network.
+/// A visitor, who writes through the widget on a web page, by email or from another network.
 #[derive(Clone, Debug)]
 pub(super) struct Visitor {
     pub(super) id: String,
@@ -18,7 +18,7 @@ pub(super) struct Visitor {
     pub(super) contact: String,
 }
 
-/// Ids and names. The last one is archived.
+/// Ids and names of departments. The last one is archived.
 pub(super) const DEPARTMENTS: &[(&str, &str)] = &[
     ("64d2f3b1a8b1e7000c9d20a1", "Sales"),
     ("64d2f3c7a8b1e7000c9d20b4", "Support"),
@@ -83,7 +83,7 @@ pub(super) async fn fill_visitors(
     Ok(visitors)
 }
 
-/// Conversations that wait, and those that an agent has taken.
+/// Inquiries of waiting conversations, and of those that an agent has taken.
 pub(super) async fn fill_inquiries(builder: &mut Builder<'_>, rooms: &[Room]) -> Result<()> {
     let mut inquiries = Vec::new();
     for room in rooms.iter().filter(|room| room.kind == "l" && room.open) {

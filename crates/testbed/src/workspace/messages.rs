@@ -1,5 +1,5 @@
-//! `rocketchat_message`: what people wrote, more of it in some rooms and more of it lately, with threads, pins, stars
-//! and the system's own notices.
+//! `rocketchat_message`: messages of people, more of them in some rooms and more of them recent, with threads, pins, stars
+//! and system messages.
 
 use anyhow::Result;
 use mongodb::bson::{DateTime, Document, doc};
@@ -10,7 +10,7 @@ use super::rooms::Room;
 use super::time::DAY;
 use super::users::Person;
 
-/// How far back messages go; older ones were pruned.
+/// The age of the oldest message in days; older ones were pruned.
 const HISTORY: i64 = 200;
 
 pub(super) async fn fill(
@@ -31,7 +31,7 @@ pub(super) async fn fill(
     builder.insert("rocketchat_message", batch).await
 }
 
-/// Few rooms have most of the messages.
+/// The share of each room in the messages: few rooms have most of them.
 fn shares(builder: &mut Builder<'_>, rooms: &[Room]) -> Vec<usize> {
     let weights: Vec<usize> = rooms
         .iter()
@@ -60,7 +60,7 @@ fn conversation(
         .max(builder.clock.ago(HISTORY * DAY).timestamp_millis());
     let age = builder.clock.now().timestamp_millis() - span;
     let mut times: Vec<i64> = (0..count)
-        // The smaller of two draws: twice as many messages today as the average.
+        // The smaller of two random ages, so that recent messages are more frequent.
         .map(|_| {
             builder
                 .random
@@ -83,14 +83,14 @@ fn conversation(
             ),
         };
         messages.push(message);
-        reply_to_an_earlier_one(builder, &mut messages);
+        add_threads(builder, &mut messages);
     }
     room.messages = messages.len();
     room.last_message = messages.last().cloned();
     messages
 }
 
-/// Half of a livechat conversation is the visitor's.
+/// The author of a message; a visitor writes half of a livechat conversation.
 fn author(builder: &mut Builder<'_>, people: &[Person], room: &Room) -> Option<Document> {
     if room.members.is_empty() || (room.kind == "l" && builder.random.percent(50)) {
         return None;
@@ -135,7 +135,7 @@ fn message(
     message
 }
 
-/// What the system itself says, instead of a person.
+/// The type of a system message, or `None` for a message of a person.
 fn notice(builder: &mut Builder<'_>, room: &Room, position: usize) -> Option<&'static str> {
     match (room.kind, position) {
         ("l", 0) => Some("livechat-started"),
@@ -161,8 +161,8 @@ fn notice(builder: &mut Builder<'_>, room: &Room, position: usize) -> Option<&'s
     }
 }
 
-/// Every tenth message or so answers an earlier one, which thereby becomes the head of a thread.
-fn reply_to_an_earlier_one(builder: &mut Builder<'_>, messages: &mut [Document]) {
+/// Turns about every tenth message into a reply to an earlier one, which becomes the head of a thread.
+fn add_threads(builder: &mut Builder<'_>, messages: &mut [Document]) {
     let Some((reply, earlier)) = messages.split_last_mut() else {
         return;
     };

@@ -1,4 +1,4 @@
-//! The many small collections: servers, migrations, permissions and roles, integrations, apps, calls, queues.
+//! Small collections: instances, migrations, permissions, roles, integrations, apps, calls, queues.
 
 use anyhow::Result;
 use mongodb::bson::{Document, doc};
@@ -6,7 +6,7 @@ use mongodb::bson::{Document, doc};
 use super::builder::{Builder, int};
 use super::time::{DAY, HOUR, MINUTE};
 
-/// The commit of the build that migrated last.
+/// The commit of the build that ran the last migration.
 pub(super) const MIGRATION_HASH: &str = "3f9c1d07e5a24b86c0de7719f2a8b354c61d09ef";
 
 /// Permissions and the roles that have them by default.
@@ -37,7 +37,7 @@ const PERMISSIONS: &[(&str, &[&str])] = &[
     ("view-user-administration", &["admin"]),
 ];
 
-/// Roles, where they apply, and whether Rocket.Chat itself brought them.
+/// Roles, their scope, and whether Rocket.Chat defines them.
 const ROLES: &[(&str, &str, bool)] = &[
     ("admin", "Users", true),
     ("user", "Users", true),
@@ -55,7 +55,7 @@ const ROLES: &[(&str, &str, bool)] = &[
     ("release-manager", "Users", false),
 ];
 
-/// Names of apps, their states, and where they came from.
+/// Names of apps, their status, and their installation source.
 const APPS: &[(&str, &str, &str)] = &[
     ("Jitsi", "auto_enabled", "marketplace"),
     ("Poll", "manually_enabled", "marketplace"),
@@ -65,7 +65,7 @@ const APPS: &[(&str, &str, &str)] = &[
     ("Old Bridge", "invalid_settings_disabled", "private"),
 ];
 
-/// Jobs of the server and how often they run, in minutes.
+/// Jobs of the server and their intervals in minutes.
 pub(super) const JOBS: &[(&str, i64)] = &[
     ("Generate and save statistics", 1440),
     ("Generate download files for user data", 2),
@@ -76,10 +76,10 @@ pub(super) const JOBS: &[(&str, i64)] = &[
     ("Cleanup OEmbed cache", 1440),
 ];
 
-/// The job that should have run long ago.
-pub(super) const LATE: &str = "NPS";
+/// The job that is overdue.
+pub(super) const OVERDUE: &str = "NPS";
 
-/// Writes them all, and returns the ids of the two live servers.
+/// Fills the collections, and returns the ids of the two live instances.
 pub(super) async fn fill(builder: &mut Builder<'_>) -> Result<Vec<String>> {
     let instances: Vec<String> = (0..2).map(|_| builder.random.uuid()).collect();
     let servers = instances
@@ -241,7 +241,7 @@ async fn fill_queues(builder: &mut Builder<'_>) -> Result<()> {
         .await
 }
 
-/// What the servers will do next. One of the jobs has failed, and one is late.
+/// Scheduled jobs: one of them has failed, and one is overdue.
 async fn fill_plan(builder: &mut Builder<'_>) -> Result<()> {
     let mut plan = Vec::new();
     for &(name, minutes) in JOBS {
@@ -264,7 +264,7 @@ async fn fill_plan(builder: &mut Builder<'_>) -> Result<()> {
             "version_check" => job.extend(doc! {
                 "failedAt": builder.clock.ago((ran - 2).max(0)), "failReason": "getaddrinfo ENOTFOUND", "failCount": 1,
             }),
-            LATE => {
+            OVERDUE => {
                 job.insert("nextRunAt", builder.clock.ago(3 * HOUR));
             }
             _ => {}

@@ -1,4 +1,4 @@
-//! Names of people, rooms and things, and the words they exchange.
+//! Names of people and rooms, and the texts of messages.
 
 pub(super) const FIRST: &[&str] = &[
     "Anna", "Bruno", "Carla", "Dmitri", "Elif", "Farid", "Greta", "Hugo", "Ines", "Jonas", "Keiko",

@@ -1,15 +1,15 @@
-//! The rule by which Rocket.Chat shows people: from their connections and what they chose.
+//! Rocket.Chat's presence: computed from a user's connections and chosen status.
 
 use super::random::Random;
 
-/// A consistent triple of presence fields, and the states of the connections behind it.
+/// Consistent presence fields of a user, and the states of the connections.
 #[derive(Clone, Debug)]
 pub(super) struct Presence {
-    /// What others see.
+    /// The status that others see.
     pub(super) status: &'static str,
-    /// The best of the connections.
+    /// The best state of all connections.
     pub(super) connection: &'static str,
-    /// What the person chose; `offline` is being invisible.
+    /// The status that the user chose; `offline` means invisible.
     pub(super) default: &'static str,
     pub(super) connections: Vec<&'static str>,
 }
@@ -29,7 +29,7 @@ impl Presence {
         }
     }
 
-    /// A connected person in every tenth of the combinations one meets on a working day.
+    /// The presence of a random connected user.
     pub(super) fn connected(random: &mut Random) -> Self {
         let default = *random.pick(&[
             "online", "online", "online", "online", "online", "online", "online", "online",
@@ -48,7 +48,7 @@ impl Presence {
     }
 }
 
-/// What others see of a connection state and a choice.
+/// The status that others see, from the state of the connections and the chosen status.
 pub(super) fn effective<'a>(connection: &'a str, default: &'a str) -> &'a str {
     if connection == "offline" || default == "online" {
         connection

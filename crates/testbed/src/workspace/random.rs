@@ -1,8 +1,8 @@
-//! A small generator of pseudo-random numbers (SplitMix64), so that the same seed always gives the same workspace.
+//! A pseudo-random number generator (SplitMix64) that gives the same workspace for the same seed.
 
 const LETTERS: &[u8] = b"23456789ABCDEFGHJKLMNPQRSTWXYZabcdefghijkmnopqrstuvwxyz";
 
-/// A source of chance that repeats itself exactly.
+/// A deterministic random number generator.
 #[derive(Clone, Debug)]
 pub(super) struct Random(u64);
 
@@ -30,7 +30,7 @@ impl Random {
         low + i64::try_from(self.next() % span).unwrap_or_default()
     }
 
-    /// True in so many of a hundred cases.
+    /// True with this probability in percent.
     pub(super) fn percent(&mut self, share: usize) -> bool {
         self.below(100) < share
     }
@@ -39,7 +39,7 @@ impl Random {
         &choices[self.below(choices.len())]
     }
 
-    /// So many different numbers below `limit`, or all of them if there are fewer.
+    /// `count` distinct numbers below `limit`, or all of them if there are fewer.
     pub(super) fn sample(&mut self, count: usize, limit: usize) -> Vec<usize> {
         let mut numbers: Vec<usize> = (0..limit).collect();
         let count = count.min(limit);
@@ -51,19 +51,19 @@ impl Random {
         numbers
     }
 
-    /// The kind of id Meteor makes: 17 letters and digits without those that look alike.
+    /// An id as Meteor generates it: 17 letters and digits without similar ones.
     pub(super) fn id(&mut self) -> String {
         self.text(17)
     }
 
-    /// The same letters at any length, for tokens.
+    /// A random string of the same letters, for tokens.
     pub(super) fn text(&mut self, length: usize) -> String {
         (0..length)
             .map(|_| char::from(*self.pick(LETTERS)))
             .collect()
     }
 
-    /// The id of collections that are not Meteor's: an ObjectId as text.
+    /// An ObjectId as a string, for collections that do not use Meteor's ids.
     pub(super) fn object_id(&mut self) -> String {
         self.hex(24)
     }

@@ -1,8 +1,7 @@
-//! `rocketchat_room`, with teams: channels, groups, direct messages, discussions, livechat and the last of the phone
-//! calls.
+//! `rocketchat_room`: channels, groups, teams, direct messages, discussions, livechat and old VoIP calls.
 //!
-//! Rooms are planned first, filled with messages in memory, and written last, because their counters say what happened
-//! in them. In a few rooms the counter lies, as it does in workspaces that have lived for years.
+//! Rooms are planned first, filled with messages in memory, and written last, because they have counters of their
+//! messages. In a few rooms the counter is wrong, as in real workspaces.
 
 mod plan;
 
@@ -14,27 +13,27 @@ use super::time::DAY;
 
 pub(super) use plan::plan;
 
-/// A room on its way into the database.
+/// A planned room.
 #[derive(Clone, Debug)]
 pub(super) struct Room {
     pub(super) id: String,
-    /// Rocket.Chat's letter: c, p, d, l or v.
+    /// The field `t`: c, p, d, l or v.
     pub(super) kind: &'static str,
     pub(super) name: String,
     pub(super) created: DateTime,
-    /// Positions in the list of people.
+    /// Indexes into the list of people.
     pub(super) members: Vec<usize>,
-    /// Whether a livechat conversation goes on.
+    /// Whether a livechat conversation is open.
     pub(super) open: bool,
     pub(super) encrypted: bool,
-    /// What only this kind of room has.
+    /// Further fields of this kind of room.
     pub(super) extra: Document,
     /// Messages written so far.
     pub(super) messages: usize,
     pub(super) last_message: Option<Document>,
 }
 
-/// Of a hundred rooms, so many count their messages wrongly.
+/// The percentage of rooms with a wrong message counter.
 const DRIFTING: usize = 6;
 
 pub(super) async fn fill(builder: &mut Builder<'_>, rooms: &[Room]) -> Result<()> {
@@ -61,7 +60,7 @@ pub(super) async fn fill(builder: &mut Builder<'_>, rooms: &[Room]) -> Result<()
 fn document(builder: &mut Builder<'_>, room: &Room) -> Document {
     let mut counted = room.messages;
     if builder.random.percent(DRIFTING) {
-        // Pruned and deleted messages are still counted; a restored backup counts too few.
+        // Pruning leaves the counter too high, and restoring a backup leaves it too low.
         counted = if builder.random.percent(80) {
             counted + counted / 3 + 5
         } else {

@@ -1,5 +1,5 @@
-//! `rocketchat_sessions`: a row for each person and day of the last forty days, computed by the nightly job, and the
-//! raw rows of today's connections.
+//! `rocketchat_sessions`: a summary for each person and day of the last 40 days, as computed by the nightly job, and the
+//! raw sessions of today.
 
 use anyhow::Result;
 use mongodb::bson::{Document, doc};
@@ -10,7 +10,7 @@ use super::users::{Kind, Person};
 
 const DAYS: i64 = 40;
 
-/// Type, name, version, system, version of the system.
+/// Type, name and version of the device; name and version of its operating system.
 const DEVICES: &[(&str, &str, &str, &str, &str)] = &[
     ("browser", "Chrome", "141.0.7390", "Windows", "10"),
     ("browser", "Chrome", "141.0.7390", "Mac OS", "10.15.7"),
@@ -96,7 +96,7 @@ fn daily_row(builder: &mut Builder<'_>, person: &Person, days_ago: i64, computed
     }
 }
 
-/// A row of today is an open session. The nightly job has computed the rows of yesterday.
+/// A raw session: open if it is of today; sessions of yesterday have been summarized by the nightly job.
 fn raw_row(
     builder: &mut Builder<'_>,
     person: &Person,
@@ -142,8 +142,8 @@ fn raw_row(
     row
 }
 
-/// Seconds since the job that runs at two in the morning. Before two it has just run, so that the workspace has the
-/// same rows at any time of the day.
+/// Seconds since the nightly job at 02:00. Before 02:00 the job counts as just run, so that the workspace has the same
+/// documents at any time of the day.
 fn since_nightly_job(builder: &Builder<'_>) -> i64 {
     (builder.clock.time_of_day() - 2 * HOUR).max(0)
 }

@@ -1,4 +1,4 @@
-//! `rocketchat_settings`: the settings that statistics are made of, and the groups they stand in.
+//! `rocketchat_settings`: the settings that statistics use, and their groups.
 
 use anyhow::Result;
 use mongodb::bson::{Bson, Document, doc};
@@ -6,10 +6,10 @@ use mongodb::bson::{Bson, Document, doc};
 use super::builder::Builder;
 use super::time::DAY;
 
-/// The id of the deployment, which statistics repeat.
+/// The id of the deployment, which is also in the statistics.
 pub(super) const UNIQUE_ID: &str = "wS7hq3MZtPbvY2kRn";
 
-/// Ids, values, and the values Rocket.Chat came with.
+/// Ids, values and default values.
 const SWITCHES: &[(&str, bool, bool)] = &[
     ("API_Allow_Infinite_Count", true, true),
     ("API_Enable_Rate_Limiter", true, true),
@@ -204,7 +204,7 @@ const TEXTS: &[(&str, &str, &str)] = &[
     ("theme-custom-css", "", ""),
 ];
 
-/// Settings of enterprise modules that exist without a licence, too. Rocket.Chat then uses `invalidValue`.
+/// Settings of licensed modules, which exist without a license too; Rocket.Chat then uses `invalidValue`.
 const UNLICENSED: &[(&str, &str)] = &[
     ("Message_Read_Receipt_Enabled", "message-read-receipt"),
     ("Message_Read_Receipt_Store_Users", "message-read-receipt"),

@@ -1,5 +1,5 @@
-//! Simulated activity: users connect and leave, write, reply and upload, and servers send heartbeats. Every change is made
-//! as Rocket.Chat makes it, with its counters in step.
+//! Simulated activity: users connect, disconnect, write, reply and upload, and servers write heartbeats. Each change also
+//! updates the counters that Rocket.Chat would update.
 
 mod chores;
 
@@ -15,7 +15,7 @@ use super::names;
 use super::presence::effective;
 use super::random::Random;
 
-/// Changes the workspace every second until `shutdown` is done.
+/// Changes the workspace every second until `shutdown` completes.
 pub async fn simulate(database: Database, shutdown: impl Future<Output = ()>) -> Result<()> {
     let mut simulation = Simulation::of(&database)
         .await
@@ -37,7 +37,7 @@ struct Simulation {
     random: Random,
     /// People who may connect: id, username, name, chosen status.
     people: Vec<Document>,
-    /// Rooms people write in, with a message that can be answered, if any.
+    /// Rooms, and in each a message to reply to, if any.
     rooms: Vec<String>,
     instances: Vec<String>,
 }
@@ -107,7 +107,7 @@ impl Simulation {
 
     async fn heartbeat(&mut self) -> Result<()> {
         for id in self.instances.clone() {
-            // The server's clock, as the heartbeat of Rocket.Chat uses it.
+            // The time is the database's, as in Rocket.Chat's heartbeat.
             let update = doc! { "$currentDate": { "_updatedAt": true } };
             self.collection("instances")
                 .update_one(doc! { "_id": &id }, update)
@@ -135,7 +135,7 @@ impl Simulation {
             .unwrap_or_default())
     }
 
-    /// A user connects, leaves, goes away or comes back.
+    /// Connects or disconnects a user, or makes them away or online.
     async fn change_presence(&mut self) -> Result<()> {
         let person = self.random.pick(&self.people).clone();
         let id = person.get_str("_id")?;
@@ -144,7 +144,7 @@ impl Simulation {
             .find_one(doc! { "_id": id, "connections.0": { "$exists": true } })
             .await?
             .is_some();
-        // Half of the connected leave and a sixth of the others come, which settles at a quarter of all.
+        // Half of the connected users disconnect and a sixth of the others connect, so that a quarter is connected on average.
         let state = match (connected, self.random.below(6)) {
             (true, 0..3) => "offline",
             (true, 3) => "away",
@@ -202,7 +202,7 @@ impl Simulation {
         self.count_message(&room, &message).await
     }
 
-    /// A message that can be the head of a thread.
+    /// The newest message of a room that can be the head of a thread.
     async fn newest_of(&self, room: &str) -> Result<Option<String>> {
         let filter = doc! { "rid": room, "t": { "$exists": false }, "tmid": { "$exists": false } };
         let messages = self.collection("rocketchat_message");
@@ -251,7 +251,7 @@ impl Simulation {
         Ok(())
     }
 
-    /// A visitor begins to write, or the oldest open conversation ends.
+    /// Opens a livechat conversation, or closes the oldest open one.
     async fn open_or_close_livechat(&mut self) -> Result<()> {
         let rooms = self.collection("rocketchat_room");
         let inquiries = self.collection("rocketchat_livechat_inquiry");

@@ -1,5 +1,5 @@
-//! `rocketchat_statistics`: what Rocket.Chat itself wrote down, once a day. The newest document is twenty hours old, as
-//! it is for most of the day in a real workspace, so its numbers are yesterday's.
+//! `rocketchat_statistics`: the documents that Rocket.Chat stores once a day. The newest is 20 hours old, so its numbers
+//! are yesterday's, as for most of the day in a real workspace.
 
 mod counts;
 mod document;
@@ -12,17 +12,17 @@ use super::time::{DAY, HOUR};
 
 pub(super) use counts::Counts;
 
-/// The age of the newest document.
+/// The age of the newest document in seconds.
 const AGE: i64 = 20 * HOUR;
 
-/// Of a thousand things there are today, so many were not there a day earlier.
+/// Daily growth in thousandths.
 const GROWTH: i64 = 2;
 
 pub(super) async fn fill(builder: &mut Builder<'_>) -> Result<()> {
     let today = Counts::read(builder.database).await?;
     let days = i64::try_from(builder.size.statistics).unwrap_or_default();
     let mut documents = Vec::new();
-    // Oldest first, in the order they were written.
+    // Oldest first, in the order in which they were stored.
     for days_ago in (0..days).rev() {
         let age = AGE + days_ago * DAY;
         let share = (1000 - (days_ago + 1) * GROWTH).max(100);

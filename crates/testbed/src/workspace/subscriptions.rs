@@ -1,4 +1,4 @@
-//! `rocketchat_subscription` and `rocketchat_team_member`: who is in which room, and what they have seen of it.
+//! `rocketchat_subscription` and `rocketchat_team_member`: memberships, and what members have read.
 
 use anyhow::Result;
 use mongodb::bson::{Document, doc};

@@ -1,4 +1,4 @@
-//! Dates relative to the `now` of the workspace, in UTC, which is also the time zone its server runs in.
+//! Dates relative to the current time of the workspace, in UTC, which is also the time zone of its server.
 
 use mongodb::bson::DateTime;
 
@@ -7,7 +7,7 @@ pub(super) const HOUR: i64 = 60 * MINUTE;
 /// Seconds of a day.
 pub const DAY: i64 = 24 * HOUR;
 
-/// The moment the workspace is made for.
+/// The current time of the workspace.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Clock(i64);
 
@@ -29,27 +29,27 @@ impl Clock {
         self.0.div_euclid(1000).rem_euclid(DAY)
     }
 
-    /// The calendar day that was so many days ago.
+    /// The calendar date a number of days ago.
     pub(super) fn date(self, days_ago: i64) -> Date {
         Date::of(self.ago(days_ago * DAY))
     }
 }
 
-/// A day of the calendar.
+/// A calendar date.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Date {
-    /// As in 2026.
+    /// The year, such as 2026.
     pub year: i64,
-    /// 1 is January.
+    /// The month; 1 is January.
     pub month: i64,
-    /// 1 is the first.
+    /// The day of the month, from 1.
     pub day: i64,
-    /// 0 is Sunday.
+    /// The day of the week; 0 is Sunday.
     pub(super) weekday: usize,
 }
 
 impl Date {
-    /// The usual conversion of a day number to the Gregorian calendar, with years that begin in March.
+    /// Converts a day number to the Gregorian calendar, with years that begin in March.
     #[must_use]
     pub fn of(time: DateTime) -> Self {
         let days = time.timestamp_millis().div_euclid(DAY * 1000);
@@ -77,13 +77,13 @@ impl Date {
         matches!(self.weekday, 0 | 6)
     }
 
-    /// The month, as the activity of visitors notes it.
+    /// The month in the format of the visitors' field `activity`, such as `2026-11`.
     pub(super) fn period(self) -> String {
         format!("{}-{:02}", self.year, self.month)
     }
 }
 
-/// JavaScript's `Date.toString()`, in which stored statistics hold two of their dates.
+/// The format of JavaScript's `Date.toString()`, which two fields of stored statistics have.
 pub(super) fn javascript_text(time: DateTime) -> String {
     const DAYS: [&str; 7] = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"];
     const MONTHS: [&str; 12] = [
@@ -108,7 +108,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn dates_are_those_of_the_calendar() {
+    fn dates_equal_the_calendar() {
         let date =
             |text: &str| Date::of(DateTime::parse_rfc3339_str(text).expect("the text is a date"));
         let expected = |year, month, day, weekday| Date {
@@ -124,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn a_date_reads_as_javascript_writes_it() {
+    fn date_has_the_javascript_format() {
         let time = DateTime::parse_rfc3339_str("2023-04-03T12:00:00Z").expect("the text is a date");
         assert_eq!(
             javascript_text(time),

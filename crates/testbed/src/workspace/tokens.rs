@@ -1,16 +1,16 @@
-//! Login tokens as Meteor stores them: only the hash is in the database.
+//! Login tokens as Meteor stores them: as hashes.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use mongodb::bson::{DateTime, Document, doc};
 use sha2::{Digest, Sha256};
 
-/// What `services.resume.loginTokens` holds of a token.
+/// The hash of a token in `services.resume.loginTokens`.
 pub(super) fn hashed(token: &str) -> String {
     STANDARD.encode(Sha256::digest(token))
 }
 
-/// A token a person made in the account's settings, for scripts.
+/// A personal access token, which a user creates for scripts.
 pub(super) fn personal_access_token(token: &str, created: DateTime) -> Document {
     doc! {
         "hashedToken": hashed(token),
@@ -22,7 +22,7 @@ pub(super) fn personal_access_token(token: &str, created: DateTime) -> Document 
     }
 }
 
-/// A token that a login made.
+/// A token that a login created.
 pub(super) fn login_token(token: &str, when: DateTime) -> Document {
     doc! { "when": when, "hashedToken": hashed(token) }
 }

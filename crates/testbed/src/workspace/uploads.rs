@@ -1,4 +1,4 @@
-//! `rocketchat_uploads`: what is known of files; the bytes themselves are of no interest here.
+//! `rocketchat_uploads`: the metadata of files, without their contents.
 
 use anyhow::Result;
 use mongodb::bson::{Document, doc};
@@ -8,7 +8,7 @@ use super::rooms::Room;
 use super::time::DAY;
 use super::users::Person;
 
-/// Media type, group, ending, and the greatest size in KiB.
+/// Media type, type group, file extension, and maximum size in KiB.
 const KINDS: &[(&str, &str, &str, i64)] = &[
     ("image/png", "image", "png", 4_000),
     ("image/jpeg", "image", "jpg", 7_000),
@@ -58,7 +58,7 @@ pub(super) async fn fill(
             uploads.push(small);
         }
         if builder.random.percent(1) {
-            // A connection that broke: Rocket.Chat never knew the size.
+            // An interrupted upload has no size.
             upload.remove("size");
             upload.extend(doc! { "complete": false, "uploading": true, "progress": 0.4 });
         }
@@ -80,7 +80,7 @@ fn upload(
     doc! {
         "_id": id,
         "name": name,
-        // The driver of JavaScript writes whole numbers of this size as 32 bits.
+        // The JavaScript driver writes integers of this size as Int32.
         "size": i32::try_from(size).unwrap_or(i32::MAX),
         "type": kind.0,
         "typeGroup": kind.1,

@@ -1,4 +1,4 @@
-//! `users` and `usersSessions`: people of every kind, bots and apps, and who is connected right now.
+//! `users` and `usersSessions`: people of every kind, bots and apps, and their connections.
 
 mod document;
 
@@ -12,23 +12,23 @@ use super::presence::Presence;
 use super::time::{HOUR, MINUTE};
 use super::{Account, Credentials, names};
 
-/// What the rest of the generator needs to know of a user.
+/// The properties of a user that the generator needs for other collections.
 #[derive(Clone, Debug)]
 pub(super) struct Person {
     pub(super) id: String,
     pub(super) username: String,
     pub(super) name: String,
     pub(super) kind: Kind,
-    /// Days since the account was made.
+    /// Days since the account was created.
     pub(super) age: i64,
-    /// The states of the connections, none while offline.
+    /// The states of the connections; empty while offline.
     pub(super) connections: Vec<&'static str>,
     /// A personal access token in plain text.
     token: Option<String>,
 }
 
 impl Person {
-    /// How messages, rooms and subscriptions mention a user.
+    /// The reference to a user in messages, rooms and subscriptions.
     pub(super) fn reference(&self) -> Document {
         doc! { "_id": &self.id, "username": &self.username, "name": &self.name }
     }
@@ -54,11 +54,11 @@ pub(super) enum Kind {
     Manager,
     Guest,
     Deactivated,
-    /// Of a Matrix server.
+    /// A user of a Matrix server.
     Federated,
-    /// Of the federation before Matrix.
+    /// A user of the federation before Matrix.
     Remote,
-    /// Made by an import or an old version: without type, state and most other fields.
+    /// A user of an import or an old version, without type, status and most other fields.
     Bare,
     Bot,
     App,
@@ -78,7 +78,7 @@ impl Kind {
     }
 }
 
-/// How many of a thousand users are of each kind; the others are plain.
+/// Thousandths of the users that are of each kind; the others are plain.
 const SHARES: &[(Kind, usize)] = &[
     (Kind::Admin, 5),
     (Kind::Agent, 20),
@@ -92,7 +92,7 @@ const SHARES: &[(Kind, usize)] = &[
     (Kind::App, 8),
 ];
 
-/// How many of a hundred people are connected: below the 200 connections of the community edition at the usual size.
+/// The percentage of people who are connected: at the default size fewer than the 200 connections of the community edition.
 const CONNECTED: usize = 22;
 
 pub(super) async fn fill(builder: &mut Builder<'_>, instances: &[String]) -> Result<Vec<Person>> {
@@ -107,7 +107,7 @@ pub(super) async fn fill(builder: &mut Builder<'_>, instances: &[String]) -> Res
         if !presence.connections.is_empty() {
             sessions.push(session(builder, &person, instances));
         } else if person.is_member() && builder.random.percent(10) {
-            // Rocket.Chat leaves an empty list behind.
+            // After a disconnect Rocket.Chat leaves an empty list.
             sessions.push(doc! { "_id": &person.id, "connections": [] });
         }
         people.push(person);
@@ -117,7 +117,7 @@ pub(super) async fn fill(builder: &mut Builder<'_>, instances: &[String]) -> Res
     Ok(people)
 }
 
-/// The two accounts that a person with a terminal may use.
+/// The accounts for API requests.
 pub(super) fn credentials(people: &[Person]) -> Credentials {
     let account = |position: usize| Account {
         user_id: people[position].id.clone(),
@@ -145,7 +145,7 @@ fn kinds(count: usize) -> Vec<Kind> {
 
 fn presence_of(builder: &mut Builder<'_>, kind: Kind, position: usize) -> Presence {
     match kind {
-        // Bots and apps never connect, yet are shown as online for ever; see the module `document`.
+        // Bots and apps never connect, but are always shown as online; see the module `document`.
         Kind::Bot | Kind::App | Kind::Deactivated | Kind::Federated | Kind::Remote | Kind::Bare => {
             Presence::new("online", Vec::new())
         }
@@ -216,7 +216,7 @@ fn person(
     }
 }
 
-/// Usernames are made of lower-case letters that every keyboard has.
+/// A name as lower-case ASCII letters, for usernames.
 fn plain_letters(name: &str) -> String {
     name.chars()
         .map(|letter| match letter {

@@ -1,7 +1,7 @@
 //! `cargo xtask demo`: a generated workspace with simulated activity, and the exporter reading it.
 //!
-//! Everything that it starts or creates is gone when it ends, even when it is killed. With `--mongodb.uri` it only touches
-//! the database that it created.
+//! Everything that it starts or creates is removed when it ends, even when it is killed. With `--mongodb.uri` it only
+//! touches the database that it created.
 
 mod shutdown;
 
@@ -25,7 +25,7 @@ use tokio::sync::oneshot;
 
 use shutdown::Shutdown;
 
-/// How long the exporter may take to read everything once.
+/// Time limit of the exporter's first read of everything.
 const READY_TIMEOUT: Duration = Duration::from_mins(1);
 
 /// Run the exporter against a generated Rocket.Chat workspace with simulated activity
@@ -70,7 +70,7 @@ fn run(options: &Options) -> Result<()> {
     let program = options.exporter.clone().map_or_else(build_exporter, Ok)?;
     let runtime = tokio::runtime::Runtime::new().context("cannot start the runtime")?;
     runtime.block_on(async {
-        // Signals are handled from here on, so that nothing that follows is left behind.
+        // Signals are handled from here on, so that everything started below is cleaned up.
         let shutdown = Shutdown::new(options.seconds.map(Duration::from_secs))?;
         let Some(server) = shutdown
             .or(Server::open(options.mongodb_uri.as_deref()))
@@ -84,18 +84,18 @@ fn run(options: &Options) -> Result<()> {
     })
 }
 
-/// The address itself, or one with a free port when its port is 0.
-fn free_address(wanted: SocketAddr) -> Result<SocketAddr> {
-    match TcpListener::bind(wanted) {
+/// The address, with a free port if its port is 0.
+fn free_address(requested: SocketAddr) -> Result<SocketAddr> {
+    match TcpListener::bind(requested) {
         Ok(listener) => listener.local_addr().context("cannot learn the port"),
         Err(error) if error.kind() == ErrorKind::AddrInUse => {
-            bail!("`{wanted}` is in use; choose another address with `--listen 127.0.0.1:9460`")
+            bail!("`{requested}` is in use; choose another address with `--listen 127.0.0.1:9460`")
         }
-        Err(error) => Err(error).with_context(|| format!("cannot listen on `{wanted}`")),
+        Err(error) => Err(error).with_context(|| format!("cannot listen on `{requested}`")),
     }
 }
 
-/// The MongoDB of the demo, and the database made in it.
+/// The MongoDB of the demo, and its database.
 struct Server {
     uri: String,
     database: Database,
@@ -160,10 +160,10 @@ async fn present(
         "generating a workspace in the database `{}`",
         server.database.name()
     ));
-    // Not cut short: an insert that is still on its way would bring a dropped database back.
+    // Not cancelled: a pending insert would recreate a dropped database.
     let credentials = workspace::fill(&server.database, &Size::default(), DateTime::now()).await?;
     let mut command = Command::new(program);
-    // A URI may hold a password, which must not be in the arguments: every user of the machine can read them.
+    // A URI may contain a password, and every user of the machine can read arguments.
     command.env("ROCKETCHAT_EXPORTER_MONGODB_URI", &server.uri);
     command.arg(format!("--mongodb.database={}", server.database.name()));
     command.arg("--log.format=logfmt");
@@ -195,7 +195,7 @@ async fn present(
     stopping.and(outcome)
 }
 
-/// What to do with the demo.
+/// Prints how to use the demo.
 #[expect(clippy::print_stdout, reason = "this is the output of a command")]
 fn introduce(listen: SocketAddr, credentials: &Credentials) {
     let admin = &credentials.admin;

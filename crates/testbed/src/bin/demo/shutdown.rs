@@ -27,18 +27,18 @@ impl Shutdown {
                 _ = terminate.recv() => {}
                 () = end => {}
             }
-            // There is no receiver any more when the demo has failed.
+            // The receiver is gone if the demo has failed.
             sender.send_replace(true);
         });
         Ok(Self(receiver))
     }
 
     pub(super) async fn wait(mut self) {
-        // An error means that the task above is gone, which ends the demo too.
+        // An error means that the task above has ended, which ends the demo too.
         drop(self.0.wait_for(|&stopped| stopped).await);
     }
 
-    /// Waits for work; `None` when the signal comes first.
+    /// Waits for work; `None` if the signal comes first.
     pub(super) async fn or<T>(&self, work: impl Future<Output = T>) -> Option<T> {
         tokio::select! {
             () = self.clone().wait() => None,

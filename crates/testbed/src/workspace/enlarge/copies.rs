@@ -1,18 +1,18 @@
-//! How a document of each collection is copied: what must differ from copy to copy, and what points to what.
+//! How documents of each collection are copied: unique fields differ, and references stay valid.
 
 use mongodb::bson::{Bson, DateTime, Document, doc};
 
-use super::{LargeSize, chance};
+use super::{LargeSize, random_of};
 use crate::workspace::random::Random;
 use crate::workspace::time::DAY;
 
-/// How many of a hundred rooms are conversations with visitors, as in the plan of rooms.
+/// The percentage of rooms that are livechat conversations, as in the plan of rooms.
 pub(super) const LIVECHAT: usize = 14;
 
-/// More rows than the small workspace has for one day: copies that tell of one day belong to different users.
+/// More than the summaries of one day in the small workspace, so that copies for the same day belong to different users.
 const ROWS_OF_A_DAY: usize = 200;
 
-// Different kinds of document take their chance from different places.
+// Each kind of document has its own random sequence.
 const COPY: u64 = 1;
 const USER: u64 = 2;
 const ROOM: u64 = 3;
@@ -21,12 +21,12 @@ const MESSAGE: u64 = 4;
 /// A collection that is enlarged.
 pub(super) struct Kind {
     pub(super) collection: &'static str,
-    /// Whether a document may be copied: some exist once in a workspace.
+    /// Whether a document may be copied; some are unique in a workspace.
     pub(super) is_pattern: fn(&Document) -> bool,
     pub(super) copy: fn(&mut Place, &mut Document),
 }
 
-/// What makes copies of one collection.
+/// Makes copies for one collection.
 pub(super) struct Copier {
     pub(super) size: LargeSize,
     pub(super) patterns: Vec<Document>,
@@ -37,7 +37,7 @@ impl Copier {
     pub(super) fn copy(&self, number: usize) -> Document {
         let mut place = Place {
             size: &self.size,
-            random: chance(COPY, number),
+            random: random_of(COPY, number),
             number,
             position: number % self.patterns.len(),
             round: number / self.patterns.len(),
@@ -48,21 +48,21 @@ impl Copier {
     }
 }
 
-/// Where a copy stands among the copies of its collection.
+/// The position of a copy among the copies of its collection.
 pub(super) struct Place<'a> {
     size: &'a LargeSize,
     random: Random,
     number: usize,
-    /// Of its pattern among the patterns.
+    /// The index of the copied document.
     position: usize,
-    /// How often its pattern was copied before.
+    /// How often that document was copied before.
     round: usize,
 }
 
 pub(super) const KINDS: &[Kind] = &[
     Kind {
         collection: "users",
-        // A workspace has a handful of bots and apps, however many people there are.
+        // A large workspace has no more bots and apps than a small one.
         is_pattern: |user| !matches!(user.get_str("type"), Ok("bot" | "app")),
         copy: user,
     },
@@ -109,7 +109,7 @@ pub(super) const KINDS: &[Kind] = &[
 ];
 
 fn user_id(number: usize) -> String {
-    chance(USER, number).id()
+    random_of(USER, number).id()
 }
 
 impl Place<'_> {
@@ -118,10 +118,10 @@ impl Place<'_> {
     }
 
     fn any_room(&mut self) -> String {
-        chance(ROOM, self.random.below(self.size.rooms)).id()
+        random_of(ROOM, self.random.below(self.size.rooms)).id()
     }
 
-    /// Moves the dates that a document has by the same time into the past.
+    /// Moves all dates of a document into the past by the same time.
     fn age(&mut self, document: &mut Document, days: i64, fields: &[&str]) {
         let earlier = self.random.between(0, days * DAY) * 1000;
         for field in fields {
@@ -148,7 +148,7 @@ fn user(place: &mut Place, user: &mut Document) {
     let resume = services.and_then(|services| services.get_document_mut("resume"));
     if let Ok(tokens) = resume.and_then(|resume| resume.get_array_mut("loginTokens")) {
         for token in tokens.iter_mut().filter_map(Bson::as_document_mut) {
-            // As long as a hash, and of an unknown token.
+            // The length of a hash, but of no known token.
             token.insert("hashedToken", format!("{}=", place.random.text(43)));
         }
     }
@@ -178,10 +178,10 @@ fn connections(place: &mut Place, session: &mut Document) {
 }
 
 fn room(place: &mut Place, room: &mut Document) {
-    let id = chance(ROOM, place.number).id();
+    let id = random_of(ROOM, place.number).id();
     for field in ["name", "fname"] {
         if let Ok(name) = room.get_str(field) {
-            // No name of the pattern has a point in it.
+            // Names of copied documents contain no dot.
             let name = format!("{name}.{}", place.number);
             room.insert(field, name);
         }
@@ -197,13 +197,13 @@ fn room(place: &mut Place, room: &mut Document) {
         message.insert("rid", &id);
     }
     room.insert("_id", id);
-    // Half of the conversations stay as young as they are: statistics look at those of the last thirty days.
+    // Half of the conversations stay recent, because statistics count those of the last 30 days.
     let days = if place.random.percent(50) { 1 } else { 200 };
     place.age(room, days, &["ts", "lm", "_updatedAt"]);
 }
 
 fn message(place: &mut Place, message: &mut Document) {
-    message.insert("_id", chance(MESSAGE, place.number).id());
+    message.insert("_id", random_of(MESSAGE, place.number).id());
     message.insert("rid", place.any_room());
     let author = place.any_user();
     if let Ok(user) = message.get_document_mut("u") {

@@ -1,4 +1,4 @@
-//! Which rooms there are: how many of each kind, who is in them, and what makes each kind special.
+//! The plan of rooms: how many there are of each kind, their members, and the fields of each kind.
 
 use std::collections::HashSet;
 
@@ -11,8 +11,8 @@ use crate::workspace::names;
 use crate::workspace::time::{DAY, MINUTE};
 use crate::workspace::users::{Kind, Person};
 
-/// How many of a hundred rooms are of each kind; channels are the rest. Direct messages and conversations with
-/// visitors make up most of a real workspace.
+/// The percentage of rooms of each kind; the rest are channels. Real workspaces consist mostly of direct messages and
+/// livechat conversations.
 const GROUPS: usize = 20;
 const DIRECT: usize = 30;
 const LIVECHAT: usize = 14;
@@ -72,7 +72,7 @@ pub(crate) fn plan(
         rooms.push(planner.direct());
     }
     for number in 0..discussions {
-        // Only a room made before this one can be its parent, and the first dozen are ordinary ones.
+        // The parent must exist before the discussion; the first twelve rooms are ordinary ones.
         let parent = rooms[number % rooms.len().min(12)].id.clone();
         rooms.push(planner.discussion(&parent, number));
     }
@@ -123,7 +123,7 @@ impl Planner<'_, '_> {
         room
     }
 
-    /// So many members, chosen among all.
+    /// Random members.
     fn some_members(&mut self, count: usize) -> Vec<usize> {
         let chosen = self.builder.random.sample(count, self.members.len());
         chosen
@@ -145,7 +145,7 @@ impl Planner<'_, '_> {
         name
     }
 
-    /// A channel or group among a few dozen people.
+    /// A channel or group with up to a few dozen members.
     fn conversation(&mut self, kind: &'static str) -> Room {
         let name = self.name();
         let age = self.builder.random.between(1, 880);
@@ -163,7 +163,7 @@ impl Planner<'_, '_> {
             .unwrap_or_default()
     }
 
-    /// A team: its main room, and two rooms inside, one of which all members join.
+    /// A team: its main room and two rooms inside it, one of which is joined by default.
     fn team(&mut self, number: usize) -> Vec<Room> {
         let team = self.builder.random.object_id();
         let kind = if number.is_multiple_of(2) { "p" } else { "c" };
@@ -228,7 +228,7 @@ impl Planner<'_, '_> {
             .copied()
             .filter(|&position| self.people[position].is_agent())
             .collect();
-        // The newest conversations go on, and the first of them is still queued.
+        // The newest conversations are open, and the first of them is still queued.
         let open = number < 6;
         let members = if number < 2 {
             Vec::new()
@@ -303,7 +303,7 @@ impl Planner<'_, '_> {
         fields
     }
 
-    /// A call of the telephony that version 8 dropped.
+    /// A call of the VoIP integration that version 8 removed.
     fn call(&mut self, visitors: &[Visitor], number: usize) -> Room {
         let visitor = self.builder.random.pick(visitors).clone();
         let age = self.builder.random.between(200, 600);

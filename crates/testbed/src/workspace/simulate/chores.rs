@@ -1,4 +1,4 @@
-//! What the servers do by themselves: they run their jobs and send notifications.
+//! Background work of the servers: jobs and notifications.
 
 use anyhow::Result;
 use mongodb::bson::{DateTime, doc};
@@ -6,14 +6,14 @@ use mongodb::bson::{DateTime, doc};
 use super::Simulation;
 use crate::workspace::misc;
 
-/// How long a notification waits for its user to come back before it is sent.
-const WAITS: i64 = 60_000;
+/// How long a notification waits for its user to come back before it is sent, in milliseconds.
+const NOTIFICATION_DELAY: i64 = 60_000;
 
 impl Simulation {
-    /// Runs the jobs that are due. The one that is late stays so.
+    /// Runs the jobs that are due, except the one that is overdue on purpose.
     pub(super) async fn run_jobs(&mut self) -> Result<()> {
         let now = DateTime::now();
-        for &(name, minutes) in misc::JOBS.iter().filter(|(name, _)| *name != misc::LATE) {
+        for &(name, minutes) in misc::JOBS.iter().filter(|(name, _)| *name != misc::OVERDUE) {
             let next = DateTime::from_millis(now.timestamp_millis() + minutes * 60_000);
             let due = doc! { "name": name, "nextRunAt": { "$lte": now } };
             let ran =
@@ -33,10 +33,10 @@ impl Simulation {
         Ok(())
     }
 
-    /// A notification comes, and those that waited long enough are sent.
+    /// Queues a notification, and sends those that have waited long enough.
     pub(super) async fn notify(&mut self) -> Result<()> {
         let now = DateTime::now();
-        let waited = DateTime::from_millis(now.timestamp_millis() - WAITS);
+        let waited = DateTime::from_millis(now.timestamp_millis() - NOTIFICATION_DELAY);
         let queue = self.collection("rocketchat_notification_queue");
         let sent = doc! {
             "ts": { "$lte": waited }, "error": { "$exists": false }, "sending": { "$exists": false },

@@ -1,4 +1,4 @@
-//! The numbers a stored document is made from: those of today, shrunk to those of its day.
+//! The numbers in a stored document: today's counts, scaled down to the document's day.
 
 use anyhow::Result;
 use futures_util::TryStreamExt;
@@ -7,7 +7,7 @@ use mongodb::bson::{Bson, Document, doc};
 
 use crate::workspace::random::Random;
 
-/// What was counted.
+/// Counts of a workspace.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Counts {
     pub(super) users: i32,
@@ -21,7 +21,7 @@ pub(crate) struct Counts {
     pub(super) totp: i32,
     pub(super) email2fa: i32,
     pub(super) federated: i32,
-    /// The only federated room, thus the biggest and the smallest.
+    /// The only federated room, so both the biggest and the smallest.
     pub(super) federated_room: Document,
     pub(super) languages: Vec<(String, i32)>,
     pub(super) rooms: i32,
@@ -138,7 +138,7 @@ impl Counts {
         })
     }
 
-    /// The same workspace when it was smaller: so many thousandths of it, with people coming and going.
+    /// The counts of the same workspace at an earlier time: scaled to thousandths, with random variation of presence.
     pub(super) fn scaled(&self, thousandths: i64, random: &mut Random) -> Self {
         let mood = random.between(700, 1100);
         let shrink = |number: i32| scale(number, thousandths);
@@ -221,7 +221,7 @@ async fn languages(database: &Database) -> Result<Vec<(String, i32)>> {
         let number = i32::try_from(whole(document.get("count")))?;
         languages.push((document.get_str("_id")?.to_owned(), number));
     }
-    // Equally common languages come in no particular order from the server.
+    // The server returns equally frequent languages in undefined order.
     languages.sort_by(|left, right| right.1.cmp(&left.1).then_with(|| left.0.cmp(&right.0)));
     Ok(languages)
 }

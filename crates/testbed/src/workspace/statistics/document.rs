@@ -1,5 +1,5 @@
-//! One stored document with the fields of Rocket.Chat 7.7.1 without a licence. Since 7.0, what the server does not know
-//! is null in the database.
+//! A stored document with the fields of Rocket.Chat 7.7.1 without a license. Since 7.0, unknown values are null in the
+//! database.
 
 use mongodb::bson::{Bson, Document, doc};
 
@@ -24,7 +24,7 @@ pub(super) fn document(builder: &mut Builder<'_>, counts: &Counts, age: i64) -> 
     document.insert("settings", settings());
     document.extend(counters(builder, counts));
     let created = builder.clock.ago(age);
-    // What Rocket.Chat's cloud answers to a report.
+    // The token that Rocket.Chat's cloud returns for a report.
     let token = builder.random.text(64);
     document.extend(doc! { "statsToken": token, "createdAt": created, "_updatedAt": created });
     document

@@ -1,4 +1,4 @@
-//! The part of a stored document that tells who came, with which device and system.
+//! The part of a stored document about active users, their devices and operating systems.
 
 use mongodb::bson::{Document, doc};
 
@@ -6,7 +6,7 @@ use super::counts::Counts;
 use crate::workspace::builder::Builder;
 use crate::workspace::time::{DAY, Date, HOUR};
 
-/// What the session rows of yesterday, the last week and the last month say.
+/// Active users, devices and operating systems of yesterday, the last week and the last month.
 pub(super) fn visits(builder: &Builder<'_>, counts: &Counts, age: i64) -> Document {
     let day = Date::of(builder.clock.ago(age + DAY));
     let number = |number: i64| i32::try_from(number).unwrap_or_default();

@@ -1,4 +1,4 @@
-//! What a user's document holds; how much of it depends on the kind of user.
+//! The document of a user, whose fields depend on the kind of user.
 
 use mongodb::bson::{Document, doc};
 
@@ -76,7 +76,7 @@ pub(super) fn document(
     user
 }
 
-/// What only people of this server have: mail, ways to log in, languages.
+/// Fields of local people only: email addresses, login services, languages.
 fn local_fields(builder: &mut Builder<'_>, person: &Person, position: usize) -> Document {
     let verified = builder.random.percent(80);
     let address = format!("{}@example.com", person.username);
