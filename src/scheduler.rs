@@ -86,11 +86,11 @@ impl Scheduler {
         tasks: &mut JoinSet<()>,
     ) -> Self {
         let mut collectors = config.collectors.iter();
-        let asks_database = collectors.any(|collector| collector.asks_database());
+        let reads_database = collectors.any(|collector| collector.reads_database());
         let can_follow = !followable(&config.collectors).is_empty();
         let (publish, snapshots) = watch::channel(Arc::new(Snapshot {
             configured_version: config.configured_version,
-            availability: asks_database.then(|| Availability::untried(clock.now())),
+            availability: reads_database.then(|| Availability::untried(clock.now())),
             live: can_follow.then(|| Arc::new(LiveStatus::new(config.live))),
             ..Snapshot::default()
         }));

@@ -37,7 +37,7 @@ pub struct CollectorDefinition {
     /// Its order in its tier, whose collectors are read one after the other: cheap ones first.
     pub rank: u8,
     /// Whether its queries depend on the licensed modules.
-    pub needs_grants: bool,
+    pub depends_on_license: bool,
     /// Whether other collectors of its tier depend on it: on the version, the address or the stored document.
     pub is_prerequisite: bool,
     /// The privileges it needs on MongoDB; the role in the README and `check` are derived from them.
@@ -50,7 +50,7 @@ impl CollectorDefinition {
         name: "",
         tier: Tier::Normal,
         rank: 0,
-        needs_grants: false,
+        depends_on_license: false,
         is_prerequisite: false,
         privileges: &[],
     };

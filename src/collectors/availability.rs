@@ -35,7 +35,7 @@ impl Snapshot {
         };
         let of_database = || {
             let collectors = collectors.iter().copied();
-            collectors.filter(|collector| collector.asks_database())
+            collectors.filter(|collector| collector.reads_database())
         };
         let one_succeeded = of_database().any(|collector| self.succeeded(collector));
         let one_fails = of_database().any(|collector| self.fails(collector));
@@ -63,7 +63,7 @@ impl Snapshot {
         let asking = self
             .outcomes
             .iter()
-            .filter(|(collector, _)| collector.asks_database());
+            .filter(|(collector, _)| collector.reads_database());
         let failures: Vec<_> = asking.filter_map(|(_, outcome)| outcome.failure).collect();
         let count = |kind: FailureKind| failures.iter().filter(|other| **other == kind).count();
         failures.iter().copied().max_by_key(|kind| count(*kind))

@@ -76,8 +76,8 @@ impl Collector {
     }
 
     /// Whether its queries depend on the licensed modules.
-    pub fn needs_grants(self) -> bool {
-        self.definition().needs_grants
+    pub fn depends_on_license(self) -> bool {
+        self.definition().depends_on_license
     }
 
     /// The privileges it needs on MongoDB.
@@ -85,8 +85,8 @@ impl Collector {
         self.definition().privileges
     }
 
-    /// Whether it reads the database, and not the host.
-    pub fn asks_database(self) -> bool {
+    /// Whether it reads the database; the other one reads the host.
+    pub fn reads_database(self) -> bool {
         self != Self::Host
     }
 

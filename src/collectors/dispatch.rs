@@ -114,7 +114,7 @@ macro_rules! dispatch {
             context: &mut CollectorContext<'_>,
             known: &Snapshot,
         ) -> Result<Reading, SourceError> {
-            if collector.needs_grants() {
+            if collector.depends_on_license() {
                 context.grants = license::query::grants(context, context.licenses, known).await?;
             }
             Ok(match collector {$(

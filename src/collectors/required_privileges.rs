@@ -154,7 +154,7 @@ mod tests {
             let is_declared = !collector.privileges().is_empty();
             assert_eq!(
                 is_declared,
-                collector.asks_database(),
+                collector.reads_database(),
                 "{}",
                 collector.name()
             );

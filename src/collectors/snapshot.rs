@@ -103,7 +103,7 @@ impl Snapshot {
         let of_database = self
             .outcomes
             .iter()
-            .filter(|(collector, _)| collector.asks_database());
+            .filter(|(collector, _)| collector.reads_database());
         let shares: Vec<f64> = of_database.map(|(_, outcome)| outcome.share()).collect();
         (!shares.is_empty()).then(|| shares.iter().sum())
     }

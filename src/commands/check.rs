@@ -117,11 +117,11 @@ impl Report {
             warnings: Vec::new(),
             is_rocket_chat: None,
         };
-        let asks_database = workspace
+        let reads_database = workspace
             .collectors
             .iter()
-            .any(|collector| collector.asks_database());
-        let connected = if asks_database {
+            .any(|collector| collector.reads_database());
+        let connected = if reads_database {
             Some(database.connected().await)
         } else {
             None

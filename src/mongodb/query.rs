@@ -362,6 +362,23 @@ impl QueryContext<'_> {
         let answer = self.mongo.within(answer).await?;
         Ok(bson::count(answer.get("n")))
     }
+
+    /// Runs a command on the database `admin`.
+    pub async fn run_on_admin(&self, command: Document) -> Result<Document, SourceError> {
+        self.run_on("admin", command).await
+    }
+
+    /// Runs a command on any database of the server, with the time limit and the comment of a query.
+    pub async fn run_on(
+        &self,
+        database: &str,
+        mut command: Document,
+    ) -> Result<Document, SourceError> {
+        command.insert("maxTimeMS", bson::milliseconds(self.mongo.query_timeout));
+        command.insert("comment", self.comment());
+        let database = command::beside(&self.database, database);
+        self.mongo.within(command::run(&database, command)).await
+    }
 }
 
 /// Runs a query; if the server refuses collection scans (its parameter `notablescan`), runs it again by the index on `_id`.

@@ -5,11 +5,10 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use jiff::Zoned;
-use mongodb::bson::Document;
 
 use super::error::SourceError;
+use super::out_of_range;
 use super::query::QueryContext;
-use super::{bson, command, out_of_range};
 use crate::catalogue::Timestamp;
 use crate::clock::Clock;
 
@@ -86,22 +85,5 @@ impl QueryContext<'_> {
     pub async fn local_time(&self) -> Result<Zoned, SourceError> {
         let now = jiff::Timestamp::from_millisecond(self.now().await?.0).map_err(out_of_range)?;
         Ok(now.to_zoned(self.mongo.timezone.clone()))
-    }
-
-    /// Runs a command on the database `admin`.
-    pub async fn run_on_admin(&self, command: Document) -> Result<Document, SourceError> {
-        self.run_on("admin", command).await
-    }
-
-    /// Runs a command on any database of the server, with the time limit and the comment of a query.
-    pub async fn run_on(
-        &self,
-        database: &str,
-        mut command: Document,
-    ) -> Result<Document, SourceError> {
-        command.insert("maxTimeMS", bson::milliseconds(self.mongo.query_timeout));
-        command.insert("comment", self.comment());
-        let database = command::beside(&self.database, database);
-        self.mongo.within(command::run(&database, command)).await
     }
 }

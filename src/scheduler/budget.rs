@@ -105,11 +105,11 @@ impl Budget {
         let duration = costs
             .get(&collector)
             .map_or(Duration::ZERO, |cost| cost.duration);
-        if !collector.asks_database() {
+        if !collector.reads_database() {
             return regular.max(at_share(duration, intervals.planned_share()));
         }
         let (mut own_half, mut other_half) = (Vec::new(), Vec::new());
-        let of_database = costs.iter().filter(|(other, _)| other.asks_database());
+        let of_database = costs.iter().filter(|(other, _)| other.reads_database());
         for (other, cost) in of_database {
             let half = if (other.tier() == Tier::Fast) == (tier == Tier::Fast) {
                 &mut own_half

@@ -130,7 +130,7 @@ impl SchedulerContext {
     ) -> Option<SourceError> {
         let duration = begun.elapsed();
         let error = result.as_ref().err().cloned();
-        if result.is_ok() && collector.asks_database() {
+        if result.is_ok() && collector.reads_database() {
             self.circuit_breaker.note_success();
         }
         let mut before = None;
@@ -158,7 +158,7 @@ impl SchedulerContext {
                     outcome.refusals = read.refusals;
                     outcome.left_out = read.left_out;
                     outcome.skipped = read.skipped;
-                    if collector.asks_database() {
+                    if collector.reads_database() {
                         snapshot.read_at = Some(now);
                         snapshot.data_at = Some(data_at);
                         snapshot.replication = read.replication;
@@ -172,7 +172,7 @@ impl SchedulerContext {
             true
         });
         if let Some(error) = &error
-            && collector.asks_database()
+            && collector.reads_database()
             && self.circuit_breaker.note_failure(error, begun)
         {
             self.fail_all(error, begun);
@@ -197,7 +197,7 @@ impl SchedulerContext {
                 return false;
             }
             let is_lost = |collector: &Collector| {
-                collector.asks_database()
+                collector.reads_database()
                     && !follows(snapshot, *collector)
                     && !snapshot.fails(*collector)
             };

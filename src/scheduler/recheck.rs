@@ -22,7 +22,7 @@ impl SchedulerContext {
     ) {
         let failed = results
             .iter()
-            .any(|(collector, error)| collector.asks_database() && error.is_some());
+            .any(|(collector, error)| collector.reads_database() && error.is_some());
         if failed {
             self.recheck_others(begun, &mut results, heartbeat).await;
         }
@@ -73,7 +73,7 @@ impl SchedulerContext {
         let snapshot = Arc::clone(&self.publish.borrow());
         let outcomes = snapshot.outcomes.iter();
         outcomes
-            .filter(|(collector, outcome)| collector.asks_database() && outcome.failure.is_none())
+            .filter(|(collector, outcome)| collector.reads_database() && outcome.failure.is_none())
             .filter(|(collector, _)| !follows(&snapshot, **collector))
             .min_by_key(|(collector, _)| self.budget.duration(**collector))
             .map(|(collector, outcome)| (*collector, outcome.interval))

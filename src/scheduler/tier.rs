@@ -180,7 +180,7 @@ impl SchedulerContext {
         }
         let begun = Instant::now();
         round.heartbeat.expect_by(begun + self.max_read_time());
-        let permit = if collector.asks_database() {
+        let permit = if collector.reads_database() {
             let is_awaited = round.concurrency != Concurrency::Sequential;
             self.circuit_breaker.permit(round.begun, is_awaited)
         } else {

@@ -36,7 +36,7 @@ pub const COLLECTOR: CollectorDefinition = CollectorDefinition {
     name: "administration",
     tier: Tier::Normal,
     rank: 9,
-    needs_grants: true,
+    depends_on_license: true,
     privileges: &[
         Privilege::find("rocketchat_abac_attributes").licensed(ABAC),
         Privilege::find("rocketchat_analytics"),

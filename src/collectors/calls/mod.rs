@@ -84,7 +84,7 @@ pub const COLLECTOR: CollectorDefinition = CollectorDefinition {
     name: "calls",
     tier: Tier::Slow,
     rank: 0,
-    needs_grants: true,
+    depends_on_license: true,
     privileges: &[
         Privilege::find("rocketchat_freeswitch_calls").licensed(LIVECHAT_ENTERPRISE),
         Privilege::find("rocketchat_video_conference"),

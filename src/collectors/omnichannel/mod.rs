@@ -78,7 +78,7 @@ pub const COLLECTOR: CollectorDefinition = CollectorDefinition {
     name: "omnichannel",
     tier: Tier::Normal,
     rank: 7,
-    needs_grants: true,
+    depends_on_license: true,
     privileges: &[
         Privilege::find("rocketchat_canned_response").licensed(LIVECHAT_ENTERPRISE),
         Privilege::find("rocketchat_livechat_business_hours"),

@@ -111,7 +111,7 @@ pub const COLLECTOR: CollectorDefinition = CollectorDefinition {
     name: "room_features",
     tier: Tier::Slow,
     rank: 5,
-    needs_grants: true,
+    depends_on_license: true,
     privileges: &[
         Privilege::find("rocketchat_room"),
         Privilege::list_indexes("rocketchat_room"),

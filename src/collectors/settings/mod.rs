@@ -200,7 +200,7 @@ pub const COLLECTOR: CollectorDefinition = CollectorDefinition {
     name: "settings",
     tier: Tier::Normal,
     rank: 2,
-    needs_grants: true,
+    depends_on_license: true,
     privileges: &[Privilege::find("rocketchat_settings")],
     ..CollectorDefinition::DEFAULT
 };

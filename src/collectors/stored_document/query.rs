@@ -11,8 +11,8 @@ use crate::catalogue::{FailureKind, HIDDEN_FIELDS, Timestamp};
 use crate::collectors::snapshot::Snapshot;
 use crate::mongodb::{Access, QueryContext, SourceError, bson, out_of_range};
 
-/// Lists that grow with the workspace, and that are never taken from the stored document.
-const READ_FRESH: [&str; 11] = [
+/// Lists that grow with the workspace. They are always read anew, never taken from the stored document.
+const NEVER_FROM_STORED: [&str; 11] = [
     "uniqueDevicesOfYesterday",
     "uniqueDevicesOfLastWeek",
     "uniqueDevicesOfLastMonth",
@@ -76,7 +76,7 @@ async fn newest(
     let pipeline = vec![
         doc! { "$sort": { "createdAt": -1 } },
         doc! { "$limit": 1 },
-        doc! { "$unset": READ_FRESH.as_slice() },
+        doc! { "$unset": NEVER_FROM_STORED.as_slice() },
         doc! { "$replaceWith": {
             "isShort": is_short.clone(),
             "document": { "$cond": [is_short, "$$ROOT", known] },
