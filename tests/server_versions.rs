@@ -72,7 +72,7 @@ async fn observe() -> Observed {
     run_commands(&proxy.uri(""));
     serve_live(filled, &proxy).await;
     let uri = proxy.uri("rocketchat");
-    for version in ["1.0.0", "3.17.0"] {
+    for version in ["1.0.0", "3.17.0", "9.0.0"] {
         serve_once(&uri, version).await;
     }
     let without_indexes = client(&mongod.uri()).await.database("without_indexes");
@@ -501,6 +501,7 @@ async fn every_series_is_the_same_when_commands_declare_the_stable_api() {
     let shared = shared_workspace().await;
     let proxy = WireProxy::with_stable_api(shared_mongod().port()).await;
     let plain = shared.start(&[]).await;
+    shared.keep_alive().await;
     let declaring = Exporter::on(&proxy.uri(shared.name()), &ONCE);
     declaring.wait_for_collectors().await;
     assert!(!proxy.commands().is_empty());
