@@ -212,7 +212,7 @@ pub struct ServedWorkspace {
     pub names: MetricNames,
     /// The statistics document's default shape.
     pub shape: DocumentShape,
-    /// Whether `statistics.list` accepts `query` and `fields` also from 7.0 on, as with
+    /// Whether `statistics.list` accepts `query` and `fields` also for 7.0 to 8.x, as with
     /// `ALLOW_UNSAFE_QUERY_AND_FIELDS_API_PARAMS`.
     pub allows_unsafe_parameters: bool,
     /// The workspace's time zone.
@@ -278,7 +278,7 @@ impl ServedWorkspace {
     }
 
     /// The Rocket.Chat version whose responses are imitated.
-    fn version(&self) -> Version {
+    pub fn version(&self) -> Version {
         self.snapshots.borrow().version().unwrap_or(Version::NEWEST)
     }
 }

@@ -49,6 +49,7 @@ mod rest_info;
 mod rest_login;
 mod rest_paths;
 mod reverse_proxy;
+mod rest_of_9_0;
 mod rules;
 mod scraping;
 mod secrets;

@@ -1,4 +1,4 @@
-//! Matches a workspace's address with those of a license.
+//! The address of a workspace as Rocket.Chat compares and shows it, and its match with those of a license.
 
 use regex_lite::RegexBuilder;
 use sha2::{Digest, Sha256};
@@ -22,18 +22,23 @@ pub enum LicenseAddress {
 
 /// Whether the address of a workspace matches every address of a license.
 pub fn matches_all(addresses: &[LicenseAddress], site_url: &str) -> bool {
-    let address = without_scheme(site_url);
+    let address = workspace_url(site_url);
     (1..=MAX_SITE_BYTES).contains(&address.len())
         && addresses.iter().all(|known| known.matches(address))
 }
 
-/// Host, port and path.
-fn without_scheme(site_url: &str) -> &str {
+/// Host, port and path of the setting `Site_Url`: without its scheme, and without a slash at its end.
+pub fn workspace_url(site_url: &str) -> &str {
     let address = site_url.strip_suffix('/').unwrap_or(site_url);
     let stripped = address
         .strip_prefix("https://")
         .or_else(|| address.strip_prefix("http://"));
     stripped.unwrap_or(address)
+}
+
+/// The SHA-256 of a [`workspace_url`] in hexadecimal, by which an offline license names a workspace.
+pub fn hashed_workspace_url(workspace_url: &str) -> String {
+    hex::encode(Sha256::digest(workspace_url))
 }
 
 impl LicenseAddress {
@@ -49,7 +54,7 @@ impl LicenseAddress {
             Self::Plain(plain) if plain.contains('*') => matches_pattern(plain, address),
             Self::Plain(plain) => plain.to_lowercase() == address.to_lowercase(),
             Self::Pattern(pattern) => matches_pattern(pattern, address),
-            Self::Hash(hash) => *hash == hex::encode(Sha256::digest(address)),
+            Self::Hash(hash) => *hash == hashed_workspace_url(address),
         }
     }
 }
@@ -122,6 +127,19 @@ mod tests {
             LicenseAddress::Hash("00".to_owned()),
             "https://chat.example.com"
         ));
+    }
+
+    #[test]
+    fn workspace_url_has_no_scheme_and_no_slash_at_its_end() {
+        for (site_url, expected) in [
+            ("https://chat.example.com/", "chat.example.com"),
+            ("http://example.com:3000/chat", "example.com:3000/chat"),
+            ("HTTPS://chat.example.com", "HTTPS://chat.example.com"),
+            ("chat.example.com//", "chat.example.com/"),
+            ("", ""),
+        ] {
+            assert_eq!(workspace_url(site_url), expected);
+        }
     }
 
     #[test]

@@ -17,6 +17,7 @@ use crate::collectors::{DatabaseSource, RefreshScope, Snapshot, Sources};
 use crate::config::WorkspaceConfig;
 use crate::exposition::{Exposition, RequestedFormats, WorkspaceSnapshot};
 use crate::http::api::rate_limit::{RateLimit, RateLimiter};
+use crate::http::api::statistics_list::LACKS_QUERY;
 use crate::http::api::statistics_list::queue::ListQueue;
 use crate::http::{
     self, ApiSettings, AuthenticatedUser, Backend, BackendFuture, Credentials, QueryRejected,
@@ -68,6 +69,12 @@ impl RunningWorkspace {
         tasks.spawn(keep_running("history", move || {
             record_history(snapshots.clone(), Arc::clone(&recorded), clock)
         }));
+        if config.takes_unsafe_parameters {
+            let (snapshots, name) = (scheduler.snapshots(), name.clone());
+            tasks.spawn(keep_running("ineffective flag", move || {
+                log_ineffective_flag(snapshots.clone(), name.clone())
+            }));
+        }
         let served = Arc::new(http::ServedWorkspace {
             snapshots: scheduler.snapshots(),
             backend: Box::new(WorkspaceBackend {
@@ -153,6 +160,25 @@ async fn record_history(
         let snapshot = Arc::clone(&snapshots.borrow_and_update());
         let mut history = history.lock().unwrap_or_else(PoisonError::into_inner);
         history.note(&snapshot, clock.now());
+    }
+}
+
+/// Logs that `--rocketchat.allow-unsafe-query-and-fields-api-params` has no effect, as soon as the workspace has a version
+/// without the parameters.
+async fn log_ineffective_flag(
+    mut snapshots: watch::Receiver<Arc<Snapshot>>,
+    name: Option<Arc<str>>,
+) {
+    let lacks_query = |snapshot: &Arc<Snapshot>| {
+        let version = snapshot.version();
+        version.is_some_and(|version| version >= LACKS_QUERY)
+    };
+    let found = snapshots.wait_for(lacks_query).await.is_ok();
+    if found {
+        tracing::warn!(
+            workspace = name.as_deref(),
+            "--rocketchat.allow-unsafe-query-and-fields-api-params has no effect: Rocket.Chat 9.0 removed query and fields, and the workspace has that version or a later one"
+        );
     }
 }
 

@@ -26,8 +26,10 @@ pub struct RocketchatOptions {
     #[serde(deserialize_with = "deserialize::version")]
     pub version: Option<Version>,
 
-    /// Accept `query` and `fields` in the list of stored statistics for 7.0 and later, as Rocket.Chat does with
+    /// Accept `query` and `fields` in the list of stored statistics for 7.0 to 8.x, as Rocket.Chat does with
     /// ALLOW_UNSAFE_QUERY_AND_FIELDS_API_PARAMS; for earlier versions they are always accepted.
+    ///
+    /// Rocket.Chat 9.0 removed both parameters, so the flag has no effect from 9.0 on.
     ///
     /// [default: false]
     #[arg(

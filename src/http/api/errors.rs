@@ -14,6 +14,10 @@ const NEWER_ERRORS: Version = Version::new(7, 0, 0);
 /// From this version on the response to a missing permission has no `errorType`.
 const PLAIN_NOT_ALLOWED: Version = Version::new(3, 0, 0);
 
+/// From this version on a missing permission is 403 with `errorType`. That is what its release notes say; that `error`
+/// keeps its text is assumed.
+const FORBIDDEN: Version = Version::new(9, 0, 0);
+
 fn failure(status: StatusCode, body: &Value) -> Response {
     response::json(status, body.to_string())
 }
@@ -31,6 +35,14 @@ pub fn not_logged_in(version: Version) -> Response {
 
 /// A missing permission.
 pub fn not_allowed(version: Version) -> Response {
+    if version >= FORBIDDEN {
+        let body = json!({
+            "success": false,
+            "error": "error-not-allowed",
+            "errorType": "error-forbidden",
+        });
+        return failure(StatusCode::FORBIDDEN, &body);
+    }
     let body = if version < PLAIN_NOT_ALLOWED {
         json!({
             "success": false,

@@ -1,24 +1,59 @@
-//! `GET /api/info` and `GET /api/v1/info`: the workspace's version, without a login.
+//! `GET /api/info` and `GET /api/v1/info`: the workspace's version and address, without a login.
 
 use hyper::StatusCode;
 use serde_json::{Map, Value as Json, json};
 
-use crate::catalogue::Version;
+use crate::catalogue::{Value, Version};
 use crate::collectors::Snapshot;
 use crate::http::response::{self, Response};
 use crate::http::{AuthenticatedUser, Unavailable};
+use crate::license::site_url;
 
 /// From this version on the patch version is hidden from users without `view-statistics`.
 const HIDES_PATCH: Version = Version::new(4, 0, 0);
 
-/// `/api/info`.
+/// From this version on `/api/info` has the workspace's address: the published types of 8.3.8 lack it, those of 8.6.1
+/// have it.
+const SHOWS_ADDRESS: Version = Version::new(8, 4, 0);
+
+/// `/api/info`: from 8.4 on with what the settings tell of the workspace. `minimumClientVersions` and
+/// `supportedVersions` are left out, because they come from Rocket.Chat's build and cloud.
 pub fn version(
     snapshot: &Snapshot,
     user: Option<AuthenticatedUser>,
 ) -> Result<Response, Unavailable> {
     let version = version_for(snapshot, user)?;
-    let body = json!({ "version": version, "success": true });
+    let shows_address = snapshot
+        .version()
+        .is_some_and(|version| version >= SHOWS_ADDRESS);
+    let mut info = Map::new();
+    if shows_address && let Some(address) = workspace_url(snapshot) {
+        info.insert("workspaceUrl".to_owned(), address.into());
+        let hash = site_url::hashed_workspace_url(address);
+        info.insert("hashedWorkspaceUrl".to_owned(), hash.into());
+    }
+    info.insert("version".to_owned(), version.into());
+    if shows_address && let Some(id) = cloud_workspace_id(snapshot) {
+        info.insert("cloudWorkspaceId".to_owned(), id.into());
+    }
+    info.insert("success".to_owned(), true.into());
+    let body = Json::Object(info);
     Ok(response::json(StatusCode::OK, body.to_string()))
+}
+
+/// The address that licenses are compared with; `None` when the setting is empty or was not read.
+fn workspace_url(snapshot: &Snapshot) -> Option<&str> {
+    let setting = snapshot.workspace.as_ref()?.site_url.as_ref()?;
+    let address = site_url::workspace_url(setting.as_text()?);
+    (!address.is_empty()).then_some(address)
+}
+
+/// The setting `Cloud_Workspace_Id`, which is empty where the workspace is not registered.
+fn cloud_workspace_id(snapshot: &Snapshot) -> Option<&str> {
+    let settings = snapshot.settings.as_ref()?;
+    settings
+        .value("Cloud_Workspace_Id")
+        .and_then(Value::as_text)
 }
 
 /// `/api/v1/info`: with build details of the newest stored document, for users with `view-statistics`.

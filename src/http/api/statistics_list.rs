@@ -22,6 +22,10 @@ use crate::http::{
 /// From this version on `fields` and `query` are ignored unless enabled.
 const IGNORES_QUERY: Version = Version::new(7, 0, 0);
 
+/// From this version on Rocket.Chat has no `fields` and `query`. Its endpoints that declare a schema of their query string
+/// answer 400 to both; `statistics.list` declares none (in the development branch), so it ignores them.
+pub const LACKS_QUERY: Version = Version::new(9, 0, 0);
+
 const ILLEGAL_SORT: &str = "Illegal sort clause, must be of the form [['field1', '(ascending|descending)'], ['field2', '(ascending|descending)']]";
 const BAD_SORT: &str = "$sort key ordering must be 1 (for ascending) or -1 (for descending)";
 const MIXED_PROJECTION: &str = "Projection cannot have a mix of inclusion and exclusion.";
@@ -41,7 +45,8 @@ pub async fn handle(
     user: AuthenticatedUser,
 ) -> Result<Response, Unavailable> {
     let version = workspace.version();
-    let allows_query = version < IGNORES_QUERY || workspace.allows_unsafe_parameters;
+    let allows_query =
+        version < IGNORES_QUERY || version < LACKS_QUERY && workspace.allows_unsafe_parameters;
     let parsed = match ListParameters::parse(&parameters, allows_query) {
         Ok(parsed) => parsed,
         Err((name, text)) => return Ok(errors::invalid_parameter(name, text)),
