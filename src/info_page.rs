@@ -26,6 +26,7 @@ use crate::http::request_metrics::Handler;
 use crate::http::response::{self, Response};
 use crate::http::{App, ServedWorkspace, ServedWorkspaces};
 use crate::info_page::page::overview::{Overview, OverviewRow};
+use crate::rocketchat_client::LicenseRequest;
 
 /// The paths below a workspace's page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,6 +35,7 @@ enum PageRoute {
     Download,
     Refresh,
     License,
+    Validate,
     Apply,
 }
 
@@ -78,20 +80,28 @@ async fn handle_workspace(
         "statistics.json" => PageRoute::Download,
         "refresh" => PageRoute::Refresh,
         license::PAGE => PageRoute::License,
+        license::VALIDATE => PageRoute::Validate,
         license::APPLY => PageRoute::Apply,
         _ => return (Handler::Page, not_found()),
     };
     let is_read = matches!(*request.method(), Method::GET | Method::HEAD);
     match route {
-        PageRoute::Refresh | PageRoute::Apply if request.method() != Method::POST => {
+        PageRoute::Refresh | PageRoute::Validate | PageRoute::Apply
+            if request.method() != Method::POST =>
+        {
             (Handler::Page, response::wrong_method("POST"))
         }
         PageRoute::License if request.method() == Method::POST => {
             let response = license::review(app, request, workspace, name).await;
             (Handler::Page, response)
         }
-        PageRoute::Apply => {
-            let response = license::apply(app, request, caller, workspace, name).await;
+        PageRoute::Validate | PageRoute::Apply => {
+            let purpose = if route == PageRoute::Apply {
+                LicenseRequest::Apply
+            } else {
+                LicenseRequest::Validate
+            };
+            let response = license::send(app, request, caller, workspace, name, purpose).await;
             (Handler::Page, response)
         }
         PageRoute::License if !is_read => {
@@ -124,7 +134,7 @@ pub fn accepts_license(app: &App, path: &str) -> bool {
             None => (None, below),
         },
     };
-    [license::PAGE, license::APPLY].contains(&below)
+    [license::PAGE, license::VALIDATE, license::APPLY].contains(&below)
         && workspace.is_some_and(|workspace| workspace.rocketchat.is_some())
 }
 

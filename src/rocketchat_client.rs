@@ -1,10 +1,11 @@
-//! A client of Rocket.Chat's REST API, which applies a license and nothing else.
+//! A client of Rocket.Chat's REST API, which validates and applies a license and does nothing else.
 //!
 //! An administrator enters a login for each request; it is never stored. Redirects are not followed: the login is for the
 //! configured URL only.
 
 pub mod redaction;
 pub mod url;
+pub mod verdict;
 
 use std::error::Error as _;
 use std::time::Duration;
@@ -26,6 +27,9 @@ use tokio_rustls::rustls::crypto::ring;
 
 use redaction::redacted;
 pub use url::{InvalidRocketChatUrl, RocketChatUrl};
+pub use verdict::{LicenseVerdict, VerdictReason};
+
+use crate::catalogue::Version;
 
 /// Time limit of a request, from name resolution to the end of the response.
 const TIMEOUT: Duration = Duration::from_secs(10);
@@ -47,7 +51,7 @@ impl<'a> AdminLogin<'a> {
     ///
     /// # Errors
     /// When they cannot be sent as headers.
-    pub fn new(user_id: &'a str, token: &'a str) -> Result<Self, LicenseNotApplied> {
+    pub fn new(user_id: &'a str, token: &'a str) -> Result<Self, LicenseRequestError> {
         let login = Self {
             user_id: user_id.trim(),
             token: token.trim(),
@@ -56,7 +60,7 @@ impl<'a> AdminLogin<'a> {
         let can_be_sent = is_sendable(login.user_id) && is_sendable(login.token);
         can_be_sent
             .then_some(login)
-            .ok_or(LicenseNotApplied::InvalidLogin)
+            .ok_or(LicenseRequestError::InvalidLogin)
     }
 
     /// The user ID.
@@ -70,9 +74,47 @@ impl<'a> AdminLogin<'a> {
     }
 }
 
-/// Why a license was not applied, in sentences for the administrator.
+/// What a license is sent for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LicenseRequest {
+    /// `licenses.add`, since 3.10.
+    Apply,
+    /// `licenses.validate`, since 8.7, which changes nothing.
+    Validate,
+}
+
+impl LicenseRequest {
+    /// Whether a version of Rocket.Chat has the endpoint.
+    pub fn exists_in(self, version: Version) -> bool {
+        version
+            >= match self {
+                Self::Apply => Version::new(3, 10, 0),
+                Self::Validate => Version::new(8, 7, 0),
+            }
+    }
+
+    /// The path of the endpoint.
+    fn path(self) -> &'static str {
+        match self {
+            Self::Apply => "/api/v1/licenses.add",
+            Self::Validate => "/api/v1/licenses.validate",
+        }
+    }
+
+    /// What a missing response leaves open.
+    fn doubt(self) -> &'static str {
+        match self {
+            Self::Apply => {
+                " It may have accepted the license nevertheless: look at the card License before you try again."
+            }
+            Self::Validate => "",
+        }
+    }
+}
+
+/// Why a license was neither validated nor applied, in sentences for the administrator.
 #[derive(Debug, Error)]
-pub enum LicenseNotApplied {
+pub enum LicenseRequestError {
     /// Rocket.Chat refused it.
     #[error("Rocket.Chat refused with status {status}: {reason}")]
     Refused {
@@ -110,16 +152,13 @@ pub enum LicenseNotApplied {
         reason: String,
     },
     /// The request timed out.
-    #[error(
-        "Rocket.Chat did not answer within {} s. It may have accepted the license nevertheless: look at the card License before you try again.",
-        TIMEOUT.as_secs()
-    )]
-    TimedOut,
+    #[error("Rocket.Chat did not answer within {} s.{}", TIMEOUT.as_secs(), .0.doubt())]
+    TimedOut(LicenseRequest),
     /// The login cannot be sent as headers.
     #[error("The user ID or the token is empty or has invalid characters.")]
     InvalidLogin,
     /// Another request is in progress.
-    #[error("Another license is being applied at this moment; try again.")]
+    #[error("Another license is being sent to Rocket.Chat at this moment; try again.")]
     Busy,
     /// Too many logins failed before.
     #[error(
@@ -131,13 +170,13 @@ pub enum LicenseNotApplied {
     },
 }
 
-impl LicenseNotApplied {
+impl LicenseRequestError {
     /// Whether a wrong login may be the reason.
     pub fn may_be_login(&self) -> bool {
         match self {
             // Rocket.Chat checks the login before the license.
             Self::Refused { status, .. } => *status != StatusCode::BAD_REQUEST.as_u16(),
-            Self::Unexpected { .. } | Self::TimedOut => true,
+            Self::Unexpected { .. } | Self::TimedOut(_) => true,
             Self::Redirected { .. }
             | Self::Unreachable { .. }
             | Self::InvalidLogin
@@ -177,42 +216,72 @@ impl RocketChatClient {
         &self,
         login: &AdminLogin<'_>,
         license: &str,
-    ) -> Result<(), LicenseNotApplied> {
+    ) -> Result<(), LicenseRequestError> {
+        let answer = self.exchange(LicenseRequest::Apply, login, license).await?;
+        if answer.is_success() {
+            return Ok(());
+        }
+        Err(self.refusal(&answer, login))
+    }
+
+    /// Validates a license by `licenses.validate`, which Rocket.Chat has from 8.7 on and which changes nothing.
+    ///
+    /// # Errors
+    /// When Rocket.Chat gave no verdict. Neither the verdict nor the error contains the login.
+    pub async fn validate_license(
+        &self,
+        login: &AdminLogin<'_>,
+        license: &str,
+    ) -> Result<LicenseVerdict, LicenseRequestError> {
+        let answer = self
+            .exchange(LicenseRequest::Validate, login, license)
+            .await?;
+        if answer.is_success() {
+            return Ok(LicenseVerdict::Valid);
+        }
+        let reasons = verdict::reasons(&answer.body, |text| shown(text, login));
+        match reasons {
+            Some(reasons) if answer.status == StatusCode::BAD_REQUEST => {
+                Ok(LicenseVerdict::Invalid(reasons))
+            }
+            _ => Err(self.refusal(&answer, login)),
+        }
+    }
+
+    /// Sends a license, and reads the answer.
+    async fn exchange(
+        &self,
+        purpose: LicenseRequest,
+        login: &AdminLogin<'_>,
+        license: &str,
+    ) -> Result<Answer, LicenseRequestError> {
         let _permit = self
             .permit
             .try_acquire()
-            .map_err(|_| LicenseNotApplied::Busy)?;
-        let request = self.request(login, license)?;
+            .map_err(|_| LicenseRequestError::Busy)?;
+        let request = self.request(purpose, login, license)?;
         let exchange = async {
             let response = self.send(request).await?;
             self.read(response).await
         };
-        match timeout(TIMEOUT, exchange).await {
-            Err(_) => Err(LicenseNotApplied::TimedOut),
-            Ok(Err(LicenseNotApplied::Refused { status, reason })) => {
-                Err(LicenseNotApplied::Refused {
-                    status,
-                    // The message may repeat what was sent.
-                    reason: shortened(&redacted(reason, [login.token, login.user_id])),
-                })
-            }
-            Ok(outcome) => outcome,
-        }
+        let answer = timeout(TIMEOUT, exchange).await;
+        answer.unwrap_or(Err(LicenseRequestError::TimedOut(purpose)))
     }
 
     fn request(
         &self,
+        purpose: LicenseRequest,
         login: &AdminLogin<'_>,
         license: &str,
-    ) -> Result<Request<Full<Bytes>>, LicenseNotApplied> {
+    ) -> Result<Request<Full<Bytes>>, LicenseRequestError> {
         let secret = |text: &str| {
             let mut value =
-                HeaderValue::from_str(text).map_err(|_| LicenseNotApplied::InvalidLogin)?;
+                HeaderValue::from_str(text).map_err(|_| LicenseRequestError::InvalidLogin)?;
             value.set_sensitive(true);
             Ok(value)
         };
         let body = json!({ "license": license }).to_string();
-        let request = Request::post(format!("{}/api/v1/licenses.add", self.url))
+        let request = Request::post(format!("{}{}", self.url, purpose.path()))
             .header(header::CONTENT_TYPE, "application/json")
             .header(header::ACCEPT, "application/json")
             .header("X-User-Id", secret(login.user_id)?)
@@ -225,7 +294,7 @@ impl RocketChatClient {
     async fn send(
         &self,
         request: Request<Full<Bytes>>,
-    ) -> Result<Response<Incoming>, LicenseNotApplied> {
+    ) -> Result<Response<Incoming>, LicenseRequestError> {
         let client = |error: ClientError| self.unreachable(with_causes(&error));
         if !self.url.is_encrypted() {
             let plain = Client::builder(TokioExecutor::new()).build_http();
@@ -244,40 +313,57 @@ impl RocketChatClient {
         once(encrypted, request).await.map_err(client)
     }
 
-    async fn read(&self, response: Response<Incoming>) -> Result<(), LicenseNotApplied> {
+    async fn read(&self, response: Response<Incoming>) -> Result<Answer, LicenseRequestError> {
         let status = response.status();
-        let unexpected = || LicenseNotApplied::Unexpected {
-            status: status.as_u16(),
-            url: self.url.clone(),
-        };
         if status.is_redirection() {
-            return Err(LicenseNotApplied::Redirected {
+            return Err(LicenseRequestError::Redirected {
                 status: status.as_u16(),
                 url: self.url.clone(),
             });
         }
         let body = Limited::new(response.into_body(), MAX_RESPONSE_BYTES);
-        let body = body.collect().await.map_err(|_| unexpected())?.to_bytes();
-        let answer: Value = serde_json::from_slice(&body).map_err(|_| unexpected())?;
-        if status == StatusCode::OK && answer["success"] == true {
-            return Ok(());
-        }
+        let body = body.collect().await.map_err(|_| self.unexpected(status))?;
+        let body = serde_json::from_slice(&body.to_bytes()).map_err(|_| self.unexpected(status))?;
+        Ok(Answer { status, body })
+    }
+
+    /// The error of an answer that is no success.
+    fn refusal(&self, answer: &Answer, login: &AdminLogin<'_>) -> LicenseRequestError {
         // Before 7.0 the response to a wrong login has only `message`.
-        let reason = ["error", "message"].map(|key| answer[key].as_str());
+        let reason = ["error", "message"].map(|key| answer.body[key].as_str());
         match reason.into_iter().flatten().next() {
-            Some(reason) => Err(LicenseNotApplied::Refused {
-                status: status.as_u16(),
-                reason: reason.to_owned(),
-            }),
-            None => Err(unexpected()),
+            Some(reason) => LicenseRequestError::Refused {
+                status: answer.status.as_u16(),
+                reason: shown(reason, login),
+            },
+            None => self.unexpected(answer.status),
         }
     }
 
-    fn unreachable(&self, reason: String) -> LicenseNotApplied {
-        LicenseNotApplied::Unreachable {
+    fn unexpected(&self, status: StatusCode) -> LicenseRequestError {
+        LicenseRequestError::Unexpected {
+            status: status.as_u16(),
+            url: self.url.clone(),
+        }
+    }
+
+    fn unreachable(&self, reason: String) -> LicenseRequestError {
+        LicenseRequestError::Unreachable {
             url: self.url.clone(),
             reason,
         }
+    }
+}
+
+/// A response of an API: JSON.
+struct Answer {
+    status: StatusCode,
+    body: Value,
+}
+
+impl Answer {
+    fn is_success(&self) -> bool {
+        self.status == StatusCode::OK && self.body["success"] == true
     }
 }
 
@@ -303,7 +389,9 @@ fn with_causes(error: &ClientError) -> String {
     text
 }
 
-fn shortened(text: &str) -> String {
+/// A text of Rocket.Chat without the login, which it may repeat, and not longer than is shown.
+fn shown(text: &str, login: &AdminLogin<'_>) -> String {
+    let text = redacted(text.to_owned(), [login.token, login.user_id]);
     text.chars().take(MAX_REASON_CHARS).collect()
 }
 

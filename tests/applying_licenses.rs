@@ -19,7 +19,7 @@ const HOSTILE: &str = "</ul><script>alert(1)</script>\"'><img src=x onerror=aler
 const NOW: &str = "--debug.now=2026-11-21T12:00:00Z";
 
 /// A workspace with the site URL of the license, whose exporter applies licenses to `rocketchat`.
-async fn workspace(rocketchat: &RocketChat, arguments: &[&str]) -> WorkspaceExporter {
+pub async fn workspace(rocketchat: &RocketChat, arguments: &[&str]) -> WorkspaceExporter {
     static SHARED: OnceCell<SharedWorkspace> = OnceCell::const_new();
     let fill = || async {
         let filled = Filled::new().await;
@@ -34,7 +34,7 @@ async fn workspace(rocketchat: &RocketChat, arguments: &[&str]) -> WorkspaceExpo
 }
 
 /// Posts a form with the page's token.
-fn post(exporter: &Exporter, path: &str, fields: &[(&str, &str)]) -> Response {
+pub fn post(exporter: &Exporter, path: &str, fields: &[(&str, &str)]) -> Response {
     let token = token(exporter);
     let form = form_urlencoded::Serializer::new(String::new())
         .append_pair("token", &token)
@@ -55,7 +55,7 @@ fn token_of(page: &str) -> String {
     rest.split('"').next().unwrap_or_default().to_owned()
 }
 
-fn review(exporter: &Exporter, license: &str) -> Response {
+pub fn review(exporter: &Exporter, license: &str) -> Response {
     post(exporter, "/info/license", &[("license", license)])
 }
 
@@ -93,7 +93,7 @@ async fn apply_to(exporter: &Exporter, page: &str) -> Response {
 }
 
 #[track_caller]
-fn assert_page(response: &Response, status: u16, words: &[&str]) {
+pub fn assert_page(response: &Response, status: u16, words: &[&str]) {
     let page = response.text();
     assert_eq!(response.status, status, "{page}");
     for words in words {
@@ -333,7 +333,11 @@ async fn forged_form_is_rejected() {
         let (user_id, auth_token) = ADMINISTRATOR;
         format!("token={token}&license={license}&user_id={user_id}&auth_token={auth_token}")
     };
-    for path in ["/info/license", "/info/license/apply"] {
+    for path in [
+        "/info/license",
+        "/info/license/validate",
+        "/info/license/apply",
+    ] {
         for (token, header) in [
             ("0123", ("Accept", "text/html")),
             (&token, ("Sec-Fetch-Site", "cross-site")),
@@ -345,7 +349,9 @@ async fn forged_form_is_rejected() {
             assert_eq!(response.status, 403, "{path} {header:?}");
         }
     }
-    assert_eq!(exporter.get("/info/license/apply").status, 405);
+    for path in ["/info/license/validate", "/info/license/apply"] {
+        assert_eq!(exporter.get(path).status, 405, "{path}");
+    }
     assert_eq!(exporter.request("PUT", "/info/license", &[]).status, 405);
     assert!(rocketchat.requests().is_empty());
 }

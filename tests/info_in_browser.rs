@@ -112,7 +112,8 @@ async fn page_without_script_shows_the_document_and_refreshes() {
 async fn keyboard_can_refresh_and_apply_a_license() {
     let rocketchat = RocketChat::start(Behavior::RocketChat).await;
     let [url, flag] = rocketchat.flags();
-    let workspace = shared_workspace().await.start(&[&url, &flag]).await;
+    let arguments = [&*url, &flag, "--rocketchat.version=9.0.0"];
+    let workspace = shared_workspace().await.start(&arguments).await;
     wait_until_complete(&workspace.exporter).await;
     let license = v3(&content());
     let pasted = license.clone();
@@ -148,7 +149,17 @@ async fn keyboard_can_refresh_and_apply_a_license() {
         assert_eq!(stops.len(), 1);
         browser.type_in(token).await;
         let stops = browser.tab_to("button").await;
-        assert_eq!(stops, ["Apply license"]);
+        assert_eq!(stops, ["Validate in Rocket.Chat"]);
+        browser.press_enter().await;
+        browser
+            .wait_until("document.querySelector('.yes[role=status]')")
+            .await;
+        browser.tab_to("#user_id").await;
+        browser.type_in(user_id).await;
+        browser.tab_to("#auth_token").await;
+        browser.type_in(token).await;
+        let stops = browser.tab_to("button:not([formaction])").await;
+        assert_eq!(stops, ["Validate in Rocket.Chat", "Apply license"]);
         browser.press_enter().await;
         browser
             .wait_until("document.querySelector('[role=status] .yes')")

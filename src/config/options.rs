@@ -129,8 +129,8 @@ pub struct StatisticsOptions {
 #[derive(Debug, Clone, Default, PartialEq, Args, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
 pub struct WebOptions {
-    /// Let an administrator apply a license on the Info page: it is sent to `--rocketchat.url`, with the administrator's
-    /// login.
+    /// Let an administrator validate and apply a license on the Info page: it is sent to `--rocketchat.url`, with the
+    /// administrator's login.
     ///
     /// [default: false]
     #[arg(

@@ -5,7 +5,7 @@
 //! | `/` | the landing page |
 //! | `/info` | the Info page: the workspace, or a table of several |
 //! | `/info/statistics.json`, `POST /info/refresh` | its buttons: download and refresh |
-//! | `/info/license`, `POST /info/license/apply` | forms that apply a license, where that is enabled |
+//! | `/info/license`, `POST /info/license/validate`, `POST /info/license/apply` | forms that validate and apply a license, where that is enabled |
 //! | `/info/NAME`, and all paths above below it | the same for one of several workspaces |
 //! | `/info.css`, `/info.js`, `/info.svg` | its static files |
 //! | `/metrics` (or `--web.telemetry-path`) | the metrics, in the negotiated format |

@@ -1,5 +1,5 @@
-//! Applies a license in Rocket.Chat: it is pasted, reviewed, and sent with the login of an administrator, which is used for
-//! that one request. Each step is a page, and only the license is passed from one to the next.
+//! Applies a license in Rocket.Chat: it is pasted, reviewed, validated by Rocket.Chat from 8.7 on, and sent with the login of
+//! an administrator, which is used for one request. Each step is a page, and only the license is passed from one to the next.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -9,15 +9,22 @@ use hyper::body::Incoming;
 use hyper::{Request, StatusCode, header};
 
 use super::growth::GrowthStatus;
-use super::page::apply_license::{ApplyStep, PastedLicense, page as apply_page};
+use super::page::apply_license::{
+    ApplyStep, PastedLicense, ReviewResult, TOO_OLD_TO_VALIDATE, page as apply_page,
+};
 use super::{csrf, with_page};
 use crate::http::api::login_limiter::LoginRefusal;
 use crate::http::response::{self, Response};
 use crate::http::{App, ServedWorkspace, Unavailable};
-use crate::rocketchat_client::{AdminLogin, LicenseNotApplied, RocketChatClient};
+use crate::rocketchat_client::{
+    AdminLogin, LicenseRequest, LicenseRequestError, LicenseVerdict, RocketChatClient,
+};
 
 /// The path below the Info page where a license is pasted and reviewed.
 pub const PAGE: &str = "license";
+
+/// The path where Rocket.Chat validates it.
+pub const VALIDATE: &str = "license/validate";
 
 /// The path where it is applied.
 pub const APPLY: &str = "license/apply";
@@ -51,20 +58,21 @@ pub async fn review(
     }
     match pasted(request, workspace).await {
         Ok(pasted) => {
-            let step = ApplyStep::Review(&pasted, None);
+            let step = ApplyStep::Review(&pasted, ReviewResult::Unsent);
             draw(app, workspace, name, StatusCode::OK, &step)
         }
         Err(complaint) => complain(app, workspace, name, complaint),
     }
 }
 
-/// Applies a license.
-pub async fn apply(
+/// Sends a license to Rocket.Chat, which validates it for the review or applies it.
+pub async fn send(
     app: &App,
     request: &Request<Incoming>,
     caller: IpAddr,
     workspace: &Arc<ServedWorkspace>,
     name: Option<&str>,
+    purpose: LicenseRequest,
 ) -> Response {
     let rocketchat = match client(workspace) {
         Ok(rocketchat) => rocketchat,
@@ -77,29 +85,47 @@ pub async fn apply(
         Ok(pasted) => pasted,
         Err(complaint) => return complain(app, workspace, name, complaint),
     };
+    if !purpose.exists_in(workspace.version()) {
+        let step = ApplyStep::Review(&pasted, ReviewResult::Failed(TOO_OLD_TO_VALIDATE));
+        return draw(app, workspace, name, StatusCode::NOT_FOUND, &step);
+    }
     let login =
         ["user_id", "auth_token"].map(|name| csrf::field(request, name).unwrap_or_default());
     let [user_id, token] = &login;
     let outcome = match AdminLogin::new(user_id, token) {
-        Ok(login) => send(rocketchat, workspace, caller, &login, &pasted.license).await,
+        Ok(login) => {
+            send_as(
+                &login,
+                rocketchat,
+                workspace,
+                caller,
+                purpose,
+                &pasted.license,
+            )
+            .await
+        }
         Err(error) => Err(error),
     };
-    log(name, rocketchat, &outcome);
+    log(name, rocketchat, purpose, &outcome);
     match outcome {
-        Ok(()) => draw(app, workspace, name, StatusCode::OK, &ApplyStep::Accepted),
+        Ok(None) => draw(app, workspace, name, StatusCode::OK, &ApplyStep::Accepted),
+        Ok(Some(verdict)) => {
+            let step = ApplyStep::Review(&pasted, ReviewResult::Verdict(&verdict));
+            draw(app, workspace, name, StatusCode::OK, &step)
+        }
         Err(error) => {
             let status = match error {
-                LicenseNotApplied::InvalidLogin => StatusCode::BAD_REQUEST,
-                LicenseNotApplied::Busy | LicenseNotApplied::TooManyFailures { .. } => {
+                LicenseRequestError::InvalidLogin => StatusCode::BAD_REQUEST,
+                LicenseRequestError::Busy | LicenseRequestError::TooManyFailures { .. } => {
                     StatusCode::TOO_MANY_REQUESTS
                 }
-                LicenseNotApplied::TimedOut => StatusCode::GATEWAY_TIMEOUT,
+                LicenseRequestError::TimedOut(_) => StatusCode::GATEWAY_TIMEOUT,
                 _ => StatusCode::BAD_GATEWAY,
             };
             let text = error.to_string();
-            let step = ApplyStep::Review(&pasted, Some(&text));
+            let step = ApplyStep::Review(&pasted, ReviewResult::Failed(&text));
             let mut response = draw(app, workspace, name, status, &step);
-            if let LicenseNotApplied::TooManyFailures { seconds } = error {
+            if let LicenseRequestError::TooManyFailures { seconds } = error {
                 let headers = response.headers_mut();
                 headers.insert(header::RETRY_AFTER, seconds.into());
             }
@@ -108,28 +134,33 @@ pub async fn apply(
     }
 }
 
-/// Sends a license to Rocket.Chat unless too many logins failed: the exporter must not help to guess tokens.
-async fn send(
+/// Sends a license with a login unless too many logins failed: the exporter must not help to guess tokens. Returns the
+/// verdict on a license to validate, and `None` for one that was applied.
+async fn send_as(
+    login: &AdminLogin<'_>,
     rocketchat: &RocketChatClient,
     workspace: &ServedWorkspace,
     caller: IpAddr,
-    login: &AdminLogin<'_>,
+    purpose: LicenseRequest,
     license: &str,
-) -> Result<(), LicenseNotApplied> {
+) -> Result<Option<LicenseVerdict>, LicenseRequestError> {
     let credentials = [login.user_id(), login.token()];
     let attempt = workspace
         .info_page
         .login_limiter
         .begin(caller, &credentials, Instant::now())
         .map_err(|refusal| match refusal {
-            LoginRefusal::TooManyFailures(wait) => LicenseNotApplied::TooManyFailures {
+            LoginRefusal::TooManyFailures(wait) => LicenseRequestError::TooManyFailures {
                 seconds: wait.as_secs() + 1,
             },
-            LoginRefusal::TooManyConcurrent => LicenseNotApplied::Busy,
+            LoginRefusal::TooManyConcurrent => LicenseRequestError::Busy,
         })?;
-    let outcome = rocketchat.add_license(login, license).await;
+    let outcome = match purpose {
+        LicenseRequest::Apply => rocketchat.add_license(login, license).await.map(|()| None),
+        LicenseRequest::Validate => rocketchat.validate_license(login, license).await.map(Some),
+    };
     match &outcome {
-        Ok(()) => attempt.succeeded(Instant::now()),
+        Ok(_) => attempt.succeeded(Instant::now()),
         Err(error) if error.may_be_login() => attempt.failed(),
         Err(_) => attempt.unchecked(),
     }
@@ -137,12 +168,26 @@ async fn send(
 }
 
 /// Logs the outcome. Rocket.Chat records the user.
-fn log(name: Option<&str>, rocketchat: &RocketChatClient, outcome: &Result<(), LicenseNotApplied>) {
+fn log(
+    name: Option<&str>,
+    rocketchat: &RocketChatClient,
+    purpose: LicenseRequest,
+    outcome: &Result<Option<LicenseVerdict>, LicenseRequestError>,
+) {
     let address = rocketchat.url();
-    match outcome {
-        Ok(()) => tracing::info!(workspace = name, %address, "Rocket.Chat accepted a license"),
-        Err(reason) => {
+    match (outcome, purpose) {
+        (Ok(None), _) => {
+            tracing::info!(workspace = name, %address, "Rocket.Chat accepted a license");
+        }
+        (Ok(Some(verdict)), _) => {
+            let valid = *verdict == LicenseVerdict::Valid;
+            tracing::info!(workspace = name, %address, valid, "Rocket.Chat validated a license");
+        }
+        (Err(reason), LicenseRequest::Apply) => {
             tracing::warn!(workspace = name, %address, %reason, "Rocket.Chat did not accept a license");
+        }
+        (Err(reason), LicenseRequest::Validate) => {
+            tracing::warn!(workspace = name, %address, %reason, "Rocket.Chat did not validate a license");
         }
     }
 }

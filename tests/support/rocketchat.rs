@@ -1,4 +1,4 @@
-//! A stand-in for Rocket.Chat's endpoint `licenses.add`, after its source, and servers that behave differently.
+//! A stand-in for Rocket.Chat's endpoints `licenses.add` and `licenses.validate`, after their source, and servers that behave differently.
 
 use std::convert::Infallible;
 use std::sync::{Arc, Mutex};
@@ -31,6 +31,10 @@ pub const REGULAR_USER: (&str, &str) = ("regularUserId", "the-token-of-a-regular
 pub enum Behavior {
     /// Like Rocket.Chat: it accepts licenses of version 3 only.
     RocketChat,
+    /// Like Rocket.Chat, when every license breaks rules.
+    Invalidates,
+    /// Like Rocket.Chat during its start, when it cannot validate licenses yet.
+    NotReady,
     /// Redirects every request.
     Redirects,
     /// Never responds.
@@ -168,7 +172,7 @@ async fn respond(
             .expect("the response is valid"))
     };
     match behavior {
-        Behavior::RocketChat => {}
+        Behavior::RocketChat | Behavior::Invalidates | Behavior::NotReady => {}
         Behavior::Redirects => return plain(302, String::new()),
         Behavior::Silent => std::future::pending().await,
         Behavior::BadGateway => return plain(502, "<h1>Bad Gateway</h1>".to_owned()),
@@ -179,8 +183,9 @@ async fn respond(
         }
         Behavior::Endless => return plain(200, " ".repeat(1_000_000)),
     }
-    let is_endpoint = head.uri.path() == "/api/v1/licenses.add" && head.method == Method::POST;
-    if !is_endpoint {
+    let validates = head.uri.path() == "/api/v1/licenses.validate";
+    let is_endpoint = validates || head.uri.path() == "/api/v1/licenses.add";
+    if !is_endpoint || head.method != Method::POST {
         return json_response(
             404,
             &json!({ "success": false, "error": "Invalid API endpoint" }),
@@ -203,6 +208,7 @@ async fn respond(
     let is_json = header("content-type") == Some("application/json");
     match body["license"].as_str().filter(|_| is_json) {
         None => json_response(400, &json!({ "success": false, "error": "Match error" })),
+        Some(license) if validates => validate(license, behavior),
         Some(license) if license.starts_with("RCV3_") => {
             let mut accepted = accepted.lock().expect("no thread panicked");
             accepted.push(license.to_owned());
@@ -212,6 +218,32 @@ async fn respond(
             400,
             &json!({ "success": false, "error": "Invalid license" }),
         ),
+    }
+}
+
+/// The response of `licenses.validate`.
+fn validate(license: &str, behavior: Behavior) -> Result<Response<Full<Bytes>>, Infallible> {
+    let invalid = |reasons: Value| {
+        let body = json!({ "success": false, "error": "license-invalid", "reasons": reasons });
+        json_response(400, &body)
+    };
+    match behavior {
+        Behavior::Invalidates => invalid(json!([
+            { "behavior": "invalidate_license", "reason": "url" },
+            { "behavior": "prevent_installation", "reason": "period" },
+            {
+                "behavior": "disable_modules",
+                "reason": "limit",
+                "limit": "activeUsers",
+                "modules": ["auditing", "<img src=x>"],
+            },
+        ])),
+        Behavior::NotReady => {
+            let error = "License not ready for validation";
+            json_response(400, &json!({ "success": false, "error": error }))
+        }
+        _ if license.starts_with("RCV3_") => json_response(200, &json!({ "success": true })),
+        _ => invalid(json!([])),
     }
 }
 

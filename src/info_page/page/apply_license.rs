@@ -1,18 +1,22 @@
-//! The pages that apply a license: paste it, review it and enter a login, and see the result. They have no script, and
-//! never show the login that was entered.
+//! The pages that apply a license: paste it, review it and enter a login, let Rocket.Chat validate it, and see the result.
+//! They have no script, and never show the login that was entered.
 
 use maud::{Markup, html};
 
 use super::card::{PageData, row, rows};
-use super::license_parts::{expiry, name, tags, used, why};
+use super::license_parts::{expiry, name, name_of_limit, tags, used, why};
 use super::{Page, PageRefresh, document};
 use crate::collectors::license::{
     HeldLicense, LicenseContent, LicenseFlaw, LicenseFormat, LicenseVoucher,
 };
+use crate::rocketchat_client::{LicenseRequest, LicenseVerdict, VerdictReason};
 
 /// The text for versions of Rocket.Chat without the endpoint.
 pub const TOO_OLD: &str =
     "Rocket.Chat has an API to apply a license from version 3.10 on, and this workspace is older.";
+
+/// The error for versions of Rocket.Chat that can apply a license and not validate it.
+pub const TOO_OLD_TO_VALIDATE: &str = "Rocket.Chat validates a license before it is applied from version 8.7 on, and this workspace is older.";
 
 /// The longest text that may be pasted, in characters.
 const MAX_LICENSE_CHARS: usize = 20_000;
@@ -28,10 +32,21 @@ pub struct PastedLicense {
 pub enum ApplyStep<'a> {
     /// Paste it; with the error of the last attempt.
     Paste(Option<&'a str>),
-    /// Review and apply it; with Rocket.Chat's error of the last attempt.
-    Review(&'a PastedLicense, Option<&'a str>),
+    /// Review, validate and apply it; with the result of the last attempt.
+    Review(&'a PastedLicense, ReviewResult<'a>),
     /// Rocket.Chat accepted it.
     Accepted,
+}
+
+/// What became of a license under review.
+#[derive(Clone, Copy)]
+pub enum ReviewResult<'a> {
+    /// It was not sent to Rocket.Chat yet.
+    Unsent,
+    /// Rocket.Chat validated it.
+    Verdict(&'a LicenseVerdict),
+    /// Rocket.Chat neither validated nor applied it; with the error.
+    Failed(&'a str),
 }
 
 impl PastedLicense {
@@ -60,7 +75,7 @@ impl PastedLicense {
 
 /// Whether the workspace's version has the endpoint.
 pub fn is_possible(data: &PageData<'_>) -> bool {
-    data.since(3, 10)
+    LicenseRequest::Apply.exists_in(data.version)
 }
 
 /// The button's label, as in Rocket.Chat.
@@ -90,7 +105,7 @@ pub fn page(page: &Page<'_>, step: &ApplyStep<'_>) -> String {
             } @else {
                 @match step {
                     ApplyStep::Paste(complaint) => (paste(page, *complaint)),
-                    ApplyStep::Review(pasted, complaint) => (review(&data, pasted, *complaint)),
+                    ApplyStep::Review(pasted, result) => (review(&data, pasted, *result)),
                     ApplyStep::Accepted => (accepted(page)),
                 }
             }
@@ -116,8 +131,13 @@ fn paste(page: &Page<'_>, complaint: Option<&str>) -> Markup {
     }
 }
 
-fn review(data: &PageData<'_>, pasted: &PastedLicense, complaint: Option<&str>) -> Markup {
+fn review(data: &PageData<'_>, pasted: &PastedLicense, result: ReviewResult<'_>) -> Markup {
     let page = data.page;
+    let validates = LicenseRequest::Validate.exists_in(data.version);
+    let complaint = match result {
+        ReviewResult::Failed(complaint) => Some(complaint),
+        ReviewResult::Unsent | ReviewResult::Verdict(_) => None,
+    };
     html! {
         (complaint_box(complaint))
         section.card aria-labelledby="content-title" {
@@ -126,6 +146,7 @@ fn review(data: &PageData<'_>, pasted: &PastedLicense, complaint: Option<&str>) 
             (rows(&html! {
                 (row("Format", &format(&pasted.held)))
                 (row("License", &validity(&pasted.held)))
+                @if validates { (row("Rocket.Chat", &verdict(result))) }
                 @if let Some(content) = &pasted.held.content { (expiry(data, content)) }
             }))
             @match &pasted.held.content {
@@ -140,13 +161,16 @@ fn review(data: &PageData<'_>, pasted: &PastedLicense, complaint: Option<&str>) 
             p {
                 "It is sent to " span.address { (page.rocketchat.as_deref().unwrap_or_default()) }
                 ", with the login of an administrator who has the permission edit-privileged-setting. Rocket.Chat validates and stores it; the exporter writes nothing."
+                @if validates { " Validate it first: Rocket.Chat then says whether it would accept the license, and stores nothing." }
             }
             label for="user_id" { "User ID" }
             input #user_id name="user_id" type="text" required autocomplete="off" spellcheck="false" autocapitalize="off" aria-describedby="login-help";
             label for="auth_token" { "Personal access token" }
             input #auth_token name="auth_token" type="password" required autocomplete="off" aria-describedby="login-help";
-            p.note #login-help { "Rocket.Chat shows both when you create a token: My Account, Personal Access Tokens. They are used for this request only, and never stored." }
+            p.note #login-help { "Rocket.Chat shows both when you create a token: My Account, Personal Access Tokens. They are used for one request only, and never stored." }
             div.buttons {
+                // The first button is that of the Enter key.
+                @if validates { button type="submit" formaction={ (page.path) "/license/validate" } { "Validate in Rocket.Chat" } }
                 button type="submit" { "Apply license" }
                 a.button href={ (page.path) "/license" } { "Another license" }
                 a.button href=(page.path) { "Cancel" }
@@ -197,6 +221,46 @@ fn validity(held: &HeldLicense) -> Markup {
             html! { "valid here and now if it is genuine, which Rocket.Chat checks" }
         }
         (Some(flaw), _) => html! { span.no { "not valid here and now: " (why(flaw)) } },
+    }
+}
+
+/// Rocket.Chat's own verdict.
+fn verdict(result: ReviewResult<'_>) -> Markup {
+    match result {
+        ReviewResult::Unsent => html! { "not validated yet" },
+        ReviewResult::Failed(_) => html! { "gave no verdict" },
+        ReviewResult::Verdict(LicenseVerdict::Valid) => {
+            html! { span.yes role="status" { "would accept it" } }
+        }
+        ReviewResult::Verdict(LicenseVerdict::Invalid(reasons)) => html! {
+            span.no role="status" {
+                "would not accept it: "
+                @if reasons.is_empty() { "it cannot read it" }
+                @for (index, reason) in reasons.iter().enumerate() {
+                    @if index > 0 { "; " }
+                    (violation(reason))
+                }
+            }
+        },
+    }
+}
+
+/// A violated rule in words; in Rocket.Chat's own where they are unknown.
+fn violation(reason: &VerdictReason) -> Markup {
+    let limit = reason.limit.as_deref();
+    html! {
+        @match reason.reason.as_str() {
+            "url" => (why(LicenseFlaw::Address)),
+            "period" => "a period of it has not begun, or is over",
+            "limit" => {
+                (why(LicenseFlaw::Limit))
+                @if let Some(limit) = limit { " of " (name_of_limit(limit)) }
+            }
+            other => (other),
+        }
+        " (" (reason.behavior)
+        @for module in &reason.modules { " " (module) }
+        ")"
     }
 }
 

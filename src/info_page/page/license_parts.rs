@@ -94,6 +94,19 @@ pub fn name(kind: LimitKind) -> &'static str {
 fn is_color(text: &str) -> bool {
     text.strip_prefix('#').is_some_and(|digits| {
         matches!(digits.len(), 3 | 6) && digits.bytes().all(|byte| byte.is_ascii_hexdigit())
+/// The name of a limit by its key in a license; the key itself when it is unknown.
+pub fn name_of_limit(key: &str) -> &str {
+    match key {
+        "activeUsers" => name(LimitKind::ActiveUsers),
+        "guestUsers" => name(LimitKind::GuestUsers),
+        "roomsPerGuest" => name(LimitKind::RoomsPerGuest),
+        "privateApps" => name(LimitKind::PrivateApps),
+        "marketplaceApps" => name(LimitKind::MarketplaceApps),
+        "monthlyActiveContacts" => name(LimitKind::MonthlyActiveContacts),
+        other => other,
+    }
+}
+
     })
 }
 
