@@ -25,9 +25,9 @@ async fn missing_permission_is_403_from_9_0_on() {
     ] {
         let workspace = shared_exporter(&[&format!("--rocketchat.version={version}")]).await;
         for path in ["/api/v1/statistics", LIST] {
-            let answer = workspace.get_as(&workspace.credentials.plain, path);
-            assert_eq!(answer.status, status, "{version} {path}");
-            assert_eq!(answer.json(), body, "{version} {path}");
+            let response = workspace.get_as(&workspace.credentials.plain, path);
+            assert_eq!(response.status, status, "{version} {path}");
+            assert_eq!(response.json(), body, "{version} {path}");
         }
     }
 }
@@ -38,9 +38,9 @@ async fn query_and_fields_are_ignored_from_9_0_on_whatever_the_flag_says() {
     for (version, total) in [("8.9.0", 0), ("9.0.0", 5)] {
         let version = format!("--rocketchat.version={version}");
         let workspace = shared_workspace().await.start(&[FLAG, &version]).await;
-        let answer = workspace.get(&path);
-        assert_eq!(answer.status, 200, "{version}");
-        assert_eq!(answer.json()["total"], total, "{version}");
+        let response = workspace.get(&path);
+        assert_eq!(response.status, 200, "{version}");
+        assert_eq!(response.json()["total"], total, "{version}");
         let malformed = workspace.get(&format!("{LIST}?fields=%7Bbad"));
         let expected = if total == 0 { 400 } else { 200 };
         assert_eq!(malformed.status, expected, "{version}");

@@ -111,9 +111,12 @@ ACCOUNTS = [
     number("Most login tokens of one account", "Thousands mean that a program logs in anew each time, which slows every login down.",
            "max(rocketchat_login_tokens_of_one_account_max{W})", limits=steps(100, 1000), width=6),
     bars("Login services", "Activated accounts by the services that they can log in with.",
-         {"{{login_service}}": "sum by (login_service) (rocketchat_users_by_login_service{W}) > 0"}, width=12),
+         {"{{login_service}}": "sum by (login_service) (rocketchat_users_by_login_service{W}) > 0"}, width=9),
     bars("Second factors", "Activated accounts by the second factor that they have switched on.",
-         {"{{method}}": "sum by (method) (rocketchat_users_with_second_factor{W})"}, width=12),
+         {"{{method}}": "sum by (method) (rocketchat_users_with_second_factor{W})"}, width=9),
+    number("Custom OAuth only", "Activated accounts that log in by a custom OAuth service and have neither a password nor a built-in login. "
+           "Rocket.Chat 9.0 and later refuses them unless the license has the module oauth-enterprise.",
+           "sum(rocketchat_users_custom_oauth_only{W})", width=6, height=8),
 ]
 
 USED = [

@@ -143,6 +143,15 @@ pub fn exists(path: &str) -> Document {
     doc! { "$ne": [{ "$type": path }, "missing"] }
 }
 
+/// An expression for the names of the fields of an object, in their order; none of anything else.
+pub fn field_names(path: &str) -> Document {
+    let is_object = doc! { "$eq": [{ "$type": path }, "object"] };
+    doc! { "$map": {
+        "input": { "$cond": [is_object, { "$objectToArray": path }, []] },
+        "in": "$$this.k",
+    } }
+}
+
 /// An expression that is 1 where `path` equals the value, else 0.
 pub fn is(path: &str, value: impl Into<Bson>) -> Bson {
     one_where(doc! { "$eq": [path, value.into()] })

@@ -1,4 +1,5 @@
-//! Account security, from `users`: second factors, unused and deactivated accounts, login tokens. Numbers only, no names.
+//! Account security, from `users`: second factors, unused and deactivated accounts, login tokens, and accounts that depend
+//! on a custom OAuth service. Numbers only, no names.
 
 pub mod query;
 
@@ -19,7 +20,48 @@ pub struct AccountSecurity {
     pub max_login_tokens: u64,
     /// Activated administrators without a second factor; `None` when the index on `roles` is missing.
     pub unprotected_administrators: Option<u64>,
+    /// Activated accounts that can log in by a custom OAuth service only: they have a field below `services` that is in
+    /// neither of [`OWN_SERVICES`] and [`BUILT_IN_LOGINS`], and none of [`BUILT_IN_LOGINS`].
+    pub custom_oauth_only: u64,
 }
+
+/// Fields below `services` that are logins without a custom OAuth service, in all versions: the password, directories and
+/// built-in providers, including those that 9.0 removed.
+pub const BUILT_IN_LOGINS: [&str; 21] = [
+    "apple",
+    "blockstack",
+    "cas",
+    "crowd",
+    "dolphin",
+    "drupal",
+    "facebook",
+    "github",
+    "github_enterprise",
+    "gitlab",
+    "google",
+    "iframe",
+    "ldap",
+    "linkedin",
+    "meteor",
+    "nextcloud",
+    "password",
+    "saml",
+    "tokenpass",
+    "twitter",
+    "wordpress",
+];
+
+/// Fields below `services` that Rocket.Chat uses for something else. It considers every other one a custom OAuth login.
+pub const OWN_SERVICES: [&str; 8] = [
+    "cloud",
+    "email",
+    "email2fa",
+    "emailCode",
+    "loginToken",
+    "passwordHistory",
+    "resume",
+    "totp",
+];
 
 pub const COLLECTOR: CollectorDefinition = CollectorDefinition {
     name: "hygiene",
@@ -66,6 +108,13 @@ pub const SECTION: SectionDefinition<AccountSecurity> = SectionDefinition {
             source: "users: greatest length of services.resume.loginTokens",
             quantity: Quantity::Count,
             read: Read::One(|accounts| count(accounts.max_login_tokens)),
+        },
+        Metric {
+            name: "rocketchat_users_custom_oauth_only",
+            help: "Activated accounts with a custom OAuth login and neither a password nor LDAP, SAML, CAS or any other built-in login. Rocket.Chat 9.0 and later refuses them unless the license has the module oauth-enterprise.",
+            source: "users: active; fields below services that Rocket.Chat does not define, without password and built-in logins",
+            quantity: Quantity::Count,
+            read: Read::One(|accounts| count(accounts.custom_oauth_only)),
         },
     ],
     fields: &[],

@@ -3,7 +3,7 @@
 use mongodb::bson::{Bson, doc};
 use mongodb::options::Hint;
 
-use super::AccountSecurity;
+use super::{AccountSecurity, BUILT_IN_LOGINS, OWN_SERVICES};
 use crate::collectors::snapshot::Snapshot;
 use crate::mongodb::{QueryContext, SourceError, bson};
 
@@ -39,12 +39,22 @@ pub async fn read(
         { "$eq": ["$active", false] },
         { "$in": ["$statusConnection", ["online", "away", "busy"]] },
     ] };
+    let keys = bson::field_names("$services");
+    let known: Vec<&str> = BUILT_IN_LOGINS.into_iter().chain(OWN_SERVICES).collect();
+    // Most accounts have a password, and their keys are not listed.
+    let custom_oauth_only = doc! { "$and": [
+        { "$eq": ["$active", true] },
+        { "$not": [bson::exists("$services.password")] },
+        { "$not": [{ "$setIsSubset": [&keys, known] }] },
+        { "$eq": [{ "$setIntersection": [&keys, BUILT_IN_LOGINS.as_slice()] }, []] },
+    ] };
     let tokens = "$services.resume.loginTokens";
     let tokens = doc! { "$cond": [{ "$isArray": tokens }, { "$size": tokens }, 0] };
     let pipeline = vec![doc! { "$group": {
         "_id": Bson::Null,
         "neverLoggedIn": { "$sum": bson::one_where(never_logged_in) },
         "deactivatedConnected": { "$sum": bson::one_where(deactivated_connected) },
+        "customOauthOnly": { "$sum": bson::one_where(custom_oauth_only) },
         "tokens": { "$sum": &tokens },
         "mostTokens": { "$max": &tokens },
     } }];
@@ -57,5 +67,6 @@ pub async fn read(
         login_tokens: bson::counted(&all, "tokens"),
         max_login_tokens: bson::counted(&all, "mostTokens"),
         unprotected_administrators,
+        custom_oauth_only: bson::counted(&all, "customOauthOnly"),
     })
 }

@@ -17,8 +17,11 @@ pub const LIVECHAT_ENTERPRISE: &str = "livechat-enterprise";
 /// The module of attribute-based access control.
 pub const ABAC: &str = "abac";
 
+/// The module of custom OAuth services, which need it from 9.0 on.
+pub const OAUTH_ENTERPRISE: &str = "oauth-enterprise";
+
 /// Rocket.Chat's own modules in the order of its bundles; those of apps have a dot in their name.
-pub const LICENSE_MODULES: [&str; 25] = [
+pub const LICENSE_MODULES: [&str; 26] = [
     "auditing",
     "canned-responses",
     "ldap-enterprise",
@@ -30,7 +33,7 @@ pub const LICENSE_MODULES: [&str; 25] = [
     "scalability",
     "teams-mention",
     "saml-enterprise",
-    "oauth-enterprise",
+    OAUTH_ENTERPRISE,
     "device-management",
     "federation",
     "videoconference-enterprise",
@@ -44,6 +47,8 @@ pub const LICENSE_MODULES: [&str; 25] = [
     "teams-voip",
     "outbound-messaging",
     ABAC,
+    // Since 8.7.
+    "fips",
 ];
 
 /// The modules that count as licensed.

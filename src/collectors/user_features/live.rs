@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use mongodb::bson::{Bson, RawBsonRef, doc};
+use mongodb::bson::RawBsonRef;
 
 use super::{LOGIN_SERVICES, UserFeatures};
 use crate::change_streams::{Bits, Extract, FollowedField, PackedRow, TrackedCollection, Tracking};
 use crate::collectors::live_definition::{LiveDefinition, LiveSection};
 use crate::collectors::users::live as users;
 use crate::collectors::{Collector, Reading};
+use crate::mongodb::bson;
 
 pub const LIVE: LiveDefinition = LiveDefinition {
     collector: Collector::UserFeatures,
@@ -51,7 +52,7 @@ const FIELDS: &[FollowedField] = &[
     FollowedField::new("services", SERVICES, Extract::With(services))
         .named("loginServices")
         .with_parts(&LOGIN_SERVICES)
-        .with_expression(names),
+        .with_expression(|path| bson::field_names(path).into()),
     FollowedField::new("services.totp.enabled", TOTP, Extract::With(is_enabled))
         .named("totp")
         .with_parts(&["totp"]),
@@ -65,16 +66,6 @@ const FIELDS: &[FollowedField] = &[
     FollowedField::new("extension", EXTENSION, Extract::Exists),
     FollowedField::new("language", LANGUAGE, Extract::With(pack_language)),
 ];
-
-/// The names of the fields of an object; none of anything else.
-fn names(path: &str) -> Bson {
-    let is_object = doc! { "$eq": [{ "$type": path }, "object"] };
-    let names = doc! { "$map": {
-        "input": { "$cond": [is_object, { "$objectToArray": path }, []] },
-        "in": "$$this.k",
-    } };
-    names.into()
-}
 
 fn services(names: Option<RawBsonRef<'_>>) -> PackedRow {
     let Some(RawBsonRef::Array(names)) = names else {

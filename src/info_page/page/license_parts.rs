@@ -34,6 +34,9 @@ pub fn expiry(data: &PageData<'_>, content: &LicenseContent) -> Markup {
     let kind = if content.trial { "trial, " } else { "" };
     html! {
         (row("Kind", &format!("{kind}{offline}")))
+        @if content.offline && data.since(8, 7) {
+            (row("Offline", &"no cloud, no usage reports, no push gateway, no marketplace"))
+        }
         @match content.shown_expiry.or(content.expires) {
             Some(at) => {
                 (row("Expires", &html! {
@@ -91,9 +94,6 @@ pub fn name(kind: LimitKind) -> &'static str {
     }
 }
 
-fn is_color(text: &str) -> bool {
-    text.strip_prefix('#').is_some_and(|digits| {
-        matches!(digits.len(), 3 | 6) && digits.bytes().all(|byte| byte.is_ascii_hexdigit())
 /// The name of a limit by its key in a license; the key itself when it is unknown.
 pub fn name_of_limit(key: &str) -> &str {
     match key {
@@ -107,6 +107,9 @@ pub fn name_of_limit(key: &str) -> &str {
     }
 }
 
+fn is_color(text: &str) -> bool {
+    text.strip_prefix('#').is_some_and(|digits| {
+        matches!(digits.len(), 3 | 6) && digits.bytes().all(|byte| byte.is_ascii_hexdigit())
     })
 }
 

@@ -10,7 +10,7 @@ use super::{exporter_card, format, license_card};
 use crate::catalogue::{ReadState, STALE_AFTER, Value};
 use crate::collectors::Collector;
 use crate::collectors::instances::Instances;
-use crate::collectors::license::{Grants, LimitKind};
+use crate::collectors::license::{Grants, LimitKind, OAUTH_ENTERPRISE};
 
 /// A migration that takes longer counts as stuck.
 const MAX_MIGRATION: Duration = Duration::from_mins(10);
@@ -65,6 +65,8 @@ pub fn of(data: &PageData<'_>) -> Vec<String> {
     }
     presence(data, &mut warnings);
     of_license(data, &mut warnings);
+    custom_oauth(data, &mut warnings);
+    offline(data, &mut warnings);
     statistics_run(data, &mut warnings);
     collectors(data, &mut warnings);
     warnings
@@ -224,6 +226,40 @@ fn of_license(data: &PageData<'_>, warnings: &mut Vec<String>) {
         {
             warnings.push(format!("{used} of {max} seats of the license are used."));
         }
+    }
+}
+
+/// Accounts that 9.0 and later refuse for lack of a module.
+fn custom_oauth(data: &PageData<'_>, warnings: &mut Vec<String>) {
+    let snapshot = data.page.snapshot;
+    let (Some(license), Some(accounts)) = (&snapshot.license, &snapshot.account_security) else {
+        return;
+    };
+    let number = accounts.custom_oauth_only;
+    if number == 0 || license.grants.grants(OAUTH_ENTERPRISE) {
+        return;
+    }
+    let number = format::number(number as f64);
+    let consequence = if data.since(9, 0) {
+        "cannot log in"
+    } else {
+        "cannot log in after an upgrade to Rocket.Chat 9.0"
+    };
+    warnings.push(format!(
+        "{number} accounts {consequence}: they have a custom OAuth login only, which 9.0 and later refuses without the license module {OAUTH_ENTERPRISE}."
+    ));
+}
+
+/// What an offline license turns off although the settings have it on. It has been so since 8.7 in the development branch.
+fn offline(data: &PageData<'_>, warnings: &mut Vec<String>) {
+    let license = data.page.snapshot.license.as_ref();
+    let held = license.and_then(|license| license.held.as_ref());
+    let is_offline = held.is_some_and(|held| {
+        held.is_valid() && held.content.as_ref().is_some_and(|content| content.offline)
+    });
+    let is_on = |id: &str| data.setting(id) == Some(&Value::Bool(true));
+    if is_offline && data.since(8, 7) && is_on("Push_enable") && is_on("Push_enable_gateway") {
+        warnings.push("The license is offline, so Rocket.Chat 8.7 and later sends no push notifications through Rocket.Chat's gateway, although the settings enable it.".to_owned());
     }
 }
 
