@@ -42,6 +42,7 @@ mod missing_collections;
 mod offline_license;
 mod outage;
 mod packaging;
+mod presence_jobs;
 mod python_client;
 mod rate_limit;
 mod readme;

@@ -52,7 +52,7 @@ pub const SECTION: SectionDefinition<Presence> = SectionDefinition {
     metrics: &[
         Metric {
             name: "rocketchat_users",
-            help: "Accounts by visible presence, including bots and apps; the values add up to all accounts.",
+            help: "Accounts by visible presence, including bots and apps; the values add up to all accounts. Administrators can make users appear offline (9.0 and later).",
             source: "users: index on status; offline is the rest of the collection's count",
             quantity: Quantity::Count,
             read: Read::By(&["presence"], |presence| {
