@@ -29,6 +29,7 @@ mod host;
 mod hostile_requests;
 mod info_in_browser;
 mod info_page;
+mod info_page_versions;
 mod insights;
 mod large_lists;
 mod license;

@@ -184,7 +184,8 @@ const OTHERS: [&str; 11] = [
 ];
 
 /// Settings of the Info page only.
-const SHOWN: [&str; 9] = [
+const SHOWN: [&str; 12] = [
+    "Accounts_UserStatus_Enabled",
     "Cloud_Workspace_AirGapped_Restrictions_Remaining_Days",
     "Cloud_Workspace_Id",
     "FEDERATION_Discovery_Method",
@@ -192,6 +193,8 @@ const SHOWN: [&str; 9] = [
     "FEDERATION_Enabled",
     "FEDERATION_Healthy",
     "FEDERATION_Populated",
+    "Federation_Service_Domain",
+    "Federation_Service_Enabled",
     "Presence_broadcast_disabled",
     "Site_Name",
 ];

@@ -8,6 +8,7 @@ use super::format;
 use crate::catalogue::Value;
 use crate::collectors::Collector;
 use crate::collectors::instances::Instances;
+use crate::license::site_url::{hashed_workspace_url, workspace_url};
 
 /// The most rows of the table of instances.
 const MAX_ROWS: usize = 100;
@@ -16,6 +17,7 @@ pub fn card(data: &PageData<'_>) -> Markup {
     let content = html! {
         (rows(&html! {
             (data.text("Version", "version"))
+            @if data.since(8, 4) { (site_url(data)) }
             (data.text("Deployment ID", "uniqueId"))
             @if data.since(6, 9) { (row("Cloud Workspace ID", &cloud_id(data))) }
             (data.text("Apps Engine Version", "apps.engineVersion"))
@@ -42,6 +44,19 @@ pub fn card(data: &PageData<'_>) -> Markup {
         Collector::StoredDocument,
     ];
     data.card("deployment", "Deployment", &collectors, &content)
+}
+
+/// The address by which licenses know the workspace, and its hash.
+fn site_url(data: &PageData<'_>) -> Markup {
+    let workspace = data.page.snapshot.workspace.as_ref();
+    let setting = workspace.and_then(|workspace| workspace.site_url.as_ref()?.as_text());
+    let address = setting.map(workspace_url);
+    html! {
+        @if let Some(address) = address.filter(|address| !address.is_empty()) {
+            (row("Site URL", &address))
+            (row("Hashed Site URL", &hashed_workspace_url(address)))
+        }
+    }
 }
 
 fn cloud_id(data: &PageData<'_>) -> Markup {
@@ -74,9 +89,11 @@ fn mongodb(data: &PageData<'_>) -> Markup {
         )
     };
     let micro_services = data.field("msEnabled").and_then(Json::as_bool) == Some(true);
+    // Rocket.Chat's page of 8.3 has it, that of 8.6 has not; those in between were not read.
+    let shows_oplog = !micro_services && !data.since(8, 4);
     html! {
         (data.value("mongoVersion", |_| None)) " / " (data.value("mongoStorageEngine", |_| None))
-        @if !micro_services { " (oplog " (data.value("oplogEnabled", oplog)) ")" }
+        @if shows_oplog { " (oplog " (data.value("oplogEnabled", oplog)) ")" }
     }
 }
 

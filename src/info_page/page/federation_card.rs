@@ -1,4 +1,5 @@
-//! The card Federation: Rocket.Chat's own federation, and Matrix from the version that has it.
+//! The card Federation: Rocket.Chat's old federation, and Matrix from the version that has it. From 9.0 on there is native
+//! federation only, and the settings of the others are gone.
 
 use maud::{Markup, html};
 use serde_json::Value as Json;
@@ -8,7 +9,32 @@ use crate::catalogue::Value;
 use crate::collectors::Collector;
 
 pub fn card(data: &PageData<'_>) -> Markup {
-    let content = rows(&html! {
+    let content = if data.since(9, 0) {
+        native(data)
+    } else {
+        old(data)
+    };
+    let content = html! {
+        (rows(&content))
+        @if let Some(address) = data.settings_page("Federation") {
+            p.action { a.button href=(address) rel="noopener" { "Federation settings" } }
+        }
+    };
+    let collectors = [Collector::Settings, Collector::Federation, Collector::Users];
+    data.card("federation", "Federation", &collectors, &content)
+}
+
+fn native(data: &PageData<'_>) -> Markup {
+    html! {
+        (row("Federation Enabled", &check(is_on(data, "Federation_Service_Enabled"))))
+        (row("Domain", &text(data, "Federation_Service_Domain")))
+        (data.count("Users", "matrixFederation.amountOfExternalUsers"))
+        (data.count("Rooms", "matrixFederation.amountOfFederatedRooms"))
+    }
+}
+
+fn old(data: &PageData<'_>) -> Markup {
+    html! {
         (row("Federation Enabled", &check(is_on(data, "FEDERATION_Enabled"))))
         (row("Domain", &text(data, "FEDERATION_Domain")))
         (row("Discovery Method", &text(data, "FEDERATION_Discovery_Method")))
@@ -22,15 +48,7 @@ pub fn card(data: &PageData<'_>) -> Markup {
             (data.count("Matrix Users", "matrixFederation.amountOfExternalUsers"))
             (data.count("Matrix Rooms", "matrixFederation.amountOfFederatedRooms"))
         }
-    });
-    let content = html! {
-        (content)
-        @if let Some(address) = data.settings_page("Federation") {
-            p.action { a.button href=(address) rel="noopener" { "Federation settings" } }
-        }
-    };
-    let collectors = [Collector::Settings, Collector::Federation, Collector::Users];
-    data.card("federation", "Federation", &collectors, &content)
+    }
 }
 
 fn is_on(data: &PageData<'_>, setting: &str) -> Option<bool> {

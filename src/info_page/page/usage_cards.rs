@@ -2,8 +2,9 @@
 
 use maud::{Markup, html};
 
-use super::card::{PageData, row, rows};
+use super::card::{PageData, row, rows, unknown};
 use super::format;
+use crate::catalogue::Value;
 use crate::collectors::Collector;
 
 /// A row: Rocket.Chat's label, and the path of the document's field.
@@ -62,12 +63,36 @@ const MESSAGES_FROM_6_5: [CardRow; 6] = [
 ];
 
 pub fn users(data: &PageData<'_>) -> Markup {
-    data.card(
-        "users",
-        "Users",
-        &[Collector::Presence],
-        &counts(data, &USERS),
-    )
+    if !data.since(9, 0) {
+        let collectors = [Collector::Presence];
+        return data.card("users", "Users", &collectors, &counts(data, &USERS));
+    }
+    let content = html! {
+        (counts(data, &USERS))
+        (connected(data))
+    };
+    let collectors = [Collector::Presence, Collector::Connections];
+    data.card("users", "Users", &collectors, &content)
+}
+
+/// Connections, beside presence that administrators can force to offline (9.0 and later).
+fn connected(data: &PageData<'_>) -> Markup {
+    let connections = data.page.snapshot.connections.as_ref();
+    let number = |count: Option<u64>| {
+        count.map_or_else(unknown, |count| html! { (format::number(count as f64)) })
+    };
+    let people = connections.map(|connections| connections.people);
+    let connections = connections.map(|connections| connections.connections);
+    let is_forced = data.setting("Accounts_UserStatus_Enabled") == Some(&Value::Bool(false));
+    html! {
+        (rows(&html! {
+            (row("People connected", &number(people)))
+            (row("Connections", &number(connections)))
+        }))
+        @if is_forced {
+            p.note { "Administrators have disabled the status of users: all of them appear offline." }
+        }
+    }
 }
 
 pub fn types(data: &PageData<'_>) -> Markup {
