@@ -14,6 +14,7 @@ pub mod metric;
 pub mod migrations;
 pub mod outcome;
 pub mod privilege;
+pub mod release_lines;
 pub mod replication;
 pub mod section_definition;
 pub mod value;
@@ -30,6 +31,7 @@ pub use metric::{Metric, MetricRow, Quantity, Read, Sample, count, instant, stat
 pub use migrations::running_version;
 pub use outcome::{FailureKind, IndexCheck, Outcome, PoolState, Refusal, SkipReason, Skipped};
 pub use privilege::{Necessity, Privilege};
+pub use release_lines::{AS_OF, RELEASE_LINES, release_line};
 pub use replication::{Replication, STALE_AFTER};
 pub use section_definition::SectionDefinition;
 pub use value::{Timestamp, Value};

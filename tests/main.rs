@@ -66,6 +66,7 @@ mod statistics_api;
 mod statistics_list;
 mod subcommands;
 mod support;
+mod support_windows;
 mod unusual_collections;
 mod unusual_documents;
 mod validating_licenses;

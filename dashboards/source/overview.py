@@ -1,7 +1,7 @@
 """Overview: the exporter's Info page, which follows Rocket.Chat's own, as a dashboard; the same rows and words."""
 
 from kit import (
-    GRAY, GREEN, PRESENCE, RED, YES_IS_BAD, YELLOW, bars, dashboard, least, lines, number, states, steps, text,
+    GRAY, GREEN, NO_IS_BAD, PRESENCE, RED, YES_IS_BAD, YELLOW, bars, dashboard, least, lines, number, states, steps, text,
 )
 
 
@@ -68,6 +68,19 @@ WARNINGS = [
     number(
         "Migration locked", "While a migration is locked Rocket.Chat does not start. It is, for moments, while one runs.",
         "max(rocketchat_migration_locked{W})", words=YES_IS_BAD, alerts=["MigrationLocked"],
+    ),
+    number(
+        "Support ends in",
+        "Time until Rocket.Chat's support of the running release line ends; below zero it has ended. No data for a line that the "
+        "exporter does not know.",
+        "min(rocketchat_end_of_support_timestamp_seconds{W}) - time()", "s", limits=least(0, 2592000),
+        alerts=["SupportEnding"],
+    ),
+    number(
+        "MongoDB is supported",
+        "Whether MongoDB's line is among those that the running release line of Rocket.Chat supports. No data for a line whose list "
+        "the exporter does not know.",
+        "min(rocketchat_mongodb_supported{W})", words=NO_IS_BAD, alerts=["MongoDBUnsupported"],
     ),
     number(
         "Versions of Node", "More than one means that the instances do not run the same build.",
@@ -197,7 +210,9 @@ USERS = [
     users("Away", "away"),
     users("Offline", "offline"),
     number(
-        "People connected", "People with a connection to a live instance; bots and apps do not count.",
+        "People connected",
+        "People with a connection to a live instance, whatever their presence; bots and apps do not count. From 9.0 on administrators "
+        "can make users appear offline.",
         "sum(rocketchat_people_connected{W})", alerts=["UsersOnlineAnomaly"],
     ),
 ]

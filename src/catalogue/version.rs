@@ -23,6 +23,11 @@ impl Version {
             patch,
         }
     }
+
+    /// Its major and minor number.
+    pub const fn line(self) -> (u16, u16) {
+        (self.major, self.minor)
+    }
 }
 
 impl fmt::Display for Version {

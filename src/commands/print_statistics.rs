@@ -3,7 +3,7 @@
 
 use super::backfill::rule::{BackfillRule, SampleSource};
 use super::backfill::rules::BACKFILL_RULES;
-use crate::catalogue::{FieldRow, Metric, MetricRow, Quantity};
+use crate::catalogue::{AS_OF, FieldRow, Metric, MetricRow, Quantity, RELEASE_LINES};
 use crate::collectors::{LIVE, READINGS, REPLICATION, SECTIONS};
 use crate::exposition::{COMPAT, EXPORTER_METRICS};
 
@@ -32,6 +32,8 @@ pub fn markdown() -> String {
     compat(&mut text);
     line(&mut text, &["### The past\n"]);
     past(&mut text);
+    line(&mut text, &["\n### Release lines\n"]);
+    release_lines(&mut text);
     text.truncate(text.trim_end().len());
     text.push('\n');
     text
@@ -211,6 +213,38 @@ fn past(text: &mut String) {
             ".",
         ],
     );
+}
+
+/// The release lines of Rocket.Chat.
+fn release_lines(text: &mut String) {
+    line(
+        text,
+        &[
+            "As of ",
+            AS_OF,
+            ". Where no day was announced it is reckoned from the release: six months, or twelve for LTS. The sources are in \
+             `src/catalogue/release_lines.rs`.\n",
+        ],
+    );
+    line(text, &["| Rocket.Chat | Support ends | MongoDB |"]);
+    line(text, &["|---|---|---|"]);
+    let name = |line: &(u16, u16)| format!("{}.{}", line.0, line.1);
+    for known in RELEASE_LINES {
+        let end = known.end_of_support.map_or("not known".to_owned(), |end| {
+            let suffix = if end.is_announced { "" } else { " (reckoned)" };
+            format!("{}{suffix}", end.day)
+        });
+        let servers: Vec<_> = known.mongodb.iter().map(name).collect();
+        let servers = if servers.is_empty() {
+            "not known".to_owned()
+        } else {
+            servers.join(", ")
+        };
+        line(
+            text,
+            &["| ", &name(&known.line), " | ", &end, " | ", &servers, " |"],
+        );
+    }
 }
 
 /// A series as in a query; only the names of labels that are read from documents.

@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::catalogue::FieldOrigin::{Fresh, Stored, StoredIfTrue};
 use crate::catalogue::{
     CollectorDefinition, Field, Metric, Privilege, Quantity, Read, Sample, SectionDefinition, Tier,
-    Value, Versions,
+    Value, Versions, state,
 };
 
 /// Version, storage engine and oplog of the server.
@@ -19,6 +19,8 @@ pub struct Server {
     pub storage_engine: String,
     /// Time between the oldest and the newest operation of the oplog; `None` without an oplog or the privilege to read it.
     pub oplog_window: Option<Duration>,
+    /// Whether the running version of Rocket.Chat supports its line; `None` where the version or its list is not known.
+    pub is_supported: Option<bool>,
 }
 
 pub const COLLECTOR: CollectorDefinition = CollectorDefinition {
@@ -49,6 +51,13 @@ pub const SECTION: SectionDefinition<Server> = SectionDefinition {
                     value: 1.0,
                 }]
             }),
+        },
+        Metric {
+            name: "rocketchat_mongodb_supported",
+            help: "Whether the MongoDB server's line is among those that the running release line of Rocket.Chat supports. Absent for a release line whose list the exporter does not know.",
+            source: "the exporter's release lines, by the version; commands serverStatus, else buildInfo",
+            quantity: Quantity::State,
+            read: Read::One(|server| server.is_supported.map(state)),
         },
         Metric {
             name: "rocketchat_mongodb_oplog_window_seconds",

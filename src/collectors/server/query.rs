@@ -5,39 +5,38 @@ use std::time::Duration;
 use mongodb::bson::{Document, doc};
 
 use super::Server;
-use crate::catalogue::FailureKind;
+use crate::catalogue::{FailureKind, release_line};
 use crate::collectors::snapshot::Snapshot;
 use crate::mongodb::{QueryContext, SourceError, bson, command};
 
 /// The oplog.
 const OPLOG: &str = "local.oplog.rs";
 
-pub async fn read(query: &mut QueryContext<'_>, _: &Snapshot) -> Result<Server, SourceError> {
+pub async fn read(query: &mut QueryContext<'_>, known: &Snapshot) -> Result<Server, SourceError> {
     let oplog_window = oplog_window(query).await?;
     // Unneeded sections are disabled, because some are expensive.
     let status = doc! {
         "serverStatus": 1, "metrics": 0, "wiredTiger": 0, "locks": 0, "repl": 0, "tcmalloc": 0, "opLatencies": 0,
     };
-    match query.run_on_admin(status).await {
-        Ok(status) => Ok(Server {
-            version: bson::text(status.get("version")).unwrap_or_default(),
-            storage_engine: status
-                .get_document("storageEngine")
-                .ok()
-                .and_then(|engine| bson::text(engine.get("name")))
-                .unwrap_or_else(unknown),
-            oplog_window,
-        }),
-        Err(error) if error.kind == FailureKind::Unauthorized => {
-            let build = query.run_on_admin(doc! { "buildInfo": 1 }).await?;
-            Ok(Server {
-                version: bson::text(build.get("version")).unwrap_or_default(),
-                storage_engine: unknown(),
-                oplog_window,
-            })
+    let (answer, storage_engine) = match query.run_on_admin(status).await {
+        Ok(status) => {
+            let engine = status.get_document("storageEngine").ok();
+            let name = engine.and_then(|engine| bson::text(engine.get("name")));
+            (status, name)
         }
-        Err(error) => Err(error),
-    }
+        Err(error) if error.kind == FailureKind::Unauthorized => {
+            (query.run_on_admin(doc! { "buildInfo": 1 }).await?, None)
+        }
+        Err(error) => return Err(error),
+    };
+    let version = bson::text(answer.get("version")).unwrap_or_default();
+    let line = known.version().and_then(release_line);
+    Ok(Server {
+        is_supported: line.and_then(|line| line.supports_mongodb(&version)),
+        version,
+        storage_engine: storage_engine.unwrap_or_else(|| "unknown".to_owned()),
+        oplog_window,
+    })
 }
 
 /// The time between the oldest and the newest operation of the member's oplog; `None` without a replica set or the
@@ -74,8 +73,4 @@ async fn end_of_oplog(
     Ok(operation
         .and_then(|operation| operation.get_timestamp("ts").ok())
         .map(|timestamp| timestamp.time))
-}
-
-fn unknown() -> String {
-    "unknown".to_owned()
 }

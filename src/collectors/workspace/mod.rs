@@ -23,6 +23,8 @@ pub struct Workspace {
     pub migration: Option<Migration>,
     /// The running version, if it is known.
     pub version: Option<String>,
+    /// The day on which the support of its line ends, at 00:00 UTC; `None` where that is not known.
+    pub end_of_support: Option<Timestamp>,
 }
 
 /// The control document of `migrations`.
@@ -75,6 +77,13 @@ pub const SECTION: SectionDefinition<Workspace> = SectionDefinition {
                     value: 1.0,
                 }]
             }),
+        },
+        Metric {
+            name: "rocketchat_end_of_support_timestamp_seconds",
+            help: "Day on which Rocket.Chat's support of the running release line ends, at 00:00 UTC. Absent for a line that the exporter does not know.",
+            source: "the exporter's release lines, by the version",
+            quantity: Quantity::Instant,
+            read: Read::One(|workspace| instant(workspace.end_of_support)),
         },
         Metric {
             name: "rocketchat_installed_timestamp_seconds",

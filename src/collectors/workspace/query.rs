@@ -2,10 +2,12 @@
 
 use std::collections::HashMap;
 
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
 use mongodb::bson::{Bson, Document, doc};
 
 use super::{Migration, Workspace};
-use crate::catalogue::{Timestamp, running_version};
+use crate::catalogue::{Timestamp, release_line, running_version};
 use crate::collectors::snapshot::Snapshot;
 use crate::mongodb::{QueryContext, SourceError, bson};
 
@@ -43,16 +45,18 @@ pub async fn read(
         .stored_document
         .as_ref()
         .and_then(|stored| stored.version());
+    let version = running_version(
+        known.configured_version,
+        stored.as_deref(),
+        migration.as_ref().and_then(|migration| migration.version),
+    );
     Ok(Workspace {
         deployment_id: setting("uniqueID"),
         installed_at: created.and_then(bson::value),
         installed: created.and_then(instant),
         site_url: setting("Site_Url"),
-        version: running_version(
-            known.configured_version,
-            stored.as_deref(),
-            migration.as_ref().and_then(|migration| migration.version),
-        ),
+        end_of_support: version.as_deref().and_then(end_of_support),
+        version,
         migration,
     })
 }
@@ -85,4 +89,12 @@ fn instant(value: &Bson) -> Option<Timestamp> {
         let parsed: jiff::Timestamp = text.parse().ok()?;
         Some(Timestamp(parsed.as_millisecond()))
     })
+}
+
+/// The beginning of the day on which the support of a version's line ends.
+fn end_of_support(version: &str) -> Option<Timestamp> {
+    let end = release_line(version.parse().ok()?)?.end_of_support?;
+    let day: Date = end.day.parse().ok()?;
+    let begins = day.to_zoned(TimeZone::UTC).ok()?;
+    Some(Timestamp(begins.timestamp().as_millisecond()))
 }

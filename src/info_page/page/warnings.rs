@@ -7,7 +7,7 @@ use serde_json::Value as Json;
 
 use super::card::PageData;
 use super::{exporter_card, format, license_card};
-use crate::catalogue::{ReadState, STALE_AFTER, Value};
+use crate::catalogue::{ReadState, STALE_AFTER, Value, release_line};
 use crate::collectors::Collector;
 use crate::collectors::instances::Instances;
 use crate::collectors::license::{Grants, LimitKind, OAUTH_ENTERPRISE};
@@ -26,6 +26,9 @@ const MAX_UNLICENSED_CONNECTIONS: u64 = 200;
 
 /// How long before its expiry a license is warned about.
 const EXPIRY_NOTICE: Duration = Duration::from_hours(30 * 24);
+
+/// How long before its end the support of a release line is warned about.
+const SUPPORT_NOTICE: Duration = Duration::from_hours(30 * 24);
 
 /// The share of a limit that counts as near it, as in Rocket.Chat.
 const NEAR: f64 = 0.8;
@@ -60,6 +63,7 @@ pub fn of(data: &PageData<'_>) -> Vec<String> {
     stale(data, &mut warnings);
     read_only(data, &mut warnings);
     migration(data, &mut warnings);
+    support(data, &mut warnings);
     if let Some(instances) = &snapshot.instances {
         of_instances(data, instances, &mut warnings);
     }
@@ -136,6 +140,48 @@ fn migration(data: &PageData<'_>, warnings: &mut Vec<String>) {
             format::span(time)
         )),
         None => warnings.push("A database migration holds its lock; Rocket.Chat does not start until it is released.".to_owned()),
+    }
+}
+
+/// The end of Rocket.Chat's support, and a MongoDB that the running version does not support.
+fn support(data: &PageData<'_>, warnings: &mut Vec<String>) {
+    let snapshot = data.page.snapshot;
+    let Some(line) = snapshot.version().and_then(release_line) else {
+        return;
+    };
+    let name = |(major, minor): (u16, u16)| format!("{major}.{minor}");
+    let running = name(line.line);
+    let now = data.page.database_now;
+    let ends_at = snapshot
+        .workspace
+        .as_ref()
+        .and_then(|workspace| workspace.end_of_support);
+    if let (Some(end), Some(at)) = (line.end_of_support, ends_at) {
+        let reckoned = if end.is_announced {
+            ""
+        } else {
+            ", reckoned from its release"
+        };
+        let day = end.day;
+        match at.since(now) {
+            None => warnings.push(format!(
+                "Support for Rocket.Chat {running} ended on {day}{reckoned}: it gets no security fixes, and Rocket.Chat's cloud services and apps may refuse it."
+            )),
+            Some(left) if left < SUPPORT_NOTICE => warnings.push(format!(
+                "Support for Rocket.Chat {running} ends on {day}{reckoned}."
+            )),
+            Some(_) => {}
+        }
+    }
+    if let Some(server) = &snapshot.server
+        && server.is_supported == Some(false)
+    {
+        let supported: Vec<_> = line.mongodb.iter().copied().map(name).collect();
+        warnings.push(format!(
+            "Rocket.Chat {running} does not support MongoDB {}; it supports {}.",
+            server.version,
+            supported.join(", ")
+        ));
     }
 }
 
