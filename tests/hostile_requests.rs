@@ -215,7 +215,7 @@ impl Mutator {
             match self.below(4) {
                 0 => {
                     bytes[place] =
-                        u8::try_from(self.next() % 256).expect("the remainder fits into a byte")
+                        u8::try_from(self.next() % 256).expect("the remainder fits into a byte");
                 }
                 1 => bytes.truncate(place.max(1)),
                 2 => bytes.extend_from_within(place..),

@@ -1,4 +1,4 @@
-//! What the exporter sends to MongoDB, seen on the wire, and what is known of versions that no test runs on.
+//! The commands that the exporter sends to MongoDB, recorded on the wire, and their support in versions that no test runs on.
 //!
 //! `docs/mongodb.md` has the table that these tests read.
 
@@ -20,7 +20,7 @@ use crate::support::{
     shared_mongod, shared_workspace, uri_of,
 };
 
-/// Nothing is read again by itself during a test.
+/// Flags with which no collector runs again during a test.
 const ONCE: [&str; 3] = [
     "--collection.fast-interval=1h",
     "--collection.normal-interval=1h",
@@ -29,7 +29,7 @@ const ONCE: [&str; 3] = [
 
 const EVERY_MODULE: &str = "--rocketchat.license-modules=*";
 
-/// Every operator that a client of the API may use.
+/// A query with every operator that clients of the API may use.
 const CLIENT_QUERY: &str = r#"{
     "$and": [{ "a": { "$eq": 1 } }, { "$nor": [{ "a": { "$ne": 1 } }] }],
     "$or": [{ "a": { "$gt": 1, "$gte": 1, "$lt": 1, "$lte": 1 } }, { "a": { "$in": [1], "$nin": [1], "$all": [1] } }],
@@ -38,22 +38,22 @@ const CLIENT_QUERY: &str = r#"{
     "d": { "$regex": "a", "$options": "i" }
 }"#;
 
-/// What the server answers to a strict client about something outside of the Stable API.
+/// The error code for a strict client that uses something outside of the Stable API.
 const API_STRICT_ERROR: i32 = 323;
-/// The same about most hints that name a sparse index.
+/// The error code for a strict client and most hints that name a sparse index.
 const BAD_VALUE: i32 = 2;
-/// The same, strict or not, about a collection that does not exist.
+/// The error code for a missing collection, strict or not.
 const NAMESPACE_NOT_FOUND: i32 = 26;
 
-/// What the exporter sent.
+/// The recorded commands of the exporter.
 struct Observed {
     mongod: Mongod,
-    /// Every command, without what a proxy added.
+    /// Every command, without the additions of a proxy.
     commands: Vec<Document>,
 }
 
-/// A replica set on which everything was done once that sends commands: serving with and without live mode and for old
-/// versions, `check`, `statistics`, `backfill`, the API and the Info page. All commands declared version 1 of the Stable API.
+/// A replica set on which everything that sends commands has run once: serving with and without live mode and for old
+/// versions, `check`, `statistics`, `backfill`, the API and the Info page. All commands declare version 1 of the Stable API.
 async fn observed() -> &'static Observed {
     static OBSERVED: OnceCell<Observed> = OnceCell::const_new();
     OBSERVED.get_or_init(observe).await
@@ -67,9 +67,9 @@ async fn observe() -> Observed {
     let mongod = mongod(options).await;
     let proxy = WireProxy::with_stable_api(mongod.port()).await;
     let filled = Filled::at(&mongod.uri()).await;
-    write_oddities(&filled.database).await;
-    // Without the name of the database, which is found by its collections.
-    run_commands(&proxy.uri(""));
+    insert_unusual_documents(&filled.database).await;
+    // Without a database name, so that the exporter lists databases.
+    run_subcommands(&proxy.uri(""));
     serve_live(filled, &proxy).await;
     let uri = proxy.uri("rocketchat");
     for version in ["1.0.0", "3.17.0", "9.0.0"] {
@@ -85,22 +85,25 @@ async fn observe() -> Observed {
     }
 }
 
-/// What makes queries differ: a counter that is no number, and more stored documents than one reply to a list has.
-async fn write_oddities(database: &Database) {
-    let room = doc! { "_id": "odd", "t": "c", "msgs": f64::NAN, "prid": "" };
+/// Inserts documents that change queries: a counter that is not a number, and more stored documents than fit into a reply.
+async fn insert_unusual_documents(database: &Database) {
+    let room = doc! { "_id": "invalid", "t": "c", "msgs": f64::NAN, "prid": "" };
     let rooms = database.collection::<Document>("rocketchat_room");
-    rooms.insert_one(room).await.expect("a room can be made");
+    rooms
+        .insert_one(room)
+        .await
+        .expect("a room can be inserted");
     let documents = (0..100).map(|day| {
         let created = DateTime::from_millis(1_600_000_000_000 + day * 86_400_000);
         doc! { "_id": format!("old {day}"), "version": "3.4.0", "createdAt": created, "totalUsers": 3 }
     });
     let statistics = database.collection::<Document>("rocketchat_statistics");
     let inserted = statistics.insert_many(documents).await;
-    inserted.expect("documents can be stored");
+    inserted.expect("documents can be inserted");
 }
 
-/// The commands that end by themselves.
-fn run_commands(uri: &str) {
+/// Runs the subcommands that query the database.
+fn run_subcommands(uri: &str) {
     let folder = tempfile::tempdir().expect("a directory can be created");
     let output = format!("--output={}", folder.path().join("past.om").display());
     let backfill = ["backfill", "--label=job=a", "--label=instance=b", &output];
@@ -159,14 +162,17 @@ async fn serve_live(filled: Filled, proxy: &WireProxy) {
     assert!(!log.contains("level=error"), "{log}");
 }
 
-/// Changes a part of a field, so that the document is looked up.
+/// Updates part of a field, so that live mode looks up the document.
 async fn become_guest(workspace: &Workspace) {
     let users: Collection<Document> = workspace.collection("users");
     let user = doc! { "_id": "new user", "active": true, "roles": ["user"] };
-    users.insert_one(user).await.expect("a user can be added");
+    users
+        .insert_one(user)
+        .await
+        .expect("a user can be inserted");
     let guest = doc! { "$set": { "roles.0": "guest" } };
     let changed = users.update_one(doc! { "_id": "new user" }, guest).await;
-    changed.expect("a user can be changed");
+    changed.expect("a user can be updated");
 }
 
 async fn serve_once(uri: &str, version: &str) {
@@ -210,7 +216,7 @@ fn add_command(names: &mut BTreeSet<Name>, command: &Document) {
     for (key, value) in members {
         match (key.as_str(), value) {
             ("pipeline", Bson::Array(stages)) => add_stages(names, stages),
-            // What the driver adds is no operator: the database, the read preference, the cluster's time.
+            // Fields of the driver are not operators: `$db`, `$readPreference`, `$clusterTime`.
             (key, _) if key.starts_with('$') => {}
             _ => add_values(names, value),
         }
@@ -254,7 +260,7 @@ fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// The table of `docs/mongodb.md`: names, and whether they are in version 1 of the Stable API. An exception has a reason.
+/// The table in `docs/mongodb.md`: names, and whether they are in version 1 of the Stable API. Exceptions need a reason.
 fn documented() -> BTreeMap<Name, bool> {
     let text = fs::read_to_string(root().join("docs/mongodb.md")).expect("the file can be read");
     let mut documented = BTreeMap::new();
@@ -305,7 +311,7 @@ fn sources() -> Vec<String> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_command_stage_and_operator_that_is_sent_is_in_the_table_and_the_other_way_round() {
+async fn table_has_exactly_the_commands_stages_and_operators_that_are_sent() {
     let commands = &observed().await.commands;
     let sent: BTreeSet<Name> = commands.iter().flat_map(names).collect();
     let documented: BTreeSet<Name> = documented().into_keys().collect();
@@ -340,11 +346,13 @@ async fn every_operator_in_the_source_is_sent() {
     assert!(unsent.is_empty(), "{unsent:?}");
 }
 
-/// The versions of the Stable API that the server has each command in, and those in which it is deprecated.
+/// The versions of the Stable API that have each command, and those in which it is deprecated.
 async fn versions_of_commands(database: &Database) -> BTreeMap<String, [Vec<Bson>; 2]> {
     let reply = database.run_command(doc! { "listCommands": 1 }).await;
     let reply = reply.expect("commands can be listed");
-    let commands = reply.get_document("commands").expect("they are a document");
+    let commands = reply
+        .get_document("commands")
+        .expect("the commands are a document");
     let versions =
         |command: &Document, key: &str| command.get_array(key).cloned().unwrap_or_default();
     commands
@@ -358,7 +366,7 @@ async fn versions_of_commands(database: &Database) -> BTreeMap<String, [Vec<Bson
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_server_has_the_commands_in_its_stable_api_that_the_table_says() {
+async fn server_agrees_which_commands_are_in_the_stable_api() {
     let mongod = &observed().await.mongod;
     let admin = client(&mongod.uri()).await.database("admin");
     let known = versions_of_commands(&admin).await;
@@ -432,8 +440,7 @@ fn names_sparse_index(command: &Document, sparse: &BTreeSet<(String, String)>) -
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_strict_server_refuses_what_the_table_says_and_hints_of_sparse_indexes_and_nothing_else()
-{
+async fn strict_server_refuses_only_documented_exceptions_and_sparse_hints() {
     let Observed { mongod, commands } = observed().await;
     let client = client(&mongod.uri()).await;
     let sparse = sparse_indexes(&client.database("rocketchat")).await;
@@ -497,7 +504,7 @@ fn lasting_series(exporter: &Exporter) -> BTreeMap<String, String> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_series_is_the_same_when_commands_declare_the_stable_api() {
+async fn series_are_equal_with_the_stable_api() {
     let shared = shared_workspace().await;
     let proxy = WireProxy::with_stable_api(shared_mongod().port()).await;
     let plain = shared.start(&[]).await;
@@ -553,7 +560,7 @@ fn filters(command: &Document) -> Vec<Document> {
 
 /// From MongoDB 8.0 on null does not equal undefined, so what means both has to say so.
 #[tokio::test(flavor = "multi_thread")]
-async fn every_filter_with_null_says_what_it_means_of_undefined() {
+async fn every_null_filter_handles_undefined() {
     let mut conditions = Vec::new();
     for command in &observed().await.commands {
         for filter in filters(command) {
@@ -568,9 +575,9 @@ async fn every_filter_with_null_says_what_it_means_of_undefined() {
     }
 }
 
-/// The filter for discussions as 8.0 understands it: there null in a list excludes nothing that is undefined.
+/// The filter for discussions as MongoDB 8.0 evaluates it, where null in `$nin` does not exclude undefined.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_room_whose_parent_is_undefined_is_no_discussion_on_mongodb_8() {
+async fn undefined_parent_is_not_a_discussion_on_mongodb_8() {
     let is_of_rooms = |command: &&Document| {
         command.get("aggregate").and_then(Bson::as_str) == Some("rocketchat_room")
     };
@@ -580,7 +587,7 @@ async fn a_room_whose_parent_is_undefined_is_no_discussion_on_mongodb_8() {
         condition.contains_key("$nin").then_some(condition)
     });
     let mut condition = conditions.next().expect("discussions are read");
-    let excluded = condition.get_array_mut("$nin").expect("it is a list");
+    let excluded = condition.get_array_mut("$nin").expect("$nin is an array");
     excluded.retain(|value| *value != Bson::Null);
     let rooms = fresh_database()
         .await
@@ -592,7 +599,7 @@ async fn a_room_whose_parent_is_undefined_is_no_discussion_on_mongodb_8() {
     ];
     let documents = parents.map(|parent| doc! { "prid": parent });
     let inserted = rooms.insert_many(documents).await;
-    inserted.expect("rooms can be made");
+    inserted.expect("rooms can be inserted");
     let found = rooms.find(doc! { "prid": condition }).await;
     let found: Vec<Document> = found
         .expect("rooms can be found")
@@ -606,8 +613,8 @@ async fn a_room_whose_parent_is_undefined_is_no_discussion_on_mongodb_8() {
     assert_eq!(found, ["parent"]);
 }
 
-/// Makes a reply of 6.0 what 8.0 would send: its version, and plans in the format of the slot-based engine and of express
-/// paths. The formats are those of published replies of 8.0.
+/// Converts a reply of 6.0 to that of 8.0: the version, and plans in the formats of the slot-based engine and of express
+/// plans, after published replies of 8.0.
 fn as_of_8_0(command: &Document, reply: &mut Document) {
     if reply.contains_key("maxWireVersion") {
         reply.insert("maxWireVersion", 25);
@@ -698,7 +705,7 @@ async fn check_reads_the_plans_of_mongodb_8() {
     assert_eq!(of_8_0["connection"]["mongodb_version"], "8.0.16");
     let expected: Vec<String> = plans(&plain)
         .iter()
-        // Not one within a projection.
+        // A plan within a projection stays unchanged.
         .map(|plan| plan.replace("[\"IDHACK\",\"$", "[\"EXPRESS_IXSCAN _id_\",\"$"))
         .collect();
     let is_express = |plan: &&String| plan.contains("EXPRESS_IXSCAN _id_");

@@ -87,7 +87,7 @@ pub fn shared_mongod() -> &'static SharedMongod {
     SHARED.get_or_init(|| {
         let mut shared = find_shared_mongod();
         if std::env::var_os(STABLE_API).is_some() {
-            shared.port = WireProxy::with_stable_api_for_ever(shared.port);
+            shared.port = WireProxy::spawn_with_stable_api(shared.port);
         }
         shared
     })

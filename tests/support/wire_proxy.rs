@@ -1,5 +1,5 @@
-//! A proxy that reads MongoDB's wire protocol: it records commands, can declare a version of the Stable API in them, and can
-//! change replies.
+//! A proxy for MongoDB's wire protocol: it can record commands, declare a version of the Stable API in them, and change
+//! replies.
 
 use std::collections::HashMap;
 use std::future::pending;
@@ -13,22 +13,22 @@ use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::Runtime;
 
-/// Length, request, request that is replied to, and kind of a message: four numbers of four bytes.
+/// The size of a message header: `messageLength`, `requestID`, `responseTo` and `opCode`, four bytes each.
 const HEADER: usize = 16;
 
-/// The kind of all messages since MongoDB 3.6, `OP_MSG`.
+/// The opcode `OP_MSG`, which all messages since MongoDB 3.6 have.
 const MESSAGE: i32 = 2013;
 
 /// The flag for a checksum at the end, which the driver does not send.
 const HAS_CHECKSUM: u32 = 1;
 
-/// What a message says besides its documents begins at [`HEADER`]: flags, then sections.
+/// The offset of the first section, after the header and the flags.
 const SECTIONS: usize = HEADER + 4;
 
-/// The section with the command or the reply; the other kind has documents to insert.
+/// The kind of the section with the command or the reply; the other kind has documents to insert.
 const BODY: u8 = 0;
 
-/// What a proxy does to messages.
+/// How a proxy changes messages.
 #[derive(Clone, Copy, Default)]
 struct Changes {
     /// Whether commands are recorded.
@@ -39,14 +39,14 @@ struct Changes {
     reply: Option<fn(&Document, &mut Document)>,
 }
 
-/// A proxy before one MongoDB server on this machine.
+/// A proxy in front of a MongoDB server on this machine.
 pub struct WireProxy {
     port: u16,
     commands: Arc<Mutex<Vec<Document>>>,
 }
 
 impl WireProxy {
-    /// Every command declares version 1 of the Stable API, and that the server shall refuse what is deprecated in it.
+    /// A proxy that makes every command declare version 1 of the Stable API, with errors for deprecated features.
     pub async fn with_stable_api(server: u16) -> Self {
         let changes = Changes {
             records: true,
@@ -56,10 +56,10 @@ impl WireProxy {
         Self::before(server, changes).await
     }
 
-    /// The port of a proxy that does the same until the process ends, and records nothing.
-    pub fn with_stable_api_for_ever(server: u16) -> u16 {
+    /// The port of a proxy that does the same until the process ends, without recording.
+    pub fn spawn_with_stable_api(server: u16) -> u16 {
         let (announce, announced) = mpsc::channel();
-        // In a runtime of its own: that of a test ends with the test.
+        // In its own runtime, because the runtime of a test ends with the test.
         thread::spawn(move || {
             let runtime = Runtime::new().expect("a runtime can be started");
             runtime.block_on(async {
@@ -75,7 +75,7 @@ impl WireProxy {
         announced.recv().expect("the proxy listens")
     }
 
-    /// Replies are changed by a function of the command and its reply.
+    /// A proxy that changes replies by a function of the command and its reply.
     pub async fn with_replies(server: u16, change: fn(&Document, &mut Document)) -> Self {
         let changes = Changes {
             reply: Some(change),
@@ -88,7 +88,10 @@ impl WireProxy {
         let listener = TcpListener::bind(("127.0.0.1", 0))
             .await
             .expect("a port is free");
-        let port = listener.local_addr().expect("it has an address").port();
+        let port = listener
+            .local_addr()
+            .expect("a listener has an address")
+            .port();
         let commands = Arc::<Mutex<Vec<Document>>>::default();
         let recorded = Arc::clone(&commands);
         tokio::spawn(async move {
@@ -120,8 +123,8 @@ impl WireProxy {
         self.port
     }
 
-    /// The connection string of a database behind it. The driver stays on this connection, also when the server is a member
-    /// of a replica set and names itself otherwise.
+    /// The connection string of a database behind the proxy. The driver connects directly, even if the server is a member of
+    /// a replica set with another address.
     pub fn uri(&self, database: &str) -> String {
         format!(
             "mongodb://127.0.0.1:{}/{database}?directConnection=true",
@@ -139,7 +142,7 @@ impl WireProxy {
 struct Connection {
     changes: Changes,
     commands: Arc<Mutex<Vec<Document>>>,
-    /// Commands by the number of their request.
+    /// Commands without a reply, by `requestID`.
     unanswered: Mutex<HashMap<i32, Document>>,
 }
 
@@ -185,14 +188,14 @@ struct Header {
     replies_to: i32,
 }
 
-/// The number at a place of a message.
-fn number(message: &[u8], place: usize) -> i32 {
-    let bytes = message[place..].first_chunk();
+/// The integer at an offset of a message.
+fn number(message: &[u8], offset: usize) -> i32 {
+    let bytes = message[offset..].first_chunk();
     i32::from_le_bytes(*bytes.expect("a message is complete"))
 }
 
-fn length(message: &[u8], place: usize) -> usize {
-    usize::try_from(number(message, place)).expect("a length is positive")
+fn length(message: &[u8], offset: usize) -> usize {
+    usize::try_from(number(message, offset)).expect("a length is positive")
 }
 
 /// The message with another body.
@@ -207,11 +210,11 @@ fn rewritten(
         request: number(&message, 4),
         replies_to: number(&message, 8),
     };
-    let mut place = SECTIONS;
-    while message[place] != BODY {
-        place += 1 + length(&message, place + 1);
+    let mut offset = SECTIONS;
+    while message[offset] != BODY {
+        offset += 1 + length(&message, offset + 1);
     }
-    let body = place + 1..place + 1 + length(&message, place + 1);
+    let body = offset + 1..offset + 1 + length(&message, offset + 1);
     let document = RawDocumentBuf::from_bytes(message[body.clone()].to_vec());
     let document = rewrite(header, document.expect("the body of a message is BSON"));
     let mut changed = message;
