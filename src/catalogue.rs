@@ -28,7 +28,7 @@ pub use growth_point::GrowthPoint;
 pub use hidden_fields::{HIDDEN_FIELDS, IGNORED_FIELDS, touches_hidden_field};
 pub use labels::{OTHER, bound_labels};
 pub use metric::{Metric, MetricRow, Quantity, Read, Sample, count, instant, state};
-pub use migrations::running_version;
+pub use migrations::{RunningVersion, running_version};
 pub use outcome::{FailureKind, IndexCheck, Outcome, PoolState, Refusal, SkipReason, Skipped};
 pub use privilege::{Necessity, Privilege};
 pub use release_lines::{AS_OF, RELEASE_LINES, release_line};

@@ -274,7 +274,7 @@ async fn samples_equal_the_metrics_in_every_version() {
     // Versions before and after each change of a definition.
     let versions = [
         "0.51.0", "0.74.1", "1.3.0", "2.4.9", "3.1.0", "3.8.0", "3.11.0", "3.12.0", "4.8.0",
-        "6.0.0", "6.3.0", "6.4.0", "6.5.0", "6.10.0", "7.2.0", "8.3.0",
+        "6.0.0", "6.3.0", "6.4.0", "6.5.0", "6.10.0", "7.2.0", "8.3.0", "9.0.0",
     ];
     let mut stored = Vec::new();
     let mut expected = Vec::new();

@@ -136,7 +136,7 @@ async fn healthy_workspace_passes_and_no_message_document_is_read() {
     let connection = &report["connection"];
     assert_eq!(connection["topology"]["kind"], "standalone");
     assert_eq!(connection["database"], shared.name());
-    assert_eq!(connection["rocketchat_version"], "7.7.1");
+    assert_eq!(connection["rocketchat_version"], "9.0.0");
     assert!(connection["mongodb_version"].is_string() && connection["migration"].is_u64());
     assert_eq!(connection["tls"], false);
     assert_eq!(report["privileges"]["access"], "open");

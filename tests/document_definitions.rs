@@ -177,6 +177,51 @@ fn login_services_exclude_apps_and_guests() {
 }
 
 #[test]
+fn login_providers_were_removed_in_9_0() {
+    for provider in [
+        "dolphin",
+        "drupal",
+        "facebook",
+        "githubEnterprise",
+        "linkedin",
+        "meteor",
+        "twitter",
+        "wordpress",
+    ] {
+        let path = format!("services.oauth.{provider}");
+        let unused = json!({ "users": 0, "enabled": null });
+        expect(&path, [is("8.6.1", unused), absent("9.0.0")]);
+    }
+    for provider in ["apple", "github", "gitlab", "google", "nextcloud"] {
+        let path = format!("services.oauth.{provider}.users");
+        expect(&path, [is("8.6.1", 0), is("9.0.0", 0)]);
+    }
+}
+
+#[test]
+fn fips_mode_is_stored_from_8_7_on() {
+    expect(
+        "fips",
+        [absent("8.6.1"), is("8.7.0", true), is("9.0.0", true)],
+    );
+}
+
+#[test]
+fn newer_releases_have_the_document_of_the_newest_known() {
+    let document = |version| {
+        let mut document = responses(version).document.clone();
+        let members = document.as_object_mut().expect("it is an object");
+        assert_eq!(members.remove("version"), Some(version.into()));
+        // The host does not stand still.
+        members.remove("os");
+        document
+    };
+    let known = document("9.1.0");
+    assert_eq!(document("9.2.0"), known);
+    assert_eq!(document("12.3.4"), known);
+}
+
+#[test]
 fn custom_oauth_services_changed_from_names_to_numbers() {
     let named = json!({
         "Keycloak": { "enabled": true, "mergeRoles": true, "users": 1 },

@@ -20,6 +20,12 @@ async fn version_is_public_and_build_details_need_the_permission() {
         .insert_one(latest)
         .await
         .expect("a document can be inserted");
+    // This version does not run on the database of the workspace.
+    filled
+        .collection("migrations")
+        .drop()
+        .await
+        .expect("a collection can be dropped");
     let workspace = filled.start(&[]).await;
     let version = |version: &str| json!({ "version": version, "success": true });
     assert_eq!(

@@ -105,6 +105,11 @@ WARNINGS = [
 
 DEPLOYMENT = [
     text("Version", "Version of Rocket.Chat.", "max by (version) (rocketchat_info{W})", "{{version}}"),
+    number(
+        "Release", "A release newer than those that the exporter knows is read as the newest one that it knows.",
+        "max(rocketchat_version_newer_than_known{W})",
+        words=states(_0=("known", GREEN), _1=("newer than known", YELLOW)),
+    ),
     text("Deployment ID", "The setting uniqueID.", "max by (unique_id) (rocketchat_info{W})", "{{unique_id}}"),
     text("Address", "The setting Site_Url.", "max by (site_url) (rocketchat_info{W})", "{{site_url}}"),
     text(

@@ -4,6 +4,9 @@
 //! with a greater number. So the number in the control document of `migrations` is a lower bound of the version.
 //! Releases without a migration of their own cannot be distinguished: 5.1 to 5.4, 6.0 and 6.1, 6.5 to 6.14, 7.0 to 7.7,
 //! all of 8.x, and some neighbours before 1.3.
+//!
+//! 335 was seen to be the last one of 8.0.0 to 8.6.1. Those after it were seen on the way to 9.0 only, up to 352: which of
+//! them is the last one of 9.0.0, and whether a release of 8.7 to 8.9 has any, was not.
 
 use super::version::Version;
 
@@ -29,22 +32,43 @@ const MIGRATIONS: &[(u64, Version)] = &[
     (252, v(4, 3, 0)), (253, v(4, 4, 0)), (254, v(4, 4, 1)), (256, v(4, 5, 0)), (258, v(4, 6, 0)), (261, v(4, 7, 0)),
     (262, v(4, 7, 1)), (265, v(4, 8, 0)), (279, v(5, 0, 0)), (281, v(5, 1, 0)), (292, v(6, 0, 0)), (294, v(6, 2, 0)),
     (301, v(6, 3, 0)), (303, v(6, 4, 0)), (304, v(6, 5, 0)), (318, v(7, 0, 0)), (319, v(7, 7, 2)), (335, v(8, 0, 0)),
+    (352, v(9, 0, 0)),
 ];
 
 const fn v(major: u16, minor: u16, patch: u16) -> Version {
     Version::new(major, minor, patch)
 }
 
-/// The first version that has a migration; the newest known version for unknown greater ones.
-pub fn first_with(migration: u64) -> Version {
+/// The first version that has a migration; `None` for one after the last known.
+fn first_with(migration: u64) -> Option<Version> {
     MIGRATIONS
         .iter()
         .find(|(greatest, _)| migration <= *greatest)
-        .map_or(Version::NEWEST, |(_, version)| *version)
+        .map(|(_, version)| *version)
+}
+
+/// The version that a workspace runs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RunningVersion {
+    /// Its name, with a suffix such as `-rc.1`. Not always a valid version, because it can be that of a stored document.
+    pub name: String,
+    /// Whether the exporter does not know the release, because it is later than [`Version::NEWEST`] or its database has
+    /// migrations after the last known.
+    pub is_newer_than_known: bool,
+}
+
+impl RunningVersion {
+    fn named(name: String) -> Self {
+        let version: Option<Version> = name.parse().ok();
+        Self {
+            is_newer_than_known: version.is_some_and(Version::is_newer_than_known),
+            name,
+        }
+    }
 }
 
 /// The running version: the configured one, else that of the newest stored document, unless that is too old for the
-/// database's migrations; then the first release that has them.
+/// database's migrations; then the first release that has them, or [`Version::NEWEST`] if no known release has.
 ///
 /// The stored document can be a day old or older, also after an upgrade. The migrations are those of the release that
 /// started last.
@@ -52,15 +76,22 @@ pub fn running_version(
     configured: Option<Version>,
     stored: Option<&str>,
     migration: Option<u64>,
-) -> Option<String> {
+) -> Option<RunningVersion> {
     if let Some(configured) = configured {
-        return Some(configured.to_string());
+        return Some(RunningVersion::named(configured.to_string()));
     }
-    let known = stored.and_then(|text| text.parse::<Version>().ok());
-    match migration.map(first_with) {
-        Some(first) if known.is_none_or(|known| known < first) => Some(first.to_string()),
-        _ => stored.map(str::to_owned),
+    if let Some(migration) = migration {
+        let first = first_with(migration);
+        let lower_bound = first.unwrap_or(Version::NEWEST);
+        let known = stored.and_then(|text| text.parse::<Version>().ok());
+        if known.is_none_or(|known| known < lower_bound) {
+            return Some(RunningVersion {
+                name: lower_bound.to_string(),
+                is_newer_than_known: first.is_none(),
+            });
+        }
     }
+    stored.map(|stored| RunningVersion::named(stored.to_owned()))
 }
 
 #[cfg(test)]
@@ -92,23 +123,48 @@ mod tests {
             (304, Version::new(6, 5, 0)),
             (305, Version::new(7, 0, 0)),
             (335, Version::new(8, 0, 0)),
-            (336, Version::NEWEST),
+            (336, Version::new(9, 0, 0)),
+            (352, Version::new(9, 0, 0)),
         ] {
-            assert_eq!(first_with(number), version, "{number}");
+            assert_eq!(first_with(number), Some(version), "{number}");
         }
+        assert_eq!(first_with(353), None);
     }
 
     #[test]
     fn running_version_is_not_older_than_the_migrations() {
         let version = |stored, migration| running_version(None, stored, migration);
-        assert_eq!(version(None, None), None);
-        assert_eq!(version(None, Some(197)).as_deref(), Some("3.4.0"));
-        assert_eq!(version(Some("odd"), Some(197)).as_deref(), Some("3.4.0"));
-        assert_eq!(version(Some("odd"), None).as_deref(), Some("odd"));
-        let newer = version(Some("6.14.0-rc.1"), Some(304));
+        let name = |stored, migration| Some(version(stored, migration)?.name);
+        assert_eq!(name(None, None), None);
+        assert_eq!(name(None, Some(197)).as_deref(), Some("3.4.0"));
+        assert_eq!(name(Some("odd"), Some(197)).as_deref(), Some("3.4.0"));
+        assert_eq!(name(Some("odd"), None).as_deref(), Some("odd"));
+        let newer = name(Some("6.14.0-rc.1"), Some(304));
         assert_eq!(newer.as_deref(), Some("6.14.0-rc.1"));
-        assert_eq!(version(Some("6.4.8"), Some(304)).as_deref(), Some("6.5.0"));
+        assert_eq!(name(Some("6.4.8"), Some(304)).as_deref(), Some("6.5.0"));
+        assert_eq!(name(Some("8.6.1"), Some(335)).as_deref(), Some("8.6.1"));
+        assert_eq!(name(Some("8.6.1"), Some(350)).as_deref(), Some("9.0.0"));
         let configured = running_version(Some(Version::new(3, 0, 0)), Some("6.4.8"), Some(304));
-        assert_eq!(configured.as_deref(), Some("3.0.0"));
+        assert_eq!(configured.expect("it is configured").name, "3.0.0");
+    }
+
+    #[test]
+    fn release_is_newer_than_known_by_its_version_or_its_migrations() {
+        for (stored, migration, is_newer) in [
+            (Some("9.0.0"), 352, false),
+            (Some("9.1.4"), 400, false),
+            (Some("9.2.0-rc.1"), 400, true),
+            (Some("9.0.0"), 353, true),
+            (None, 353, true),
+            (None, 352, false),
+        ] {
+            let version = running_version(None, stored, Some(migration)).expect("it is known");
+            assert_eq!(
+                version.is_newer_than_known, is_newer,
+                "{stored:?}, {migration}"
+            );
+        }
+        let configured = running_version(Some(Version::new(10, 0, 0)), None, None);
+        assert!(configured.expect("it is configured").is_newer_than_known);
     }
 }

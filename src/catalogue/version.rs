@@ -12,8 +12,10 @@ pub struct Version {
 }
 
 impl Version {
-    /// The newest version in the catalogue, assumed when a workspace's version is unknown.
-    pub const NEWEST: Self = Self::new(8, 3, 0);
+    /// The newest version in the catalogue: assumed when a workspace's version is unknown, and imitated when it is later.
+    ///
+    /// What 9.1 changes is known from its release candidates only.
+    pub const NEWEST: Self = Self::new(9, 1, 0);
 
     /// A version from its numbers.
     pub const fn new(major: u16, minor: u16, patch: u16) -> Self {
@@ -27,6 +29,11 @@ impl Version {
     /// Its major and minor number.
     pub const fn line(self) -> (u16, u16) {
         (self.major, self.minor)
+    }
+
+    /// Whether the version belongs to a later release line than [`Self::NEWEST`].
+    pub fn is_newer_than_known(self) -> bool {
+        self.line() > Self::NEWEST.line()
     }
 }
 
@@ -121,6 +128,20 @@ mod tests {
         assert_eq!("0.61".parse(), Ok(Version::new(0, 61, 0)));
         assert_eq!("seven".parse::<Version>(), Err(NotAVersion));
         assert_eq!("1.2.3.4".parse::<Version>(), Err(NotAVersion));
+    }
+
+    #[test]
+    fn later_line_is_newer_than_known() {
+        for (text, is_newer) in [
+            ("8.9.4", false),
+            ("9.1.0", false),
+            ("9.1.7", false),
+            ("9.2.0-rc.0", true),
+            ("10.0.0", true),
+        ] {
+            let version: Version = text.parse().expect("it is a version");
+            assert_eq!(version.is_newer_than_known(), is_newer, "{text}");
+        }
     }
 
     #[test]

@@ -7,7 +7,8 @@ use std::time::Duration;
 use super::collector::Collector;
 use super::live_state::LiveStatus;
 use crate::catalogue::{
-    Availability, Outcome, PoolState, Replication, STALE_AFTER, Timestamp, Version, running_version,
+    Availability, Outcome, PoolState, Replication, RunningVersion, STALE_AFTER, Timestamp, Version,
+    running_version,
 };
 
 macro_rules! snapshot {
@@ -63,8 +64,8 @@ macro_rules! snapshot {
 every_collector!(snapshot);
 
 impl Snapshot {
-    /// The workspace's version, including a suffix; see [`running_version`].
-    pub fn version_name(&self) -> Option<String> {
+    /// The workspace's version; see [`running_version`].
+    pub fn running_version(&self) -> Option<RunningVersion> {
         let stored = self
             .stored_document
             .as_ref()
@@ -72,6 +73,11 @@ impl Snapshot {
         let workspace = self.workspace.as_ref();
         let migration = workspace.and_then(|workspace| workspace.migration.as_ref()?.version);
         running_version(self.configured_version, stored.as_deref(), migration)
+    }
+
+    /// The name of the workspace's version, with a suffix.
+    pub fn version_name(&self) -> Option<String> {
+        Some(self.running_version()?.name)
     }
 
     /// The workspace's version, when it is known.

@@ -10,7 +10,7 @@ mod topology;
 use serde::Serialize;
 
 use diagnostics::{Connected, ExaminedIndex, ExaminedQuery};
-use findings::{advice, reason};
+use findings::{advice, newer_version, reason};
 use privileges::{LoginState, Privileges};
 use target::ConnectionTarget;
 use topology::Topology;
@@ -135,6 +135,9 @@ impl Report {
             .read(workspace, database, matches!(connected, Some(Ok(_))))
             .await;
         report.connection.rocketchat_version = known.version().map(|version| version.to_string());
+        report
+            .warnings
+            .extend(known.running_version().as_ref().and_then(newer_version));
         report.connection.migration = known
             .workspace
             .as_ref()

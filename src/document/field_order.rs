@@ -81,6 +81,7 @@ pub const TOP_LEVEL_ORDER: &[&str] = &[
     "os",
     "process",
     "deploy",
+    "fips",
     "readReceiptsEnabled",
     "readReceiptsDetailed",
     "enterpriseReady",

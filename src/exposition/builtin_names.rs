@@ -36,9 +36,9 @@ pub const COMPAT: &[CompatMetric] = &[
             "rocketchat_statistics version",
             Read::By(&["version"], |snapshot| {
                 let workspace = snapshot.workspace.as_ref();
-                let version = workspace.and_then(|workspace| workspace.version.clone());
+                let version = workspace.and_then(|workspace| workspace.version.as_ref());
                 version
-                    .map(|version| Sample::of(version, 1.0))
+                    .map(|version| Sample::of(version.name.clone(), 1.0))
                     .into_iter()
                     .collect()
             }),

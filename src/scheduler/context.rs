@@ -178,6 +178,9 @@ impl SchedulerContext {
             self.fail_all(error, begun);
         }
         self.log.log_state(&self.publish, error.as_ref());
+        if collector.is_prerequisite() {
+            self.log.log_version(&self.publish);
+        }
         if let Some(after) = &after {
             self.log.log_gaps(collector, before.as_ref(), after);
         }

@@ -6,7 +6,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::watch;
 
-use crate::catalogue::{FailureKind, Outcome, ReadState, Refusal, Skipped};
+use crate::catalogue::{
+    FailureKind, Outcome, ReadState, Refusal, RunningVersion, Skipped, Version,
+};
 use crate::collectors::{Collector, Snapshot};
 use crate::mongodb::SourceError;
 
@@ -24,6 +26,8 @@ struct LoggedState {
     is_up: Option<bool>,
     /// Collectors that fail while others do not, and why.
     failing: BTreeMap<Collector, FailureKind>,
+    /// The version, if the exporter does not know the release.
+    newer_version: Option<RunningVersion>,
 }
 
 /// A collector that was read, and why that failed.
@@ -66,6 +70,23 @@ impl ReadingLog {
                 "no database of a workspace can be read; trying again"
             );
         }
+    }
+
+    /// Logs once for each version that it is newer than those that the exporter knows.
+    pub fn log_version(&self, snapshots: &watch::Sender<Arc<Snapshot>>) {
+        let version = snapshots.borrow().running_version();
+        let Some(version) = version.filter(|version| version.is_newer_than_known) else {
+            return;
+        };
+        if self.lock().newer_version.replace(version.clone()).as_ref() == Some(&version) {
+            return;
+        }
+        tracing::warn!(
+            workspace = self.workspace.as_deref(),
+            version = version.name,
+            "the workspace runs a release of Rocket.Chat that is newer than those that this exporter knows, so it is read and imitated as {}; look for a newer exporter",
+            Version::NEWEST
+        );
     }
 
     /// Logs which collectors of a round began to fail, and which succeed again; not while the database is down.

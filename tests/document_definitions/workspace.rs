@@ -418,7 +418,7 @@ fn stored() -> Document {
         "apps": { "engineVersion": "1.60.0", "enabled": true, "totalInstalled": 99 },
         "teams": { "totalTeams": 99, "teamStats": [{ "teamId": "T" }] },
         "enterprise": { "modules": ["auditing"], "tags": [] },
-        "dailyPeakConnections": 12, "msEnabled": false, "enterpriseReady": true,
+        "dailyPeakConnections": 12, "fips": true, "msEnabled": false, "enterpriseReady": true,
         "deploy": { "method": "docker", "platform": "linux" },
         "wizard": { "contactName": "secret", "contactEmail": "secret" },
         "statsToken": "secret", "settings": { "email": { "smtp": { "smtpHost": "secret" } } },

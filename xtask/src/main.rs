@@ -2,6 +2,7 @@
 //! are programs in `crates/`, which are built on demand.
 
 mod dashboards;
+mod facts;
 mod fuzz;
 mod package;
 mod test;
@@ -40,6 +41,16 @@ fn commands() -> Command {
             Command::new("dashboards").about("Generate the dashboards for Grafana from their source"),
         )
         .subcommand(
+            Command::new("facts")
+                .about("List what differs between the catalogue and the types that Rocket.Chat publishes on npm")
+                .arg(
+                    Arg::new("release")
+                        .long("release")
+                        .default_value("latest")
+                        .help("The release of Rocket.Chat, such as 9.0.0"),
+                ),
+        )
+        .subcommand(
             Command::new("fuzz")
                 .about("Run libFuzzer on every parser of input from outside")
                 .arg(
@@ -69,6 +80,11 @@ fn run(matches: &ArgMatches) -> Result<()> {
             matches,
         )),
         Some(("dashboards", _)) => dashboards::run(),
+        Some(("facts", matches)) => facts::run(
+            matches
+                .get_one::<String>("release")
+                .map_or("latest", String::as_str),
+        ),
         Some(("fuzz", matches)) => fuzz::run(matches.get_one("seconds").copied().unwrap_or(30)),
         Some(("package", matches)) => package::run(matches.get_flag("no-try")),
         _ => test::run(),

@@ -1,5 +1,5 @@
-//! Generates the database of a Rocket.Chat workspace: collections, documents and indexes of Rocket.Chat 7.7.1, community
-//! edition, during a working day.
+//! Generates the database of a Rocket.Chat workspace: collections, documents and indexes of Rocket.Chat 9.0, community
+//! edition, during a working day, twelve days after the upgrade from 8.6. It keeps some data of older releases.
 //!
 //! The same `now` and [`Size`] give the same workspace. Dates lie before `now`; the indexes expire documents by the
 //! server's own clock, so a workspace of the past loses its instances, notifications and session rows within a minute

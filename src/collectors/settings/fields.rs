@@ -4,6 +4,7 @@ use super::Settings;
 use crate::catalogue::FieldOrigin::{self, Fresh, Keyed, Withheld};
 use crate::catalogue::{Field, Value, Versions};
 use crate::collectors::license::ABAC;
+use crate::collectors::user_features::REMOVED_PROVIDERS;
 
 fn shown(settings: &Settings, id: &str) -> Option<Value> {
     Some(settings.value(id).cloned().unwrap_or(Value::Undefined))
@@ -28,6 +29,14 @@ const fn setting(path: &'static str, versions: Versions, id: &'static str) -> Fi
         versions,
         meaning: "value of the setting",
         origin: Keyed(shown, id),
+    }
+}
+
+/// Whether a login provider that 9.0 removed is enabled; undefined without such a setting.
+const fn removed_provider(path: &'static str, id: &'static str) -> Field<Settings> {
+    Field {
+        meaning: "until the provider was removed (known from the development branch only): value of the setting",
+        ..setting(path, REMOVED_PROVIDERS, id)
     }
 }
 
@@ -282,19 +291,19 @@ pub const FIELDS: &[Field<Settings>] = &[
     setting("services.cas.allowUserCreation", since(3, 17, 0), "CAS_Creation_User_Enabled"),
     setting("services.cas.alwaysSyncUserData", since(3, 17, 0), "CAS_Sync_User_Data_Enabled"),
     setting("services.oauth.apple.enabled", since(3, 17, 0), "Accounts_OAuth_Apple"),
-    setting("services.oauth.dolphin.enabled", since(3, 17, 0), "Accounts_OAuth_Dolphin"),
-    setting("services.oauth.drupal.enabled", since(3, 17, 0), "Accounts_OAuth_Drupal"),
-    setting("services.oauth.facebook.enabled", since(3, 17, 0), "Accounts_OAuth_Facebook"),
+    removed_provider("services.oauth.dolphin.enabled", "Accounts_OAuth_Dolphin"),
+    removed_provider("services.oauth.drupal.enabled", "Accounts_OAuth_Drupal"),
+    removed_provider("services.oauth.facebook.enabled", "Accounts_OAuth_Facebook"),
     setting("services.oauth.github.enabled", since(3, 17, 0), "Accounts_OAuth_Github"),
-    setting("services.oauth.githubEnterprise.enabled", since(3, 17, 0), "Accounts_OAuth_GitHub_Enterprise"),
+    removed_provider("services.oauth.githubEnterprise.enabled", "Accounts_OAuth_GitHub_Enterprise"),
     setting("services.oauth.gitlab.enabled", since(3, 17, 0), "Accounts_OAuth_Gitlab"),
     setting("services.oauth.google.enabled", since(3, 17, 0), "Accounts_OAuth_Google"),
-    setting("services.oauth.linkedin.enabled", since(3, 17, 0), "Accounts_OAuth_Linkedin"),
-    setting("services.oauth.meteor.enabled", since(3, 17, 0), "Accounts_OAuth_Meteor"),
+    removed_provider("services.oauth.linkedin.enabled", "Accounts_OAuth_Linkedin"),
+    removed_provider("services.oauth.meteor.enabled", "Accounts_OAuth_Meteor"),
     setting("services.oauth.nextcloud.enabled", since(3, 17, 0), "Accounts_OAuth_Nextcloud"),
     setting("services.oauth.tokenpass.enabled", since(3, 17, 0).until(8, 0, 0), "Accounts_OAuth_Tokenpass"),
-    setting("services.oauth.twitter.enabled", since(3, 17, 0), "Accounts_OAuth_Twitter"),
-    setting("services.oauth.wordpress.enabled", since(3, 17, 0), "Accounts_OAuth_Wordpress"),
+    removed_provider("services.oauth.twitter.enabled", "Accounts_OAuth_Twitter"),
+    removed_provider("services.oauth.wordpress.enabled", "Accounts_OAuth_Wordpress"),
     unlicensed("settings.accounts.account2fa", since(4, 4, 0).until(5, 0, 0), "Accounts_TwoFactorAuthentication_Enabled"),
     optional("settings.accounts.account2fa", since(6, 8, 0), "Accounts_TwoFactorAuthentication_Enabled"),
     unlicensed("settings.cannedResponses.cannedResponsesEnabled", since(4, 4, 0).until(5, 0, 0), "Canned_Responses_Enable"),

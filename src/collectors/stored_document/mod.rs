@@ -100,7 +100,12 @@ pub const SECTION: SectionDefinition<StoredDocument> = SectionDefinition {
         stored(
             "allowUnsafeQueryAndFieldsApiParamsEnabled",
             Versions::since(8, 0, 0),
-            "whether the API accepts query and fields (ALLOW_UNSAFE_QUERY_AND_FIELDS_API_PARAMS)",
+            "whether the API accepts query and fields (ALLOW_UNSAFE_QUERY_AND_FIELDS_API_PARAMS); whether 9.0, which accepts neither, still stores it is not known",
+        ),
+        stored(
+            "fips",
+            Versions::since(8, 7, 0),
+            "whether the cryptography of Rocket.Chat's Node.js is in FIPS mode",
         ),
         stored(
             "teams.teamStats",

@@ -72,6 +72,9 @@ pub const LOGIN_SERVICES: [&str; 17] = [
     "wordpress",
 ];
 
+/// The versions with the login providers that 9.0 removed. Which ones is known from the development branch only.
+pub const REMOVED_PROVIDERS: Versions = Versions::since(3, 17, 0).until(9, 0, 0);
+
 /// Accounts with a login service.
 const fn logged_in_by(
     path: &'static str,
@@ -86,6 +89,14 @@ const fn logged_in_by(
             |users, key| count_field(users.by_login_service.get(key).copied().unwrap_or_default()),
             key,
         ),
+    }
+}
+
+/// Accounts with one of the login services that 9.0 removed.
+const fn logged_in_by_removed(path: &'static str, key: &'static str) -> Field<UserFeatures> {
+    Field {
+        meaning: "until the provider was removed (known from the development branch only): activated accounts, without apps and guests, with the login service",
+        ..logged_in_by(path, REMOVED_PROVIDERS, key)
     }
 }
 
@@ -186,31 +197,15 @@ pub const SECTION: SectionDefinition<UserFeatures> = SectionDefinition {
             Versions::since(3, 17, 0),
             "apple",
         ),
-        logged_in_by(
-            "services.oauth.dolphin.users",
-            Versions::since(3, 17, 0),
-            "dolphin",
-        ),
-        logged_in_by(
-            "services.oauth.drupal.users",
-            Versions::since(3, 17, 0),
-            "drupal",
-        ),
-        logged_in_by(
-            "services.oauth.facebook.users",
-            Versions::since(3, 17, 0),
-            "facebook",
-        ),
+        logged_in_by_removed("services.oauth.dolphin.users", "dolphin"),
+        logged_in_by_removed("services.oauth.drupal.users", "drupal"),
+        logged_in_by_removed("services.oauth.facebook.users", "facebook"),
         logged_in_by(
             "services.oauth.github.users",
             Versions::since(3, 17, 0),
             "github",
         ),
-        logged_in_by(
-            "services.oauth.githubEnterprise.users",
-            Versions::since(3, 17, 0),
-            "github_enterprise",
-        ),
+        logged_in_by_removed("services.oauth.githubEnterprise.users", "github_enterprise"),
         logged_in_by(
             "services.oauth.gitlab.users",
             Versions::since(3, 17, 0),
@@ -221,16 +216,8 @@ pub const SECTION: SectionDefinition<UserFeatures> = SectionDefinition {
             Versions::since(3, 17, 0),
             "google",
         ),
-        logged_in_by(
-            "services.oauth.linkedin.users",
-            Versions::since(3, 17, 0),
-            "linkedin",
-        ),
-        logged_in_by(
-            "services.oauth.meteor.users",
-            Versions::since(3, 17, 0),
-            "meteor",
-        ),
+        logged_in_by_removed("services.oauth.linkedin.users", "linkedin"),
+        logged_in_by_removed("services.oauth.meteor.users", "meteor"),
         logged_in_by(
             "services.oauth.nextcloud.users",
             Versions::since(3, 17, 0),
@@ -241,15 +228,7 @@ pub const SECTION: SectionDefinition<UserFeatures> = SectionDefinition {
             Versions::since(3, 17, 0).until(8, 0, 0),
             "tokenpass",
         ),
-        logged_in_by(
-            "services.oauth.twitter.users",
-            Versions::since(3, 17, 0),
-            "twitter",
-        ),
-        logged_in_by(
-            "services.oauth.wordpress.users",
-            Versions::since(3, 17, 0),
-            "wordpress",
-        ),
+        logged_in_by_removed("services.oauth.twitter.users", "twitter"),
+        logged_in_by_removed("services.oauth.wordpress.users", "wordpress"),
     ],
 };

@@ -4,8 +4,8 @@ pub mod query;
 
 use crate::catalogue::FieldOrigin::Fresh;
 use crate::catalogue::{
-    CollectorDefinition, Field, Metric, Privilege, Quantity, Read, Sample, SectionDefinition, Tier,
-    Timestamp, Value, Versions, count, instant, state,
+    CollectorDefinition, Field, Metric, Privilege, Quantity, Read, RunningVersion, Sample,
+    SectionDefinition, Tier, Timestamp, Value, Versions, count, instant, state,
 };
 
 /// Identity and migration level. Settings can have any type, so those that are only shown are kept as they are.
@@ -22,7 +22,7 @@ pub struct Workspace {
     /// The control document of `migrations`.
     pub migration: Option<Migration>,
     /// The running version, if it is known.
-    pub version: Option<String>,
+    pub version: Option<RunningVersion>,
     /// The day on which the support of its line ends, at 00:00 UTC; `None` where that is not known.
     pub end_of_support: Option<Timestamp>,
 }
@@ -68,9 +68,13 @@ pub const SECTION: SectionDefinition<Workspace> = SectionDefinition {
             source: "rocketchat_settings uniqueID and Site_Url; rocketchat_statistics version; migrations control, version",
             quantity: Quantity::Info,
             read: Read::By(&["version", "unique_id", "site_url"], |workspace| {
+                let version = workspace.version.as_ref();
                 vec![Sample {
                     labels: vec![
-                        workspace.version.clone().unwrap_or_default().into(),
+                        version
+                            .map(|version| version.name.clone())
+                            .unwrap_or_default()
+                            .into(),
                         text(workspace.deployment_id.as_ref()).into(),
                         text(workspace.site_url.as_ref()).into(),
                     ],
@@ -84,6 +88,15 @@ pub const SECTION: SectionDefinition<Workspace> = SectionDefinition {
             source: "the exporter's release lines, by the version",
             quantity: Quantity::Instant,
             read: Read::One(|workspace| instant(workspace.end_of_support)),
+        },
+        Metric {
+            name: "rocketchat_version_newer_than_known",
+            help: "Whether the workspace runs a release that the exporter does not know yet, and that it reads and imitates as the newest one that it knows.",
+            source: "the version of rocketchat_info; migrations control, version",
+            quantity: Quantity::State,
+            read: Read::One(|workspace| {
+                Some(state(workspace.version.as_ref()?.is_newer_than_known))
+            }),
         },
         Metric {
             name: "rocketchat_installed_timestamp_seconds",

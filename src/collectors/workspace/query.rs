@@ -55,7 +55,9 @@ pub async fn read(
         installed_at: created.and_then(bson::value),
         installed: created.and_then(instant),
         site_url: setting("Site_Url"),
-        end_of_support: version.as_deref().and_then(end_of_support),
+        end_of_support: version
+            .as_ref()
+            .and_then(|version| end_of_support(&version.name)),
         version,
         migration,
     })

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use super::rule::{BackfillRule, SampleSource};
 use crate::catalogue::{Version, Versions};
+use crate::collectors::user_features::REMOVED_PROVIDERS;
 
 const fn count(
     metric: &'static str,
@@ -28,6 +29,16 @@ const fn login_service(label: &'static [&'static str], path: &'static str) -> Ba
         "rocketchat_users_by_login_service",
         label,
         since(3, 17, 0),
+        path,
+    )
+}
+
+/// A login service that 9.0 removed.
+const fn removed_login_service(label: &'static [&'static str], path: &'static str) -> BackfillRule {
+    count(
+        "rocketchat_users_by_login_service",
+        label,
+        REMOVED_PROVIDERS,
         path,
     )
 }
@@ -136,19 +147,19 @@ pub const BACKFILL_RULES: &[BackfillRule] = &[
     count("rocketchat_seats_used", &[], since(6, 4, 0), "activeUsers"),
     login_service(&["apple"], "services.oauth.apple.users"),
     login_service(&["cas"], "services.cas.users"),
-    login_service(&["dolphin"], "services.oauth.dolphin.users"),
-    login_service(&["drupal"], "services.oauth.drupal.users"),
-    login_service(&["facebook"], "services.oauth.facebook.users"),
+    removed_login_service(&["dolphin"], "services.oauth.dolphin.users"),
+    removed_login_service(&["drupal"], "services.oauth.drupal.users"),
+    removed_login_service(&["facebook"], "services.oauth.facebook.users"),
     login_service(&["github"], "services.oauth.github.users"),
-    login_service(
+    removed_login_service(
         &["github_enterprise"],
         "services.oauth.githubEnterprise.users",
     ),
     login_service(&["gitlab"], "services.oauth.gitlab.users"),
     login_service(&["google"], "services.oauth.google.users"),
     login_service(&["ldap"], "services.ldap.users"),
-    login_service(&["linkedin"], "services.oauth.linkedin.users"),
-    login_service(&["meteor"], "services.oauth.meteor.users"),
+    removed_login_service(&["linkedin"], "services.oauth.linkedin.users"),
+    removed_login_service(&["meteor"], "services.oauth.meteor.users"),
     login_service(&["nextcloud"], "services.oauth.nextcloud.users"),
     login_service(&["saml"], "services.saml.users"),
     count(
@@ -157,8 +168,8 @@ pub const BACKFILL_RULES: &[BackfillRule] = &[
         since(3, 17, 0).until(8, 0, 0),
         "services.oauth.tokenpass.users",
     ),
-    login_service(&["twitter"], "services.oauth.twitter.users"),
-    login_service(&["wordpress"], "services.oauth.wordpress.users"),
+    removed_login_service(&["twitter"], "services.oauth.twitter.users"),
+    removed_login_service(&["wordpress"], "services.oauth.wordpress.users"),
     count(
         "rocketchat_users_with_second_factor",
         &["totp"],

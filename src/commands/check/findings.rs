@@ -3,7 +3,7 @@
 use super::diagnostics::ExaminedQuery;
 use super::privileges::{LoginState, PrivilegeRow};
 use super::{Finding, IndexRow, Report};
-use crate::catalogue::FailureKind;
+use crate::catalogue::{FailureKind, RunningVersion, Version};
 use crate::mongodb::SourceError;
 
 impl Report {
@@ -84,6 +84,18 @@ impl IndexRow {
             remedy: format!("run in mongosh: {}", self.statement),
         }
     }
+}
+
+/// A warning about a release that the exporter does not know.
+pub fn newer_version(version: &RunningVersion) -> Option<Finding> {
+    version.is_newer_than_known.then(|| Finding {
+        what: format!(
+            "the workspace runs Rocket.Chat {} or later, which this exporter does not know; it is read and imitated as {}",
+            version.name,
+            Version::NEWEST
+        ),
+        remedy: "look for a newer exporter".to_owned(),
+    })
 }
 
 fn names(rows: &[&PrivilegeRow]) -> String {

@@ -6,6 +6,21 @@ use mongodb::bson::{Document, doc};
 use super::builder::{Builder, int};
 use super::time::{DAY, HOUR, MINUTE};
 
+/// How many seconds ago the workspace was upgraded from 8.6 to 9.0.
+pub(super) const UPGRADED: i64 = 12 * DAY;
+
+/// The last migration seen on the way to 9.0; which one is the last of 9.0.0 is not known.
+pub(super) const MIGRATION: i32 = 352;
+
+/// When the release was built.
+pub(super) const BUILT_AT: &str = "2026-11-10T17:46:22.000Z";
+
+/// The release's Node.js.
+pub(super) const NODE: &str = "v22.22.3";
+
+/// The release's Apps-Engine.
+pub(super) const APPS_ENGINE: &str = "1.68.0";
+
 /// The commit of the build that ran the last migration.
 pub(super) const MIGRATION_HASH: &str = "3f9c1d07e5a24b86c0de7719f2a8b354c61d09ef";
 
@@ -44,7 +59,6 @@ const ROLES: &[(&str, &str, bool)] = &[
     ("guest", "Users", true),
     ("bot", "Users", true),
     ("app", "Users", true),
-    ("anonymous", "Users", true),
     ("auditor", "Users", true),
     ("livechat-agent", "Users", true),
     ("livechat-manager", "Users", true),
@@ -88,11 +102,13 @@ pub(super) async fn fill(builder: &mut Builder<'_>) -> Result<Vec<String>> {
         .map(|(number, id)| instance(builder, id, number))
         .collect();
     builder.insert("instances", servers).await?;
-    let migration = doc! {
-        "_id": "control", "version": 318, "locked": false, "lockedAt": builder.clock.ago(12 * DAY),
-        "buildAt": "2025-06-24T17:46:22.000Z", "hash": MIGRATION_HASH,
+    let control = doc! {
+        "_id": "control", "version": MIGRATION, "locked": false, "lockedAt": builder.clock.ago(UPGRADED),
+        "buildAt": BUILT_AT, "hash": MIGRATION_HASH,
     };
-    builder.insert("migrations", vec![migration]).await?;
+    // What a migration of 9.0 leaves beside it.
+    let invites = doc! { "_id": "legacy-invite-transition" };
+    builder.insert("migrations", vec![control, invites]).await?;
     let permissions = PERMISSIONS.iter().map(|(id, roles)| {
         doc! { "_id": *id, "roles": *roles, "_updatedAt": builder.clock.ago(300 * DAY) }
     });
@@ -114,7 +130,7 @@ pub(super) async fn fill(builder: &mut Builder<'_>) -> Result<Vec<String>> {
 }
 
 fn instance(builder: &mut Builder<'_>, id: &str, number: usize) -> Document {
-    let started = builder.clock.ago(12 * DAY - 30);
+    let started = builder.clock.ago(UPGRADED - 30);
     doc! {
         "_id": id,
         "name": "rocket.chat",
@@ -124,7 +140,7 @@ fn instance(builder: &mut Builder<'_>, id: &str, number: usize) -> Document {
         "extraInformation": {
             "host": format!("10.0.0.{}", 11 + number),
             "port": "3000",
-            "nodeVersion": "v22.16.0",
+            "nodeVersion": NODE,
             "tcpPort": int(40_000 + number),
             "conns": int(84 + 9 * number),
             "os": {

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Error, Result, anyhow, bail, ensure};
 use clap::Parser;
-use mongodb::bson::DateTime;
+use mongodb::bson::{DateTime, doc};
 use mongodb::options::ClientOptions;
 use mongodb::{Client, Database};
 use testbed::child_process::Output;
@@ -99,6 +99,8 @@ fn free_address(requested: SocketAddr) -> Result<SocketAddr> {
 struct Server {
     uri: String,
     database: Database,
+    /// The version of MongoDB.
+    version: String,
     /// The server itself, unless `--mongodb.uri` names another.
     mongod: Option<Mongod>,
 }
@@ -130,9 +132,15 @@ impl Server {
             !names.contains(&name),
             "the database `{name}` already exists, and the demo only uses its own"
         );
+        let build = client
+            .database("admin")
+            .run_command(doc! { "buildInfo": 1 })
+            .await
+            .context("cannot learn the version of MongoDB")?;
         Ok(Self {
             uri,
             database: client.database(&name),
+            version: build.get_str("version").unwrap_or("unknown").to_owned(),
             mongod,
         })
     }
@@ -157,8 +165,9 @@ async fn present(
     shutdown: &Shutdown,
 ) -> Result<()> {
     say(&format!(
-        "generating a workspace in the database `{}`",
-        server.database.name()
+        "generating a workspace of Rocket.Chat 9.0 in the database `{}`, on MongoDB {} (Rocket.Chat 9.0 itself needs 8.0)",
+        server.database.name(),
+        server.version
     ));
     // Not cancelled: a pending insert would recreate a dropped database.
     let credentials = workspace::fill(&server.database, &Size::default(), DateTime::now()).await?;

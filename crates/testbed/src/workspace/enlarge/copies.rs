@@ -152,8 +152,8 @@ fn user(place: &mut Place, user: &mut Document) {
             token.insert("hashedToken", format!("{}=", place.random.text(43)));
         }
     }
-    if user.contains_key("freeSwitchExtension") {
-        user.insert("freeSwitchExtension", format!("{}", 100_000 + number));
+    if user.contains_key("sipExtension") {
+        user.insert("sipExtension", format!("{}", 100_000 + number));
     }
     if user.contains_key("status") {
         let presence = match number {

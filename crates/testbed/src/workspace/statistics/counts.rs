@@ -51,6 +51,8 @@ pub(crate) struct Counts {
     pub(super) team_rooms: i32,
     pub(super) integrations: i32,
     pub(super) sessions: i32,
+    /// The version of the server at hand, which is not always one that Rocket.Chat's release runs on.
+    pub(super) mongodb_version: String,
 }
 
 impl Counts {
@@ -62,6 +64,7 @@ impl Counts {
                 .await?;
             Ok(i32::try_from(number)?)
         };
+        let build = database.run_command(doc! { "buildInfo": 1 }).await?;
         let users = "users";
         let room = "rocketchat_room";
         let message = "rocketchat_message";
@@ -135,6 +138,7 @@ impl Counts {
             .await?,
             integrations: count("rocketchat_integrations", doc! {}).await?,
             sessions: count("rocketchat_sessions", doc! { "type": "user_daily" }).await? / 40,
+            mongodb_version: build.get_str("version")?.to_owned(),
         })
     }
 

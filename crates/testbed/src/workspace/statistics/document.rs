@@ -1,28 +1,92 @@
-//! A stored document with the fields of Rocket.Chat 7.7.1 without a license. Since 7.0, unknown values are null in the
-//! database.
+//! A stored document with the fields of Rocket.Chat 9.0 without a license, or of 8.6 if it is older than the upgrade. Since
+//! 7.0, unknown values are null in the database.
 
 use mongodb::bson::{Bson, Document, doc};
 
 use super::counts::{Counts, scale};
 use super::visits;
 use crate::workspace::builder::Builder;
-use crate::workspace::misc::MIGRATION_HASH;
+use crate::workspace::misc::{APPS_ENGINE, BUILT_AT, MIGRATION, MIGRATION_HASH, NODE, UPGRADED};
 use crate::workspace::settings::UNIQUE_ID;
 use crate::workspace::time::{DAY, javascript_text};
 
+/// The release that stored a document.
+struct Release {
+    version: &'static str,
+    node: &'static str,
+    apps_engine: &'static str,
+    migration: i32,
+    /// How many seconds ago it migrated the database.
+    migrated: i64,
+    built_at: &'static str,
+    login_providers: &'static [&'static str],
+    /// What only one of the releases stores.
+    own: Document,
+}
+
+/// Login providers of 9.0.
+const PROVIDERS: &[&str] = &["apple", "github", "gitlab", "google", "nextcloud"];
+
+/// Those of 8.x.
+const PROVIDERS_8: &[&str] = &[
+    "apple",
+    "dolphin",
+    "drupal",
+    "facebook",
+    "github",
+    "githubEnterprise",
+    "gitlab",
+    "google",
+    "linkedin",
+    "meteor",
+    "nextcloud",
+    "twitter",
+    "wordpress",
+];
+
+impl Release {
+    fn at(age: i64) -> Self {
+        if age < UPGRADED {
+            Self {
+                version: "9.0.0",
+                node: NODE,
+                apps_engine: APPS_ENGINE,
+                migration: MIGRATION,
+                migrated: UPGRADED,
+                built_at: BUILT_AT,
+                login_providers: PROVIDERS,
+                own: doc! { "fips": false },
+            }
+        } else {
+            Self {
+                version: "8.6.1",
+                node: "v22.16.0",
+                apps_engine: "1.63.0",
+                migration: 335,
+                migrated: 320 * DAY,
+                built_at: "2026-07-16T14:02:51.000Z",
+                login_providers: PROVIDERS_8,
+                own: doc! { "allowUnsafeQueryAndFieldsApiParamsEnabled": false },
+            }
+        }
+    }
+}
+
 pub(super) fn document(builder: &mut Builder<'_>, counts: &Counts, age: i64) -> Document {
+    let release = Release::at(age);
     let mut document = doc! { "_id": builder.random.object_id() };
-    document.extend(identity(builder));
+    document.extend(identity(builder, &release));
     document.extend(users(counts));
     document.extend(rooms(counts));
     document.extend(omnichannel(counts));
     document.extend(messages(builder, counts, age));
-    document.extend(server(builder, counts));
+    document.extend(server(builder, counts, &release));
     document.extend(visits::visits(builder, counts, age));
-    document.insert("services", services(counts));
+    document.insert("services", services(counts, &release));
     document.extend(features(counts));
     document.insert("settings", settings());
     document.extend(counters(builder, counts));
+    document.extend(release.own);
     let created = builder.clock.ago(age);
     // The token that Rocket.Chat's cloud returns for a report.
     let token = builder.random.text(64);
@@ -30,7 +94,7 @@ pub(super) fn document(builder: &mut Builder<'_>, counts: &Counts, age: i64) -> 
     document
 }
 
-fn identity(builder: &Builder<'_>) -> Document {
+fn identity(builder: &Builder<'_>, release: &Release) -> Document {
     doc! {
         "wizard": {
             "organizationType": "enterprise", "industry": "technologyServices", "size": "5", "country": "germany",
@@ -40,7 +104,7 @@ fn identity(builder: &Builder<'_>) -> Document {
         "installedAt": builder.clock.ago(900 * DAY).try_to_rfc3339_string().unwrap_or_default(),
         "deploymentFingerprintHash": "hCzmOEQ0HVCjOkHQHZ3Zk1V2hJ5mYzNQ0nGBYb7YV0c=",
         "deploymentFingerprintVerified": true,
-        "version": "7.7.1",
+        "version": release.version,
         "tag": null,
         "branch": null,
     }
@@ -116,15 +180,9 @@ fn omnichannel(counts: &Counts) -> Document {
         "lastChattedAgentPreferred": null,
         "assignNewConversationsToContactManager": null,
         "visitorAbandonment": null,
-        "voipEnabled": false,
         "emailInboxes": 0,
         "BusinessHours": { "total": 1, "strategy": "" },
         "chatsOnHold": 1,
-        "voipCalls": 0,
-        "voipExtensions": 0,
-        "voipSuccessfulCalls": 0,
-        "voipErrorCalls": 0,
-        "voipOnHoldCalls": 0,
         "omnichannelContactsBySource": contacts(400),
         "uniqueContactsOfLastMonth": contacts(500),
         "uniqueContactsOfLastWeek": contacts(150),
@@ -145,15 +203,13 @@ fn messages(builder: &Builder<'_>, counts: &Counts, age: i64) -> Document {
         "totalDirectMessages": counts.direct_messages,
         "totalLivechatMessages": counts.livechat_messages,
         "totalMessages": total,
-        "federatedServers": 2,
-        "federatedUsers": 2,
         "lastLogin": javascript_text(builder.clock.ago(age + 40)),
         "lastMessageSentAt": builder.clock.ago(age + 3),
         "lastSeenSubscription": javascript_text(builder.clock.ago(age + 8)),
     }
 }
 
-fn server(builder: &mut Builder<'_>, counts: &Counts) -> Document {
+fn server(builder: &mut Builder<'_>, counts: &Counts, release: &Release) -> Document {
     let cores: Vec<Document> = (0..8)
         .map(|_| {
             let user = builder.random.between(90_000_000, 120_000_000);
@@ -166,50 +222,36 @@ fn server(builder: &mut Builder<'_>, counts: &Counts) -> Document {
             "type": "Linux", "platform": "linux", "arch": "x64", "release": "6.1.0-37-amd64", "uptime": 3_555_104.21,
             "loadavg": [0.82, 0.74, 0.69], "totalmem": 16_700_000_000_i64, "freemem": 3_900_000_000_i64, "cpus": cores,
         },
-        "process": { "nodeVersion": "v22.16.0", "pid": 1, "uptime": 1_036_800.11 },
+        "process": { "nodeVersion": release.node, "pid": 1, "uptime": 1_036_800.11 },
         "deploy": { "method": "docker", "platform": "selfinstall" },
         "readReceiptsEnabled": false,
         "readReceiptsDetailed": false,
         "enterpriseReady": true,
+        "fileStoreType": "GridFS",
         "uploadsTotal": counts.uploads,
         "uploadsTotalSize": counts.upload_bytes,
         "migration": {
-            "_id": "control", "version": 318, "locked": false, "lockedAt": builder.clock.ago(12 * DAY),
-            "buildAt": "2025-06-24T17:46:22.000Z", "hash": MIGRATION_HASH,
+            "_id": "control", "version": release.migration, "locked": false, "lockedAt": builder.clock.ago(release.migrated),
+            "buildAt": release.built_at, "hash": MIGRATION_HASH,
         },
         "instanceCount": 2,
         "msEnabled": false,
-        "oplogEnabled": true,
-        "mongoVersion": "6.0.5",
+        "oplogEnabled": false,
+        "mongoVersion": &counts.mongodb_version,
         "mongoStorageEngine": "wiredTiger",
         "apps": {
-            "engineVersion": "1.52.0", "totalInstalled": 6, "totalActive": 4, "totalFailed": 1, "totalPrivateApps": 2,
+            "engineVersion": release.apps_engine, "totalInstalled": 6, "totalActive": 4, "totalFailed": 1, "totalPrivateApps": 2,
             "totalPrivateAppsEnabled": 1,
         },
     }
 }
 
-fn services(counts: &Counts) -> Document {
+fn services(counts: &Counts, release: &Release) -> Document {
     let mut oauth = Document::new();
-    for name in [
-        "apple",
-        "dolphin",
-        "drupal",
-        "facebook",
-        "github",
-        "githubEnterprise",
-        "gitlab",
-        "google",
-        "linkedin",
-        "meteor",
-        "nextcloud",
-        "tokenpass",
-        "twitter",
-        "wordpress",
-    ] {
-        let enabled = matches!(name, "github" | "google");
+    for name in release.login_providers {
+        let enabled = matches!(*name, "github" | "google");
         let users = if enabled { counts.users / 12 } else { 0 };
-        oauth.insert(name, doc! { "enabled": enabled, "users": users });
+        oauth.insert(*name, doc! { "enabled": enabled, "users": users });
     }
     let custom = doc! { "enabled": true, "mergeRoles": null, "users": 0, "mapChannels": null, "rolesToSync": false };
     oauth.insert("custom", doc! { "0": custom });
@@ -270,7 +312,7 @@ fn features(counts: &Counts) -> Document {
             "biggestRoom": counts.federated_room.clone(),
             "smallestRoom": counts.federated_room.clone(),
             "amountOfExternalUsers": counts.federated, "amountOfFederatedRooms": 1,
-            "externalConnectedServers": { "quantity": 1, "servers": ["matrix.org"] },
+            "externalConnectedServers": { "quantity": 0, "servers": [] },
         },
     }
 }
@@ -292,7 +334,6 @@ fn settings() -> Document {
             "allowEditing": true, "allowDeleting": true, "allowUnrecognizedSlashCommand": false,
             "allowBadWordsFilter": false, "readReceiptEnabled": false, "readReceiptStoreUsers": false,
         },
-        "otr": { "otrEnable": true },
         "push": { "pushEnable": true },
         "search": { "defaultProvider": { "globalSearchEnabled": false } },
         "threads": { "threadsEnabled": true },
@@ -303,8 +344,6 @@ fn settings() -> Document {
 fn counters(builder: &mut Builder<'_>, counts: &Counts) -> Document {
     let peak = i32::try_from(builder.random.between(120, 178)).unwrap_or_default();
     doc! {
-        "totalOTRRooms": 0,
-        "totalOTR": 6,
         "totalBroadcastRooms": 1,
         "totalTriggeredEmails": 3_100,
         "totalRoomsWithStarred": counts.starred / 4,
@@ -336,8 +375,5 @@ fn counters(builder: &mut Builder<'_>, counts: &Counts) -> Document {
         "loggedInCustomScriptChanged": false,
         "dailyPeakConnections": peak,
         "maxMonthlyPeakConnections": 184,
-        "webRTCEnabled": false,
-        "webRTCEnabledForOmnichannel": false,
-        "omnichannelWebRTCCalls": 0,
     }
 }

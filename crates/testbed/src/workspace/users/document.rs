@@ -48,6 +48,7 @@ pub(super) fn document(
         "status": presence.status,
         "statusConnection": presence.connection,
         "statusDefault": presence.default,
+        "statusSource": if presence.default == "online" { "internal" } else { "manual" },
         "statusText": "",
         "utcOffset": *builder.random.pick(&[-3, 0, 1, 2, 9]),
         "requirePasswordChange": false,
@@ -108,7 +109,7 @@ fn local_fields(builder: &mut Builder<'_>, person: &Person, position: usize) -> 
         });
     }
     if position % 40 == 5 {
-        fields.insert("freeSwitchExtension", format!("{}", 2000 + position));
+        fields.insert("sipExtension", format!("{}", 2000 + position));
     }
     if builder.random.percent(12) {
         fields.insert("ldap", true);
