@@ -1,52 +1,30 @@
-/* An excerpt of dist/IStats.d.ts of @rocket.chat/core-typings 8.8.1 (MIT license), as npm serves it. */
-import type { CpuInfo } from 'node:os';
-import type { IRocketChatRecord } from './IRocketChatRecord';
-import type { ITeamStats } from './ITeam';
-interface IVoIPPeriodStats {
-    calls?: number;
-    externalInboundCalls?: number;
+/* Made up for the tests, in the layout in which npm serves the types of Rocket.Chat's statistics document. */
+import type { Season } from './Season';
+interface IHarvest {
+    baskets?: number;
 }
-export interface IStats extends IRocketChatRecord {
-    wizard: {
-        organizationType?: string;
-        registerServer?: boolean;
+export interface IStats extends IOrchard {
+    // Of the whole orchard.
+    totalTrees: number;
+    fips?: boolean;
+    readonly planted: Date | undefined;
+    pears: {
+        ripe?: number;
+        sorts: string[];
     };
-    uniqueId: string;
-    installedAt?: string;
-    userLanguages: Record<string, number>;
-    teams: ITeamStats;
-    lastMessageSentAt: Date | undefined;
-    os: {
-        platform: NodeJS.Platform;
-        loadavg: number[];
-        cpus: CpuInfo[];
+    gates: {
+        lengths: number[];
+        keepers: Season[];
+        north: {
+            open?: IHarvest;
+        };
     };
-    omnichannelSources: {
+    notes: {
+        [key: string]: number | string;
+    };
+    visits: {
         [key: string]: number | string;
     }[];
-    BusinessHours: {
-        [key: string]: number | string;
-    };
-    apps: {
-        engineVersion: string;
-        totalInstalled: number | false;
-    };
-    enterprise: {
-        modules: string[];
-        voip?: {
-            total?: IVoIPPeriodStats;
-        };
-    };
-    createdAt: Date | string;
-    videoConf: {
-        videoConference: {
-            started: number;
-        };
-        settings: {
-            provider: string;
-        };
-    };
-    statsToken?: string;
-    fips?: boolean;
+    prices: Record<string, number>;
 }
 export {};
