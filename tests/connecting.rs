@@ -85,7 +85,10 @@ async fn wrong_password_is_reported_but_not_shown() {
     })
     .await;
     assert!(!log.contains("topsecret"), "{log}");
-    assert_eq!(exporter.value("rocketchat_up"), Some(0.0));
+    eventually("the workspace is down", || {
+        (exporter.value("rocketchat_up") == Some(0.0)).then_some(())
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -5,7 +5,7 @@ use std::time::Instant;
 use mongodb::bson::{DateTime, doc};
 use serde_json::{Value, json};
 
-use crate::support::{Workspace, WorkspaceExporter, shared_exporter, shared_workspace};
+use crate::support::{Workspace, WorkspaceExporter, eventually, shared_exporter, shared_workspace};
 
 const PATH: &str = "/api/v1/statistics";
 
@@ -108,8 +108,11 @@ async fn refresh_runs_only_collectors_of_the_document() {
     let both = || ["users", "jobs"].map(|collector| readings(&workspace, collector));
     let before = both();
     assert_eq!(workspace.get(&format!("{PATH}?refresh=true")).status, 200);
-    let after = both();
-    assert!(after[0] > before[0], "{before:?}, {after:?}");
+    let after = eventually("the metrics show the refresh", || {
+        let after = both();
+        (after[0] > before[0]).then_some(after)
+    })
+    .await;
     assert!(after[1] <= before[1], "{before:?}, {after:?}");
 }
 
