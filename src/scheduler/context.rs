@@ -177,7 +177,8 @@ impl SchedulerContext {
         {
             self.fail_all(error, begun);
         }
-        self.log.log_state(&self.publish, error.as_ref());
+        let database_error = error.as_ref().filter(|_| collector.reads_database());
+        self.log.log_state(&self.publish, database_error);
         if collector.is_prerequisite() {
             self.log.log_version(&self.publish);
         }

@@ -42,9 +42,10 @@ impl ReadingLog {
         }
     }
 
-    /// Logs that the database went down, and why, or that it is read again. The state is taken from the newest snapshot, so
-    /// that a slow task does not log an old one.
-    pub fn log_state(&self, snapshots: &watch::Sender<Arc<Snapshot>>, why: Option<&SourceError>) {
+    /// Logs that the database went down, with an error of a collector that reads it, or that it is read again. Without an
+    /// error a failure is not logged: the task that failed, or the next one, does that and knows the reason. The state is
+    /// taken from the newest snapshot, so that a slow task does not log an old one.
+    pub fn log_state(&self, snapshots: &watch::Sender<Arc<Snapshot>>, error: Option<&SourceError>) {
         let workspace = self.workspace.as_deref();
         let mut logged = self.lock();
         let state = snapshots
@@ -56,19 +57,18 @@ impl ReadingLog {
             Some(ReadState::Down) => false,
             Some(ReadState::Partly | ReadState::Up) => true,
         };
-        if logged.is_up.replace(is_up) == Some(is_up) {
+        if logged.is_up == Some(is_up) || !is_up && error.is_none() {
             return;
         }
+        logged.is_up = Some(is_up);
         drop(logged);
-        if is_up {
-            tracing::info!(workspace, "the database is read");
-        } else {
-            let reason = why.map_or("every collector fails", |error| &*error.message);
-            tracing::error!(
+        match error {
+            Some(error) if !is_up => tracing::error!(
                 workspace,
-                reason,
+                reason = &*error.message,
                 "no database of a workspace can be read; trying again"
-            );
+            ),
+            _ => tracing::info!(workspace, "the database is read"),
         }
     }
 
@@ -217,6 +217,26 @@ fn reasons(failing: &[(&str, &str)]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::catalogue::{Availability, Timestamp};
+
+    #[test]
+    fn failed_database_is_logged_by_a_task_that_knows_the_reason() {
+        let availability = Availability {
+            state: ReadState::Down,
+            ..Availability::untried(Timestamp(0))
+        };
+        let snapshot = Snapshot {
+            availability: Some(availability),
+            ..Snapshot::default()
+        };
+        let (snapshots, _) = watch::channel(Arc::new(snapshot));
+        let log = ReadingLog::new(None);
+        log.log_state(&snapshots, None);
+        assert_eq!(log.lock().is_up, None);
+        let error = SourceError::new(FailureKind::Misconfigured, "a single host");
+        log.log_state(&snapshots, Some(&error));
+        assert_eq!(log.lock().is_up, Some(false));
+    }
 
     #[test]
     fn shared_reason_is_logged_once() {
