@@ -395,7 +395,8 @@ const CORRECTIONS: [Correction; 6] = [
     corrected("matrixFederation.enabled"),
 ];
 
-/// Version ranges by path: the first version, and the first version after the range, `None` if the newest has the field.
+/// Version ranges by path: the first version, and the first version after the range, `None` if the newest of the list has the
+/// field.
 type Ranges<'a> = BTreeMap<&'a str, Vec<(Numbers, Option<Numbers>)>>;
 
 type Numbers = [u16; 3];
@@ -409,14 +410,22 @@ fn numbers(version: &str) -> Numbers {
     std::array::from_fn(|_| numbers.next().unwrap_or(0))
 }
 
-/// The first release line after the last version of a field; `None` if that is the newest of the list.
+/// The first release line that the list does not know.
+const AFTER_LIST: Numbers = [8, 4, 0];
+
+/// The first release line after the last version of a field; `None` if the newest of the list has the field.
 fn end_after(last: &str) -> Option<Numbers> {
     let [major, minor, _] = numbers(last);
-    match last.split('.').nth(1) {
-        _ if last == "8.3" => None,
-        Some("x") => Some([major + 1, 0, 0]),
-        _ => Some([major, minor + 1, 0]),
-    }
+    let end = match last.split('.').nth(1) {
+        Some("x") => [major + 1, 0, 0],
+        _ => [major, minor + 1, 0],
+    };
+    within_list(end)
+}
+
+/// The end of a range, or `None` if the list says nothing about that version.
+fn within_list(end: Numbers) -> Option<Numbers> {
+    (end < AFTER_LIST).then_some(end)
 }
 
 /// The version ranges in the statistics reference.
@@ -435,7 +444,7 @@ fn ranges_of(reference: &str) -> Ranges<'_> {
         if let Some(first) = versions.strip_suffix(" and later") {
             ranges.entry(path).or_default().push((numbers(first), None));
         } else if let Some((first, end)) = versions.split_once(" to before ") {
-            let range = (numbers(first), Some(numbers(end)));
+            let range = (numbers(first), within_list(numbers(end)));
             ranges.entry(path).or_default().push(range);
         }
     }
