@@ -10,6 +10,7 @@ use crate::catalogue::{
     Availability, Outcome, PoolState, Replication, RunningVersion, STALE_AFTER, Timestamp, Version,
     running_version,
 };
+use crate::license::site_url::workspace_url;
 
 macro_rules! snapshot {
     ($($module:ident::$section:ident,)*) => {
@@ -83,6 +84,12 @@ impl Snapshot {
     /// The workspace's version, when it is known.
     pub fn version(&self) -> Option<Version> {
         self.version_name()?.parse().ok()
+    }
+
+    /// The address by which licenses know the workspace; `None` when the setting `Site_Url` is empty or was not read.
+    pub fn workspace_url(&self) -> Option<&str> {
+        let setting = self.workspace.as_ref()?.site_url.as_ref()?;
+        workspace_url(setting.as_text()?)
     }
 
     /// The snapshot of the chosen collectors only.

@@ -22,18 +22,19 @@ pub enum LicenseAddress {
 
 /// Whether the address of a workspace matches every address of a license.
 pub fn matches_all(addresses: &[LicenseAddress], site_url: &str) -> bool {
-    let address = workspace_url(site_url);
-    (1..=MAX_SITE_BYTES).contains(&address.len())
-        && addresses.iter().all(|known| known.matches(address))
+    workspace_url(site_url)
+        .filter(|address| address.len() <= MAX_SITE_BYTES)
+        .is_some_and(|address| addresses.iter().all(|known| known.matches(address)))
 }
 
-/// Host, port and path of the setting `Site_Url`: without its scheme, and without a slash at its end.
-pub fn workspace_url(site_url: &str) -> &str {
+/// Host, port and path of the setting `Site_Url`: without its scheme, and without a slash at its end. `None` if nothing is
+/// left.
+pub fn workspace_url(site_url: &str) -> Option<&str> {
     let address = site_url.strip_suffix('/').unwrap_or(site_url);
     let stripped = address
         .strip_prefix("https://")
         .or_else(|| address.strip_prefix("http://"));
-    stripped.unwrap_or(address)
+    Some(stripped.unwrap_or(address)).filter(|address| !address.is_empty())
 }
 
 /// The SHA-256 of a [`workspace_url`] in hexadecimal, by which an offline license names a workspace.
@@ -132,11 +133,15 @@ mod tests {
     #[test]
     fn workspace_url_has_no_scheme_and_no_slash_at_its_end() {
         for (site_url, expected) in [
-            ("https://chat.example.com/", "chat.example.com"),
-            ("http://example.com:3000/chat", "example.com:3000/chat"),
-            ("HTTPS://chat.example.com", "HTTPS://chat.example.com"),
-            ("chat.example.com//", "chat.example.com/"),
-            ("", ""),
+            ("https://chat.example.com/", Some("chat.example.com")),
+            (
+                "http://example.com:3000/chat",
+                Some("example.com:3000/chat"),
+            ),
+            ("HTTPS://chat.example.com", Some("HTTPS://chat.example.com")),
+            ("chat.example.com//", Some("chat.example.com/")),
+            ("https://", None),
+            ("", None),
         ] {
             assert_eq!(workspace_url(site_url), expected);
         }

@@ -2,9 +2,8 @@
 
 use super::Settings;
 use crate::catalogue::FieldOrigin::{self, Fresh, Keyed, Withheld};
-use crate::catalogue::{Field, Value, Versions};
+use crate::catalogue::{Field, REMOVED_PROVIDERS, Value, Versions};
 use crate::collectors::license::ABAC;
-use crate::collectors::user_features::REMOVED_PROVIDERS;
 
 fn shown(settings: &Settings, id: &str) -> Option<Value> {
     Some(settings.value(id).cloned().unwrap_or(Value::Undefined))

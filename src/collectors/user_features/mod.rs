@@ -8,8 +8,8 @@ use std::collections::BTreeMap;
 
 use crate::catalogue::FieldOrigin::{Fresh, Keyed};
 use crate::catalogue::{
-    CollectorDefinition, Field, Metric, Privilege, Quantity, Read, Sample, SectionDefinition, Tier,
-    Value, Version, Versions, count_field,
+    CollectorDefinition, Field, Metric, Privilege, Quantity, REMOVED_PROVIDERS, Read, Sample,
+    SectionDefinition, Tier, Value, Version, Versions, count_field,
 };
 
 /// Counts over all documents of `users`.
@@ -71,9 +71,6 @@ pub const LOGIN_SERVICES: [&str; 17] = [
     "twitter",
     "wordpress",
 ];
-
-/// The versions with the login providers that 9.0 removed. Which ones is known from the development branch only.
-pub const REMOVED_PROVIDERS: Versions = Versions::since(3, 17, 0).until(9, 0, 0);
 
 /// Accounts with a login service.
 const fn logged_in_by(

@@ -3,8 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::rule::{BackfillRule, SampleSource};
-use crate::catalogue::{Version, Versions};
-use crate::collectors::user_features::REMOVED_PROVIDERS;
+use crate::catalogue::{REMOVED_PROVIDERS, Version, Versions};
 
 const fn count(
     metric: &'static str,

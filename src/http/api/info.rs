@@ -27,7 +27,7 @@ pub fn version(
         .version()
         .is_some_and(|version| version >= SHOWS_ADDRESS);
     let mut info = Map::new();
-    if shows_address && let Some(address) = workspace_url(snapshot) {
+    if shows_address && let Some(address) = snapshot.workspace_url() {
         info.insert("workspaceUrl".to_owned(), address.into());
         let hash = site_url::hashed_workspace_url(address);
         info.insert("hashedWorkspaceUrl".to_owned(), hash.into());
@@ -39,13 +39,6 @@ pub fn version(
     info.insert("success".to_owned(), true.into());
     let body = Json::Object(info);
     Ok(response::json(StatusCode::OK, body.to_string()))
-}
-
-/// The address that licenses are compared with; `None` when the setting is empty or was not read.
-fn workspace_url(snapshot: &Snapshot) -> Option<&str> {
-    let setting = snapshot.workspace.as_ref()?.site_url.as_ref()?;
-    let address = site_url::workspace_url(setting.as_text()?);
-    (!address.is_empty()).then_some(address)
 }
 
 /// The setting `Cloud_Workspace_Id`, which is empty where the workspace is not registered.

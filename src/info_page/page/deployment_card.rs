@@ -8,7 +8,7 @@ use super::format;
 use crate::catalogue::Value;
 use crate::collectors::Collector;
 use crate::collectors::instances::Instances;
-use crate::license::site_url::{hashed_workspace_url, workspace_url};
+use crate::license::site_url::hashed_workspace_url;
 
 /// The most rows of the table of instances.
 const MAX_ROWS: usize = 100;
@@ -48,11 +48,8 @@ pub fn card(data: &PageData<'_>) -> Markup {
 
 /// The address by which licenses know the workspace, and its hash.
 fn site_url(data: &PageData<'_>) -> Markup {
-    let workspace = data.page.snapshot.workspace.as_ref();
-    let setting = workspace.and_then(|workspace| workspace.site_url.as_ref()?.as_text());
-    let address = setting.map(workspace_url);
     html! {
-        @if let Some(address) = address.filter(|address| !address.is_empty()) {
+        @if let Some(address) = data.page.snapshot.workspace_url() {
             (row("Site URL", &address))
             (row("Hashed Site URL", &hashed_workspace_url(address)))
         }
