@@ -21,6 +21,7 @@ mod workspace;
 use std::fmt::Debug;
 use std::fs::File;
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -30,6 +31,7 @@ use futures_util::TryStreamExt;
 use mongodb::bson::{Document, RawDocumentBuf, doc};
 use mongodb::{Client, Collection, Database};
 use testbed::mongod::{Mongod, Options, exporter_connections};
+use tokio::net::TcpListener;
 
 pub use alertmanager::{Alertmanager, Receiver};
 pub use command_log::{LoggedCommand, log_commands, logged_commands, server_log};
@@ -48,6 +50,15 @@ pub use workspace::{
 
 /// Time limit of waiting for an expected state; long, because a busy machine of two cores is slow.
 pub const TIMEOUT: Duration = Duration::from_mins(2);
+
+/// A listener on a free port of this machine, and its address.
+async fn listen() -> (TcpListener, SocketAddr) {
+    let listener = TcpListener::bind(("127.0.0.1", 0))
+        .await
+        .expect("a port is free");
+    let address = listener.local_addr().expect("a listener has an address");
+    (listener, address)
+}
 
 /// Flags that make every collector run continuously and an unreachable database be noticed at once.
 pub const SHORT_INTERVALS: [&str; 5] = [

@@ -11,8 +11,8 @@ use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
 use serde_json::Value;
 use testbed::tools;
-use tokio::net::TcpListener;
 
+use super::listen;
 use super::server_process::ServerProcess;
 
 /// A running Alertmanager. Dropping it ends the process and removes its data.
@@ -47,10 +47,7 @@ pub struct Receiver {
 impl Receiver {
     /// Listens on a free port until the runtime ends.
     pub async fn start() -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0")
-            .await
-            .expect("a port is free");
-        let address = listener.local_addr().expect("a listener has an address");
+        let (listener, address) = listen().await;
         let notifications = Arc::new(Mutex::new(Vec::new()));
         let kept = Arc::clone(&notifications);
         tokio::spawn(async move {

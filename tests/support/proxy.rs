@@ -6,8 +6,10 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
-use tokio::net::{TcpListener, TcpStream};
+
+use super::listen;
 
 /// A proxy in front of a port of this machine.
 pub struct Proxy {
@@ -29,15 +31,9 @@ impl Proxy {
 
     /// A proxy that drops all data of these connections, which are numbered from 0 in the order of their opening.
     pub async fn dropping(target: u16, connections: Range<usize>) -> Self {
-        let listener = TcpListener::bind(("127.0.0.1", 0))
-            .await
-            .expect("a port is free");
-        let port = listener
-            .local_addr()
-            .expect("a listener has an address")
-            .port();
+        let (listener, address) = listen().await;
         let proxy = Self {
-            port,
+            port: address.port(),
             state: Arc::default(),
         };
         let state = Arc::clone(&proxy.state);

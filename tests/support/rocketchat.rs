@@ -11,13 +11,13 @@ use hyper::{Method, Request, Response};
 use hyper_util::rt::TokioIo;
 use serde_json::{Value, json};
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::pki_types::pem::PemObject;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
+use super::listen;
 use super::tls::Identity;
 
 /// User ID and token of an administrator.
@@ -79,16 +79,10 @@ impl RocketChat {
     }
 
     async fn serve(behavior: Behavior, encryption: Option<TlsAcceptor>) -> Self {
-        let listener = TcpListener::bind(("127.0.0.1", 0))
-            .await
-            .expect("a port is free");
-        let port = listener
-            .local_addr()
-            .expect("a listener has an address")
-            .port();
+        let (listener, address) = listen().await;
         let (accepted, requests) = (Arc::default(), Arc::default());
         let server = Self {
-            port,
+            port: address.port(),
             accepted: Arc::clone(&accepted),
             requests: Arc::clone(&requests),
         };

@@ -9,9 +9,11 @@ use std::thread;
 use mongodb::bson::raw::cstr;
 use mongodb::bson::{Document, RawDocumentBuf, doc};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
-use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::Runtime;
+
+use super::listen;
 
 /// The size of a message header: `messageLength`, `requestID`, `responseTo` and `opCode`, four bytes each.
 const HEADER: usize = 16;
@@ -85,13 +87,7 @@ impl WireProxy {
     }
 
     async fn before(server: u16, changes: Changes) -> Self {
-        let listener = TcpListener::bind(("127.0.0.1", 0))
-            .await
-            .expect("a port is free");
-        let port = listener
-            .local_addr()
-            .expect("a listener has an address")
-            .port();
+        let (listener, address) = listen().await;
         let commands = Arc::<Mutex<Vec<Document>>>::default();
         let recorded = Arc::clone(&commands);
         tokio::spawn(async move {
@@ -116,7 +112,10 @@ impl WireProxy {
                 }));
             }
         });
-        Self { port, commands }
+        Self {
+            port: address.port(),
+            commands,
+        }
     }
 
     pub fn port(&self) -> u16 {
