@@ -30,14 +30,19 @@ pub fn cargo() -> Command {
 
 /// Builds the exporter in release mode and returns the path of its executable.
 pub fn build_exporter() -> Result<PathBuf> {
-    let arguments = [
-        "build",
-        "--release",
-        "--package=rocketchat-exporter",
-        "--message-format=json-render-diagnostics",
-    ];
+    let [path] = build(
+        &["--release", "--package=rocketchat-exporter"],
+        ["rocketchat-exporter"],
+    )?;
+    Ok(path)
+}
+
+/// Runs `cargo build` with these arguments and returns the paths of programs that it builds. Cargo's progress is shown.
+pub fn build<const N: usize>(arguments: &[&str], programs: [&str; N]) -> Result<[PathBuf; N]> {
+    let fixed = ["build", "--message-format=json-render-diagnostics"];
+    let arguments = [&fixed, arguments].concat();
     let output = cargo()
-        .args(arguments)
+        .args(&arguments)
         .current_dir(workspace_root())
         .stderr(Stdio::inherit())
         .output()
@@ -50,10 +55,22 @@ pub fn build_exporter() -> Result<PathBuf> {
     );
     let messages = String::from_utf8_lossy(&output.stdout);
     // Only binaries have an executable; for libraries it is null.
-    let executables = messages.split("\"executable\":\"").skip(1);
-    let path = executables.last().and_then(|rest| rest.split('"').next());
-    path.map(PathBuf::from)
-        .context("cargo built no executable; has the package lost its binary?")
+    let executables: Vec<PathBuf> = messages
+        .split("\"executable\":\"")
+        .skip(1)
+        .filter_map(|rest| rest.split('"').next())
+        .map(PathBuf::from)
+        .collect();
+    let mut paths = programs.map(|_| PathBuf::new());
+    for (path, program) in paths.iter_mut().zip(programs) {
+        let built = executables
+            .iter()
+            .find(|executable| executable.ends_with(program));
+        *path = built
+            .with_context(|| format!("cargo built no program `{program}`"))?
+            .clone();
+    }
+    Ok(paths)
 }
 
 /// Builds a program of crates.io into `bin/` of a directory.

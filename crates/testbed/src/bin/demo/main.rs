@@ -19,7 +19,6 @@ use mongodb::{Client, Database};
 use testbed::child_process::Output;
 use testbed::exporter::Exporter;
 use testbed::mongod::{self, Mongod, MongodVersion};
-use testbed::tools::cargo::build_exporter;
 use testbed::workspace::{self, Credentials, Size};
 use tokio::sync::oneshot;
 
@@ -41,9 +40,9 @@ struct Options {
     /// Stop after so many seconds
     #[arg(long, value_name = "N", hide = true)]
     seconds: Option<u64>,
-    /// Run this program instead of building the exporter
+    /// The exporter's program
     #[arg(long, value_name = "PATH", hide = true)]
-    exporter: Option<PathBuf>,
+    exporter: PathBuf,
 }
 
 fn main() -> ExitCode {
@@ -67,7 +66,6 @@ fn run(options: &Options) -> Result<()> {
     if options.mongodb_uri.is_none() {
         MongodVersion::default().tool().fetch()?;
     }
-    let program = options.exporter.clone().map_or_else(build_exporter, Ok)?;
     let runtime = tokio::runtime::Runtime::new().context("cannot start the runtime")?;
     runtime.block_on(async {
         // Signals are handled from here on, so that everything started below is cleaned up.
@@ -79,7 +77,7 @@ fn run(options: &Options) -> Result<()> {
             return Ok(());
         };
         let server = server?;
-        let outcome = present(&server, &program, listen, &shutdown).await;
+        let outcome = present(&server, &options.exporter, listen, &shutdown).await;
         server.close().await.and(outcome)
     })
 }
@@ -114,8 +112,12 @@ impl Server {
                 None,
             )
         } else {
-            say("starting mongod");
-            let mongod = Mongod::start(&mongod::Options::default()).await?;
+            say("starting mongod as a replica set, so that the exporter can follow changes");
+            let options = mongod::Options {
+                replica_set: true,
+                ..mongod::Options::default()
+            };
+            let mongod = Mongod::start(&options).await?;
             (mongod.uri(), "rocketchat".to_owned(), Some(mongod))
         };
         let mut options = ClientOptions::parse(&uri)
