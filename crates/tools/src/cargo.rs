@@ -66,9 +66,7 @@ pub fn build<const N: usize>(arguments: &[&str], programs: [&str; N]) -> Result<
         let built = executables
             .iter()
             .find(|executable| executable.ends_with(program));
-        *path = built
-            .with_context(|| format!("cargo built no program `{program}`"))?
-            .clone();
+        path.clone_from(built.with_context(|| format!("cargo built no program `{program}`"))?);
     }
     Ok(paths)
 }
