@@ -318,7 +318,7 @@ pub enum LogFormat {
     Json,
 }
 
-/// All flags with their variables, defaults and meanings, as a Markdown table. The README has a copy.
+/// All flags with their variables, defaults and meanings, as a Markdown table. `docs/configuration.md` has a copy.
 #[must_use]
 pub fn configuration_reference() -> String {
     let mut table = "| Flag and variable | Default | Meaning |\n|---|---|---|\n".to_owned();
@@ -341,7 +341,7 @@ pub fn configuration_reference() -> String {
 }
 
 /// One row for the flags of all collectors.
-const COLLECTOR_ROW: &str = "| `--collector.NAME`, `--no-collector.NAME`<br>`ROCKETCHAT_EXPORTER_COLLECTOR_NAME` | true | Enable or disable a collector; for the names see [below](#statistics). |\n";
+const COLLECTOR_ROW: &str = "| `--collector.NAME`, `--no-collector.NAME`<br>`ROCKETCHAT_EXPORTER_COLLECTOR_NAME` | true | Enable or disable a collector; for the names see [metrics](metrics.md#what-is-read). |\n";
 
 /// The environment variable of a flag.
 fn variable_of(flag: &str) -> String {

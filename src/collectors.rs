@@ -2,8 +2,8 @@
 //! privileges, and the tables of its metrics and document fields. `query.rs` reads MongoDB. `live.rs`, where there is
 //! one, keeps the same numbers up to date from a change stream.
 //!
-//! Everything else is derived from the tables: switches, `/metrics`, the JSON document, the README's reference and role,
-//! and `check`.
+//! Everything else is derived from the tables: switches, `/metrics`, the JSON document, the reference and the role in
+//! `docs/`, and `check`.
 
 /// Every collector, in the order in which the reference and `/metrics` show them: its folder, and the struct that it fills.
 macro_rules! every_collector {

@@ -1,7 +1,7 @@
 //! The web configuration file (`--web.config.file`): TLS, client certificates, users, headers and a rate limit.
 //!
 //! Format and meaning are those of Prometheus' exporter-toolkit. A file with a setting that this program does not support is
-//! rejected with a message; the README lists these cases.
+//! rejected with a message; `docs/web-config.md` lists these cases.
 //!
 //! ```text
 //! reload -> file -+-> tls -+-> go_names

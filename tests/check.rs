@@ -382,7 +382,7 @@ async fn privileges_are_compared_with_those_that_collectors_need() {
     let uri = uri_of_reader(&mongod, PASSWORD);
     let everything = ["--rocketchat.license-modules=*"];
 
-    // The README's role suffices, and the listed privileges are exactly those that the queries use.
+    // The documented role suffices, and the listed privileges are exactly those that the queries use.
     let (status, report) = check(&uri, &everything);
     assert_eq!(status, Some(0), "{}", findings(&report, "problems"));
     assert!(report["privileges"]["statement"].is_null());

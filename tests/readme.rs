@@ -1,4 +1,10 @@
-//! The generated parts of the README and of `docs/statistics.md`.
+//! The generated parts of the docs, and the links of all Markdown files.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use regex_lite::Regex;
 
 use crate::support::{Exporter, assert_golden};
 
@@ -21,14 +27,14 @@ fn statistics_reference_is_the_printed_one() {
 fn statistics_summary_has_every_section() {
     let summary = format!("\n{}", rocketchat_exporter::statistics_summary());
     let markers = ("<!-- statistics: begin -->", "<!-- statistics: end -->");
-    assert_golden("README.md", Some(markers), &summary);
+    assert_golden("docs/metrics.md", Some(markers), &summary);
 }
 
 #[test]
 fn role_grants_what_the_collectors_need() {
     let role = format!("\n```js\n{}```\n", rocketchat_exporter::role_reference());
     let markers = ("<!-- role: begin -->", "<!-- role: end -->");
-    assert_golden("README.md", Some(markers), &role);
+    assert_golden("docs/mongodb-user.md", Some(markers), &role);
 }
 
 #[test]
@@ -38,5 +44,72 @@ fn configuration_table_has_every_flag() {
         "<!-- configuration: begin -->",
         "<!-- configuration: end -->",
     );
-    assert_golden("README.md", Some(markers), &table);
+    assert_golden("docs/configuration.md", Some(markers), &table);
+}
+
+/// The Markdown files of the project.
+fn pages() -> Vec<PathBuf> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut folders = vec![root.to_owned()];
+    let mut pages = Vec::new();
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(&folder).expect("the folder can be listed") {
+            let path = entry.expect("the folder can be listed").path();
+            let name = path.file_name().and_then(|name| name.to_str());
+            let is_generated = name.is_some_and(|name| name.starts_with('.') || name == "target");
+            if path.is_dir() && !is_generated {
+                folders.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "md") {
+                pages.push(path);
+            }
+        }
+    }
+    pages
+}
+
+/// The anchors that GitHub gives the headings of a page.
+fn anchors(page: &str) -> BTreeSet<String> {
+    let mut in_code = false;
+    let mut anchors = BTreeSet::new();
+    for line in page.lines() {
+        in_code ^= line.trim_start().starts_with("```");
+        let heading = line.trim_start_matches('#');
+        if in_code || heading.len() == line.len() {
+            continue;
+        }
+        let text = heading.trim().to_lowercase().replace(' ', "-");
+        let is_kept = |letter: &char| letter.is_alphanumeric() || matches!(letter, '-' | '_');
+        anchors.insert(text.chars().filter(is_kept).collect());
+    }
+    anchors
+}
+
+#[test]
+fn relative_links_lead_to_files_and_headings() {
+    let link = Regex::new(r"\]\(([^)\s]+)\)").expect("the pattern is valid");
+    let mut broken = Vec::new();
+    for page in pages() {
+        let text = fs::read_to_string(&page).expect("the page can be read");
+        for target in link.captures_iter(&text).map(|found| found[1].to_owned()) {
+            if target.starts_with("http") {
+                continue;
+            }
+            let (file, anchor) = target.split_once('#').unwrap_or((&target, ""));
+            let folder = page.parent().expect("a page is in a folder");
+            let linked = if file.is_empty() {
+                page.clone()
+            } else {
+                folder.join(file)
+            };
+            let is_there = if anchor.is_empty() {
+                linked.exists()
+            } else {
+                fs::read_to_string(&linked).is_ok_and(|text| anchors(&text).contains(anchor))
+            };
+            if !is_there {
+                broken.push(format!("{}: {target}", page.display()));
+            }
+        }
+    }
+    assert!(broken.is_empty(), "{broken:#?}");
 }

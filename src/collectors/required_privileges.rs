@@ -1,5 +1,5 @@
 //! The privileges that a MongoDB user needs: those that collectors declare, change streams of the collections that live
-//! mode follows, and those of the API. The role in the README is made of this table.
+//! mode follows, and those of the API. The role in `docs/mongodb-user.md` is made of this table.
 
 use std::collections::BTreeMap;
 
@@ -68,7 +68,7 @@ pub fn required_privileges() -> Vec<RequiredPrivilege> {
     required.into_values().collect()
 }
 
-/// The statements that create a user with the privileges of every collector, as the README has them.
+/// The statements that create a user with the privileges of every collector, as `docs/mongodb-user.md` has them.
 #[must_use]
 pub fn role_reference() -> String {
     let required = required_privileges();

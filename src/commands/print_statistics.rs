@@ -1,5 +1,5 @@
 //! `--print-statistics`: the reference of all metrics and fields of the document, as Markdown. `docs/statistics.md` has a
-//! copy, and the README a summary.
+//! copy, and `docs/metrics.md` a summary.
 
 use super::backfill::rule::{BackfillRule, SampleSource};
 use super::backfill::rules::BACKFILL_RULES;

@@ -182,7 +182,7 @@ impl Several {
 }
 
 /// Starts a Prometheus that scrapes the exporter every second: as one target, or by service discovery with a target per
-/// workspace and one for the host, as the README describes.
+/// workspace and one for the host, as `docs/many-workspaces.md` describes.
 async fn start_prometheus(version: Tool, exporter: &Exporter, list: Option<&str>) -> Prometheus {
     let own = json!([{ "targets": [exporter.address()] }]);
     let jobs = match list {

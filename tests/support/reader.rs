@@ -1,4 +1,4 @@
-//! The read-only user that the README describes.
+//! The read-only user of `docs/mongodb-user.md`.
 
 use mongodb::bson::{Document, doc};
 use testbed::mongod::{Mongod, Options};
@@ -10,7 +10,7 @@ pub const PASSWORD: &str = "p@ss/w:rd%41#?";
 
 pub const READER: &str = "rocketchat-exporter";
 
-/// Starts a MongoDB with a workspace and the user of the README.
+/// Starts a MongoDB with a workspace and the documented user.
 pub async fn with_reader() -> Mongod {
     with_reader_on(false).await
 }
@@ -25,7 +25,7 @@ pub async fn with_reader_on(replica_set: bool) -> Mongod {
     let mongod = mongod(options).await;
     let database = Filled::at(&mongod.uri()).await.database;
     let admin = database.client().database("admin");
-    let (role, user) = readme_statements();
+    let (role, user) = documented_statements();
     for mut statement in [role, user] {
         if statement.contains_key("pwd") {
             statement.insert("pwd", PASSWORD);
@@ -33,7 +33,7 @@ pub async fn with_reader_on(replica_set: bool) -> Mongod {
         admin
             .run_command(statement)
             .await
-            .expect("MongoDB accepts the README's statement");
+            .expect("MongoDB accepts the documented statement");
     }
     mongod
 }
@@ -52,13 +52,13 @@ pub fn exporter_of_reader(mongod: &Mongod, arguments: &[&str]) -> Exporter {
     Exporter::spawn(&mut command)
 }
 
-/// The arguments of `createRole` and `createUser` in the README, as commands.
-fn readme_statements() -> (Document, Document) {
-    let readme = include_str!("../../README.md");
+/// The arguments of `createRole` and `createUser` in `docs/mongodb-user.md`, as commands.
+fn documented_statements() -> (Document, Document) {
+    let page = include_str!("../../docs/mongodb-user.md");
     let argument = |function: &str| {
-        let (_, rest) = readme
+        let (_, rest) = page
             .split_once(&format!(".{function}("))
-            .unwrap_or_else(|| panic!("the README has no {function}"));
+            .unwrap_or_else(|| panic!("the page has no {function}"));
         let (argument, _) = rest.split_once("\n})").expect("the statement ends");
         let object: serde_json::Value =
             serde_json::from_str(&format!("{argument}\n}}")).expect("the argument is JSON");
