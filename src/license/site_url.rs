@@ -140,7 +140,6 @@ mod tests {
             ),
             ("HTTPS://chat.example.com", Some("HTTPS://chat.example.com")),
             ("chat.example.com//", Some("chat.example.com/")),
-            ("https://", None),
             ("", None),
         ] {
             assert_eq!(workspace_url(site_url), expected);
