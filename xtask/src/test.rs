@@ -146,8 +146,9 @@ impl Step {
             .spawn()
             .with_context(|| format!("cannot run `{text}`"))?;
         if let Some(output) = process.stdout.take() {
-            for line in BufReader::new(output).lines() {
+            for line in BufReader::new(output).split(b'\n') {
                 let line = line.with_context(|| format!("cannot read the output of `{text}`"))?;
+                let line = String::from_utf8_lossy(&line);
                 counts.add(&line);
                 println!("{line}");
             }
