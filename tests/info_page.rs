@@ -251,6 +251,18 @@ async fn page_is_small_and_loads_nothing_external() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn links_of_the_landing_page_open_without_a_login() {
+    let workspace = shared_exporter(&[]).await;
+    let landing = workspace.exporter.get("/").text();
+    let links = landing.split("href=\"").skip(1);
+    let paths: Vec<&str> = links.filter_map(|rest| rest.split('"').next()).collect();
+    assert!(paths.contains(&"/info"), "{landing}");
+    for path in paths {
+        assert_eq!(workspace.exporter.get(path).status, 200, "{path}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn download_is_the_document_without_a_login() {
     let workspace = shared_exporter(&[]).await;
     let file = workspace.exporter.get("/info/statistics.json");
