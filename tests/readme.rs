@@ -56,7 +56,7 @@ fn pages() -> Vec<PathBuf> {
         for entry in fs::read_dir(&folder).expect("the folder can be listed") {
             let path = entry.expect("the folder can be listed").path();
             let name = path.file_name().and_then(|name| name.to_str());
-            let is_generated = name.is_some_and(|name| name.starts_with('.') || name == "target");
+            let is_generated = name.is_some_and(|name| matches!(name, ".git" | "target"));
             if path.is_dir() && !is_generated {
                 folders.push(path);
             } else if path.extension().is_some_and(|extension| extension == "md") {
