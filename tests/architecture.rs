@@ -4,6 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use crate::support::files_below;
+
 /// Modules that start the program and hold its configuration.
 const TOP: [&str; 6] = ["cli", "commands", "config", "fuzzing", "program", "serve"];
 
@@ -34,16 +36,8 @@ const FORBIDDEN: [(&str, &[&[&str]]); 13] = [
 ];
 
 fn source_files(folder: &Path) -> Vec<PathBuf> {
-    let mut files = Vec::new();
-    for entry in fs::read_dir(folder).expect("the directory can be listed") {
-        let path = entry.expect("the directory can be listed").path();
-        if path.is_dir() {
-            files.extend(source_files(&path));
-        } else if path.extension().is_some_and(|extension| extension == "rs") {
-            files.push(path);
-        }
-    }
-    files
+    let is_source = |file: &PathBuf| file.extension().is_some_and(|extension| extension == "rs");
+    files_below(folder).into_iter().filter(is_source).collect()
 }
 
 fn root() -> &'static Path {

@@ -9,7 +9,7 @@ use std::process::Command;
 use serde_json::Value;
 use testbed::tools;
 
-use crate::support::{Exporter, assert_golden};
+use crate::support::{Exporter, assert_golden, files_below};
 
 const DOCKERFILE: &str = "deploy/docker/Dockerfile";
 const COMPOSE: &str = "deploy/compose/compose.yml";
@@ -41,20 +41,6 @@ fn printed(command: &mut Command) -> String {
     String::from_utf8(output.stdout).expect("the output is UTF-8")
 }
 
-/// All files in a directory and its subdirectories.
-fn files(folder: &Path) -> Vec<PathBuf> {
-    let mut files = Vec::new();
-    for entry in fs::read_dir(folder).expect("the directory can be listed") {
-        let path = entry.expect("the directory can be listed").path();
-        if path.is_dir() {
-            files.extend(self::files(&path));
-        } else {
-            files.push(path);
-        }
-    }
-    files
-}
-
 /// The words of a text: letters, digits and the characters in `also`.
 fn words<'a>(text: &'a str, also: &str) -> impl Iterator<Item = &'a str> {
     text.split(move |letter: char| !letter.is_ascii_alphanumeric() && !also.contains(letter))
@@ -69,7 +55,7 @@ fn every_variable_in_deploy_exists() {
     let help = help();
     let known: BTreeSet<&str> = words(&help, "_").collect();
     let mut count = 0;
-    for path in files(&shipped("deploy")) {
+    for path in files_below(&shipped("deploy")) {
         let text = fs::read_to_string(&path).expect("the file can be read");
         for word in words(&text, "_").filter(|word| word.starts_with("ROCKETCHAT_EXPORTER_")) {
             assert!(known.contains(word), "{}: {word}", path.display());
@@ -84,7 +70,7 @@ fn every_exporter_flag_in_deploy_exists() {
     let help = help();
     let known: BTreeSet<&str> = words(&help, "-.").collect();
     let mut count = 0;
-    for path in files(&shipped("deploy")) {
+    for path in files_below(&shipped("deploy")) {
         // These files also have flags of Prometheus and Alertmanager.
         if path.starts_with(shipped("deploy/compose")) {
             continue;
@@ -341,7 +327,7 @@ fn every_manifest_selector_matches_the_pod() {
 
 #[test]
 fn operator_rules_are_generated_from_prometheus_rules() {
-    let mut rules = files(&shipped("deploy/prometheus/rules"));
+    let mut rules = files_below(&shipped("deploy/prometheus/rules"));
     rules.sort();
     let rules: Vec<String> = rules
         .iter()

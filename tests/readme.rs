@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use regex_lite::Regex;
 
-use crate::support::{Exporter, assert_golden};
+use crate::support::{Exporter, assert_golden, files_below};
 
 fn printed(argument: &str) -> String {
     let output = Exporter::command()
@@ -50,21 +50,15 @@ fn configuration_table_has_every_flag() {
 /// The Markdown files of the project.
 fn pages() -> Vec<PathBuf> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let mut folders = vec![root.to_owned()];
-    let mut pages = Vec::new();
-    while let Some(folder) = folders.pop() {
-        for entry in fs::read_dir(&folder).expect("the folder can be listed") {
-            let path = entry.expect("the folder can be listed").path();
-            let name = path.file_name().and_then(|name| name.to_str());
-            let is_generated = name.is_some_and(|name| matches!(name, ".git" | "target"));
-            if path.is_dir() && !is_generated {
-                folders.push(path);
-            } else if path.extension().is_some_and(|extension| extension == "md") {
-                pages.push(path);
-            }
-        }
-    }
-    pages
+    let entries = fs::read_dir(root).expect("the directory can be listed");
+    let top = entries.map(|entry| entry.expect("the directory can be listed").path());
+    let folders = [".github", "dashboards", "deploy", "docs", "systemd"];
+    let below = folders
+        .iter()
+        .flat_map(|folder| files_below(&root.join(folder)));
+    top.chain(below)
+        .filter(|path| path.extension().is_some_and(|extension| extension == "md"))
+        .collect()
 }
 
 /// The anchors that GitHub gives the headings of a page.

@@ -19,10 +19,10 @@ mod wire_proxy;
 mod workspace;
 
 use std::fmt::Debug;
-use std::fs::File;
+use std::fs::{self, File};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
@@ -50,6 +50,20 @@ pub use workspace::{
 
 /// Time limit of waiting for an expected state; long, because a busy machine of two cores is slow.
 pub const TIMEOUT: Duration = Duration::from_mins(2);
+
+/// All files in a directory and its subdirectories.
+pub fn files_below(folder: &Path) -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    for entry in fs::read_dir(folder).expect("the directory can be listed") {
+        let path = entry.expect("the directory can be listed").path();
+        if path.is_dir() {
+            files.extend(files_below(&path));
+        } else {
+            files.push(path);
+        }
+    }
+    files
+}
 
 /// A listener on a free port of this machine, and its address.
 async fn listen() -> (TcpListener, SocketAddr) {
