@@ -1,11 +1,15 @@
-//! `cargo xtask test`: installs the tools, then runs all checks, fast ones first.
+//! `cargo xtask test`: installs the tools while cargo checks and builds, then runs the tests.
+//!
+//! It is never silent for long: output of cargo and of the tests is shown line by line, and a heartbeat covers the gaps.
 
-use std::io::{BufRead, BufReader};
-use std::process::Stdio;
-use std::time::{Duration, Instant};
+use std::process::Command;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+use std::time::Instant;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, anyhow, bail, ensure};
 use tools::cargo::cargo;
+use tools::progress::{Heartbeat, line, seconds};
 use tools::workspace_root;
 
 struct Step {
@@ -14,7 +18,8 @@ struct Step {
     environment: &'static [(&'static str, &'static str)],
 }
 
-const STEPS: &[Step] = &[
+/// What needs no tools, in the order of duration.
+const CHECKS: &[Step] = &[
     Step {
         name: "format",
         arguments: &["fmt", "--all", "--check"],
@@ -26,6 +31,7 @@ const STEPS: &[Step] = &[
             "clippy",
             "--workspace",
             "--all-targets",
+            "--locked",
             "--",
             "-D",
             "warnings",
@@ -37,17 +43,30 @@ const STEPS: &[Step] = &[
         arguments: &[
             "doc",
             "--workspace",
+            "--locked",
             "--no-deps",
             "--document-private-items",
         ],
         environment: &[("RUSTDOCFLAGS", "-Dwarnings")],
     },
     Step {
-        name: "tests",
-        arguments: &["test", "--workspace", "--locked", "--no-fail-fast"],
+        name: "build",
+        arguments: &["test", "--workspace", "--locked", "--no-run"],
         environment: &[],
     },
 ];
+
+const TESTS: Step = Step {
+    name: "tests",
+    arguments: &["test", "--workspace", "--locked", "--no-fail-fast"],
+    environment: &[],
+};
+
+/// The variable for the number of tests that run at a time.
+const THREADS: &str = "RUST_TEST_THREADS";
+
+/// Most tests wait for a server half of the time, so several of them share a core.
+const TESTS_PER_CORE: usize = 4;
 
 /// Cargo commands that rustup provides, and their components.
 const COMPONENTS: &[(&str, &str)] = &[("fmt", "rustfmt"), ("clippy", "clippy")];
@@ -55,11 +74,13 @@ const COMPONENTS: &[(&str, &str)] = &[("fmt", "rustfmt"), ("clippy", "clippy")];
 /// Runs all steps; stops at the first failure. The last line has the number of tests that passed and failed.
 pub(crate) fn run() -> Result<()> {
     let begun = Instant::now();
-    let mut times = Vec::new();
-    let mut counts = TestCounts::default();
-    let outcome = run_steps(&mut times, &mut counts);
+    let times = Mutex::default();
+    let counts = Arc::default();
+    let outcome = run_steps(&times, &counts);
     let state = outcome.as_ref().map_or("failed", |()| "passed");
-    say(&format!(
+    let times = times.into_inner().unwrap_or_else(PoisonError::into_inner);
+    let counts = lock(&counts);
+    title(&format!(
         "{state} in {} ({}): {} passed, {} failed",
         seconds(begun.elapsed()),
         times.join(", "),
@@ -69,15 +90,46 @@ pub(crate) fn run() -> Result<()> {
     outcome
 }
 
-fn run_steps(times: &mut Vec<String>, counts: &mut TestCounts) -> Result<()> {
-    timed("tools", "what tests run from outside", times, install_tools)?;
-    for step in STEPS {
-        timed(step.name, &step.text(), times, || step.run(counts))?;
+fn run_steps(times: &Mutex<Vec<String>>, counts: &Arc<Mutex<TestCounts>>) -> Result<()> {
+    ensure_components()?;
+    thread::scope(|scope| {
+        // Downloads wait for the network, cargo for the processor.
+        let install = || tools::fetch_all(tools::OF_TESTS);
+        let what = "what tests run from outside; the other steps run meanwhile";
+        let tools = scope.spawn(move || timed("tools", what, times, install));
+        let checked = CHECKS.iter().try_for_each(|step| {
+            let _heartbeat = Heartbeat::start(|| step.name.to_owned());
+            timed(step.name, &step.text(), times, || step.run(|_| ()))
+        });
+        let tools = tools.join();
+        checked.and(tools.unwrap_or_else(|_| Err(anyhow!("the installation panicked"))))
+    })?;
+    let so_far = Arc::clone(counts);
+    let _heartbeat = Heartbeat::start(move || {
+        let counts = lock(&so_far);
+        let (passed, failed) = (counts.passed, counts.failed);
+        format!("tests: {passed} passed and {failed} failed so far")
+    });
+    timed(TESTS.name, &TESTS.text(), times, || {
+        TESTS.run(|text| lock(counts).add(text))
+    })
+}
+
+fn ensure_components() -> Result<()> {
+    for (command, component) in COMPONENTS {
+        let available = cargo().args([command, "--version"]).output();
+        if !available.context("cannot run cargo")?.status.success() {
+            bail!("`cargo {command}` is missing; run `rustup component add {component}`");
+        }
     }
     Ok(())
 }
 
-/// The tests of all programs that `cargo test` ran.
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The tests of all programs that `cargo test` ran so far.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct TestCounts {
     passed: u32,
@@ -85,19 +137,15 @@ struct TestCounts {
 }
 
 impl TestCounts {
-    /// Adds the numbers of a line such as `test result: ok. 5 passed; 0 failed; 0 ignored; ...`.
+    /// Adds the outcome of a line such as `test live::changes_are_followed ... ok`.
     fn add(&mut self, line: &str) {
-        if !line.starts_with("test result: ") {
-            return;
-        }
-        let mut words = line.split_whitespace().peekable();
-        while let Some(word) = words.next() {
-            let count = word.parse().unwrap_or(0);
-            match words.peek() {
-                Some(&"passed;") => self.passed += count,
-                Some(&"failed;") => self.failed += count,
-                _ => {}
-            }
+        match line
+            .strip_prefix("test ")
+            .and_then(|rest| rest.rsplit_once(" ... "))
+        {
+            Some((_, "ok")) => self.passed += 1,
+            Some((_, "FAILED")) => self.failed += 1,
+            _ => {}
         }
     }
 }
@@ -106,56 +154,40 @@ impl TestCounts {
 fn timed(
     name: &str,
     text: &str,
-    times: &mut Vec<String>,
+    times: &Mutex<Vec<String>>,
     step: impl FnOnce() -> Result<()>,
 ) -> Result<()> {
-    say(&format!("{name}: {text}"));
+    title(&format!("{name}: {text}"));
     let begun = Instant::now();
     let outcome = step();
     let time = format!("{name} {}", seconds(begun.elapsed()));
     let state = outcome.as_ref().map_or("failed", |()| "passed");
-    say(&format!("{time} {state}"));
-    times.push(time);
+    title(&format!("{time} {state}"));
+    lock(times).push(time);
     outcome
 }
 
-#[expect(clippy::print_stdout, reason = "this is the output of a command")]
-fn install_tools() -> Result<()> {
-    for (command, component) in COMPONENTS {
-        let available = cargo().args([command, "--version"]).output();
-        if !available.context("cannot run cargo")?.status.success() {
-            bail!("`cargo {command}` is missing; run `rustup component add {component}`");
-        }
-    }
-    for tool in tools::OF_TESTS {
-        println!("{}: {}", tool.name, tool.fetch()?.path().display());
-    }
-    Ok(())
-}
-
 impl Step {
-    /// Runs the command, shows its output, and counts the tests in it.
-    #[expect(clippy::print_stdout, reason = "this is the output of a command")]
-    fn run(&self, counts: &mut TestCounts) -> Result<()> {
+    /// Runs the command and shows its output. `on_line` sees each line of standard output.
+    fn run(&self, on_line: impl FnMut(&str)) -> Result<()> {
         let text = self.text();
-        let mut process = cargo()
-            .args(self.arguments)
-            .envs(self.environment.iter().copied())
-            .current_dir(workspace_root())
-            .stdout(Stdio::piped())
-            .spawn()
+        let status = tools::progress::run(&mut self.command(), on_line)
             .with_context(|| format!("cannot run `{text}`"))?;
-        if let Some(output) = process.stdout.take() {
-            for line in BufReader::new(output).split(b'\n') {
-                let line = line.with_context(|| format!("cannot read the output of `{text}`"))?;
-                let line = String::from_utf8_lossy(&line);
-                counts.add(&line);
-                println!("{line}");
-            }
-        }
-        let status = process.wait()?;
         ensure!(status.success(), "`{text}` failed with {status}");
         Ok(())
+    }
+
+    fn command(&self) -> Command {
+        let mut command = cargo();
+        command
+            .args(self.arguments)
+            .envs(self.environment.iter().copied())
+            .current_dir(workspace_root());
+        if std::env::var_os(THREADS).is_none() {
+            let cores = thread::available_parallelism().map_or(1, usize::from);
+            command.env(THREADS, (cores * TESTS_PER_CORE).to_string());
+        }
+        command
     }
 
     /// The command line of the step.
@@ -169,13 +201,9 @@ impl Step {
     }
 }
 
-fn seconds(time: Duration) -> String {
-    format!("{:.0} s", time.as_secs_f64())
-}
-
-#[expect(clippy::print_stdout, reason = "this is the output of a command")]
-fn say(text: &str) {
-    println!("\n== {text}");
+/// Prints a line that stands out.
+fn title(text: &str) {
+    line(&format!("\n== {text}"));
 }
 
 #[cfg(test)]
@@ -183,20 +211,23 @@ mod tests {
     use super::*;
 
     #[test]
-    fn results_of_all_programs_are_added() {
+    fn outcomes_of_tests_are_counted() {
         let mut counts = TestCounts::default();
         for line in [
-            "test result: FAILED. 263 passed; 1 failed; 0 ignored; 0 measured; 4 filtered out; finished in 11.38s",
-            "test result: ok. 5 passed; 0 failed; 2 ignored; 0 measured; 0 filtered out; finished in 0.18s",
             "test live::changes_are_followed ... ok",
-            "9 passed; 9 failed;",
+            "test live::changes_are_lost ... FAILED",
+            "test a_panic_is_expected - should panic ... ok",
+            "test not_here ... ignored, needs a cluster",
+            "test slow has been running for over 60 seconds",
+            "test result: FAILED. 263 passed; 1 failed; 0 ignored; 0 measured; 4 filtered out; finished in 11.38s",
+            "9 passed ... ok",
         ] {
             counts.add(line);
         }
         assert_eq!(
             counts,
             TestCounts {
-                passed: 268,
+                passed: 2,
                 failed: 1
             }
         );

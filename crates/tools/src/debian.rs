@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::Path;
 use std::process::Command;
+use std::sync::{Mutex, PoisonError};
 
 use anyhow::{Context, Result, ensure};
 
@@ -64,6 +65,7 @@ fn mirror() -> Result<String> {
         return Ok(mirror);
     }
     // Without package lists, as on a fresh Debian, apt-get shows no sources.
+    let _running = APT_GET.lock().unwrap_or_else(PoisonError::into_inner);
     output_of(Command::new("apt-get").args(["-q", "update"]))?;
     known_mirror()?.context("apt-get has no source of a suite of Debian")
 }
@@ -136,6 +138,9 @@ fn is_root() -> bool {
     output_of(Command::new("id").arg("-u")).is_ok_and(|identity| identity.trim() == "0")
 }
 
+/// Held by the running apt-get: it locks the package lists and the installed packages, and does not wait for a lock.
+static APT_GET: Mutex<()> = Mutex::new(());
+
 /// Runs apt-get, and if it fails once more after `apt-get update`, because a fresh Debian has no package lists.
 fn apt_get(configure: impl Fn(&mut Command)) -> Result<()> {
     let run = || {
@@ -144,6 +149,7 @@ fn apt_get(configure: impl Fn(&mut Command)) -> Result<()> {
         configure(&mut command);
         output_of(&mut command)
     };
+    let _running = APT_GET.lock().unwrap_or_else(PoisonError::into_inner);
     match run() {
         Ok(_) => Ok(()),
         Err(error) if !is_root() => Err(error),

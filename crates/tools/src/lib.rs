@@ -14,6 +14,7 @@ pub mod command;
 pub mod dashboards;
 mod debian;
 mod pip;
+pub mod progress;
 mod relocate;
 mod table;
 mod tool;
@@ -21,7 +22,7 @@ mod tool;
 use std::path::{Path, PathBuf};
 
 pub use table::*;
-pub use tool::{Program, Tool};
+pub use tool::{Program, Tool, fetch_all};
 
 /// The root of the Cargo workspace.
 #[must_use]

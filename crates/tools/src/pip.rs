@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::{Mutex, PoisonError};
 
 use anyhow::{Context, Result};
 
@@ -85,6 +86,8 @@ fn only_file(directory: &Path) -> Result<PathBuf> {
 
 /// Installs pip if it is missing. A minimal Debian has no Python, no pip, and no CA certificates.
 fn ensure_pip() -> Result<()> {
+    static CHECKING: Mutex<()> = Mutex::new(());
+    let _checking = CHECKING.lock().unwrap_or_else(PoisonError::into_inner);
     let pip = || output_of(Command::new("python3").args(["-m", "pip", "--version"]));
     if pip().is_ok() {
         return Ok(());

@@ -5,11 +5,15 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+use std::time::Instant;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, anyhow, ensure};
 
 use crate::command::output_of;
 use crate::pip::Wheel;
+use crate::progress::{self, Heartbeat, seconds};
 use crate::{cargo, debian, pip, workspace_root};
 
 /// A row of the table of tools.
@@ -145,12 +149,18 @@ impl Tool {
     }
 
     /// The tool, which is installed first if it is missing. It counts as installed once its check has passed.
-    #[expect(clippy::print_stderr, reason = "the progress of a command")]
     pub fn fetch(&self) -> Result<Program> {
         if let Ok(program) = self.find() {
             return Ok(program);
         }
-        eprintln!("installing {} ({})", self.name, self.source);
+        progress::error_line(&format!("installing {} ({})", self.name, self.source));
+        let name = self.name;
+        let _heartbeat = Heartbeat::start(move || format!("installing {name}"));
+        self.install()
+    }
+
+    /// Installs the tool.
+    fn install(&self) -> Result<Program> {
         let failed = || format!("cannot install {}", self.name);
         if let Source::Installed(packages) = self.source {
             debian::install(packages).with_context(failed)?;
@@ -269,6 +279,76 @@ impl fmt::Display for Source {
             }
         }
     }
+}
+
+/// How many tools [`fetch_all`] installs at a time: downloads wait for the network, and unpacking takes a core.
+const INSTALLERS: usize = 4;
+
+/// Finds these tools, and installs the missing ones, several at a time.
+pub fn fetch_all(tools: &[Tool]) -> Result<()> {
+    let mut missing = Vec::new();
+    for tool in tools {
+        match tool.find() {
+            Ok(program) => progress::line(&format!("{}: {}", tool.name, program.path.display())),
+            Err(_) => missing.push(*tool),
+        }
+    }
+    if missing.is_empty() {
+        return Ok(());
+    }
+    // Tools of one directory are of one package, which is installed once.
+    let groups: Vec<&[Tool]> = missing
+        .chunk_by(|one, next| one.folder == next.folder)
+        .collect();
+    let queue = Mutex::new(groups.into_iter());
+    let installing = Arc::new(Mutex::new(Vec::new()));
+    let names = Arc::clone(&installing);
+    let _heartbeat = Heartbeat::start(move || {
+        let names = names.lock().unwrap_or_else(PoisonError::into_inner);
+        format!("installing {}", names.join(", "))
+    });
+    let install_next = || -> Result<bool> {
+        // The guard is dropped at the end of the statement, before the installation.
+        let group = queue.lock().unwrap_or_else(PoisonError::into_inner).next();
+        for tool in group.unwrap_or_default() {
+            install_with_progress(tool, &installing)?;
+        }
+        Ok(group.is_some())
+    };
+    thread::scope(|scope| {
+        let installers: Vec<_> = (0..INSTALLERS)
+            .map(|_| {
+                scope.spawn(|| {
+                    while install_next()? {}
+                    Ok(())
+                })
+            })
+            .collect();
+        installers.into_iter().try_for_each(|installer| {
+            installer
+                .join()
+                .unwrap_or_else(|_| Err(anyhow!("an installer panicked")))
+        })
+    })
+}
+
+/// Installs a tool; its name is in the list meanwhile.
+fn install_with_progress(tool: &Tool, installing: &Mutex<Vec<&'static str>>) -> Result<()> {
+    let names = || installing.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Ok(program) = tool.find() {
+        progress::line(&format!("{}: {}", tool.name, program.path.display()));
+        return Ok(());
+    }
+    let (name, source) = (tool.name, tool.source);
+    progress::line(&format!("installing {name} ({source})"));
+    names().push(name);
+    let begun = Instant::now();
+    let installed = tool.install();
+    names().retain(|other| *other != name);
+    let program = installed?;
+    let time = seconds(begun.elapsed());
+    progress::line(&format!("{name}: {}, {time}", program.path.display()));
+    Ok(())
 }
 
 /// The directory of downloaded tools.
