@@ -67,6 +67,7 @@ mod statistics_list;
 mod subcommands;
 mod support;
 mod support_windows;
+mod troubleshooting;
 mod unusual_collections;
 mod unusual_documents;
 mod validating_licenses;

@@ -7,6 +7,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
+use regex_lite::Regex;
 use serde_json::{Value, json};
 use testbed::tools;
 
@@ -357,20 +358,41 @@ fn every_query_in_a_runbook_is_valid_and_names_known_metrics() {
     );
 }
 
+/// The first sentence of a runbook's meaning, on one line and without the targets of links.
+fn meaning_of(alert: &str) -> String {
+    let runbook = read(&format!("{RUNBOOKS}/{alert}.md"));
+    let (_, rest) = runbook.split_once("## Meaning\n").unwrap_or_default();
+    let paragraph = rest.trim_start().split("\n\n").next().unwrap_or_default();
+    let line = paragraph.replace('\n', " ");
+    let sentence = line.split_once(". ").map_or(&*line, |(first, _)| first);
+    let link = Regex::new(r"\[([^\]]+)\]\([^)]+\)").expect("the pattern is valid");
+    let plain = link.replace_all(sentence, "$1");
+    format!("{}.", plain.trim_end_matches('.'))
+}
+
 #[test]
-fn runbook_index_lists_every_alert() {
-    let mut index = vec!["\n| Alert | Severity | Rules |\n|---|---|---|\n".to_owned()];
+fn alerts_page_lists_every_alert() {
+    let mut list =
+        "\n| Alert and runbook | Severity | For | Rules | Meaning |\n|---|---|---|---|---|\n"
+            .to_owned();
     for file in rule_files() {
-        let group = file.trim_end_matches(".yml");
         for rule in rules_of(&file) {
-            if let Some(name) = rule.get("alert") {
-                let (name, severity) = (text(name), text(&rule["labels"]["severity"]));
-                index.push(format!("| [{name}]({name}.md) | {severity} | {group} |\n"));
-            }
+            let Some(name) = rule.get("alert") else {
+                continue;
+            };
+            let name = text(name);
+            let cells = [
+                &format!("[{name}](runbooks/{name}.md)"),
+                text(&rule["labels"]["severity"]),
+                text(&rule["for"]),
+                &format!("[{file}](../{RULES}/{file})"),
+                &meaning_of(name),
+            ];
+            list += &format!("| {} |\n", cells.join(" | "));
         }
     }
     let markers = ("<!-- alerts: begin -->", "<!-- alerts: end -->");
-    assert_golden("docs/runbooks/README.md", Some(markers), &index.concat());
+    assert_golden("docs/alerts.md", Some(markers), &list);
 }
 
 /// The names of the rule files.
