@@ -45,6 +45,7 @@ mod outage;
 mod packaging;
 mod presence_jobs;
 mod python_client;
+mod quick_starts;
 mod rate_limit;
 mod readme;
 mod reload;
