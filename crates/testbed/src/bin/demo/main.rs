@@ -3,11 +3,13 @@
 //! Everything that it starts or creates is removed when it ends, even when it is killed. With `--mongodb.uri` it only
 //! touches the database that it created.
 
+mod prometheus;
 mod shutdown;
 
+use std::convert::Infallible;
 use std::io::ErrorKind;
 use std::net::{SocketAddr, TcpListener};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Command, ExitCode};
 use std::time::Duration;
 
@@ -19,9 +21,11 @@ use mongodb::{Client, Database};
 use testbed::child_process::Output;
 use testbed::exporter::Exporter;
 use testbed::mongod::{self, Mongod, MongodVersion};
+use testbed::tools::progress::{self, Heartbeat};
 use testbed::workspace::{self, Credentials, Size};
 use tokio::sync::oneshot;
 
+use prometheus::Prometheus;
 use shutdown::Shutdown;
 
 /// Time limit of the exporter's first read of everything.
@@ -37,6 +41,9 @@ struct Options {
     /// Where the exporter listens
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:9459")]
     listen: SocketAddr,
+    /// Start no Prometheus
+    #[arg(long)]
+    no_prometheus: bool,
     /// Stop after so many seconds
     #[arg(long, value_name = "N", hide = true)]
     seconds: Option<u64>,
@@ -67,7 +74,7 @@ fn run(options: &Options) -> Result<()> {
         MongodVersion::default().tool().fetch()?;
     }
     let runtime = tokio::runtime::Runtime::new().context("cannot start the runtime")?;
-    runtime.block_on(async {
+    let outcome = runtime.block_on(async {
         // Signals are handled from here on, so that everything started below is cleaned up.
         let shutdown = Shutdown::new(options.seconds.map(Duration::from_secs))?;
         let Some(server) = shutdown
@@ -77,9 +84,12 @@ fn run(options: &Options) -> Result<()> {
             return Ok(());
         };
         let server = server?;
-        let outcome = present(&server, &options.exporter, listen, &shutdown).await;
+        let outcome = present(&server, options, listen, &shutdown).await;
         server.close().await.and(outcome)
-    })
+    });
+    // An installation of Prometheus may still be running, and leaves nothing when this process ends.
+    runtime.shutdown_background();
+    outcome
 }
 
 /// The address, with a free port if its port is 0.
@@ -162,7 +172,7 @@ impl Server {
 
 async fn present(
     server: &Server,
-    program: &Path,
+    options: &Options,
     listen: SocketAddr,
     shutdown: &Shutdown,
 ) -> Result<()> {
@@ -171,9 +181,11 @@ async fn present(
         server.database.name(),
         server.version
     ));
-    // Not cancelled: a pending insert would recreate a dropped database.
-    let credentials = workspace::fill(&server.database, &Size::default(), DateTime::now()).await?;
-    let mut command = Command::new(program);
+    let Some(credentials) = generate(server, shutdown).await? else {
+        return Ok(());
+    };
+    say("starting the exporter, which reads the workspace; its log follows");
+    let mut command = Command::new(&options.exporter);
     // A URI may contain a password, and every user of the machine can read arguments.
     command.env("ROCKETCHAT_EXPORTER_MONGODB_URI", &server.uri);
     command.arg(format!("--mongodb.database={}", server.database.name()));
@@ -190,6 +202,7 @@ async fn present(
                 () = shutdown.clone().wait() => Ok(()),
                 status = exporter.wait() => Err(anyhow!("the exporter ended with {}; its log is above", status?)),
                 outcome = &mut activity => outcome.map_err(Error::from).flatten().context("the simulation of activity failed"),
+                never = run_prometheus(listen), if !options.no_prometheus => match never {},
             }
         }
         Some(Err(error)) => Err(error),
@@ -206,11 +219,36 @@ async fn present(
     stopping.and(outcome)
 }
 
+/// Generates the workspace; `None` if the signal to stop comes.
+async fn generate(server: &Server, shutdown: &Shutdown) -> Result<Option<Credentials>> {
+    let _heartbeat = Heartbeat::start(|| "demo: generating the workspace".to_owned());
+    let size = Size::default();
+    let filling = workspace::fill(&server.database, &size, DateTime::now());
+    if server.mongod.is_some() {
+        shutdown.or(filling).await.transpose()
+    } else {
+        // Not cancelled: a pending insert would recreate the dropped database.
+        filling.await.map(Some)
+    }
+}
+
+/// Runs Prometheus until this is dropped, or says why there is none.
+async fn run_prometheus(exporter: SocketAddr) -> Infallible {
+    let prometheus = Prometheus::start(exporter).await;
+    match &prometheus {
+        Ok(prometheus) => prometheus.introduce().await,
+        Err(error) => {
+            let reason = format!("{error:#}").replace('\n', " ");
+            say(&format!("there is no Prometheus: {reason}"));
+        }
+    }
+    std::future::pending().await
+}
+
 /// Prints how to use the demo.
-#[expect(clippy::print_stdout, reason = "this is the output of a command")]
 fn introduce(listen: SocketAddr, credentials: &Credentials) {
     let admin = &credentials.admin;
-    println!(
+    progress::line(&format!(
         "
 open  http://{listen}/info
       http://{listen}/metrics
@@ -221,10 +259,9 @@ curl -s -H 'X-User-Id: {}' -H 'X-Auth-Token: {}' http://{listen}/api/v1/statisti
 Ctrl-C stops everything
 ",
         admin.user_id, admin.token
-    );
+    ));
 }
 
-#[expect(clippy::print_stdout, reason = "this is the output of a command")]
 fn say(text: &str) {
-    println!("demo: {text}");
+    progress::line(&format!("demo: {text}"));
 }
