@@ -118,7 +118,7 @@ async fn info_page_warns_a_month_before_the_end_of_support_and_after_it() {
 async fn info_page_says_which_day_is_reckoned() {
     let exporter = exporter_of("9.0.0", &["--debug.now=2027-05-01T00:00:00Z"]).await;
     let page = exporter.get("/info").text();
-    let warning = "Support for Rocket.Chat 9.0 ends on 2027-05-10, reckoned from its release.";
+    let warning = "Support for Rocket.Chat 9.0 ends on 2027-05-10, estimated from its release.";
     assert!(page.contains(warning), "{page}");
 }
 

@@ -1,4 +1,4 @@
-"""Exporter and database cost: what the readings take, what could not be read and why, and the exporter itself."""
+"""Exporter and database cost: the cost of readings, what could not be read and why, and the exporter itself."""
 
 from kit import NO_IS_BAD, Column, bars, dashboard, history, lines, number, rows, steps, text
 
@@ -12,13 +12,13 @@ def cost():
     return dashboard(
         "rocketchat-cost",
         "Rocket.Chat exporter and database cost",
-        "What rocketchat-exporter asks of a workspace's database, what it could not read, and what it takes itself.",
+        "What rocketchat-exporter costs a workspace's database, what it could not read, and what it uses itself.",
         {"Database": DATABASE, "Readings": READINGS, "Age of the data": FRESHNESS, "What is missing": MISSING, "Live mode": LIVE, "Scrapes": SCRAPES, "The process": PROCESS},
     )
 
 
 DATABASE = [
-    number("Database time", "Share of the time that the readings of the workspace take.", f"sum({SHARE})", "percentunit",
+    number("Database time", "Share of time that the readings of the workspace take.", f"sum({SHARE})", "percentunit",
            decimals=2, limits=steps(0.02, 0.05), alerts=["ExporterCostHigh"]),
     number("Readings per minute", "Readings of all collectors.",
            'sum(rate(rocketchat_exporter_collector_readings_total{W,collector!="host"}[$__rate_interval])) * 60', decimals=1),
@@ -27,7 +27,7 @@ DATABASE = [
            limits=steps(60, 300), alerts=["ExporterReadingsStale", "DatabaseUnreachable"]),
     number("Failing collectors", "Parts of the workspace whose newest reading failed; their numbers are absent until one succeeds.",
            "sum(rocketchat_exporter_collector_success{W} == bool 0)", limits=steps(1), alerts=["ExporterSectionFailing"]),
-    number("Missing indexes", "Indexes that Rocket.Chat makes and that are not there; what needs them is left out.",
+    number("Missing indexes", "Missing indexes that Rocket.Chat usually creates; the values that need them are left out.",
            "sum(rocketchat_exporter_missing_index{W})", limits=steps(1), alerts=["MissingIndex"]),
     number("Connections", "Open connections for queries.", "sum(max by (workspace, state) (rocketchat_exporter_mongodb_connections{W}))"),
     lines("Database time of each collector", "Share of the time: duration of the newest reading, divided by the interval.",
@@ -57,7 +57,7 @@ READINGS = [
     history("Readings by collector", "When each collector could be read.",
             "min by (collector) (rocketchat_exporter_collector_success{W})", "{{collector}}", NO_IS_BAD, height=14,
             alerts=["ExporterSectionFailing"]),
-    lines("Duration of the readings", "How long the newest reading of each collector took.",
+    lines("Duration of the readings", "Duration of the newest reading of each collector.",
           {"{{collector}}": "max by (collector) (rocketchat_exporter_collector_duration_seconds{W})"}, "s", width=12,
           alerts=["ExporterCostHigh"]),
     lines("Failures per minute", "Readings that failed.",
@@ -66,12 +66,12 @@ READINGS = [
 ]
 
 FRESHNESS = [
-    number("Oldest data", "Age of what the collector with the oldest data shows; slow collectors are read every quarter of an hour.",
+    number("Oldest data", "Age of the oldest data of any collector; slow collectors are read every quarter of an hour.",
            'time() - min(rocketchat_exporter_data_timestamp_seconds{W})', "s", limits=steps(1800, 3600), height=8, alerts=["DataStale"]),
-    number("Replica set has a primary", "As the member knows that answered the newest reading. No data where there is no replica set.",
+    number("Replica set has a primary", "According to the member that answered the newest reading. No data without a replica set.",
            "min(rocketchat_mongodb_replica_set_has_primary{W})", words=NO_IS_BAD, none="no replica set", height=8,
            alerts=["ReplicaSetWithoutPrimary"]),
-    lines("Replication lag", "How far the member that answered is behind the set, and how far a majority is behind that member. No data "
+    lines("Replication lag", "Lag of the member that answered behind the set, and of the majority behind that member. No data "
           "where there is no replica set.",
           {"member": "max(rocketchat_mongodb_replication_lag_seconds{W})",
            "majority": "max(rocketchat_mongodb_majority_lag_seconds{W})"}, "s", alerts=["ReplicationLagging", "MajorityLost"]),
@@ -83,47 +83,47 @@ MISSING = [
     bars("Why collectors fail", "Collectors that fail, and the reason. No data while none fails.",
          {"{{collector}}: {{reason}}": "max by (collector, reason) (rocketchat_exporter_collector_failing{W})"}, "none",
          top=1, limits=steps(1), alerts=["ExporterSectionFailing"], none="none fails"),
-    bars("Indexes that are missing", "Collection and key; the log has the command that makes it. No data while none is missing.",
+    bars("Indexes that are missing", "Collection and key; the log has the command that creates it. No data while none is missing.",
          {"{{collection}}: {{key}}": "max by (collection, key) (rocketchat_exporter_missing_index{W}) == 1"}, "none",
          top=1, limits=steps(1), alerts=["MissingIndex"], none="none is missing"),
     bars("Privileges that are missing",
-         "What the database's user may not do; `rocketchat-exporter check` prints the statement that grants it. No data while none is "
+         "Privileges that the database's user lacks; `rocketchat-exporter check` prints the statement that grants them. No data while none is "
          "missing.",
          {"{{collection}}: {{action}}": "max by (collection, action) (rocketchat_exporter_missing_privilege{W})"}, "none",
          top=1, limits=steps(1), alerts=["MissingPrivilege"], none="none is missing"),
-    bars("Not told one by one", "What is more than a collector tells, or cannot be read. No data while nothing is left out.",
+    bars("Not listed individually", "Values beyond a limit of the collector, or that cannot be read. No data while nothing is left out.",
          {"{{collector}}: {{what}}": "max by (collector, what) (rocketchat_exporter_left_out{W})"}, none="nothing is left out"),
     bars("Labels that are cut", "Series with a label value that was too long, by metric. No data while there are none.",
          {"{{metric}}": "max by (metric) (rocketchat_exporter_label_values_cut{W})"}, none="none is cut"),
-    bars("Collections that are passed over",
-         "Because of them a collector tells less: they are views, or refused. No data while there are none.",
+    bars("Skipped collections",
+         "Collections that a collector leaves out, because they are views or the server refuses them. No data while there are none.",
          {"{{collector}}: {{collection}} ({{reason}})":
           "max by (collector, collection, reason) (rocketchat_exporter_skipped_collection{W})"}, "none", top=1, limits=steps(1),
-         none="none is passed over"),
+         none="none is skipped"),
 ]
 
 LIVE = [
     text("State", "What live mode does: off, reading everything once, following changes, or resuming after the changes broke off.",
          "max by (state) (rocketchat_exporter_live_state{W} == 1)", "{{state}}"),
-    text("Setting", "What --mongodb.live says.", "max by (mode) (rocketchat_exporter_live_mode{W} == 1)", "{{mode}}"),
-    number("Followed until", "Time since everything that had changed was counted. No data where changes are not followed.",
+    text("Setting", "The value of --mongodb.live.", "max by (mode) (rocketchat_exporter_live_mode{W} == 1)", "{{mode}}"),
+    number("Followed until", "Time since the newest change that is counted. No data without live mode.",
            "time() - min(rocketchat_exporter_live_followed_timestamp_seconds{W})", "s", limits=steps(60, 300), none="not followed"),
-    number("Drift", "Documents that the newest full reading found otherwise than followed; anything but 0 is a defect of the exporter. "
-           "No data where changes are not followed.",
+    number("Drift", "Documents whose followed values differed in the newest full reading; anything but 0 is a defect of the exporter. "
+           "No data without live mode.",
            "sum(rocketchat_exporter_live_drift{W})", limits=steps(1), none="not followed"),
-    number("Documents", "That are tracked. No data where changes are not followed.",
+    number("Documents", "Documents that are tracked. No data without live mode.",
            "sum(rocketchat_exporter_live_documents{W})", none="not followed"),
     number("Memory", "For the documents that are tracked.", "sum(rocketchat_exporter_live_memory_bytes{W})", "bytes"),
-    lines("Changes per minute", "What the database told, and documents that were looked up because a change told too little.",
+    lines("Changes per minute", "Changes, and documents that were looked up because a change did not contain enough of them.",
           {"changes": "sum(rate(rocketchat_exporter_live_events_total{W}[$__rate_interval])) * 60",
            "looked up": "sum(rate(rocketchat_exporter_live_lookups_total{W}[$__rate_interval])) * 60"}),
-    lines("Time of the database", "Share of the time in which it was asked for changes; full readings are not in it.",
+    lines("Time of the database", "Share of time that polling for changes takes; full readings are not included.",
           {"asked": "sum(rate(rocketchat_exporter_live_asked_seconds_total{W}[$__rate_interval]))"}, "percentunit"),
-    lines("Broken off and read again", "Within an hour: streams of changes that went on, that could not, and full readings.",
+    lines("Broken off and read again", "Within an hour: change streams that resumed, those that could not, and full readings.",
           {"went on": "sum(increase(rocketchat_exporter_live_resumes_total{W}[1h]))",
            "read anew": "sum(increase(rocketchat_exporter_live_fallbacks_total{W}[1h]))",
            "full readings": "sum(increase(rocketchat_exporter_live_full_readings_total{W}[1h]))"}),
-    bars("Why changes are not followed", "What stands in the way. No data while nothing does.",
+    bars("Why changes are not followed", "Why changes are not followed. No data while they are.",
          {"{{reason}}": "max by (reason) (rocketchat_exporter_live_obstacle{W})"}, "none", top=1, none="nothing"),
 ]
 
@@ -131,11 +131,11 @@ SCRAPES = [
     lines("Requests per second", "By kind and status.",
           {"{{handler}} {{code}}": "sum by (handler, code) (rate(rocketchat_exporter_http_requests_total{M}[$__rate_interval]))"},
           "reqps"),
-    lines("Time of a request", "From its head to its complete answer, without the sending, on average. No data without requests.",
+    lines("Time of a request", "Average time from the headers of a request to the complete response, without sending it. No data without requests.",
           {"{{handler}}": "sum by (handler) (rate(rocketchat_exporter_http_request_duration_seconds_total{M}[$__rate_interval])) "
            "/ (sum by (handler) (rate(rocketchat_exporter_http_requests_total{M}[$__rate_interval])) > 0)"},
           "s"),
-    lines("Sent per second", "Bodies of answers, as they were sent.",
+    lines("Sent per second", "Size of response bodies, as sent.",
           {"{{handler}}": "sum by (handler) (rate(rocketchat_exporter_http_response_size_bytes_total{M}[$__rate_interval]))"}, "Bps"),
 ]
 
@@ -152,10 +152,10 @@ PROCESS = [
           {"processors": "sum(rate(process_cpu_seconds_total{M}[$__rate_interval]))"}, "percentunit", width=6),
     lines("Memory", "Memory that the exporter holds, and the address space that it has reserved.",
           {"held": "sum(process_resident_memory_bytes{M})", "reserved": "sum(process_virtual_memory_bytes{M})"}, "bytes", width=6),
-    lines("Open files and sockets", "And how many there may be.",
+    lines("Open files and sockets", "Number and limit of open files.",
           {"open": "sum(process_open_fds{M})", "allowed": "sum(process_max_fds{M})"}, width=6),
     lines("Threads", "Threads of the exporter.", {"threads": "sum(process_threads{M})"}, width=6),
-    number("Lines of the log that were lost", "Within a day, because standard error did not take them in time.",
+    number("Lines of the log that were lost", "Within a day, because standard error was blocked.",
            "sum(increase(rocketchat_exporter_log_lines_lost_total{M}[1d]))", limits=steps(1), width=6),
     number("Restarts of tasks", "Within a day, after a defect; the log says which task.",
            "sum(increase(rocketchat_exporter_task_restarts_total{M}[1d]))", limits=steps(1), width=6),

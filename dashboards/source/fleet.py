@@ -1,4 +1,4 @@
-"""Fleet: many workspaces, one row each, that leads to the overview of that workspace."""
+"""Fleet: many workspaces, one row each, with a link to the overview of the workspace."""
 
 from kit import GREEN, INFO, RED, Column, dashboard, lines, number, rows, states, steps
 
@@ -10,7 +10,7 @@ BY = "by (instance, workspace)"
 
 
 def named(expression):
-    """Gives the series of each workspace its name, and joins them by it; other labels of theirs are not needed."""
+    """Joins the series of each workspace by its name; their other labels are not needed."""
     first = f'label_replace({expression}, "name", "$1", "instance", "(.*)")'
     return f'label_replace({first}, "name", "$1", "workspace", "(.+)")'
 
@@ -36,7 +36,7 @@ def fleet():
     return dashboard(
         "rocketchat-fleet",
         "Rocket.Chat fleet",
-        "Every Rocket.Chat workspace that is watched, one row each; a name leads to its overview.",
+        "All monitored Rocket.Chat workspaces, one row each; a name links to its overview.",
         {"Workspaces": WORKSPACES, "All together": TOGETHER},
         of_one=False,
     )
@@ -67,12 +67,12 @@ WORKSPACES = [
 ]
 
 TOGETHER = [
-    number("Watched", "Workspaces that are watched.", f"count(min {BY} (rocketchat_up{{W}}))", width=6),
-    number("Unreachable databases", "Workspaces whose database did not answer.", f"sum(min {BY} (rocketchat_up{{W}}) == bool 0)",
+    number("Watched", "Monitored workspaces.", f"count(min {BY} (rocketchat_up{{W}}))", width=6),
+    number("Unreachable databases", "Workspaces whose database cannot be read.", f"sum(min {BY} (rocketchat_up{{W}}) == bool 0)",
            limits=steps(1), width=6, alerts=["DatabaseUnreachable"]),
-    number("Users online", "Of all workspaces, bots and apps included.", 'sum(rocketchat_users{W,presence="online"})', width=6),
+    number("Users online", "Of all workspaces, including bots and apps.", 'sum(rocketchat_users{W,presence="online"})', width=6),
     number("Connections", "Of all workspaces (6.0 and later).", "sum(rocketchat_connections{W})", width=6),
-    lines("Users online", "Of each workspace, bots and apps included.",
+    lines("Users online", "Of each workspace, including bots and apps.",
           {"{{name}}": each(f'sum {BY} (rocketchat_users{{W,presence="online"}})')}, width=12, alerts=["UsersOnlineAnomaly"]),
     lines("Messages per minute", "New messages of each workspace over five minutes.",
           {"{{name}}": each(f"sum {BY} (delta(rocketchat_messages{{W}}[5m])) / 5")}, width=12, bottom=None, alerts=["MessagesStopped"]),

@@ -1,4 +1,4 @@
-"""Growth: how the workspace grows over weeks, and which collections take the database's disk."""
+"""Growth: how the workspace grows over weeks, and which collections fill the database's disk."""
 
 from kit import Column, bars, dashboard, lines, number, rows, steps
 
@@ -12,7 +12,7 @@ def growth():
             "People": PEOPLE,
             "Rooms and messages": MESSAGES,
             "Files and the database": DATABASE,
-            "Accounts that need a look": ACCOUNTS,
+            "Accounts that need attention": ACCOUNTS,
             "What is used": USED,
         },
         since="now-30d",
@@ -37,23 +37,23 @@ PEOPLE = [
     ),
     number("Sessions of yesterday", "Sessions, not people.", "sum(rocketchat_sessions_yesterday{W})", width=6),
     number(
-        "A session of yesterday", "How long a session of yesterday lasted on average.",
+        "A session of yesterday", "Average duration of yesterday's sessions.",
         "sum(rocketchat_sessions_yesterday_duration_seconds{W}) / sum(rocketchat_sessions_yesterday{W})", "s", width=6,
     ),
     number(
-        "Peak of connections", "Most connections at a time of the last 30 days, by Rocket.Chat's own statistics (6.5 and later).",
+        "Peak of connections", "Highest number of concurrent connections in the last 30 days, by Rocket.Chat's own statistics (6.5 and later).",
         "max(rocketchat_peak_connections{W})", width=6, alerts=["PresenceLimitNear"],
     ),
     number(
-        "New accounts in a week", "How many more accounts there are than seven days ago. No data during the first week.",
+        "New accounts in a week", "New accounts within seven days. No data during the first week.",
         "sum(rocketchat_users{W}) - sum(rocketchat_users{W} offset 7d)", width=6, none="not yet known",
     ),
 ]
 
 MESSAGES = [
-    lines("Messages", "Messages that exist, and the sum of the counters that rooms carry, which deleting does not always lower.",
+    lines("Messages", "Existing messages, and the sum of the rooms' counters, which deleting does not always decrement.",
           {"messages": "sum(rocketchat_messages{W})", "by the rooms' counters": "sum(rocketchat_room_messages{W})"}, bottom=None),
-    lines("Messages by kind of room", "By the counters that rooms carry.",
+    lines("Messages by kind of room", "By the counters that are stored in the rooms.",
           {"{{kind}}": "sum by (kind) (rocketchat_room_messages{W})"}, stacked=True),
     lines("Messages per hour", "New messages over an hour; below zero where more were removed.",
           {"messages": "sum(delta(rocketchat_messages{W}[1h]))"}, bottom=None, alerts=["MessagesStopped"]),
@@ -75,7 +75,7 @@ DATABASE = [
     lines("Uploads", "Uploaded files, with thumbnails.", {"files": "sum(rocketchat_uploads{W})"}, alerts=["UploadsGrowingFast"]),
     lines("Size of uploads", "By their records; the bytes may lie in GridFS, on disk or in an object store.",
           {"size": "sum(rocketchat_uploads_size_bytes{W})"}, "bytes", alerts=["UploadsGrowingFast"]),
-    lines("Largest collections", "Bytes on the database's disk, indexes included, of the eight largest collections of now.",
+    lines("Largest collections", "Bytes on the database's disk, including indexes, of the eight collections that are largest now.",
           {
               "{{collection}}": "sum by (collection) (rocketchat_collection_storage_size_bytes{W} "
               "+ rocketchat_collection_index_size_bytes{W}) and on (collection) "
@@ -96,19 +96,19 @@ DATABASE = [
         ],
         width=16, height=10, alerts=["StatisticsCollectionBomb", "SessionsCollectionBomb"],
     ),
-    bars("Doubled within a day", "How many times as large a collection is as a day ago, where that is two or more. No data while none is.",
+    bars("Doubled within a day", "Growth factor of collections that at least doubled within a day. No data while there are none.",
          {"{{collection}}": "sum by (collection) (rocketchat_collection_size_bytes{W}) "
           "/ sum by (collection) (rocketchat_collection_size_bytes{W} offset 1d) >= 2"},
          "none", height=10, limits=steps(2, 10), alerts=["CollectionDoubled"]),
 ]
 
 ACCOUNTS = [
-    number("Administrators without a second factor", "Activated administrators who have switched on neither kind of second factor.",
+    number("Administrators without a second factor", "Activated administrators without a second factor.",
            "sum(rocketchat_administrators_without_second_factor{W})", limits=steps(1), width=6),
-    number("Deactivated but connected", "Deactivated accounts that still have a connection.",
+    number("Deactivated but connected", "Deactivated accounts with an open connection.",
            "sum(rocketchat_users_deactivated_connected{W})", limits=steps(1), width=6),
-    number("Login tokens", "Of all accounts, personal access tokens included.", "sum(rocketchat_login_tokens{W})", width=6),
-    number("Most login tokens of one account", "Thousands mean that a program logs in anew each time, which slows every login down.",
+    number("Login tokens", "Of all accounts, including personal access tokens.", "sum(rocketchat_login_tokens{W})", width=6),
+    number("Most login tokens of one account", "Thousands mean that a program logs in for each request, which slows every login down.",
            "max(rocketchat_login_tokens_of_one_account_max{W})", limits=steps(100, 1000), width=6),
     bars("Login services", "Activated accounts by the services that they can log in with.",
          {"{{login_service}}": "sum by (login_service) (rocketchat_users_by_login_service{W}) > 0"}, width=9),
@@ -130,9 +130,9 @@ USED = [
          {"{{kind}}, {{state}}": "sum by (kind, state) (rocketchat_video_conferences{W}) > 0"}),
     bars("Roles", "By what they are about.", {"{{scope}}": "sum by (scope) (rocketchat_roles{W})"}, width=4),
     number("Integrations with a script", "Webhooks that run a script.", "sum(rocketchat_integrations_with_script{W})", height=8),
-    number("Invitations", "Links that invite to a room.", "sum(rocketchat_invites{W})", height=8),
-    number("Orphaned rooms", "Rooms that nobody is a member of; direct and omnichannel conversations are not counted.",
+    number("Invitations", "Invitation links.", "sum(rocketchat_invites{W})", height=8),
+    number("Orphaned rooms", "Rooms without members; direct and omnichannel conversations are not counted.",
            "sum(rocketchat_rooms_orphaned{W})", height=8),
-    number("Rooms without a counter", "Rooms whose counter of messages cannot be used.", "sum(rocketchat_rooms_without_msgs{W})",
+    number("Rooms without a counter", "Rooms without a usable message counter.", "sum(rocketchat_rooms_without_msgs{W})",
            limits=steps(1), height=8),
 ]

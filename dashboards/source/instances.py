@@ -37,12 +37,12 @@ INSTANCES = [
         ],
         width=12, alerts=["InstanceHeartbeatStale", "InstanceLost", "InstancesRestarting"],
     ),
-    lines("Instances", "Instances that were alive, and those whose heartbeat lies ahead of the database's clock.",
+    lines("Instances", "Live instances, and those whose heartbeat is ahead of the database's clock.",
           {"alive": "sum(rocketchat_instances{W})", "ahead of the clock": "sum(rocketchat_instances_in_future{W})"},
           width=6, colors={"ahead of the clock": RED}, alerts=["InstanceLost", "InstanceHeartbeatInFuture", "RocketChatDown"]),
     number("Versions of Node", "More than one means that the instances do not run the same build.",
            "max(rocketchat_instance_node_versions{W})", limits=steps(2), width=3, height=8, alerts=["VersionSkew"]),
-    number("Uncaught exceptions in a day", "Exceptions that the processes of Rocket.Chat did not catch (5.0 and later).",
+    number("Uncaught exceptions in a day", "Uncaught exceptions of Rocket.Chat's processes (5.0 and later).",
            "sum(increase(rocketchat_uncaught_exceptions_total{W}[1d]))", limits=steps(1, 100), width=3, height=8, decimals=0,
            alerts=["UncaughtExceptions"]),
     lines("Connections of each instance", "Client sessions, with or without a user (6.0 and later).",
@@ -64,7 +64,7 @@ PROCESSES = [
     lines("Memory held", "Memory of each process of Rocket.Chat." + HERE,
           {"{{address}}": "sum by (instance_id) (rocketchat_process_resident_memory_bytes{M}) " + ADDRESS}, "bytes",
           alerts=["HostMemoryLow"]),
-    lines("Open files and sockets", "Share of those that each process of Rocket.Chat may have open." + HERE,
+    lines("Open files and sockets", "Share of the limit of open files of each Rocket.Chat process." + HERE,
           {"{{address}}": "max by (instance_id) (rocketchat_process_open_fds{M} / rocketchat_process_max_fds{M}) " + ADDRESS},
           "percentunit", limits=steps(0.8, 0.95), alerts=["NodeProcessFdsNearLimit"]),
     number("Youngest process", "Time since the newest start of a process of Rocket.Chat." + HERE,
@@ -75,7 +75,7 @@ PROCESSES = [
 JOBS = [
     rows(
         "Background jobs",
-        "Rocket.Chat's own jobs; others are put together as other. Before 6.3 only what failed or succeeded is known. No data in 'Held "
+        "Rocket.Chat's own jobs; others are summed up as other. Before 6.3 only failures and successes are known. No data in 'Held "
         "for' while none runs.",
         "name",
         [
@@ -101,7 +101,7 @@ HOST = [
          "{{distribution}} {{distribution_version}}, {{kernel}} {{kernel_release}} {{architecture}}", width=12, height=3),
     number("Processors", "Processors of the machine.", "max(rocketchat_host_cpus{M})", width=6, height=3),
     number("Uptime", "Time since the machine started.", "max(rocketchat_host_uptime_seconds{M})", "s", width=6, height=3),
-    lines("Processors", "What the processors of the machine were busy with.",
+    lines("Processors", "Time of the machine's processors by mode.",
           {"{{mode}}": 'sum by (mode) (rate(rocketchat_host_cpu_seconds_total{M,mode!="idle"}[$__rate_interval])) '
            '/ on () group_left () max(rocketchat_host_cpus{M})'},
           "percentunit", stacked=True, top=1, alerts=["HostLoadHigh"]),
@@ -109,7 +109,7 @@ HOST = [
           {"1 minute": "max(rocketchat_host_load1{M})", "5 minutes": "max(rocketchat_host_load5{M})",
            "15 minutes": "max(rocketchat_host_load15{M})", "processors": "max(rocketchat_host_cpus{M})"},
           colors={"processors": RED}, alerts=["HostLoadHigh"]),
-    lines("Memory", "All memory, what programs hold, and what is used by nothing, not even as a cache.",
+    lines("Memory", "All memory, the memory that programs use, and the memory that is free, not even used as a cache.",
           {"all": "max(rocketchat_host_memory_size_bytes{M})",
            "used": "max(rocketchat_host_memory_size_bytes{M} - rocketchat_host_memory_available_bytes{M})",
            "free": "max(rocketchat_host_memory_free_bytes{M})"},
@@ -119,7 +119,7 @@ HOST = [
 DATABASE = [
     text("MongoDB", "Version and storage engine of the server that answered.",
          "max by (version, storage_engine) (rocketchat_mongodb_info{W})", "{{version}} / {{storage_engine}}", width=6),
-    number("Oplog window", "How long a member of the replica set may be away before it has to copy everything anew. No data without "
+    number("Oplog window", "How long a member of the replica set may be down before it needs a full resync. No data without "
            "a replica set.", "min(rocketchat_mongodb_oplog_window_seconds{W})", "s", width=6, alerts=["OplogWindowShort"],
            none="no replica set"),
     number("Database schema", "Number of the newest migration.", "max(rocketchat_migration_version{W})", "none", width=6,

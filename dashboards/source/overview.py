@@ -9,7 +9,7 @@ def overview():
     return dashboard(
         "rocketchat-overview",
         "Rocket.Chat overview",
-        "One Rocket.Chat workspace at a glance: the rows of its Info page, and what has to be looked at.",
+        "One Rocket.Chat workspace at a glance: the rows of its Info page, and what needs attention.",
         {
             "Warnings": WARNINGS,
             "Deployment": DEPLOYMENT,
@@ -30,7 +30,7 @@ def overview():
 
 WARNINGS = [
     number(
-        "Database", "Whether the newest question to the workspace's MongoDB was answered.",
+        "Database", "Whether the workspace's database can be read.",
         "min(rocketchat_up{W})",
         words=states(_0=("down", RED), _1=("read", GREEN)), alerts=["DatabaseUnreachable", "ExporterDown"], none="not scraped",
     ),
@@ -39,12 +39,12 @@ WARNINGS = [
         "sum(rocketchat_instances{W})", limits=least(1), alerts=["RocketChatDown", "InstanceLost"],
     ),
     number(
-        "Presence switched off", "Rocket.Chat switches presence off for everybody when there are too many connections.",
+        "Presence switched off", "Rocket.Chat disables presence for all users when there are too many connections.",
         "max(rocketchat_presence_broadcast_disabled{W})", words=YES_IS_BAD, alerts=["PresenceDisabled"],
     ),
     number(
         "Of the connections that presence allows",
-        "Above 100 % presence is switched off. No data with a license that lifts the limit, and before Rocket.Chat 6.0.",
+        "Above 100 % Rocket.Chat disables presence. No data with a license that lifts the limit, and before Rocket.Chat 6.0.",
         "max(rocketchat_connections{W} / rocketchat_presence_connections_limit{W})", "percentunit",
         limits=steps(0.8, 1), alerts=["PresenceLimitNear"], none="no limit",
     ),
@@ -56,7 +56,7 @@ WARNINGS = [
         alerts=["ReadOnlySoon"], none="none",
     ),
     number(
-        "Until it becomes read-only", "As Rocket.Chat counts it, in whole days. No data while nothing counts down.",
+        "Until it becomes read-only", "As Rocket.Chat counts it, in whole days. No data while there is no countdown.",
         "min(rocketchat_read_only_countdown_seconds{W})", "s", limits=least(259200, 604800),
         alerts=["ReadOnlySoon", "WorkspaceReadOnly"], none="no countdown",
     ),
@@ -66,7 +66,7 @@ WARNINGS = [
         alerts=["StatisticsStale"],
     ),
     number(
-        "Migration locked", "While a migration is locked Rocket.Chat does not start. It is, for moments, while one runs.",
+        "Migration locked", "Rocket.Chat does not start while a migration is locked, which it briefly is while it runs.",
         "max(rocketchat_migration_locked{W})", words=YES_IS_BAD, alerts=["MigrationLocked"],
     ),
     number(
@@ -91,7 +91,7 @@ WARNINGS = [
         "sum(rocketchat_exporter_collector_success{W} == bool 0)", limits=steps(1), alerts=["ExporterSectionFailing"],
     ),
     number(
-        "Missing indexes", "Indexes that Rocket.Chat makes and that are not there; what needs them is left out.",
+        "Missing indexes", "Missing indexes that Rocket.Chat usually creates; the values that need them are left out.",
         "sum(rocketchat_exporter_missing_index{W})", limits=steps(1), alerts=["MissingIndex"],
     ),
     number(
@@ -106,7 +106,7 @@ WARNINGS = [
 DEPLOYMENT = [
     text("Version", "Version of Rocket.Chat.", "max by (version) (rocketchat_info{W})", "{{version}}"),
     number(
-        "Release", "A release newer than those that the exporter knows is read as the newest one that it knows.",
+        "Release", "A release that the exporter does not know is read like the newest one that it knows.",
         "max(rocketchat_version_newer_than_known{W})",
         words=states(_0=("known", GREEN), _1=("newer than known", YELLOW)),
     ),
@@ -117,7 +117,7 @@ DEPLOYMENT = [
         "max by (node_version) (rocketchat_instance_info{W})", "{{node_version}}",
     ),
     number(
-        "Database Migration", "Number of the database schema; it grows when a newer Rocket.Chat starts.",
+        "Database Migration", "Version number of the database schema; it increases when a newer Rocket.Chat starts.",
         "max(rocketchat_migration_version{W})", "none", alerts=["MigrationLocked"],
     ),
     text(
@@ -141,18 +141,18 @@ DEPLOYMENT = [
         "time() - max(rocketchat_last_message_timestamp_seconds{W})", "s", alerts=["MessagesStopped"],
     ),
     number(
-        "Last login", "Time since somebody last logged in.",
+        "Last login", "Time since the newest login.",
         "time() - max(rocketchat_last_login_timestamp_seconds{W})", "s",
     ),
     number(
-        "Last reading", "Time since somebody last read a room.",
+        "Last reading", "Time since a user last read a room.",
         "time() - max(rocketchat_last_seen_timestamp_seconds{W})", "s",
     ),
 ]
 
 LICENSE = [
     number(
-        "License valid", "Whether the settings hold a license that is valid now; no where there is none.",
+        "License valid", "Whether the settings have a license that is valid now; no if there is none.",
         "min(rocketchat_license_valid{W})", words=states(_0=("no", GRAY), _1=("yes", GREEN)), alerts=["LicenseInvalid"],
     ),
     text(
@@ -160,21 +160,21 @@ LICENSE = [
         "max by (plan) (rocketchat_license_info{W})", "{{plan}}", none="no license",
     ),
     text(
-        "Why it is not valid", "Why the license in the settings is not valid. No data without a license that is not.",
+        "Why it is not valid", "Why the license in the settings is not valid. No data without an invalid license.",
         'max by (reason) (rocketchat_license_info{W,reason!=""})', "{{reason}}", none="–",
         alerts=["LicenseInvalid"],
     ),
     number(
-        "Trial", "Whether the license is for trying only. No data without a license.",
+        "Trial", "Whether the license is a trial. No data without a license.",
         "max(rocketchat_license_trial{W})", words=states(_0=("no", GREEN), _1=("yes", YELLOW)), none="no license",
     ),
     number(
-        "Expires in", "Time until the license stops being valid by itself. No data without a license that ends.",
+        "Expires in", "Time until the license expires. No data without a license that expires.",
         "min(rocketchat_license_expiry_timestamp_seconds{W}) - time()", "s", limits=least(604800, 2592000),
         alerts=["LicenseExpiring"], none="never",
     ),
     number(
-        "Shown expiry", "Time until the license expires as administrators are shown it. No data without such a date.",
+        "Shown expiry", "Time until the expiry that Rocket.Chat shows to administrators. No data without such a date.",
         "min(rocketchat_license_shown_expiry_timestamp_seconds{W}) - time()", "s", limits=least(604800, 2592000),
         alerts=["LicenseExpiring"], none="none",
     ),
@@ -202,13 +202,13 @@ LICENSE = [
 
 def users(title, presence):
     query = f'sum(rocketchat_users{{W,presence="{presence}"}})'
-    return number(title, f"Accounts whose presence is {presence}, bots and apps included.", query)
+    return number(title, f"Accounts whose presence is {presence}, including bots and apps.", query)
 
 
 USERS = [
     number("Total", "Accounts of every kind and state.", "sum(rocketchat_users{W})"),
     number(
-        "Online", "Accounts whose presence is online, bots and apps included.",
+        "Online", "Accounts whose presence is online, including bots and apps.",
         'sum(rocketchat_users{W,presence="online"})', alerts=["UsersOnlineAnomaly"],
     ),
     users("Busy", "busy"),
@@ -261,7 +261,7 @@ ROOMS = [
 
 
 def room_messages(title, kind):
-    description = f"Messages by the counters of rooms of the kind {kind}, which deleting does not always lower."
+    description = f"Messages by the counters of rooms of the kind {kind}, which deleting does not always decrement."
     return number(title, description, f'sum(rocketchat_room_messages{{W,kind="{kind}"}})')
 
 
@@ -271,7 +271,7 @@ MESSAGES = [
     room_messages("In direct messages", "direct"),
     room_messages("In omnichannel", "livechat"),
     number("Threads", "Messages that began a thread.", "sum(rocketchat_threads{W})"),
-    number("Total", "Messages that exist, system messages included.", "sum(rocketchat_messages{W})"),
+    number("Total", "Existing messages, including system messages.", "sum(rocketchat_messages{W})"),
 ]
 
 UPLOADS = [
@@ -283,7 +283,7 @@ UPLOADS = [
 ]
 
 FEDERATION = [
-    number("Servers", "Servers that the old federation knows (1.3 to 7.x).", "sum(rocketchat_federation_servers{W})", width=8),
+    number("Servers", "Servers known to the old federation (1.3 to 7.x).", "sum(rocketchat_federation_servers{W})", width=8),
     number("Users", "Accounts of other servers.", 'sum(rocketchat_accounts{W,kind="remote"})', width=8),
     number("Matrix Servers", "Other servers that share rooms by Matrix (6.3 to 7.x).", "sum(rocketchat_matrix_servers{W})", width=8),
 ]
@@ -300,12 +300,12 @@ HOST = [
         "max(rocketchat_host_load5{M} / rocketchat_host_cpus{M})", limits=steps(1, 2), decimals=2, alerts=["HostLoadHigh"],
     ),
     number(
-        "Memory used", "Share of the machine's memory that programs could not get.",
+        "Memory used", "Share of the machine's memory that is not available to programs.",
         "1 - max(rocketchat_host_memory_available_bytes{M} / rocketchat_host_memory_size_bytes{M})", "percentunit",
         limits=steps(0.8, 0.9), alerts=["HostMemoryLow"],
     ),
     number(
-        "Processors busy", "Share of the time that the processors of the machine were busy.",
+        "Processors busy", "Share of time that the machine's processors were busy.",
         '1 - avg(rate(rocketchat_host_cpu_seconds_total{M,mode="idle"}[$__rate_interval]))', "percentunit",
         limits=steps(0.8, 0.95), alerts=["HostLoadHigh"],
     ),
@@ -313,7 +313,7 @@ HOST = [
 
 EXPORTER = [
     number(
-        "Database time", "Share of the time that the readings of the workspace take.",
+        "Database time", "Share of time that the readings of the workspace take.",
         'sum(rocketchat_exporter_collector_duration_seconds{W,collector!="host"} '
         '/ rocketchat_exporter_collector_interval_seconds{W,collector!="host"})',
         "percentunit", width=6, limits=steps(0.02, 0.05), decimals=2, alerts=["ExporterCostHigh"],
@@ -343,16 +343,16 @@ PICTURES = [
         {"messages": "sum(delta(rocketchat_messages{W}[5m])) / 5"}, width=12, bottom=None, alerts=["MessagesStopped"],
     ),
     lines(
-        "Connections", "Client sessions of all live instances, and how many presence allows where that is limited.",
+        "Connections", "Client sessions of all live instances, and the limit of presence if there is one.",
         {
             "connections": "sum(rocketchat_connections{W})",
             "allowed": "sum(rocketchat_presence_connections_limit{W})",
         },
         colors={"allowed": RED}, alerts=["PresenceLimitNear"],
     ),
-    lines("Instances", "Instances that were alive.", {"instances": "sum(rocketchat_instances{W})"}, alerts=["InstanceLost"]),
+    lines("Instances", "Live instances.", {"instances": "sum(rocketchat_instances{W})"}, alerts=["InstanceLost"]),
     lines(
-        "Database time that the exporter takes", "Share of the time that the readings of the workspace take.",
+        "Database time that the exporter takes", "Share of time that the readings of the workspace take.",
         {
             "share": 'sum(rocketchat_exporter_collector_duration_seconds{W,collector!="host"} '
             '/ rocketchat_exporter_collector_interval_seconds{W,collector!="host"})'

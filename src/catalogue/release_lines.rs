@@ -6,7 +6,7 @@
 //! - 1.0 to 8.4: products/rocket-chat.md of endoflife-date/endoflife.date at commit 00a6381, except 7.10 LTS, which the
 //!   announcement github.com/orgs/RocketChat/discussions/42302 prolonged, and 8.0, which was corrected since.
 //! - 8.5 LTS: the same announcement. 8.6: the release page of 8.6.0. 8.7: collected on the day of the table.
-//! - 8.8, 8.9 LTS and 9.0: no day was found, so it is reckoned: six months after the release, or twelve for LTS. Of 8.9 only
+//! - 8.8, 8.9 LTS and 9.0: no day was found, so it is estimated: six months after the release, or twelve for LTS. Of 8.9 only
 //!   the last candidate's day is known, and the release came after it.
 //! - 9.1: not released.
 //!
@@ -39,7 +39,7 @@ pub struct ReleaseLine {
 pub struct EndOfSupport {
     /// As in ISO 8601.
     pub day: &'static str,
-    /// Whether the day was announced; if not, it is reckoned from the release.
+    /// Whether the day was announced; if not, it is estimated from the release.
     pub is_announced: bool,
 }
 
@@ -55,9 +55,9 @@ const MONGODB_8_0_AND_8_2: &[MajorMinor] = &[(8, 0), (8, 2)];
 #[rustfmt::skip]
 pub const RELEASE_LINES: &[ReleaseLine] = &[
     line(9, 1, None, MONGODB_8_0_AND_8_2),
-    line(9, 0, reckoned("2027-05-10"), MONGODB_8_0_AND_8_2),
-    line(8, 9, reckoned("2027-10-03"), MONGODB_8_0_AND_8_2),
-    line(8, 8, reckoned("2027-03-02"), MONGODB_8_0_AND_8_2),
+    line(9, 0, estimated("2027-05-10"), MONGODB_8_0_AND_8_2),
+    line(8, 9, estimated("2027-10-03"), MONGODB_8_0_AND_8_2),
+    line(8, 8, estimated("2027-03-02"), MONGODB_8_0_AND_8_2),
     line(8, 7, announced("2027-01-31"), MONGODB_8_0_AND_8_2),
     line(8, 6, announced("2027-01-31"), MONGODB_8_0_AND_8_2),
     line(8, 5, announced("2027-06-30"), MONGODB_8_0_AND_8_2),
@@ -158,7 +158,7 @@ const fn announced(day: &'static str) -> Option<EndOfSupport> {
     })
 }
 
-const fn reckoned(day: &'static str) -> Option<EndOfSupport> {
+const fn estimated(day: &'static str) -> Option<EndOfSupport> {
     Some(EndOfSupport {
         day,
         is_announced: false,

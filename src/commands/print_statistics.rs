@@ -222,7 +222,7 @@ fn release_lines(text: &mut String) {
         &[
             "As of ",
             AS_OF,
-            ". Where no day was announced it is reckoned from the release: six months, or twelve for LTS. The sources are in \
+            ". If no day was announced, it is estimated from the release: six months, or twelve for LTS. The sources are in \
              `src/catalogue/release_lines.rs`.\n",
         ],
     );
@@ -231,7 +231,7 @@ fn release_lines(text: &mut String) {
     let name = |line: &(u16, u16)| format!("{}.{}", line.0, line.1);
     for known in RELEASE_LINES {
         let end = known.end_of_support.map_or("not known".to_owned(), |end| {
-            let suffix = if end.is_announced { "" } else { " (reckoned)" };
+            let suffix = if end.is_announced { "" } else { " (estimated)" };
             format!("{}{suffix}", end.day)
         });
         let servers: Vec<_> = known.mongodb.iter().map(name).collect();

@@ -86,7 +86,7 @@ const EMPTY: [(&str, &str, &str, &str); 29] = [
     ("rocketchat-cost", "Replication lag", "B", NO_REPLICA_SET),
     (
         "rocketchat-cost",
-        "Not told one by one",
+        "Not listed individually",
         "A",
         NOTHING_MISSING,
     ),
@@ -98,7 +98,7 @@ const EMPTY: [(&str, &str, &str, &str); 29] = [
     ),
     (
         "rocketchat-cost",
-        "Collections that are passed over",
+        "Skipped collections",
         "A",
         NOTHING_MISSING,
     ),

@@ -157,18 +157,18 @@ fn support(data: &PageData<'_>, warnings: &mut Vec<String>) {
         .as_ref()
         .and_then(|workspace| workspace.end_of_support);
     if let (Some(end), Some(at)) = (line.end_of_support, ends_at) {
-        let reckoned = if end.is_announced {
+        let estimated = if end.is_announced {
             ""
         } else {
-            ", reckoned from its release"
+            ", estimated from its release"
         };
         let day = end.day;
         match at.since(now) {
             None => warnings.push(format!(
-                "Support for Rocket.Chat {running} ended on {day}{reckoned}: it gets no security fixes, and Rocket.Chat's cloud services and apps may refuse it."
+                "Support for Rocket.Chat {running} ended on {day}{estimated}: it gets no security fixes, and Rocket.Chat's cloud services and apps may refuse it."
             )),
             Some(left) if left < SUPPORT_NOTICE => warnings.push(format!(
-                "Support for Rocket.Chat {running} ends on {day}{reckoned}."
+                "Support for Rocket.Chat {running} ends on {day}{estimated}."
             )),
             Some(_) => {}
         }
