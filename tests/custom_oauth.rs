@@ -1,4 +1,4 @@
-//! Accounts that can log in only by a custom OAuth service, and the license module that they need from 9.0 on.
+//! Accounts that can log in only by a custom OAuth service, which needs a license module from 9.0 on.
 
 use mongodb::bson::{Document, doc};
 
@@ -10,7 +10,7 @@ fn account(id: &str, services: Document) -> Document {
     doc! { "_id": id, "active": true, "type": "user", "roles": ["user"], "services": services }
 }
 
-/// An account with a custom login beside another field below `services`.
+/// An account with a custom login and another field below `services`.
 fn with(other: &str) -> Document {
     account(
         other,
@@ -38,7 +38,7 @@ async fn accounts_with_a_password_or_a_built_in_login_do_not_count() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn accounts_with_nothing_but_custom_logins_count() {
+async fn accounts_with_custom_logins_only_count() {
     let own = [
         "cloud",
         "email",
@@ -75,7 +75,7 @@ async fn page(arguments: &[&str]) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn page_warns_of_them_unless_the_license_has_the_module() {
+async fn page_warns_of_such_accounts_unless_the_license_has_the_module() {
     let consequence = "they have a custom OAuth login only, which 9.0 and later refuses without the license module oauth-enterprise";
     for (version, words) in [
         (

@@ -1,4 +1,4 @@
-//! `/info`: rows that only some versions of Rocket.Chat have.
+//! `/info`: rows that depend on the version of Rocket.Chat.
 
 use mongodb::Database;
 use mongodb::bson::{Bson, DateTime, Document, doc};
@@ -92,7 +92,7 @@ async fn workspace_without_a_site_url_has_no_row_for_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn oplog_is_named_before_8_4_only() {
+async fn oplog_is_shown_before_8_4_only() {
     let older = page_of("8.3.2", &[]).await;
     assert!(value(card(&older, "deployment"), "MongoDB").contains("(oplog "));
     let newer = page_of("8.6.1", &[]).await;
@@ -121,7 +121,7 @@ async fn federation_card_of_9_0_shows_native_federation_only() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn connections_stand_beside_presence_that_can_be_forced_from_9_0_on() {
+async fn connections_are_shown_beside_presence_from_9_0_on() {
     let database = empty_workspace().await;
     let statistics = doc! { "version": "9.0.0", "createdAt": DateTime::now() };
     insert(&database, "rocketchat_statistics", statistics).await;

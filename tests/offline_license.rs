@@ -1,4 +1,4 @@
-//! An offline license on the Info page: what it turns off from 8.7 on.
+//! The Info page warns of what an offline license turns off from 8.7 on.
 
 use crate::support::Filled;
 use crate::support::license::{content, v3, with};
@@ -28,7 +28,7 @@ async fn page(filled: &Filled, version: &str) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn push_gateway_of_an_offline_license_is_warned_about_from_8_7_on() {
+async fn offline_license_causes_a_warning_about_the_push_gateway_from_8_7_on() {
     let filled = licensed(v3(&content())).await;
     for (version, is_off) in [("8.6.2", false), ("8.7.0", true), ("9.0.0", true)] {
         let page = page(&filled, version).await;
@@ -41,7 +41,7 @@ async fn push_gateway_of_an_offline_license_is_warned_about_from_8_7_on() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn license_that_is_not_offline_turns_nothing_off() {
+async fn other_licenses_cause_no_warning() {
     let connected = with("/information/offline", false.into());
     let filled = licensed(v3(&connected)).await;
     let page = page(&filled, "9.0.0").await;

@@ -13,12 +13,12 @@ fn ago(milliseconds: i64) -> DateTime {
     DateTime::from_millis(DateTime::now().timestamp_millis() - milliseconds)
 }
 
-/// A one-time job that is planned for an instant.
+/// A one-time job that is scheduled for a time.
 fn one_time(name: &str, at: DateTime) -> Document {
     doc! { "name": name, "type": "normal", "priority": 0, "data": {}, "nextRunAt": at, "lockedAt": null }
 }
 
-/// A one-time job that ran.
+/// A completed one-time job.
 fn done(name: &str, at: DateTime) -> Document {
     doc! {
         "name": name, "type": "normal", "nextRunAt": null, "lockedAt": null, "lastRunAt": at, "lastFinishedAt": at,
@@ -30,7 +30,7 @@ fn value(exporter: &Exporter, metric: &str, job: &str) -> Option<f64> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn one_time_jobs_that_ran_or_are_gone_are_not_late() {
+async fn completed_or_removed_one_time_jobs_are_not_late() {
     let gone = doc! {
         "name": "calendar-status-scheduler",
         "intendedAt": ago(HOUR),
@@ -58,7 +58,7 @@ async fn one_time_jobs_that_ran_or_are_gone_are_not_late() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn one_time_job_that_is_due_is_late_until_it_runs() {
+async fn due_one_time_job_is_late_until_it_runs() {
     let exporter = exporter_on(vec![(
         "rocketchat_cron",
         vec![

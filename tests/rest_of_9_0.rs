@@ -1,4 +1,4 @@
-//! The REST API of 9.0: refusals, parameters that were removed, and the address that `/api/info` has from 8.4 on.
+//! The REST API of 9.0: missing permissions, removed parameters, and the workspace URL in `/api/info` from 8.4 on.
 
 use mongodb::bson::{DateTime, doc};
 use serde_json::json;
@@ -33,7 +33,7 @@ async fn missing_permission_is_403_from_9_0_on() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn query_and_fields_are_ignored_from_9_0_on_whatever_the_flag_says() {
+async fn query_and_fields_are_ignored_from_9_0_on_with_and_without_the_flag() {
     let path = format!("{LIST}?query=%7B%22_id%22%3A%22none%22%7D");
     for (version, total) in [("8.9.0", 0), ("9.0.0", 5)] {
         let version = format!("--rocketchat.version={version}");
@@ -70,7 +70,7 @@ async fn flag_without_effect_is_logged_once_the_stored_version_is_known() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn address_is_public_from_8_4_on() {
+async fn workspace_url_is_public_from_8_4_on() {
     let filled = Filled::new().await;
     filled.set("Site_Url", "https://chat.example.com/").await;
     filled.set("Cloud_Workspace_Id", "64d2f0c5").await;
@@ -99,7 +99,7 @@ async fn address_is_public_from_8_4_on() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn workspace_without_an_address_tells_none() {
+async fn workspace_without_a_site_url_has_no_address() {
     let filled = Filled::new().await;
     filled.set("Site_Url", "").await;
     filled.set("Cloud_Workspace_Id", "").await;

@@ -1,4 +1,4 @@
-//! The end of Rocket.Chat's support and the MongoDB that it supports, by the version that the workspace stored.
+//! The end of Rocket.Chat's support and the supported versions of MongoDB, by the workspace's stored version.
 
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
@@ -115,7 +115,7 @@ async fn info_page_warns_a_month_before_the_end_of_support_and_after_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn info_page_says_which_day_is_reckoned() {
+async fn info_page_marks_an_estimated_day() {
     let exporter = exporter_of("9.0.0", &["--debug.now=2027-05-01T00:00:00Z"]).await;
     let page = exporter.get("/info").text();
     let warning = "Support for Rocket.Chat 9.0 ends on 2027-05-10, estimated from its release.";

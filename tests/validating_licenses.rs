@@ -1,4 +1,4 @@
-//! Validating a license from the Info page: Rocket.Chat's verdict beside what the exporter reads.
+//! Validating a license on the Info page, which shows Rocket.Chat's verdict beside the exporter's.
 
 use crate::applying_licenses::{assert_page, post, review, workspace};
 use crate::support::license::{content, content_v2, v2, v3};
@@ -45,7 +45,7 @@ async fn verdict_is_shown_beside_the_content_and_nothing_is_applied() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn rules_that_a_license_breaks_are_named() {
+async fn page_names_the_rules_that_a_license_breaks() {
     let rocketchat = RocketChat::start(Behavior::Invalidates).await;
     let workspace = workspace(&rocketchat, &[OF_8_7]).await;
     let response = validate(&workspace.exporter, &v3(&content()), ADMINISTRATOR);
@@ -91,7 +91,7 @@ async fn refusal_to_validate_is_no_verdict() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn rocket_chat_that_is_away_gives_no_verdict() {
+async fn unreachable_rocket_chat_gives_no_verdict() {
     let flags = [
         "--rocketchat.url=http://127.0.0.1:9",
         "--web.enable-admin-api",
@@ -104,7 +104,7 @@ async fn rocket_chat_that_is_away_gives_no_verdict() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn timeout_of_a_validation_leaves_nothing_in_doubt() {
+async fn timeout_of_a_validation_raises_no_doubt_about_the_license() {
     let rocketchat = RocketChat::start(Behavior::Silent).await;
     let workspace = workspace(&rocketchat, &[OF_8_7]).await;
     let response = validate(&workspace.exporter, &v3(&content()), ADMINISTRATOR);
@@ -113,7 +113,7 @@ async fn timeout_of_a_validation_leaves_nothing_in_doubt() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn guesses_count_for_validating_and_applying_together() {
+async fn failed_logins_of_validating_and_applying_count_together() {
     let rocketchat = RocketChat::start(Behavior::RocketChat).await;
     let workspace = workspace(&rocketchat, &[OF_8_7]).await;
     let license = v3(&content());
