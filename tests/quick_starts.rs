@@ -72,9 +72,9 @@ fn install_pages_have_the_same_commands() {
 async fn plain_binary_serves_what_the_readme_promises() {
     let mut commands = quick_start("A plain binary");
     assert_eq!(commands.remove(0), "cargo build --release");
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port is free");
-    let address = listener.local_addr().expect("the listener has an address");
-    drop(listener);
+    // An address that only this process uses: no other program can have the port.
+    let [_, _, high, low] = std::process::id().to_be_bytes();
+    let address = format!("127.77.{high}.{low}:9459");
     let workspace = shared_workspace().await;
     workspace.keep_alive().await;
     let uri = workspace.uri_at(crate::support::shared_mongod().port());
@@ -86,14 +86,13 @@ async fn plain_binary_serves_what_the_readme_promises() {
             "target/release/rocketchat-exporter",
             &program.to_string_lossy(),
         )
-        .replace("127.0.0.1:9459", &address.to_string());
+        .replace("127.0.0.1:9459", &address);
     assert!(script.contains(&uri), "{script}");
     let script = format!("{script}\nstatus=$?\nkill $!\nexit $status\n");
     let mut shell = Command::new("sh");
-    shell.args(["-c", &script]).env(
-        "ROCKETCHAT_EXPORTER_WEB_LISTEN_ADDRESS",
-        address.to_string(),
-    );
+    shell
+        .args(["-c", &script])
+        .env("ROCKETCHAT_EXPORTER_WEB_LISTEN_ADDRESS", &address);
     let printed = tokio::task::spawn_blocking(move || run(&mut shell));
     let printed = printed.await.expect("the task ends");
     assert_eq!(format!("# {printed}").trim_end(), PROOF[1]);
@@ -155,7 +154,7 @@ fn compose_commands_write_the_files_that_compose_reads() {
     );
 }
 
-/// `kubectl` cannot run them without a cluster; the names in them are compared with the manifests.
+/// Without a cluster the commands cannot run; the names in them are compared with the manifests that `kubectl` builds.
 #[test]
 fn kubernetes_commands_name_what_the_manifests_have() {
     let commands = quick_start("Kubernetes").join("\n");

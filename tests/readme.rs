@@ -107,3 +107,22 @@ fn relative_links_lead_to_files_and_headings() {
     }
     assert!(broken.is_empty(), "{broken:#?}");
 }
+
+const MAX_README_BYTES: usize = 10_000;
+
+#[test]
+fn readme_is_short_and_links_to_every_page() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let readme = fs::read_to_string(root.join("README.md")).expect("the README can be read");
+    let size = readme.len();
+    assert!(size <= MAX_README_BYTES, "the README has {size} bytes");
+    for entry in fs::read_dir(root.join("docs")).expect("docs/ can be listed") {
+        let name = entry.expect("docs/ can be listed").file_name();
+        let name = name.to_string_lossy();
+        let is_linked = readme.contains(&format!("](docs/{name})"));
+        assert!(
+            is_linked || !name.ends_with(".md"),
+            "docs/{name} has no link"
+        );
+    }
+}

@@ -1,4 +1,4 @@
-"""Says what the SDK's model of a dashboard does not know: `python3 check.py [--newer] FILE...`.
+"""Reports what the SDK's model of a dashboard does not know: `python3 check.py [--newer] FILE...`.
 
 The model reads a file and writes it again; a key that it does not know, such as a misspelt one, is lost on the way. Only
 panels whose kind has a model count, so those without one are told too. The models of a Grafana that is newer than the files

@@ -2,10 +2,10 @@
 
 from kit import GREEN, INFO, RED, Column, dashboard, lines, number, rows, states, steps
 
-# A workspace is known by the label `workspace`, or where its exporter has only one, by that exporter's address. What the
-# overview's variable is set to is "All" then.
+# A workspace is identified by the label `workspace`, or, if its exporter has only one, by that exporter's address; then the
+# overview's variable is "All".
 #
-# Not by `job`: with `/sd` an exporter is the target of two jobs, and tells both of them which databases it reaches.
+# Not by `job`: with `/sd` an exporter is the target of two jobs, and exposes to both of them which databases it reaches.
 BY = "by (instance, workspace)"
 
 
@@ -20,7 +20,7 @@ def each(expression):
 
 
 def whole(expression):
-    """With what the link needs: the exporter's labels, and the choice of the workspace."""
+    """Adds what the link needs: the exporter's labels, and the value of the variable for the workspace."""
     chosen = f'label_replace({named(expression)}, "chosen", "All", "", "")'
     chosen = f'label_replace({chosen}, "chosen", "$1", "workspace", "(.+)")'
     return f"max by (name, instance, chosen) ({chosen})"

@@ -1,4 +1,4 @@
-"""Writes every dashboard into the folder that is given: `python3 generate.py FOLDER`, with grafana-foundation-sdk.
+"""Writes every dashboard into a folder: `python3 generate.py FOLDER`, with grafana-foundation-sdk.
 
 `cargo xtask dashboards` does so with the SDK that it fetches.
 """

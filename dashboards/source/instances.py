@@ -2,7 +2,7 @@
 
 from kit import RED, YES_IS_BAD, Column, dashboard, history, lines, number, rows, states, steps, text
 
-# Numbers of a process have its instance's id; people know it by its address.
+# Metrics of a process have its instance's id; people know it by its address.
 ADDRESS = "* on (instance_id) group_left (address) max by (instance_id, address) (rocketchat_instance_info{W})"
 HERE = " No data where Rocket.Chat runs on another machine than the exporter."
 

@@ -1,14 +1,14 @@
-"""What every dashboard is made of: one function for each kind of panel, the variables, the links and the marks.
+"""The parts of every dashboard: a function for each kind of panel, the variables, the links and the annotations.
 
 Queries are written with short selectors that name no label twice:
 
     {W}, {W,kind="channel"}   of the chosen workspace
-    {M}, {M,mode="idle"}      of the machine and the exporter itself, which no workspace has to itself
+    {M}, {M,mode="idle"}      of the machine and the exporter itself, which belong to no workspace
 
-They use only labels that are always there: `job` and `instance`, which Prometheus adds to all it scrapes, and
-`workspace`, which an exporter of several workspaces adds. Where there is one workspace the label is absent, and its
-variable, "All", matches that too. Sums, and not bare metrics, so that "All" of several workspaces is one number; what an
-exporter tells to two jobs, one of each workspace and one of its host, is made one before it is added.
+They use only labels that always exist: `job` and `instance`, which Prometheus adds to every target, and `workspace`, which
+an exporter of several workspaces adds. With one workspace the label is absent, and its variable, "All", matches that too.
+Queries are sums rather than bare metrics, so that "All" of several workspaces is one number; values that an exporter exposes
+to two jobs, one for each workspace and one for its host, are merged before they are added.
 """
 
 import re
@@ -108,7 +108,7 @@ def _last(field=""):
 
 def number(title, description, query, unit="short", *, width=4, height=4, limits=None, words=None, alerts=(), decimals=None,
            none="unknown"):
-    """What is true now. Asked for this instant, because a value of an hour ago is not one that is true now."""
+    """The current value. It is an instant query, because a value of an hour ago is not current."""
     panel = stat.Panel().unit(unit).no_value(none).graph_mode(look.BigValueGraphMode.NONE)
     panel.thresholds(limits or PLAIN).color_mode(look.BigValueColorMode.VALUE).reduce_options(_last())
     panel.text_mode(look.BigValueTextMode.AUTO).orientation(look.VizOrientation.AUTO)
@@ -121,7 +121,7 @@ def number(title, description, query, unit="short", *, width=4, height=4, limits
 
 
 def text(title, description, query, legend, *, width=4, height=4, none="unknown", alerts=()):
-    """What a label says now."""
+    """The current value of a label."""
     panel = stat.Panel().unit("string").no_value(none).graph_mode(look.BigValueGraphMode.NONE)
     panel.thresholds(PLAIN).color_mode(look.BigValueColorMode.NONE).reduce_options(_last())
     panel.text_mode(look.BigValueTextMode.NAME).orientation(look.VizOrientation.AUTO)
@@ -131,7 +131,7 @@ def text(title, description, query, legend, *, width=4, height=4, none="unknown"
 
 def lines(title, description, queries, unit="short", *, width=8, height=8, stacked=False, colors=None, limits=None, alerts=(),
           top=None, bottom=0):
-    """How it went; `queries` by their legends. `stacked` where the parts make a whole."""
+    """Values over time; `queries` by their legends. `stacked` if the parts make a whole."""
     panel = timeseries.Panel().unit(unit).line_width(1).fill_opacity(30 if stacked else 8)
     panel.show_points(look.VisibilityMode.NEVER).span_nulls(False)
     panel.legend(
@@ -156,7 +156,7 @@ def lines(title, description, queries, unit="short", *, width=8, height=8, stack
 
 
 def bars(title, description, queries, unit="short", *, width=8, height=8, limits=None, top=None, alerts=(), none="none"):
-    """Several numbers that are true now, beside each other."""
+    """Several current values beside each other."""
     panel = bargauge.Panel().unit(unit).min(0).no_value(none).thresholds(limits or PLAIN)
     panel.display_mode(look.BarGaugeDisplayMode.BASIC).orientation(look.VizOrientation.HORIZONTAL)
     panel.value_mode(look.BarGaugeValueMode.TEXT).show_unfilled(True).reduce_options(_last())
@@ -167,7 +167,7 @@ def bars(title, description, queries, unit="short", *, width=8, height=8, limits
 
 
 def history(title, description, query, legend, words, *, width=12, height=8, alerts=()):
-    """Since when something has been as it is."""
+    """States over time."""
     panel = statetimeline.Panel().unit("short").mappings(words).thresholds(PLAIN).fill_opacity(70).line_width(0)
     panel.show_value(look.VisibilityMode.NEVER).merge_values(True).row_height(0.8)
     panel.legend(
@@ -179,7 +179,7 @@ def history(title, description, query, legend, words, *, width=12, height=8, ale
 
 
 class Column:
-    """A column of a table: what it shows of which query, or of which label. One that is not shown only brings labels."""
+    """A column of a table: its query, or its label. A hidden column only contributes labels."""
 
     def __init__(self, title, query=None, *, label=None, unit="short", limits=None, words=None, link=None, shown=True):
         self.title, self.query, self.label, self.unit = title, query, label, unit
@@ -187,14 +187,14 @@ class Column:
 
 
 def rows(title, description, key, columns, *, width=24, height=8, hidden=(), alerts=()):
-    """A table: several queries joined by the label `key`, one row for each of its values. Their other labels come along."""
+    """A table: several queries joined by the label `key`, one row for each of its values. Their other labels are kept."""
     panel = table.Panel().unit("short").no_value("").thresholds(PLAIN).show_header(True)
     asked = [column for column in columns if column.query]
     _queries(panel, {column.title: column.query for column in asked}, instant=True, as_table=True)
     panel.with_transformation(
         model.DataTransformerConfig(id_val="joinByField", options={"byField": key, "mode": "outer"})
     )
-    # Grafana calls the value of query A `Value #A`. The time of each query, which nobody needs here, is left out.
+    # Grafana calls the value of query A `Value #A`. The time of each query is left out.
     names = {f"Value #{letter}": column.title for letter, column in zip("ABCDEFGHIJKLMNOPQRSTUVWXYZ", asked)}
     names |= {column.label: column.title for column in columns if column.label}
     columns = [column for column in columns if column.shown]
@@ -241,7 +241,7 @@ def _variable(name, label, query, all_value=None):
 
 
 def _variables(of_one):
-    """The choices at the top. An instance is one exporter: two of them that read the same workspace must not be added."""
+    """The variables at the top. An instance is one exporter: two exporters of one workspace must not be added up."""
     yield build.DatasourceVariable("datasource").label("Data source").type("prometheus")
     yield _variable("job", "Job", "label_values(rocketchat_up, job)", ".+")
     yield _variable(
@@ -252,15 +252,15 @@ def _variables(of_one):
     )
 
 
-# What the exporter says of a workspace. Rocket.Chat's own exporter serves `rocketchat_info` too.
+# The exporter's identity of a workspace. Rocket.Chat's own exporter serves `rocketchat_info` too.
 INFO = "(rocketchat_info{W} and on (job, instance) rocketchat_exporter_build_info{M})"
 INFO_BEFORE = (
     "(rocketchat_info{W} offset $__interval"
     " and on (job, instance) rocketchat_exporter_build_info{M} offset $__interval)"
 )
 
-# A version that is there now and was not there before, although another was: so neither the first scrape nor one after
-# a gap is taken for a change.
+# A version that exists now and did not before, while another one did: so neither the first scrape nor one after a gap counts
+# as a change.
 NEW_VERSION = f"""
     max by (version) {INFO} unless max by (version) {INFO_BEFORE}
     and on () max{INFO_BEFORE}
