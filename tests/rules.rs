@@ -363,8 +363,10 @@ fn meaning_of(alert: &str) -> String {
     let runbook = read(&format!("{RUNBOOKS}/{alert}.md"));
     let (_, rest) = runbook.split_once("## Meaning\n").unwrap_or_default();
     let paragraph = rest.trim_start().split("\n\n").next().unwrap_or_default();
-    let line = paragraph.replace('\n', " ");
-    let sentence = line.split_once(". ").map_or(&*line, |(first, _)| first);
+    let meaning = paragraph.replace('\n', " ");
+    let sentence = meaning
+        .split_once(". ")
+        .map_or(&*meaning, |(first, _)| first);
     let link = Regex::new(r"\[([^\]]+)\]\([^)]+\)").expect("the pattern is valid");
     let plain = link.replace_all(sentence, "$1");
     format!("{}.", plain.trim_end_matches('.'))
