@@ -56,6 +56,7 @@ mod rest_of_9_0;
 mod rest_paths;
 mod reverse_proxy;
 mod rules;
+mod scrapers;
 mod scraping;
 mod secrets;
 mod server_versions;

@@ -51,6 +51,9 @@ fn commands() -> Command {
                         .help("The release of Rocket.Chat, such as 9.0.0"),
                 ),
         )
+        .subcommand(passed_on("zabbix").about(
+            "Import the Zabbix template into a real Zabbix server, and raise its triggers",
+        ))
         .subcommand(
             Command::new("fuzz")
                 .about("Run libFuzzer on every parser of input from outside")
@@ -74,7 +77,8 @@ fn passed_on(name: &'static str) -> Command {
 
 fn run(matches: &ArgMatches) -> Result<()> {
     match matches.subcommand() {
-        Some(("demo", matches)) => demo(matches),
+        Some(("demo", matches)) => with_exporter("demo", matches),
+        Some(("zabbix", matches)) => with_exporter("zabbix", matches),
         // Optimized, so that decoding replies does not distort the measurement.
         Some(("bench", matches)) => {
             let selection = ["--release", "--package=rocketchat-exporter-bench"];
@@ -94,9 +98,9 @@ fn run(matches: &ArgMatches) -> Result<()> {
     }
 }
 
-/// Builds the demo and the exporter in one run of cargo, and in the profile of the tests: a release build takes three times
-/// as long. Meanwhile mongod is installed if it is missing.
-fn demo(matches: &ArgMatches) -> Result<()> {
+/// Builds a program of the testbed and the exporter in one run of cargo, and in the profile of the tests: a release build takes
+/// three times as long. Meanwhile mongod is installed if it is missing. Then runs the program.
+fn with_exporter(program: &'static str, matches: &ArgMatches) -> Result<()> {
     let arguments = matches.get_many::<OsString>("arguments");
     let has_server = arguments
         .into_iter()
@@ -107,7 +111,7 @@ fn demo(matches: &ArgMatches) -> Result<()> {
         mongod.ensure_installable()?;
     }
     let programs = [
-        ("testbed", "demo"),
+        ("testbed", program),
         ("rocketchat-exporter", "rocketchat-exporter"),
     ];
     let building = thread::spawn(move || build(&[], programs));
@@ -115,9 +119,9 @@ fn demo(matches: &ArgMatches) -> Result<()> {
         mongod.fetch()?;
     }
     let built = building.join().map_err(|_| anyhow!("the build panicked"))?;
-    let [demo, exporter] = built?;
+    let [program, exporter] = built?;
     Err(exec(
-        std::process::Command::new(demo)
+        std::process::Command::new(program)
             .arg("--exporter")
             .arg(exporter),
         matches,

@@ -40,12 +40,32 @@ impl Response {
 
 /// Sends a request over a new connection.
 pub async fn get(address: SocketAddr, path: &str, headers: &[(&str, &str)]) -> Result<Response> {
+    send(
+        address,
+        path,
+        request("GET", path, headers, "close").as_bytes(),
+    )
+    .await
+}
+
+/// Sends a body over a new connection.
+pub async fn post(
+    address: SocketAddr,
+    path: &str,
+    headers: &[(&str, &str)],
+    body: &[u8],
+) -> Result<Response> {
+    let length = body.len().to_string();
+    let headers = [headers, &[("Content-Length", &*length)]].concat();
+    let head = request("POST", path, &headers, "close");
+    send(address, path, &[head.as_bytes(), body].concat()).await
+}
+
+async fn send(address: SocketAddr, path: &str, request: &[u8]) -> Result<Response> {
     let exchange = async {
         let mut stream = TcpStream::connect(address).await?;
         stream.set_nodelay(true)?;
-        stream
-            .write_all(request(path, headers, "close").as_bytes())
-            .await?;
+        stream.write_all(request).await?;
         let mut bytes = Vec::new();
         stream.read_to_end(&mut bytes).await?;
         parse(bytes)
@@ -64,7 +84,7 @@ pub async fn get_repeatedly(
 ) -> Result<()> {
     let mut stream = TcpStream::connect(address).await?;
     stream.set_nodelay(true)?;
-    let request = request(path, headers, "keep-alive");
+    let request = request("GET", path, headers, "keep-alive");
     let mut buffer = Vec::new();
     for _ in 0..times {
         stream.write_all(request.as_bytes()).await?;
@@ -83,9 +103,9 @@ pub async fn get_repeatedly(
     Ok(())
 }
 
-fn request(path: &str, headers: &[(&str, &str)], connection: &str) -> String {
+fn request(method: &str, path: &str, headers: &[(&str, &str)], connection: &str) -> String {
     let mut request =
-        format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: {connection}\r\n");
+        format!("{method} {path} HTTP/1.1\r\nHost: localhost\r\nConnection: {connection}\r\n");
     for (name, value) in headers {
         request.extend([name, ": ", value, "\r\n"]);
     }

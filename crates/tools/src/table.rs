@@ -69,6 +69,16 @@ pub const PROMETHEUS_3: Tool = Tool {
     ..PROMETHEUS_2
 };
 
+/// vmagent, VictoriaMetrics' scraper. It is a Go program, which runs on Debian 12 unchanged.
+pub const VMAGENT: Tool = Tool {
+    name: "vmagent",
+    folder: "victoria-metrics-forky",
+    file: "usr/bin/vmagent",
+    source: Source::DebianSuite("forky", &["victoria-metrics"]),
+    check: Check::Succeeds(&["--version"]),
+    ..DEFAULT
+};
+
 /// promtool, which validates metrics, rules and configurations. It is part of Prometheus' package.
 pub const PROMTOOL: Tool = Tool {
     name: "promtool",
@@ -342,6 +352,7 @@ pub const OF_TESTS: &[Tool] = &[
     MONGOD_4_2,
     PROMETHEUS_2,
     PROMETHEUS_3,
+    VMAGENT,
     PROMTOOL,
     ALERTMANAGER,
     AMTOOL,
