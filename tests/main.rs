@@ -21,6 +21,7 @@ mod dashboards;
 mod database;
 mod definitions;
 mod deployment;
+mod dist;
 mod document_definitions;
 mod faults;
 mod foreign_database;

@@ -2,19 +2,25 @@
 //! are programs in `crates/`, which are built on demand.
 
 mod dashboards;
+mod dist;
 mod facts;
 mod fuzz;
 mod package;
+mod printed;
+mod shipped;
+mod source_date;
 mod test;
 
 use std::ffi::OsString;
 use std::os::unix::process::CommandExt;
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::thread;
 
 use anyhow::{Error, Result, anyhow};
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 use tools::cargo::{build, cargo};
+use tools::workspace_root;
 
 fn commands() -> Command {
     let no_try = Arg::new("no-try").long("no-try").action(ArgAction::SetTrue);
@@ -36,8 +42,10 @@ fn commands() -> Command {
         .subcommand(
             Command::new("package")
                 .about("Build the Debian package, and try it on a clean Debian booted by systemd")
+                .arg(program().help("Pack this program instead of building one"))
                 .arg(no_try.help("Only build the package, and do not install it anywhere")),
         )
+        .subcommand(dist_command())
         .subcommand(
             Command::new("dashboards").about("Generate the dashboards for Grafana from their source"),
         )
@@ -65,6 +73,41 @@ fn commands() -> Command {
         )
 }
 
+fn program() -> Arg {
+    Arg::new("program")
+        .long("program")
+        .value_parser(value_parser!(PathBuf))
+}
+
+fn dist_command() -> Command {
+    Command::new("dist")
+        .about("Make what a release consists of: archive, Debian package, list of crates, checksums")
+        .arg(Arg::new("target").long("target").help(
+            "The target of the program [default: this machine's]; another one needs a linker and a runner in cargo's variables CARGO_TARGET_..._LINKER and _RUNNER",
+        ))
+        .arg(
+            program()
+                .help("Pack this program instead of building one, without a Debian package"),
+        )
+        .arg(
+            Arg::new("output")
+                .long("output")
+                .value_parser(value_parser!(PathBuf))
+                .help("The folder for the files, which is emptied [default: target/dist]"),
+        )
+}
+
+fn dist_options(matches: &ArgMatches) -> dist::Options {
+    dist::Options {
+        target: matches.get_one("target").cloned(),
+        program: matches.get_one("program").cloned(),
+        output: matches
+            .get_one("output")
+            .cloned()
+            .unwrap_or_else(|| workspace_root().join("target/dist")),
+    }
+}
+
 /// A command whose arguments, including `--help`, are passed to another program.
 fn passed_on(name: &'static str) -> Command {
     let arguments = Arg::new("arguments")
@@ -86,6 +129,7 @@ fn run(matches: &ArgMatches) -> Result<()> {
             bench.arg("run").args(selection).arg("--");
             Err(exec(&mut bench, matches))
         }
+        Some(("dist", matches)) => dist::run(&dist_options(matches)),
         Some(("dashboards", _)) => dashboards::run(),
         Some(("facts", matches)) => facts::run(
             matches
@@ -93,7 +137,10 @@ fn run(matches: &ArgMatches) -> Result<()> {
                 .map_or("latest", String::as_str),
         ),
         Some(("fuzz", matches)) => fuzz::run(matches.get_one("seconds").copied().unwrap_or(30)),
-        Some(("package", matches)) => package::run(matches.get_flag("no-try")),
+        Some(("package", matches)) => package::run(
+            matches.get_one::<PathBuf>("program").map(PathBuf::as_path),
+            matches.get_flag("no-try"),
+        ),
         _ => test::run(),
     }
 }

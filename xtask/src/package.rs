@@ -12,17 +12,13 @@ use anyhow::{Context, Result, ensure};
 use tools::cargo::build_exporter;
 use tools::workspace_root;
 
+use crate::source_date::source_date;
+
 /// Builds, checks and tries the package; stops at the first error.
 #[expect(clippy::print_stdout, reason = "this is the output of a command")]
-pub(crate) fn run(no_try: bool) -> Result<()> {
-    let cargo_deb = tools::CARGO_DEB.fetch()?;
-    tools::DPKG_SHLIBDEPS.fetch()?;
-    tools::LINTIAN.fetch()?;
-    let program = build_exporter()?;
-    contents::make(&program)?;
-    let package = build(cargo_deb.path())?;
+pub(crate) fn run(program: Option<&Path>, no_try: bool) -> Result<()> {
+    let package = make(program, &source_date()?)?;
     println!("package: {}", package.display());
-    run_lintian(&package)?;
     println!("lintian: no complaint");
     if !no_try {
         for tool in [tools::MMDEBSTRAP, tools::SYSTEMD_NSPAWN, tools::NSENTER] {
@@ -33,10 +29,26 @@ pub(crate) fn run(no_try: bool) -> Result<()> {
     Ok(())
 }
 
-fn build(cargo_deb: &Path) -> Result<PathBuf> {
+/// Builds the package, whose files bear this date, and checks it. Returns its path. Without a program it builds one.
+pub(crate) fn make(program: Option<&Path>, date: &str) -> Result<PathBuf> {
+    let cargo_deb = tools::CARGO_DEB.fetch()?;
+    tools::DPKG_SHLIBDEPS.fetch()?;
+    tools::LINTIAN.fetch()?;
+    let program = match program {
+        Some(program) => program.to_owned(),
+        None => build_exporter()?,
+    };
+    contents::make(&program, &workspace_root().join("target/package"))?;
+    let package = build(cargo_deb.path(), date)?;
+    run_lintian(&package)?;
+    Ok(package)
+}
+
+fn build(cargo_deb: &Path, date: &str) -> Result<PathBuf> {
     let output = Command::new(cargo_deb)
         // The program is already built and stripped.
         .args(["--no-build", "--no-strip", "--package=rocketchat-exporter"])
+        .env("SOURCE_DATE_EPOCH", date)
         .current_dir(workspace_root())
         .output()
         .context("cannot run cargo-deb")?;
