@@ -13,6 +13,7 @@ pub mod cargo;
 pub mod command;
 pub mod dashboards;
 mod debian;
+mod npm;
 mod pip;
 pub mod progress;
 mod relocate;

