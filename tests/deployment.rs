@@ -91,7 +91,7 @@ fn every_file_names_the_package_version() {
     let image = format!("rocketchat-exporter:{version}");
     assert!(text(DOCKERFILE).contains(&format!("--tag {image} ")));
     assert!(text(COMPOSE).contains(&format!("image: {image}\n")));
-    assert!(rendered(BASE).contains(&format!("image: {image}\n")));
+    assert!(kustomized(BASE).contains(&format!("image: {image}\n")));
     let newest = format!("rocketchat-exporter ({version}-1) ");
     assert!(text("deploy/debian/changelog").starts_with(&newest));
     let rust = env!("CARGO_PKG_RUST_VERSION");
@@ -204,7 +204,7 @@ fn prometheus_accepts_the_compose_configuration() {
 }
 
 /// The manifests that kustomize builds from a directory, as YAML.
-fn rendered(folder: &str) -> String {
+pub fn kustomized(folder: &str) -> String {
     let kubectl = tools::KUBECTL.find().expect("kubectl is installed");
     printed(
         kubectl
@@ -216,7 +216,7 @@ fn rendered(folder: &str) -> String {
 }
 
 fn manifests(folder: &str) -> Vec<Value> {
-    rendered(folder)
+    kustomized(folder)
         .split("\n---\n")
         .map(|manifest| serde_saphyr::from_str(manifest).expect("the manifest is YAML"))
         .collect()
@@ -230,27 +230,35 @@ fn manifest(folder: &str, kind: &str) -> Value {
 
 #[test]
 fn every_manifest_key_exists_in_the_kubernetes_schema() {
-    let folder = tempfile::tempdir().expect("a directory can be created");
-    let file = folder.path().join("manifests.yaml");
-    let modules = tools::KUBERNETES_VALIDATE
-        .find()
-        .expect("kubernetes-validate is installed");
     for manifests in [BASE, OPERATOR] {
-        fs::write(&file, rendered(manifests)).expect("the file can be written");
-        let mut command = Command::new("python3");
-        command
-            .args(["-m", "kubernetes_validate", "--strict"])
-            .arg(&file)
-            .env("PYTHONPATH", modules.path());
-        let output = command.output().expect("python3 runs");
-        let report = [output.stdout, output.stderr].concat();
-        let report = String::from_utf8_lossy(&report);
-        assert!(output.status.success(), "{report}");
+        let report = kubernetes_validate(&kustomized(manifests), None);
         for kind in ["deployment", "service", "networkpolicy"] {
             let passed = format!("passed for resource {kind}/rocketchat-exporter");
             assert!(report.contains(&passed), "{report}");
         }
     }
+}
+
+/// Validates manifests with the schemas of a version of Kubernetes, by default the newest, and returns the report.
+pub fn kubernetes_validate(manifests: &str, version: Option<&str>) -> String {
+    let folder = tempfile::tempdir().expect("a directory can be created");
+    let file = folder.path().join("manifests.yaml");
+    fs::write(&file, manifests).expect("the file can be written");
+    let modules = tools::KUBERNETES_VALIDATE
+        .find()
+        .expect("kubernetes-validate is installed");
+    let mut command = Command::new("python3");
+    command
+        .args(["-m", "kubernetes_validate", "--strict"])
+        .env("PYTHONPATH", modules.path());
+    if let Some(version) = version {
+        command.args(["-k", version]);
+    }
+    let output = command.arg(&file).output().expect("python3 runs");
+    let report = [output.stdout, output.stderr].concat();
+    let report = String::from_utf8_lossy(&report).into_owned();
+    assert!(output.status.success(), "{report}");
+    report
 }
 
 #[test]

@@ -26,6 +26,7 @@ mod document_definitions;
 mod faults;
 mod foreign_database;
 mod health;
+mod helm;
 mod host;
 mod hostile_requests;
 mod info_in_browser;

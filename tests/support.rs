@@ -7,6 +7,7 @@ pub mod dump;
 mod exporter;
 mod formats;
 mod golden;
+pub mod helm;
 pub mod license;
 mod prometheus;
 mod proxy;
