@@ -390,7 +390,7 @@ fn alerts_page_lists_every_alert() {
                 &format!("[{file}](../{RULES}/{file})"),
                 &meaning_of(name),
             ];
-            list += &format!("| {} |\n", cells.join(" | "));
+            list.extend(["| ", &cells.join(" | "), " |\n"]);
         }
     }
     let markers = ("<!-- alerts: begin -->", "<!-- alerts: end -->");

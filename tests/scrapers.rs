@@ -25,7 +25,7 @@ async fn vmagent_scrapes_the_exporter_with_the_shipped_configuration() {
     let workspace = shared_exporter(&[]).await;
     let folder = tempfile::tempdir().expect("a directory can be created");
     let configuration = read("deploy/scrapers/vmagent.yml")
-        .replace("localhost:9459", &workspace.exporter.address().to_string())
+        .replace("localhost:9459", workspace.exporter.address())
         .replace("15s", "1s");
     let file = folder.path().join("vmagent.yml");
     fs::write(&file, configuration).expect("the configuration can be written");

@@ -135,7 +135,7 @@ impl Messages {
         while let Some(token) = tokens.next() {
             match token {
                 TokenTree::Punct(punct) if punct.as_char() == '#' => {
-                    self.visit_attribute(&mut tokens)
+                    self.visit_attribute(&mut tokens);
                 }
                 TokenTree::Ident(name) => self.visit_name(&name.to_string(), &mut tokens),
                 TokenTree::Group(group) => self.visit(group.stream()),
@@ -233,7 +233,8 @@ fn messages() -> BTreeMap<&'static str, BTreeSet<String>> {
     for file in files_below(&source) {
         let path = file.strip_prefix(&source).expect("the file is below src");
         let path = path.to_str().expect("the path is UTF-8");
-        if !path.ends_with(".rs") || path.contains("tests") || path.starts_with("fuzzing") {
+        let is_source = file.extension().is_some_and(|extension| extension == "rs");
+        if !is_source || path.contains("tests") || path.starts_with("fuzzing") {
             continue;
         }
         let text = fs::read_to_string(&file).expect("the file can be read");
