@@ -131,10 +131,12 @@ mod tests {
         make_share(&share.path).expect("the files can be copied");
         let read = |file: &Path| fs::read_to_string(file).expect("the file can be read");
         let notes = read(&workspace_root().join("deploy/debian/README.Debian"));
-        let provider = share
-            .path
-            .join("rocketchat-exporter/grafana-dashboards.yaml");
-        let text = notes + &read(&provider);
+        let generated = [
+            "rocketchat-exporter/grafana-dashboards.yaml",
+            "doc/rocketchat-exporter/examples/prometheus.yml",
+        ];
+        let generated = generated.map(|file| read(&share.path.join(file)));
+        let text = notes + &generated.concat();
         let paths = text
             .split(['"', ' ', '\n'])
             .filter_map(|word| word.strip_prefix("/usr/share/"));
