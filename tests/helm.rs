@@ -1,6 +1,12 @@
 //! The Helm chart: Helm 3 and 4 accept it, every value has an effect and is described, wrong values are refused, the objects
 //! fit the schemas of Kubernetes and of the operators, and the exporter starts with what the pod gives it.
 
+#![expect(
+    clippy::format_push_string,
+    clippy::too_many_lines,
+    reason = "one table of all values, and texts of some kilobytes that are written once"
+)]
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -996,7 +1002,7 @@ fn custom_resources_fit_the_models_of_the_operators() {
     )
     .expect("a link can be created");
     let write = |name: &str, text: &str| {
-        fs::write(folder.path().join(name), text).expect("the file can be written")
+        fs::write(folder.path().join(name), text).expect("the file can be written");
     };
     write("package.json", "{\"type\": \"module\"}");
     let (mut types, mut validation) = (String::new(), String::new());
