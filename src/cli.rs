@@ -10,7 +10,7 @@ use clap_complete::Shell;
 use crate::catalogue::Timestamp;
 use crate::config::options::WorkspaceOptions;
 use crate::config::options::bounds::{
-    COST, DATE, HEADER_TIMEOUT, IDLE_TIMEOUT, MAX_REQUESTS, NOW, STEP,
+    COST, DATE, HEADER_TIMEOUT, IDLE_TIMEOUT, MAX_REQUESTS, NOW, STEP, parse_database_name,
 };
 use crate::http::listen_address::ListenAddress;
 
@@ -156,6 +156,9 @@ pub enum CliCommand {
         #[arg(long, value_name = "FORMAT", value_enum, default_value_t = CheckFormat::Text)]
         format: CheckFormat,
     },
+    /// Print a MongoDB role with the privileges that the enabled collectors need, and a user with it
+    #[command(after_long_help = ROLE_HELP)]
+    Role(RoleOptions),
     /// Write the stored statistics documents as OpenMetrics with timestamps, for promtool to create blocks from
     #[command(after_long_help = BACKFILL_HELP)]
     Backfill(BackfillOptions),
@@ -175,6 +178,30 @@ pub enum CliCommand {
     /// Print the manual page
     Man,
 }
+
+/// The options of `role`.
+#[derive(Debug, Clone, Args)]
+pub struct RoleOptions {
+    /// Output format.
+    #[arg(long, value_name = "FORMAT", value_enum, default_value_t = RoleFormat::Mongosh)]
+    pub format: RoleFormat,
+
+    /// Name of the workspace's database [default: that of --mongodb.database, else the one in the connection string, else
+    /// rocketchat].
+    // `--mongodb.database` has the ID `database`.
+    #[arg(id = "role_database", long = "database", value_name = "NAME", value_parser = parse_database_name)]
+    pub database: Option<String>,
+
+    /// Leave out the privileges that only logins to the API and the Info page need.
+    #[arg(long)]
+    pub without_api: bool,
+
+    /// Name of the workspace, if the configuration file has several.
+    #[arg(long, value_name = "NAME")]
+    pub workspace: Option<String>,
+}
+
+const ROLE_HELP: &str = "Nothing is connected, and no password is printed. Collectors that are disabled (--no-collector.NAME) and live mode (--mongodb.live=off) add no privileges.";
 
 /// The options of `backfill`.
 #[derive(Debug, Clone, Args)]
@@ -236,6 +263,17 @@ pub enum StatisticsFormat {
     Openmetrics,
     /// One line for each field of the document.
     Table,
+}
+
+/// `--format` of `role`.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub enum RoleFormat {
+    /// Statements for mongosh, which prompts for the password.
+    Mongosh,
+    /// The part of a MongoDBCommunity resource that has the role and the user.
+    MongodbCommunity,
+    /// The commands createRole and createUser of the database admin, without a password.
+    Json,
 }
 
 /// `--format` of `check`.

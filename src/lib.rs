@@ -36,5 +36,4 @@ pub use crate::commands::print_statistics::{
 pub use cli::configuration_reference;
 pub use collectors::COLLECTORS;
 pub use collectors::live_sections::followed_rows;
-pub use collectors::required_privileges::role_reference;
 pub use program::program;

@@ -8,13 +8,15 @@ use tokio::runtime::Runtime;
 use tracing::level_filters::LevelFilter;
 
 use crate::cli::{
-    BackfillOptions, CheckFormat, Cli, CliCommand, LogFormat, LogLevel, StatisticsFormat,
+    BackfillOptions, CheckFormat, Cli, CliCommand, LogFormat, LogLevel, RoleOptions,
+    StatisticsFormat,
 };
 use crate::commands::backfill::backfill;
 use crate::commands::check::check;
 use crate::commands::hash_password::hash_password;
 use crate::commands::health::health;
 use crate::commands::print_statistics::markdown as statistics_reference;
+use crate::commands::role::role;
 use crate::commands::statistics::statistics;
 use crate::config::Config;
 use crate::http::listener::{Listener, SystemdSockets};
@@ -46,6 +48,7 @@ pub fn program() -> ExitCode {
         Some(CliCommand::Check { format, workspace }) => {
             print_check(config, *format, workspace.as_deref())
         }
+        Some(CliCommand::Role(options)) => print_role(config, options),
         Some(CliCommand::Backfill(options)) => run_backfill(config, options),
         _ => serve(cli, config, passed, log.lost_lines()),
     };
@@ -126,6 +129,10 @@ fn print_check(
     let (report, is_ok) = run_to_end(check(config, format, workspace))?;
     let printed = print(&report);
     Ok(if is_ok { printed } else { ExitCode::FAILURE })
+}
+
+fn print_role(config: Config, options: &RoleOptions) -> anyhow::Result<ExitCode> {
+    Ok(print(role(config, options)?.as_bytes()))
 }
 
 fn run_backfill(config: Config, options: &BackfillOptions) -> anyhow::Result<ExitCode> {

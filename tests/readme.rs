@@ -31,13 +31,6 @@ fn statistics_summary_has_every_section() {
 }
 
 #[test]
-fn role_grants_what_the_collectors_need() {
-    let role = format!("\n```js\n{}```\n", rocketchat_exporter::role_reference());
-    let markers = ("<!-- role: begin -->", "<!-- role: end -->");
-    assert_golden("docs/mongodb-user.md", Some(markers), &role);
-}
-
-#[test]
 fn configuration_table_has_every_flag() {
     let table = format!("\n{}", rocketchat_exporter::configuration_reference());
     let markers = (

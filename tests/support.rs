@@ -41,7 +41,9 @@ pub use formats::{promtool_error, strict_parser_error};
 pub use golden::assert_golden;
 pub use prometheus::Prometheus;
 pub use proxy::Proxy;
-pub use reader::{PASSWORD, READER, exporter_of_reader, with_reader, with_reader_on};
+pub use reader::{
+    PASSWORD, READER, create_reader, exporter_of_reader, printed_role, with_reader, with_reader_on,
+};
 pub use shifted_clock::shift_clock;
 pub use wire_proxy::WireProxy;
 pub use workspace::{

@@ -40,7 +40,7 @@ pub struct CollectorDefinition {
     pub depends_on_license: bool,
     /// Whether other collectors of its tier depend on it: on the version, the address or the stored document.
     pub is_prerequisite: bool,
-    /// The privileges it needs on MongoDB; the role in `docs/mongodb-user.md` and `check` are derived from them.
+    /// The privileges it needs on MongoDB; `role` and `check` are derived from them.
     pub privileges: &'static [Privilege],
 }
 

@@ -49,14 +49,6 @@ pub fn is_read_on_change(collector: Collector) -> bool {
         .is_some_and(|definition| matches!(definition.section, LiveSection::ReadOnChange))
 }
 
-/// The names of all collections that collectors follow.
-pub fn followed_collection_names() -> BTreeSet<&'static str> {
-    let follows = LIVE_DEFINITIONS
-        .iter()
-        .flat_map(|definition| definition.follows);
-    follows.map(|(collection, _)| *collection).collect()
-}
-
 /// What has to be followed of the database to keep these collectors current.
 pub fn followed_collections(collectors: &BTreeSet<Collector>) -> FollowedCollections {
     let followable = followable(collectors);

@@ -1,12 +1,11 @@
 //! The privileges that a MongoDB user needs: those that collectors declare, change streams of the collections that live
-//! mode follows, and those of the API. The role in `docs/mongodb-user.md` is made of this table.
+//! mode follows, and those of the API. `check` and `role` are made of this table.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::collector::Collector;
-use super::live_sections::followed_collection_names;
+use super::live_sections::followed_collections;
 use crate::catalogue::{Necessity, Privilege};
-use crate::mongodb::privileges::create_user_statements;
 
 /// What uses a privilege.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,9 +36,12 @@ const API: [Privilege; 6] = [
     Privilege::find("users"),
 ];
 
-/// Every privilege, by collection; those on the server come last.
-pub fn required_privileges() -> Vec<RequiredPrivilege> {
-    let of_collectors = Collector::ALL.into_iter().flat_map(|collector| {
+/// Every privilege that these collectors, live mode and the API need, by collection; those on the server come last.
+pub fn required_privileges(collectors: &BTreeSet<Collector>) -> Vec<RequiredPrivilege> {
+    let enabled = Collector::ALL
+        .into_iter()
+        .filter(|collector| collectors.contains(collector));
+    let of_collectors = enabled.flat_map(|collector| {
         let privileges = collector.privileges().iter();
         privileges.map(move |privilege| {
             (
@@ -49,7 +51,7 @@ pub fn required_privileges() -> Vec<RequiredPrivilege> {
         })
     });
     let of_api = API.map(|privilege| (privilege, PrivilegeUse::Api));
-    let followed = followed_collection_names().into_iter();
+    let followed = followed_collections(collectors).into_keys();
     let of_live = followed.map(|name| (Privilege::change_stream(name), PrivilegeUse::Live));
     let mut required: BTreeMap<_, RequiredPrivilege> = BTreeMap::new();
     for (privilege, used_by) in of_collectors.chain(of_api).chain(of_live) {
@@ -68,15 +70,22 @@ pub fn required_privileges() -> Vec<RequiredPrivilege> {
     required.into_values().collect()
 }
 
-/// The statements that create a user with the privileges of every collector, as `docs/mongodb-user.md` has them.
-#[must_use]
-pub fn role_reference() -> String {
-    let required = required_privileges();
-    let privileges: Vec<&Privilege> = required
-        .iter()
-        .map(|required| &required.privilege)
-        .collect();
-    create_user_statements("rocketchat", &privileges)
+/// The privileges of a role, whatever Rocket.Chat's version and license are.
+pub fn role_privileges(
+    collectors: &BTreeSet<Collector>,
+    is_live: bool,
+    has_api: bool,
+) -> Vec<Privilege> {
+    let applies = |used_by: &PrivilegeUse| match used_by {
+        PrivilegeUse::Collector(..) => true,
+        PrivilegeUse::Api => has_api,
+        PrivilegeUse::Live => is_live,
+    };
+    required_privileges(collectors)
+        .into_iter()
+        .filter(|required| required.uses.iter().any(applies))
+        .map(|required| required.privilege)
+        .collect()
 }
 
 impl RequiredPrivilege {
@@ -90,21 +99,13 @@ impl RequiredPrivilege {
     }
 
     /// What uses it in a workspace of today; the API is always enabled.
-    pub fn used_by(
-        &self,
-        is_enabled: impl Fn(Collector) -> bool,
-        is_licensed: impl Fn(&str) -> bool,
-        is_live: bool,
-    ) -> Vec<PrivilegeUse> {
+    pub fn used_by(&self, is_licensed: impl Fn(&str) -> bool, is_live: bool) -> Vec<PrivilegeUse> {
         let applies = |used_by: &&PrivilegeUse| match used_by {
-            PrivilegeUse::Collector(collector, necessity) => {
-                is_enabled(*collector)
-                    && match necessity {
-                        Necessity::Required | Necessity::Optional => true,
-                        Necessity::Licensed(module) => is_licensed(module),
-                        Necessity::Before3_2 => false,
-                    }
-            }
+            PrivilegeUse::Collector(_, necessity) => match necessity {
+                Necessity::Required | Necessity::Optional => true,
+                Necessity::Licensed(module) => is_licensed(module),
+                Necessity::Before3_2 => false,
+            },
             PrivilegeUse::Api => true,
             PrivilegeUse::Live => is_live,
         };
@@ -163,7 +164,7 @@ mod tests {
 
     #[test]
     fn privilege_of_several_collectors_is_listed_once() {
-        let privileges = required_privileges();
+        let privileges = required_privileges(&Collector::ALL.into());
         let mut of_users = privileges.iter().filter(|required| {
             let privilege = required.privilege;
             (privilege.collection, privilege.action) == (Some("users"), "find")
@@ -172,5 +173,29 @@ mod tests {
         assert!(of_users.next().is_none());
         assert!(users.uses.contains(&PrivilegeUse::Api));
         assert!(users.uses.len() > 5, "{users:?}");
+    }
+
+    #[test]
+    fn role_has_no_privilege_of_a_disabled_collector() {
+        let users = BTreeSet::from([Collector::Users]);
+        let collections = |is_live, has_api| -> BTreeSet<_> {
+            let privileges = role_privileges(&users, is_live, has_api);
+            let named = privileges.iter().map(|privilege| {
+                let collection = privilege.collection.unwrap_or_default();
+                format!("{} {collection}", privilege.action)
+            });
+            named.collect()
+        };
+        let alone = collections(false, false);
+        assert!(alone.contains("find users"), "{alone:?}");
+        assert!(!alone.contains("find rocketchat_room"), "{alone:?}");
+        let live: Vec<_> = collections(true, false)
+            .difference(&alone)
+            .cloned()
+            .collect();
+        assert_eq!(live, ["changeStream users"]);
+        let api = collections(false, true);
+        assert!(api.contains("find rocketchat_permissions"), "{api:?}");
+        assert!(!alone.contains("find rocketchat_permissions"), "{alone:?}");
     }
 }

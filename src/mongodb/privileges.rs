@@ -7,10 +7,10 @@ use mongodb::bson::{Bson, Document};
 use crate::catalogue::Privilege;
 
 /// The role that a statement creates.
-const ROLE: &str = "rocketchatExporter";
+pub const ROLE: &str = "rocketchatExporter";
 
 /// The user that a statement creates.
-const USER: &str = "rocketchat-exporter";
+pub const USER: &str = "rocketchat-exporter";
 
 /// The authenticated user, its roles and its privileges.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -143,8 +143,8 @@ fn is_built_in(role: &str) -> bool {
     NAMES.contains(&role)
 }
 
-/// Each resource as JSON, with the actions on it.
-fn privileges_by_resource(database: &str, privileges: &[&Privilege]) -> Vec<String> {
+/// Each resource as JSON, with the actions on it. The workspace's resources are in `database`.
+pub fn privileges_by_resource(database: &str, privileges: &[&Privilege]) -> Vec<String> {
     let mut actions: BTreeMap<_, Vec<&str>> = BTreeMap::new();
     for privilege in privileges {
         let Privilege {
@@ -185,26 +185,6 @@ fn one_line(privileges: &[String]) -> String {
 /// A string literal of `mongosh`.
 fn quoted(text: &str) -> String {
     serde_json::Value::from(text).to_string()
-}
-
-/// The statements that create a role with these privileges, and a user with it.
-pub fn create_user_statements(database: &str, privileges: &[&Privilege]) -> String {
-    let privileges = privileges_by_resource(database, privileges).join(",\n    ");
-    format!(
-        "db.getSiblingDB(\"admin\").createRole({{
-  \"role\": \"{ROLE}\",
-  \"privileges\": [
-    {privileges}
-  ],
-  \"roles\": []
-}})
-db.getSiblingDB(\"admin\").createUser({{
-  \"user\": \"{USER}\",
-  \"pwd\": \"choose a password\",
-  \"roles\": [\"{ROLE}\"]
-}})
-"
-    )
 }
 
 #[cfg(test)]

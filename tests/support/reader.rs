@@ -1,6 +1,7 @@
-//! The read-only user of `docs/mongodb-user.md`.
+//! The read-only user that `role` prints.
 
-use mongodb::bson::{Document, doc};
+use mongodb::Client;
+use mongodb::bson::Document;
 use testbed::mongod::{Mongod, Options};
 
 use super::{Exporter, Filled, mongod};
@@ -10,7 +11,7 @@ pub const PASSWORD: &str = "p@ss/w:rd%41#?";
 
 pub const READER: &str = "rocketchat-exporter";
 
-/// Starts a MongoDB with a workspace and the documented user.
+/// Starts a MongoDB with a workspace and the user of a role for every collector.
 pub async fn with_reader() -> Mongod {
     with_reader_on(false).await
 }
@@ -24,17 +25,7 @@ pub async fn with_reader_on(replica_set: bool) -> Mongod {
     };
     let mongod = mongod(options).await;
     let database = Filled::at(&mongod.uri()).await.database;
-    let admin = database.client().database("admin");
-    let (role, user) = documented_statements();
-    for mut statement in [role, user] {
-        if statement.contains_key("pwd") {
-            statement.insert("pwd", PASSWORD);
-        }
-        admin
-            .run_command(statement)
-            .await
-            .expect("MongoDB accepts the documented statement");
-    }
+    create_reader(database.client(), &[]).await;
     mongod
 }
 
@@ -52,26 +43,26 @@ pub fn exporter_of_reader(mongod: &Mongod, arguments: &[&str]) -> Exporter {
     Exporter::spawn(&mut command)
 }
 
-/// The arguments of `createRole` and `createUser` in `docs/mongodb-user.md`, as commands.
-fn documented_statements() -> (Document, Document) {
-    let page = include_str!("../../docs/mongodb-user.md");
-    let argument = |function: &str| {
-        let (_, rest) = page
-            .split_once(&format!(".{function}("))
-            .unwrap_or_else(|| panic!("the page has no {function}"));
-        let (argument, _) = rest.split_once("\n})").expect("the statement ends");
-        let object: serde_json::Value =
-            serde_json::from_str(&format!("{argument}\n}}")).expect("the argument is JSON");
-        mongodb::bson::serialize_to_document(&object).expect("JSON is BSON")
-    };
-    let command = |function: &str, key: &str| {
-        let mut arguments = argument(function);
-        let name = arguments
-            .remove(key)
-            .expect("the statement names a role or a user");
-        let mut command = doc! { function: name };
-        command.extend(arguments);
-        command
-    };
-    (command("createRole", "role"), command("createUser", "user"))
+/// Creates the role and the user that `role` prints with these flags.
+pub async fn create_reader(client: &Client, flags: &[&str]) {
+    let printed = printed_role(&[&["--format=json"], flags].concat());
+    let commands: Vec<serde_json::Value> =
+        serde_json::from_str(&printed).expect("the output is JSON");
+    for command in commands {
+        let mut command: Document =
+            mongodb::bson::serialize_to_document(&command).expect("JSON is BSON");
+        if command.contains_key("createUser") {
+            command.insert("pwd", PASSWORD);
+        }
+        let created = client.database("admin").run_command(command).await;
+        created.expect("MongoDB accepts the printed command");
+    }
+}
+
+/// What `role` prints with these flags.
+pub fn printed_role(flags: &[&str]) -> String {
+    let output = Exporter::command().arg("role").args(flags).output();
+    let output = output.expect("the exporter runs");
+    assert!(output.status.success(), "{output:?}");
+    String::from_utf8(output.stdout).expect("the output is UTF-8")
 }

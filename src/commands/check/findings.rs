@@ -12,7 +12,9 @@ impl Report {
         let mut problems = Vec::new();
         let privileges = &self.privileges;
         let remedy = match &privileges.statement {
-            Some(statement) => format!("run in mongosh as an administrator: {statement}"),
+            Some(statement) => format!(
+                "run in mongosh as an administrator: {statement} (`rocketchat-exporter role` prints the whole role)"
+            ),
             None => String::new(),
         };
         let failed: Vec<&str> = self
@@ -31,7 +33,7 @@ impl Report {
                 what: "the server requires a login, and the connection string names no user"
                     .to_owned(),
                 remedy: format!(
-                    "name a user and its password (mongodb://user@host/, --mongodb.password-file); where there is none, {remedy}"
+                    "name a user and its password (mongodb://user@host/, --mongodb.password-file); where there is none, create it with the statements that `rocketchat-exporter role` prints"
                 ),
             });
         } else {

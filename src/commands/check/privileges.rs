@@ -61,16 +61,15 @@ impl Privileges {
                     privilege.action,
                 )
         };
-        let is_enabled = |collector| workspace.collectors.contains(&collector);
         let is_licensed = |module: &str| connected.grants.grants(module);
         // Only a replica set has change streams.
         let is_live = workspace.live != LiveMode::Off
             && matches!(connected.topology, Topology::ReplicaSet { .. });
-        let needed: Vec<PrivilegeRow> = required_privileges()
+        let needed: Vec<PrivilegeRow> = required_privileges(&workspace.collectors)
             .into_iter()
             .filter_map(|required| {
                 let privilege = required.privilege;
-                let uses = required.used_by(is_enabled, is_licensed, is_live);
+                let uses = required.used_by(is_licensed, is_live);
                 (!uses.is_empty()).then(|| PrivilegeRow {
                     collection: required.resource(),
                     action: privilege.action,
