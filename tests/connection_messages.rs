@@ -2,6 +2,7 @@
 
 use testbed::mongod::Options;
 
+use crate::connecting::fill;
 use crate::support::{
     Exporter, READER, SHORT_INTERVALS, assert_no_debug_output, eventually, mongod, shared_mongod,
     with_reader,
@@ -170,4 +171,42 @@ async fn ignored_options_are_logged_once() {
         1,
         "{log}"
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn members_with_unknown_names_are_reported_with_the_given_address() {
+    let set = mongod(Options {
+        replica_set: true,
+        private_name: Some("mongodb"),
+        ..Options::default()
+    })
+    .await;
+    let port = set.port();
+    let given = format!("mongodb://127.0.0.1:{port}/rocketchat");
+    for uri in [given.clone(), format!("{given}?replicaSet=rs0")] {
+        let (log, reasons) = log_and_reasons(&uri).await;
+        // The log escapes the apostrophe.
+        let log = log.replace('\\', "");
+        let member = format!("`mongodb:{port}`: its name cannot be resolved");
+        assert!(log.contains(&member), "{log}");
+        let advice = format!(
+            "these are the names of the replica set's members according to `127.0.0.1:{port}`; make them reachable from this machine, or set directConnection=true"
+        );
+        assert!(log.contains(&advice), "{log}");
+        assert_eq!(reasons, ["unreachable"]);
+    }
+
+    // The advice helps, and a wrong name of the set is reported with the right one here, too.
+    let direct = format!("{given}?directConnection=true");
+    fill(&set, "rocketchat").await;
+    let exporter = Exporter::on(&direct, &SHORT_INTERVALS);
+    eventually("the workspace is read", || {
+        exporter.value("rocketchat_up").filter(|up| *up > 0.0)
+    })
+    .await;
+    let (log, _) = log_and_reasons(&format!("{given}?replicaSet=other")).await;
+    let found = format!(
+        "has replicaSet=other, and `127.0.0.1:{port}` belongs to the replica set `rs0`; correct the name"
+    );
+    assert!(log.contains(&found), "{log}");
 }

@@ -57,6 +57,7 @@ mod rest_login;
 mod rest_of_9_0;
 mod rest_paths;
 mod reverse_proxy;
+mod rocketchat_compose;
 mod role;
 mod rules;
 mod scrapers;

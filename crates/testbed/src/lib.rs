@@ -11,6 +11,7 @@ pub mod exporter;
 pub mod http;
 pub mod mongod;
 pub mod port;
+pub mod private_name;
 pub mod workspace;
 
 pub use tools;

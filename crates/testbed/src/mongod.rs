@@ -23,6 +23,7 @@ use tokio::time::sleep;
 
 use crate::child_process::{ChildProcess, Output};
 use crate::port;
+use crate::private_name;
 use tools::Program;
 use tools::command::last_lines;
 
@@ -43,6 +44,9 @@ pub struct Options {
     pub parameters: Vec<(String, String)>,
     /// Further arguments.
     pub arguments: Vec<String>,
+    /// The host name of the replica set's only member. Nothing else on this machine can resolve it; see
+    /// [`Mongod::share_name`].
+    pub private_name: Option<&'static str>,
     /// Whether it will be a member of a set of several servers, which [`ReplicaSet`] initiates.
     pub in_larger_set: bool,
     /// A persistent data directory; `None` for temporary data. With `replica_set` the data may be those of a standalone
@@ -117,7 +121,9 @@ impl Mongod {
         } else {
             ("", "")
         };
-        let set = if self.options.replica_set {
+        let set = if self.options.private_name.is_some() {
+            "directConnection=true"
+        } else if self.options.replica_set {
             "replicaSet=rs0"
         } else {
             ""
@@ -142,7 +148,18 @@ impl Mongod {
     }
 
     fn host(&self) -> String {
-        format!("127.0.0.1:{}", self.port)
+        let name = self.options.private_name.unwrap_or("127.0.0.1");
+        format!("{name}:{}", self.port)
+    }
+
+    /// The same command for a process that can resolve the server's private name.
+    #[must_use]
+    pub fn share_name(&self, command: &Command) -> Command {
+        private_name::with_hosts(command, &self.hosts_file())
+    }
+
+    fn hosts_file(&self) -> PathBuf {
+        self.directory.0.join("hosts")
     }
 
     /// The process id, unless it is stopped.
@@ -221,11 +238,14 @@ impl Mongod {
         let output = self.directory.0.join("output");
         // The log of an earlier start would be mistaken for this one.
         drop(fs::remove_file(self.directory.0.join("log")));
-        let mut process = ChildProcess::start(
-            &mut self.command(),
-            Some(&self.directory.0),
-            Output::File(&output),
-        )?;
+        let mut command = self.command();
+        if let Some(name) = self.options.private_name {
+            fs::write(self.hosts_file(), private_name::hosts(name))
+                .context("cannot write the names of hosts")?;
+            command = self.share_name(&command);
+        }
+        let mut process =
+            ChildProcess::start(&mut command, Some(&self.directory.0), Output::File(&output))?;
         let deadline = Instant::now() + START_TIMEOUT;
         loop {
             if let Some(status) = process.exit_status()? {

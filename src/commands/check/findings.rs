@@ -32,9 +32,7 @@ impl Report {
             problems.push(Finding {
                 what: "the server requires a login, and the connection string names no user"
                     .to_owned(),
-                remedy: format!(
-                    "name a user and its password (mongodb://user@host/, --mongodb.password-file); where there is none, create it with the statements that `rocketchat-exporter role` prints"
-                ),
+                remedy: "name a user and its password (mongodb://user@host/, --mongodb.password-file); where there is none, create it with the statements that `rocketchat-exporter role` prints".to_owned(),
             });
         } else {
             if !vital.is_empty() {
