@@ -38,7 +38,7 @@ impl ReadResult {
 fn read(uri: &str) -> ReadResult {
     let output = Exporter::command()
         .args(["statistics", "--collector.disable-defaults"])
-        .args(["--collector.users", "--mongodb.connect-timeout=1s"])
+        .args(["--collector.users", "--mongodb.connect-timeout=2s"])
         .args(["--mongodb.uri", uri])
         .output()
         .expect("the exporter runs");

@@ -12,15 +12,16 @@ use crate::support::{
     connections_of_exporters, eventually, exporter_of_reader, mongod, with_reader,
 };
 
-/// Short intervals without live mode, which `live.rs` tests.
+/// Short intervals without live mode, which `live.rs` tests. The timeouts are long enough for a busy machine: a probe that
+/// runs into one counts as another outage, and the next probe comes 15 seconds later.
 const SHORT_INTERVALS: [&str; 7] = [
     "--mongodb.live=off",
-    "--collection.fast-interval=300ms",
-    "--collection.normal-interval=300ms",
-    "--collection.slow-interval=300ms",
+    "--collection.fast-interval=400ms",
+    "--collection.normal-interval=400ms",
+    "--collection.slow-interval=400ms",
     "--collection.max-share=1",
-    "--mongodb.connect-timeout=500ms",
-    "--mongodb.query-timeout=2s",
+    "--mongodb.connect-timeout=2s",
+    "--mongodb.query-timeout=4s",
 ];
 
 /// How long abandoned connections may stay open.

@@ -288,8 +288,8 @@ async fn frozen_server_is_resumed() {
         &[
             &ONCE[..],
             &[
-                "--mongodb.query-timeout=1s",
-                "--mongodb.connect-timeout=500ms",
+                "--mongodb.query-timeout=3s",
+                "--mongodb.connect-timeout=2s",
             ],
         ]
         .concat(),

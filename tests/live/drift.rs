@@ -62,9 +62,9 @@ async fn counters_do_not_drift_across_random_writes_and_step_downs() {
             .env("ROCKETCHAT_EXPORTER_MONGODB_URI", set.uri())
             .args([
                 "--rocketchat.timezone=UTC",
-                "--collection.fast-interval=300ms",
-                "--collection.normal-interval=300ms",
-                "--collection.slow-interval=300ms",
+                "--collection.fast-interval=1s",
+                "--collection.normal-interval=1s",
+                "--collection.slow-interval=1s",
                 "--collection.max-share=1",
                 live,
             ])

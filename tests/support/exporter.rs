@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use ureq::http::HeaderMap;
 
-use super::TIMEOUT;
+use super::{TIMEOUT, pause_after};
 
 /// A running exporter. Dropping it kills the process.
 pub struct Exporter {
@@ -216,9 +216,13 @@ impl Exporter {
     /// Waits until every collector has succeeded.
     pub async fn wait_for_collectors(&self) {
         let begun = Instant::now();
-        while !self.all_collectors_succeeded() {
+        loop {
+            let probed = Instant::now();
+            if self.all_collectors_succeeded() {
+                return;
+            }
             assert!(begun.elapsed() < TIMEOUT, "{}", self.log());
-            tokio::time::sleep(Duration::from_millis(20)).await;
+            pause_after(probed).await;
         }
     }
 }

@@ -20,14 +20,19 @@ use testbed::mongod::{Mongod, Options, Storage, exporter_connections};
 use testbed::workspace;
 use testbed::{http, port};
 
-/// The number of starts for measuring the startup time.
-const STARTS: usize = 15;
-
-/// The number of scrapes before the memory is measured again.
-const SCRAPES: usize = 10_000;
-
-/// The number of workspaces in one exporter.
-const WORKSPACES: usize = 200;
+/// How thoroughly the footprint is measured.
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct FootprintOptions {
+    /// Starts of the exporter that the startup time is the median of
+    #[arg(long, value_name = "N", default_value_t = 15)]
+    starts: usize,
+    /// Scrapes before the memory is measured again
+    #[arg(long, value_name = "N", default_value_t = 10_000)]
+    scrapes: usize,
+    /// Workspaces of the exporter with many of them
+    #[arg(long, value_name = "N", default_value_t = 200)]
+    workspaces: usize,
+}
 
 /// The number of scrapes of all workspaces.
 const SCRAPES_OF_MANY: usize = 20;
@@ -43,6 +48,8 @@ const AS_PROMETHEUS: &[(&str, &str)] = &[
 
 #[derive(Debug, Serialize)]
 pub(crate) struct Report {
+    scrapes: usize,
+    workspaces: usize,
     binary_bytes: u64,
     start_seconds: f64,
     idle_bytes: u64,
@@ -52,21 +59,32 @@ pub(crate) struct Report {
     own_bytes: u64,
     /// In live mode, which tracks the documents of the workspace.
     live_bytes: u64,
-    /// With 200 workspaces.
+    /// With many workspaces.
     workspaces_bytes: u64,
     connections: usize,
 }
 
-pub(crate) async fn measure(data: &Data, program: &Path, directory: &Path) -> Result<Report> {
+pub(crate) async fn measure(
+    data: &Data,
+    program: &Path,
+    directory: &Path,
+    options: &FootprintOptions,
+) -> Result<Report> {
     say("footprint");
     let mut starts = Vec::new();
-    for _ in 0..STARTS {
+    for _ in 0..options.starts {
         starts.push(start_to_first_byte(program, data).await?);
     }
     let reading = Setup::new(Intervals::Default, Mode::Reading);
     let exporter = Exporter::start(reading, program, data, directory).await?;
     let idle_bytes = resident_bytes(exporter.pid());
-    http::get_repeatedly(exporter.address(), "/metrics", AS_PROMETHEUS, SCRAPES).await?;
+    http::get_repeatedly(
+        exporter.address(),
+        "/metrics",
+        AS_PROMETHEUS,
+        options.scrapes,
+    )
+    .await?;
     let after_scrapes_bytes = resident_bytes(exporter.pid());
     let connections = exporter_connections(data.database.client()).await?;
     for _ in 0..5 {
@@ -78,6 +96,8 @@ pub(crate) async fn measure(data: &Data, program: &Path, directory: &Path) -> Re
     let live = Setup::new(Intervals::Default, Mode::Live);
     let live = Exporter::start(live, program, data, directory).await?;
     Ok(Report {
+        scrapes: options.scrapes,
+        workspaces: options.workspaces,
         binary_bytes: std::fs::metadata(program)?.len(),
         start_seconds: median(starts),
         idle_bytes,
@@ -85,7 +105,7 @@ pub(crate) async fn measure(data: &Data, program: &Path, directory: &Path) -> Re
         after_refreshes_bytes,
         own_bytes,
         live_bytes: resident_bytes(live.pid()),
-        workspaces_bytes: many_workspaces(program, directory).await?,
+        workspaces_bytes: many_workspaces(program, directory, options.workspaces).await?,
         connections,
     })
 }
@@ -120,9 +140,9 @@ async fn start_to_first_byte(program: &Path, data: &Data) -> Result<f64> {
     Ok(begun.elapsed().as_secs_f64())
 }
 
-/// The memory with 200 workspaces, after all collectors have run and all workspaces were scraped. They are one small
+/// The memory with many workspaces, after all collectors have run and all workspaces were scraped. They are one small
 /// database on a separate mongod under 200 names, each with its own client and connections.
-async fn many_workspaces(program: &Path, directory: &Path) -> Result<u64> {
+async fn many_workspaces(program: &Path, directory: &Path, workspaces: usize) -> Result<u64> {
     let mongod = Mongod::start(&Options {
         storage: Storage::Disk,
         ..Options::default()
@@ -132,7 +152,7 @@ async fn many_workspaces(program: &Path, directory: &Path) -> Result<u64> {
     let database = client.database(DATABASE);
     workspace::fill(&database, &workspace::Size::small(), DateTime::now()).await?;
     fs::write(directory.join("uri"), mongod.uri())?;
-    let names = (0..WORKSPACES).map(|number| format!("  w{number}: {{}}\n"));
+    let names = (0..workspaces).map(|number| format!("  w{number}: {{}}\n"));
     let text = format!(
         "mongodb: {{uri-file: uri, database: {DATABASE}}}\nworkspaces:\n{}",
         names.collect::<String>()
@@ -148,10 +168,10 @@ async fn many_workspaces(program: &Path, directory: &Path) -> Result<u64> {
         .stderr(Stdio::null());
     let exporter = KillOnDrop(command.spawn().context("cannot start the exporter")?);
     let begun = Instant::now();
-    while !all_are_read(address).await {
+    while !all_are_read(address, workspaces).await {
         ensure!(
             begun.elapsed() < Duration::from_mins(10),
-            "{WORKSPACES} workspaces are not read within ten minutes"
+            "{workspaces} workspaces are not read within ten minutes"
         );
         tokio::time::sleep(Duration::from_secs(1)).await;
     }
@@ -160,7 +180,7 @@ async fn many_workspaces(program: &Path, directory: &Path) -> Result<u64> {
 }
 
 /// Whether the slowest collector of each workspace has run.
-async fn all_are_read(address: SocketAddr) -> bool {
+async fn all_are_read(address: SocketAddr, workspaces: usize) -> bool {
     // One collector only: the exporter caches a full response for the next scrape.
     let path = "/metrics?collect[]=sessions";
     let Ok(response) = http::get(address, path, &[]).await else {
@@ -171,7 +191,7 @@ async fn all_are_read(address: SocketAddr) -> bool {
         line.starts_with("rocketchat_exporter_collector_success{")
             && line.ends_with("collector=\"sessions\"} 1")
     };
-    text.lines().filter(is_read).count() == WORKSPACES
+    text.lines().filter(is_read).count() == workspaces
 }
 
 impl Report {
@@ -185,7 +205,7 @@ impl Report {
             bytes(self.idle_bytes as f64),
         );
         row(
-            "resident, after 10,000 scrapes",
+            &format!("resident, after {} scrapes", self.scrapes),
             bytes(self.after_scrapes_bytes as f64),
         );
         row(
@@ -198,7 +218,7 @@ impl Report {
             bytes(self.live_bytes as f64),
         );
         row(
-            "resident, 200 workspaces",
+            &format!("resident, {} workspaces", self.workspaces),
             bytes(self.workspaces_bytes as f64),
         );
         row("connections to mongod", self.connections.to_string());
@@ -218,7 +238,7 @@ impl Report {
                 Limit::AtMost(12.0),
             ),
             Target::new(
-                "resident memory with 200 workspaces, MiB",
+                format!("resident memory with {} workspaces, MiB", self.workspaces),
                 Some(mebibytes(self.workspaces_bytes)),
                 Limit::Below(50.0),
             ),

@@ -85,6 +85,8 @@ struct Options {
     /// Seconds that the steady state is measured for
     #[arg(long, value_name = "SECONDS", default_value_t = 60)]
     steady_seconds: u64,
+    #[command(flatten)]
+    footprint: footprint::FootprintOptions,
     /// End with status 1 when a target is missed
     #[arg(long)]
     strict: bool,
@@ -214,7 +216,8 @@ async fn measure_on(
                 write(directory, "scrape", machine, &report)?;
             }
             Measurement::Footprint => {
-                let report = footprint::measure(data, program, directory).await?;
+                let report =
+                    footprint::measure(data, program, directory, &options.footprint).await?;
                 report.print();
                 targets.extend(report.targets());
                 write(directory, "footprint", machine, &report)?;

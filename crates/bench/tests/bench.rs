@@ -48,6 +48,9 @@ fn tiny_benchmark_measures_all_contenders_and_keeps_its_data() -> Result<()> {
         "--rounds=1",
         "--only=refresh,steady,footprint",
         "--steady-seconds=1",
+        "--starts=1",
+        "--scrapes=50",
+        "--workspaces=3",
         &format!("--directory={}", directory.path().display()),
         &format!("--exporter={}", exporter()?.display()),
     ];

@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
+use futures_util::future::try_join_all;
 use mongodb::bson::{Document, doc};
 use tokio::time::sleep;
 
@@ -28,12 +29,10 @@ impl ReplicaSet {
             )],
             ..Options::default()
         };
-        let mut set = Self {
-            members: Vec::new(),
+        let starts = (0..members).map(|_| Mongod::start(&options));
+        let set = Self {
+            members: try_join_all(starts).await?,
         };
-        for _ in 0..members {
-            set.members.push(Mongod::start(&options).await?);
-        }
         let documents: Vec<_> = (0_i32..)
             .zip(&set.members)
             .map(|(id, member)| doc! { "_id": id, "host": member.host() })
