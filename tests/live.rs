@@ -287,10 +287,7 @@ async fn frozen_server_is_resumed() {
         &mongod.uri(),
         &[
             &ONCE[..],
-            &[
-                "--mongodb.query-timeout=3s",
-                "--mongodb.connect-timeout=2s",
-            ],
+            &["--mongodb.query-timeout=3s", "--mongodb.connect-timeout=2s"],
         ]
         .concat(),
     );
