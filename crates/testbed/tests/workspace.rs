@@ -169,13 +169,11 @@ async fn presence_matches_connections_before_and_during_simulation() -> Result<(
     let (_mongod, database) = fresh().await?;
     workspace::fill(&database, &Size::small(), DateTime::now()).await?;
     assert_consistent(&database).await?;
-    let before = count(&database, "rocketchat_message", doc! {}).await?;
     workspace::simulate(
         database.clone(),
         tokio::time::sleep(Duration::from_millis(3500)),
     )
     .await?;
-    assert!(count(&database, "rocketchat_message", doc! {}).await? > before);
     assert_consistent(&database).await
 }
 

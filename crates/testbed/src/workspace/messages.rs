@@ -60,13 +60,8 @@ fn conversation(
         .max(builder.clock.ago(HISTORY * DAY).timestamp_millis());
     let age = builder.clock.now().timestamp_millis() - span;
     let mut times: Vec<i64> = (0..count)
-        // The smaller of two random ages, so that recent messages are more frequent.
-        .map(|_| {
-            builder
-                .random
-                .between(0, age)
-                .min(builder.random.between(0, age))
-        })
+        // The smallest of four random ages, so that recent messages are more frequent.
+        .map(|_| (0..4).fold(age, |least, _| least.min(builder.random.between(0, age))))
         .collect();
     times.sort_unstable_by(|earlier, later| later.cmp(earlier));
     let mut messages: Vec<Document> = Vec::with_capacity(count);

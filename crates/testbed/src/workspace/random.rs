@@ -35,6 +35,21 @@ impl Random {
         self.below(100) < share
     }
 
+    /// How often something happens within a second, if it happens so many times a day on average.
+    pub(super) fn within_a_second(&mut self, per_day: f64) -> usize {
+        /// Seconds of a day, in millionths.
+        const MILLIONTHS: f64 = 86_400.0 / 1e6;
+        let millionths = (per_day / MILLIONTHS).round().max(0.0);
+        // A saturating cast.
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "it is whole and not negative"
+        )]
+        let millionths = millionths as usize;
+        millionths / 1_000_000 + usize::from(self.below(1_000_000) < millionths % 1_000_000)
+    }
+
     pub(super) fn pick<'a, T>(&mut self, choices: &'a [T]) -> &'a T {
         &choices[self.below(choices.len())]
     }

@@ -1,7 +1,9 @@
 //! Simulated activity: users connect, disconnect, write, reply and upload, and servers write heartbeats. Each change also
-//! updates the counters that Rocket.Chat would update.
+//! updates the counters that Rocket.Chat would update. There are as many messages, logins, files and conversations a day as
+//! in the workspace's last week.
 
 mod chores;
+mod rates;
 
 use std::time::Duration;
 
@@ -14,6 +16,7 @@ use tokio::time::{MissedTickBehavior, interval};
 use super::names;
 use super::presence::effective;
 use super::random::Random;
+use rates::Rates;
 
 /// Changes the workspace every second until `shutdown` completes.
 pub async fn simulate(database: Database, shutdown: impl Future<Output = ()>) -> Result<()> {
@@ -40,6 +43,7 @@ struct Simulation {
     /// Rooms, and in each a message to reply to, if any.
     rooms: Vec<String>,
     instances: Vec<String>,
+    rates: Rates,
 }
 
 impl Simulation {
@@ -66,6 +70,7 @@ impl Simulation {
             .await?,
             rooms: ids(find(database, "rocketchat_room", rooms, doc! { "_id": 1 }).await?),
             instances: ids(find(database, "instances", doc! {}, doc! { "_id": 1 }).await?),
+            rates: Rates::of_last_week(database, DateTime::now()).await?,
         };
         ensure!(
             !simulation.people.is_empty()
@@ -84,22 +89,31 @@ impl Simulation {
         for _ in 0..=self.random.below(3) {
             self.change_presence().await?;
         }
-        for _ in 0..=self.random.below(4) {
-            self.write_message().await?;
-        }
+        self.act().await?;
         if second % 4 == 2 {
-            self.notify().await?;
+            self.send_notifications().await?;
         }
         if second % 10 == 4 {
             self.run_jobs().await?;
         }
-        if second % 7 == 3 {
+        Ok(())
+    }
+
+    /// What people do within a second.
+    async fn act(&mut self) -> Result<()> {
+        let rates = self.rates;
+        for _ in 0..self.random.within_a_second(rates.messages) {
+            self.write_message().await?;
+            self.notify().await?;
+        }
+        for _ in 0..self.random.within_a_second(rates.logins) {
             self.log_in().await?;
         }
-        if second % 15 == 8 {
+        for _ in 0..self.random.within_a_second(rates.uploads) {
             self.upload().await?;
         }
-        if second % 20 == 11 {
+        // As many are closed as are opened.
+        for _ in 0..self.random.within_a_second(2.0 * rates.conversations) {
             self.open_or_close_livechat().await?;
         }
         Ok(())
@@ -144,10 +158,11 @@ impl Simulation {
             .find_one(doc! { "_id": id, "connections.0": { "$exists": true } })
             .await?
             .is_some();
-        // Half of the connected users disconnect and a sixth of the others connect, so that a quarter is connected on average.
-        let state = match (connected, self.random.below(6)) {
+        // A connected user disconnects three times as likely as another one connects, so that a quarter is connected on
+        // average.
+        let state = match (connected, self.random.below(120)) {
             (true, 0..3) => "offline",
-            (true, 3) => "away",
+            (true, 3..40) => "away",
             (true, _) | (false, 0) => "online",
             (false, _) => return Ok(()),
         };
@@ -312,4 +327,77 @@ async fn find(
         .projection(fields)
         .await?;
     Ok(cursor.try_collect().await?)
+}
+
+#[cfg(test)]
+mod tests {
+    use mongodb::Client;
+
+    use super::*;
+    use crate::mongod::{Mongod, Options};
+    use crate::workspace::time::DAY;
+    use crate::workspace::{Size, fill};
+
+    const DAYS: i64 = 10;
+
+    #[tokio::test]
+    async fn simulated_messages_and_uploads_continue_the_past() -> Result<()> {
+        let mongod = Mongod::start(&Options::default()).await?;
+        let client = Client::with_uri_str(mongod.uri()).await?;
+        let database = client.database("rocketchat");
+        let size = Size {
+            messages: 3000,
+            uploads: 2000,
+            ..Size::small()
+        };
+        let now = DateTime::now();
+        fill(&database, &size, now).await?;
+        let mut simulation = Simulation::of(&database).await?;
+        simulation.random = Random::new(7);
+        for _ in 0..DAYS * DAY {
+            simulation.act().await?;
+        }
+        let begin = DateTime::from_millis(now.timestamp_millis() - DAYS * DAY * 1000);
+        for (collection, time) in [
+            ("rocketchat_message", "ts"),
+            ("rocketchat_uploads", "uploadedAt"),
+        ] {
+            let documents = database.collection::<Document>(collection);
+            let past = doc! { time: { "$gte": begin, "$lt": now } };
+            let past = documents.count_documents(past).await?;
+            let simulated = doc! { time: { "$gte": now } };
+            let simulated = documents.count_documents(simulated).await?;
+            assert!(
+                (past * 2 / 3..=past * 3 / 2).contains(&simulated),
+                "{collection}: {simulated} in {DAYS} days after {past}"
+            );
+        }
+        let stored = stored_messages(&database).await?;
+        let growth = (stored[0] - stored[1]).max(1);
+        let simulated = database
+            .collection::<Document>("rocketchat_message")
+            .count_documents(doc! { "ts": { "$gte": now } })
+            .await?;
+        let simulated = i64::try_from(simulated)? / DAYS;
+        assert!(
+            (growth / 2..=growth * 2).contains(&simulated),
+            "{simulated} messages a day, and {growth} in the stored statistics"
+        );
+        Ok(())
+    }
+
+    /// The messages in the newest stored statistics and in those of the day before.
+    async fn stored_messages(database: &Database) -> Result<[i64; 2]> {
+        let mut cursor = database
+            .collection::<Document>("rocketchat_statistics")
+            .find(doc! {})
+            .sort(doc! { "createdAt": -1 })
+            .await?;
+        let mut numbers = [0; 2];
+        for number in &mut numbers {
+            let document = cursor.try_next().await?.context("there are statistics")?;
+            *number = i64::from(document.get_i32("totalMessages")?);
+        }
+        Ok(numbers)
+    }
 }

@@ -4,12 +4,13 @@
 //! touches the database that it created.
 
 mod prometheus;
+mod screenshot;
 mod shutdown;
 
 use std::convert::Infallible;
 use std::io::ErrorKind;
 use std::net::{SocketAddr, TcpListener};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 use std::time::Duration;
 
@@ -29,7 +30,7 @@ use prometheus::Prometheus;
 use shutdown::Shutdown;
 
 /// Time limit of the exporter's first read of everything.
-const READY_TIMEOUT: Duration = Duration::from_mins(1);
+const READY_TIMEOUT: Duration = Duration::from_mins(3);
 
 /// Run the exporter against a generated Rocket.Chat workspace with simulated activity
 #[derive(Parser)]
@@ -44,6 +45,9 @@ struct Options {
     /// Start no Prometheus
     #[arg(long)]
     no_prometheus: bool,
+    /// Only write a picture of the Info page to this file
+    #[arg(long, value_name = "PNG")]
+    screenshot: Option<PathBuf>,
     /// Stop after so many seconds
     #[arg(long, value_name = "N", hide = true)]
     seconds: Option<u64>,
@@ -195,14 +199,19 @@ async fn present(
     let mut activity = tokio::spawn(workspace::simulate(server.database.clone(), async {
         drop(stopped.await);
     }));
-    let outcome = match shutdown.or(exporter.wait_until_ready(READY_TIMEOUT)).await {
+    let heartbeat = Heartbeat::start(|| "demo: reading the workspace".to_owned());
+    let ready = shutdown.or(exporter.wait_until_ready(READY_TIMEOUT)).await;
+    drop(heartbeat);
+    let outcome = match ready {
         Some(Ok(())) => {
             introduce(listen, &credentials);
+            let has_prometheus = !options.no_prometheus && options.screenshot.is_none();
             tokio::select! {
                 () = shutdown.clone().wait() => Ok(()),
                 status = exporter.wait() => Err(anyhow!("the exporter ended with {}; its log is above", status?)),
                 outcome = &mut activity => outcome.map_err(Error::from).flatten().context("the simulation of activity failed"),
-                never = run_prometheus(listen), if !options.no_prometheus => match never {},
+                never = run_prometheus(listen), if has_prometheus => match never {},
+                outcome = picture(listen, options.screenshot.as_deref()) => outcome,
             }
         }
         Some(Err(error)) => Err(error),
@@ -229,6 +238,14 @@ async fn generate(server: &Server, shutdown: &Shutdown) -> Result<Option<Credent
     } else {
         // Not cancelled: a pending insert would recreate the dropped database.
         filling.await.map(Some)
+    }
+}
+
+/// Writes the picture, if there is to be one; otherwise this waits forever.
+async fn picture(listen: SocketAddr, file: Option<&Path>) -> Result<()> {
+    match file {
+        Some(file) => screenshot::take(listen, file).await,
+        None => std::future::pending().await,
     }
 }
 

@@ -33,21 +33,30 @@ impl Simulation {
         Ok(())
     }
 
-    /// Queues a notification, and sends those that have waited long enough.
-    pub(super) async fn notify(&mut self) -> Result<()> {
+    /// Sends the notifications that have waited long enough.
+    pub(super) async fn send_notifications(&mut self) -> Result<()> {
         let now = DateTime::now();
         let waited = DateTime::from_millis(now.timestamp_millis() - NOTIFICATION_DELAY);
-        let queue = self.collection("rocketchat_notification_queue");
         let sent = doc! {
             "ts": { "$lte": waited }, "error": { "$exists": false }, "sending": { "$exists": false },
         };
-        queue.delete_many(sent).await?;
+        self.collection("rocketchat_notification_queue")
+            .delete_many(sent)
+            .await?;
+        Ok(())
+    }
+
+    /// Queues a notification.
+    pub(super) async fn notify(&mut self) -> Result<()> {
+        let now = DateTime::now();
         let notification = doc! {
             "_id": self.random.id(), "uid": self.random.id(), "rid": self.random.pick(&self.rooms).clone(),
             "mid": self.random.id(), "sid": self.random.id(), "ts": now, "_updatedAt": now,
             "items": [{ "type": "push", "data": {} }],
         };
-        queue.insert_one(notification).await?;
+        self.collection("rocketchat_notification_queue")
+            .insert_one(notification)
+            .await?;
         Ok(())
     }
 }

@@ -142,10 +142,12 @@ impl Counts {
         })
     }
 
-    /// The counts of the same workspace at an earlier time: scaled to thousandths, with random variation of presence.
-    pub(super) fn scaled(&self, thousandths: i64, random: &mut Random) -> Self {
+    /// The counts of the same workspace at an earlier time: scaled to thousandths, with other thousandths of the messages,
+    /// and with random variation of presence.
+    pub(super) fn scaled(&self, thousandths: i64, of_messages: i64, random: &mut Random) -> Self {
         let mood = random.between(700, 1100);
         let shrink = |number: i32| scale(number, thousandths);
+        let shrink_messages = |number: i32| scale(number, of_messages);
         Self {
             users: shrink(self.users),
             active: shrink(self.active),
@@ -159,14 +161,14 @@ impl Counts {
             groups: shrink(self.groups),
             direct: shrink(self.direct),
             livechat: shrink(self.livechat),
-            channel_messages: shrink(self.channel_messages),
-            group_messages: shrink(self.group_messages),
-            direct_messages: shrink(self.direct_messages),
-            livechat_messages: shrink(self.livechat_messages),
-            discussion_messages: shrink(self.discussion_messages),
-            threads: shrink(self.threads),
-            pinned: shrink(self.pinned),
-            starred: shrink(self.starred),
+            channel_messages: shrink_messages(self.channel_messages),
+            group_messages: shrink_messages(self.group_messages),
+            direct_messages: shrink_messages(self.direct_messages),
+            livechat_messages: shrink_messages(self.livechat_messages),
+            discussion_messages: shrink_messages(self.discussion_messages),
+            threads: shrink_messages(self.threads),
+            pinned: shrink_messages(self.pinned),
+            starred: shrink_messages(self.starred),
             uploads: shrink(self.uploads),
             upload_bytes: self.upload_bytes * thousandths / 1000,
             visitors: shrink(self.visitors),
