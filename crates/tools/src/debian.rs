@@ -8,6 +8,7 @@ use std::sync::{Mutex, PoisonError};
 use anyhow::{Context, Result, ensure};
 
 use crate::command::output_of;
+use crate::progress::{self, Heartbeat};
 
 /// Downloads packages and unpacks them into `destination`.
 pub(crate) fn unpack(packages: &[&str], destination: &Path) -> Result<()> {
@@ -119,13 +120,23 @@ fn unpack_downloads(downloads: &Path, destination: &Path) -> Result<()> {
     Ok(fs::remove_dir_all(downloads)?)
 }
 
-/// Installs packages, which needs root.
-pub(crate) fn install(packages: &[&str]) -> Result<()> {
+/// Fails for a user that is not root, with the command that installs the packages.
+pub(crate) fn ensure_may_install(packages: &[&str]) -> Result<()> {
     let names = packages.join(" ");
     ensure!(
         is_root(),
         "Debian's packages {names} are missing; run `apt-get install {names}` as root"
     );
+    Ok(())
+}
+
+/// Installs packages, which needs root.
+pub(crate) fn install(packages: &[&str]) -> Result<()> {
+    ensure_may_install(packages)?;
+    let names = packages.join(" ");
+    let text = format!("installing Debian's {names}");
+    progress::error_line(&text);
+    let _heartbeat = Heartbeat::start(move || text.clone());
     apt_get(|command| {
         command
             .args(["install", "-q", "-y", "--no-install-recommends"])

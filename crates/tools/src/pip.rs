@@ -89,15 +89,28 @@ fn only_file(directory: &Path) -> Result<PathBuf> {
 }
 
 /// Installs pip if it is missing. A minimal Debian has no Python, no pip, and no CA certificates.
-pub(crate) fn ensure_pip() -> Result<()> {
+fn ensure_pip() -> Result<()> {
     static CHECKING: Mutex<()> = Mutex::new(());
     let _checking = CHECKING.lock().unwrap_or_else(PoisonError::into_inner);
-    let pip = || output_of(Command::new("python3").args(["-m", "pip", "--version"]));
-    if pip().is_ok() {
+    if version().is_ok() {
         return Ok(());
     }
-    debian::install(&["python3-pip", "ca-certificates"])?;
-    pip().map(drop).context(
+    debian::install(PACKAGES)?;
+    version().map(drop).context(
         "`python3 -m pip` fails although python3-pip is installed; is another python3 first on PATH?",
     )
+}
+
+/// Fails if pip is missing and this user cannot install it.
+pub(crate) fn ensure_obtainable() -> Result<()> {
+    if version().is_ok() {
+        return Ok(());
+    }
+    debian::ensure_may_install(PACKAGES)
+}
+
+const PACKAGES: &[&str] = &["python3-pip", "ca-certificates"];
+
+fn version() -> Result<String> {
+    output_of(Command::new("python3").args(["-m", "pip", "--version"]))
 }

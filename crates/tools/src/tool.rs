@@ -197,10 +197,10 @@ impl Tool {
         Ok(self.unpacked_in(&folder))
     }
 
-    /// Fails if this machine lacks what the installation needs.
+    /// Fails if this machine lacks what the installation needs, and this user cannot install that.
     pub fn ensure_installable(&self) -> Result<()> {
         match self.source {
-            Source::Wheels(_) if self.find().is_err() => pip::ensure_pip(),
+            Source::Wheels(_) if self.find().is_err() => pip::ensure_obtainable(),
             _ => Ok(()),
         }
     }
