@@ -17,8 +17,9 @@ const POLL: Duration = Duration::from_millis(50);
 /// The port of an ordinary Prometheus, which is used if it is free.
 const USUAL_PORT: u16 = 9090;
 
-/// Where the user interface is: Debian's packages have the old one or none.
-const INTERFACES: &[&str] = &["/classic", ""];
+/// The page of alerts. Debian 12's package has the old pages, and later ones have none. Pages with charts need scripts of
+/// other packages.
+const ALERTS: &str = "/classic/alerts";
 
 /// A running Prometheus. Dropping it ends the process and removes its data.
 pub(super) struct Prometheus {
@@ -47,6 +48,13 @@ impl Prometheus {
                 directory.join("data").display()
             ))
             .arg(format!("--web.listen-address={address}"));
+        // Debian's package is unpacked, not installed, and looks for its pages below `/usr`.
+        let usr = program.path().ancestors().nth(2);
+        if let Some(pages) = usr.map(|usr| usr.join("share/prometheus/web"))
+            && pages.exists()
+        {
+            command.arg(format!("--web.local-assets={}", pages.display()));
+        }
         // The process removes the directory when it ends.
         let process = fs::write(&configuration, configuration_for(exporter))
             .map_err(Into::into)
@@ -67,22 +75,11 @@ impl Prometheus {
         progress::line(&format!(
             "demo: Prometheus scrapes the exporter, with the rules of deploy/prometheus/rules, at http://{address}"
         ));
-        for interface in INTERFACES {
-            let alerts = format!("{interface}/alerts");
-            if is_ok(address, &alerts).await {
-                progress::line(&format!(
-                    "
-open  http://{address}{alerts}
-      http://{address}{interface}/graph?g0.expr=sum%20by%20(presence)%20(rocketchat_users)&g0.tab=0&g0.range_input=15m
-"
-                ));
-                return;
-            }
+        if is_ok(address, ALERTS).await {
+            progress::line(&format!("\nopen  http://{address}{ALERTS}"));
         }
         progress::line(&format!(
             "
-this Prometheus was built without its pages:
-
 curl -s http://{address}/api/v1/alerts
 curl -s 'http://{address}/api/v1/query?query=rocketchat_users'
 "

@@ -27,7 +27,7 @@ pub(super) async fn take(exporter: SocketAddr, file: &Path) -> Result<()> {
                 "--disable-sync",
                 "--no-first-run",
                 "--hide-scrollbars",
-                "--window-size=1280,900",
+                "--window-size=1280,720",
             ])
             .arg(format!("--user-data-dir={}", profile.display()))
             .arg(format!("--screenshot={}", file.display()))
