@@ -27,7 +27,7 @@ WORKSPACE = MACHINE + ',workspace=~"$workspace"'
 DATA_SOURCE = model.DataSourceRef(type_val="prometheus", uid="${datasource}")
 
 ROOT = Path(__file__).resolve().parents[2]
-REPOSITORY = tomllib.loads((ROOT / "Cargo.toml").read_text())["package"]["repository"]
+REPOSITORY = tomllib.loads((ROOT / "Cargo.toml").read_text())["workspace"]["package"]["repository"]
 
 TAG = "rocketchat-exporter"
 
