@@ -455,22 +455,24 @@ mod tests {
 
     use super::*;
 
-    /// The test below runs this in another process, which it kills.
-    #[test]
-    #[ignore = "waits until it is killed"]
-    fn install_forever() {
-        let folder = std::env::var_os("STAGING").expect("STAGING is set");
-        let _staging = Staging::create(folder.into()).expect("the directory can be created");
-        std::thread::sleep(Duration::from_mins(1));
-    }
+    /// Set for the process that the test starts to kill it: the directory of an installation that does not end.
+    const ENDLESS: &str = "TEST_ENDLESS_INSTALLATION";
 
     #[test]
     fn installation_that_is_killed_leaves_nothing() {
+        if let Some(folder) = std::env::var_os(ENDLESS) {
+            let _staging = Staging::create(folder.into()).expect("the directory can be created");
+            std::thread::sleep(Duration::from_mins(1));
+            return;
+        }
         let staging = std::env::temp_dir().join(format!("tools-staging-{}", std::process::id()));
         let program = std::env::current_exe().expect("the test has a path");
         let mut process = Command::new(program)
-            .args(["--ignored", "--exact", "tool::tests::install_forever"])
-            .env("STAGING", &staging)
+            .args([
+                "--exact",
+                "tool::tests::installation_that_is_killed_leaves_nothing",
+            ])
+            .env(ENDLESS, &staging)
             .stdout(Stdio::null())
             .spawn()
             .expect("the test can run itself");
