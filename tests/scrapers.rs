@@ -9,7 +9,7 @@ use serde_json::Value;
 use testbed::child_process::{ChildProcess, Output};
 use testbed::{port, tools};
 
-use crate::support::{eventually, files_below, shared_exporter};
+use crate::support::{custom_resource_error, eventually, files_below, shared_exporter};
 
 fn read(file: &str) -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(file);
@@ -74,6 +74,12 @@ fn promtool_accepts_the_configuration_of_the_opentelemetry_receiver() {
         .output();
     let output = output.expect("promtool runs");
     assert!(output.status.success(), "{output:?}");
+}
+
+#[test]
+fn scrape_config_fits_the_model_of_the_operator() {
+    let resource = yaml("deploy/scrapers/scrapeconfig.yaml");
+    assert_eq!(custom_resource_error(&[resource]), None);
 }
 
 /// An object of the template: an item, a trigger, a discovery rule, or another.

@@ -8,6 +8,7 @@ mod exporter;
 mod formats;
 mod golden;
 pub mod helm;
+mod kubernetes_models;
 pub mod license;
 mod prometheus;
 mod proxy;
@@ -39,6 +40,7 @@ pub use command_log::{LoggedCommand, log_commands, logged_commands, server_log};
 pub use exporter::{Exporter, Response, assert_no_debug_output};
 pub use formats::{promtool_error, strict_parser_error};
 pub use golden::assert_golden;
+pub use kubernetes_models::custom_resource_error;
 pub use prometheus::Prometheus;
 pub use proxy::Proxy;
 pub use reader::{
