@@ -93,7 +93,12 @@ async fn database_is_down_while_every_command_fails() {
 #[tokio::test(flavor = "multi_thread")]
 async fn slow_collectors_fail_and_recover_with_the_others() {
     let (mongod, admin) = workspace().await;
-    let exporter = Exporter::on(&mongod.uri(), &["--collection.fast-interval=200ms"]);
+    // Without the budget, which makes collectors wait for minutes on a busy machine.
+    let flags = [
+        "--collection.fast-interval=200ms",
+        "--collection.max-share=1",
+    ];
+    let exporter = Exporter::on(&mongod.uri(), &flags);
     exporter.wait_for_collectors().await;
     fail_with(&admin, Some(8000)).await;
     eventually("nothing is read", || (!is_up(&exporter)).then_some(())).await;
