@@ -20,6 +20,7 @@ use std::thread;
 use anyhow::{Error, Result, anyhow};
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 use tools::cargo::{build, cargo};
+use tools::command::exit_code;
 use tools::workspace_root;
 
 fn commands() -> Command {
@@ -183,16 +184,5 @@ fn exec(program: &mut std::process::Command, matches: &ArgMatches) -> Error {
 }
 
 fn main() -> ExitCode {
-    match run(&commands().get_matches()) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            report(&error);
-            ExitCode::FAILURE
-        }
-    }
-}
-
-#[expect(clippy::print_stderr, reason = "the reason for a failed command")]
-fn report(error: &Error) {
-    eprintln!("error: {error:#}");
+    exit_code(run(&commands().get_matches()))
 }

@@ -40,6 +40,7 @@ use table::say;
 use targets::Target;
 use testbed::mongod::MongodVersion;
 use testbed::tools::cargo::build_exporter;
+use testbed::tools::command::exit_code;
 use testbed::tools::workspace_root;
 
 /// Measure what the exporter costs the database and its own machine, next to Rocket.Chat's own way
@@ -119,18 +120,7 @@ fn main() -> ExitCode {
         None => run(&arguments.options),
         Some(Command::BaselineServer(options)) => baseline_server::serve(&options),
     };
-    match outcome {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            report(&error);
-            ExitCode::FAILURE
-        }
-    }
-}
-
-#[expect(clippy::print_stderr, reason = "the reason for a failed command")]
-fn report(error: &anyhow::Error) {
-    eprintln!("error: {error:#}");
+    exit_code(outcome)
 }
 
 /// Measures, prints tables, and writes `target/bench/*.json`.

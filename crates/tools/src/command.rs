@@ -1,9 +1,11 @@
-//! Runs commands whose output matters only if they fail.
+//! Runs commands whose output matters only if they fail, and ends programs that failed.
 
 use std::ffi::OsStr;
-use std::process::Command;
+use std::process::{Command, ExitCode};
 
 use anyhow::{Context, Result, bail};
+
+use crate::progress;
 
 /// Runs a command and returns its standard output. The error has the command and the last lines of its output.
 pub fn output_of(command: &mut Command) -> Result<String> {
@@ -20,6 +22,18 @@ pub fn output_of(command: &mut Command) -> Result<String> {
         );
     }
     Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
+/// The exit code of this program. Prints the reason for a failure.
+#[must_use]
+pub fn exit_code(outcome: Result<()>) -> ExitCode {
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            progress::error_line(&format!("error: {error:#}"));
+            ExitCode::FAILURE
+        }
+    }
 }
 
 /// A command as typed in a shell.

@@ -22,6 +22,7 @@ use mongodb::{Client, Database};
 use testbed::child_process::Output;
 use testbed::exporter::Exporter;
 use testbed::mongod::{self, Mongod, MongodVersion};
+use testbed::tools::command::exit_code;
 use testbed::tools::progress::{self, Heartbeat};
 use testbed::workspace::{self, Credentials, Size};
 use tokio::sync::oneshot;
@@ -57,18 +58,7 @@ struct Options {
 }
 
 fn main() -> ExitCode {
-    match run(&Options::parse()) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            report(&error);
-            ExitCode::FAILURE
-        }
-    }
-}
-
-#[expect(clippy::print_stderr, reason = "the reason for a failed command")]
-fn report(error: &Error) {
-    eprintln!("error: {error:#}");
+    exit_code(run(&Options::parse()))
 }
 
 /// Runs the demo until Ctrl-C, SIGTERM, or the end of `--seconds`.

@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Error, Result, ensure};
+use anyhow::{Context, Result, ensure};
 use clap::Parser;
 use mongodb::Client;
 use mongodb::bson::DateTime;
@@ -25,8 +25,8 @@ use testbed::port;
 use testbed::workspace::{self, Size};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
-use tools::command::output_of;
-use tools::workspace_root;
+use tools::command::{exit_code, output_of};
+use tools::{progress, workspace_root};
 
 use api::{Api, text};
 
@@ -84,23 +84,11 @@ fn main() -> ExitCode {
     let outcome = tokio::runtime::Runtime::new()
         .context("cannot start the runtime")
         .and_then(|runtime| runtime.block_on(run(&options.exporter)));
-    match outcome {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            report(&error);
-            ExitCode::FAILURE
-        }
-    }
+    exit_code(outcome)
 }
 
-#[expect(clippy::print_stderr, reason = "the reason for a failed command")]
-fn report(error: &Error) {
-    eprintln!("error: {error:#}");
-}
-
-#[expect(clippy::print_stdout, reason = "this is the output of a command")]
 fn say(text: &str) {
-    println!("zabbix: {text}");
+    progress::line(&format!("zabbix: {text}"));
 }
 
 async fn run(program: &Path) -> Result<()> {
