@@ -1,4 +1,4 @@
-//! Thousands of scrapes and hundreds of refreshes: memory, open files and connections do not grow after the first hundred.
+//! Thousands of scrapes and hundreds of refreshes: memory, open files and connections do not grow in the second half.
 //! `SOAK=10` makes the test ten times as long: 20,000 scrapes and 2,000 refreshes.
 
 use std::fs;
@@ -10,14 +10,16 @@ use crate::support::{
     Filled, MAX_CONNECTIONS, Workspace, client, connections_of_exporters, mongod,
 };
 
-const SCRAPES: usize = 2_000;
-const REFRESHES: usize = 200;
-const WARM_UP: usize = 100;
+/// Laps in each half of the test.
+const LAPS: usize = 5;
+const SCRAPES_PER_LAP: usize = 200;
+const REFRESHES_PER_LAP: usize = 20;
 
 /// Allowed growth of resident memory in kB: the allocator does not return all pages.
-const SLACK: u64 = 3 * 1024;
+const SLACK: u64 = 2 * 1024;
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// What the exporter uses. The order is by memory first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Usage {
     resident_kb: u64,
     files: usize,
@@ -69,6 +71,22 @@ fn run(workspace: &Workspace, scrapes: usize, refreshes: usize) {
     }
 }
 
+/// The least usage after one of several laps: a burst of memory in one of them is no growth.
+async fn least_usage(workspace: &Workspace, times: usize) -> Usage {
+    let mut usages = Vec::new();
+    for _ in 0..LAPS {
+        run(
+            workspace,
+            SCRAPES_PER_LAP * times,
+            REFRESHES_PER_LAP * times,
+        );
+        let usage = usage(workspace).await;
+        assert!(usage.connections <= MAX_CONNECTIONS, "{usage:?}");
+        usages.push(usage);
+    }
+    usages.into_iter().min().expect("there are laps")
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn memory_and_descriptors_do_not_grow() {
     let times = std::env::var("SOAK").map_or(1, |times| times.parse().expect("SOAK is a number"));
@@ -78,13 +96,10 @@ async fn memory_and_descriptors_do_not_grow() {
         .await
         .start_on(&mongod.uri(), &[])
         .await;
-    run(&workspace, WARM_UP, WARM_UP);
-    let before = usage(&workspace).await;
-    run(&workspace, SCRAPES * times, REFRESHES * times);
-    let after = usage(&workspace).await;
+    let before = least_usage(&workspace, times).await;
+    let after = least_usage(&workspace, times).await;
     eprintln!("{before:?} {after:?}");
     assert!(after.files <= before.files + 2, "{before:?} {after:?}");
-    assert!(after.connections <= MAX_CONNECTIONS, "{before:?} {after:?}");
     assert!(
         after.resident_kb <= before.resident_kb + SLACK,
         "{before:?} {after:?}"
