@@ -2,16 +2,17 @@
 //! panel.
 
 mod live;
+mod promql;
 mod style;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use promql_parser::parser::{Expr, VectorSelector};
-use promql_parser::util::{ExprVisitor, walk_expr};
 use serde_json::Value;
 use testbed::tools::dashboards;
+
+use promql::{Matcher, ParsedQuery, parsed_queries};
 
 use crate::support::Exporter;
 
@@ -78,30 +79,29 @@ fn unknown_dashboard_key_is_reported() {
     assert!(format!("{error:#}").contains("lineWdth"), "{error:#}");
 }
 
-#[test]
-fn dashboards_show_exactly_the_metrics_of_the_catalogue() {
-    let known: BTreeSet<String> = catalogue().into_keys().collect();
-    let shown: BTreeSet<String> = queries()
-        .iter()
-        .flat_map(|query| selectors(&query.parsed()))
-        .filter_map(|selector| selector.name)
-        .collect();
+#[tokio::test]
+async fn dashboards_show_exactly_the_metrics_of_the_catalogue() {
+    let catalogue = catalogue();
+    let known: BTreeSet<&str> = catalogue.keys().map(String::as_str).collect();
+    let queries = parsed_queries().await.iter();
+    let shown: BTreeSet<&str> = queries.flat_map(ParsedQuery::metrics).collect();
     let unknown: Vec<_> = shown.difference(&known).collect();
     assert!(unknown.is_empty(), "{unknown:?}");
     let missing: Vec<_> = known.difference(&shown).collect();
     assert!(missing.is_empty(), "on no dashboard: {missing:?}");
 }
 
-#[test]
-fn every_label_in_a_selector_or_legend_exists() {
+#[tokio::test]
+async fn every_label_in_a_selector_or_legend_exists() {
     let known = catalogue();
-    for query in queries() {
+    for parsed in parsed_queries().await {
+        let query = &parsed.query;
         let mut labels: BTreeSet<&str> = ["job", "instance", "workspace"].into();
-        for selector in selectors(&query.parsed()) {
-            let own = &known[&selector.name.unwrap_or_default()];
-            for matcher in selector.matchers.matchers {
-                let is_known = labels.contains(&*matcher.name) || own.contains(&matcher.name);
-                assert!(is_known, "`{}` in {query:?}", matcher.name);
+        for selector in parsed.selectors() {
+            let own = &known[selector.metric];
+            for Matcher { label, .. } in selector.matchers {
+                let is_known = labels.contains(label) || own.contains(label);
+                assert!(is_known, "`{label}` in {query:?}");
             }
             labels.extend(own.iter().map(String::as_str));
         }
@@ -116,8 +116,8 @@ fn every_label_in_a_selector_or_legend_exists() {
 }
 
 /// Rocket.Chat's own exporter serves the workspace's identity under the same name, and any program `process_...`.
-#[test]
-fn fleet_dashboards_exclude_metrics_of_other_programs() {
+#[tokio::test]
+async fn fleet_dashboards_exclude_metrics_of_other_programs() {
     let mut checked = 0;
     for board in boards() {
         let mut variables = board.variables().iter();
@@ -125,17 +125,16 @@ fn fleet_dashboards_exclude_metrics_of_other_programs() {
         if instance.is_none_or(|variable| variable["includeAll"] != true) {
             continue;
         }
-        for query in queries_of(&board) {
-            let names = selectors(&query.parsed())
-                .into_iter()
-                .filter_map(|selector| selector.name);
-            let names: BTreeSet<String> = names.collect();
+        let queries = parsed_queries().await.iter();
+        for parsed in queries.filter(|parsed| parsed.query.board == board.uid()) {
+            let names: BTreeSet<&str> = parsed.metrics().collect();
             let is_shared =
-                |name: &String| name == "rocketchat_info" || name.starts_with("process_");
+                |name: &&str| *name == "rocketchat_info" || name.starts_with("process_");
             if names.iter().any(is_shared) {
                 assert!(
                     names.contains("rocketchat_exporter_build_info"),
-                    "{query:?}"
+                    "{:?}",
+                    parsed.query
                 );
                 checked += 1;
             }
@@ -194,12 +193,6 @@ impl Query {
             .replace("$instance", instance)
             .replace("$workspace", workspace)
     }
-
-    /// The parsed expression; panics with the parser's error.
-    fn parsed(&self) -> Expr {
-        promql_parser::parser::parse(&self.filled("host:9459", ".*"))
-            .unwrap_or_else(|error| panic!("{self:?}: {error}"))
-    }
 }
 
 /// All dashboards.
@@ -240,25 +233,6 @@ fn queries_of(board: &Board) -> Vec<Query> {
         .iter()
         .map(|annotation| query(annotation, "name", annotation));
     of_panels.chain(of_annotations).collect()
-}
-
-/// All selectors in an expression.
-fn selectors(expression: &Expr) -> Vec<VectorSelector> {
-    struct Selectors(Vec<VectorSelector>);
-    impl ExprVisitor for Selectors {
-        type Error = ();
-        fn pre_visit(&mut self, expression: &Expr) -> Result<bool, ()> {
-            match expression {
-                Expr::VectorSelector(selector) => self.0.push(selector.clone()),
-                Expr::MatrixSelector(matrix) => self.0.push(matrix.vs.clone()),
-                _ => {}
-            }
-            Ok(true)
-        }
-    }
-    let mut selectors = Selectors(Vec::new());
-    walk_expr(&mut selectors, expression).expect("the visitor never fails");
-    selectors.0
 }
 
 /// The labels of each native metric, from the first column of the tables in the reference.

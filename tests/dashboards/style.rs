@@ -3,12 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use promql_parser::label::MatchOp;
-use promql_parser::parser::Expr;
-use promql_parser::util::{ExprVisitor, walk_expr};
 use serde_json::{Value, json};
 
-use super::{boards, list, queries, selectors, text};
+use super::promql::{Selector, parsed_queries};
+use super::{boards, list, text};
 
 /// The Grafana units that panels may use.
 const UNITS: [&str; 10] = [
@@ -135,16 +133,16 @@ fn every_line_has_a_legend() {
     }
 }
 
-#[test]
-fn every_query_selects_the_chosen_exporter_and_workspace() {
-    for query in queries() {
-        for selector in selectors(&query.parsed()) {
-            let metric = selector.name.clone().unwrap_or_default();
+#[tokio::test]
+async fn every_query_selects_the_chosen_exporter_and_workspace() {
+    for parsed in parsed_queries().await {
+        let query = &parsed.query;
+        for Selector { metric, matchers } in parsed.selectors() {
             let matches = |label: &str, value: &str| {
-                let found = selector.matchers.find_matchers(label);
-                found
+                let expected = (label, "=~", value);
+                matchers
                     .iter()
-                    .any(|matcher| matcher.value == value && matches!(matcher.op, MatchOp::Re(_)))
+                    .any(|found| (found.label, found.operator, found.value) == expected)
             };
             assert!(
                 matches("job", ".+") && matches("instance", "host:9459"),
@@ -162,40 +160,15 @@ fn every_query_selects_the_chosen_exporter_and_workspace() {
     }
 }
 
-#[test]
-fn exactly_counters_are_shown_as_rates() {
-    /// Metrics inside `rate` or `increase`, and all metrics.
-    #[derive(Default)]
-    struct Metrics {
-        rated: Vec<String>,
-        all: Vec<String>,
-    }
-    impl ExprVisitor for Metrics {
-        type Error = ();
-        fn pre_visit(&mut self, expression: &Expr) -> Result<bool, ()> {
-            match expression {
-                Expr::Call(call) if ["rate", "increase"].contains(&call.func.name) => {
-                    let inner = call
-                        .args
-                        .args
-                        .iter()
-                        .flat_map(|argument| selectors(argument));
-                    self.rated
-                        .extend(inner.filter_map(|selector| selector.name));
-                }
-                Expr::VectorSelector(selector) => self.all.extend(selector.name.clone()),
-                Expr::MatrixSelector(matrix) => self.all.extend(matrix.vs.name.clone()),
-                _ => {}
-            }
-            Ok(true)
-        }
-    }
-    let is_counter = |name: &String| name.ends_with("_total");
-    for query in queries() {
-        let mut metrics = Metrics::default();
-        walk_expr(&mut metrics, &query.parsed()).expect("the visitor never fails");
-        let counters: Vec<_> = metrics.all.into_iter().filter(is_counter).collect();
-        assert_eq!(counters, metrics.rated, "{query:?}");
+#[tokio::test]
+async fn exactly_counters_are_shown_as_rates() {
+    for parsed in parsed_queries().await {
+        let query = &parsed.query;
+        let rated = parsed.selectors_in(&["rate", "increase"]).into_iter();
+        let rated: Vec<&str> = rated.map(|selector| selector.metric).collect();
+        let is_counter = |name: &&str| name.ends_with("_total");
+        let counters: Vec<&str> = parsed.metrics().filter(is_counter).collect();
+        assert_eq!(counters, rated, "{query:?}");
         let windows = query.expression.matches("rate(").count();
         let chosen = query.expression.matches("[$__rate_interval]").count();
         assert_eq!(
