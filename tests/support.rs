@@ -17,6 +17,7 @@ pub mod rocketchat;
 mod server_process;
 mod shifted_clock;
 pub mod tls;
+mod webdriver;
 mod wire_proxy;
 mod workspace;
 
@@ -83,8 +84,8 @@ async fn listen() -> (TcpListener, SocketAddr) {
 /// takes most of a second.
 pub const SHORT_INTERVALS: [&str; 5] = [
     "--collection.fast-interval=400ms",
-    "--collection.normal-interval=400ms",
-    "--collection.slow-interval=400ms",
+    "--collection.normal-interval=1s",
+    "--collection.slow-interval=1s",
     "--collection.max-share=1",
     "--mongodb.connect-timeout=2s",
 ];
@@ -257,7 +258,7 @@ pub async fn eventually<T>(expected: &str, mut probe: impl FnMut() -> Option<T>)
 
 /// Waits before the next probe, for a multiple of what a probe takes: waiting tests leave the processor to others.
 async fn pause_after(probed: Instant) {
-    let pause = (probed.elapsed() * 4).max(Duration::from_millis(20));
+    let pause = (probed.elapsed() * 9).max(Duration::from_millis(25));
     tokio::time::sleep(pause.min(Duration::from_secs(1))).await;
 }
 

@@ -1,21 +1,15 @@
 //! A headless Chromium: its console, its requests, and the findings of axe-core.
 
-use std::io::{BufRead, BufReader};
-use std::process::{Child, Stdio};
 use std::time::Duration;
 
-use fantoccini::error::CmdError;
-use fantoccini::wd::{Capabilities, WebDriverCompatibleCommand};
-use fantoccini::{Client, ClientBuilder, Locator};
-use hyper::Method;
-use hyper_util::client::legacy::connect::HttpConnector;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use testbed::tools;
 use tokio::sync::Mutex;
-use url::{ParseError, Url};
+use url::Url;
 
 use super::Exporter;
+use super::webdriver::{Driver, Session};
 
 /// Held by the running browser: each one takes a core and some hundred megabytes.
 static RUNNING: Mutex<()> = Mutex::const_new(());
@@ -31,40 +25,9 @@ const ENTER: &str = "\u{e007}";
 
 /// A browser that visits an exporter.
 pub struct Browser {
-    client: Client,
+    session: Session,
     origin: String,
     downloads: TempDir,
-}
-
-/// A running chromedriver. Dropping it kills it.
-struct Driver(Child);
-
-impl Drop for Driver {
-    fn drop(&mut self) {
-        self.0.kill().ok();
-        self.0.wait().ok();
-    }
-}
-
-/// A WebDriver command that is specific to Chromium.
-#[derive(Debug)]
-struct ChromiumCommand {
-    path: &'static str,
-    body: Value,
-}
-
-impl WebDriverCompatibleCommand for ChromiumCommand {
-    fn endpoint(&self, base: &Url, session: Option<&str>) -> Result<Url, ParseError> {
-        base.join(&format!(
-            "session/{}/{}",
-            session.unwrap_or_default(),
-            self.path
-        ))
-    }
-
-    fn method_and_body(&self, _: &Url) -> (Method, Option<String>) {
-        (Method::POST, Some(self.body.to_string()))
-    }
 }
 
 /// Runs a test in a browser, then asserts that the browser's console is empty and that all requests went to the exporter.
@@ -74,11 +37,11 @@ where
     F: Future<Output = ()> + Send + 'static,
 {
     let _running = RUNNING.lock().await;
-    let (_driver, client) = start().await;
+    let (_driver, session) = start().await;
     let downloads = tempfile::tempdir().expect("a directory can be created");
     let origin = format!("http://{}", exporter.address());
     let browser = Browser {
-        client: client.clone(),
+        session: session.clone(),
         origin: origin.clone(),
         downloads,
     };
@@ -90,9 +53,9 @@ where
         )
         .await;
     let result = tokio::spawn(test(browser)).await;
-    let console = log(&client, "browser").await;
-    let requests = log(&client, "performance").await;
-    client.close().await.expect("the browser can be closed");
+    let console = log(&session, "browser").await;
+    let requests = log(&session, "performance").await;
+    session.close().await.expect("the browser can be closed");
     if let Err(error) = result {
         std::panic::resume_unwind(error.into_panic());
     }
@@ -119,42 +82,14 @@ fn address(entry: &Value) -> Option<String> {
     (is_request && leaves).then(|| address.to_owned())
 }
 
-async fn log(client: &Client, kind: &str) -> Result<Vec<Value>, CmdError> {
-    let body = json!({ "type": kind });
-    let entries = client
-        .issue_cmd(ChromiumCommand {
-            path: "se/log",
-            body,
-        })
-        .await?;
+async fn log(session: &Session, kind: &str) -> Result<Vec<Value>, String> {
+    let entries = session.post("/se/log", &json!({ "type": kind })).await?;
     Ok(entries.as_array().cloned().unwrap_or_default())
 }
 
-async fn start() -> (Driver, Client) {
+async fn start() -> (Driver, Session) {
     let chromium = tools::CHROMIUM.find().expect("Chromium is installed");
-    let mut child = tools::CHROMEDRIVER
-        .find()
-        .expect("chromedriver is installed")
-        .command()
-        .arg("--port=0")
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .expect("chromedriver starts");
-    let output = child.stdout.take().expect("standard output is a pipe");
-    let driver = Driver(child);
-    let port = tokio::task::spawn_blocking(move || {
-        BufReader::new(output)
-            .lines()
-            .map_while(Result::ok)
-            .find_map(|line| {
-                let (_, port) = line.split_once("started successfully on port ")?;
-                port.trim_end_matches('.').parse::<u16>().ok()
-            })
-    });
-    let port = port.await.expect("no thread panicked");
-    let port = port.expect("chromedriver prints its port");
-    let requested = json!({
+    Session::start(json!({
         "goog:chromeOptions": {
             "binary": chromium.path(),
             // Chromium refuses its sandbox when run as root; it visits the exporter only.
@@ -166,36 +101,29 @@ async fn start() -> (Driver, Client) {
         },
         "goog:loggingPrefs": { "browser": "ALL", "performance": "ALL" },
         "timeouts": { "script": 60_000, "pageLoad": 60_000 },
-    });
-    let requested: Capabilities = match requested {
-        Value::Object(requested) => requested,
-        _ => Capabilities::new(),
-    };
-    let client = ClientBuilder::new(HttpConnector::new())
-        .capabilities(requested)
-        .connect(&format!("http://127.0.0.1:{port}"))
-        .await
-        .expect("Chromium starts");
-    (driver, client)
+    }))
+    .await
 }
 
 impl Browser {
     /// Opens a path of the exporter.
     pub async fn open(&self, path: &str) {
-        let address = format!("{}{path}", self.origin);
-        self.client.goto(&address).await.expect("the page opens");
+        let address = json!({ "url": format!("{}{path}", self.origin) });
+        let opened = self.session.post("/url", &address).await;
+        opened.expect("the page opens");
     }
 
     /// The path of the current page.
     pub async fn path(&self) -> String {
-        let address = self.client.current_url().await.expect("the page has a URL");
+        let address = self.session.get("/url").await.expect("the page has a URL");
+        let address = address.as_str().map(Url::parse);
+        let address = address.expect("a URL is text").expect("the URL is valid");
         address.path().to_owned()
     }
 
     /// Evaluates a JavaScript expression.
     pub async fn value(&self, expression: &str) -> Value {
-        let script = format!("return {expression};");
-        let value = self.client.execute(&script, Vec::new()).await;
+        let value = self.run(&format!("return {expression};")).await;
         value.unwrap_or_else(|error| panic!("{expression}: {error}"))
     }
 
@@ -204,8 +132,7 @@ impl Browser {
         let begun = std::time::Instant::now();
         // Scripts fail while the browser navigates to another page.
         while !self
-            .client
-            .execute(&format!("return Boolean({expression});"), Vec::new())
+            .run(&format!("return Boolean({expression});"))
             .await
             .is_ok_and(|value| value == true)
         {
@@ -216,16 +143,20 @@ impl Browser {
 
     /// Clicks the first element that matches a CSS selector.
     pub async fn click(&self, selector: &str) {
-        let element = self.client.find(Locator::Css(selector)).await;
+        let query = json!({ "using": "css selector", "value": selector });
+        let element = self.session.post("/element", &query).await;
         let element = element.unwrap_or_else(|error| panic!("{selector}: {error}"));
-        element.click().await.expect("the element can be clicked");
+        let clicked = self.session.post_to(&element, "click", &json!({})).await;
+        clicked.expect("the element can be clicked");
     }
 
     /// Types into the focused element.
     pub async fn type_in(&self, keys: &str) {
-        let focused = self.client.active_element().await;
+        let focused = self.session.get("/element/active").await;
         let focused = focused.expect("an element has the focus");
-        focused.send_keys(keys).await.expect("keys can be pressed");
+        let keys = json!({ "text": keys });
+        let pressed = self.session.post_to(&focused, "value", &keys).await;
+        pressed.expect("keys can be pressed");
     }
 
     /// Presses Tab until the focused element matches a CSS selector, and returns the texts of the elements on the way.
@@ -280,7 +211,7 @@ impl Browser {
     pub async fn load_axe(&self) {
         let script = tools::AXE.find().expect("axe-core is installed");
         let script = std::fs::read_to_string(script.path()).expect("axe-core can be read");
-        let loaded = self.client.execute(&script, Vec::new()).await;
+        let loaded = self.run(&script).await;
         loaded.expect("axe-core can be loaded");
     }
 
@@ -293,7 +224,8 @@ impl Browser {
                     .filter((violation) => ['serious', 'critical'].includes(violation.impact))
                     .map((violation) => violation.id + ': ' + violation.nodes.map((node) => node.html).join(' | '))),
                 (error) => done(['axe-core failed: ' + error]));";
-        let found = self.client.execute_async(script, Vec::new()).await;
+        let script = json!({ "script": script, "args": [] });
+        let found = self.session.post("/execute/async", &script).await;
         let found = found.expect("axe-core answers");
         let found = found.as_array().expect("the violations are a list").iter();
         found.map(ToString::to_string).collect()
@@ -302,8 +234,13 @@ impl Browser {
     /// Sends a command of the Chrome DevTools Protocol.
     async fn devtools(&self, command: &str, parameters: Value) {
         let body = json!({ "cmd": command, "params": parameters });
-        let path = "goog/cdp/execute";
-        let result = self.client.issue_cmd(ChromiumCommand { path, body }).await;
+        let result = self.session.post("/goog/cdp/execute", &body).await;
         result.unwrap_or_else(|error| panic!("{command}: {error}"));
+    }
+
+    /// Runs a script in the page and returns its result.
+    async fn run(&self, script: &str) -> Result<Value, String> {
+        let script = json!({ "script": script, "args": [] });
+        self.session.post("/execute/sync", &script).await
     }
 }
