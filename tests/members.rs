@@ -10,8 +10,7 @@ use mongodb::{Client, Database};
 use testbed::mongod::{Mongod, ReplicaSet};
 
 use crate::support::{
-    Exporter, Filled, SHORT_INTERVALS, client, eventually, log_commands, logged_commands,
-    server_log,
+    Exporter, Filled, client, eventually, log_commands, logged_commands, server_log,
 };
 
 /// Name and comment of the exporter's commands in a member's log, from this offset on.
@@ -169,6 +168,46 @@ async fn no_collector_reads_from_two_members() {
     }
 }
 
+/// The followed collectors whose data are looked at, and what they depend on.
+const COLLECTORS: [&str; 6] = [
+    "instances",
+    "jobs",
+    "presence",
+    "rooms",
+    "settings",
+    "uploads",
+];
+
+/// Starts an exporter that runs these collectors every second.
+fn exporter_of_few_collectors(uri: &str, live: &str) -> Exporter {
+    let collectors = COLLECTORS.map(|name| format!("--collector.{name}"));
+    let mut arguments = vec![
+        "--collection.fast-interval=1s",
+        "--collection.normal-interval=1s",
+        "--collection.slow-interval=1s",
+        "--collection.max-share=1",
+        "--mongodb.connect-timeout=2s",
+        "--collector.disable-defaults",
+        live,
+    ];
+    arguments.extend(collectors.iter().map(String::as_str));
+    Exporter::on(uri, &arguments)
+}
+
+/// Waits until the newest run of each of these collectors succeeded.
+async fn wait_for_readings(exporter: &Exporter) {
+    eventually("the collectors have run", || {
+        let metrics = exporter.metrics();
+        let succeeded = |name: &&str| {
+            let series =
+                format!("rocketchat_exporter_collector_success{{collector=\"{name}\"}} 1\n");
+            metrics.contains(&series)
+        };
+        COLLECTORS.iter().all(succeeded).then_some(())
+    })
+    .await;
+}
+
 const FOLLOWING: &str = "rocketchat_exporter_live_state{state=\"following\"}";
 const BEHIND: &str = "rocketchat_exporter_live_state{state=\"behind\"}";
 const HAS_PRIMARY: &str = "rocketchat_mongodb_replica_set_has_primary";
@@ -199,11 +238,8 @@ fn now() -> f64 {
 async fn last_member_is_read_without_a_majority_and_its_data_age() {
     let mut set = ReplicaSet::start(3).await.expect("the replica set starts");
     let database = Filled::at(&set.uri()).await.database;
-    let live = Exporter::on(
-        &set.uri(),
-        &[&SHORT_INTERVALS[..], &["--mongodb.live=on"]].concat(),
-    );
-    live.wait_for_collectors().await;
+    let live = exporter_of_few_collectors(&set.uri(), "--mongodb.live=on");
+    wait_for_readings(&live).await;
     wait_for(&live, FOLLOWING, |value| value > 0.0).await;
     assert_eq!(live.value(HAS_PRIMARY), Some(1.0));
     assert!(now() - data_at(&live, "uploads") < 25.0);
@@ -219,14 +255,14 @@ async fn last_member_is_read_without_a_majority_and_its_data_age() {
     let killed = now();
     wait_for(&live, HAS_PRIMARY, |value| value < 1.0).await;
     // An exporter that starts now reads everything too.
-    let fresh = Exporter::on(&set.uri(), &SHORT_INTERVALS);
-    fresh.wait_for_collectors().await;
+    let fresh = exporter_of_few_collectors(&set.uri(), "--mongodb.live=auto");
+    wait_for_readings(&fresh).await;
     for exporter in [&live, &fresh] {
         wait_for(exporter, "rocketchat_up", |value| value > 0.0).await;
         assert!(exporter.value(UPLOADS) > Some(0.0));
     }
     wait_for(&live, BEHIND, |value| value > 0.0).await;
-    live.wait_for_collectors().await;
+    wait_for_readings(&live).await;
     for exporter in [&live, &fresh] {
         // Streams that were opened after the loss are followed until their data are too old.
         wait_for(exporter, FOLLOWING, |value| value < 1.0).await;
@@ -285,17 +321,11 @@ async fn set_replication(member: &Mongod, enabled: bool) {
 async fn primary_is_read_while_secondaries_lag_unless_the_preference_forbids_it() {
     let set = ReplicaSet::start(3).await.expect("the replica set starts");
     Filled::at(&set.uri()).await;
-    let default = Exporter::on(
-        &set.uri(),
-        &[&SHORT_INTERVALS[..], &["--mongodb.live=on"]].concat(),
-    );
+    let default = exporter_of_few_collectors(&set.uri(), "--mongodb.live=on");
     let secondary = format!("{}&readPreference=secondary", set.uri());
-    let secondary = Exporter::on(
-        &secondary,
-        &[&SHORT_INTERVALS[..], &["--mongodb.live=off"]].concat(),
-    );
+    let secondary = exporter_of_few_collectors(&secondary, "--mongodb.live=off");
     for exporter in [&default, &secondary] {
-        exporter.wait_for_collectors().await;
+        wait_for_readings(exporter).await;
         wait_for(exporter, LAG, |value| value < 30.0).await;
     }
     wait_for(&default, FOLLOWING, |value| value > 0.0).await;

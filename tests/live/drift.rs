@@ -83,7 +83,7 @@ async fn counters_do_not_drift_across_random_writes_and_step_downs() {
     };
     let full_readings = "rocketchat_exporter_live_full_readings_total";
     for batch in 0..4 * times {
-        for _ in 0..500 {
+        for _ in 0..300 {
             writer.write().await;
         }
         if batch % 2 == 1 {
