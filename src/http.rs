@@ -227,6 +227,8 @@ pub struct ServedWorkspace {
     pub collectors: BTreeSet<Collector>,
     /// The last day for the Info page's charts. A std mutex: nothing is awaited while it is held.
     pub history: Arc<Mutex<History>>,
+    /// The database's hosts and ports.
+    pub database_address: String,
     /// Rocket.Chat's API, where the Info page may apply licenses.
     pub rocketchat: Option<RocketChatClient>,
     /// The Info page's state.

@@ -20,6 +20,7 @@ use hyper::{Method, Request, StatusCode};
 use growth::GrowthStatus;
 use page::{Growth, Page, page};
 
+use crate::catalogue::Timestamp;
 use crate::document::StatisticsSource;
 use crate::http::api::document;
 use crate::http::request_metrics::Handler;
@@ -179,6 +180,10 @@ fn overview(app: &App, request: &Request<Incoming>) -> Response {
     let overview = Overview {
         workspaces: rows.collect(),
         host: host.as_deref(),
+        now: workspaces
+            .values()
+            .next()
+            .map_or(Timestamp(0), |workspace| workspace.backend.now()),
     };
     response::compressed_as(request, overview.render().into_bytes(), response::rich_html)
 }
@@ -211,7 +216,8 @@ fn with_page<T>(
             GrowthStatus::Done(Err(reason)) => Growth::Unavailable(reason),
         },
         refresh: refresh::status(&workspace.info_page.refreshing.borrow(), &snapshot),
-        collectors: workspace.collectors.len(),
+        collectors: &workspace.collectors,
+        database_address: &workspace.database_address,
         rocketchat: workspace
             .rocketchat
             .as_ref()

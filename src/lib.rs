@@ -8,12 +8,14 @@ mod cli;
 mod clock;
 mod collectors;
 mod commands;
+mod conditions;
 mod config;
 mod document;
 mod exposition;
 #[doc(hidden)]
 pub mod fuzzing;
 mod http;
+mod humanize;
 mod info_page;
 mod license;
 mod logging;
@@ -36,4 +38,5 @@ pub use crate::commands::print_statistics::{
 pub use cli::configuration_reference;
 pub use collectors::COLLECTORS;
 pub use collectors::live_sections::followed_rows;
+pub use conditions::CONDITIONS;
 pub use program::program;

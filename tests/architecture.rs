@@ -19,12 +19,13 @@ const RENDER: [&str; 2] = ["document", "exposition"];
 const READ: [&str; 4] = ["backend", "change_streams", "mongodb", "scheduler"];
 
 /// Modules of the crate, and the modules that they must not import.
-const FORBIDDEN: [(&str, &[&[&str]]); 13] = [
+const FORBIDDEN: [(&str, &[&[&str]]); 14] = [
     ("catalogue", &[&TOP, &WEB, &RENDER, &READ]),
     ("license", &[&TOP, &WEB, &RENDER, &READ]),
     ("mongodb", &[&TOP, &WEB, &RENDER, &["scheduler"]]),
     ("change_streams", &[&TOP, &WEB, &RENDER, &["scheduler"]]),
     ("collectors", &[&TOP, &WEB, &["exposition", "scheduler"]]),
+    ("conditions", &[&TOP, &WEB, &RENDER, &READ]),
     ("scheduler", &[&TOP, &WEB, &RENDER, &["backend"]]),
     ("document", &[&TOP, &WEB, &READ, &["exposition"]]),
     ("exposition", &[&TOP, &WEB, &READ]),

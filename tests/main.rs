@@ -11,6 +11,7 @@ mod clocks;
 mod collectors;
 mod command_line;
 mod compat;
+mod conditions;
 mod configuration_file;
 mod conformance;
 mod connecting;

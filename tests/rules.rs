@@ -424,7 +424,7 @@ fn rules() -> Vec<Value> {
 }
 
 /// All alerts by name.
-fn alerts() -> BTreeMap<String, Value> {
+pub fn alerts() -> BTreeMap<String, Value> {
     let rules = rules()
         .into_iter()
         .filter(|rule| rule.get("alert").is_some());
@@ -520,14 +520,14 @@ fn list(value: &Value) -> &[Value] {
     value.as_array().map_or(&[], Vec::as_slice)
 }
 
-fn text(value: &Value) -> &str {
+pub fn text(value: &Value) -> &str {
     value
         .as_str()
         .unwrap_or_else(|| panic!("not a string: {value}"))
 }
 
 /// A duration in Prometheus' notation with a single unit.
-fn seconds(text: &str) -> Duration {
+pub fn seconds(text: &str) -> Duration {
     let (number, unit) = text.split_at(text.len() - 1);
     let number: u64 = number.parse().expect("a duration is a number");
     match unit {

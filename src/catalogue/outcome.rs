@@ -45,6 +45,21 @@ impl FailureKind {
         }
     }
 
+    /// The reason in words.
+    pub fn explanation(self) -> &'static str {
+        match self {
+            Self::Unreachable => "the database does not answer",
+            Self::Unauthenticated => "the database refuses the user name or password",
+            Self::TooOld => "the database's server is too old",
+            Self::Misconfigured => "the connection string, or a file that it names, cannot be used",
+            Self::NoDatabase => "it is not clear which database is Rocket.Chat's",
+            Self::Unauthorized => "the database user lacks a privilege",
+            Self::TimedOut => "it took too long",
+            Self::MissingIndex => "an index is missing that it needs",
+            Self::Other => "the reason is in the log",
+        }
+    }
+
     /// Whether the database cannot be queried at all.
     pub fn is_database_down(self) -> bool {
         match self {
@@ -63,6 +78,8 @@ impl FailureKind {
 pub struct Outcome {
     /// `None` if the newest reading succeeded.
     pub failure: Option<FailureKind>,
+    /// Why the newest reading failed, as the log says it.
+    pub failure_message: Option<Arc<str>>,
     /// Duration of the newest reading.
     pub duration: Duration,
     /// Time of the last successful reading.
@@ -88,12 +105,11 @@ pub struct Outcome {
 }
 
 impl Outcome {
-    /// The fraction of time that the database spends on the readings. A failed one costs it nothing, unless it ran into
-    /// the time limit.
+    /// The fraction of time that the database spends on the readings. The duration of a failed one is how long the exporter
+    /// waited, not what it cost.
     pub fn share(&self) -> f64 {
         let interval = self.interval.as_secs_f64();
-        let worked = matches!(self.failure, None | Some(FailureKind::TimedOut));
-        if worked && interval > 0.0 {
+        if self.failure.is_none() && interval > 0.0 {
             self.duration.as_secs_f64() / interval
         } else {
             0.0

@@ -16,6 +16,8 @@ pub trait Section: Sync {
     fn fields(&self) -> Vec<FieldRow>;
     /// Calls `visit` with each metric that has a value; never when the section is absent.
     fn visit_samples(&self, snapshot: &Snapshot, visit: &mut dyn FnMut(MetricRow, Vec<Sample>));
+    /// The samples of one metric; `None` where the section has no such metric.
+    fn samples_of(&self, snapshot: &Snapshot, metric: &str) -> Option<Vec<Sample>>;
     /// Calls `visit` with each field of `version`.
     fn visit_fields(
         &self,
@@ -51,6 +53,11 @@ impl<T: Sync> Section for TypedSection<T> {
 
     fn visit_samples(&self, snapshot: &Snapshot, visit: &mut dyn FnMut(MetricRow, Vec<Sample>)) {
         self.table.visit_samples((self.find)(snapshot), visit);
+    }
+
+    fn samples_of(&self, snapshot: &Snapshot, metric: &str) -> Option<Vec<Sample>> {
+        let metric = self.table.metrics.iter().find(|row| row.name == metric)?;
+        Some((self.find)(snapshot).map_or_else(Vec::new, |section| metric.samples(section)))
     }
 
     fn visit_fields(

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::collector::Collector;
 use super::live_state::LiveStatus;
+use super::presence::Presences;
 use crate::catalogue::{
     Availability, Outcome, PoolState, Replication, RunningVersion, STALE_AFTER, Timestamp, Version,
     running_version,
@@ -90,6 +91,36 @@ impl Snapshot {
     pub fn workspace_url(&self) -> Option<&str> {
         let setting = self.workspace.as_ref()?.site_url.as_ref()?;
         workspace_url(setting.as_text()?)
+    }
+
+    /// The presence that the statistics document of the workspace's version shows: the visible status, and before 3.12 the
+    /// state of the connections.
+    pub fn shown_presence(&self) -> Option<Presences> {
+        let presence = self.presence.as_ref()?;
+        Some(if self.shows_connections() {
+            presence.connected
+        } else {
+            presence.shown
+        })
+    }
+
+    /// Whether the workspace's version counts presence by the state of the connections.
+    pub fn shows_connections(&self) -> bool {
+        let version = self.version();
+        version.is_some_and(|version| version < Version::new(3, 12, 0))
+    }
+
+    /// The message of a reading that failed as most of them do, while nothing of the database can be read.
+    pub fn outage_message(&self) -> Option<Arc<str>> {
+        let reason = self.availability?.reason?;
+        let outcomes = self
+            .outcomes
+            .iter()
+            .filter(|(collector, _)| collector.reads_database());
+        let failed = outcomes.filter(|(_, outcome)| outcome.failure == Some(reason));
+        failed
+            .filter_map(|(_, outcome)| outcome.failure_message.clone())
+            .next()
     }
 
     /// The snapshot of the chosen collectors only.

@@ -1,6 +1,5 @@
 //! Request handlers outside Rocket.Chat's API and the Info page.
 
-pub mod landing;
 pub mod metrics;
 pub mod readiness;
 pub mod reload;

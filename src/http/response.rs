@@ -44,17 +44,6 @@ pub fn empty(status: StatusCode) -> Response {
     response
 }
 
-/// A page without scripts and forms, that loads nothing.
-pub fn html(body: String) -> Response {
-    let mut response = with_type(StatusCode::OK, "text/html; charset=utf-8", body.into());
-    set(
-        &mut response,
-        header::CONTENT_SECURITY_POLICY,
-        "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
-    );
-    response
-}
-
 /// A page with a style sheet, a script and forms of this server only.
 pub fn rich_html(body: Vec<u8>) -> Response {
     let mut response = with_type(StatusCode::OK, "text/html; charset=utf-8", body.into());

@@ -2,7 +2,7 @@
 //!
 //! | path | response |
 //! |---|---|
-//! | `/` | the landing page |
+//! | `/` | the start page |
 //! | `/info` | the Info page: the workspace, or a table of several |
 //! | `/info/statistics.json`, `POST /info/refresh` | its buttons: download and refresh |
 //! | `/info/license`, `POST /info/license/validate`, `POST /info/license/apply` | forms that validate and apply a license, where that is enabled |
@@ -30,11 +30,11 @@ use tokio::time::timeout;
 use super::App;
 use super::api::endpoint::{self, ApiPath, Endpoint};
 use super::api::{errors, statistics};
-use super::handlers::{landing, metrics, readiness, reload, service_discovery};
+use super::handlers::{metrics, readiness, reload, service_discovery};
 use super::request_metrics::Handler;
 use super::response::{self, Response};
 use crate::info_page;
-use crate::info_page::page::{ICON, SCRIPT, STYLE};
+use crate::info_page::page::{ICON, SCRIPT, STYLE, start};
 
 /// The allowed methods of most paths.
 const READ_METHODS: &str = "GET, HEAD";
@@ -77,7 +77,7 @@ enum Action {
 const ROUTES: [Route; 14] = [
     Route::new(PathPattern::Exact("/probe"), Action::Probe),
     Route::read("/", Handler::Page, |app, _| {
-        response::html(landing::landing(&app.telemetry_path))
+        response::rich_html(start::page(&app.telemetry_path).into_bytes())
     }),
     Route::read("/info.css", Handler::Page, |_, _| {
         response::file("text/css; charset=utf-8", STYLE)

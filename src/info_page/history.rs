@@ -2,9 +2,10 @@
 
 use std::collections::VecDeque;
 
-use crate::catalogue::Timestamp;
+use crate::catalogue::{ReadState, Timestamp, state};
 use crate::collectors::host::CpuTimes;
 use crate::collectors::{Collector, Snapshot};
+use crate::conditions::{self, ConditionTimes, ServiceState};
 
 /// A day of minutes.
 const MAX_POINTS: usize = 24 * 60;
@@ -28,11 +29,17 @@ pub enum HistorySeries {
     Connections,
     /// The share of time that the database works for the exporter.
     Cost,
+    /// Seats that are used.
+    Seats,
+    /// Whether Rocket.Chat was up: 1 or 0.
+    RocketChat,
+    /// Whether the database was up: 1 or 0.
+    Database,
 }
 
-const SERIES_COUNT: usize = HistorySeries::Cost as usize + 1;
+const SERIES_COUNT: usize = HistorySeries::Database as usize + 1;
 
-/// The values of one minute. Single precision keeps a day within 50 kB.
+/// The values of one minute. Single precision keeps a day within 65 kB.
 #[derive(Debug, Clone, Copy)]
 struct HistoryPoint {
     /// Minutes since 1970.
@@ -51,6 +58,7 @@ pub struct History {
     /// The last CPU times, and their time.
     last_cpu_times: Option<(Timestamp, Vec<CpuTimes>)>,
     cpu_shares: Vec<f64>,
+    conditions: ConditionTimes,
 }
 
 impl History {
@@ -58,12 +66,14 @@ impl History {
     pub fn note(&mut self, snapshot: &Snapshot, now: Timestamp) {
         self.note_messages(snapshot);
         self.note_cpus(snapshot);
+        self.conditions
+            .note(&conditions::occurrences(snapshot, now), now);
         let Ok(minute) = u32::try_from(now.0.div_euclid(MINUTE)) else {
             return;
         };
         let point = HistoryPoint {
             minute,
-            values: self.values(snapshot),
+            values: self.values(snapshot, now),
         };
         match self.points.back_mut() {
             Some(last) if last.minute == minute => *last = point,
@@ -101,6 +111,11 @@ impl History {
         self.messages_per_minute
     }
 
+    /// Since when each condition holds.
+    pub fn conditions(&self) -> &ConditionTimes {
+        &self.conditions
+    }
+
     /// How busy each CPU was between the last two samples, from 0 to 1.
     pub fn cpu_shares(&self) -> &[f64] {
         &self.cpu_shares
@@ -110,14 +125,14 @@ impl History {
         clippy::cast_possible_truncation,
         reason = "single precision suffices for a chart"
     )]
-    fn values(&self, snapshot: &Snapshot) -> [f32; SERIES_COUNT] {
+    fn values(&self, snapshot: &Snapshot, now: Timestamp) -> [f32; SERIES_COUNT] {
         let mut values = [f32::NAN; SERIES_COUNT];
         let mut put = |series: HistorySeries, value: Option<f64>| {
             if let Some(value) = value {
                 values[series as usize] = value as f32;
             }
         };
-        let shown = snapshot.presence.as_ref().map(|presence| presence.shown);
+        let shown = snapshot.shown_presence();
         put(
             HistorySeries::Online,
             shown.map(|shown| shown.online as f64),
@@ -135,7 +150,32 @@ impl History {
             HistorySeries::Connections,
             connections.map(|count| count as f64),
         );
-        put(HistorySeries::Cost, snapshot.cost());
+        let is_up = snapshot.up();
+        // While nothing can be read, nothing takes the database's time.
+        put(
+            HistorySeries::Cost,
+            snapshot.cost().filter(|_| is_up != Some(false)),
+        );
+        let users = snapshot.users.as_ref();
+        put(
+            HistorySeries::Seats,
+            users.map(|users| users.seats() as f64),
+        );
+        put(
+            HistorySeries::RocketChat,
+            match conditions::rocketchat_state(snapshot, now) {
+                ServiceState::Up => Some(1.0),
+                ServiceState::Down => Some(0.0),
+                ServiceState::Unknown => None,
+            },
+        );
+        let tried = snapshot
+            .availability
+            .filter(|availability| availability.state != ReadState::Untried);
+        put(
+            HistorySeries::Database,
+            tried.map(|availability| state(availability.is_up())),
+        );
         values
     }
 
@@ -251,7 +291,7 @@ mod tests {
                 .series(HistorySeries::Connections)
                 .all(|value| value.is_none())
         );
-        assert!(size_of::<HistoryPoint>() * MAX_POINTS <= 50_000);
+        assert!(size_of::<HistoryPoint>() * MAX_POINTS <= 65_000);
     }
 
     #[test]

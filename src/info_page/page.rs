@@ -13,11 +13,17 @@ pub mod format;
 pub mod host_card;
 pub mod license_card;
 pub mod license_parts;
+pub mod notes;
+pub mod outage;
 pub mod overview;
+pub mod sparkline;
+pub mod start;
+pub mod strip;
 pub mod svg_chart;
 pub mod usage_cards;
 pub mod warnings;
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use jiff::tz::TimeZone;
@@ -27,7 +33,7 @@ use card::PageData;
 
 use super::history::History;
 use crate::catalogue::{GrowthPoint, Timestamp};
-use crate::collectors::Snapshot;
+use crate::collectors::{Collector, Snapshot};
 use crate::exposition::ProcessStats;
 
 /// The style sheet.
@@ -53,8 +59,10 @@ pub struct Page<'a> {
     pub growth: Growth<'a>,
     /// The refresh by the button.
     pub refresh: RefreshStatus,
-    /// The number of enabled collectors.
-    pub collectors: usize,
+    /// The enabled collectors.
+    pub collectors: &'a BTreeSet<Collector>,
+    /// The database's hosts and ports.
+    pub database_address: &'a str,
     /// Rocket.Chat's URL, where licenses can be applied.
     pub rocketchat: Option<String>,
     /// The exporter's own process.
@@ -93,9 +101,10 @@ pub struct RefreshStatus {
 pub fn page(page: &Page<'_>) -> String {
     let data = PageData::new(page);
     let title = data.title();
-    let incomplete = page.snapshot.outcomes.len() < page.collectors
+    let incomplete = data.is_first_reading()
         || page.refresh.running.is_some()
         || matches!(page.growth, Growth::Loading);
+    let outage = outage::of(&data);
     let main = html! {
         header #top data-live {
             div {
@@ -105,22 +114,26 @@ pub fn page(page: &Page<'_>) -> String {
             }
             (buttons(page))
         }
-        (progress(page))
+        (status_line(page))
+        (progress(&data))
+        (strip::verdict(&data))
+        (strip::tiles(&data))
         (warnings::list(&data))
-        div.cards {
-            (deployment_card::card(&data))
-            (license_card::card(&data))
-            (usage_cards::users(&data))
-            (usage_cards::types(&data))
-            (usage_cards::rooms(&data))
-            (usage_cards::messages(&data))
-            (usage_cards::uploads(&data))
-            (federation_card::card(&data))
-            (host_card::card(&data))
-            (exporter_card::card(&data))
+        @if let Some(outage) = outage {
+            (outage::card(&data, outage))
+        } @else {
+            div.cards {
+                div { (deployment_card::card(&data)) (license_card::card(&data)) }
+                div { (usage_cards::users(&data)) (usage_cards::types(&data)) (usage_cards::uploads(&data)) }
+                div { (usage_cards::rooms(&data)) (usage_cards::messages(&data)) (federation_card::card(&data)) }
+            }
         }
         (charts::of_the_day(&data))
-        (charts::of_growth(&data))
+        @if outage.is_none() { (charts::of_growth(&data)) }
+        section.charts aria-labelledby="exporter-section-title" {
+            h2 #exporter-section-title { "The exporter" }
+            div.cards.two { (host_card::card(&data)) (exporter_card::card(&data)) }
+        }
     };
     document(&title, PageRefresh::of(incomplete), &main)
 }
@@ -165,7 +178,6 @@ fn document(title: &str, behavior: PageRefresh, main: &Markup) -> String {
                 main #main { (main) }
                 footer {
                     p { "rocketchat-exporter " (version) " · " a href="/" { "Start page" } }
-                    p #live role="status" aria-live="polite" {}
                 }
             }
         }
@@ -175,18 +187,16 @@ fn document(title: &str, behavior: PageRefresh, main: &Markup) -> String {
 
 fn subtitle(data: &PageData<'_>) -> Markup {
     let page = data.page;
-    let address = page
-        .snapshot
-        .workspace
-        .as_ref()
-        .and_then(|workspace| workspace.site_url.as_ref()?.as_text());
     html! {
-        // Not a link: the text comes from the database.
-        @if let Some(address) = address { span.address { (address) } " · " }
+        @match data.site() {
+            Some((address, Some(target))) => { a.address href=(target) rel="noopener noreferrer" { (address) } " · " }
+            Some((address, None)) => { span.address { (address) } " · " }
+            None => {}
+        }
         @match page.snapshot.read_at {
             Some(at) => {
                 "read " (data.ago(at)) ", at " (data.time(at))
-                @if let Some(data_at) = page.snapshot.data_at.filter(|_| page.snapshot.stale_by().is_some()) {
+                @if let Some(data_at) = page.snapshot.data_at.filter(|_| data.has("DataStale")) {
                     ", " strong { "data of " (data.time(data_at)) }
                 }
             }
@@ -208,23 +218,33 @@ fn buttons(page: &Page<'_>) -> Markup {
     }
 }
 
-/// The progress of the first run and of a refresh, and the outcome of the last refresh.
-fn progress(page: &Page<'_>) -> Markup {
-    let read = page.snapshot.outcomes.len();
+/// The outcome of the last refresh. The script writes its messages here too.
+fn status_line(page: &Page<'_>) -> Markup {
     html! {
-        section #progress data-live aria-label="Progress" {
-            @if read < page.collectors {
-                p { label for="first" { "First reading: " (read) " of " (page.collectors) " collectors" }
-                    progress #first max=(page.collectors) value=(read) {} }
+        p #live role="status" {
+            @if let (None, Some((at, took, succeeded))) = (page.refresh.running, page.refresh.last) {
+                span #refreshed {
+                    @if succeeded { "Refreshed " } @else { "A refresh failed at " }
+                    (format::clock(at, page.now, page.timezone)) " in " (format::took(took))
+                }
+            }
+        }
+    }
+}
+
+/// The progress of the first run and of a refresh.
+fn progress(data: &PageData<'_>) -> Markup {
+    let page = data.page;
+    let (read, all) = (page.snapshot.outcomes.len(), page.collectors.len());
+    html! {
+        div #progress data-live {
+            @if data.is_first_reading() {
+                p { label for="first" { "First reading: " (read) " of " (all) " collectors" }
+                    progress #first max=(all) value=(read) {} }
             }
             @if let Some(done) = page.refresh.running {
-                p { label for="again" { "Refreshing: " (done) " of " (page.collectors) " collectors" }
-                    progress #again max=(page.collectors) value=(done) {} }
-            } @else if let Some((at, took, succeeded)) = page.refresh.last {
-                p #refreshed {
-                    @if succeeded { "Refreshed " } @else { "A refresh failed " }
-                    (format::time(at, page.timezone)) ", in " (format::took(took)) "."
-                }
+                p { label for="again" { "Refreshing: " (done) " of " (all) " collectors" }
+                    progress #again max=(all) value=(done) {} }
             }
         }
     }
@@ -288,7 +308,8 @@ mod tests {
                 running: Some(3),
                 last: None,
             },
-            collectors: 24,
+            collectors: &Collector::ALL.into_iter().collect(),
+            database_address: "127.0.0.1:27017",
             rocketchat: None,
             process: &ProcessStats::default(),
             token: "token",
@@ -301,14 +322,14 @@ mod tests {
     #[test]
     fn page_with_all_charts_is_small() {
         let size = full().len() + STYLE.len() + SCRIPT.len() + ICON.len();
-        assert!(size < 90_000, "{size} bytes");
+        assert!(size < 120_000, "{size} bytes");
     }
 
     #[test]
     fn progress_is_shown_without_the_script() {
         let page = full();
-        assert!(page.contains("First reading: 0 of 24 collectors"));
-        assert!(page.contains("Refreshing: 3 of 24 collectors"));
+        assert!(page.contains("First reading: 0 of 29 collectors"));
+        assert!(page.contains("Refreshing: 3 of 29 collectors"));
         assert!(page.contains("<noscript><meta http-equiv=\"refresh\""));
         assert!(page.contains("&lt;b&gt;") && !page.contains("<b>\""));
     }

@@ -5,6 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use mongodb::options::HostInfo;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use thiserror::Error;
 
@@ -103,6 +104,20 @@ pub enum UriError {
         /// Where the second password came from.
         setting: &'static str,
     },
+}
+
+impl MongoSettings {
+    /// Hosts and ports, or the name whose records list them; empty when the connection string cannot be parsed.
+    pub fn address(&self) -> String {
+        match self.uri.parsed().map(|parsed| parsed.host_info) {
+            Some(HostInfo::DnsRecord(name)) => name,
+            Some(HostInfo::HostIdentifiers(hosts)) => {
+                let hosts: Vec<String> = hosts.iter().map(ToString::to_string).collect();
+                hosts.join(", ")
+            }
+            _ => String::new(),
+        }
+    }
 }
 
 impl UriSource {

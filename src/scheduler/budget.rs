@@ -55,12 +55,12 @@ struct ReadCost {
 
 impl Budget {
     /// Notes how long a successful read took. Collectors that are read at once wait for each other's connections and
-    /// processors, so the duration of such a read counts only when it is shorter than the known one.
+    /// processors, so the duration of such a read counts only while no other is known.
     pub fn note(&self, collector: Collector, duration: Duration, concurrency: Concurrency) {
         let mut costs = self.costs();
         let known = costs.get(&collector).map(|cost| cost.duration);
         let duration = match (concurrency, known) {
-            (Concurrency::Parallel(_), Some(known)) => duration.min(known),
+            (Concurrency::Parallel(_), Some(known)) => known,
             _ => duration,
         };
         costs.insert(

@@ -143,6 +143,7 @@ impl SchedulerContext {
             before = snapshot.outcomes.get(&collector).cloned();
             let mut outcome = before.clone().unwrap_or_default();
             outcome.failure = error.as_ref().map(|error| error.kind);
+            outcome.failure_message = error.as_ref().map(|error| error.to_string().into());
             outcome.duration = duration;
             outcome.interval = interval;
             outcome.readings += 1;
@@ -216,6 +217,7 @@ impl SchedulerContext {
                         ..Outcome::default()
                     });
                 outcome.failure = Some(error.kind);
+                outcome.failure_message = Some(error.to_string().into());
                 outcome.was_followed = false;
                 snapshot.clear(*collector);
             }

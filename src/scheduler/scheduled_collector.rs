@@ -100,7 +100,10 @@ impl ScheduledCollector {
             self.backoff.reset();
             self.earliest_after_outage = Instant::now() + duration.saturating_mul(REST_FACTOR);
             budget.note(self.collector, duration, concurrency);
-            self.interval = budget.interval(intervals, self.collector);
+            // A refresh that a caller waits for changes no interval.
+            if concurrency == Concurrency::Sequential || self.interval.is_zero() {
+                self.interval = budget.interval(intervals, self.collector);
+            }
             self.interval
         };
         self.due = Instant::now() + wait;
@@ -280,7 +283,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn parallel_reads_lengthen_no_interval() {
+    async fn parallel_reads_change_no_interval() {
         let budget = Budget::default();
         let mut presence = ScheduledCollector::new(Collector::Presence, Instant::now());
         let mut read = |duration, pace| {
@@ -295,10 +298,11 @@ mod tests {
             read(Duration::from_secs(2), Concurrency::Parallel(2)),
             INTERVALS.fast
         );
-        assert!(read(Duration::from_secs(2), Concurrency::Sequential) > INTERVALS.fast);
+        let long = read(Duration::from_secs(2), Concurrency::Sequential);
+        assert!(long > INTERVALS.fast);
         assert_eq!(
             read(Duration::from_millis(10), Concurrency::Parallel(2)),
-            INTERVALS.fast
+            long
         );
     }
 

@@ -93,6 +93,7 @@ impl RunningWorkspace {
             list_queue: ListQueue::default(),
             collectors: config.collectors.clone(),
             history,
+            database_address: config.mongo.address(),
             rocketchat: config.rocketchat.clone().map(RocketChatClient::new),
             info_page: InfoPageState::default(),
         });

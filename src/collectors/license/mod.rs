@@ -241,6 +241,25 @@ impl LicenseFlaw {
     }
 }
 
+impl LicenseFlaw {
+    /// Why the license is invalid, in words.
+    pub fn explanation(self) -> &'static str {
+        match self {
+            Self::TooLong => "it is longer than any license",
+            Self::NotALicense => "it is in no known format",
+            Self::Algorithm => "it is signed in a way that is not accepted",
+            Self::Signature => "its signature is wrong",
+            Self::Malformed => "it cannot be read",
+            Self::NotYetValid => "its time has not begun",
+            Self::Expired => "it has expired",
+            Self::Address => "it is for another address",
+            Self::Limit => "more is used than it allows",
+            Self::Status => "Rocket.Chat says so",
+            Self::Unconfirmed => "it is not confirmed to be genuine",
+        }
+    }
+}
+
 impl LimitKind {
     /// Every kind.
     pub const ALL: [Self; 6] = [

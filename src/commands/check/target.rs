@@ -41,14 +41,7 @@ impl MongoSettings {
         };
         let is_record = matches!(parsed.host_info, HostInfo::DnsRecord(_));
         ConnectionTarget {
-            address: match &parsed.host_info {
-                HostInfo::DnsRecord(name) => name.clone(),
-                HostInfo::HostIdentifiers(hosts) => {
-                    let hosts: Vec<String> = hosts.iter().map(ToString::to_string).collect();
-                    hosts.join(", ")
-                }
-                _ => String::new(),
-            },
+            address: self.address(),
             tls: match parsed.tls {
                 Some(Tls::Enabled(_)) => true,
                 Some(_) => false,

@@ -5,7 +5,6 @@ use hyper::StatusCode;
 use crate::catalogue::{Availability, ReadState, Timestamp};
 use crate::http::response::{self, Response};
 use crate::http::{ServedWorkspaces, Targets};
-use crate::info_page::page::exporter_card::why;
 
 /// 200 while a database can be read, else 503 with the time since when none can be, and the reason.
 pub fn handle(targets: &Targets) -> Response {
@@ -74,7 +73,7 @@ fn subject(availability: Availability) -> &'static str {
 fn since(availability: Availability) -> String {
     let since = format!("since {}", time(availability.since));
     match availability.reason {
-        Some(reason) => format!("{since}: {}", why(reason)),
+        Some(reason) => format!("{since}: {}", reason.explanation()),
         None => since,
     }
 }

@@ -4,7 +4,7 @@
 use maud::{Markup, html};
 
 use super::card::{PageData, row, rows};
-use super::license_parts::{expiry, name, name_of_limit, tags, used, why};
+use super::license_parts::{expiry, name, name_of_limit, tags, used};
 use super::{Page, PageRefresh, document};
 use crate::collectors::license::{
     HeldLicense, LicenseContent, LicenseFlaw, LicenseFormat, LicenseVoucher,
@@ -220,7 +220,7 @@ fn validity(held: &HeldLicense) -> Markup {
         (None | Some(LicenseFlaw::Unconfirmed), _) => {
             html! { "valid here and now if it is genuine, which Rocket.Chat checks" }
         }
-        (Some(flaw), _) => html! { span.no { "not valid here and now: " (why(flaw)) } },
+        (Some(flaw), _) => html! { span.no { "not valid here and now: " (flaw.explanation()) } },
     }
 }
 
@@ -250,10 +250,10 @@ fn violation(reason: &VerdictReason) -> Markup {
     let limit = reason.limit.as_deref();
     html! {
         @match reason.reason.as_str() {
-            "url" => (why(LicenseFlaw::Address)),
+            "url" => (LicenseFlaw::Address.explanation()),
             "period" => "a period of it has not begun, or is over",
             "limit" => {
-                (why(LicenseFlaw::Limit))
+                (LicenseFlaw::Limit.explanation())
                 @if let Some(limit) = limit { " of " (name_of_limit(limit)) }
             }
             other => (other),

@@ -9,6 +9,7 @@ use serde_json::{Map, Value as Json};
 use super::{Page, format};
 use crate::catalogue::{Timestamp, Value, Version};
 use crate::collectors::Collector;
+use crate::conditions::{self, Condition, Occurrence};
 use crate::document;
 
 /// A page's data, with the statistics document of the same snapshot.
@@ -17,6 +18,8 @@ pub struct PageData<'a> {
     pub page: &'a Page<'a>,
     /// The workspace's version.
     pub version: Version,
+    /// The conditions that hold, the most severe first.
+    pub occurrences: Vec<(&'static Condition, Occurrence)>,
     document: Map<String, Json>,
     stored: BTreeSet<&'static str>,
 }
@@ -27,9 +30,21 @@ impl<'a> PageData<'a> {
         Self {
             page,
             version: page.snapshot.version().unwrap_or(Version::NEWEST),
+            occurrences: conditions::occurrences(page.snapshot, page.now),
             document: document::object(page.snapshot, page.timezone),
             stored: document::stored_fields(page.snapshot),
         }
+    }
+
+    /// Whether the condition of an alert holds.
+    pub fn has(&self, alert: &str) -> bool {
+        let mut occurrences = self.occurrences.iter();
+        occurrences.any(|(condition, _)| condition.alert == alert)
+    }
+
+    /// Whether some collectors were not tried yet.
+    pub fn is_first_reading(&self) -> bool {
+        self.page.snapshot.outcomes.len() < self.page.collectors.len()
     }
 
     /// Whether the workspace has this version or a later one.
@@ -61,11 +76,16 @@ impl<'a> PageData<'a> {
         self.page.snapshot.settings.as_ref()?.value(id)
     }
 
-    /// The URL of a group of settings in Rocket.Chat's administration; `None` where the site URL cannot be a link.
-    pub fn settings_page(&self, group: &str) -> Option<String> {
+    /// The site URL, and the target of a link to it; `None` where it cannot be a link.
+    pub fn site(&self) -> Option<(&str, Option<&str>)> {
         let workspace = self.page.snapshot.workspace.as_ref()?;
         let address = workspace.site_url.as_ref()?.as_text()?;
-        let address = web_address(address)?;
+        Some((address, web_address(address)))
+    }
+
+    /// The URL of a group of settings in Rocket.Chat's administration; `None` where the site URL cannot be a link.
+    pub fn settings_page(&self, group: &str) -> Option<String> {
+        let address = self.site()?.1?;
         // Before 4.8 the groups were at the top level.
         let folder = if self.since(4, 8) { "/settings" } else { "" };
         Some(format!("{address}/admin{folder}/{group}"))
@@ -133,10 +153,24 @@ impl<'a> PageData<'a> {
         html! {
             section.card id=(id) data-live aria-labelledby={ (id) "-title" } {
                 h2 id={ (id) "-title" } { (title) }
-                (content)
-                @if !collectors.is_empty() { (self.freshness(collectors)) }
+                @if self.is_pending(collectors) {
+                    p.note { "Being read for the first time." }
+                } @else {
+                    (content)
+                    @if !collectors.is_empty() { (self.freshness(collectors)) }
+                }
             }
         }
+    }
+
+    /// Whether none of these collectors was tried yet, although one of them is on.
+    fn is_pending(&self, collectors: &[Collector]) -> bool {
+        let outcomes = &self.page.snapshot.outcomes;
+        let mut on = collectors
+            .iter()
+            .filter(|collector| self.page.collectors.contains(collector))
+            .peekable();
+        on.peek().is_some() && on.all(|collector| !outcomes.contains_key(collector))
     }
 
     /// Whether live mode follows a collector.
@@ -166,7 +200,7 @@ impl<'a> PageData<'a> {
         html! {
             p.fresh {
                 @if let Some((at, _, _)) = oldest.filter(|(_, _, collector)| self.follows(*collector)) {
-                    span { "Followed to " (self.ago(at)) }
+                    span { "Live, " (self.ago(at)) }
                 } @else if let Some((at, interval, _)) = oldest {
                     span { "Read " (self.ago(at)) ", every " (format::span(interval)) }
                 } @else if failed.is_empty() {

@@ -15,16 +15,22 @@ pub fn of_the_day(data: &PageData<'_>) -> Markup {
         name,
         values: history.series(series).collect(),
     };
-    let chart = |id, title, lines, format| {
+    let chart = |id, title, note, lines, format| {
         let chart = Chart {
             id,
             title,
+            note,
             times: &times,
             lines,
             format,
             days: false,
         };
         chart.render(data.page.timezone)
+    };
+    let presence = if data.page.snapshot.shows_connections() {
+        "By the state of people's connections, as in the card Users."
+    } else {
+        "By the status that people show, as in the card Users."
     };
     html! {
         section.charts aria-labelledby="day-title" {
@@ -33,15 +39,16 @@ pub fn of_the_day(data: &PageData<'_>) -> Markup {
                 "A point for each minute since the exporter started: " (times.len()) " so far."
             }
             div.grid #day data-live {
-                (chart("presence", "Presence", vec![
+                (chart("presence", "Presence", presence, vec![
                     line("online", HistorySeries::Online), line("away", HistorySeries::Away), line("busy", HistorySeries::Busy),
                 ], format::number))
-                (chart("messages-per-minute", "Messages per minute", vec![
+                (chart("messages-per-minute", "Messages per minute", "", vec![
                     line("messages", HistorySeries::MessagesPerMinute),
                 ], format::number))
-                (chart("connections", "Connections", vec![line("connections", HistorySeries::Connections)], format::number))
-                (chart("instances", "Instances", vec![line("instances", HistorySeries::Instances)], format::number))
-                (chart("cost", "Database time that the exporter takes", vec![line("share", HistorySeries::Cost)], format::percent))
+                (chart("connections", "Connections", "", vec![line("connections", HistorySeries::Connections)], format::number))
+                (chart("instances", "Instances", "", vec![line("instances", HistorySeries::Instances)], format::number))
+                (chart("seats", "Seats used", "", vec![line("seats", HistorySeries::Seats)], format::number))
+                (chart("cost", "Database time that the exporter takes", "", vec![line("share", HistorySeries::Cost)], format::percent))
             }
         }
     }
@@ -77,6 +84,7 @@ fn charts(data: &PageData<'_>, points: &[GrowthPoint]) -> Markup {
         let chart = Chart {
             id,
             title,
+            note: "",
             times: &times,
             lines,
             format,

@@ -101,7 +101,7 @@ fn panel(data: &PageData<'_>, instances: &Instances) -> Markup {
         details #instances-panel {
             summary { "Instances" }
             (wide("Instances, each", &html! {
-                table {
+                table.stack {
                     thead { tr {
                         th scope="col" { "Address" } th scope="col" { "State" } th scope="col" { "Heartbeat" }
                         th.number scope="col" { "Connections" } th scope="col" { "Node" } th scope="col" { "Uptime" }
@@ -109,12 +109,12 @@ fn panel(data: &PageData<'_>, instances: &Instances) -> Markup {
                     } }
                     tbody { @for instance in rows { tr {
                         th scope="row" title=(instance.id) { (instance.address) }
-                        td { @if instances.is_live(instance) { "live" } @else { span.failed { "not live" } } }
-                        td { (instance.heartbeat.map_or_else(unknown, |at| html! { (format::ago(at, instances.now)) })) }
-                        td.number { (instance.connections.map_or_else(unknown, |count| html! { (format::number(count as f64)) })) }
-                        td { (instance.node_version.as_deref().map_or_else(unknown, |version| html! { (version) })) }
-                        td { (instance.created_at.and_then(|at| data.page.database_now.since(at)).map_or_else(unknown, |uptime| html! { (format::span(uptime)) })) }
-                        td.number { (instance.pid.map_or_else(unknown, |pid| html! { (pid) })) }
+                        td data-label="State" { @if instances.is_live(instance) { "live" } @else { span.failed { "not live" } } }
+                        td data-label="Heartbeat" { (instance.heartbeat.map_or_else(unknown, |at| html! { (format::ago(at, instances.now)) })) }
+                        td.number data-label="Connections" { (instance.connections.map_or_else(unknown, |count| html! { (format::number(count as f64)) })) }
+                        td data-label="Node" { (instance.node_version.as_deref().map_or_else(unknown, |version| html! { (version) })) }
+                        td data-label="Uptime" { (instance.created_at.and_then(|at| data.page.database_now.since(at)).map_or_else(unknown, |uptime| html! { (format::span(uptime)) })) }
+                        td.number data-label="PID" { (instance.pid.map_or_else(unknown, |pid| html! { (pid) })) }
                     } } }
                 }
                 @if more > 0 { p.note { "and " (format::number(more as f64)) " more" } }

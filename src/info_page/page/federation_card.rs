@@ -14,8 +14,21 @@ pub fn card(data: &PageData<'_>) -> Markup {
     } else {
         old(data)
     };
+    let is_on = if data.since(9, 0) {
+        is_on(data, "Federation_Service_Enabled")
+    } else {
+        let matrix = data
+            .field("matrixFederation.enabled")
+            .and_then(Json::as_bool);
+        match (is_on(data, "FEDERATION_Enabled"), matrix) {
+            (Some(true), _) | (_, Some(true)) => Some(true),
+            (old, matrix) => old.or(matrix),
+        }
+    };
     let content = html! {
-        (rows(&content))
+        @if is_on == Some(false) {
+            details #federation-rows { summary { "Off" } (rows(&content)) }
+        } @else { (rows(&content)) }
         @if let Some(address) = data.settings_page("Federation") {
             p.action { a.button href=(address) rel="noopener" { "Federation settings" } }
         }

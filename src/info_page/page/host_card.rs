@@ -12,7 +12,7 @@ use crate::collectors::host::{CpuTimes, Host};
 pub fn card(data: &PageData<'_>) -> Markup {
     html! {
         @if let Some(host) = &data.page.snapshot.host {
-            (data.card("host", "Host", &[Collector::Host], &content(host, data.page.history.cpu_shares())))
+            (data.card("host", "Exporter host", &[Collector::Host], &content(host, data.page.history.cpu_shares())))
         }
     }
 }
@@ -24,10 +24,10 @@ pub fn content(host: &Host, recent_shares: &[f64]) -> Markup {
         .iter()
         .map(|cpu| cpu.times.busy_share_since(CpuTimes::default()))
         .collect();
-    let (suffix, shares) = if recent_shares.len() == host.cpus.len() {
-        ("", recent_shares)
+    let (heading, shares) = if recent_shares.len() == host.cpus.len() {
+        ("CPU now", recent_shares)
     } else {
-        (" since the start", &since_start[..])
+        ("CPU since boot", &since_start[..])
     };
     let system = [
         &host.distribution,
@@ -43,15 +43,15 @@ pub fn content(host: &Host, recent_shares: &[f64]) -> Markup {
             (row("Uptime", &host.uptime_seconds.filter(|seconds| *seconds >= 0.0).map_or_else(unknown, |seconds| {
                 html! { (format::span(Duration::try_from_secs_f64(seconds).unwrap_or_default())) }
             })))
-            (row("Load", &host.load.map_or_else(unknown, |load| {
-                html! { (format!("{:.2} · {:.2} · {:.2}", load[0], load[1], load[2])) }
+            (row("Load over 1, 5, 15 min", &host.load.map_or_else(unknown, |load| {
+                html! { (format!("{:.2}, {:.2}, {:.2}", load[0], load[1], load[2])) }
             })))
             (row("Memory used", &memory.map_or_else(unknown, |(all, used)| html! {
                 (format::bytes(used)) " of " (format::bytes(all))
                 meter aria-label="Memory used" min="0" max=(all.max(1.0)) high=(all * 0.9) optimum="0" value=(used) {}
             })))
         }))
-        h3 { "Processors" (suffix) }
+        h3 { (heading) }
         ol.cpus {
             @for (number, share) in shares.iter().enumerate() {
                 li {

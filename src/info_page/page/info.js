@@ -7,18 +7,21 @@ let timer, busy = false;
 
 // Replaces an element, and restores the focus.
 function replace(before, after) {
-  const focusable = (of) => [...of.querySelectorAll("a,button,summary,[tabindex]")];
+  const focusable = (of) => [...of.querySelectorAll("a,button,summary,input,[tabindex]")];
   const index = focusable(before).indexOf(document.activeElement);
   before.replaceWith(after);
   const focused = index >= 0 && focusable(after)[index];
   if (focused) focused.focus({ preventScroll: true });
 }
 
+const parts = (of) => [...of.querySelectorAll("[data-live]")].map((part) => part.id).join();
+
 function update(text) {
   const page = new DOMParser().parseFromString(text, "text/html");
+  // A page with other parts, such as while the database is down.
+  if (parts(page) !== parts(document)) { location.reload(); return; }
   for (const after of page.querySelectorAll("[data-live]")) {
     const before = document.getElementById(after.id);
-    if (!before) { location.reload(); return; }
     // Open details stay open.
     for (const open of before.querySelectorAll("details[open]")) {
       const details = after.querySelector("#" + CSS.escape(open.id));
@@ -56,8 +59,8 @@ document.addEventListener("submit", async (event) => {
     const text = await response.text();
     if (response.ok) {
       update(text);
-      const done = document.getElementById("refreshed");
-      live.textContent = done ? done.textContent : "Still refreshing.";
+      const done = new DOMParser().parseFromString(text, "text/html").getElementById("refreshed");
+      live.replaceChildren(done ? document.importNode(done, true) : "Still refreshing.");
     } else {
       live.textContent = text;
     }

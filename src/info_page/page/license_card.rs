@@ -3,7 +3,7 @@
 use maud::{Markup, html};
 
 use super::card::{PageData, check, row, rows, unknown};
-pub use super::license_parts::{expiry, name, tags, used, why};
+pub use super::license_parts::{expiry, name, tags, used};
 use super::{apply_license, format};
 use crate::collectors::Collector;
 use crate::collectors::license::{Grants, HeldLicense, LICENSE_MODULES, License, LicenseVoucher};
@@ -76,14 +76,16 @@ fn application(data: &PageData<'_>) -> Markup {
 fn validity(license: &License) -> Markup {
     let configured = license.configured.then_some("; modules as configured");
     match &license.held {
-        None => html! { "none" (configured.unwrap_or(", the workspace is unlicensed")) },
+        None => {
+            html! { @match configured { Some(_) => "none; modules as configured", None => "Community (no license)" } }
+        }
         Some(held) => html! { (evaluation(held)) (configured.unwrap_or_default()) },
     }
 }
 
 fn evaluation(held: &HeldLicense) -> Markup {
     match (held.flaw, held.voucher) {
-        (Some(flaw), _) => html! { span.no { "not valid: " (why(flaw)) } },
+        (Some(flaw), _) => html! { span.no { "not valid: " (flaw.explanation()) } },
         (None, LicenseVoucher::Signature) => {
             html! { span.yes { "valid, by its signature" } }
         }

@@ -4,26 +4,7 @@ use maud::{Markup, html};
 
 use super::card::{PageData, row};
 use super::format;
-use crate::collectors::license::{
-    LicenseContent, LicenseFlaw, LicenseLimit, LicenseTag, LimitKind,
-};
-
-/// Why a license is invalid.
-pub fn why(flaw: LicenseFlaw) -> &'static str {
-    match flaw {
-        LicenseFlaw::TooLong => "it is longer than any license",
-        LicenseFlaw::NotALicense => "it is in no known format",
-        LicenseFlaw::Algorithm => "it is signed in a way that is not accepted",
-        LicenseFlaw::Signature => "its signature is wrong",
-        LicenseFlaw::Malformed => "it cannot be read",
-        LicenseFlaw::NotYetValid => "its time has not begun",
-        LicenseFlaw::Expired => "it has expired",
-        LicenseFlaw::Address => "it is for another address",
-        LicenseFlaw::Limit => "more is used than it allows",
-        LicenseFlaw::Status => "Rocket.Chat says so",
-        LicenseFlaw::Unconfirmed => "it is not confirmed to be genuine",
-    }
-}
+use crate::collectors::license::{LicenseContent, LicenseLimit, LicenseTag, LimitKind};
 
 pub fn expiry(data: &PageData<'_>, content: &LicenseContent) -> Markup {
     let offline = if content.offline {

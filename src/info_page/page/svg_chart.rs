@@ -1,6 +1,8 @@
 //! Line charts over time as SVG, with their values in a table.
 //!
-//! No chart library: the page's style sheet gives the lines their colors, in the light and in the dark theme.
+//! No chart library: the page's style sheet gives the lines their colors, in the light and in the dark theme. Without a
+//! script the time and the values of a point are shown where the pointer is, and by the arrow keys: the points are a group
+//! of radio buttons, which is a single stop of the Tab key.
 
 use std::fmt::Write;
 
@@ -20,6 +22,9 @@ const MAX_POINTS: usize = 160;
 /// The most rows of the table.
 const MAX_ROWS: usize = 24;
 
+/// The parts of the axis that show the time and the values of a point each; the style sheet knows the number.
+const PARTS: usize = 30;
+
 /// A line.
 pub struct Line {
     /// Its label.
@@ -34,6 +39,8 @@ pub struct Chart<'a> {
     pub id: &'static str,
     /// The heading.
     pub title: &'static str,
+    /// What the lines count, where the heading does not say it.
+    pub note: &'static str,
     /// The times of the points.
     pub times: &'a [Timestamp],
     /// The lines.
@@ -45,51 +52,117 @@ pub struct Chart<'a> {
 }
 
 impl Chart<'_> {
-    /// Renders the chart; nothing where no value is known.
+    /// Renders the chart; a sentence where it would be empty.
     pub fn render(&self, timezone: &TimeZone) -> Markup {
-        let known = || {
-            self.lines
-                .iter()
-                .flat_map(|line| line.values.iter().flatten())
-        };
-        let (Some(first), Some(last)) = (self.times.first(), self.times.last()) else {
-            return html! {};
-        };
-        if known().next().is_none() {
-            return html! {};
-        }
-        let (bottom, top) = scale(known().copied(), !self.days);
-        let tick = |at: Timestamp| format::tick(at, timezone, self.days);
-        let newest = |line: &Line| line.values.iter().rev().flatten().next().copied();
         let title_id = format!("{}-title", self.id);
+        let known = (0..self.times.len()).filter(|place| {
+            let mut lines = self.lines.iter();
+            lines.any(|line| line.values[*place].is_some())
+        });
+        let known: Vec<usize> = known.collect();
         html! {
             figure.chart id=(self.id) aria-labelledby=(title_id) {
                 figcaption {
                     h3 id=(title_id) { (self.title) }
-                    ul.legend { @for (number, line) in self.lines.iter().enumerate() {
-                        li {
-                            svg.key width="18" height="8" viewBox="0 0 18 8" aria-hidden="true" {
-                                path class={ "line l" (number) } d="M0 4H18" {}
-                            }
-                            (line.name) " "
-                            b { (newest(line).map_or_else(|| "–".to_owned(), self.format)) }
-                        }
-                    } }
+                    @if !self.note.is_empty() { p.note { (self.note) } }
                 }
-                div.plot {
-                    span.top { ((self.format)(top)) }
-                    span.bottom { ((self.format)(bottom)) }
-                    svg viewBox={ "0 0 " (WIDTH) " " (HEIGHT) } preserveAspectRatio="none" aria-hidden="true" {
-                        path.lattice d={ "M0 .5H" (WIDTH) "M0 " (HEIGHT / 2.0) "H" (WIDTH) "M0 " (HEIGHT - 0.5) "H" (WIDTH) } {}
-                        @for (number, line) in self.lines.iter().enumerate() {
-                            path class={ "line l" (number) } d=(path(self.times, &line.values, bottom, top)) {}
+                @match known[..] {
+                    [] => p.empty { "No value is known yet." },
+                    [only] => p.empty { "One value so far: " (self.point(only, timezone)) "." },
+                    _ => (self.drawing(timezone)),
+                }
+            }
+        }
+    }
+
+    fn drawing(&self, timezone: &TimeZone) -> Markup {
+        let (Some(first), Some(last)) = (self.times.first(), self.times.last()) else {
+            return html! {};
+        };
+        let known = self
+            .lines
+            .iter()
+            .flat_map(|line| line.values.iter().flatten());
+        let (bottom, top) = scale(known.copied(), !self.days);
+        let tick = |at: Timestamp| format::tick(at, timezone, self.days);
+        let newest = |line: &Line| line.values.iter().rev().flatten().next().copied();
+        html! {
+            ul.legend { @for (number, line) in self.lines.iter().enumerate() {
+                li {
+                    svg.key width="18" height="8" viewBox="0 0 18 8" aria-hidden="true" {
+                        path class={ "line l" (number) } d="M0 4H18" {}
+                    }
+                    (line.name) " "
+                    b { (newest(line).map_or_else(|| "not known".to_owned(), self.format)) }
+                }
+            } }
+            div.plot.cut[bottom > 0.0] {
+                span.top { ((self.format)(top)) }
+                span.bottom { ((self.format)(bottom)) }
+                svg viewBox={ "0 0 " (WIDTH) " " (HEIGHT) } preserveAspectRatio="none" aria-hidden="true" {
+                    path.lattice d={ "M0 .5H" (WIDTH) "M0 " (HEIGHT / 2.0) "H" (WIDTH) "M0 " (HEIGHT - 0.5) "H" (WIDTH) } {}
+                    @for (number, line) in self.lines.iter().enumerate() {
+                        path class={ "line l" (number) } d=(path(self.times, &line.values, bottom, top)) {}
+                    }
+                }
+                (self.points(timezone))
+            }
+            p.ends { span { (tick(*first)) } span { (tick(*last)) } }
+            @if bottom > 0.0 { p.note { "The axis begins at " ((self.format)(bottom)) ", not at 0." } }
+            details id={ (self.id) "-numbers" } { summary { "Numbers" } (self.table(timezone)) }
+        }
+    }
+
+    /// The time and the values of the newest point of each part of the axis.
+    fn points(&self, timezone: &TimeZone) -> Markup {
+        let name = format!("{}-point", self.id);
+        html! {
+            div.points role="radiogroup" aria-label={ (self.title) ", points" } {
+                @for place in self.newest_of_parts() {
+                    label {
+                        @if let Some(place) = place {
+                            input type="radio" name=(name);
+                            b { (self.point(place, timezone)) }
                         }
                     }
                 }
-                p.ends { span { (tick(*first)) } span { (tick(*last)) } }
-                details id={ (self.id) "-numbers" } { summary { "Numbers" } (self.table(timezone)) }
             }
         }
+    }
+
+    /// The newest place with a value in each part of the axis.
+    fn newest_of_parts(&self) -> [Option<usize>; PARTS] {
+        let mut parts = [None; PARTS];
+        let (Some(first), Some(last)) = (self.times.first(), self.times.last()) else {
+            return parts;
+        };
+        let span = ((last.0 - first.0) as f64).max(1.0);
+        for (place, at) in self.times.iter().enumerate() {
+            let share = (at.0 - first.0) as f64 / span;
+            #[expect(
+                clippy::cast_possible_truncation,
+                clippy::cast_sign_loss,
+                reason = "it is between 0 and the number of parts"
+            )]
+            let part = (share * PARTS as f64) as usize;
+            let is_known = self.lines.iter().any(|line| line.values[place].is_some());
+            if is_known && let Some(part) = parts.get_mut(part.min(PARTS - 1)) {
+                *part = Some(place);
+            }
+        }
+        parts
+    }
+
+    /// The time and the values of a point in words.
+    fn point(&self, place: usize, timezone: &TimeZone) -> String {
+        let mut text = format::tick(self.times[place], timezone, self.days);
+        for line in &self.lines {
+            if let Some(value) = line.values[place] {
+                // Writing into a `String` cannot fail.
+                write!(text, " · {} {}", (self.format)(value), line.name).ok();
+            }
+        }
+        text
     }
 
     fn table(&self, timezone: &TimeZone) -> Markup {
@@ -168,6 +241,51 @@ mod tests {
             "M0.0 88.5h0L106.7 1.5M320.0 45.0h0"
         );
         assert_eq!(path(&[], &[], 0.0, 1.0), "");
+    }
+
+    fn rendered(values: Vec<Option<f64>>) -> String {
+        let times: Vec<_> = (0..values.len())
+            .map(|minute| Timestamp(minute as i64 * 60_000))
+            .collect();
+        let chart = Chart {
+            id: "presence",
+            title: "Presence",
+            note: "",
+            times: &times,
+            lines: vec![Line {
+                name: "online",
+                values,
+            }],
+            format: format::number,
+            days: false,
+        };
+        chart.render(&TimeZone::UTC).into_string()
+    }
+
+    #[test]
+    fn empty_chart_says_so() {
+        assert!(rendered(Vec::new()).contains("No value is known yet."));
+        assert!(rendered(vec![None, None]).contains("No value is known yet."));
+        let one = rendered(vec![None, Some(7.0)]);
+        assert!(
+            one.contains("One value so far: Jan 1 00:01 · 7 online."),
+            "{one}"
+        );
+        assert!(!one.contains("<svg"));
+    }
+
+    #[test]
+    fn every_part_of_the_axis_shows_its_newest_point() {
+        let chart = rendered((0..600).map(|minute| Some(f64::from(minute))).collect());
+        assert_eq!(chart.matches("type=\"radio\"").count(), PARTS);
+        assert!(chart.contains("Jan 1 00:19 · 19 online"), "{chart}");
+        assert!(chart.contains("Jan 1 09:59 · 599 online"), "{chart}");
+        let gaps = rendered(
+            (0..600)
+                .map(|minute| (minute < 300).then_some(1.0))
+                .collect(),
+        );
+        assert_eq!(gaps.matches("type=\"radio\"").count(), PARTS / 2);
     }
 
     #[test]

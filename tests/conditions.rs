@@ -1,0 +1,410 @@
+//! The conditions of the Info page against the shipped alerting rules: names, severities, waits and thresholds, and what
+//! page and Prometheus find in the same workspaces.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write;
+use std::time::Duration;
+
+use mongodb::bson::{DateTime, Document, doc};
+use promql_parser::parser::{self, Expr};
+use regex_lite::Regex;
+use rocketchat_exporter::CONDITIONS;
+use serde_json::json;
+use testbed::tools;
+
+use crate::rules::{RULES, alerts, rule_files, seconds, text};
+use crate::support::license::{v3, with};
+use crate::support::{Exporter, Filled, Prometheus, uri_of};
+
+/// Alerts that compare with the past, which only Prometheus knows.
+const OF_THE_PAST: [&str; 9] = [
+    "CollectionDoubled",
+    "ExporterRestarting",
+    "InstanceLost",
+    "InstancesRestarting",
+    "MessagesStopped",
+    "OplogWindowShort",
+    "UncaughtExceptions",
+    "UploadsGrowingFast",
+    "UsersOnlineAnomaly",
+];
+
+/// Alerts about the exporter's process, which serves the page, and not about a workspace.
+const OF_THE_EXPORTER: [&str; 2] = ["ExporterDown", "ExporterReloadFailed"];
+
+/// The constant that an expression is.
+fn constant(expression: &Expr) -> Option<f64> {
+    match expression {
+        Expr::NumberLiteral(number) => Some(number.val),
+        Expr::Paren(inner) => constant(&inner.expr),
+        Expr::Binary(binary) => {
+            let (left, right) = (constant(&binary.lhs)?, constant(&binary.rhs)?);
+            match binary.op.to_string().as_str() {
+                "*" => Some(left * right),
+                "^" => Some(left.powf(right)),
+                other => panic!("{other} between constants"),
+            }
+        }
+        _ => None,
+    }
+}
+
+/// The constants in an expression, in its order.
+fn constants(expression: &Expr, found: &mut Vec<f64>) {
+    if let Some(number) = constant(expression) {
+        found.push(number);
+        return;
+    }
+    match expression {
+        Expr::Binary(binary) => {
+            constants(&binary.lhs, found);
+            constants(&binary.rhs, found);
+        }
+        Expr::Aggregate(aggregate) => constants(&aggregate.expr, found),
+        Expr::Paren(inner) => constants(&inner.expr, found),
+        Expr::Call(call) => {
+            for argument in &call.args.args {
+                constants(argument, found);
+            }
+        }
+        _ => {}
+    }
+}
+
+#[test]
+fn every_condition_agrees_with_its_rule() {
+    let alerts = alerts();
+    for row in CONDITIONS {
+        let name = row.alert;
+        let rule = alerts
+            .get(name)
+            .unwrap_or_else(|| panic!("there is no alert {name}"));
+        assert_eq!(
+            text(&rule["labels"]["severity"]),
+            row.severity.name(),
+            "{name}"
+        );
+        assert_eq!(seconds(text(&rule["for"])), row.wait, "{name}");
+        let expression = text(&rule["expr"]);
+        let parsed = parser::parse(expression).unwrap_or_else(|error| panic!("{name}: {error}"));
+        let mut found = Vec::new();
+        constants(&parsed, &mut found);
+        assert_eq!(found, row.thresholds, "{name}: {expression}");
+        assert_eq!(
+            expression.contains('['),
+            row.past.is_some(),
+            "{name}: {expression}"
+        );
+        assert_eq!(text(&rule["annotations"]["runbook_url"]), row.runbook());
+    }
+}
+
+#[test]
+fn alerts_without_a_condition_need_the_past_or_are_about_the_exporter() {
+    let rows: BTreeSet<&str> = CONDITIONS.iter().map(|row| row.alert).collect();
+    let alerts = alerts();
+    let without: BTreeSet<&str> = alerts
+        .keys()
+        .map(String::as_str)
+        .filter(|name| !rows.contains(name))
+        .collect();
+    let expected = OF_THE_PAST.into_iter().chain(OF_THE_EXPORTER).collect();
+    assert_eq!(without, expected);
+    for name in OF_THE_PAST {
+        let expression = text(&alerts[name]["expr"]);
+        let compares = ["[", "offset", ":usual"];
+        assert!(
+            compares.iter().any(|part| expression.contains(part)),
+            "{name}"
+        );
+    }
+}
+
+/// Draws from a fixed sequence, so that each run has the same workspaces.
+struct Draws(u64);
+
+impl Draws {
+    fn below(&mut self, limit: u64) -> u64 {
+        self.0 = self
+            .0
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) % limit
+    }
+
+    fn is_drawn(&mut self) -> bool {
+        self.below(2) == 0
+    }
+}
+
+const MINUTE: i64 = 60;
+const HOUR: i64 = 60 * MINUTE;
+const DAY: i64 = 24 * HOUR;
+
+/// The time so many seconds ago.
+fn ago(seconds: i64) -> DateTime {
+    DateTime::from_millis(DateTime::now().timestamp_millis() - seconds * 1000)
+}
+
+/// An instance with a heartbeat of this age.
+fn instance(id: &str, age: i64, node: &str, connections: i64) -> Document {
+    doc! {
+        "_id": id, "pid": 7, "_createdAt": ago(DAY), "_updatedAt": ago(age),
+        "extraInformation": { "host": id, "port": "3000", "nodeVersion": node, "conns": connections },
+    }
+}
+
+/// A workspace with some faults, and the version that it is said to have.
+async fn faulty(draws: &mut Draws) -> (Filled, &'static str) {
+    let filled = Filled::new().await;
+    let all = doc! {};
+    let instances = filled.collection("instances");
+    // Without it MongoDB does not remove records that are not alive.
+    instances
+        .drop_indexes()
+        .await
+        .expect("the indexes can be dropped");
+    instances
+        .delete_many(all.clone())
+        .await
+        .expect("instances can be deleted");
+    let records = match draws.below(4) {
+        0 => vec![instance("gone", 10 * MINUTE, "v22.1.0", 10)],
+        1 => vec![
+            instance("one", 5, "v22.1.0", 150),
+            instance("gone", 10 * MINUTE, "v22.1.0", 9),
+        ],
+        2 => vec![
+            instance("one", 5, "v22.1.0", 100),
+            instance("two", 5, "v20.1.0", 75),
+        ],
+        _ => vec![
+            instance("one", 5, "v22.1.0", 170),
+            instance("ahead", -HOUR, "v22.1.0", 0),
+        ],
+    };
+    instances
+        .insert_many(records)
+        .await
+        .expect("instances can be inserted");
+    let set_all = async |collection: &str, field: &str, value: DateTime| {
+        filled
+            .collection(collection)
+            .update_many(doc! {}, doc! { "$set": { field: value } })
+            .await
+            .expect("the documents can be updated");
+    };
+    let seen = if draws.is_drawn() { HOUR } else { 10 };
+    set_all("rocketchat_subscription", "ls", ago(seen)).await;
+    let age = [HOUR, 60 * HOUR, 40 * DAY][usize::try_from(draws.below(3)).unwrap_or_default()];
+    set_all("rocketchat_statistics", "createdAt", ago(age)).await;
+    let waits = if draws.is_drawn() {
+        20 * MINUTE
+    } else {
+        MINUTE
+    };
+    set_all("rocketchat_livechat_inquiry", "ts", ago(waits)).await;
+    set_all("rocketchat_notification_queue", "ts", ago(waits)).await;
+    filled.set("Livechat_enabled", draws.is_drawn()).await;
+    if draws.is_drawn() {
+        filled
+            .collection("users")
+            .update_many(all, doc! { "$set": { "statusLivechat": "not-available" } })
+            .await
+            .expect("users can be updated");
+    }
+    if draws.is_drawn() {
+        let locked = doc! { "$set": { "locked": true, "lockedAt": ago(HOUR) } };
+        filled
+            .collection("migrations")
+            .update_one(doc! { "_id": "control" }, locked)
+            .await
+            .expect("the migration can be locked");
+    }
+    filled
+        .set("Presence_broadcast_disabled", draws.is_drawn())
+        .await;
+    let days = [-1, 0, 4, 8][usize::try_from(draws.below(4)).unwrap_or_default()];
+    filled
+        .set(
+            "Cloud_Workspace_AirGapped_Restrictions_Remaining_Days",
+            days,
+        )
+        .await;
+    if let Some(license) = license(draws) {
+        filled.set("Site_Url", "https://chat.example.com").await;
+        filled.set("Enterprise_License", license).await;
+        filled.set("Enterprise_License_Status", "Valid").await;
+    }
+    let held = [0, 2 * HOUR, 8 * DAY][usize::try_from(draws.below(3)).unwrap_or_default()];
+    if held > 0 {
+        let held = doc! { "$set": { "lockedAt": ago(held), "nextRunAt": ago(held) } };
+        let jobs = filled.collection("rocketchat_cron");
+        jobs.update_many(doc! { "name": { "$in": ["statistics", "NPS"] } }, held)
+            .await
+            .expect("jobs can be updated");
+    }
+    let version = ["9.0.0", "6.4.0", "8.5.0"][usize::try_from(draws.below(3)).unwrap_or_default()];
+    (filled, version)
+}
+
+/// No license, or one that ends soon, later, or has ended, with many seats or too few.
+fn license(draws: &mut Draws) -> Option<String> {
+    let days = [-2, 3, 100];
+    let days = days[usize::try_from(draws.below(4)).ok()?.min(2)];
+    if draws.below(4) == 0 {
+        return None;
+    }
+    let end = ago(-days * DAY)
+        .try_to_rfc3339_string()
+        .expect("the time can be written");
+    let mut content = with("/validation/validPeriods/0/validUntil", json!(end));
+    let seats = if draws.is_drawn() { 500 } else { 61 };
+    content["limits"]["activeUsers"] = json!([{ "max": seats, "behavior": "prevent_action" }]);
+    Some(v3(&content))
+}
+
+/// The alerts of each workspace that are pending or firing in Prometheus.
+fn alerts_of(prometheus: &Prometheus) -> BTreeMap<String, BTreeSet<String>> {
+    let data = prometheus
+        .api("alerts", &[])
+        .expect("alerts can be queried");
+    let mut found: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for alert in data["alerts"].as_array().expect("alerts are a list") {
+        let labels = &alert["labels"];
+        if let (Some(workspace), Some(name)) =
+            (labels["workspace"].as_str(), labels["alertname"].as_str())
+        {
+            found
+                .entry(workspace.to_owned())
+                .or_default()
+                .insert(name.to_owned());
+        }
+    }
+    found
+}
+
+/// The alerts that a workspace's page names.
+fn alerts_on_page(exporter: &Exporter, workspace: &str) -> BTreeSet<String> {
+    let page = exporter.get(&format!("/info/{workspace}")).text();
+    let name = Regex::new("data-alert=\"([A-Za-z]+)\"").expect("the expression is valid");
+    name.captures_iter(&page)
+        .map(|found| found[1].to_owned())
+        .collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn page_names_the_alerts_that_prometheus_evaluates() {
+    let mut draws = Draws(21);
+    let mut text =
+        "workspaces:\n  down: {mongodb: {uri: 'mongodb://127.0.0.1:9', connect-timeout: 500ms}}\n"
+            .to_owned();
+    let mut names = vec!["down".to_owned()];
+    for number in 0..8 {
+        let (filled, version) = faulty(&mut draws).await;
+        let (name, uri) = (format!("w{number}"), uri_of(&filled.database));
+        writeln!(
+            text,
+            "  {name}: {{mongodb: {{uri: '{uri}'}}, rocketchat: {{version: {version}}}}}"
+        )
+        .expect("a string can be written to");
+        names.push(name);
+    }
+    let folder = tempfile::tempdir().expect("a directory can be created");
+    let file = folder.path().join("exporter.yml");
+    std::fs::write(&file, text).expect("the file can be written");
+    let exporter = Exporter::start(&[
+        &format!("--config.file={}", file.display()),
+        "--rocketchat.timezone=UTC",
+        "--collection.fast-interval=2s",
+        "--collection.normal-interval=4s",
+    ]);
+    let rules: Vec<String> = rule_files()
+        .iter()
+        .map(|file| format!("{}/{RULES}/{file}", env!("CARGO_MANIFEST_DIR")))
+        .collect();
+    let configuration = json!({
+        "global": { "scrape_interval": "1s", "evaluation_interval": "1s" },
+        "rule_files": rules,
+        "scrape_configs": [{
+            "job_name": "rocketchat-exporter",
+            "static_configs": [{ "targets": [exporter.address()] }],
+        }],
+    });
+    let prometheus = Prometheus::start(tools::PROMETHEUS_3, &configuration.to_string()).await;
+    let compared: BTreeSet<&str> = CONDITIONS
+        .iter()
+        .filter(|row| row.past.is_none())
+        .map(|row| row.alert)
+        .collect();
+    let is_compared = |name: &String| compared.contains(name.as_str());
+    let of_page = || -> BTreeMap<&str, BTreeSet<String>> {
+        let of = |name: &'_ String| {
+            alerts_on_page(&exporter, name)
+                .into_iter()
+                .filter(is_compared)
+                .collect()
+        };
+        names.iter().map(|name| (name.as_str(), of(name))).collect()
+    };
+    let of_prometheus = || -> BTreeMap<&str, BTreeSet<String>> {
+        let alerts = alerts_of(&prometheus);
+        let of = |name: &String| {
+            alerts
+                .get(name)
+                .into_iter()
+                .flatten()
+                .filter(|name| is_compared(name))
+                .cloned()
+                .collect()
+        };
+        names.iter().map(|name| (name.as_str(), of(name))).collect()
+    };
+    let begun = std::time::Instant::now();
+    let (on_page, evaluated) = loop {
+        let (on_page, evaluated) = (of_page(), of_prometheus());
+        let is_read = names.iter().all(|name| {
+            !exporter
+                .get(&format!("/info/{name}"))
+                .text()
+                .contains("First reading")
+        });
+        let is_late = begun.elapsed() > Duration::from_secs(45);
+        if is_late || is_read && on_page == evaluated {
+            break (on_page, evaluated);
+        }
+        tokio::time::sleep(Duration::from_millis(300)).await;
+    };
+    assert_eq!(on_page, evaluated);
+    // The workspaces have enough faults for the comparison to mean something.
+    let seen: BTreeSet<&String> = on_page.values().flatten().collect();
+    for name in [
+        "BackgroundJobHung",
+        "BackgroundJobOverdue",
+        "DatabaseUnreachable",
+        "InstanceHeartbeatInFuture",
+        "InstanceHeartbeatStale",
+        "LicenseExpiring",
+        "LivechatWaitingTooLong",
+        "MigrationLocked",
+        "MongoDBUnsupported",
+        "NoAgentsAvailable",
+        "PresenceDisabled",
+        "PresenceLimitNear",
+        "PushQueueStuck",
+        "ReadOnlySoon",
+        "RocketChatDown",
+        "SeatsNearLimit",
+        "StatisticsStale",
+        "SupportEnding",
+        "VersionSkew",
+        "WorkspaceReadOnly",
+    ] {
+        assert!(
+            seen.contains(&name.to_owned()),
+            "no workspace has {name}: {seen:?}"
+        );
+        let without = on_page.values().any(|alerts| !alerts.contains(name));
+        assert!(without, "every workspace has {name}");
+    }
+}
