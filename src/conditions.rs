@@ -59,6 +59,7 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
+    use crate::catalogue::Metric;
     use crate::collectors::{READINGS, REPLICATION, SECTIONS};
 
     #[test]
@@ -72,7 +73,7 @@ mod tests {
         let known: BTreeSet<&str> = SECTIONS
             .iter()
             .flat_map(|section| section.metrics())
-            .chain(READINGS.iter().chain(REPLICATION).map(|row| row.row()))
+            .chain(READINGS.iter().chain(REPLICATION).map(Metric::row))
             .map(|row| row.name)
             .collect();
         let table = include_str!("conditions/table.rs");

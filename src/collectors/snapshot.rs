@@ -117,10 +117,8 @@ impl Snapshot {
             .outcomes
             .iter()
             .filter(|(collector, _)| collector.reads_database());
-        let failed = outcomes.filter(|(_, outcome)| outcome.failure == Some(reason));
-        failed
-            .filter_map(|(_, outcome)| outcome.failure_message.clone())
-            .next()
+        let mut failed = outcomes.filter(|(_, outcome)| outcome.failure == Some(reason));
+        failed.find_map(|(_, outcome)| outcome.failure_message.clone())
     }
 
     /// The snapshot of the chosen collectors only.

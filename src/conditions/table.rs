@@ -694,7 +694,7 @@ pub const CONDITIONS: &[Condition] = &[
         find: |facts| {
             let failing = of_jobs(facts, "rocketchat_job_failing");
             failing
-                .filter(|(_, failing)| *failing == 1.0)
+                .filter(|(_, failing)| is_true(*failing))
                 .map(|(name, _)| {
                     let message = format!("The last run of the background job {name} failed.");
                     Occurrence::of(name, message)
@@ -740,7 +740,7 @@ pub const CONDITIONS: &[Condition] = &[
                 .samples("rocketchat_exporter_missing_privilege")
                 .into_iter();
             missing
-                .filter(|sample| sample.value == 1.0)
+                .filter(|sample| is_true(sample.value))
                 .map(|sample| {
                     let [collection, action] = &sample.labels[..] else {
                         return Occurrence::one("The exporter's user lacks a privilege.");
@@ -787,10 +787,7 @@ fn stale_heartbeats(facts: &Facts<'_>) -> Vec<Occurrence> {
         .map(|heartbeat| (heartbeat.labels[0].clone(), now - heartbeat.value))
         .filter(|(_, age)| *age > HEARTBEAT)
         .map(|(id, age)| {
-            let message = format!(
-                "Instance {id} has stopped writing heartbeats; the newest is {} old.",
-                time(age)
-            );
+            let message = format!("Instance {id} has written no heartbeat for {}.", time(age));
             Occurrence::of(id, message)
         })
         .collect()
@@ -804,7 +801,7 @@ fn late_readings(facts: &Facts<'_>) -> Vec<Occurrence> {
             let name = read.labels[0].clone();
             let of = |metric| facts.labelled(metric, &name);
             let interval = of("rocketchat_exporter_collector_interval_seconds")?;
-            let succeeds = of("rocketchat_exporter_collector_success")? == 1.0;
+            let succeeds = is_true(of("rocketchat_exporter_collector_success")?);
             let age = now - read.value;
             let is_late = age > LATE_INTERVALS * interval + LATE_SECONDS && succeeds;
             let message = format!("The collector {name} was last read {} ago.", time(age));
@@ -815,7 +812,7 @@ fn late_readings(facts: &Facts<'_>) -> Vec<Occurrence> {
 
 fn missing_indexes(facts: &Facts<'_>) -> Vec<Occurrence> {
     let missing = facts.samples("rocketchat_exporter_missing_index");
-    let missing = missing.into_iter().filter(|sample| sample.value == 1.0);
+    let missing = missing.into_iter().filter(|sample| is_true(sample.value));
     missing
         .filter_map(|sample| {
             let [collection, key] = &sample.labels[..] else {
@@ -862,6 +859,11 @@ fn one(holds: bool, message: impl FnOnce() -> String) -> Vec<Occurrence> {
 fn some<T>(value: Option<T>, message: impl FnOnce(T) -> String) -> Vec<Occurrence> {
     let occurrence = value.map(|value| Occurrence::one(message(value)));
     occurrence.into_iter().collect()
+}
+
+/// Whether a state holds.
+fn is_true(state: f64) -> bool {
+    Some(state) == Some(1.0)
 }
 
 /// The name of a line, such as 9.0.

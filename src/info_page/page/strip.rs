@@ -1,6 +1,8 @@
 //! The first thing on the page: one sentence whether everything works, and a tile for each number that matters, with the last
 //! day as a sparkline and the age of the number.
 
+use std::time::Duration;
+
 use maud::{Markup, html};
 
 use super::card::PageData;
@@ -61,12 +63,11 @@ fn judgement(data: &PageData<'_>) -> (Judgement, String) {
     };
     match rocketchat_state(page.snapshot, page.now) {
         ServiceState::Down => {
-            let since = page.history.conditions().since("RocketChatDown", "");
-            let lasted = since
-                .and_then(|since| page.now.since(since))
-                .unwrap_or_default();
-            let text = format!("Rocket.Chat has been down for {}", format::span(lasted));
-            (critical, text)
+            let silence = heartbeat_age(data).map_or_else(
+                || "no instance is registered".to_owned(),
+                |age| format!("no heartbeat for {age}"),
+            );
+            (critical, format!("Rocket.Chat is down: {silence}"))
         }
         ServiceState::Up if of(Severity::Critical) > 0 => (
             critical,
@@ -180,19 +181,23 @@ fn age(data: &PageData<'_>, collector: Collector) -> Markup {
     }
 }
 
+/// The age of the newest heartbeat of an instance.
+fn heartbeat_age(data: &PageData<'_>) -> Option<String> {
+    let facts = Facts {
+        snapshot: data.page.snapshot,
+        now: data.page.now,
+    };
+    let age = newest_heartbeat(&facts)?;
+    let age = Duration::try_from_secs_f64(age).unwrap_or_default();
+    Some(format::span(age))
+}
+
 /// Whether Rocket.Chat serves its users, judged by [`rocketchat_state`].
 fn rocketchat(data: &PageData<'_>) -> Markup {
     let page = data.page;
     let state = rocketchat_state(page.snapshot, page.now);
     let (class, value) = up_or_down(state);
-    let facts = Facts {
-        snapshot: page.snapshot,
-        now: page.now,
-    };
-    let heartbeat = newest_heartbeat(&facts).map(|age| {
-        let age = std::time::Duration::try_from_secs_f64(age).unwrap_or_default();
-        format::span(age)
-    });
+    let heartbeat = heartbeat_age(data);
     let remark = match (state, heartbeat) {
         (ServiceState::Unknown, _) if outage::of(data).is_some() => {
             html! { "Its heartbeats are in the database" }
@@ -268,7 +273,7 @@ fn people(data: &PageData<'_>) -> Markup {
         .as_ref()
         .map(|connections| connections.people);
     let is_forced = data.setting("Accounts_UserStatus_Enabled") == Some(&Value::Bool(false));
-    let (title, value, collector) = if is_forced {
+    let (heading, value, collector) = if is_forced {
         ("People connected", connected, Collector::Connections)
     } else {
         (
@@ -287,7 +292,7 @@ fn people(data: &PageData<'_>) -> Markup {
     };
     let tile = Tile {
         id: "tile-online",
-        title,
+        title: heading,
         class: "plain",
         value: number(value),
         remark,

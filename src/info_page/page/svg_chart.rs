@@ -244,9 +244,8 @@ mod tests {
     }
 
     fn rendered(values: Vec<Option<f64>>) -> String {
-        let times: Vec<_> = (0..values.len())
-            .map(|minute| Timestamp(minute as i64 * 60_000))
-            .collect();
+        let times = (0..).map(|minute: i64| Timestamp(minute * 60_000));
+        let times: Vec<_> = times.take(values.len()).collect();
         let chart = Chart {
             id: "presence",
             title: "Presence",

@@ -64,7 +64,7 @@ fn by_condition<'a>(data: &'a PageData<'_>) -> Vec<(&'static Condition, Vec<&'a 
     for (condition, occurrence) in &data.occurrences {
         match all.last_mut() {
             Some((last, occurrences)) if last.alert == condition.alert => {
-                occurrences.push(occurrence)
+                occurrences.push(occurrence);
             }
             _ => all.push((*condition, vec![occurrence])),
         }
