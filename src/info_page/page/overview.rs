@@ -161,7 +161,7 @@ fn table(rows: &[&OverviewRow]) -> Markup {
                 th scope="row" { a href=(row.path) { (row.name) } }
                 td data-label="State" { span.state.(class) { (warnings::mark(severity)) (words) } }
                 td.number data-label="Online" { (number(row.online)) }
-                td.number data-label="Messages a minute" { (number(row.messages_per_minute)) }
+                td.number data-label="Per minute" { (number(row.messages_per_minute)) }
                 td data-label="Version" { @if row.version.is_empty() { (unknown()) } @else { (row.version) } }
                 td data-label="Warnings" { (conditions(row)) }
             } } }
@@ -172,7 +172,7 @@ fn table(rows: &[&OverviewRow]) -> Markup {
 fn conditions(row: &OverviewRow) -> Markup {
     html! {
         @for (severity, count) in Severity::ALL.into_iter().zip(row.conditions) {
-            @if count > 0 { span.state.(severity.name()) { (count) " " (severity.name()) } " " }
+            @if count > 0 { span.state.(severity.name()) { (count) " " (severity.name()) @if severity == Severity::Warning && count > 1 { "s" } } " " }
         }
         @if row.conditions == [0; 3] { span.note { "none" } }
     }
