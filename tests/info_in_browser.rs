@@ -75,6 +75,8 @@ async fn page_with_script_refreshes_in_place_and_downloads() {
             true,
             "the page was loaded again"
         );
+        let times = "document.body.innerText.match(/Refreshed \\d\\d:\\d\\d:\\d\\d \\S+ in [\\d.]+ m?s/g).length";
+        assert_eq!(browser.value(times).await, 1, "the outcome is shown once");
         let after = document(&reader);
         assert_ne!(after["totalRooms"], before["totalRooms"]);
         assert_rows_equal(&browser, &after).await;
@@ -170,6 +172,65 @@ async fn keyboard_can_refresh_and_apply_a_license() {
     assert_eq!(rocketchat.accepted(), [license]);
 }
 
+/// The Right key in WebDriver's encoding.
+const RIGHT: &str = "\u{e014}";
+
+/// A script that returns the text beside the focused point of a chart while it is visible.
+const POINT: &str = "(() => { const text = document.activeElement.nextElementSibling; \
+    return text && getComputedStyle(text).opacity === '1' ? text.textContent : ''; })()";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn arrow_keys_show_time_and_values_of_the_points_of_a_chart() {
+    let workspace = shared_workspace().await.start(&[]).await;
+    wait_until_complete(&workspace.exporter).await;
+    browse(&workspace.exporter, |browser| async move {
+        browser.run_scripts(false).await;
+        browser.open("/info").await;
+        browser.tab_to("#users-growth input").await;
+        let first = browser.value(POINT).await;
+        browser.type_in(RIGHT).await;
+        let next = browser.value(POINT).await;
+        for point in [&first, &next] {
+            let point = point.as_str().unwrap_or_default();
+            let values = point.contains(" total · ") && point.ends_with(" activated");
+            assert!(point.starts_with("20") && values, "{point:?}");
+        }
+        assert_ne!(first, next);
+        let stops = browser.tab_to("#rooms-growth input").await;
+        assert_eq!(
+            stops.len(),
+            2,
+            "a chart is one stop besides its numbers: {stops:?}"
+        );
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn opening_a_list_moves_no_card_to_another_column_and_cuts_nothing() {
+    let workspace = shared_workspace().await.start(&[]).await;
+    wait_until_complete(&workspace.exporter).await;
+    browse(&workspace.exporter, |browser| async move {
+        browser.open("/info").await;
+        let columns = "[...document.querySelectorAll('.card')].map((card) => card.id + card.getBoundingClientRect().left)";
+        let open = "document.querySelectorAll('details').forEach((list) => { list.open = true; })";
+        let cut = "[...document.querySelectorAll('.wide')].filter((part) => part.scrollWidth > part.clientWidth).map((part) => part.ariaLabel)";
+        let wrapped = "[...document.querySelectorAll('time')].filter((time) => time.getClientRects().length > 1).map((time) => time.outerHTML)";
+        for width in [1440, 390] {
+            browser.emulate(width, "light").await;
+            browser.open("/info").await;
+            let before = browser.value(columns).await;
+            browser.value(open).await;
+            assert_eq!(browser.value(columns).await, before);
+            assert_eq!(browser.value(cut).await, json!([]), "{width}");
+            if width == 1440 {
+                assert_eq!(browser.value(wrapped).await, json!([]));
+            }
+        }
+    })
+    .await;
+}
+
 /// Checks the current page in both widths and color schemes.
 async fn assert_accessible(browser: &Browser, page: &str) {
     browser.load_axe().await;
@@ -202,7 +263,7 @@ async fn pages_are_accessible_and_fit_a_phone() {
     let folder = tempfile::tempdir().expect("a directory can be created");
     let file = folder.path().join("exporter.yml");
     let text = format!(
-        "mongodb: {{uri: '{}'}}\nworkspaces: {{one: {{}}, other: {{}}}}\n",
+        "mongodb: {{uri: '{}', connect-timeout: 500ms}}\nworkspaces: {{one: {{}}, other: {{}}, down: {{mongodb: {{uri: 'mongodb://127.0.0.1:9'}}}}}}\n",
         uri_of(&filled.database)
     );
     std::fs::write(&file, text).expect("the file can be written");
@@ -216,7 +277,8 @@ async fn pages_are_accessible_and_fit_a_phone() {
     eventually("both are read", || {
         let page = exporter.get("/info").text();
         let one = exporter.get("/info/one").text();
-        (page.matches(" Up</span>").count() == 2 && one.contains("users-growth")).then_some(())
+        let is_read = page.matches(" Up</span>").count() == 2 && page.contains("Database down");
+        (is_read && one.contains("users-growth")).then_some(())
     })
     .await;
     browse(&exporter, |browser| async move {
@@ -224,6 +286,10 @@ async fn pages_are_accessible_and_fit_a_phone() {
         assert_accessible(&browser, "overview").await;
         browser.open("/info/one").await;
         assert_accessible(&browser, "page").await;
+        browser.open("/info/down").await;
+        assert_accessible(&browser, "outage").await;
+        browser.open("/").await;
+        assert_accessible(&browser, "start").await;
         browser.open("/info/one/license").await;
         assert_accessible(&browser, "license").await;
         browser.tab_to("textarea").await;

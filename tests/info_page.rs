@@ -429,11 +429,54 @@ async fn unreachable_database_is_explained() {
     assert_eq!(page.status, 200);
     assert!(page.text().contains("Rocket.Chat workspace"));
     assert_eq!(exporter.get("/info/statistics.json").status, 503);
-    eventually("the page shows the error", || {
+    let page = eventually("the page shows the error", || {
         let page = exporter.get("/info").text();
-        page.contains("the database does not answer").then_some(())
+        page.contains("the database does not answer")
+            .then_some(page)
     })
     .await;
+    for words in [
+        "The database has been down for ",
+        "<dt>Down since</dt><dd><time",
+        "<dt>Address</dt><dd><span class=\"address\">127.0.0.1:9</span>",
+        "<dt>Cause</dt><dd>The database does not answer.",
+        "Connection refused",
+        "Check that MongoDB runs at this address",
+        "data-alert=\"DatabaseUnreachable\"",
+        "none: it waits for the database",
+    ] {
+        assert!(page.contains(words), "{words}");
+    }
+    let cards = page.split("id=\"exporter-section-title\"").next();
+    assert!(
+        !cards
+            .unwrap_or_default()
+            .contains("<span class=\"unknown\"")
+    );
+    assert!(!page.contains("id=\"users\""), "a card has no numbers");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn federation_that_is_off_is_folded() {
+    let folded = "<details id=\"federation-rows\"><summary>Off</summary>";
+    let filled = Filled::new().await;
+    filled.set("Federation_Service_Enabled", false).await;
+    let off = filled.exporter(&[]).await.exporter.get("/info").text();
+    assert!(off.contains(folded));
+    filled.set("Federation_Service_Enabled", true).await;
+    let on = filled.exporter(&[]).await.exporter.get("/info").text();
+    assert!(!on.contains(folded) && on.contains("<dt>Federation Enabled</dt>"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn site_address_is_a_link_only_where_it_is_a_plain_one() {
+    let filled = Filled::new().await;
+    filled.set("Site_Url", "https://chat.example.com").await;
+    let page = filled.exporter(&[]).await.exporter.get("/info").text();
+    assert!(page.contains("<a class=\"address\" href=\"https://chat.example.com\""));
+    filled.set("Site_Url", "javascript:alert(1)").await;
+    let page = filled.exporter(&[]).await.exporter.get("/info").text();
+    assert!(page.contains("<span class=\"address\">javascript:alert(1)</span>"));
 }
 
 #[tokio::test(flavor = "multi_thread")]
