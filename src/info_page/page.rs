@@ -118,10 +118,9 @@ pub fn page(page: &Page<'_>) -> String {
         (progress(&data))
         (strip::verdict(&data))
         (strip::tiles(&data))
+        @if let Some(outage) = outage { (outage::card(&data, outage)) }
         (warnings::list(&data))
-        @if let Some(outage) = outage {
-            (outage::card(&data, outage))
-        } @else {
+        @if outage.is_none() {
             div.cards {
                 div { (deployment_card::card(&data)) (license_card::card(&data)) }
                 div { (usage_cards::users(&data)) (usage_cards::types(&data)) (usage_cards::uploads(&data)) }

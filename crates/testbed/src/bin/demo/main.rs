@@ -33,6 +33,9 @@ use shutdown::Shutdown;
 /// Time limit of the exporter's first read of everything.
 const READY_TIMEOUT: Duration = Duration::from_mins(3);
 
+/// The history in the picture: the charts have a point for each minute.
+const MINUTES_OF_CHARTS: Duration = Duration::from_mins(6);
+
 /// Run the exporter against a generated Rocket.Chat workspace with simulated activity
 #[derive(Parser)]
 #[command(name = "cargo xtask demo", bin_name = "cargo xtask demo")]
@@ -234,7 +237,14 @@ async fn generate(server: &Server, shutdown: &Shutdown) -> Result<Option<Credent
 /// Writes the picture, if there is to be one; otherwise this waits forever.
 async fn picture(listen: SocketAddr, file: Option<&Path>) -> Result<()> {
     match file {
-        Some(file) => screenshot::take(listen, file).await,
+        Some(file) => {
+            let heartbeat = Heartbeat::start(|| {
+                "demo: waiting for the first minutes of the charts".to_owned()
+            });
+            tokio::time::sleep(MINUTES_OF_CHARTS).await;
+            drop(heartbeat);
+            screenshot::take(listen, file).await
+        }
         None => std::future::pending().await,
     }
 }
