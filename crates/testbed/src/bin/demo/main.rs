@@ -238,9 +238,8 @@ async fn generate(server: &Server, shutdown: &Shutdown) -> Result<Option<Credent
 async fn picture(listen: SocketAddr, file: Option<&Path>) -> Result<()> {
     match file {
         Some(file) => {
-            let heartbeat = Heartbeat::start(|| {
-                "demo: waiting for the first minutes of the charts".to_owned()
-            });
+            let heartbeat =
+                Heartbeat::start(|| "demo: waiting for the first minutes of the charts".to_owned());
             tokio::time::sleep(MINUTES_OF_CHARTS).await;
             drop(heartbeat);
             screenshot::take(listen, file).await
