@@ -37,6 +37,7 @@ macro_rules! every_collector {
             push::Push,
             jobs::Jobs,
             instances::Instances,
+            probe::Probe,
             host::Host,
         }
     };
@@ -69,6 +70,7 @@ pub mod message_flags;
 pub mod messages;
 pub mod omnichannel;
 pub mod presence;
+pub mod probe;
 pub mod push;
 pub mod replication_metrics;
 pub mod required_privileges;

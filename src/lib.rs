@@ -36,7 +36,9 @@ pub use crate::commands::print_statistics::{
     markdown as statistics_reference, summary as statistics_summary,
 };
 pub use cli::configuration_reference;
-pub use collectors::COLLECTORS;
 pub use collectors::live_sections::followed_rows;
 pub use conditions::CONDITIONS;
 pub use program::program;
+
+/// The number of collectors that run without `--rocketchat.url`, which enables the probe.
+pub const COLLECTORS: usize = collectors::COLLECTORS - 1;

@@ -1,30 +1,30 @@
-//! A client of Rocket.Chat's REST API, which validates and applies a license and does nothing else.
+//! A client of Rocket.Chat itself: it probes whether people can connect, and validates and applies a license.
 //!
-//! An administrator enters a login for each request; it is never stored. Redirects are not followed: the login is for the
-//! configured URL only.
+//! Redirects are not followed: a login is for the configured URL only. The login with which a license is applied is entered by
+//! an administrator for each request and never stored.
 
+pub mod connector;
+pub mod exchange;
+pub mod login;
+pub mod probe;
 pub mod redaction;
+pub mod token_file;
 pub mod url;
 pub mod verdict;
 
-use std::error::Error as _;
 use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full, Limited};
-use hyper::body::Incoming;
-use hyper::header::{self, HeaderValue};
-use hyper::{Request, Response, StatusCode};
-use hyper_rustls::HttpsConnectorBuilder;
-use hyper_util::client::legacy::connect::Connect;
-use hyper_util::client::legacy::{Client, Error as ClientError};
-use hyper_util::rt::TokioExecutor;
+use hyper::{Method, Request, StatusCode, header};
 use serde_json::{Value, json};
 use thiserror::Error;
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
-use tokio_rustls::rustls::crypto::ring;
 
+use connector::{Connector, with_causes};
+use exchange::OpenResponse;
+pub use login::{AdminLogin, InvalidLogin};
 use redaction::redacted;
 pub use url::{InvalidRocketChatUrl, RocketChatUrl};
 pub use verdict::{LicenseVerdict, VerdictReason};
@@ -39,40 +39,6 @@ const MAX_RESPONSE_BYTES: usize = 64 * 1024;
 
 /// The longest error message of Rocket.Chat that is shown.
 const MAX_REASON_CHARS: usize = 500;
-
-/// The login of an administrator for one request, without surrounding whitespace.
-pub struct AdminLogin<'a> {
-    user_id: &'a str,
-    token: &'a str,
-}
-
-impl<'a> AdminLogin<'a> {
-    /// A user ID, and a personal access token or login token, as they were entered.
-    ///
-    /// # Errors
-    /// When they cannot be sent as headers.
-    pub fn new(user_id: &'a str, token: &'a str) -> Result<Self, LicenseRequestError> {
-        let login = Self {
-            user_id: user_id.trim(),
-            token: token.trim(),
-        };
-        let is_sendable = |text: &str| !text.is_empty() && HeaderValue::from_str(text).is_ok();
-        let can_be_sent = is_sendable(login.user_id) && is_sendable(login.token);
-        can_be_sent
-            .then_some(login)
-            .ok_or(LicenseRequestError::InvalidLogin)
-    }
-
-    /// The user ID.
-    pub fn user_id(&self) -> &'a str {
-        self.user_id
-    }
-
-    /// The token.
-    pub fn token(&self) -> &'a str {
-        self.token
-    }
-}
 
 /// What a license is sent for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -214,7 +180,7 @@ impl RocketChatClient {
     /// When Rocket.Chat did not confirm it. The error does not contain the login.
     pub async fn add_license(
         &self,
-        login: &AdminLogin<'_>,
+        login: &AdminLogin,
         license: &str,
     ) -> Result<(), LicenseRequestError> {
         let answer = self.exchange(LicenseRequest::Apply, login, license).await?;
@@ -230,7 +196,7 @@ impl RocketChatClient {
     /// When Rocket.Chat gave no verdict. Neither the verdict nor the error contains the login.
     pub async fn validate_license(
         &self,
-        login: &AdminLogin<'_>,
+        login: &AdminLogin,
         license: &str,
     ) -> Result<LicenseVerdict, LicenseRequestError> {
         let answer = self
@@ -252,7 +218,7 @@ impl RocketChatClient {
     async fn exchange(
         &self,
         purpose: LicenseRequest,
-        login: &AdminLogin<'_>,
+        login: &AdminLogin,
         license: &str,
     ) -> Result<Answer, LicenseRequestError> {
         let _permit = self
@@ -271,22 +237,14 @@ impl RocketChatClient {
     fn request(
         &self,
         purpose: LicenseRequest,
-        login: &AdminLogin<'_>,
+        login: &AdminLogin,
         license: &str,
     ) -> Result<Request<Full<Bytes>>, LicenseRequestError> {
-        let secret = |text: &str| {
-            let mut value =
-                HeaderValue::from_str(text).map_err(|_| LicenseRequestError::InvalidLogin)?;
-            value.set_sensitive(true);
-            Ok(value)
-        };
         let body = json!({ "license": license }).to_string();
-        let request = Request::post(format!("{}{}", self.url, purpose.path()))
-            .header(header::CONTENT_TYPE, "application/json")
-            .header(header::ACCEPT, "application/json")
-            .header("X-User-Id", secret(login.user_id)?)
-            .header("X-Auth-Token", secret(login.token)?);
+        let request = exchange::request(Method::POST, &self.url, purpose.path(), Some(login));
         request
+            .header(header::CONTENT_TYPE, "application/json")
+            .header(header::CONTENT_LENGTH, body.len())
             .body(Full::from(body))
             .map_err(|error| self.unreachable(error.to_string()))
     }
@@ -294,26 +252,24 @@ impl RocketChatClient {
     async fn send(
         &self,
         request: Request<Full<Bytes>>,
-    ) -> Result<Response<Incoming>, LicenseRequestError> {
-        let client = |error: ClientError| self.unreachable(with_causes(&error));
-        if !self.url.is_encrypted() {
-            let plain = Client::builder(TokioExecutor::new()).build_http();
-            return once(plain, request).await.map_err(client);
-        }
-        // The system's certificate authorities are read for each request, so that new ones are effective at once.
-        let connector = HttpsConnectorBuilder::new()
-            .with_provider_and_native_roots(ring::default_provider())
-            .map_err(|error| {
-                self.unreachable(format!(
-                    "cannot read the certificate authorities of the system: {error}"
-                ))
-            })?;
-        let connector = connector.https_only().enable_http1().build();
-        let encrypted = Client::builder(TokioExecutor::new()).build(connector);
-        once(encrypted, request).await.map_err(client)
+    ) -> Result<OpenResponse, LicenseRequestError> {
+        let connection = async {
+            let connector = Connector::new(&self.url).await?;
+            connector.connect(&self.url).await
+        };
+        let connection = connection
+            .await
+            .map_err(|error| self.unreachable(error.reason))?;
+        exchange::send(connection, request)
+            .await
+            .map_err(|error| self.unreachable(with_causes(&error)))
     }
 
-    async fn read(&self, response: Response<Incoming>) -> Result<Answer, LicenseRequestError> {
+    async fn read(&self, opened: OpenResponse) -> Result<Answer, LicenseRequestError> {
+        let OpenResponse {
+            response,
+            driver: _driver,
+        } = opened;
         let status = response.status();
         if status.is_redirection() {
             return Err(LicenseRequestError::Redirected {
@@ -328,7 +284,7 @@ impl RocketChatClient {
     }
 
     /// The error of an answer that is no success.
-    fn refusal(&self, answer: &Answer, login: &AdminLogin<'_>) -> LicenseRequestError {
+    fn refusal(&self, answer: &Answer, login: &AdminLogin) -> LicenseRequestError {
         // Before 7.0 the response to a wrong login has only `message`.
         let reason = ["error", "message"].map(|key| answer.body[key].as_str());
         match reason.into_iter().flatten().next() {
@@ -367,42 +323,8 @@ impl Answer {
     }
 }
 
-/// Sends one request; the connection is closed after it.
-async fn once<C>(
-    client: Client<C, Full<Bytes>>,
-    request: Request<Full<Bytes>>,
-) -> Result<Response<Incoming>, ClientError>
-where
-    C: Connect + Clone + Send + Sync + 'static,
-{
-    client.request(request).await
-}
-
-/// An error with its causes.
-fn with_causes(error: &ClientError) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text = format!("{text}: {error}");
-        cause = error.source();
-    }
-    text
-}
-
 /// A text of Rocket.Chat without the login, which it may repeat, and not longer than is shown.
-fn shown(text: &str, login: &AdminLogin<'_>) -> String {
-    let text = redacted(text.to_owned(), [login.token, login.user_id]);
+fn shown(text: &str, login: &AdminLogin) -> String {
+    let text = redacted(text.to_owned(), [login.token(), login.user_id()]);
     text.chars().take(MAX_REASON_CHARS).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn login_is_trimmed() {
-        let login = AdminLogin::new(" id\n", "\ttoken \n").ok();
-        let login = login.expect("the login is valid");
-        assert_eq!((login.user_id(), login.token()), ("id", "token"));
-    }
 }

@@ -51,9 +51,22 @@ impl RefreshRequest {
 #[derive(Debug, Clone)]
 pub struct Scheduler {
     snapshots: watch::Receiver<Arc<Snapshot>>,
-    requests: Vec<mpsc::Sender<RefreshRequest>>,
+    requests: Vec<TaskRequests>,
     heartbeats: Vec<Arc<Heartbeat>>,
 }
+
+/// Where a task takes requests.
+#[derive(Debug, Clone)]
+struct TaskRequests {
+    scopes: &'static [RefreshScope],
+    sender: mpsc::Sender<RefreshRequest>,
+}
+
+/// The scopes of a task that reads the workspace's document.
+const EVERY_SCOPE: &[RefreshScope] = &[RefreshScope::Document, RefreshScope::Everything];
+
+/// The scopes of the probe, which has no part in the document: who waits for that does not wait for Rocket.Chat.
+const PROBE_SCOPES: &[RefreshScope] = &[RefreshScope::Everything];
 
 /// What a scheduler reads, and when.
 #[derive(Debug)]
@@ -100,21 +113,32 @@ impl Scheduler {
             requests: Vec::new(),
             heartbeats: Vec::new(),
         };
-        for tier in Tier::ALL {
-            let mut collectors = context.config.collectors.iter();
-            if !collectors.any(|collector| collector.tier() == tier) {
+        let collectors_of = |tier: Tier, is_probe: bool| {
+            let enabled = Collector::ALL.into_iter().filter(|collector| {
+                context.config.collectors.contains(collector)
+                    && collector.tier() == tier
+                    && (*collector == Collector::Probe) == is_probe
+            });
+            enabled.collect::<Vec<_>>()
+        };
+        let tiers = Tier::ALL.map(|tier| (tier.name(), tier, EVERY_SCOPE, false));
+        // Beside its tier: it does not wait for the database, nor the other way round.
+        let probe = ("probe", Collector::Probe.tier(), PROBE_SCOPES, true);
+        for (name, tier, scopes, is_probe) in tiers.into_iter().chain([probe]) {
+            let collectors = collectors_of(tier, is_probe);
+            if collectors.is_empty() {
                 continue;
             }
-            let (requests, heartbeat) = scheduler.add_task();
+            let (requests, heartbeat) = scheduler.add_task(scopes);
             let context = Arc::clone(&context);
             tasks.spawn(async move {
-                let run = || tier::run(&context, tier, &requests, &heartbeat);
-                keep_running(tier.name(), run).await;
+                let run = || tier::run(&context, tier, &collectors, &requests, &heartbeat);
+                keep_running(name, run).await;
                 heartbeat.end();
             });
         }
         if can_follow && context.config.live != LiveMode::Off {
-            let (requests, heartbeat) = scheduler.add_task();
+            let (requests, heartbeat) = scheduler.add_task(EVERY_SCOPE);
             tasks.spawn(async move {
                 let run = || live::run(&context, &requests, &heartbeat);
                 keep_running("live", run).await;
@@ -124,11 +148,14 @@ impl Scheduler {
         scheduler
     }
 
-    /// The requests and the heartbeat of another task.
-    fn add_task(&mut self) -> (AsyncMutex<mpsc::Receiver<RefreshRequest>>, Arc<Heartbeat>) {
+    /// The requests of these scopes, and the heartbeat, of another task.
+    fn add_task(
+        &mut self,
+        scopes: &'static [RefreshScope],
+    ) -> (AsyncMutex<mpsc::Receiver<RefreshRequest>>, Arc<Heartbeat>) {
         let (sender, requests) = mpsc::channel(REFRESH_QUEUE);
         let heartbeat = Arc::new(Heartbeat::default());
-        self.requests.push(sender);
+        self.requests.push(TaskRequests { scopes, sender });
         self.heartbeats.push(Arc::clone(&heartbeat));
         (AsyncMutex::new(requests), heartbeat)
     }
@@ -175,10 +202,12 @@ impl Scheduler {
     /// When the scheduler was stopped.
     pub async fn refresh(&self, scope: RefreshScope) -> Result<Arc<Snapshot>, SchedulerStopped> {
         let mut answers = Vec::with_capacity(self.requests.len());
-        for requests in &self.requests {
+        let asked = self.requests.iter();
+        for task in asked.filter(|task| task.scopes.contains(&scope)) {
             let (done, answer) = oneshot::channel();
             let request = RefreshRequest { scope, done };
-            requests.send(request).await.map_err(|_| SchedulerStopped)?;
+            let sent = task.sender.send(request).await;
+            sent.map_err(|_| SchedulerStopped)?;
             answers.push(answer);
         }
         for answer in answers {

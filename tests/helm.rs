@@ -609,6 +609,11 @@ fn switches() -> Vec<Switch> {
             json!(false),
             "name: rocketchat-omnichannel",
         ),
+        (
+            "prometheusRule.groups.probe",
+            json!(false),
+            "name: rocketchat-probe",
+        ),
         ("dashboards.folder", json!("Chat"), "folder: \"Chat\""),
         (
             "dashboards.configMaps.enabled",

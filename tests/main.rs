@@ -47,6 +47,8 @@ mod offline_license;
 mod outage;
 mod packaging;
 mod presence_jobs;
+mod probe;
+mod probe_failures;
 mod python_client;
 mod quick_starts;
 mod rate_limit;

@@ -17,7 +17,7 @@ use crate::support::{assert_golden, files_below};
 const PAGE: &str = "docs/troubleshooting.md";
 
 /// The generated lists of the page, and the source files whose messages they have; the first match counts.
-const AREAS: [(&str, &[&str]); 12] = [
+const AREAS: [(&str, &[&str]); 13] = [
     ("live", &["change_streams/", "scheduler/live"]),
     (
         "tls",
@@ -40,6 +40,14 @@ const AREAS: [(&str, &[&str]); 12] = [
         ],
     ),
     ("connection", &["mongodb"]),
+    (
+        "probe",
+        &[
+            "rocketchat_client/connector.rs",
+            "rocketchat_client/probe.rs",
+            "rocketchat_client/token_file.rs",
+        ],
+    ),
     ("reading", &["scheduler", "collectors"]),
     ("web-config", &["web_config"]),
     (

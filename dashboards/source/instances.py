@@ -1,10 +1,13 @@
-"""Instances and host: the processes of Rocket.Chat, their jobs and queues, and the machine that the exporter runs on."""
+"""Instances and host: the processes of Rocket.Chat, how they answer, their jobs and queues, and the exporter's machine."""
 
-from kit import RED, YES_IS_BAD, Column, dashboard, history, lines, number, rows, states, steps, text
+from kit import (
+    NO_IS_BAD, RED, YES_IS_BAD, Column, bars, dashboard, history, least, lines, number, rows, states, steps, text,
+)
 
 # Metrics of a process have its instance's id; people know it by its address.
 ADDRESS = "* on (instance_id) group_left (address) max by (instance_id, address) (rocketchat_instance_info{W})"
 HERE = " No data where Rocket.Chat runs on another machine than the exporter."
+PROBED = " No data where Rocket.Chat is not probed."
 
 
 def instances():
@@ -14,6 +17,7 @@ def instances():
         "The instances of a Rocket.Chat workspace, its background jobs and notifications, and the exporter's machine.",
         {
             "Instances": INSTANCES,
+            "Probe of Rocket.Chat": PROBE,
             "Processes of Rocket.Chat": PROCESSES,
             "Background jobs and notifications": JOBS,
             "Host": HOST,
@@ -55,6 +59,33 @@ INSTANCES = [
           {"connections": "sum(rocketchat_user_connections{W})", "people": "sum(rocketchat_people_connected{W})"}, width=12),
     lines("Connected accounts", "By the best state of their connections; unlike presence, invisible users count.",
           {"{{connection}}": "sum by (connection) (rocketchat_users_connected{W})"}, width=12, stacked=True),
+]
+
+PROBE = [
+    history("Answers", "Whether Rocket.Chat answers at its URL: the request for /api/info, and connect on the websocket." + PROBED,
+            "min by (check) (rocketchat_probe_success{W})", "{{check}}", states(_0=("no", RED), _1=("yes", "green")), width=16,
+            height=6, alerts=["RocketChatUnreachable"]),
+    text("Why it does not", "Why a check of the probe fails. No data while all of them succeed.",
+         "max by (check, reason) (rocketchat_probe_failing{W})", "{{check}}: {{reason}}", width=8, height=6, none="it does",
+         alerts=["RocketChatUnreachable"]),
+    lines("Time to answer", "From name resolution to the end of the answer; after 5 seconds a check is given up." + PROBED,
+          {"{{check}}": "max by (check) (rocketchat_probe_duration_seconds{W})"}, "s", width=12, limits=steps(1, 5)),
+    bars("HTTP status", "Status of the response: 200 and, of the websocket, 101 are expected. No data without a response.",
+         {"{{check}}": "max by (check) (rocketchat_probe_http_status_code{W})"}, "none", width=4, top=599,
+         alerts=["RocketChatUnreachable"]),
+    number("Certificate expires in", "Time until the first certificate expires that the server sends. No data without TLS.",
+           "min(rocketchat_probe_certificate_expiry_timestamp_seconds{W}) - time()", "s", limits=least(604800, 1814400), width=4,
+           none="no TLS", alerts=["RocketChatCertificateExpiring"]),
+    number("Another version than the database's",
+           "Whether the version that Rocket.Chat reports is not that of the database. No data where they cannot be compared.",
+           "max(rocketchat_probe_version_differs{W})", words=YES_IS_BAD, none="unknown", alerts=["RocketChatVersionMismatch"]),
+    number("Token accepted", "Whether the token shows the build of Rocket.Chat. No data without a token.",
+           "min(rocketchat_probe_token_accepted{W})", words=NO_IS_BAD, width=4, none="no token"),
+    text("Commit", "Tag, branch and commit that Rocket.Chat reports. No data without a token.",
+         "max by (tag, branch, commit) (rocketchat_build_info{W})", "{{tag}}, {{branch}}, {{commit}}", width=12, none="no token"),
+    text("Built", "Version, and the times of commit and build, as Rocket.Chat reports them. No data without a token.",
+         "max by (version, commit_date, build_date) (rocketchat_build_info{W})", "{{version}}, {{commit_date}}, {{build_date}}",
+         width=8, none="no token"),
 ]
 
 PROCESSES = [

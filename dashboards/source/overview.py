@@ -39,6 +39,10 @@ WARNINGS = [
         "sum(rocketchat_instances{W})", limits=least(1), alerts=["RocketChatDown", "InstanceLost"],
     ),
     number(
+        "Rocket.Chat answers", "Whether Rocket.Chat answers at its URL. No data where it is not probed.",
+        "min(rocketchat_probe_success{W})", words=NO_IS_BAD, alerts=["RocketChatUnreachable"], none="not probed",
+    ),
+    number(
         "Presence switched off", "Rocket.Chat disables presence for all users when there are too many connections.",
         "max(rocketchat_presence_broadcast_disabled{W})", words=YES_IS_BAD, alerts=["PresenceDisabled"],
     ),

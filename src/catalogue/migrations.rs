@@ -67,19 +67,65 @@ impl RunningVersion {
     }
 }
 
-/// The running version: the configured one, else that of the newest stored document, unless that is too old for the
-/// database's migrations; then the first release that has them, or [`Version::NEWEST`] if no known release has.
+/// The version that Rocket.Chat reports itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReportedVersion {
+    /// Its name; only the major and the minor number where the patch number is hidden.
+    pub name: String,
+    /// Whether the newest probe reported it, and not an earlier one.
+    pub is_current: bool,
+}
+
+/// Whether a version belongs to an earlier release line than the first release that has a migration: such a server does
+/// not start on the database.
+pub fn is_older_than_migration(version: Version, migration: u64) -> bool {
+    let first = first_with(migration).unwrap_or(Version::NEWEST);
+    version.line() < first.line()
+}
+
+/// The running version: the configured one, else the one that Rocket.Chat reports, else that of the database.
 ///
-/// The stored document can be a day old or older, also after an upgrade. The migrations are those of the release that
-/// started last.
+/// A report without a patch number is completed by the database's version if that is of the same line. A report of an earlier
+/// probe counts unless the database has a later version: Rocket.Chat was upgraded since.
 pub fn running_version(
     configured: Option<Version>,
+    reported: Option<&ReportedVersion>,
     stored: Option<&str>,
     migration: Option<u64>,
 ) -> Option<RunningVersion> {
     if let Some(configured) = configured {
         return Some(RunningVersion::named(configured.to_string()));
     }
+    let of_database = version_of_database(stored, migration);
+    let Some(reported) = reported else {
+        return of_database;
+    };
+    let own: Option<Version> = reported.name.parse().ok();
+    let other = of_database.and_then(|version| {
+        let number: Version = version.name.parse().ok()?;
+        Some((number, version))
+    });
+    match (own, other) {
+        (Some(own), Some((number, version))) => {
+            let has_patch = reported.name.matches('.').count() > 1;
+            let is_completed = own.line() == number.line() && !has_patch;
+            let is_outdated = !reported.is_current && own < number;
+            Some(if is_completed || is_outdated {
+                version
+            } else {
+                RunningVersion::named(reported.name.clone())
+            })
+        }
+        _ => Some(RunningVersion::named(reported.name.clone())),
+    }
+}
+
+/// The version of a database: that of the newest stored document, unless that is too old for the database's migrations;
+/// then the first release that has them, or [`Version::NEWEST`] if no known release has.
+///
+/// The stored document can be a day old or older, also after an upgrade. The migrations are those of the release that
+/// started last.
+fn version_of_database(stored: Option<&str>, migration: Option<u64>) -> Option<RunningVersion> {
     if let Some(migration) = migration {
         let first = first_with(migration);
         let lower_bound = first.unwrap_or(Version::NEWEST);
@@ -133,7 +179,7 @@ mod tests {
 
     #[test]
     fn running_version_is_not_older_than_the_migrations() {
-        let version = |stored, migration| running_version(None, stored, migration);
+        let version = |stored, migration| running_version(None, None, stored, migration);
         let name = |stored, migration| Some(version(stored, migration)?.name);
         assert_eq!(name(None, None), None);
         assert_eq!(name(None, Some(197)).as_deref(), Some("3.4.0"));
@@ -144,7 +190,8 @@ mod tests {
         assert_eq!(name(Some("6.4.8"), Some(304)).as_deref(), Some("6.5.0"));
         assert_eq!(name(Some("8.6.1"), Some(335)).as_deref(), Some("8.6.1"));
         assert_eq!(name(Some("8.6.1"), Some(350)).as_deref(), Some("9.0.0"));
-        let configured = running_version(Some(Version::new(3, 0, 0)), Some("6.4.8"), Some(304));
+        let configured =
+            running_version(Some(Version::new(3, 0, 0)), None, Some("6.4.8"), Some(304));
         assert_eq!(configured.expect("it is configured").name, "3.0.0");
     }
 
@@ -158,13 +205,58 @@ mod tests {
             (None, 353, true),
             (None, 352, false),
         ] {
-            let version = running_version(None, stored, Some(migration)).expect("it is known");
+            let version =
+                running_version(None, None, stored, Some(migration)).expect("it is known");
             assert_eq!(
                 version.is_newer_than_known, is_newer,
                 "{stored:?}, {migration}"
             );
         }
-        let configured = running_version(Some(Version::new(10, 0, 0)), None, None);
+        let configured = running_version(Some(Version::new(10, 0, 0)), None, None, None);
         assert!(configured.expect("it is configured").is_newer_than_known);
+    }
+
+    #[test]
+    fn reported_version_counts_and_is_completed_by_the_database() {
+        for (reported, is_current, stored, migration, expected) in [
+            // The migrations of all of 8.x are those of 8.0.
+            ("8.6", true, None, Some(335), "8.6"),
+            ("8.6", true, Some("8.6.1"), Some(335), "8.6.1"),
+            ("8.6", true, Some("8.4.2"), Some(335), "8.6"),
+            ("8.6.3", true, Some("8.6.1"), Some(335), "8.6.3"),
+            ("8.6", true, None, None, "8.6"),
+            ("8.6", true, Some("odd"), None, "8.6"),
+            // A current report counts whatever the database says.
+            ("8.6", true, Some("9.0.0"), Some(352), "8.6"),
+            // Rocket.Chat was upgraded while the probe failed.
+            ("8.6", false, Some("9.0.0"), Some(352), "9.0.0"),
+            ("8.6", false, Some("8.4.2"), Some(335), "8.6"),
+        ] {
+            let reported = ReportedVersion {
+                name: reported.to_owned(),
+                is_current,
+            };
+            let version = running_version(None, Some(&reported), stored, migration);
+            assert_eq!(version.expect("it is known").name, expected, "{reported:?}");
+            let configured = Some(Version::new(7, 0, 0));
+            let version = running_version(configured, Some(&reported), stored, migration);
+            assert_eq!(version.expect("it is configured").name, "7.0.0");
+        }
+    }
+
+    #[test]
+    fn server_of_an_earlier_line_does_not_have_the_migrations() {
+        for (version, migration, is_older) in [
+            (Version::new(8, 6, 0), 335, false),
+            (Version::new(8, 6, 0), 352, true),
+            (Version::new(9, 0, 0), 352, false),
+            (Version::new(7, 7, 0), 319, false),
+        ] {
+            assert_eq!(
+                is_older_than_migration(version, migration),
+                is_older,
+                "{version}, {migration}"
+            );
+        }
     }
 }

@@ -85,9 +85,9 @@ impl Collector {
         self.definition().privileges
     }
 
-    /// Whether it reads the database; the other one reads the host.
+    /// Whether it reads the database; the others read the host, and Rocket.Chat itself.
     pub fn reads_database(self) -> bool {
-        self != Self::Host
+        !matches!(self, Self::Host | Self::Probe)
     }
 
     /// Whether the statistics document of a version has a field of it; of any version, if it is unknown.

@@ -8,8 +8,8 @@ use super::collector::Collector;
 use super::live_state::LiveStatus;
 use super::presence::Presences;
 use crate::catalogue::{
-    Availability, Outcome, PoolState, Replication, RunningVersion, STALE_AFTER, Timestamp, Version,
-    running_version,
+    Availability, Outcome, PoolState, Replication, ReportedVersion, RunningVersion, STALE_AFTER,
+    Timestamp, Version, running_version,
 };
 use crate::license::site_url::workspace_url;
 
@@ -43,6 +43,8 @@ macro_rules! snapshot {
             pub replication: Option<Replication>,
             /// The configured version, which takes precedence.
             pub configured_version: Option<Version>,
+            /// The version that Rocket.Chat reported last.
+            pub reported_version: Option<ReportedVersion>,
         }
 
         impl Snapshot {
@@ -68,13 +70,36 @@ every_collector!(snapshot);
 impl Snapshot {
     /// The workspace's version; see [`running_version`].
     pub fn running_version(&self) -> Option<RunningVersion> {
-        let stored = self
-            .stored_document
-            .as_ref()
-            .and_then(|stored| stored.version());
         let workspace = self.workspace.as_ref();
         let migration = workspace.and_then(|workspace| workspace.migration.as_ref()?.version);
-        running_version(self.configured_version, stored.as_deref(), migration)
+        self.version_with_migration(migration)
+    }
+
+    /// The workspace's version with this migration number of the database.
+    pub fn version_with_migration(&self, migration: Option<u64>) -> Option<RunningVersion> {
+        let stored = self.stored_document.as_ref();
+        let stored = stored.and_then(|stored| stored.version());
+        running_version(
+            self.configured_version,
+            self.reported_version.as_ref(),
+            stored.as_deref(),
+            migration,
+        )
+    }
+
+    /// Keeps the version that the newest probe reported. Where it reported none, the last one stays.
+    pub fn note_reported_version(&mut self) {
+        let reported = self.probe.as_ref().and_then(|probe| probe.version.clone());
+        match (reported, &mut self.reported_version) {
+            (Some(name), known) => {
+                *known = Some(ReportedVersion {
+                    name,
+                    is_current: true,
+                });
+            }
+            (None, Some(known)) => known.is_current = false,
+            (None, None) => {}
+        }
     }
 
     /// The name of the workspace's version, with a suffix.

@@ -1,4 +1,4 @@
-//! The sources of all numbers: MongoDB and the host. A source reads one section at a time and returns it or an error. The
+//! The sources of all numbers: MongoDB, the host, and Rocket.Chat itself. A source reads one section at a time and returns it or an error. The
 //! scheduler decides when, the renderers show the result.
 
 use std::collections::BTreeMap;
@@ -8,7 +8,8 @@ use std::time::Duration;
 use super::collector::Collector;
 use super::dispatch::{CollectedReading, DatabaseSource};
 use super::host::query::HostSource;
-use super::snapshot::Snapshot;
+use super::probe::query::RocketChatSource;
+use super::snapshot::{Reading, Snapshot};
 use crate::catalogue::{FailureKind, PoolState};
 use crate::change_streams::{FollowedCollections, Follower};
 use crate::mongodb::SourceError;
@@ -21,14 +22,16 @@ const HOST_LIMIT: Duration = Duration::from_secs(30);
 pub struct Sources {
     database: Option<DatabaseSource>,
     host: HostSource,
+    rocketchat: Option<RocketChatSource>,
 }
 
 impl Sources {
-    /// The host and a workspace's database. Nothing is connected or read yet.
-    pub fn new(database: Option<DatabaseSource>) -> Self {
+    /// The host, a workspace's database, and its Rocket.Chat. Nothing is connected or read yet.
+    pub fn new(database: Option<DatabaseSource>, rocketchat: Option<RocketChatSource>) -> Self {
         Self {
             database,
             host: HostSource::new(),
+            rocketchat,
         }
     }
 
@@ -42,24 +45,19 @@ impl Sources {
         collector: Collector,
         known: &Snapshot,
     ) -> Result<CollectedReading, SourceError> {
-        if collector == Collector::Host {
-            let reading = self.host.read(known.instances.clone()).await?;
-            return Ok(CollectedReading {
-                reading,
-                indexes: Vec::new(),
-                refusals: Vec::new(),
-                left_out: BTreeMap::new(),
-                skipped: Vec::new(),
-                data_at: None,
-                replication: None,
-            });
-        }
-        match &self.database {
-            Some(database) => database.read(collector, known).await,
-            None => Err(SourceError::new(
-                FailureKind::Other,
-                "there is no database to be read",
-            )),
+        let missing = |message| Err(SourceError::new(FailureKind::Other, message));
+        match (collector, &self.rocketchat, &self.database) {
+            (Collector::Host, ..) => {
+                let reading = self.host.read(known.instances.clone()).await?;
+                Ok(without_database(reading))
+            }
+            (Collector::Probe, Some(rocketchat), _) => {
+                let probe = rocketchat.read().await;
+                Ok(without_database(Reading::Probe(probe)))
+            }
+            (Collector::Probe, None, _) => missing("there is no Rocket.Chat to be probed"),
+            (_, _, Some(database)) => database.read(collector, known).await,
+            (_, _, None) => missing("there is no database to be read"),
         }
     }
 
@@ -74,10 +72,31 @@ impl Sources {
         self.database.as_ref().map(|database| database.mongo.pool())
     }
 
-    /// Maximum time of one reading.
-    pub fn limit(&self) -> Duration {
+    /// Maximum time of one reading by a collector.
+    pub fn limit(&self, collector: Collector) -> Duration {
+        if collector == Collector::Probe {
+            return RocketChatSource::LIMIT;
+        }
+        self.database_limit()
+    }
+
+    /// Maximum time of one reading of the database.
+    pub fn database_limit(&self) -> Duration {
         self.database
             .as_ref()
             .map_or(HOST_LIMIT, |database| database.mongo.limit())
+    }
+}
+
+/// A reading that no query of the database made.
+fn without_database(reading: Reading) -> CollectedReading {
+    CollectedReading {
+        reading,
+        indexes: Vec::new(),
+        refusals: Vec::new(),
+        left_out: BTreeMap::new(),
+        skipped: Vec::new(),
+        data_at: None,
+        replication: None,
     }
 }

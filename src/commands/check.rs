@@ -15,8 +15,9 @@ use privileges::{LoginState, Privileges};
 use target::ConnectionTarget;
 use topology::Topology;
 
-use crate::catalogue::FailureKind;
+use crate::catalogue::{FailureKind, TokenStatus};
 use crate::cli::CheckFormat;
+use crate::collectors::probe::Probe;
 use crate::collectors::{Collector, DatabaseSource, Snapshot, Sources};
 use crate::config::{ChoiceError, Config, WorkspaceConfig};
 use crate::mongodb::SourceError;
@@ -192,9 +193,10 @@ impl Report {
                 duration_seconds: 0.0,
                 queries: Vec::new(),
             };
-            let result = if collector == Collector::Host {
+            let result = if !collector.reads_database() {
                 let begun = std::time::Instant::now();
-                let read = Sources::new(None).read(collector, &known).await;
+                let sources = Sources::new(None, workspace.probe.clone());
+                let read = sources.read(collector, &known).await;
                 row.duration_seconds = begun.elapsed().as_secs_f64();
                 read.map(|read| read.reading)
             } else if is_connected {
@@ -212,7 +214,13 @@ impl Report {
                 continue;
             };
             match result {
-                Ok(reading) => known.put(reading),
+                Ok(reading) => {
+                    known.put(reading);
+                    if collector == Collector::Probe {
+                        known.note_reported_version();
+                        self.note_probe(&mut row, known.probe.as_deref());
+                    }
+                }
                 Err(error) => {
                     row.ok = false;
                     // Once the database is down, the other collectors would only wait for the same timeout.
@@ -237,6 +245,35 @@ impl Report {
             self.collectors.push(row);
         }
         known
+    }
+
+    /// Notes which checks of the probe failed, and what is wrong with its token.
+    fn note_probe(&mut self, row: &mut CollectorRow, probe: Option<&Probe>) {
+        let Some(probe) = probe else { return };
+        for (name, check) in probe.checks() {
+            if let Some(failure) = &check.failure {
+                row.ok = false;
+                row.error = Some(failure.message.to_string());
+                self.problems.push(Finding {
+                    what: format!("the check {name} of Rocket.Chat failed: {}", failure.message),
+                    remedy: "check --rocketchat.url, and what stands between this machine and Rocket.Chat; docs/probe.md explains each reason".to_owned(),
+                });
+            }
+        }
+        let (what, remedy) = match &probe.token {
+            Some(TokenStatus::Refused) => (
+                "Rocket.Chat does not show its build to the user of --rocketchat.token-file"
+                    .to_owned(),
+                "check the token, and that the user has the permission view-statistics",
+            ),
+            Some(TokenStatus::Unreadable(reason)) => (
+                reason.to_string(),
+                "write the user ID and the personal access token into the file",
+            ),
+            Some(TokenStatus::Accepted | TokenStatus::Untried) | None => return,
+        };
+        let remedy = remedy.to_owned();
+        self.warnings.push(Finding { what, remedy });
     }
 
     fn note_index(&mut self, collector: Collector, index: ExaminedIndex) {

@@ -30,6 +30,8 @@ const SEATS_SHARE: f64 = 0.95;
 const CONTACTS_SHARE: f64 = 0.9;
 /// The notice before a license expires.
 const EXPIRY_NOTICE: f64 = 7.0 * DAY;
+/// The notice before a certificate expires.
+const CERTIFICATE_NOTICE: f64 = 7.0 * DAY;
 /// The notice before the support of a release line ends.
 const SUPPORT_NOTICE: f64 = 30.0 * DAY;
 /// Two daily runs of the statistics, and two hours.
@@ -98,6 +100,32 @@ pub const CONDITIONS: &[Condition] = &[
                     time(age)
                 ),
                 None => "No instance of Rocket.Chat is alive; none is registered.".to_owned(),
+            })
+        },
+    },
+    Condition {
+        alert: "RocketChatUnreachable",
+        severity: Severity::Critical,
+        wait: Duration::from_mins(3),
+        thresholds: &[0.0, 0.0],
+        past: None,
+        advice: "Check the reverse proxy, the certificate, DNS and the network; the row Probe of the card Deployment has the whole message.",
+        find: |facts| {
+            let checks = facts.samples("rocketchat_probe_success");
+            let has_failed = checks.iter().any(|check| is_false(check.value));
+            let is_alive = facts
+                .value("rocketchat_instances")
+                .is_some_and(|instances| instances > 0.0);
+            one(has_failed && is_alive, || {
+                let failing = facts.samples("rocketchat_probe_failing");
+                let reasons: Vec<String> = failing
+                    .iter()
+                    .map(|failure| failure.labels.join(" "))
+                    .collect();
+                format!(
+                    "Rocket.Chat runs, but people cannot connect: {}.",
+                    reasons.join(", ")
+                )
             })
         },
     },
@@ -189,6 +217,42 @@ pub const CONDITIONS: &[Condition] = &[
                     "The instances run {} different versions of Node, so probably not the same build.",
                     number(count)
                 )
+            })
+        },
+    },
+    Condition {
+        alert: "RocketChatVersionMismatch",
+        severity: Severity::Warning,
+        wait: Duration::from_hours(1),
+        thresholds: &[1.0],
+        past: None,
+        advice: "Stop old instances that still serve people, or correct --rocketchat.url.",
+        find: |facts| {
+            one(facts.is_on("rocketchat_probe_version_differs"), || {
+                "The Rocket.Chat that answers has another version than its database.".to_owned()
+            })
+        },
+    },
+    Condition {
+        alert: "RocketChatCertificateExpiring",
+        severity: Severity::Warning,
+        wait: Duration::from_hours(1),
+        thresholds: &[CERTIFICATE_NOTICE],
+        past: None,
+        advice: "Renew the certificate, and reload the reverse proxy.",
+        find: |facts| {
+            let left = facts
+                .age("rocketchat_probe_certificate_expiry_timestamp_seconds")
+                .map(|age| -age);
+            some(left.filter(|left| *left < CERTIFICATE_NOTICE), |left| {
+                if left > 0.0 {
+                    format!("The certificate of Rocket.Chat expires in {}.", time(left))
+                } else {
+                    format!(
+                        "The certificate of Rocket.Chat expired {} ago.",
+                        time(-left)
+                    )
+                }
             })
         },
     },
@@ -859,6 +923,11 @@ fn one(holds: bool, message: impl FnOnce() -> String) -> Vec<Occurrence> {
 fn some<T>(value: Option<T>, message: impl FnOnce(T) -> String) -> Vec<Occurrence> {
     let occurrence = value.map(|value| Occurrence::one(message(value)));
     occurrence.into_iter().collect()
+}
+
+/// Whether a state is known not to hold.
+fn is_false(state: f64) -> bool {
+    Some(state) == Some(0.0)
 }
 
 /// Whether a state holds.

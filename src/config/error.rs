@@ -7,6 +7,7 @@ use thiserror::Error;
 use crate::license::InvalidPublicKey;
 use crate::mongodb::UriError;
 use crate::rocketchat_client::InvalidRocketChatUrl;
+use crate::rocketchat_client::token_file::TokenFileError;
 use crate::secret::Secret;
 use crate::web_config::WebConfigError;
 
@@ -97,6 +98,15 @@ pub enum ConfigError {
     /// Licenses are to be applied, but the URL of Rocket.Chat is missing.
     #[error("--web.enable-admin-api needs the URL of Rocket.Chat; set --rocketchat.url")]
     NoAddress,
+    /// Rocket.Chat is to be probed, but its URL is missing.
+    #[error("{setting} needs the URL of Rocket.Chat; set --rocketchat.url")]
+    NothingToProbe {
+        /// The setting.
+        setting: &'static str,
+    },
+    /// A file has no login.
+    #[error(transparent)]
+    TokenFile(#[from] TokenFileError),
     /// The time zone is not known to the system.
     #[error("--rocketchat.timezone: the time zone `{name}` is not known to this system: {reason}")]
     TimeZone {

@@ -101,6 +101,7 @@ fn resolve_paths(options: &mut WorkspaceOptions, folder: &Path) -> Result<(), Co
         &mut mongodb.uri_file,
         &mut mongodb.password_file,
         &mut options.rocketchat.license_public_key_file,
+        &mut options.rocketchat.token_file,
     ];
     for path in files.into_iter().flatten() {
         *path = folder.join(&*path);

@@ -8,16 +8,20 @@ use std::time::Duration;
 use jiff::tz::TimeZone;
 
 use super::error::ConfigError;
-use super::options::{LiveArgument, MongodbOptions, ShapeArgument, WorkspaceOptions};
+use super::options::{
+    CollectorOptions, LiveArgument, MongodbOptions, RocketchatOptions, ShapeArgument,
+    WorkspaceOptions,
+};
 use super::secrets;
 use crate::catalogue::Version;
 use crate::collectors::license::Grants;
+use crate::collectors::probe::query::RocketChatSource;
 use crate::collectors::{Collector, LiveMode};
 use crate::document::DocumentShape;
 use crate::exposition::MetricNames;
 use crate::license::{LicenseConfig, PublicKey};
 use crate::mongodb::{MongoSettings, UriSource, read_file};
-use crate::rocketchat_client::RocketChatUrl;
+use crate::rocketchat_client::{RocketChatUrl, token_file};
 use crate::scheduler::Intervals;
 use crate::secret::Secret;
 
@@ -46,6 +50,8 @@ pub struct WorkspaceConfig {
     pub license: LicenseConfig,
     /// The URL to which licenses are sent; `None` if they are not.
     pub rocketchat: Option<RocketChatUrl>,
+    /// How Rocket.Chat is probed; `None` if it is not.
+    pub probe: Option<RocketChatSource>,
 }
 
 impl WorkspaceConfig {
@@ -58,7 +64,14 @@ impl WorkspaceConfig {
         // The password in the environment belongs to the common connection string.
         let has_own_uri = own.mongodb.has_uri();
         let variable = |name: &str| (!has_own_uri).then(|| variable(name)).flatten();
-        let mut config = Self::build(own.or(common.clone()), |options| {
+        // A token in the common part belongs to the common URL.
+        let own_token = own.rocketchat.token_file.clone();
+        let is_elsewhere = own.rocketchat.url.is_some();
+        let mut options = own.or(common.clone());
+        if is_elsewhere {
+            options.rocketchat.token_file = own_token;
+        }
+        let mut config = Self::build(options, |options| {
             secrets::uri_source(options, variable, None)
         })?;
         // The host belongs to none of them.
@@ -82,18 +95,23 @@ impl WorkspaceConfig {
             web,
             compat_metrics,
         } = options;
-        let timezone = match rocketchat.timezone {
-            None => TimeZone::system(),
-            Some(name) => {
-                TimeZone::get(&name).map_err(|reason| ConfigError::TimeZone { name, reason })?
-            }
-        };
         // Parsed even where it is not used, so that an error is reported.
         let address = rocketchat.url.as_ref().map(parse_address).transpose()?;
         let applies_licenses = web.enable_admin_api.unwrap_or(false);
         if applies_licenses && address.is_none() {
             return Err(ConfigError::NoAddress);
         }
+        let mut collectors = collector.enabled();
+        let probe = probe(&collector, &rocketchat, address.as_ref())?;
+        if probe.is_none() {
+            collectors.remove(&Collector::Probe);
+        }
+        let timezone = match rocketchat.timezone {
+            None => TimeZone::system(),
+            Some(name) => {
+                TimeZone::get(&name).map_err(|reason| ConfigError::TimeZone { name, reason })?
+            }
+        };
         Ok(Self {
             mongo: MongoSettings {
                 uri: source.read()?,
@@ -105,7 +123,7 @@ impl WorkspaceConfig {
             },
             intervals,
             live: mongodb.live.unwrap_or(LiveArgument::Auto).into(),
-            collectors: collector.enabled(),
+            collectors,
             names: if compat_metrics.unwrap_or(false) {
                 MetricNames::WithCompat
             } else {
@@ -125,6 +143,7 @@ impl WorkspaceConfig {
                     .transpose()?,
             },
             rocketchat: address.filter(|_| applies_licenses),
+            probe,
         })
     }
 }
@@ -146,6 +165,34 @@ fn grants(modules: &[String]) -> Option<Grants> {
         modules if modules.iter().any(|module| module == "*") => Some(Grants::Everything),
         modules => Some(Grants::Modules(modules.to_vec())),
     }
+}
+
+/// How Rocket.Chat is probed; `None` without its URL, or where the collector is disabled. The file with the token is read once,
+/// so that an error is reported.
+fn probe(
+    collector: &CollectorOptions,
+    rocketchat: &RocketchatOptions,
+    address: Option<&RocketChatUrl>,
+) -> Result<Option<RocketChatSource>, ConfigError> {
+    let token_file = rocketchat.token_file.clone();
+    if let Some(path) = &token_file {
+        token_file::read(path)?;
+    }
+    let Some(url) = address else {
+        let setting = if token_file.is_some() {
+            "--rocketchat.token-file"
+        } else if collector.is_switched_on(Collector::Probe) {
+            "--collector.probe"
+        } else {
+            return Ok(None);
+        };
+        return Err(ConfigError::NothingToProbe { setting });
+    };
+    let is_enabled = collector.enabled().contains(&Collector::Probe);
+    Ok(is_enabled.then(|| RocketChatSource {
+        url: url.clone(),
+        token_file,
+    }))
 }
 
 fn parse_address(text: &Secret) -> Result<RocketChatUrl, ConfigError> {

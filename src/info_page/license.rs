@@ -17,7 +17,7 @@ use crate::http::api::login_limiter::LoginRefusal;
 use crate::http::response::{self, Response};
 use crate::http::{App, ServedWorkspace, Unavailable};
 use crate::rocketchat_client::{
-    AdminLogin, LicenseRequest, LicenseRequestError, LicenseVerdict, RocketChatClient,
+    AdminLogin, InvalidLogin, LicenseRequest, LicenseRequestError, LicenseVerdict, RocketChatClient,
 };
 
 /// The path below the Info page where a license is pasted and reviewed.
@@ -104,7 +104,7 @@ pub async fn send(
             )
             .await
         }
-        Err(error) => Err(error),
+        Err(InvalidLogin) => Err(LicenseRequestError::InvalidLogin),
     };
     log(name, rocketchat, purpose, &outcome);
     match outcome {
@@ -137,7 +137,7 @@ pub async fn send(
 /// Sends a license with a login unless too many logins failed: the exporter must not help to guess tokens. Returns the
 /// verdict on a license to validate, and `None` for one that was applied.
 async fn send_as(
-    login: &AdminLogin<'_>,
+    login: &AdminLogin,
     rocketchat: &RocketChatClient,
     workspace: &ServedWorkspace,
     caller: IpAddr,

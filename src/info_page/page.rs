@@ -16,6 +16,7 @@ pub mod license_parts;
 pub mod notes;
 pub mod outage;
 pub mod overview;
+mod probe_rows;
 pub mod sparkline;
 pub mod start;
 pub mod strip;
@@ -327,8 +328,8 @@ mod tests {
     #[test]
     fn progress_is_shown_without_the_script() {
         let page = full();
-        assert!(page.contains("First reading: 0 of 29 collectors"));
-        assert!(page.contains("Refreshing: 3 of 29 collectors"));
+        assert!(page.contains("First reading: 0 of 30 collectors"));
+        assert!(page.contains("Refreshing: 3 of 30 collectors"));
         assert!(page.contains("<noscript><meta http-equiv=\"refresh\""));
         assert!(page.contains("&lt;b&gt;") && !page.contains("<b>\""));
     }

@@ -1,13 +1,21 @@
 //! The URL of a Rocket.Chat server.
 
 use std::fmt;
+use std::sync::Arc;
 
 use hyper::Uri;
 use thiserror::Error;
 
 /// The URL of Rocket.Chat: `http` or `https`, a host, and a path where Rocket.Chat is not at the root.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RocketChatUrl(String);
+pub struct RocketChatUrl(Arc<ParsedUrl>);
+
+#[derive(Debug, PartialEq, Eq)]
+struct ParsedUrl {
+    /// The URL without the trailing slash that it may have.
+    text: String,
+    uri: Uri,
+}
 
 /// Why a text is not such a URL.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
@@ -17,7 +25,7 @@ pub enum InvalidRocketChatUrl {
     NotHttp,
     /// It contains a user name. The message does not repeat it: there may be a password.
     #[error(
-        "it must not contain a user name or password; they are entered when a license is applied"
+        "it must not contain a user name or password; they are entered when a license is applied, or stand in --rocketchat.token-file"
     )]
     HasCredentials,
     /// It has a query or a fragment.
@@ -46,20 +54,46 @@ impl RocketChatUrl {
         if text.contains(['?', '#']) {
             return Err(InvalidRocketChatUrl::Tail);
         }
-        Ok(Self(text.trim_end_matches('/').to_owned()))
+        let text = text.trim_end_matches('/').to_owned();
+        Ok(Self(Arc::new(ParsedUrl { text, uri })))
     }
 
     /// Whether the scheme is `https`.
     pub fn is_encrypted(&self) -> bool {
+        self.0.uri.scheme_str() == Some("https")
+    }
+
+    /// The parsed URL.
+    pub fn uri(&self) -> &Uri {
+        &self.0.uri
+    }
+
+    /// The host, and the port where it is not the scheme's: the header `Host`.
+    pub fn authority(&self) -> &str {
         self.0
-            .get(..6)
-            .is_some_and(|scheme| scheme.eq_ignore_ascii_case("https:"))
+            .uri
+            .authority()
+            .map_or("", |authority| authority.as_str())
+    }
+
+    /// The host's name or address, without the brackets of an IPv6 address.
+    pub fn host(&self) -> &str {
+        self.0
+            .uri
+            .host()
+            .unwrap_or_default()
+            .trim_matches(['[', ']'])
+    }
+
+    /// The path of an endpoint of this server, which may not be at the root.
+    pub fn path_of(&self, endpoint: &str) -> String {
+        format!("{}{endpoint}", self.0.uri.path().trim_end_matches('/'))
     }
 }
 
 impl fmt::Display for RocketChatUrl {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(&self.0)
+        formatter.write_str(&self.0.text)
     }
 }
 
@@ -78,6 +112,15 @@ mod tests {
                 RocketChatUrl::parse(text).map(|url| url.to_string()),
                 Ok(expected.to_owned())
             );
+        }
+        for (text, path) in [
+            ("https://chat.example.com", "/api/info"),
+            ("HTTPS://chat.example.com:8443/", "/api/info"),
+            ("https://example.com/chat/", "/chat/api/info"),
+        ] {
+            let url = RocketChatUrl::parse(text).expect("the URL is valid");
+            assert_eq!(url.path_of("/api/info"), path);
+            assert!(url.is_encrypted(), "{text}");
         }
         for (text, error) in [
             ("", InvalidRocketChatUrl::NotHttp),

@@ -105,8 +105,13 @@ impl Budget {
         let duration = costs
             .get(&collector)
             .map_or(Duration::ZERO, |cost| cost.duration);
-        if !collector.reads_database() {
-            return regular.max(at_share(duration, intervals.planned_share()));
+        match collector {
+            // It mostly waits for Rocket.Chat, which has to be probed also where that is slow.
+            Collector::Probe => return regular,
+            Collector::Host => {
+                return regular.max(at_share(duration, intervals.planned_share()));
+            }
+            _ => {}
         }
         let (mut own_half, mut other_half) = (Vec::new(), Vec::new());
         let of_database = costs.iter().filter(|(other, _)| other.reads_database());

@@ -49,13 +49,13 @@ pub enum Permit<'a> {
     /// It may.
     Allow,
     /// It may, to find out whether the outage is over; no other read does meanwhile.
-    Probe { _probe: Probe<'a> },
+    Probe { _probe: ProbeGuard<'a> },
     /// It fails for this reason, without a query.
     Reject(SourceError),
 }
 
 /// A read that finds out whether the outage is over, for as long as this is held.
-pub struct Probe<'a>(&'a CircuitBreaker);
+pub struct ProbeGuard<'a>(&'a CircuitBreaker);
 
 impl CircuitBreaker {
     /// Notes a read that succeeded.
@@ -110,7 +110,7 @@ impl CircuitBreaker {
         }
         circuit.is_probed = true;
         Permit::Probe {
-            _probe: Probe(self),
+            _probe: ProbeGuard(self),
         }
     }
 
@@ -137,7 +137,7 @@ fn max_pause(error: &SourceError) -> Duration {
     }
 }
 
-impl Drop for Probe<'_> {
+impl Drop for ProbeGuard<'_> {
     fn drop(&mut self) {
         self.0.lock().is_probed = false;
     }

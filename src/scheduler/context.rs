@@ -30,6 +30,8 @@ pub struct SchedulerContext {
     pub handed_back: watch::Sender<u64>,
     /// How many times a collector has changed that is read on change.
     pub changed: watch::Sender<u64>,
+    /// How many times the workspace's version has changed because Rocket.Chat reported another one.
+    pub version_changed: watch::Sender<u64>,
     /// How many times a failed collector succeeded again, so that the others may too.
     pub recovered: watch::Sender<u64>,
     /// Held by the tier that rechecks the collectors of others.
@@ -53,6 +55,7 @@ impl SchedulerContext {
             circuit_breaker: CircuitBreaker::default(),
             handed_back: watch::Sender::new(0),
             changed: watch::Sender::new(0),
+            version_changed: watch::Sender::new(0),
             recovered: watch::Sender::new(0),
             recheck_lock: AsyncMutex::default(),
         }
@@ -88,6 +91,7 @@ impl SchedulerContext {
                 return false;
             }
             snapshot.judge(&self.config.collectors, self.clock.now());
+            snapshot.compare_reported_version();
             snapshot.pool = self.sources.pool();
             *published = Arc::new(snapshot);
             true
@@ -95,14 +99,14 @@ impl SchedulerContext {
     }
 
     /// A read that takes longer hangs: twice its timeout, because a machine may be busy.
-    pub fn max_read_time(&self) -> Duration {
-        self.sources.limit() * 2
+    pub fn max_read_time(&self, collector: Collector) -> Duration {
+        self.sources.limit(collector) * 2
     }
 
     /// Reads a collector.
     pub async fn read(&self, collector: Collector) -> Result<CollectedReading, SourceError> {
         let known = Arc::clone(&self.publish.borrow());
-        let limit = self.sources.limit();
+        let limit = self.sources.limit(collector);
         // Boxed, because tiers mostly wait: the memory of a read is needed only while it runs.
         let reading = Box::pin(self.sources.read(collector, &known));
         // A panic in one collector is a failed read of that one, and not the end of its tier.
@@ -135,6 +139,8 @@ impl SchedulerContext {
         }
         let mut before = None;
         let mut after = None;
+        let mut has_other_version = false;
+        let probe_before = self.publish.borrow().probe.clone();
         self.change_if(|snapshot| {
             if follows(snapshot, collector) {
                 // Live mode began to follow it during the read, and is newer.
@@ -168,6 +174,11 @@ impl SchedulerContext {
                 }
                 Err(_) => snapshot.clear(collector),
             }
+            if collector == Collector::Probe {
+                let version = snapshot.version();
+                snapshot.note_reported_version();
+                has_other_version = version.is_some() && version != snapshot.version();
+            }
             after = Some(outcome.clone());
             snapshot.outcomes.insert(collector, outcome);
             true
@@ -180,8 +191,16 @@ impl SchedulerContext {
         }
         let database_error = error.as_ref().filter(|_| collector.reads_database());
         self.log.log_state(&self.publish, database_error);
-        if collector.is_prerequisite() {
+        if collector.is_prerequisite() || collector == Collector::Probe {
             self.log.log_version(&self.publish);
+        }
+        if collector == Collector::Probe {
+            let probe = self.publish.borrow().probe.clone();
+            self.log
+                .log_probe(probe_before.as_deref(), probe.as_deref());
+        }
+        if has_other_version {
+            self.version_changed.send_modify(|times| *times += 1);
         }
         if let Some(after) = &after {
             self.log.log_gaps(collector, before.as_ref(), after);

@@ -193,7 +193,7 @@ impl<'a> LiveTask<'a> {
 
     /// The longest time that one round may take: a few queries at their timeout, twice because a machine may be busy.
     fn max_round_time(&self) -> Duration {
-        self.context.sources.limit() * 4
+        self.context.sources.database_limit() * 4
     }
 
     /// Puts off the next full read after one that began at this time, so that all of them keep to their share of the time;

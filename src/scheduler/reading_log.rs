@@ -7,8 +7,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::watch;
 
 use crate::catalogue::{
-    FailureKind, Outcome, ReadState, Refusal, RunningVersion, Skipped, Version,
+    FailureKind, Outcome, ReadState, Refusal, RunningVersion, Skipped, TokenStatus, Version,
 };
+use crate::collectors::probe::Probe;
 use crate::collectors::{Collector, Snapshot};
 use crate::mongodb::SourceError;
 
@@ -87,6 +88,49 @@ impl ReadingLog {
             "the workspace runs a release of Rocket.Chat that is newer than those that this exporter knows, so it is read and imitated as {}; look for a newer exporter",
             Version::NEWEST
         );
+    }
+
+    /// Logs which checks of the probe began to fail or fail for another reason, which succeed again, and what is wrong with the
+    /// token.
+    pub fn log_probe(&self, before: Option<&Probe>, now: Option<&Probe>) {
+        let Some(now) = now else { return };
+        let workspace = self.workspace.as_deref();
+        let failed = before.map(|probe| probe.checks().map(|(_, check)| check.failure.as_ref()));
+        let failed = failed.unwrap_or_default();
+        for ((name, check), before) in now.checks().into_iter().zip(failed) {
+            match (before, &check.failure) {
+                (before, Some(failure)) if before.map(|known| known.kind) != Some(failure.kind) => {
+                    tracing::warn!(
+                        workspace,
+                        check = name,
+                        reason = &*failure.message,
+                        "the probe of Rocket.Chat failed; trying again"
+                    );
+                }
+                (Some(_), None) => {
+                    tracing::info!(
+                        workspace,
+                        check = name,
+                        "the probe of Rocket.Chat succeeds again"
+                    );
+                }
+                _ => {}
+            }
+        }
+        let known = before.and_then(|probe| probe.token.as_ref());
+        match &now.token {
+            token if token.as_ref() == known => {}
+            Some(TokenStatus::Refused) => tracing::warn!(
+                workspace,
+                "Rocket.Chat does not show its build to the user of --rocketchat.token-file; check the token, and that the user has the permission view-statistics"
+            ),
+            Some(TokenStatus::Unreadable(reason)) => tracing::warn!(
+                workspace,
+                reason = &**reason,
+                "the probe of Rocket.Chat has no login, so its build is not read"
+            ),
+            Some(TokenStatus::Accepted | TokenStatus::Untried) | None => {}
+        }
     }
 
     /// Logs which collectors of a round began to fail, and which succeed again; not while the database is down.

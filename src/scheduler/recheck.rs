@@ -52,7 +52,7 @@ impl SchedulerContext {
                 break;
             }
             let begun = Instant::now();
-            heartbeat.expect_by(begun + self.max_read_time());
+            heartbeat.expect_by(begun + self.max_read_time(collector));
             let result = self.read(collector).await;
             if result.is_ok() {
                 self.budget.note_recheck(collector);

@@ -317,6 +317,15 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
+    async fn slow_probe_keeps_its_interval_and_takes_nothing_from_the_database() {
+        let durations = [
+            (Collector::Probe, Duration::from_secs(5)),
+            (Collector::Users, Duration::from_millis(500)),
+        ];
+        assert_eq!(intervals_of(&durations), [INTERVALS.normal; 2]);
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn failure_is_retried_with_backoff_up_to_a_minute() {
         let failure = (Some(FailureKind::Unreachable), Duration::from_secs(5));
         assert!(after(&[failure; 1]) <= Duration::from_millis(1250));

@@ -1,4 +1,5 @@
-//! One tier: its collectors are read one after the other, at their intervals, and two at once while a caller waits.
+//! One tier: its collectors are read one after the other, at their intervals, and two at once while a caller waits. The probe
+//! of Rocket.Chat is read beside its tier, so that neither waits for the other.
 
 use std::cmp::Reverse;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -26,24 +27,27 @@ const PARALLEL_READS: usize = 2;
 /// A tier whose collectors are all followed wakes up at this interval.
 const IDLE_INTERVAL: Duration = Duration::from_mins(1);
 
-/// Reads the collectors of one tier for ever.
+/// Reads collectors of one tier for ever.
 pub async fn run(
     context: &SchedulerContext,
     tier: Tier,
+    collectors: &[Collector],
     requests: &AsyncMutex<mpsc::Receiver<RefreshRequest>>,
     heartbeat: &Heartbeat,
 ) {
     let mut requests = requests.lock().await;
     let begin = Instant::now() + context.config.delay;
-    let mut schedule: Vec<ScheduledCollector> = Collector::ALL
-        .into_iter()
-        .filter(|collector| {
-            collector.tier() == tier && context.config.collectors.contains(collector)
-        })
-        .map(|collector| ScheduledCollector::new(collector, begin))
+    let mut schedule: Vec<ScheduledCollector> = collectors
+        .iter()
+        .map(|collector| ScheduledCollector::new(*collector, begin))
         .collect();
+    let max_read_time = collectors
+        .iter()
+        .map(|collector| context.max_read_time(*collector));
+    let max_read_time = max_read_time.max().unwrap_or_default();
     let mut handed_back = context.handed_back.subscribe();
     let mut changed = context.changed.subscribe();
+    let mut version_changed = context.version_changed.subscribe();
     let mut recovered = context.recovered.subscribe();
     let followable = followable(&context.config.collectors);
     loop {
@@ -51,7 +55,7 @@ pub async fn run(
         let read = read.filter(|scheduled| !context.follows(scheduled.collector));
         let earliest = read.map(|scheduled| scheduled.due).min();
         let next = earliest.unwrap_or_else(|| Instant::now() + IDLE_INTERVAL);
-        heartbeat.expect_by(next.max(Instant::now()) + context.max_read_time());
+        heartbeat.expect_by(next.max(Instant::now()) + max_read_time);
         let mut waiting = Vec::new();
         tokio::select! {
             () = sleep_until(next) => {}
@@ -68,6 +72,13 @@ pub async fn run(
                     if is_read_on_change(scheduled.collector) {
                         scheduled.run_soon();
                     }
+                }
+                continue;
+            }
+            Ok(()) = version_changed.changed() => {
+                let read = schedule.iter_mut();
+                for scheduled in read.filter(|scheduled| scheduled.collector.reads_database()) {
+                    scheduled.run_soon();
                 }
                 continue;
             }
@@ -179,7 +190,9 @@ impl SchedulerContext {
             return;
         }
         let begun = Instant::now();
-        round.heartbeat.expect_by(begun + self.max_read_time());
+        round
+            .heartbeat
+            .expect_by(begun + self.max_read_time(collector));
         let permit = if collector.reads_database() {
             let is_awaited = round.concurrency != Concurrency::Sequential;
             self.circuit_breaker.permit(round.begun, is_awaited)

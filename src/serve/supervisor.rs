@@ -332,7 +332,7 @@ impl RunningHost {
         };
         Self {
             intervals,
-            scheduler: Scheduler::start(Sources::new(None), schedule, clock, &mut tasks),
+            scheduler: Scheduler::start(Sources::new(None, None), schedule, clock, &mut tasks),
             tasks,
         }
     }

@@ -62,7 +62,7 @@ impl RunningWorkspace {
             configured_version: config.version,
             delay,
         };
-        let sources = Sources::new(Some(database.clone()));
+        let sources = Sources::new(Some(database.clone()), config.probe.clone());
         let scheduler = Scheduler::start(sources, schedule, clock, &mut tasks);
         let history = Arc::new(Mutex::new(History::default()));
         let (snapshots, recorded) = (scheduler.snapshots(), Arc::clone(&history));

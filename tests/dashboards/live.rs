@@ -5,6 +5,7 @@ use std::fs;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde_json::json;
+use testbed::rocketchat::{RocketChatServer, Settings};
 use testbed::tools::{self, Tool};
 use tokio::sync::OnceCell;
 
@@ -13,7 +14,7 @@ use crate::support::{Exporter, Filled, Prometheus, SharedWorkspace, eventually, 
 
 /// Queries without data on the generated workspace: dashboard, panel, `refId` and reason. The panel's description says so
 /// too.
-const EMPTY: [(&str, &str, &str, &str); 29] = [
+const EMPTY: [(&str, &str, &str, &str); 31] = [
     (
         "rocketchat-overview",
         "Until it becomes read-only",
@@ -103,6 +104,13 @@ const EMPTY: [(&str, &str, &str, &str); 29] = [
         NOTHING_MISSING,
     ),
     ("rocketchat-instances", "Background jobs", "D", NO_JOB_RUNS),
+    ("rocketchat-instances", "Why it does not", "A", IT_ANSWERS),
+    (
+        "rocketchat-instances",
+        "Certificate expires in",
+        "A",
+        IT_ANSWERS,
+    ),
 ];
 
 const NO_LICENSE: &str = "the workspace has no license";
@@ -111,11 +119,14 @@ const JUST_SCRAPED: &str = "Prometheus has known it for seconds";
 const NO_REPLICA_SET: &str = "its MongoDB is a single server";
 const ELSEWHERE: &str = "no Rocket.Chat runs on this machine";
 const NOTHING_MISSING: &str = "the exporter may read everything, and can";
+const IT_ANSWERS: &str = "Rocket.Chat answers the probe, without TLS";
 const NO_JOB_RUNS: &str = "no background job runs";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_panel_has_data_with_one_workspace() {
-    let workspace = demo_workspace().await.start(&[]).await;
+    let probed = Probed::start().await;
+    let flags = probed.flags();
+    let workspace = demo_workspace().await.start(&[&flags[0], &flags[1]]).await;
     let prometheus = start_prometheus(tools::PROMETHEUS_2, &workspace.exporter, None).await;
     assert_all_have_data(&prometheus, &workspace.exporter, ".*").await;
 }
@@ -154,9 +165,41 @@ async fn demo_workspace() -> &'static SharedWorkspace {
     shared
 }
 
+/// A Rocket.Chat to be probed, and the file with a token that it accepts.
+struct Probed {
+    server: RocketChatServer,
+    token: tempfile::NamedTempFile,
+}
+
+impl Probed {
+    async fn start() -> Self {
+        let admin = &demo_workspace().await.credentials.admin;
+        let token = tempfile::NamedTempFile::new().expect("a file can be created");
+        let login = format!("{} {}", admin.user_id, admin.token);
+        fs::write(token.path(), login).expect("the file can be written");
+        let settings = Settings {
+            admin: Some(admin.clone()),
+            ..Settings::default()
+        };
+        let server = RocketChatServer::start(settings).await;
+        Self {
+            server: server.expect("the server starts"),
+            token,
+        }
+    }
+
+    fn flags(&self) -> [String; 2] {
+        [
+            format!("--rocketchat.url={}", self.server.url()),
+            format!("--rocketchat.token-file={}", self.token.path().display()),
+        ]
+    }
+}
+
 /// An exporter of two workspaces: `acme`, which is of the demo's size, and a small one.
 struct Several {
     exporter: Exporter,
+    _probed: Probed,
     _folder: tempfile::TempDir,
 }
 
@@ -165,17 +208,20 @@ impl Several {
         let (one, other) = (demo_workspace().await, shared_workspace().await);
         let folder = tempfile::tempdir().expect("a directory can be created");
         let file = folder.path().join("exporter.yml");
+        let probed = Probed::start().await;
+        let rocketchat = json!({ "url": probed.server.url(), "token-file": probed.token.path() });
         // JSON is YAML.
         let configuration = json!({
             "collection": { "fast-interval": "1h", "normal-interval": "1h", "slow-interval": "1h" },
             "workspaces": {
-                "acme": { "mongodb": { "uri": one.uri } },
+                "acme": { "mongodb": { "uri": one.uri }, "rocketchat": rocketchat },
                 "other": { "mongodb": { "uri": other.uri } },
             },
         });
         fs::write(&file, configuration.to_string()).expect("the file can be written");
         Self {
             exporter: Exporter::start(&[&format!("--config.file={}", file.display())]),
+            _probed: probed,
             _folder: folder,
         }
     }

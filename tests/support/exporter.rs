@@ -209,7 +209,8 @@ impl Exporter {
         let mut outcomes = metrics
             .lines()
             .filter(|line| line.starts_with("rocketchat_exporter_collector_success{"));
-        let all = outcomes.clone().count() == rocketchat_exporter::COLLECTORS;
+        let probes = usize::from(metrics.contains("collector_success{collector=\"probe\"}"));
+        let all = outcomes.clone().count() == rocketchat_exporter::COLLECTORS + probes;
         all && outcomes.all(|line| line.ends_with(" 1"))
     }
 

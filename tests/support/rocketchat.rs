@@ -12,10 +12,6 @@ use hyper_util::rt::TokioIo;
 use serde_json::{Value, json};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_rustls::TlsAcceptor;
-use tokio_rustls::rustls::ServerConfig;
-use tokio_rustls::rustls::crypto::ring;
-use tokio_rustls::rustls::pki_types::pem::PemObject;
-use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
 use super::listen;
 use super::tls::Identity;
@@ -60,22 +56,8 @@ impl RocketChat {
     }
 
     pub async fn encrypted(identity: &Identity) -> Self {
-        let certificate = CertificateDer::from_pem_slice(identity.certificate.as_bytes());
-        let key = PrivateKeyDer::from_pem_slice(identity.key.as_bytes());
-        let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
-            .with_safe_default_protocol_versions()
-            .expect("there is a cipher for each version")
-            .with_no_client_auth()
-            .with_single_cert(
-                vec![certificate.expect("the certificate is valid")],
-                key.expect("the key is valid"),
-            )
-            .expect("the key belongs to the certificate");
-        Self::serve(
-            Behavior::RocketChat,
-            Some(TlsAcceptor::from(Arc::new(config))),
-        )
-        .await
+        let acceptor = TlsAcceptor::from(Arc::new(identity.server_config()));
+        Self::serve(Behavior::RocketChat, Some(acceptor)).await
     }
 
     async fn serve(behavior: Behavior, encryption: Option<TlsAcceptor>) -> Self {
@@ -150,6 +132,10 @@ async fn respond(
     requests: &Mutex<Vec<String>>,
 ) -> Result<Response<Full<Bytes>>, Infallible> {
     let (head, body) = request.into_parts();
+    if ["/api/info", "/websocket"].contains(&head.uri.path()) {
+        // The exporter's probe, which these servers have nothing to do with.
+        return json_response(404, &json!({ "success": false }));
+    }
     let line = format!("{} {}", head.method, head.uri);
     requests.lock().expect("no thread panicked").push(line);
     let body = body

@@ -17,7 +17,9 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::rustls::crypto::{CryptoProvider, ring};
 use tokio_rustls::rustls::pki_types::pem::PemObject;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
-use tokio_rustls::rustls::{ClientConfig, RootCertStore, SupportedProtocolVersion, version};
+use tokio_rustls::rustls::{
+    ClientConfig, RootCertStore, ServerConfig, SupportedProtocolVersion, version,
+};
 
 use super::Response;
 
@@ -29,6 +31,21 @@ pub struct Identity {
 }
 
 impl Identity {
+    /// The configuration of a server with this certificate.
+    pub fn server_config(&self) -> ServerConfig {
+        let certificate = CertificateDer::from_pem_slice(self.certificate.as_bytes());
+        let key = PrivateKeyDer::from_pem_slice(self.key.as_bytes());
+        ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+            .with_safe_default_protocol_versions()
+            .expect("there is a cipher for each version")
+            .with_no_client_auth()
+            .with_single_cert(
+                vec![certificate.expect("the certificate is valid")],
+                key.expect("the key is valid"),
+            )
+            .expect("the key belongs to the certificate")
+    }
+
     /// Writes both into a folder, as `NAME.crt` and `NAME.key`.
     pub fn write(&self, folder: &Path, name: &str) {
         for (ending, text) in [("crt", &self.certificate), ("key", &self.key)] {

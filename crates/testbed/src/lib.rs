@@ -1,5 +1,5 @@
 //! Shared by the exporter's tests, the demo and the benchmark: a real mongod, child processes that do not outlive their
-//! parent, and a generated Rocket.Chat workspace. The exporter does not depend on it.
+//! parent, a generated Rocket.Chat workspace, and a server that answers as Rocket.Chat does. The exporter does not depend on it.
 
 #![expect(
     clippy::missing_errors_doc,
@@ -12,6 +12,7 @@ pub mod http;
 pub mod mongod;
 pub mod port;
 pub mod private_name;
+pub mod rocketchat;
 pub mod workspace;
 
 pub use tools;

@@ -151,7 +151,7 @@ pub const SECTION: SectionDefinition<StoredDocument> = SectionDefinition {
         stored(
             "version",
             Versions::since(0, 8, 0),
-            "version that stored the newest document, unless another one is configured or the database has later migrations",
+            "version that stored the newest document, unless another one is configured, Rocket.Chat reports another one, or the database has later migrations",
         ),
         stored("tag", Versions::since(0, 8, 0), "git tag of the build"),
         stored(

@@ -64,8 +64,8 @@ pub const SECTION: SectionDefinition<Workspace> = SectionDefinition {
     metrics: &[
         Metric {
             name: "rocketchat_info",
-            help: "Identity of the workspace. The version is the configured one, else that of the newest stored statistics document, else the first release with the database's migration number.",
-            source: "rocketchat_settings uniqueID and Site_Url; rocketchat_statistics version; migrations control, version",
+            help: "Identity of the workspace. The version is the configured one, else the one that Rocket.Chat reports to the probe, else that of the newest stored statistics document, else the first release with the database's migration number.",
+            source: "rocketchat_settings uniqueID and Site_Url; GET /api/info; rocketchat_statistics version; migrations control, version",
             quantity: Quantity::Info,
             read: Read::By(&["version", "unique_id", "site_url"], |workspace| {
                 let version = workspace.version.as_ref();

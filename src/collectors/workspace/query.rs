@@ -7,7 +7,7 @@ use jiff::tz::TimeZone;
 use mongodb::bson::{Bson, Document, doc};
 
 use super::{Migration, Workspace};
-use crate::catalogue::{Timestamp, release_line, running_version};
+use crate::catalogue::{Timestamp, release_line};
 use crate::collectors::snapshot::Snapshot;
 use crate::mongodb::{QueryContext, SourceError, bson};
 
@@ -41,15 +41,8 @@ pub async fn read(
         .get("uniqueID")
         .and_then(|setting| setting.get("createdAt"));
     let migration = migration(query).await?;
-    let stored = known
-        .stored_document
-        .as_ref()
-        .and_then(|stored| stored.version());
-    let version = running_version(
-        known.configured_version,
-        stored.as_deref(),
-        migration.as_ref().and_then(|migration| migration.version),
-    );
+    let number = migration.as_ref().and_then(|migration| migration.version);
+    let version = known.version_with_migration(number);
     Ok(Workspace {
         deployment_id: setting("uniqueID"),
         installed_at: created.and_then(bson::value),

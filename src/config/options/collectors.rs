@@ -32,6 +32,11 @@ impl CollectorOptions {
         }
     }
 
+    /// Whether a collector is enabled by its own switch.
+    pub fn is_switched_on(&self, collector: Collector) -> bool {
+        self.switches.get(&collector) == Some(&true)
+    }
+
     /// The enabled collectors.
     pub fn enabled(&self) -> BTreeSet<Collector> {
         let default = !self.disable_defaults.unwrap_or(false);

@@ -16,8 +16,8 @@ use crate::secret::Secret;
 pub struct RocketchatOptions {
     /// Version of Rocket.Chat whose statistics document is served.
     ///
-    /// [default: that of the newest stored document, or the first version with the database's migration if that is later
-    /// or no document is stored]
+    /// [default: the one that Rocket.Chat reports at `--rocketchat.url`, else that of the newest stored document, or the first
+    /// version with the database's migration if that is later or no document is stored]
     #[arg(
         long = "rocketchat.version",
         value_name = "VERSION",
@@ -68,12 +68,22 @@ pub struct RocketchatOptions {
     #[arg(long = "rocketchat.license-public-key-file", value_name = "FILE")]
     pub license_public_key_file: Option<PathBuf>,
 
-    /// URL of Rocket.Chat, such as `https://chat.example.com`, for `--web.enable-admin-api`.
+    /// URL of Rocket.Chat, such as `https://chat.example.com`: the collector `probe` tries whether people can connect there,
+    /// and `--web.enable-admin-api` sends licenses there.
     ///
-    /// It is not needed to read the workspace.
+    /// It should be the URL that people open. It is not needed to read the workspace.
     /// [default: none; no request is sent to Rocket.Chat]
     #[arg(long = "rocketchat.url", value_name = "URL", hide_env_values = true)]
     pub url: Option<Secret>,
+
+    /// File with a user ID and a personal access token, separated by a space or a line break, with which the collector `probe`
+    /// reads commit and build of Rocket.Chat.
+    ///
+    /// The user needs the permission view-statistics; before 6.5, the role admin. The file is read for each probe, and the
+    /// token is sent to `--rocketchat.url` only.
+    /// [default: none; the probe sends no login]
+    #[arg(long = "rocketchat.token-file", value_name = "FILE")]
+    pub token_file: Option<PathBuf>,
 }
 
 impl RocketchatOptions {
@@ -89,6 +99,7 @@ impl RocketchatOptions {
                 .license_public_key_file
                 .or(fallback.license_public_key_file),
             url: self.url.or(fallback.url),
+            token_file: self.token_file.or(fallback.token_file),
         }
     }
 }

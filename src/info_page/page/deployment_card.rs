@@ -4,7 +4,7 @@ use maud::{Markup, html};
 use serde_json::Value as Json;
 
 use super::card::{PageData, row, rows, unknown, wide};
-use super::format;
+use super::{format, probe_rows};
 use crate::catalogue::Value;
 use crate::collectors::Collector;
 use crate::collectors::instances::Instances;
@@ -24,13 +24,10 @@ pub fn card(data: &PageData<'_>) -> Markup {
             (data.text("Node Version", "process.nodeVersion"))
             (row("Database Migration", &migration(data)))
             (row("MongoDB", &mongodb(data)))
-            @if data.field("tag").is_some() || data.field("branch").is_some() {
-                (row("Commit Details", &html! {
-                    "branch " (data.value("branch", |_| None)) ", tag " (data.value("tag", |_| None))
-                }))
-            }
+            (probe_rows::commit_details(data))
             (data.text("PID", "process.pid"))
             (data.count("Instances", "instanceCount"))
+            (probe_rows::probe(data))
             @if let Some(at) = data.page.snapshot.workspace.as_ref().and_then(|workspace| workspace.installed) {
                 (row("Installed at", &data.time(at)))
             }

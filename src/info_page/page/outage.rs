@@ -4,7 +4,7 @@
 use maud::{Markup, html};
 
 use super::card::{PageData, row, rows};
-use super::format;
+use super::{format, probe_rows};
 use crate::catalogue::{Availability, FailureKind, ReadState};
 
 /// The database's availability while nothing of it can be read.
@@ -32,6 +32,7 @@ pub fn card(data: &PageData<'_>, outage: Availability) -> Markup {
                 @if let Some(at) = snapshot.read_at {
                     (row("Last read", &html! { (data.time(at)) " (" (data.ago(at)) ")" }))
                 }
+                (probe_rows::probe(data))
             }))
             h3 { "What to do" }
             ol.steps {
