@@ -7,6 +7,7 @@ use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
+use testbed::http;
 use testbed::tools::{PROMETHEUS_2, workspace_root};
 
 /// In the environment of the demo, and so of all processes that it starts.
@@ -34,14 +35,14 @@ impl Demo {
         })
     }
 
-    /// Reads lines until one contains a text.
-    fn wait_for(&mut self, text: &str) -> Result<()> {
+    /// Reads lines until one contains a text, and returns it.
+    fn wait_for(&mut self, text: &str) -> Result<String> {
         loop {
             let mut line = String::new();
             let length = self.output.read_line(&mut line)?;
             ensure!(length > 0, "the demo ended before it printed `{text}`");
             if line.contains(text) {
-                return Ok(());
+                return Ok(line);
             }
         }
     }
@@ -112,13 +113,38 @@ fn directories(process: u32) -> Result<Vec<PathBuf>> {
     Ok(found)
 }
 
+/// Asserts that the exporter probes the Rocket.Chat of the demo, with a token; `page` is the line with the page's URL.
+fn assert_is_probed(page: &str) -> Result<()> {
+    let (_, rest) = page.split_once("http://").context("there is no URL")?;
+    let (address, _) = rest.split_once('/').context("there is no path")?;
+    let runtime = tokio::runtime::Runtime::new()?;
+    let begun = Instant::now();
+    loop {
+        let metrics = runtime.block_on(http::get(address.parse()?, "/metrics", &[]))?;
+        let metrics = metrics.text();
+        let missing = [
+            "rocketchat_probe_success{check=\"info\"} 1",
+            "rocketchat_probe_success{check=\"websocket\"} 1",
+            "rocketchat_build_info{version=\"9.0.0\",commit=\"",
+        ]
+        .into_iter()
+        .find(|series| !metrics.contains(series));
+        let Some(missing) = missing else {
+            return Ok(());
+        };
+        ensure!(begun.elapsed() < TIMEOUT, "{missing} is missing: {metrics}");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
 #[test]
 fn interrupted_demo_leaves_no_process_and_no_directory() -> Result<()> {
     let mut generating = Demo::start()?;
     generating.wait_for("generating a workspace")?;
     generating.interrupt()?;
     let mut open = Demo::start()?;
-    open.wait_for("/info")?;
+    let page = open.wait_for("/info")?;
+    assert_is_probed(&page)?;
     if PROMETHEUS_2.find().is_ok() {
         open.wait_for("Prometheus scrapes the exporter")?;
     }

@@ -1,4 +1,5 @@
-//! `cargo xtask demo`: a generated workspace with simulated activity, and the exporter reading it.
+//! `cargo xtask demo`: a generated workspace with simulated activity, a server that answers as its Rocket.Chat, and the
+//! exporter reading and probing them.
 //!
 //! Everything that it starts or creates is removed when it ends, even when it is killed. With `--mongodb.uri` it only
 //! touches the database that it created.
@@ -6,6 +7,7 @@
 mod prometheus;
 mod screenshot;
 mod shutdown;
+mod token_file;
 
 use std::convert::Infallible;
 use std::io::ErrorKind;
@@ -22,6 +24,7 @@ use mongodb::{Client, Database};
 use testbed::child_process::Output;
 use testbed::exporter::Exporter;
 use testbed::mongod::{self, Mongod, MongodVersion};
+use testbed::rocketchat::{RocketChatServer, Settings};
 use testbed::tools::command::exit_code;
 use testbed::tools::progress::{self, Heartbeat};
 use testbed::workspace::{self, Credentials, Size};
@@ -29,6 +32,7 @@ use tokio::sync::oneshot;
 
 use prometheus::Prometheus;
 use shutdown::Shutdown;
+use token_file::TokenFile;
 
 /// Time limit of the exporter's first read of everything.
 const READY_TIMEOUT: Duration = Duration::from_mins(3);
@@ -181,11 +185,23 @@ async fn present(
     let Some(credentials) = generate(server, shutdown).await? else {
         return Ok(());
     };
+    // What answers as the workspace's Rocket.Chat does, so that the exporter can probe it.
+    let rocketchat = RocketChatServer::start(Settings {
+        admin: Some(credentials.admin.clone()),
+        ..Settings::default()
+    })
+    .await?;
+    let token = TokenFile::new(&credentials.admin)?;
     say("starting the exporter, which reads the workspace; its log follows");
     let mut command = Command::new(&options.exporter);
     // A URI may contain a password, and every user of the machine can read arguments.
     command.env("ROCKETCHAT_EXPORTER_MONGODB_URI", &server.uri);
     command.arg(format!("--mongodb.database={}", server.database.name()));
+    command.arg(format!("--rocketchat.url={}", rocketchat.url()));
+    command.arg(format!(
+        "--rocketchat.token-file={}",
+        token.path().display()
+    ));
     command.arg("--log.format=logfmt");
     let mut exporter = Exporter::start(&mut command, listen, Output::Terminal)?;
     let (stop, stopped) = oneshot::channel::<()>();
