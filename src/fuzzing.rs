@@ -5,18 +5,21 @@ use hyper::header::{self, HeaderMap, HeaderValue};
 use crate::backend::query_filter::from_json as parse_query;
 use crate::config::parse_file;
 use crate::license::parse as parse_license;
+use crate::rocketchat_client::AdminLogin;
+use crate::rocketchat_client::probe::parse as parse_server_info;
 use crate::{http, web_config};
 
 /// The name of a target, and its parser.
 pub type FuzzTarget = (&'static str, fn(&[u8]));
 
 /// Every target.
-pub const TARGETS: [FuzzTarget; 5] = [
+pub const TARGETS: [FuzzTarget; 6] = [
     ("config_file", config_file),
     ("web_config", web_config_file),
     ("accept", accept),
     ("query", query),
     ("license", license),
+    ("server_info", server_info),
 ];
 
 /// The file of `--config.file`.
@@ -53,6 +56,12 @@ fn license(bytes: &[u8]) {
     if let Ok(text) = std::str::from_utf8(bytes) {
         parse_license(text);
     }
+}
+
+/// What Rocket.Chat answers to the probe.
+fn server_info(bytes: &[u8]) {
+    let login = AdminLogin::new("theUserId", "theToken").ok();
+    drop(parse_server_info(bytes, login.as_ref()));
 }
 
 #[cfg(test)]
