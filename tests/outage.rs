@@ -36,6 +36,13 @@ async fn metrics_of_a_database_disappear_with_it_and_return() {
     let exporter = Exporter::on(&mongod.uri(), &SHORT_INTERVALS);
     exporter.wait_for_collectors().await;
     assert_eq!(exporter.get("/-/ready").status, 200);
+    let outages = || {
+        let log = exporter.log();
+        log.matches("no database of a workspace can be read")
+            .count()
+    };
+    // On a busy machine the first connection may take longer than its time limit.
+    let before = outages();
 
     mongod.kill().expect("mongod can be killed");
     eventually("the database is down", || {
@@ -65,11 +72,7 @@ async fn metrics_of_a_database_disappear_with_it_and_return() {
     mongod.restart().await.expect("mongod can be restarted");
     exporter.wait_for_collectors().await;
     assert_eq!(exporter.value("rocketchat_up"), Some(1.0));
-    let logged = exporter
-        .log()
-        .matches("no database of a workspace can be read")
-        .count();
-    assert_eq!(logged, 1, "{}", exporter.log());
+    assert_eq!(outages(), before + 1, "{}", exporter.log());
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -95,6 +98,7 @@ async fn failing_collector_does_not_affect_others_and_recovers() {
     };
     eventually("the collector has run", || success("sessions")).await;
     eventually("the collector has run", || success("rooms")).await;
+    eventually("the collector has run", || success("apps")).await;
     assert_eq!(success("apps"), Some(0.0));
     assert_eq!(exporter.value("rocketchat_apps{state=\"enabled\"}"), None);
     assert_eq!(success("rooms"), Some(1.0));

