@@ -98,6 +98,29 @@ async fn reported_version_is_adopted_and_kept_while_the_probe_fails() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn page_says_that_people_cannot_connect() {
+    let server = server("9.0.2").await;
+    server
+        .rocketchat
+        .change(|settings| settings.websocket = WebsocketBehavior::Page);
+    let workspace = exporter_of(&server, &["--collection.fast-interval=500ms"]).await;
+    // Instances are alive for a minute.
+    shared_workspace().await;
+    let page = eventually("the instances are alive", || {
+        let page = workspace.exporter.get("/info").text();
+        page.contains("Unreachable").then_some(page)
+    })
+    .await;
+    for words in [
+        "Rocket.Chat runs, but does not answer at its URL",
+        "Rocket.Chat runs, but people cannot connect: websocket http_status.",
+        "/docs/runbooks/RocketChatUnreachable.md",
+    ] {
+        assert!(page.contains(words), "{words}: {page}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn configured_version_precedes_the_reported_one() {
     let server = server("9.1.3").await;
     let workspace = exporter_of(&server, &["--rocketchat.version=8.6.1"]).await;

@@ -66,6 +66,13 @@ fn how_to_get_it(is_probed: bool, token: Option<&TokenStatus>) -> &'static str {
     }
 }
 
+/// Whether both checks of the newest probe succeeded; `None` where Rocket.Chat is not probed.
+pub fn answers(data: &PageData<'_>) -> Option<bool> {
+    let probe = data.page.snapshot.probe.as_ref()?;
+    let mut checks = probe.checks().into_iter();
+    Some(checks.all(|(_, check)| check.failure.is_none()))
+}
+
 /// The row of the newest probe; empty where Rocket.Chat is not probed.
 pub fn probe(data: &PageData<'_>) -> Markup {
     let snapshot = data.page.snapshot;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use maud::{Markup, html};
 
 use super::card::PageData;
-use super::{format, outage, sparkline, warnings};
+use super::{format, outage, probe_rows, sparkline, warnings};
 use crate::catalogue::{ReadState, Timestamp, Value};
 use crate::collectors::Collector;
 use crate::collectors::license::LicenseFlaw;
@@ -69,6 +69,10 @@ fn judgement(data: &PageData<'_>) -> (Judgement, String) {
             );
             (critical, format!("Rocket.Chat is down: {silence}"))
         }
+        ServiceState::Up if probe_rows::answers(data) == Some(false) => (
+            critical,
+            "Rocket.Chat runs, but does not answer at its URL".to_owned(),
+        ),
         ServiceState::Up if of(Severity::Critical) > 0 => (
             critical,
             format!("Rocket.Chat does not work fully: see the critical warning below{also}"),
@@ -196,9 +200,20 @@ fn heartbeat_age(data: &PageData<'_>) -> Option<String> {
 fn rocketchat(data: &PageData<'_>) -> Markup {
     let page = data.page;
     let state = rocketchat_state(page.snapshot, page.now);
-    let (class, value) = up_or_down(state);
+    let answers = probe_rows::answers(data);
+    let (class, value) = match (state, answers) {
+        (ServiceState::Up, Some(false)) => (
+            "critical",
+            html! { (warnings::mark(Some(Severity::Critical))) "Unreachable" },
+        ),
+        _ => up_or_down(state),
+    };
     let heartbeat = heartbeat_age(data);
     let remark = match (state, heartbeat) {
+        (ServiceState::Unknown, _) if answers == Some(true) => html! { "It answers the probe" },
+        (ServiceState::Unknown, _) if answers == Some(false) => {
+            html! { "It does not answer the probe" }
+        }
         (ServiceState::Unknown, _) if outage::of(data).is_some() => {
             html! { "Its heartbeats are in the database" }
         }
