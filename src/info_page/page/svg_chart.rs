@@ -85,7 +85,8 @@ impl Chart<'_> {
             .flat_map(|line| line.values.iter().flatten());
         let (bottom, top) = scale(known.copied(), !self.days);
         let tick = |at: Timestamp| format::tick(at, timezone, self.days);
-        let newest = |line: &Line| line.values.iter().rev().flatten().next().copied();
+        // One from before an outage would be old.
+        let newest = |line: &Line| line.values.last().copied().flatten();
         html! {
             ul.legend { @for (number, line) in self.lines.iter().enumerate() {
                 li {

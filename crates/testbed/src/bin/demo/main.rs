@@ -38,7 +38,7 @@ use token_file::TokenFile;
 const READY_TIMEOUT: Duration = Duration::from_mins(3);
 
 /// The history in the picture: the charts have a point for each minute.
-const MINUTES_OF_CHARTS: Duration = Duration::from_mins(6);
+const MINUTES_OF_CHARTS: Duration = Duration::from_mins(4);
 
 /// Run the exporter against a generated Rocket.Chat workspace with simulated activity
 #[derive(Parser)]
