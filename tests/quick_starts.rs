@@ -12,7 +12,7 @@ use crate::support::{Exporter, shared_workspace};
 
 /// The last command of every quick start, and what it prints.
 const PROOF: [&str; 2] = [
-    "curl -s --retry 5 --retry-connrefused http://127.0.0.1:9459/-/ready http://127.0.0.1:9459/metrics | grep ^rocketchat_up",
+    "curl -s --retry 5 --retry-connrefused http://127.0.0.1:9459/-/ready http://127.0.0.1:9459/metrics | grep '^rocketchat_up '",
     "# rocketchat_up 1",
 ];
 const MAX_LINES: usize = 8;
