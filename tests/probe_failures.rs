@@ -1,12 +1,16 @@
 //! The probe of Rocket.Chat, of servers that misbehave in every way. One exporter probes all of them, each as a workspace whose
 //! MongoDB is down.
 
-use std::fs;
+use std::fs::File;
+use std::io::Write;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::os::fd::IntoRawFd;
+use std::path::PathBuf;
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use rcgen::date_time_ymd;
+use rustix::fs::{MemfdFlags, memfd_create};
 use serde_json::{Value, json};
 use testbed::rocketchat::{
     InfoBehavior, RocketChat, RocketChatServer, Settings, WebsocketBehavior,
@@ -63,19 +67,13 @@ impl Fleet {
         let authority = Authority::new();
         let mut workspaces = serde_json::Map::new();
         let mut servers = Vec::new();
-        let folder = tempfile::tempdir().expect("a folder can be made").keep();
-        let token = |name: &str, token: &str| {
-            let path = folder.join(name);
-            let login = format!("{}\n{token}\n", ADMIN.0);
-            fs::write(&path, login).expect("the file can be written");
-            path.display().to_string()
-        };
+        let token = |token: &str| memory_file(&format!("{}\n{token}\n", ADMIN.0));
         let tokens = [
-            ("admin", token("admin", ADMIN.1)),
-            ("echo", token("echo", ADMIN.1)),
-            ("info-redirects", token("redirected", ADMIN.1)),
-            ("stranger", token("stranger", "aTokenOfNobody")),
-            ("strict", token("strict", "aTokenOfNobody")),
+            ("admin", token(ADMIN.1)),
+            ("echo", token(ADMIN.1)),
+            ("info-redirects", token(ADMIN.1)),
+            ("stranger", token("aTokenOfNobody")),
+            ("strict", token("aTokenOfNobody")),
         ];
         for (name, settings) in behaviors(&target) {
             let server = started(settings).await;
@@ -96,10 +94,8 @@ impl Fleet {
             workspaces[name]["rocketchat"]["token-file"] = json!(path);
         }
         let configuration = json!({ "workspaces": workspaces }).to_string();
-        let file = folder.join("exporter.yml");
-        fs::write(&file, configuration).expect("the file can be written");
-        let trusted = folder.join("trusted.pem");
-        fs::write(&trusted, authority.pem()).expect("the file can be written");
+        let file = memory_file(&configuration);
+        let trusted = memory_file(&authority.pem());
         let mut command = Exporter::guarded_command();
         command
             .env("SSL_CERT_FILE", &trusted)
@@ -130,6 +126,16 @@ impl Fleet {
         let server = servers.find(|(known, _)| *known == name);
         &server.expect("there is such a server").1
     }
+}
+
+/// A file in memory, which exists as long as the process: nothing is left of it.
+fn memory_file(content: &str) -> PathBuf {
+    let descriptor = memfd_create("probe", MemfdFlags::CLOEXEC).expect("a file can be created");
+    let mut file = File::from(descriptor);
+    file.write_all(content.as_bytes())
+        .expect("the file can be written");
+    let descriptor = file.into_raw_fd();
+    PathBuf::from(format!("/proc/{}/fd/{descriptor}", std::process::id()))
 }
 
 /// A server that is never stopped.
