@@ -17,8 +17,27 @@ pub use times::ConditionTimes;
 use crate::catalogue::Timestamp;
 use crate::collectors::Snapshot;
 
+/// A moment by two clocks, which need not agree.
+#[derive(Debug, Clone, Copy)]
+pub struct Moment {
+    /// The exporter's clock, which dates readings.
+    pub own: Timestamp,
+    /// The database's clock, which decides about the dates that Rocket.Chat and the database wrote.
+    pub database: Timestamp,
+}
+
+impl Moment {
+    /// A moment at which both clocks agree.
+    pub fn agreed(time: Timestamp) -> Self {
+        Self {
+            own: time,
+            database: time,
+        }
+    }
+}
+
 /// The conditions that hold, the most severe first.
-pub fn occurrences(snapshot: &Snapshot, now: Timestamp) -> Vec<(&'static Condition, Occurrence)> {
+pub fn occurrences(snapshot: &Snapshot, now: Moment) -> Vec<(&'static Condition, Occurrence)> {
     let facts = Facts { snapshot, now };
     let mut all: Vec<_> = CONDITIONS
         .iter()
@@ -43,7 +62,7 @@ pub enum ServiceState {
 }
 
 /// Whether Rocket.Chat is up, by the heartbeats of its instances, or by people who have just read a room.
-pub fn rocketchat_state(snapshot: &Snapshot, now: Timestamp) -> ServiceState {
+pub fn rocketchat_state(snapshot: &Snapshot, now: Moment) -> ServiceState {
     let facts = Facts { snapshot, now };
     if snapshot.up() != Some(true) || facts.value("rocketchat_instances").is_none() {
         ServiceState::Unknown
@@ -90,9 +109,10 @@ mod tests {
 
     #[test]
     fn nothing_is_found_before_the_first_reading() {
-        let found = occurrences(&Snapshot::default(), Timestamp(0));
+        let now = Moment::agreed(Timestamp(0));
+        let found = occurrences(&Snapshot::default(), now);
         assert!(found.is_empty());
-        let state = rocketchat_state(&Snapshot::default(), Timestamp(0));
+        let state = rocketchat_state(&Snapshot::default(), now);
         assert_eq!(state, ServiceState::Unknown);
     }
 }

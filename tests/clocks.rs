@@ -182,13 +182,16 @@ fn document(exporter: &Exporter, filled: &Filled) -> Value {
     document
 }
 
+/// The warnings of the Info page, without the times since when the exporter has seen them.
 fn warnings(exporter: &Exporter) -> String {
     let page = exporter.get("/info").text();
     let (_, rest) = page.split_once("id=\"warnings\"").unwrap_or_default();
-    rest.split("</section>")
-        .next()
-        .unwrap_or_default()
-        .to_owned()
+    let warnings = rest.split("</section>").next().unwrap_or_default();
+    let mut parts = warnings.split("<p class=\"when\">");
+    let first = parts.next().unwrap_or_default().to_owned();
+    parts.fold(first, |text, part| {
+        text + part.split_once("</p>").map_or("", |(_, rest)| rest)
+    })
 }
 
 fn status_of_grant(exporter: &Exporter) -> u16 {

@@ -89,6 +89,25 @@ async fn page_with_script_refreshes_in_place_and_downloads() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn long_refresh_is_shown_when_it_ends() {
+    // Rocket.Chat accepts no connection, so a refresh takes as long as the probe may take.
+    let silent = std::net::TcpListener::bind(("127.0.0.1", 0)).expect("a port is free");
+    let address = silent.local_addr().expect("a listener has an address");
+    let url = format!("--rocketchat.url=http://{address}");
+    let workspace = shared_workspace().await.start(&[&url]).await;
+    browse(&workspace.exporter, |browser| async move {
+        browser.open("/info").await;
+        browser.click("#top button").await;
+        let text = "document.getElementById('live').textContent";
+        browser
+            .wait_until(&format!("{text} == 'Still refreshing.'"))
+            .await;
+        browser.wait_until(REFRESHED).await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn page_without_script_shows_the_document_and_refreshes() {
     let workspace = shared_workspace().await.start(&[]).await;
     wait_until_complete(&workspace.exporter).await;

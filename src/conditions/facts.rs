@@ -1,6 +1,7 @@
 //! What a condition is judged by: the values of metrics, by their names.
 
-use crate::catalogue::{Sample, Timestamp};
+use super::Moment;
+use crate::catalogue::Sample;
 use crate::collectors::{READINGS, REPLICATION, SECTIONS, Snapshot};
 
 /// A snapshot and the time at which it is judged.
@@ -8,7 +9,7 @@ pub struct Facts<'a> {
     /// The snapshot.
     pub snapshot: &'a Snapshot,
     /// The time: `time()` of an expression.
-    pub now: Timestamp,
+    pub now: Moment,
 }
 
 impl Facts<'_> {
@@ -41,8 +42,8 @@ impl Facts<'_> {
         self.value(metric) == Some(1.0)
     }
 
-    /// Seconds since the time that a metric holds.
+    /// Seconds since a time that Rocket.Chat or the database wrote, in a metric.
     pub fn age(&self, metric: &str) -> Option<f64> {
-        Some(self.now.seconds() - self.value(metric)?)
+        Some(self.now.database.seconds() - self.value(metric)?)
     }
 }

@@ -501,7 +501,7 @@ pub const CONDITIONS: &[Condition] = &[
         past: None,
         advice: "Look into the log of the instances for the name of the job; a restart releases it.",
         find: |facts| {
-            let now = facts.now.seconds();
+            let now = facts.now.database.seconds();
             of_jobs(facts, "rocketchat_job_locked_timestamp_seconds")
                 .map(|(name, at)| (name, now - at))
                 .filter(|(_, held)| *held > HUNG && *held < ABANDONED)
@@ -829,7 +829,7 @@ pub fn rocketchat_is_down(facts: &Facts<'_>) -> bool {
 /// The age of the newest heartbeat.
 pub fn newest_heartbeat(facts: &Facts<'_>) -> Option<f64> {
     let heartbeats = facts.samples("rocketchat_instance_heartbeat_timestamp_seconds");
-    let now = facts.now.seconds();
+    let now = facts.now.database.seconds();
     let ages = heartbeats.iter().map(|heartbeat| now - heartbeat.value);
     ages.min_by(f64::total_cmp)
 }
@@ -845,7 +845,7 @@ fn stale_heartbeats(facts: &Facts<'_>) -> Vec<Occurrence> {
     if heartbeats.len() as f64 <= live + ahead {
         return Vec::new();
     }
-    let now = facts.now.seconds();
+    let now = facts.now.database.seconds();
     heartbeats
         .into_iter()
         .map(|heartbeat| (heartbeat.labels[0].clone(), now - heartbeat.value))
@@ -858,7 +858,7 @@ fn stale_heartbeats(facts: &Facts<'_>) -> Vec<Occurrence> {
 }
 
 fn late_readings(facts: &Facts<'_>) -> Vec<Occurrence> {
-    let now = facts.now.seconds();
+    let now = facts.now.own.seconds();
     let read = facts.samples("rocketchat_exporter_collector_last_success_timestamp_seconds");
     read.into_iter()
         .filter_map(|read| {

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use crate::catalogue::{ReadState, Timestamp, state};
 use crate::collectors::host::CpuTimes;
 use crate::collectors::{Collector, Snapshot};
-use crate::conditions::{self, ConditionTimes, ServiceState};
+use crate::conditions::{self, ConditionTimes, Moment, ServiceState};
 
 /// A day of minutes.
 const MAX_POINTS: usize = 24 * 60;
@@ -63,12 +63,12 @@ pub struct History {
 
 impl History {
     /// Adds a snapshot; of several in one minute the last one counts.
-    pub fn note(&mut self, snapshot: &Snapshot, now: Timestamp) {
+    pub fn note(&mut self, snapshot: &Snapshot, now: Moment) {
         self.note_messages(snapshot);
         self.note_cpus(snapshot);
         self.conditions
-            .note(&conditions::occurrences(snapshot, now), now);
-        let Ok(minute) = u32::try_from(now.0.div_euclid(MINUTE)) else {
+            .note(&conditions::occurrences(snapshot, now), now.own);
+        let Ok(minute) = u32::try_from(now.own.0.div_euclid(MINUTE)) else {
             return;
         };
         let point = HistoryPoint {
@@ -125,7 +125,7 @@ impl History {
         clippy::cast_possible_truncation,
         reason = "single precision suffices for a chart"
     )]
-    fn values(&self, snapshot: &Snapshot, now: Timestamp) -> [f32; SERIES_COUNT] {
+    fn values(&self, snapshot: &Snapshot, now: Moment) -> [f32; SERIES_COUNT] {
         let mut values = [f32::NAN; SERIES_COUNT];
         let mut put = |series: HistorySeries, value: Option<f64>| {
             if let Some(value) = value {
@@ -271,13 +271,17 @@ mod tests {
         }
     }
 
+    fn at(time: i64) -> Moment {
+        Moment::agreed(Timestamp(time))
+    }
+
     #[test]
     fn one_day_of_minutes_is_kept() {
         let mut history = History::default();
         for minute in 0..3000 {
-            let now = Timestamp(minute * MINUTE);
-            history.note(&snapshot(minute, 1, 0), now);
-            history.note(&snapshot(minute, 2, 0), Timestamp(now.0 + 1));
+            let now = minute * MINUTE;
+            history.note(&snapshot(minute, 1, 0), at(now));
+            history.note(&snapshot(minute, 2, 0), at(now + 1));
         }
         assert_eq!(history.times().count(), MAX_POINTS);
         assert_eq!(history.times().last(), Some(Timestamp(2999 * MINUTE)));
@@ -298,7 +302,7 @@ mod tests {
     fn messages_per_minute_need_two_counts() {
         let mut history = History::default();
         let mut note = |minute: i64, messages| {
-            history.note(&snapshot(minute, 0, messages), Timestamp(minute * MINUTE));
+            history.note(&snapshot(minute, 0, messages), at(minute * MINUTE));
             history.messages_per_minute()
         };
         assert_eq!(note(1, 100), None);
@@ -312,8 +316,8 @@ mod tests {
     #[test]
     fn history_restarts_when_the_clock_is_set_back() {
         let mut history = History::default();
-        history.note(&snapshot(9, 1, 0), Timestamp(9 * MINUTE));
-        history.note(&snapshot(5, 1, 0), Timestamp(5 * MINUTE));
+        history.note(&snapshot(9, 1, 0), at(9 * MINUTE));
+        history.note(&snapshot(5, 1, 0), at(5 * MINUTE));
         assert_eq!(history.times().collect::<Vec<_>>(), [Timestamp(5 * MINUTE)]);
     }
 

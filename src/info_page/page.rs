@@ -35,6 +35,7 @@ use card::PageData;
 use super::history::History;
 use crate::catalogue::{GrowthPoint, Timestamp};
 use crate::collectors::{Collector, Snapshot};
+use crate::conditions::Moment;
 use crate::exposition::ProcessStats;
 
 /// The style sheet.
@@ -76,6 +77,16 @@ pub struct Page<'a> {
     pub database_now: Timestamp,
     /// The workspace's time zone.
     pub timezone: &'a TimeZone,
+}
+
+impl Page<'_> {
+    /// The time that conditions are judged at.
+    fn moment(&self) -> Moment {
+        Moment {
+            own: self.now,
+            database: self.database_now,
+        }
+    }
 }
 
 /// The growth of a workspace.
@@ -276,7 +287,7 @@ mod tests {
             };
             snapshot.presence = Some(Arc::new(presence));
             let now = i64::try_from(minute).unwrap_or_default() * 60_000;
-            history.note(&snapshot, Timestamp(now));
+            history.note(&snapshot, Moment::agreed(Timestamp(now)));
         }
         assert!(
             history

@@ -14,6 +14,7 @@ use crate::catalogue::{FailureKind, GrowthPoint, Timestamp, Value};
 use crate::clock::Clock;
 use crate::collectors::license::HeldLicense;
 use crate::collectors::{DatabaseSource, RefreshScope, Snapshot, Sources};
+use crate::conditions::Moment;
 use crate::config::WorkspaceConfig;
 use crate::exposition::{Exposition, RequestedFormats, WorkspaceSnapshot};
 use crate::http::api::rate_limit::{RateLimit, RateLimiter};
@@ -66,8 +67,10 @@ impl RunningWorkspace {
         let scheduler = Scheduler::start(sources, schedule, clock, &mut tasks);
         let history = Arc::new(Mutex::new(History::default()));
         let (snapshots, recorded) = (scheduler.snapshots(), Arc::clone(&history));
+        let mongo = Arc::clone(&database.mongo);
         tasks.spawn(keep_running("history", move || {
-            record_history(snapshots.clone(), Arc::clone(&recorded), clock)
+            let (recorded, mongo) = (Arc::clone(&recorded), Arc::clone(&mongo));
+            record_history(snapshots.clone(), recorded, clock, mongo)
         }));
         if config.takes_unsafe_parameters {
             let (snapshots, name) = (scheduler.snapshots(), name.clone());
@@ -156,11 +159,16 @@ async fn record_history(
     mut snapshots: watch::Receiver<Arc<Snapshot>>,
     history: Arc<Mutex<History>>,
     clock: Clock,
+    mongo: Arc<Mongo>,
 ) {
     while snapshots.changed().await.is_ok() {
         let snapshot = Arc::clone(&snapshots.borrow_and_update());
+        let now = Moment {
+            own: clock.now(),
+            database: mongo.now(),
+        };
         let mut history = history.lock().unwrap_or_else(PoisonError::into_inner);
-        history.note(&snapshot, clock.now());
+        history.note(&snapshot, now);
     }
 }
 

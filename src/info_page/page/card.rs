@@ -30,7 +30,7 @@ impl<'a> PageData<'a> {
         Self {
             page,
             version: page.snapshot.version().unwrap_or(Version::NEWEST),
-            occurrences: conditions::occurrences(page.snapshot, page.now),
+            occurrences: conditions::occurrences(page.snapshot, page.moment()),
             document: document::object(page.snapshot, page.timezone),
             stored: document::stored_fields(page.snapshot),
         }

@@ -30,6 +30,9 @@ function update(text) {
     if (before.outerHTML !== after.outerHTML) replace(before, document.importNode(after, true));
   }
   document.body.toggleAttribute("data-soon", page.body.hasAttribute("data-soon"));
+  const done = page.getElementById("refreshed");
+  if (page.getElementById("again")) live.textContent = "Still refreshing.";
+  else if (done && live.innerHTML !== done.outerHTML) live.replaceChildren(document.importNode(done, true));
 }
 
 function schedule() {
@@ -59,8 +62,6 @@ document.addEventListener("submit", async (event) => {
     const text = await response.text();
     if (response.ok) {
       update(text);
-      const done = new DOMParser().parseFromString(text, "text/html").getElementById("refreshed");
-      live.replaceChildren(done ? document.importNode(done, true) : "Still refreshing.");
     } else {
       live.textContent = text;
     }

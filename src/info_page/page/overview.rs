@@ -48,7 +48,7 @@ impl WorkspaceState {
     fn of(page: &Page<'_>) -> Self {
         let state = page.snapshot.availability;
         let state = state.map(|availability| availability.state);
-        match (state, rocketchat_state(page.snapshot, page.now)) {
+        match (state, rocketchat_state(page.snapshot, page.moment())) {
             (Some(ReadState::Untried), _) => Self::Unread,
             (Some(ReadState::Down), _) => Self::DatabaseDown,
             (_, ServiceState::Down) => Self::Down,

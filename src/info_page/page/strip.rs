@@ -61,7 +61,7 @@ fn judgement(data: &PageData<'_>) -> (Judgement, String) {
         1 => "; 1 warning".to_owned(),
         number => format!("; {number} warnings"),
     };
-    match rocketchat_state(page.snapshot, page.now) {
+    match rocketchat_state(page.snapshot, page.moment()) {
         ServiceState::Down => {
             let silence = heartbeat_age(data).map_or_else(
                 || "no instance is registered".to_owned(),
@@ -189,7 +189,7 @@ fn age(data: &PageData<'_>, collector: Collector) -> Markup {
 fn heartbeat_age(data: &PageData<'_>) -> Option<String> {
     let facts = Facts {
         snapshot: data.page.snapshot,
-        now: data.page.now,
+        now: data.page.moment(),
     };
     let age = newest_heartbeat(&facts)?;
     let age = Duration::try_from_secs_f64(age).unwrap_or_default();
@@ -199,7 +199,7 @@ fn heartbeat_age(data: &PageData<'_>) -> Option<String> {
 /// Whether Rocket.Chat serves its users, judged by [`rocketchat_state`].
 fn rocketchat(data: &PageData<'_>) -> Markup {
     let page = data.page;
-    let state = rocketchat_state(page.snapshot, page.now);
+    let state = rocketchat_state(page.snapshot, page.moment());
     let answers = probe_rows::answers(data);
     let (class, value) = match (state, answers) {
         (ServiceState::Up, Some(false)) => (
@@ -321,7 +321,7 @@ fn connections(data: &PageData<'_>) -> Markup {
     let snapshot = data.page.snapshot;
     let facts = Facts {
         snapshot,
-        now: data.page.now,
+        now: data.page.moment(),
     };
     let open = facts.value("rocketchat_connections");
     let limit = facts.value("rocketchat_presence_connections_limit");
@@ -393,7 +393,7 @@ fn instances(data: &PageData<'_>) -> Markup {
 }
 
 fn license(data: &PageData<'_>) -> Markup {
-    let now = data.page.now;
+    let now = data.page.database_now;
     let license = data.page.snapshot.license.as_ref();
     let held = license.and_then(|license| license.held.as_ref());
     let content = held.and_then(|held| held.content.as_ref());

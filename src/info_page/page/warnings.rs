@@ -8,7 +8,7 @@ use super::card::PageData;
 use super::{format, notes};
 use crate::catalogue::Timestamp;
 use crate::collectors::Snapshot;
-use crate::conditions::{self, Condition, Occurrence, Severity};
+use crate::conditions::{self, Condition, Moment, Occurrence, Severity};
 
 /// The most occurrences of a condition that are listed.
 const MAX_OCCURRENCES: usize = 5;
@@ -83,7 +83,7 @@ fn badge(severity: Severity) -> Markup {
 
 /// The conditions of the host that several workspaces share.
 pub fn of_host(host: &Snapshot, now: Timestamp) -> Markup {
-    let occurrences = conditions::occurrences(host, now);
+    let occurrences = conditions::occurrences(host, Moment::agreed(now));
     html! {
         @if !occurrences.is_empty() {
             ul.findings { @for (condition, occurrence) in &occurrences { (item(condition, &[occurrence], &html! {})) } }
