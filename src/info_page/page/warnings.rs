@@ -26,7 +26,10 @@ pub fn list(data: &PageData<'_>) -> Markup {
                 ul.findings {
                     @for (condition, occurrences) in &conditions { (item(condition, occurrences, &when(data, condition, occurrences))) }
                     @for note in &notes {
-                        li.info { p.what { (badge(Severity::Info)) (note) } }
+                        li.info {
+                            p.what { (badge(Severity::Info)) (note.message) }
+                            p.todo { (note.advice) " " a href=(notes::DOCUMENTATION) rel="noopener noreferrer" { "Notes" } }
+                        }
                     }
                 }
             }
