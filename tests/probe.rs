@@ -194,7 +194,17 @@ const ATTEMPTS: u32 = 10;
 /// Starts an exporter and refreshes its document: whether both ended before the probe of a silent server.
 async fn collectors_precede_the_probe(url: &str) -> bool {
     let uri = &shared_workspace().await.uri;
-    let exporter = Exporter::on(uri, &[url, "--collection.normal-interval=1h"]);
+    let exporter = Exporter::on(
+        uri,
+        &[
+            url,
+            "--collection.normal-interval=1h",
+            "--collector.disable-defaults",
+            "--collector.apps",
+            "--collector.probe",
+            "--collector.push",
+        ],
+    );
     let collected = |collector: &str| {
         let series = format!("rocketchat_exporter_collector_success{{collector=\"{collector}\"}}");
         exporter.value(&series)
