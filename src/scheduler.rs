@@ -65,7 +65,7 @@ struct TaskRequests {
 /// The scopes of a task that reads the workspace's document.
 const EVERY_SCOPE: &[RefreshScope] = &[RefreshScope::Document, RefreshScope::Everything];
 
-/// The scopes of the probe, which has no part in the document: who waits for that does not wait for Rocket.Chat.
+/// The scopes of the probe, which has no part in the document: a refresh of the document does not wait for Rocket.Chat.
 const PROBE_SCOPES: &[RefreshScope] = &[RefreshScope::Everything];
 
 /// What a scheduler reads, and when.

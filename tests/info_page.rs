@@ -395,12 +395,7 @@ async fn warnings_are_shown() {
     filled
         .set("Cloud_Workspace_AirGapped_Restrictions_Remaining_Days", 4)
         .await;
-    let locked = doc! { "$set": { "locked": true, "lockedAt": DateTime::from_millis(0) } };
-    filled
-        .collection("migrations")
-        .update_one(doc! { "_id": "control" }, locked)
-        .await
-        .expect("the migration can be locked");
+    filled.lock_migration(DateTime::from_millis(0)).await;
     filled
         .collection("rocketchat_statistics")
         .delete_many(doc! { "createdAt": { "$gte": DateTime::from_millis(DateTime::now().timestamp_millis() - 200_000_000) } })

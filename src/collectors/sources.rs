@@ -1,5 +1,5 @@
-//! The sources of all numbers: MongoDB, the host, and Rocket.Chat itself. A source reads one section at a time and returns it or an error. The
-//! scheduler decides when, the renderers show the result.
+//! The sources of all numbers: MongoDB, the host, and Rocket.Chat itself. A source reads one section at a time and returns it
+//! or an error. The scheduler decides when, the renderers show the result.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

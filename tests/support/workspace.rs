@@ -98,6 +98,15 @@ impl Filled {
             .expect("the setting can be updated");
     }
 
+    /// Locks the migration, as Rocket.Chat does while it migrates and after a failure.
+    pub async fn lock_migration(&self, since: DateTime) {
+        let locked = doc! { "$set": { "locked": true, "lockedAt": since } };
+        self.collection("migrations")
+            .update_one(doc! { "_id": "control" }, locked)
+            .await
+            .expect("the migration can be locked");
+    }
+
     /// Starts an exporter and keeps the database for others.
     pub async fn exporter(&self, arguments: &[&str]) -> WorkspaceExporter {
         let uri = uri_of(&self.database);
