@@ -368,7 +368,7 @@ pub fn configuration_reference() -> String {
         let flag = argument.get_long().unwrap_or_default();
         if flag == "collector.disable-defaults" {
             table.push_str(COLLECTOR_ROW);
-        } else if flag.starts_with("collector.") {
+        } else if flag.starts_with("collector.") && flag != "collector.profile" {
             continue;
         }
         if let Some(row) = table_row(argument) {

@@ -21,7 +21,7 @@ pub use exporter_metrics::{
 use gzip::GzipPrefix;
 pub use gzip::gzip;
 
-use crate::collectors::Snapshot;
+use crate::collectors::{ExposedMetrics, Snapshot};
 
 /// Which names the metrics have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,6 +50,8 @@ pub struct WorkspaceSnapshot {
     pub snapshot: Arc<Snapshot>,
     /// Which names the metrics have.
     pub names: MetricNames,
+    /// Which metrics are exposed.
+    pub exposed: ExposedMetrics,
 }
 
 /// The rendered metrics of one snapshot; each format and encoding is rendered once.

@@ -37,7 +37,7 @@ pub use server::serve;
 
 use crate::catalogue::{Availability, GrowthPoint, Timestamp, Value, Version};
 use crate::collectors::license::HeldLicense;
-use crate::collectors::{Collector, RefreshScope, Snapshot};
+use crate::collectors::{Collector, ExposedMetrics, RefreshScope, Snapshot};
 use crate::document::DocumentShape;
 use crate::exposition::{Exposition, MetricNames, ProcessStats, ReloadStatus};
 pub use crate::http::api::auth::login_limiter;
@@ -210,6 +210,8 @@ pub struct ServedWorkspace {
     pub backend: Box<dyn Backend>,
     /// Which metric names are exposed.
     pub names: MetricNames,
+    /// Which metrics are exposed.
+    pub exposed: ExposedMetrics,
     /// The statistics document's default shape.
     pub shape: DocumentShape,
     /// Whether `statistics.list` accepts `query` and `fields` also for 7.0 to 8.x, as with

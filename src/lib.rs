@@ -33,7 +33,7 @@ mod web_config;
 mod yaml;
 
 pub use crate::commands::print_statistics::{
-    markdown as statistics_reference, summary as statistics_summary,
+    markdown as statistics_reference, minimal_profile, summary as statistics_summary,
 };
 pub use cli::configuration_reference;
 pub use collectors::live_sections::followed_rows;

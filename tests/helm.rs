@@ -348,6 +348,11 @@ fn switches() -> Vec<Switch> {
             json!("America/Sao_Paulo"),
             "timezone: America/Sao_Paulo",
         ),
+        (
+            "config.collector.profile",
+            json!("minimal"),
+            "profile: minimal",
+        ),
         ("config.collector.host", json!(true), "host: true"),
         (
             "webConfig.existingSecret.name",

@@ -49,6 +49,7 @@ mod packaging;
 mod presence_jobs;
 mod probe;
 mod probe_failures;
+mod profile;
 mod python_client;
 mod quick_starts;
 mod rate_limit;

@@ -31,6 +31,13 @@ fn statistics_summary_has_every_section() {
 }
 
 #[test]
+fn profile_table_has_every_metric_of_the_minimal_profile() {
+    let table = format!("\n{}", rocketchat_exporter::minimal_profile());
+    let markers = ("<!-- profile: begin -->", "<!-- profile: end -->");
+    assert_golden("docs/metrics.md", Some(markers), &table);
+}
+
+#[test]
 fn configuration_table_has_every_flag() {
     let table = format!("\n{}", rocketchat_exporter::configuration_reference());
     let markers = (

@@ -467,7 +467,7 @@ fn labels_of(expression: &str, known: &BTreeMap<String, BTreeSet<String>>) -> BT
 }
 
 /// The metrics that an expression names, and their positions.
-fn metrics_of(expression: &str) -> impl Iterator<Item = (usize, &str)> {
+pub fn metrics_of(expression: &str) -> impl Iterator<Item = (usize, &str)> {
     let is_part = |letter: char| letter.is_ascii_alphanumeric() || letter == '_' || letter == ':';
     let starts = expression
         .char_indices()

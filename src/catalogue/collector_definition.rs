@@ -42,6 +42,8 @@ pub struct CollectorDefinition {
     pub is_prerequisite: bool,
     /// The privileges it needs on MongoDB; `role` and `check` are derived from them.
     pub privileges: &'static [Privilege],
+    /// Its metrics in the profile `minimal`, which leaves out a collector that has none.
+    pub minimal_metrics: &'static [&'static str],
 }
 
 impl CollectorDefinition {
@@ -53,5 +55,6 @@ impl CollectorDefinition {
         depends_on_license: false,
         is_prerequisite: false,
         privileges: &[],
+        minimal_metrics: &[],
     };
 }

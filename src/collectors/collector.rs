@@ -85,6 +85,11 @@ impl Collector {
         self.definition().privileges
     }
 
+    /// Its metrics in the profile `minimal`; none if the profile leaves it out.
+    pub fn minimal_metrics(self) -> &'static [&'static str] {
+        self.definition().minimal_metrics
+    }
+
     /// Whether it reads the database; the others read the host, and Rocket.Chat itself.
     pub fn reads_database(self) -> bool {
         !matches!(self, Self::Host | Self::Probe)

@@ -4,7 +4,7 @@
 use super::backfill::rule::{BackfillRule, SampleSource};
 use super::backfill::rules::BACKFILL_RULES;
 use crate::catalogue::{AS_OF, FieldRow, Metric, MetricRow, Quantity, RELEASE_LINES};
-use crate::collectors::{LIVE, READINGS, REPLICATION, SECTIONS};
+use crate::collectors::{Collector, LIVE, MINIMAL_METRICS, READINGS, REPLICATION, SECTIONS};
 use crate::exposition::{COMPAT, EXPORTER_METRICS};
 
 /// The reference.
@@ -71,6 +71,29 @@ pub fn summary() -> String {
             ],
         );
     }
+    text
+}
+
+/// A table of the metrics in the profile `minimal`, with a row for each of its collectors.
+pub fn minimal_profile() -> String {
+    let mut text = String::new();
+    line(&mut text, &["| Collector | Metrics in `minimal` |"]);
+    line(&mut text, &["|---|---|"]);
+    let quoted = |names: &[&str]| {
+        let names: Vec<_> = names.iter().map(|name| format!("`{name}`")).collect();
+        names.join(", ")
+    };
+    for collector in Collector::ALL {
+        let metrics = collector.minimal_metrics();
+        if !metrics.is_empty() {
+            let metrics = quoted(metrics);
+            line(
+                &mut text,
+                &["| `", collector.name(), "` | ", &metrics, " |"],
+            );
+        }
+    }
+    line(&mut text, &["| none | ", &quoted(&MINIMAL_METRICS), " |"]);
     text
 }
 

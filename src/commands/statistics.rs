@@ -57,6 +57,7 @@ pub async fn statistics(
                 workspace: None,
                 snapshot: snapshot.clone(),
                 names: config.names,
+                exposed: config.exposed.clone(),
             };
             exposition::body(
                 &[part],

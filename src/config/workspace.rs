@@ -16,7 +16,7 @@ use super::secrets;
 use crate::catalogue::Version;
 use crate::collectors::license::Grants;
 use crate::collectors::probe::query::RocketChatSource;
-use crate::collectors::{Collector, LiveMode};
+use crate::collectors::{Collector, ExposedMetrics, LiveMode};
 use crate::document::DocumentShape;
 use crate::exposition::MetricNames;
 use crate::license::{LicenseConfig, PublicKey};
@@ -38,6 +38,8 @@ pub struct WorkspaceConfig {
     pub collectors: BTreeSet<Collector>,
     /// The names of the metrics.
     pub names: MetricNames,
+    /// Which metrics are exposed.
+    pub exposed: ExposedMetrics,
     /// The shape of the statistics document.
     pub shape: DocumentShape,
     /// The version of the statistics document; `None` means that of the workspace.
@@ -124,6 +126,7 @@ impl WorkspaceConfig {
             intervals,
             live: mongodb.live.unwrap_or(LiveArgument::Auto).into(),
             collectors,
+            exposed: collector.exposed(),
             names: if compat_metrics.unwrap_or(false) {
                 MetricNames::WithCompat
             } else {

@@ -34,6 +34,9 @@ pub fn render(
     for metric in READINGS.iter().chain(REPLICATION).chain(LIVE) {
         let mut family = Families::default();
         for workspace in workspaces {
+            if !workspace.exposed.contains(None, metric.name) {
+                continue;
+            }
             let samples = metric.samples(&workspace.snapshot);
             family.add(metric.row(), workspace.workspace.as_ref(), samples);
         }
@@ -45,8 +48,11 @@ pub fn render(
             families.announce(row);
         }
         for workspace in workspaces {
+            let exposed = &workspace.exposed;
             section.visit_samples(&workspace.snapshot, &mut |row, samples| {
-                families.add(row, workspace.workspace.as_ref(), samples);
+                if exposed.contains(Some(section.collector()), row.name) {
+                    families.add(row, workspace.workspace.as_ref(), samples);
+                }
             });
         }
         write(&families.write())?;

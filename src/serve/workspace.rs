@@ -88,6 +88,7 @@ impl RunningWorkspace {
                 last_logged: Mutex::default(),
             }),
             names: config.names,
+            exposed: config.exposed.clone(),
             shape: config.shape,
             allows_unsafe_parameters: config.takes_unsafe_parameters,
             timezone: config.timezone.clone(),
@@ -116,13 +117,14 @@ impl RunningWorkspace {
             return rendered.clone();
         }
         let mut snapshots = self.scheduler.snapshots();
-        let names = self.config.names;
+        let (names, exposed) = (self.config.names, self.config.exposed.clone());
         let wanted = Arc::new(RequestedFormats::default());
         let render = move |snapshot: &Arc<Snapshot>| {
             let part = WorkspaceSnapshot {
                 workspace: None,
                 snapshot: Arc::clone(snapshot),
                 names,
+                exposed: exposed.clone(),
             };
             Arc::new(Exposition::of(part, Arc::clone(&wanted)))
         };

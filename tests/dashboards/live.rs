@@ -156,6 +156,32 @@ async fn every_panel_has_data_with_a_target_per_workspace() {
     .await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn fleet_dashboard_has_data_with_the_minimal_profile() {
+    let shared = shared_workspace().await;
+    shared.keep_alive().await;
+    let folder = tempfile::tempdir().expect("a directory can be created");
+    let file = folder.path().join("exporter.yml");
+    let mongodb = json!({ "uri": shared.uri });
+    // JSON is YAML.
+    let configuration = json!({
+        "collector": { "profile": "minimal" },
+        "workspaces": { "acme": { "mongodb": mongodb }, "other": { "mongodb": mongodb } },
+    });
+    fs::write(&file, configuration.to_string()).expect("the file can be written");
+    let exporter = Exporter::start(&[&format!("--config.file={}", file.display())]);
+    let prometheus = start_prometheus(tools::PROMETHEUS_3, &exporter, None).await;
+    let boards = boards();
+    let fleet = boards
+        .iter()
+        .find(|board| board.uid() == "rocketchat-fleet");
+    let queries = queries_of(fleet.expect("there is such a dashboard"));
+    assert!(queries.len() > 15, "{queries:?}");
+    for query in queries.iter().filter(|query| query.id.is_some()) {
+        assert_has_data(&prometheus, query, &exporter, ".*").await;
+    }
+}
+
 /// A workspace of the demo's size, which these tests share.
 async fn demo_workspace() -> &'static SharedWorkspace {
     static SHARED: OnceCell<SharedWorkspace> = OnceCell::const_new();
@@ -330,16 +356,7 @@ async fn assert_all_have_data(prometheus: &Prometheus, exporter: &Exporter, work
         all.iter().partition(|query| is_listed(query));
     assert_eq!(listed.len(), EMPTY.len(), "a listed query does not exist");
     for query in others {
-        let expected = format!("{query:?} has data");
-        let labels = eventually(&expected, || {
-            let series = label_names(prometheus, query, exporter, workspace);
-            (!series.is_empty()).then_some(series)
-        })
-        .await;
-        for label in labels_of(&query.legend) {
-            let missing = labels.iter().find(|series| !series.contains(label));
-            assert!(missing.is_none(), "{query:?}: no `{label}` in {missing:?}");
-        }
+        assert_has_data(prometheus, query, exporter, workspace).await;
     }
     for query in listed {
         let series = label_names(prometheus, query, exporter, workspace);
@@ -349,6 +366,25 @@ async fn assert_all_have_data(prometheus: &Prometheus, exporter: &Exporter, work
         );
     }
     assert_tables_have_their_columns(prometheus, exporter, workspace);
+}
+
+/// Waits until a query has data, and asserts that each series has the labels of the legend.
+async fn assert_has_data(
+    prometheus: &Prometheus,
+    query: &Query,
+    exporter: &Exporter,
+    workspace: &str,
+) {
+    let expected = format!("{query:?} has data");
+    let labels = eventually(&expected, || {
+        let series = label_names(prometheus, query, exporter, workspace);
+        (!series.is_empty()).then_some(series)
+    })
+    .await;
+    for label in labels_of(&query.legend) {
+        let missing = labels.iter().find(|series| !series.contains(label));
+        assert!(missing.is_none(), "{query:?}: no `{label}` in {missing:?}");
+    }
 }
 
 /// A table joins its queries by a label, and shows labels of the first.

@@ -70,6 +70,7 @@ pub const COLLECTOR: CollectorDefinition = CollectorDefinition {
         Privilege::find("users"),
         Privilege::list_indexes("users"),
     ],
+    minimal_metrics: &["rocketchat_last_seen_timestamp_seconds"],
     ..CollectorDefinition::DEFAULT
 };
 

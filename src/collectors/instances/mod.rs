@@ -153,6 +153,7 @@ pub const COLLECTOR: CollectorDefinition = CollectorDefinition {
     tier: Tier::Fast,
     rank: 0,
     privileges: &[Privilege::find("instances")],
+    minimal_metrics: &["rocketchat_instances", "rocketchat_connections"],
     ..CollectorDefinition::DEFAULT
 };
 

@@ -384,6 +384,7 @@ pub const COLLECTOR: CollectorDefinition = CollectorDefinition {
     // After the collectors that count what a license limits.
     rank: 16,
     privileges: &[Privilege::find("rocketchat_settings")],
+    minimal_metrics: &["rocketchat_license_valid"],
     ..CollectorDefinition::DEFAULT
 };
 

@@ -25,6 +25,7 @@ pub const COLLECTOR: CollectorDefinition = CollectorDefinition {
         Privilege::find("rocketchat_message"),
         Privilege::list_indexes("rocketchat_message"),
     ],
+    minimal_metrics: &["rocketchat_messages"],
     ..CollectorDefinition::DEFAULT
 };
 

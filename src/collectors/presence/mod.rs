@@ -44,6 +44,7 @@ pub const COLLECTOR: CollectorDefinition = CollectorDefinition {
     tier: Tier::Fast,
     rank: 1,
     privileges: &[Privilege::find("users"), Privilege::list_indexes("users")],
+    minimal_metrics: &["rocketchat_users"],
     ..CollectorDefinition::DEFAULT
 };
 

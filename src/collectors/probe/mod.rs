@@ -50,6 +50,7 @@ pub const COLLECTOR: CollectorDefinition = CollectorDefinition {
     tier: Tier::Normal,
     rank: 255,
     privileges: &[],
+    minimal_metrics: &["rocketchat_probe_success"],
     ..CollectorDefinition::DEFAULT
 };
 

@@ -205,6 +205,7 @@ pub const COLLECTOR: CollectorDefinition = CollectorDefinition {
     rank: 2,
     depends_on_license: true,
     privileges: &[Privilege::find("rocketchat_settings")],
+    minimal_metrics: &["rocketchat_read_only_countdown_seconds"],
     ..CollectorDefinition::DEFAULT
 };
 

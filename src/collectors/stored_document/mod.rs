@@ -52,6 +52,7 @@ pub const COLLECTOR: CollectorDefinition = CollectorDefinition {
         Privilege::find("rocketchat_statistics"),
         Privilege::list_indexes("rocketchat_statistics"),
     ],
+    minimal_metrics: &["rocketchat_statistics_document_timestamp_seconds"],
     ..CollectorDefinition::DEFAULT
 };
 

@@ -56,6 +56,7 @@ pub const COLLECTOR: CollectorDefinition = CollectorDefinition {
         Privilege::find("migrations"),
         Privilege::find("rocketchat_settings"),
     ],
+    minimal_metrics: &["rocketchat_info"],
     ..CollectorDefinition::DEFAULT
 };
 

@@ -1,24 +1,48 @@
-//! `collector.*`: `--collector.NAME`, `--no-collector.NAME` and `--collector.disable-defaults`, derived from the list of
-//! collectors.
+//! `collector.*`: `--collector.profile`, and `--collector.NAME`, `--no-collector.NAME` and `--collector.disable-defaults`,
+//! derived from the list of collectors.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use clap::builder::BoolishValueParser;
+use clap::builder::{BoolishValueParser, EnumValueParser};
 use clap::parser::ValueSource;
-use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches};
+use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches, ValueEnum};
 use serde::de::{Error as _, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
-use crate::collectors::Collector;
+use crate::collectors::{Collector, CollectorProfile, ExposedMetrics};
 
 const DISABLE_DEFAULTS: &str = "disable-defaults";
+const PROFILE: &str = "profile";
+
+/// `--collector.profile`.
+#[derive(Debug, Clone, Copy, PartialEq, ValueEnum, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ProfileArgument {
+    /// What the fleet dashboard and the critical alerts need: at most 70 series for each workspace.
+    Minimal,
+    /// The collectors that are on by default: all of them.
+    Default,
+    /// Every collector, also one that a later version turns off by default.
+    Full,
+}
+
+impl From<ProfileArgument> for CollectorProfile {
+    fn from(argument: ProfileArgument) -> Self {
+        match argument {
+            ProfileArgument::Minimal => Self::Minimal,
+            ProfileArgument::Default => Self::Default,
+            ProfileArgument::Full => Self::Full,
+        }
+    }
+}
 
 /// The collectors that one source enables or disables.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct CollectorOptions {
     /// Whether collectors without a switch are disabled.
     disable_defaults: Option<bool>,
+    profile: Option<ProfileArgument>,
     switches: BTreeMap<Collector, bool>,
 }
 
@@ -28,6 +52,7 @@ impl CollectorOptions {
         fallback.switches.extend(self.switches);
         Self {
             disable_defaults: self.disable_defaults.or(fallback.disable_defaults),
+            profile: self.profile.or(fallback.profile),
             switches: fallback.switches,
         }
     }
@@ -39,11 +64,31 @@ impl CollectorOptions {
 
     /// The enabled collectors.
     pub fn enabled(&self) -> BTreeSet<Collector> {
-        let default = !self.disable_defaults.unwrap_or(false);
-        Collector::ALL
-            .into_iter()
-            .filter(|collector| *self.switches.get(collector).unwrap_or(&default))
-            .collect()
+        let are_defaults_on = !self.disable_defaults.unwrap_or(false);
+        let profile = self.profile();
+        let is_enabled = |collector: &Collector| {
+            let switch = self.switches.get(collector).copied();
+            switch.unwrap_or(are_defaults_on && profile.contains(*collector))
+        };
+        Collector::ALL.into_iter().filter(is_enabled).collect()
+    }
+
+    /// The metrics that are exposed.
+    pub fn exposed(&self) -> ExposedMetrics {
+        match self.profile() {
+            CollectorProfile::Default | CollectorProfile::Full => ExposedMetrics::All,
+            CollectorProfile::Minimal => ExposedMetrics::Minimal {
+                except: Collector::ALL
+                    .into_iter()
+                    .filter(|collector| self.is_switched_on(*collector))
+                    .collect(),
+            },
+        }
+    }
+
+    fn profile(&self) -> CollectorProfile {
+        self.profile
+            .map_or_else(CollectorProfile::default, Into::into)
     }
 }
 
@@ -58,6 +103,14 @@ fn disable_flag(collector: Collector) -> String {
 impl Args for CollectorOptions {
     fn augment_args(command: Command) -> Command {
         let disable = format!("collector.{DISABLE_DEFAULTS}");
+        let profile = format!("collector.{PROFILE}");
+        let command = command.arg(
+            Arg::new(profile.clone())
+                .long(profile)
+                .value_name("PROFILE")
+                .value_parser(EnumValueParser::<ProfileArgument>::new())
+                .help("Which collectors are enabled; --collector.NAME and --no-collector.NAME take precedence. [default: default]"),
+        );
         let mut command = command.arg(
             switch(&disable)
                 .help("Disable all collectors that no --collector.NAME enables. [default: false]"),
@@ -118,6 +171,7 @@ impl FromArgMatches for CollectorOptions {
         }
         Ok(Self {
             disable_defaults: given(&format!("collector.{DISABLE_DEFAULTS}")),
+            profile: matches.get_one(&format!("collector.{PROFILE}")).copied(),
             switches,
         })
     }
@@ -140,12 +194,16 @@ impl<'de> Visitor<'de> for SwitchesVisitor {
     type Value = CollectorOptions;
 
     fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("collectors, each with true or false")
+        formatter.write_str("a profile, and collectors, each with true or false")
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<CollectorOptions, A::Error> {
         let mut options = CollectorOptions::default();
         while let Some(name) = map.next_key::<String>()? {
+            if name == PROFILE {
+                options.profile = Some(map.next_value()?);
+                continue;
+            }
             let is_on = map.next_value()?;
             if name == DISABLE_DEFAULTS {
                 options.disable_defaults = Some(is_on);
@@ -154,7 +212,7 @@ impl<'de> Visitor<'de> for SwitchesVisitor {
             let collector = Collector::named(&name).ok_or_else(|| {
                 let names = Collector::ALL.map(Collector::name).join(", ");
                 A::Error::custom(format!(
-                    "there is no collector `{name}`; there are {DISABLE_DEFAULTS}, {names}"
+                    "there is no collector `{name}`; there are {PROFILE}, {DISABLE_DEFAULTS}, {names}"
                 ))
             })?;
             options.switches.insert(collector, is_on);
@@ -195,6 +253,24 @@ mod tests {
         assert_eq!(
             enabled(&["--collector.disable-defaults", "--collector.presence"]),
             [Collector::Presence].into()
+        );
+    }
+    #[test]
+    fn switch_wins_over_the_profile() {
+        let minimal = enabled(&["--collector.profile=minimal"]);
+        assert!(minimal.contains(&Collector::Instances));
+        assert!(!minimal.contains(&Collector::Users) && !minimal.contains(&Collector::Host));
+        let switched = [
+            "--collector.users",
+            "--no-collector.instances",
+            "--collector.profile=minimal",
+        ];
+        let switched = enabled(&switched);
+        assert!(switched.contains(&Collector::Users));
+        assert!(!switched.contains(&Collector::Instances));
+        assert_eq!(
+            enabled(&["--collector.profile=full"]),
+            Collector::ALL.into()
         );
     }
 }

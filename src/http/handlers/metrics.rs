@@ -14,7 +14,7 @@ use hyper::body::Incoming;
 use tokio::sync::{OnceCell, Semaphore};
 use tokio::task::block_in_place;
 
-use crate::collectors::{Collector, Snapshot};
+use crate::collectors::{Collector, ExposedMetrics, Snapshot};
 use crate::exposition::{
     self, ExporterState, Exposition, MetricNames, MetricsFormat, WorkspaceSnapshot,
 };
@@ -104,6 +104,7 @@ pub async fn probe(app: &App, request: &Request<Incoming>) -> Response {
         workspace: None,
         snapshot: Arc::clone(&workspace.snapshots.borrow()),
         names: workspace.names,
+        exposed: workspace.exposed.clone(),
     };
     if let Some(collectors) = collectors {
         part = restrict(part, &collectors);
@@ -161,6 +162,7 @@ fn parts(targets: &Targets) -> impl Iterator<Item = WorkspaceSnapshot> {
         workspace: None,
         snapshot: Arc::<Snapshot>::clone(&snapshots.borrow()),
         names: MetricNames::Native,
+        exposed: ExposedMetrics::All,
     });
     let workspaces: Vec<_> = match &targets.workspaces {
         ServedWorkspaces::Single(workspace, _) => vec![(None, workspace)],
@@ -175,6 +177,7 @@ fn parts(targets: &Targets) -> impl Iterator<Item = WorkspaceSnapshot> {
             workspace: name,
             snapshot: Arc::clone(&workspace.snapshots.borrow()),
             names: workspace.names,
+            exposed: workspace.exposed.clone(),
         });
     host.chain(workspaces)
 }
