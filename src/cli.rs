@@ -33,6 +33,12 @@ pub struct Cli {
     #[arg(long = "config.file", value_name = "FILE")]
     pub config_file: Option<PathBuf>,
 
+    /// Directory with one file in YAML for each workspace: NAME.yml has the settings of the workspace NAME.
+    ///
+    /// Changes are noticed. The file of `--config.file` can hold the settings that all workspaces share.
+    #[arg(long = "config.dir", value_name = "DIR")]
+    pub config_dir: Option<PathBuf>,
+
     /// Check all settings and files, report errors, and exit.
     #[arg(long = "config.check")]
     pub config_check: bool,

@@ -12,15 +12,19 @@ mod secrets;
 mod tests;
 mod web;
 mod workspace;
+mod workspace_folder;
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 pub use error::{ChoiceError, ConfigError};
 pub use web::WebSettings;
 pub use workspace::WorkspaceConfig;
+pub use workspace_folder::WorkspaceFolder;
 
+use options::WorkspaceOptions;
 use secrets::DEFAULT_URI;
 
 use crate::cli::Cli;
@@ -43,7 +47,7 @@ pub struct Config {
 
 /// Where a configuration comes from. A reload is refused if one of these becomes false: the file is probably empty or cut
 /// off because it is being written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct ConfigSources {
     /// Whether the configuration file has settings.
     file_has_settings: bool,
@@ -51,19 +55,21 @@ pub struct ConfigSources {
     has_servers: bool,
     /// Whether there is a workspace.
     has_workspaces: bool,
+    /// The directory with a file for each workspace.
+    pub folder: Option<WorkspaceFolder>,
 }
 
 /// The workspaces to read.
 #[derive(Debug)]
 pub enum WorkspaceConfigs {
     /// A single one, without a name.
-    One(Box<WorkspaceConfig>),
-    /// Those of the configuration file.
+    One(Arc<WorkspaceConfig>),
+    /// Those of the configuration file, or of the directory.
     Named {
         /// The interval of the host, which belongs to none of them; `None` if it is not read.
         host: Option<Intervals>,
         /// The workspaces by name.
-        workspaces: BTreeMap<String, WorkspaceConfig>,
+        workspaces: BTreeMap<String, Arc<WorkspaceConfig>>,
     },
 }
 
@@ -96,14 +102,28 @@ impl WorkspaceConfigs {
         cli: &Cli,
         variable: impl Fn(&str) -> Option<OsString>,
     ) -> Result<(Self, ConfigSources), ConfigError> {
+        Self::load_after(None, cli, variable)
+    }
+
+    /// Loads the configuration; where a file of the directory is wrong, its settings in `current` stay.
+    fn load_after(
+        current: Option<&ConfigSources>,
+        cli: &Cli,
+        variable: impl Fn(&str) -> Option<OsString>,
+    ) -> Result<(Self, ConfigSources), ConfigError> {
         library_files::check(&variable)?;
-        let loaded = Self::read(cli, variable);
+        let known = current.and_then(|current| current.folder.as_ref());
+        let loaded = Self::read(known, cli, variable);
         if let Ok((workspaces, _)) = &loaded {
             workspaces.log_warnings();
         }
-        // Its cache holds the names of all time zones, and no zone is looked up again.
-        jiff::tz::db().reset();
+        Self::forget_time_zones();
         loaded
+    }
+
+    /// Frees the cache with the names of all time zones: no zone is looked up until the next change.
+    pub fn forget_time_zones() {
+        jiff::tz::db().reset();
     }
 
     /// Loads the configuration again. `current` describes the one in use.
@@ -113,9 +133,9 @@ impl WorkspaceConfigs {
     pub fn reload(
         cli: &Cli,
         variable: impl Fn(&str) -> Option<OsString>,
-        current: ConfigSources,
+        current: &ConfigSources,
     ) -> Result<(Self, ConfigSources), ConfigError> {
-        let (workspaces, new) = Self::load(cli, variable)?;
+        let (workspaces, new) = Self::load_after(Some(current), cli, variable)?;
         if let Some(path) = &cli.config_file
             && current.file_has_settings
             && !new.file_has_settings
@@ -130,7 +150,24 @@ impl WorkspaceConfigs {
         Ok((workspaces, new))
     }
 
+    /// The workspaces of a directory.
+    pub fn of_folder(folder: &WorkspaceFolder) -> Self {
+        Self::named(folder.common(), folder.workspaces())
+    }
+
+    fn named(
+        common: &WorkspaceOptions,
+        workspaces: BTreeMap<String, Arc<WorkspaceConfig>>,
+    ) -> Self {
+        let reads_host = common.collector.enabled().contains(&Collector::Host);
+        Self::Named {
+            host: reads_host.then(|| workspace::intervals(common)),
+            workspaces,
+        }
+    }
+
     fn read(
+        known: Option<&WorkspaceFolder>,
         cli: &Cli,
         variable: impl Fn(&str) -> Option<OsString>,
     ) -> Result<(Self, ConfigSources), ConfigError> {
@@ -142,8 +179,22 @@ impl WorkspaceConfigs {
             file_has_settings: file.has_settings,
             has_servers: true,
             has_workspaces: true,
+            folder: None,
         };
         let common = cli.workspace.clone().or(file.common);
+        if let Some(path) = &cli.config_dir {
+            if file.workspaces.is_some() {
+                return Err(ConfigError::TwoLists);
+            }
+            let folder = match known {
+                Some(known) => known.reload(&common, variable)?,
+                None => WorkspaceFolder::open(path, &common, variable)?,
+            };
+            folder.log_problems(known);
+            let workspaces = Self::of_folder(&folder);
+            sources.folder = Some(folder);
+            return Ok((workspaces, sources));
+        }
         let Some(named) = file.workspaces else {
             let only = WorkspaceConfig::build(common, |options| {
                 let given = secrets::uri_source(options, &variable, None);
@@ -153,24 +204,19 @@ impl WorkspaceConfigs {
                 sources.has_servers = false;
                 secrets::uri_source(options, &variable, Some(DEFAULT_URI))
             })?;
-            return Ok((Self::One(Box::new(only)), sources));
+            return Ok((Self::One(Arc::new(only)), sources));
         };
         sources.has_workspaces = !named.is_empty();
-        let reads_host = common.collector.enabled().contains(&Collector::Host);
         let mut workspaces = BTreeMap::new();
         for (name, own) in named {
-            let config = WorkspaceConfig::build_named(own, &common, &variable);
+            let config = WorkspaceConfig::build_named(&name, own, &common, &variable);
             let config = config.map_err(|reason| ConfigError::Workspace {
                 name: name.clone(),
                 reason: Box::new(reason),
             })?;
-            workspaces.insert(name, config);
+            workspaces.insert(name, Arc::new(config));
         }
-        let named = Self::Named {
-            host: reads_host.then(|| workspace::intervals(&common)),
-            workspaces,
-        };
-        Ok((named, sources))
+        Ok((Self::named(&common, workspaces), sources))
     }
 
     /// Warns of options of connection strings that have no effect.
@@ -207,7 +253,7 @@ impl WorkspaceConfigs {
             Self::Named { workspaces, .. } => (None, Some(workspaces)),
         };
         let named = named.into_iter().flatten();
-        let named = named.map(|(name, config)| (Some(name.as_str()), config));
+        let named = named.map(|(name, config)| (Some(name.as_str()), &**config));
         one.map(|config| (None, config)).into_iter().chain(named)
     }
 
@@ -226,17 +272,20 @@ impl WorkspaceConfigs {
     /// When no workspace has the name, or there are several and no name is given.
     pub fn choose(self, name: Option<&str>) -> Result<WorkspaceConfig, ChoiceError> {
         let mut all = match (self, name) {
-            (Self::One(workspace), None) => return Ok(*workspace),
+            (Self::One(workspace), None) => return Ok(Arc::unwrap_or_clone(workspace)),
             (Self::One(_), Some(_)) => BTreeMap::new(),
             (Self::Named { workspaces, .. }, _) => workspaces,
         };
         let names = all.keys().cloned().collect::<Vec<_>>().join(", ");
         match name {
             None => Err(ChoiceError::Several { names }),
-            Some(name) => all.remove(name).ok_or_else(|| ChoiceError::Unknown {
-                name: name.to_owned(),
-                names,
-            }),
+            Some(name) => {
+                let chosen = all.remove(name).ok_or_else(|| ChoiceError::Unknown {
+                    name: name.to_owned(),
+                    names,
+                })?;
+                Ok(Arc::unwrap_or_clone(chosen))
+            }
         }
     }
 }

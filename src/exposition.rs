@@ -16,7 +16,7 @@ use std::sync::{Arc, OnceLock};
 pub use builtin_names::COMPAT;
 use chunked_writer::ChunkedWriter;
 pub use exporter_metrics::{
-    EXPORTER_METRICS, ExporterState, ProcessStats, ReloadStatus, RequestStats,
+    EXPORTER_METRICS, ExporterState, ProcessStats, ReloadStatus, RequestStats, WorkspaceFileStats,
 };
 use gzip::GzipPrefix;
 pub use gzip::gzip;

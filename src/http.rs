@@ -39,7 +39,7 @@ use crate::catalogue::{Availability, GrowthPoint, Timestamp, Value, Version};
 use crate::collectors::license::HeldLicense;
 use crate::collectors::{Collector, ExposedMetrics, RefreshScope, Snapshot};
 use crate::document::DocumentShape;
-use crate::exposition::{Exposition, MetricNames, ProcessStats, ReloadStatus};
+use crate::exposition::{Exposition, MetricNames, ProcessStats, ReloadStatus, WorkspaceFileStats};
 pub use crate::http::api::auth::login_limiter;
 pub use crate::http::api::login_limiter::LoginLimiter;
 pub use crate::http::api::rate_limit::{RateLimit, RateLimiter};
@@ -180,6 +180,8 @@ pub trait Control: Send + Sync {
     fn reload(&self) -> Pin<Box<dyn Future<Output = Result<(), String>> + Send + '_>>;
     /// The outcome of the last reload.
     fn last_reload(&self) -> ReloadStatus;
+    /// The files of `--config.dir`; `None` without the flag.
+    fn workspace_files(&self) -> Option<Arc<WorkspaceFileStats>>;
     /// Whether every background task runs or is waiting for its next interval.
     fn is_alive(&self) -> Pin<Box<dyn Future<Output = bool> + Send + '_>>;
 }

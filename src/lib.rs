@@ -12,6 +12,7 @@ mod conditions;
 mod config;
 mod document;
 mod exposition;
+mod file_stamp;
 #[doc(hidden)]
 pub mod fuzzing;
 mod http;

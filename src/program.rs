@@ -83,6 +83,11 @@ fn prepare() -> Result<(Cli, Config, Log), ExitCode> {
         ExitCode::from(USAGE_ERROR)
     })?;
     if cli.config_check {
+        // Invalid files of a directory are logged already.
+        let folder = config.sources.folder.as_ref();
+        if folder.is_some_and(|folder| !folder.problems().is_empty()) {
+            return Err(ExitCode::from(USAGE_ERROR));
+        }
         if let Some(problem) = config.workspaces.problem() {
             tracing::error!("{problem}");
             return Err(ExitCode::from(USAGE_ERROR));

@@ -1,5 +1,6 @@
 //! Serving: starts workspaces, HTTP server and signal handling, and stops them in order.
 
+pub mod folder_watcher;
 pub mod own_process;
 pub mod supervisor;
 pub mod systemd;
@@ -74,6 +75,10 @@ pub async fn run(
             keep_running("reload", reload).await;
         }
     });
+    let following = Arc::clone(&supervisor);
+    tasks.spawn(keep_running("workspace_files", move || {
+        folder_watcher::follow_folder(Arc::clone(&following))
+    }));
     let notifying = Arc::clone(&supervisor);
     tasks.spawn(keep_running("service_manager", move || {
         watchdog::notify_service_manager(Arc::clone(&notifying))

@@ -30,7 +30,11 @@ const OF_THE_PAST: [&str; 9] = [
 ];
 
 /// Alerts about the exporter's process, which serves the page, and not about a workspace.
-const OF_THE_EXPORTER: [&str; 2] = ["ExporterDown", "ExporterReloadFailed"];
+const OF_THE_EXPORTER: [&str; 3] = [
+    "ExporterDown",
+    "ExporterReloadFailed",
+    "WorkspaceFileInvalid",
+];
 
 /// The constant that an expression is, in the syntax tree that Prometheus returns.
 fn constant(expression: &Value) -> Option<f64> {

@@ -88,4 +88,5 @@ mod web_limits;
 mod web_requests;
 mod web_tls;
 mod workflows;
+mod workspace_folder;
 mod wrong_types;

@@ -1,5 +1,7 @@
 //! `statistics`: reads a workspace once and prints the result.
 
+use std::sync::Arc;
+
 use serde_json::Value as Json;
 use thiserror::Error;
 use tokio::time::Duration;
@@ -35,9 +37,9 @@ pub async fn statistics(
     let mut workspace = config.workspaces.choose(name)?;
     // Change streams need more than one reading.
     workspace.live = LiveMode::Off;
-    let running = RunningWorkspace::start(None, workspace, clock, Duration::ZERO);
+    let running = RunningWorkspace::start(None, Arc::new(workspace), clock, Duration::ZERO);
     let snapshot = running.scheduler.first(&running.config.collectors).await;
-    let config = running.config.clone();
+    let config = Arc::clone(&running.config);
     running.stop().await;
     let snapshot = snapshot.map_err(|_| StatisticsError::Unreadable)?;
     if snapshot.up() != Some(true) {

@@ -76,6 +76,21 @@ pub enum ConfigError {
         "no MongoDB or no workspace is configured any more; if that is intended, restart the exporter"
     )]
     NothingLeft,
+    /// Workspaces are listed in the file and in the directory.
+    #[error(
+        "--config.dir: the file of --config.file has a list of workspaces too; keep one of them"
+    )]
+    TwoLists,
+    /// The directory has too many files.
+    #[error("--config.dir: `{}` has {number} files of workspaces; expected at most {max}", path.display())]
+    TooManyFiles {
+        /// The directory.
+        path: PathBuf,
+        /// The number of files.
+        number: usize,
+        /// The maximum.
+        max: usize,
+    },
     /// One source has the connection string twice.
     #[error("mongodb.uri and mongodb.uri-file are both set; keep one of them")]
     TwoServers,

@@ -92,25 +92,20 @@ pub fn parse(text: &[u8], path: &Path) -> Result<ConfigFile, ConfigError> {
     })
 }
 
-fn resolve_paths(options: &mut WorkspaceOptions, folder: &Path) -> Result<(), ConfigError> {
-    let mongodb = &mut options.mongodb;
+/// Makes the paths of a file relative to its directory.
+pub fn resolve_paths(options: &mut WorkspaceOptions, folder: &Path) -> Result<(), ConfigError> {
+    let mongodb = &options.mongodb;
     if mongodb.uri.is_some() && mongodb.uri_file.is_some() {
         return Err(ConfigError::TwoServers);
     }
-    let files = [
-        &mut mongodb.uri_file,
-        &mut mongodb.password_file,
-        &mut options.rocketchat.license_public_key_file,
-        &mut options.rocketchat.token_file,
-    ];
-    for path in files.into_iter().flatten() {
+    for path in options.files_mut() {
         *path = folder.join(&*path);
     }
     Ok(())
 }
 
 /// Names are part of URLs, a label and log messages.
-fn is_workspace_name(name: &str) -> bool {
+pub fn is_workspace_name(name: &str) -> bool {
     name.len() <= 64
         && name.starts_with(|char: char| char.is_ascii_alphanumeric())
         && name

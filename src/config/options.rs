@@ -10,6 +10,7 @@ mod deserialize;
 mod mongodb;
 mod rocketchat;
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::builder::BoolishValueParser;
@@ -168,6 +169,17 @@ impl From<ShapeArgument> for DocumentShape {
 }
 
 impl WorkspaceOptions {
+    /// The files that they name.
+    pub fn files_mut(&mut self) -> impl Iterator<Item = &mut PathBuf> {
+        let files = [
+            &mut self.mongodb.uri_file,
+            &mut self.mongodb.password_file,
+            &mut self.rocketchat.license_public_key_file,
+            &mut self.rocketchat.token_file,
+        ];
+        files.into_iter().flatten()
+    }
+
     /// These settings, completed with those of `fallback`.
     pub fn or(self, fallback: Self) -> Self {
         Self {

@@ -70,9 +70,10 @@ const QUANTITIES: [(&str, &[&str]); 5] = [
 ];
 
 /// The names of other values: strings, paths and words.
-const OTHERS: [&str; 16] = [
+const OTHERS: [&str; 18] = [
     "ADDRESS",
     "BOOL",
+    "DIR",
     "FILE",
     "FORMAT",
     "LEVEL",
@@ -81,6 +82,7 @@ const OTHERS: [&str; 16] = [
     "NAME",
     "NAME=VALUE",
     "PATH",
+    "PROFILE",
     "SHAPE",
     "SHELL",
     "URI",

@@ -25,6 +25,9 @@ use crate::rocketchat_client::{RocketChatUrl, token_file};
 use crate::scheduler::Intervals;
 use crate::secret::Secret;
 
+/// Stands for the name of the workspace in a path.
+const NAME_PATTERN: &str = "{name}";
+
 /// The checked settings of one workspace.
 #[derive(Debug, Clone, PartialEq)]
 pub struct WorkspaceConfig {
@@ -57,8 +60,10 @@ pub struct WorkspaceConfig {
 }
 
 impl WorkspaceConfig {
-    /// Builds one of several workspaces. `common` holds the settings that all share.
+    /// Builds one of several workspaces. `common` holds the settings that all share. In paths `{name}` stands for the
+    /// workspace's name.
     pub fn build_named(
+        name: &str,
         own: WorkspaceOptions,
         common: &WorkspaceOptions,
         variable: impl Fn(&str) -> Option<OsString>,
@@ -72,6 +77,9 @@ impl WorkspaceConfig {
         let mut options = own.or(common.clone());
         if is_elsewhere {
             options.rocketchat.token_file = own_token;
+        }
+        for path in options.files_mut() {
+            insert_name(path, name);
         }
         let mut config = Self::build(options, |options| {
             secrets::uri_source(options, variable, None)
@@ -148,6 +156,13 @@ impl WorkspaceConfig {
             rocketchat: address.filter(|_| applies_licenses),
             probe,
         })
+    }
+}
+
+/// Replaces `{name}` in a path.
+fn insert_name(path: &mut PathBuf, name: &str) {
+    if let Some(text) = path.to_str().filter(|text| text.contains(NAME_PATTERN)) {
+        *path = text.replace(NAME_PATTERN, name).into();
     }
 }
 

@@ -1,5 +1,7 @@
 //! Metrics about the exporter: its process, its requests and its configuration.
 
+use std::sync::Arc;
+
 use crate::catalogue::{Metric, Quantity, Read, Sample, Timestamp, count, instant, state};
 
 /// The exporter's process.
@@ -43,6 +45,19 @@ pub struct ReloadStatus {
     pub last_success: Timestamp,
 }
 
+/// The files of `--config.dir`.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct WorkspaceFileStats {
+    /// Files whose settings are in use.
+    pub valid: u64,
+    /// Files that are wrong.
+    pub invalid: u64,
+    /// Files that were read since the start.
+    pub reads: u64,
+    /// The names of invalid files, and the directory if it cannot be listed; not all if there are many.
+    pub first_invalid: Vec<String>,
+}
+
 /// The state of the exporter.
 #[derive(Debug, Clone, Default)]
 pub struct ExporterState {
@@ -54,6 +69,8 @@ pub struct ExporterState {
     pub task_restarts: u64,
     /// The configuration; `None` outside the server.
     pub reload: Option<ReloadStatus>,
+    /// The files of `--config.dir`; `None` without the flag.
+    pub workspace_files: Option<Arc<WorkspaceFileStats>>,
     /// Log lines that were lost; `None` outside the server.
     pub lost_lines: Option<u64>,
 }
@@ -81,6 +98,39 @@ pub const EXPORTER_METRICS: &[Metric<ExporterState>] = &[
         source: "the exporter",
         quantity: Quantity::Instant,
         read: Read::One(|exporter| instant(exporter.reload.map(|reload| reload.last_success))),
+    },
+    Metric {
+        name: "rocketchat_exporter_workspace_files",
+        help: "Files of --config.dir by whether their settings can be used. For an invalid one its last valid settings stay in use. Absent without the flag.",
+        source: "the exporter",
+        quantity: Quantity::Count,
+        read: Read::By(&["state"], |exporter| {
+            let files = exporter.workspace_files.iter();
+            files
+                .flat_map(|files| [("valid", files.valid), ("invalid", files.invalid)])
+                .map(|(state, number)| Sample::of(state, number as f64))
+                .collect()
+        }),
+    },
+    Metric {
+        name: "rocketchat_exporter_workspace_file_invalid",
+        help: "A file of --config.dir that cannot be used, or the directory if it cannot be listed; at most 100 of them. Absent while there is none.",
+        source: "the exporter",
+        quantity: Quantity::State,
+        read: Read::By(&["file"], |exporter| {
+            let files = exporter.workspace_files.iter();
+            files
+                .flat_map(|files| &files.first_invalid)
+                .map(|file| Sample::of(file.clone(), 1.0))
+                .collect()
+        }),
+    },
+    Metric {
+        name: "rocketchat_exporter_workspace_file_reads_total",
+        help: "Files of --config.dir that were read: those that are new, have changed or are invalid, and all at a reload. Absent without the flag.",
+        source: "the exporter",
+        quantity: Quantity::CountTotal,
+        read: Read::One(|exporter| count(exporter.workspace_files.as_ref()?.reads)),
     },
     Metric {
         name: "rocketchat_exporter_http_requests_total",

@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
+use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -17,8 +18,8 @@ use crate::catalogue::ReadState;
 use crate::cli::Cli;
 use crate::clock::Clock;
 use crate::collectors::{Collector, LiveMode, Sources};
-use crate::config::{ConfigError, ConfigSources, WorkspaceConfigs};
-use crate::exposition::ReloadStatus;
+use crate::config::{ConfigError, ConfigSources, WorkspaceConfigs, WorkspaceFolder};
+use crate::exposition::{ReloadStatus, WorkspaceFileStats};
 use crate::http::{self, Control, Targets};
 use crate::scheduler::{Intervals, Scheduler, SchedulerConfig};
 
@@ -40,6 +41,7 @@ pub struct Supervisor {
     running: AsyncMutex<RunningWorkspaces>,
     publish: watch::Sender<Arc<Targets>>,
     last_reload: Mutex<ReloadStatus>,
+    workspace_files: Mutex<Option<Arc<WorkspaceFileStats>>>,
 }
 
 /// All workspaces, and the host.
@@ -66,6 +68,7 @@ impl Supervisor {
     ) -> Self {
         let mut running = RunningWorkspaces::default();
         let targets = running.start(clock, workspaces);
+        let workspace_files = stats(&sources);
         Self {
             cli,
             clock,
@@ -77,6 +80,7 @@ impl Supervisor {
                 succeeded: true,
                 last_success: clock.now(),
             }),
+            workspace_files: Mutex::new(workspace_files),
         }
     }
 
@@ -89,7 +93,7 @@ impl Supervisor {
     pub async fn reload_configuration(&self) -> Result<(), String> {
         let mut sources = self.config_sources.lock().await;
         systemd::reloading();
-        let loaded = self.load(*sources).await;
+        let loaded = self.load(sources.clone()).await;
         let mut last = *self
             .last_reload
             .lock()
@@ -98,6 +102,7 @@ impl Supervisor {
         let result = match loaded {
             Ok((workspaces, new)) => {
                 *sources = new;
+                self.publish_stats(&sources);
                 last.last_success = self.clock.now();
                 let mut running = self.running.lock().await;
                 running.stop_changed(&workspaces).await;
@@ -128,6 +133,59 @@ impl Supervisor {
         result
     }
 
+    /// The directory with a file for each workspace.
+    pub async fn folder(&self) -> Option<PathBuf> {
+        let sources = self.config_sources.lock().await;
+        let folder = sources.folder.as_ref();
+        folder.map(|folder| folder.path().to_owned())
+    }
+
+    /// Reads the files of the directory that have changed, and starts, restarts and stops their workspaces.
+    pub async fn refresh_folder(&self) {
+        let mut sources = self.config_sources.lock().await;
+        let Some(current) = sources.folder.clone() else {
+            return;
+        };
+        let known = current.clone();
+        let refreshed = self.read_files(move || {
+            let new = known.refresh(variable);
+            WorkspaceConfigs::forget_time_zones();
+            new
+        });
+        let new = match refreshed.await {
+            Ok(new) => new,
+            Err(reason) => {
+                tracing::error!(reason, "the files of --config.dir cannot be read");
+                return;
+            }
+        };
+        new.log_problems(Some(&current));
+        if new.differs_from(&current) {
+            self.apply_folder(&new).await;
+        }
+        sources.folder = Some(new);
+        self.publish_stats(&sources);
+    }
+
+    async fn apply_folder(&self, folder: &WorkspaceFolder) {
+        let workspaces = WorkspaceConfigs::of_folder(folder);
+        let mut running = self.running.lock().await;
+        running.stop_changed(&workspaces).await;
+        let targets = running.start(self.clock, workspaces);
+        self.publish.send_replace(Arc::new(targets));
+        tracing::info!(
+            workspaces = running.workspaces.len(),
+            "workspaces of --config.dir were changed"
+        );
+    }
+
+    fn publish_stats(&self, sources: &ConfigSources) {
+        *self
+            .workspace_files
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) = stats(sources);
+    }
+
     /// Reads the configuration on its own thread. If the file system hangs, the thread is left behind, even when the process
     /// ends.
     async fn load(
@@ -135,14 +193,23 @@ impl Supervisor {
         current: ConfigSources,
     ) -> Result<(WorkspaceConfigs, ConfigSources), String> {
         let cli = self.cli.clone();
+        let load = move || WorkspaceConfigs::reload(&cli, variable, &current);
+        let loaded = self.read_files(load).await?;
+        loaded.map_err(|error: ConfigError| error.to_string())
+    }
+
+    /// Runs a function that reads files of the configuration on its own thread, one at a time.
+    async fn read_files<T: Send + 'static>(
+        &self,
+        read: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, String> {
         let lock = Arc::clone(&self.files).try_lock_owned();
         let lock = lock.map_err(|_| "an earlier reload still waits for its files".to_owned())?;
-        let load = move || {
+        let read = move || {
             let _lock = lock;
-            WorkspaceConfigs::reload(&cli, variable, current)
+            read()
         };
-        let loaded = run_on_thread(LOAD_TIMEOUT, load).await?;
-        loaded.map_err(|error: ConfigError| error.to_string())
+        run_on_thread(LOAD_TIMEOUT, read).await
     }
 
     /// Whether no scheduler hangs.
@@ -209,6 +276,11 @@ async fn run_on_thread<T: Send + 'static>(
     }
 }
 
+fn stats(sources: &ConfigSources) -> Option<Arc<WorkspaceFileStats>> {
+    let folder = sources.folder.as_ref();
+    folder.map(|folder| Arc::new(folder.stats()))
+}
+
 /// An environment variable.
 pub fn variable(name: &str) -> Option<OsString> {
     std::env::var_os(name)
@@ -221,6 +293,13 @@ impl Control for Supervisor {
 
     fn is_alive(&self) -> Pin<Box<dyn Future<Output = bool> + Send + '_>> {
         Box::pin(Self::is_alive(self))
+    }
+
+    fn workspace_files(&self) -> Option<Arc<WorkspaceFileStats>> {
+        self.workspace_files
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 
     fn last_reload(&self) -> ReloadStatus {
@@ -238,7 +317,7 @@ impl RunningWorkspaces {
             WorkspaceConfigs::One(config) => {
                 let collectors = config.collectors.clone();
                 let running = self.workspaces.entry(None).or_insert_with(|| {
-                    RunningWorkspace::start(None, *config, clock, Duration::ZERO)
+                    RunningWorkspace::start(None, config, clock, Duration::ZERO)
                 });
                 Targets {
                     workspaces: http::ServedWorkspaces::Single(
@@ -256,15 +335,18 @@ impl RunningWorkspaces {
                         .get_or_insert_with(|| RunningHost::start(intervals, clock));
                     host.scheduler.snapshots()
                 });
-                let count = workspaces.len();
-                for (index, (name, config)) in workspaces.into_iter().enumerate() {
-                    let name: Arc<str> = name.into();
+                let is_new = |name: &Arc<str>| !self.workspaces.contains_key(&Some(name.clone()));
+                let new: Vec<(Arc<str>, _)> = workspaces
+                    .into_iter()
+                    .map(|(name, config)| (name.into(), config))
+                    .filter(|(name, _)| is_new(name))
+                    .collect();
+                let count = new.len();
+                for (index, (name, config)) in new.into_iter().enumerate() {
                     let delay = stagger(config.intervals.fast, index, count);
-                    self.workspaces
-                        .entry(Some(Arc::clone(&name)))
-                        .or_insert_with(|| {
-                            RunningWorkspace::start(Some(name), config, clock, delay)
-                        });
+                    let started =
+                        RunningWorkspace::start(Some(Arc::clone(&name)), config, clock, delay);
+                    self.workspaces.insert(Some(name), started);
                 }
                 let mut collectors: BTreeSet<_> = host.iter().map(|_| Collector::Host).collect();
                 let mut named = BTreeMap::new();
@@ -294,11 +376,13 @@ impl RunningWorkspaces {
         }
         self.stop_workspaces(|name, running| {
             let new_config = match (new, name) {
-                (WorkspaceConfigs::One(config), None) => Some(&**config),
+                (WorkspaceConfigs::One(config), None) => Some(config),
                 (WorkspaceConfigs::Named { workspaces, .. }, Some(name)) => workspaces.get(&**name),
                 _ => None,
             };
-            new_config != Some(&running.config)
+            new_config.is_none_or(|new_config| {
+                !Arc::ptr_eq(new_config, &running.config) && *new_config != running.config
+            })
         })
         .await;
     }

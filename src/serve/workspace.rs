@@ -34,7 +34,7 @@ use crate::supervision::keep_running;
 /// A workspace that is read until it is stopped.
 pub struct RunningWorkspace {
     /// Its settings.
-    pub config: WorkspaceConfig,
+    pub config: Arc<WorkspaceConfig>,
     /// What the HTTP server sees of it.
     pub served: Arc<http::ServedWorkspace>,
     /// The scheduler that reads it.
@@ -48,7 +48,7 @@ impl RunningWorkspace {
     /// Starts the workspace. `delay` postpones the first reading, so that many workspaces are not read at once.
     pub fn start(
         name: Option<Arc<str>>,
-        config: WorkspaceConfig,
+        config: Arc<WorkspaceConfig>,
         clock: Clock,
         delay: Duration,
     ) -> Self {

@@ -14,7 +14,7 @@ use crate::support::{Exporter, Filled, Prometheus, SharedWorkspace, eventually, 
 
 /// Queries without data on the generated workspace: dashboard, panel, `refId` and reason. The panel's description says so
 /// too.
-const EMPTY: [(&str, &str, &str, &str); 31] = [
+const EMPTY: [(&str, &str, &str, &str); 34] = [
     (
         "rocketchat-overview",
         "Until it becomes read-only",
@@ -103,6 +103,9 @@ const EMPTY: [(&str, &str, &str, &str); 31] = [
         "A",
         NOTHING_MISSING,
     ),
+    ("rocketchat-cost", "Workspace files", "A", NO_FOLDER),
+    ("rocketchat-cost", "Invalid workspace files", "A", NO_FOLDER),
+    ("rocketchat-cost", "Workspace files read", "A", NO_FOLDER),
     ("rocketchat-instances", "Background jobs", "D", NO_JOB_RUNS),
     ("rocketchat-instances", "Why it does not", "A", IT_ANSWERS),
     (
@@ -120,6 +123,7 @@ const NO_REPLICA_SET: &str = "its MongoDB is a single server";
 const ELSEWHERE: &str = "no Rocket.Chat runs on this machine";
 const NOTHING_MISSING: &str = "the exporter may read everything, and can";
 const IT_ANSWERS: &str = "Rocket.Chat answers the probe, without TLS";
+const NO_FOLDER: &str = "the workspaces are not configured in a directory";
 const NO_JOB_RUNS: &str = "no background job runs";
 
 #[tokio::test(flavor = "multi_thread")]

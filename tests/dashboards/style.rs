@@ -23,13 +23,16 @@ const UNITS: [&str; 10] = [
 ];
 
 /// Prefixes of metrics without the label `workspace`.
-const WITHOUT_WORKSPACE: [&str; 8] = [
+const WITHOUT_WORKSPACE: [&str; 11] = [
     "process_",
     "rocketchat_exporter_build_info",
     "rocketchat_exporter_config_",
     "rocketchat_exporter_http_",
     "rocketchat_exporter_log_",
+    "rocketchat_exporter_shard",
     "rocketchat_exporter_task_",
+    "rocketchat_exporter_total_shards",
+    "rocketchat_exporter_workspace_file",
     "rocketchat_host_",
     "rocketchat_process_",
 ];

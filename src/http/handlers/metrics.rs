@@ -188,6 +188,7 @@ fn own(app: &App) -> ExporterState {
         requests: app.counters.read(),
         task_restarts: restarts(),
         reload: Some(app.control.last_reload()),
+        workspace_files: app.control.workspace_files(),
         lost_lines: Some((app.lost_log_lines)()),
     }
 }

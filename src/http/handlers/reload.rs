@@ -90,7 +90,7 @@ mod tests {
 
     use super::*;
     use crate::catalogue::Timestamp;
-    use crate::exposition::ReloadStatus;
+    use crate::exposition::{ReloadStatus, WorkspaceFileStats};
 
     /// Counts reloads, each of which takes some time.
     #[derive(Default)]
@@ -112,6 +112,10 @@ mod tests {
 
         fn is_alive(&self) -> Pin<Box<dyn Future<Output = bool> + Send + '_>> {
             Box::pin(async { true })
+        }
+
+        fn workspace_files(&self) -> Option<Arc<WorkspaceFileStats>> {
+            None
         }
 
         fn last_reload(&self) -> ReloadStatus {
