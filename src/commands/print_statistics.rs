@@ -75,6 +75,7 @@ pub fn summary() -> String {
 }
 
 /// A table of the metrics in the profile `minimal`, with a row for each of its collectors.
+#[must_use]
 pub fn minimal_profile() -> String {
     let mut text = String::new();
     line(&mut text, &["| Collector | Metrics in `minimal` |"]);

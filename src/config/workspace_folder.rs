@@ -117,14 +117,13 @@ impl WorkspaceFolder {
             let unchanged = known.filter(|file| {
                 !everything && file.problem.is_none() && !file.stamp.is_outdated(&path)
             });
-            let file = match unchanged {
-                Some(file) => Arc::clone(file),
-                None => {
-                    self.reads += 1;
-                    let stamp = FileStamp::of(&path);
-                    let parsed = self.parse(&name, &path, known.map(|file| &**file), &variable);
-                    Arc::new(WorkspaceFile::new(stamp, parsed, known))
-                }
+            let file = if let Some(file) = unchanged {
+                Arc::clone(file)
+            } else {
+                self.reads += 1;
+                let stamp = FileStamp::of(&path);
+                let parsed = self.parse(&name, &path, known.map(|file| &**file), &variable);
+                Arc::new(WorkspaceFile::new(stamp, parsed, known))
             };
             files.insert(name, file);
         }
