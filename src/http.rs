@@ -39,7 +39,7 @@ use crate::catalogue::{Availability, GrowthPoint, Timestamp, Value, Version};
 use crate::collectors::license::HeldLicense;
 use crate::collectors::{Collector, ExposedMetrics, RefreshScope, Snapshot};
 use crate::document::DocumentShape;
-use crate::exposition::{Exposition, MetricNames, ProcessStats, ReloadStatus, WorkspaceFileStats};
+use crate::exposition::{MetricNames, ProcessStats, ReloadStatus, WorkspaceFileStats};
 pub use crate::http::api::auth::login_limiter;
 pub use crate::http::api::login_limiter::LoginLimiter;
 pub use crate::http::api::rate_limit::{RateLimit, RateLimiter};
@@ -198,8 +198,8 @@ pub struct Targets {
 
 /// One workspace, or several by name.
 pub enum ServedWorkspaces {
-    /// The only workspace, and the exposition that is rendered for each of its snapshots.
-    Single(Arc<ServedWorkspace>, watch::Receiver<Arc<Exposition>>),
+    /// The only workspace.
+    Single(Arc<ServedWorkspace>),
     /// The workspaces of the configuration file.
     Named(BTreeMap<Arc<str>, Arc<ServedWorkspace>>),
 }
@@ -250,7 +250,7 @@ impl Targets {
     /// The only workspace; `None` where there are several.
     fn only(&self) -> Option<&Arc<ServedWorkspace>> {
         match &self.workspaces {
-            ServedWorkspaces::Single(workspace, _) => Some(workspace),
+            ServedWorkspaces::Single(workspace) => Some(workspace),
             ServedWorkspaces::Named(_) => None,
         }
     }
@@ -258,16 +258,8 @@ impl Targets {
     /// One of several workspaces, by name.
     fn named(&self, name: &str) -> Option<&Arc<ServedWorkspace>> {
         match &self.workspaces {
-            ServedWorkspaces::Single(..) => None,
+            ServedWorkspaces::Single(_) => None,
             ServedWorkspaces::Named(workspaces) => workspaces.get(name),
-        }
-    }
-
-    /// The rendered exposition of the only workspace.
-    fn exposition(&self) -> Option<Arc<Exposition>> {
-        match &self.workspaces {
-            ServedWorkspaces::Single(_, rendered) => Some(Arc::clone(&rendered.borrow())),
-            ServedWorkspaces::Named(_) => None,
         }
     }
 }

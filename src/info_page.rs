@@ -46,7 +46,7 @@ pub async fn handle(app: &App, request: &Request<Incoming>, caller: IpAddr) -> (
     let below = request.uri().path().strip_prefix("/info");
     let below = below.unwrap_or_default().trim_start_matches('/');
     match &targets.workspaces {
-        ServedWorkspaces::Single(workspace, _) => {
+        ServedWorkspaces::Single(workspace) => {
             handle_workspace(app, request, caller, workspace, None, below).await
         }
         ServedWorkspaces::Named(_) if below.is_empty() => {
@@ -129,7 +129,7 @@ pub fn accepts_license(app: &App, path: &str) -> bool {
     let targets = app.targets();
     let below = path.strip_prefix("/info/").unwrap_or_default();
     let (workspace, below) = match &targets.workspaces {
-        ServedWorkspaces::Single(workspace, _) => (Some(workspace), below),
+        ServedWorkspaces::Single(workspace) => (Some(workspace), below),
         ServedWorkspaces::Named(workspaces) => match below.split_once('/') {
             Some((name, below)) => (workspaces.get(name), below),
             None => (None, below),

@@ -227,7 +227,7 @@ impl Supervisor {
     pub fn status(&self) -> String {
         let targets = Arc::clone(&self.publish.borrow());
         match &targets.workspaces {
-            http::ServedWorkspaces::Single(workspace, _) => match workspace
+            http::ServedWorkspaces::Single(workspace) => match workspace
                 .availability()
                 .map(|availability| availability.state)
             {
@@ -320,10 +320,7 @@ impl RunningWorkspaces {
                     RunningWorkspace::start(None, config, clock, Duration::ZERO)
                 });
                 Targets {
-                    workspaces: http::ServedWorkspaces::Single(
-                        Arc::clone(&running.served),
-                        running.rendered(),
-                    ),
+                    workspaces: http::ServedWorkspaces::Single(Arc::clone(&running.served)),
                     host: None,
                     collectors,
                 }

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 use tokio::task::JoinSet;
+use tokio::time::sleep;
 
 use crate::backend::ApiQueries;
 use crate::backend::stored_statistics::{ListOptions, StoredDocuments};
@@ -16,7 +17,6 @@ use crate::collectors::license::HeldLicense;
 use crate::collectors::{DatabaseSource, RefreshScope, Snapshot, Sources};
 use crate::conditions::Moment;
 use crate::config::WorkspaceConfig;
-use crate::exposition::{Exposition, RequestedFormats, WorkspaceSnapshot};
 use crate::http::api::rate_limit::{RateLimit, RateLimiter};
 use crate::http::api::statistics_list::LACKS_QUERY;
 use crate::http::api::statistics_list::queue::ListQueue;
@@ -40,7 +40,6 @@ pub struct RunningWorkspace {
     /// The scheduler that reads it.
     pub scheduler: Scheduler,
     mongo: Arc<Mongo>,
-    rendered: Option<watch::Receiver<Arc<Exposition>>>,
     tasks: JoinSet<()>,
 }
 
@@ -106,42 +105,8 @@ impl RunningWorkspace {
             served,
             scheduler,
             mongo: database.mongo,
-            rendered: None,
             tasks,
         }
-    }
-
-    /// Renders each new snapshot once, however often it is scraped.
-    pub fn rendered(&mut self) -> watch::Receiver<Arc<Exposition>> {
-        if let Some(rendered) = &self.rendered {
-            return rendered.clone();
-        }
-        let mut snapshots = self.scheduler.snapshots();
-        let (names, exposed) = (self.config.names, self.config.exposed.clone());
-        let wanted = Arc::new(RequestedFormats::default());
-        let render = move |snapshot: &Arc<Snapshot>| {
-            let part = WorkspaceSnapshot {
-                workspace: None,
-                snapshot: Arc::clone(snapshot),
-                names,
-                exposed: exposed.clone(),
-            };
-            Arc::new(Exposition::of(part, Arc::clone(&wanted)))
-        };
-        let first = render(&snapshots.borrow_and_update());
-        let (publish, expositions) = watch::channel(first);
-        self.tasks.spawn(keep_running("rendering", move || {
-            let (mut snapshots, publish, render) =
-                (snapshots.clone(), publish.clone(), render.clone());
-            async move {
-                while snapshots.changed().await.is_ok() {
-                    let snapshot = Arc::clone(&snapshots.borrow_and_update());
-                    publish.send_replace(render(&snapshot));
-                }
-            }
-        }));
-        self.rendered = Some(expositions.clone());
-        expositions
     }
 
     /// Checks the files of the connection settings before the next query.
@@ -156,7 +121,10 @@ impl RunningWorkspace {
     }
 }
 
-/// Adds each new snapshot to the history.
+/// How often snapshots are added to the history: each collector makes one.
+const HISTORY_INTERVAL: Duration = Duration::from_secs(1);
+
+/// Adds the newest snapshot to the history whenever there is a new one.
 async fn record_history(
     mut snapshots: watch::Receiver<Arc<Snapshot>>,
     history: Arc<Mutex<History>>,
@@ -169,8 +137,11 @@ async fn record_history(
             own: clock.now(),
             database: mongo.now(),
         };
-        let mut history = history.lock().unwrap_or_else(PoisonError::into_inner);
-        history.note(&snapshot, now);
+        history
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .note(&snapshot, now);
+        sleep(HISTORY_INTERVAL).await;
     }
 }
 

@@ -1,8 +1,7 @@
 //! `/metrics` and `/probe`: the metrics of all workspaces or of one, of all collectors or of selected ones.
 //!
-//! A single workspace is rendered for each snapshot, and the exporter's own metrics are appended at most once a second, so
-//! that most scrapes only copy a reference. Several workspaces are rendered when they are scraped, at most once a second
-//! in each format and encoding.
+//! Metrics are rendered when they are scraped, at most once a second in each format and encoding, so that frequent scrapes
+//! only copy a reference. A single workspace is rendered again as soon as it has a new snapshot.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
@@ -15,9 +14,7 @@ use tokio::sync::{OnceCell, Semaphore};
 use tokio::task::block_in_place;
 
 use crate::collectors::{Collector, ExposedMetrics, Snapshot};
-use crate::exposition::{
-    self, ExporterState, Exposition, MetricNames, MetricsFormat, WorkspaceSnapshot,
-};
+use crate::exposition::{self, ExporterState, MetricNames, MetricsFormat, WorkspaceSnapshot};
 use crate::http::chunked_bytes::ChunkedBytes;
 use crate::http::query_string::Parameters;
 use crate::http::response::{self, Response};
@@ -42,8 +39,8 @@ pub struct MetricsCache {
 struct CachedBodies {
     rendered_at: Instant,
     targets: Arc<Targets>,
-    /// The exposition of the only workspace, for comparison.
-    exposition: Weak<Exposition>,
+    /// The snapshot of the only workspace, for comparison.
+    snapshot: Weak<Snapshot>,
     own: ExporterState,
     /// By format and encoding. Concurrent scrapes wait for one rendering without blocking a thread.
     bodies: [OnceCell<ChunkedBytes>; 4],
@@ -165,7 +162,7 @@ fn parts(targets: &Targets) -> impl Iterator<Item = WorkspaceSnapshot> {
         exposed: ExposedMetrics::All,
     });
     let workspaces: Vec<_> = match &targets.workspaces {
-        ServedWorkspaces::Single(workspace, _) => vec![(None, workspace)],
+        ServedWorkspaces::Single(workspace) => vec![(None, workspace)],
         ServedWorkspaces::Named(workspaces) => workspaces
             .iter()
             .map(|(name, workspace)| (Some(Arc::clone(name)), workspace))
@@ -207,12 +204,8 @@ impl MetricsCache {
         gzip: bool,
         now: Instant,
     ) -> ChunkedBytes {
-        let exposition = targets.exposition();
-        let bodies = self.current(app, targets, exposition.as_ref(), now);
+        let bodies = self.current(app, targets, now);
         let render = || {
-            if let Some(exposition) = &exposition {
-                return exposition.body(format, gzip, &bodies.own).into();
-            }
             let parts: Vec<_> = parts(targets).collect();
             chunked(exposition::body(&parts, format, gzip, &bodies.own))
         };
@@ -222,21 +215,18 @@ impl MetricsCache {
     }
 
     /// The bodies of the current snapshot and second.
-    fn current(
-        &self,
-        app: &App,
-        targets: &Arc<Targets>,
-        exposition: Option<&Arc<Exposition>>,
-        now: Instant,
-    ) -> Arc<CachedBodies> {
+    fn current(&self, app: &App, targets: &Arc<Targets>, now: Instant) -> Arc<CachedBodies> {
+        let snapshot = targets
+            .only()
+            .map(|only| Arc::clone(&only.snapshots.borrow()));
         let mut cached = self.cached.lock().unwrap_or_else(PoisonError::into_inner);
         // The old bodies are freed before new ones are rendered.
         drop(cached.take_if(|bodies| {
             now.saturating_duration_since(bodies.rendered_at) >= MAX_AGE
-                || !bodies.show(targets, exposition)
+                || !bodies.show(targets, snapshot.as_ref())
         }));
-        let bodies =
-            cached.get_or_insert_with(|| Arc::new(CachedBodies::new(app, targets, exposition)));
+        let bodies = cached
+            .get_or_insert_with(|| Arc::new(CachedBodies::new(app, targets, snapshot.as_ref())));
         Arc::clone(bodies)
     }
 
@@ -255,19 +245,19 @@ impl MetricsCache {
 }
 
 impl CachedBodies {
-    fn new(app: &App, targets: &Arc<Targets>, exposition: Option<&Arc<Exposition>>) -> Self {
+    fn new(app: &App, targets: &Arc<Targets>, snapshot: Option<&Arc<Snapshot>>) -> Self {
         Self {
             rendered_at: Instant::now(),
             targets: Arc::clone(targets),
-            exposition: exposition.map(Arc::downgrade).unwrap_or_default(),
+            snapshot: snapshot.map(Arc::downgrade).unwrap_or_default(),
             own: own(app),
             bodies: [const { OnceCell::const_new() }; 4],
         }
     }
 
-    /// Whether these are bodies of the current targets and exposition.
-    fn show(&self, targets: &Arc<Targets>, exposition: Option<&Arc<Exposition>>) -> bool {
-        let is_same = |exposition| Weak::as_ptr(&self.exposition) == Arc::as_ptr(exposition);
-        Arc::ptr_eq(&self.targets, targets) && exposition.is_none_or(is_same)
+    /// Whether these are bodies of the current targets and snapshot.
+    fn show(&self, targets: &Arc<Targets>, snapshot: Option<&Arc<Snapshot>>) -> bool {
+        let is_same = |snapshot| Weak::as_ptr(&self.snapshot) == Arc::as_ptr(snapshot);
+        Arc::ptr_eq(&self.targets, targets) && snapshot.is_none_or(is_same)
     }
 }

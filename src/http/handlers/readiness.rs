@@ -21,7 +21,7 @@ pub fn handle(targets: &Targets) -> Response {
 /// not hide the others.
 fn not_ready_reason(targets: &Targets) -> Option<String> {
     let several = match &targets.workspaces {
-        ServedWorkspaces::Single(workspace, _) => {
+        ServedWorkspaces::Single(workspace) => {
             return workspace
                 .availability()
                 .filter(|availability| !availability.is_up())
