@@ -10,7 +10,8 @@ use clap_complete::Shell;
 use crate::catalogue::Timestamp;
 use crate::config::options::WorkspaceOptions;
 use crate::config::options::bounds::{
-    COST, DATE, HEADER_TIMEOUT, IDLE_TIMEOUT, MAX_REQUESTS, NOW, STEP, parse_database_name,
+    COST, DATE, HEADER_TIMEOUT, IDLE_TIMEOUT, MAX_REQUESTS, NOW, STEP, TOTAL_SHARDS,
+    parse_database_name,
 };
 use crate::http::listen_address::ListenAddress;
 
@@ -38,6 +39,27 @@ pub struct Cli {
     /// Changes are noticed. The file of `--config.file` can hold the settings that all workspaces share.
     #[arg(long = "config.dir", value_name = "DIR")]
     pub config_dir: Option<PathBuf>,
+
+    /// Ordinal of this exporter, from 0, among those that share the workspaces; or the name of its pod in a StatefulSet, such as
+    /// `rocketchat-exporter-2`.
+    ///
+    /// It reads the workspaces that belong to it by their names. Other commands than serving ignore it.
+    #[arg(
+        long = "shard",
+        value_name = "ORDINAL",
+        value_parser = parse_ordinal,
+        requires = "total_shards"
+    )]
+    pub shard: Option<u32>,
+
+    /// Number of exporters that share the workspaces, from 1 to 1000.
+    #[arg(
+        long = "total-shards",
+        value_name = "NUMBER",
+        value_parser = |text: &str| TOTAL_SHARDS.parse(text),
+        requires = "shard"
+    )]
+    pub total_shards: Option<u32>,
 
     /// Check all settings and files, report errors, and exit.
     #[arg(long = "config.check")]
@@ -419,6 +441,15 @@ fn table_row(argument: &Arg) -> Option<String> {
     Some(format!(
         "| `--{flag}`{variable} | {default}{described} | {meaning}{end} |\n"
     ))
+}
+
+/// Parses an ordinal, alone or at the end of the name of a pod.
+fn parse_ordinal(text: &str) -> Result<u32, String> {
+    let ordinal = text.rsplit('-').next().unwrap_or(text);
+    ordinal.parse().map_err(|_| {
+        "expected a number from 0, or the name of a pod in a StatefulSet, such as `rocketchat-exporter-2`"
+            .to_owned()
+    })
 }
 
 fn parse_telemetry_path(text: &str) -> Result<String, String> {

@@ -31,6 +31,10 @@ use crate::cli::Cli;
 use crate::clock::Clock;
 use crate::collectors::Collector;
 use crate::scheduler::Intervals;
+use crate::shard::Shard;
+
+/// Names of workspaces in a message.
+const MAX_LISTED: usize = 20;
 
 /// The checked settings of the program.
 #[derive(Debug)]
@@ -43,6 +47,8 @@ pub struct Config {
     pub workspaces: WorkspaceConfigs,
     /// Where they were configured.
     pub sources: ConfigSources,
+    /// Which of them this exporter reads.
+    pub shard: Option<Shard>,
 }
 
 /// Where a configuration comes from. A reload is refused if one of these becomes false: the file is probably empty or cut
@@ -89,6 +95,7 @@ impl Config {
             clock: cli.now.map_or(Clock::System, Clock::Fixed),
             workspaces,
             sources,
+            shard: shard(cli)?,
         })
     }
 }
@@ -181,6 +188,7 @@ impl WorkspaceConfigs {
             has_workspaces: true,
             folder: None,
         };
+        let shard = shard(cli)?;
         let common = cli.workspace.clone().or(file.common);
         if let Some(path) = &cli.config_dir {
             if file.workspaces.is_some() {
@@ -188,7 +196,7 @@ impl WorkspaceConfigs {
             }
             let folder = match known {
                 Some(known) => known.reload(&common, variable)?,
-                None => WorkspaceFolder::open(path, &common, variable)?,
+                None => WorkspaceFolder::open(path, shard, &common, variable)?,
             };
             folder.log_problems(known);
             let workspaces = Self::of_folder(&folder);
@@ -196,6 +204,9 @@ impl WorkspaceConfigs {
             return Ok((workspaces, sources));
         }
         let Some(named) = file.workspaces else {
+            if shard.is_some() {
+                return Err(ConfigError::NothingToShare);
+            }
             let only = WorkspaceConfig::build(common, |options| {
                 let given = secrets::uri_source(options, &variable, None);
                 if !matches!(given, Err(ConfigError::NoServer)) {
@@ -208,7 +219,8 @@ impl WorkspaceConfigs {
         };
         sources.has_workspaces = !named.is_empty();
         let mut workspaces = BTreeMap::new();
-        for (name, own) in named {
+        let is_owned = |name: &String| shard.is_none_or(|shard| shard.owns(name));
+        for (name, own) in named.into_iter().filter(|(name, _)| is_owned(name)) {
             let config = WorkspaceConfig::build_named(&name, own, &common, &variable);
             let config = config.map_err(|reason| ConfigError::Workspace {
                 name: name.clone(),
@@ -276,7 +288,7 @@ impl WorkspaceConfigs {
             (Self::One(_), Some(_)) => BTreeMap::new(),
             (Self::Named { workspaces, .. }, _) => workspaces,
         };
-        let names = all.keys().cloned().collect::<Vec<_>>().join(", ");
+        let names = listed(&all);
         match name {
             None => Err(ChoiceError::Several { names }),
             Some(name) => {
@@ -288,6 +300,34 @@ impl WorkspaceConfigs {
             }
         }
     }
+}
+
+/// The names of workspaces for a message; not all if there are many.
+fn listed<T>(workspaces: &BTreeMap<String, T>) -> String {
+    let first: Vec<&str> = workspaces
+        .keys()
+        .take(MAX_LISTED)
+        .map(String::as_str)
+        .collect();
+    let others = workspaces.len().saturating_sub(MAX_LISTED);
+    let first = first.join(", ");
+    if others == 0 {
+        first
+    } else {
+        format!("{first} and {others} others")
+    }
+}
+
+/// The shard that this exporter serves.
+fn shard(cli: &Cli) -> Result<Option<Shard>, ConfigError> {
+    let (Some(ordinal), Some(total)) = (cli.shard, cli.total_shards) else {
+        return Ok(None);
+    };
+    if ordinal >= total {
+        return Err(ConfigError::Shard { ordinal, total });
+    }
+    // Any pod can check any workspace.
+    Ok(cli.subcommand.is_none().then_some(Shard { ordinal, total }))
 }
 
 /// Parses the text of a configuration file, without the files that it names.

@@ -49,6 +49,7 @@ pub use crate::http::handlers::reload::ReloadQueue;
 use crate::info_page::history::History;
 pub use crate::info_page::state::InfoPageState;
 use crate::rocketchat_client::RocketChatClient;
+use crate::shard::Shard;
 
 /// The future of a [`Backend`] method.
 pub type BackendFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, Unavailable>> + Send + 'a>>;
@@ -166,6 +167,8 @@ pub struct App {
     pub reloads: ReloadQueue,
     /// The path of the metrics: `--web.telemetry-path`.
     pub telemetry_path: String,
+    /// Which of the configured workspaces are read; `None` for all.
+    pub shard: Option<Shard>,
     /// The number of log lines that were lost.
     pub lost_log_lines: Box<dyn Fn() -> u64 + Send + Sync>,
     /// Counts requests for the exporter's own metrics.

@@ -180,6 +180,7 @@ fn overview(app: &App, request: &Request<Incoming>) -> Response {
     let overview = Overview {
         workspaces: rows.collect(),
         host: host.as_deref(),
+        shard: app.shard,
         now: workspaces
             .values()
             .next()

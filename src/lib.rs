@@ -27,6 +27,7 @@ mod rocketchat_client;
 mod scheduler;
 mod secret;
 mod serve;
+mod shard;
 mod signals;
 mod small_file;
 mod supervision;

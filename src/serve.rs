@@ -60,6 +60,7 @@ pub async fn run(
         control: Arc::<Supervisor>::clone(&supervisor),
         reloads: ReloadQueue::default(),
         telemetry_path: config.web.telemetry_path,
+        shard: config.shard,
         lost_log_lines: Box::new(move || lost_lines.count()),
         counters: RequestCounters::default(),
         metrics: MetricsCache::default(),

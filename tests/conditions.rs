@@ -30,9 +30,11 @@ const OF_THE_PAST: [&str; 9] = [
 ];
 
 /// Alerts about the exporter's process, which serves the page, and not about a workspace.
-const OF_THE_EXPORTER: [&str; 3] = [
+const OF_THE_EXPORTER: [&str; 5] = [
     "ExporterDown",
     "ExporterReloadFailed",
+    "ShardMissing",
+    "ShardsDisagree",
     "WorkspaceFileInvalid",
 ];
 

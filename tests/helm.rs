@@ -343,6 +343,9 @@ fn switches() -> Vec<Switch> {
             json!({"acme": {"existingSecret": {"name": "acme"}}}),
             "path: acme.uri",
         ),
+        ("workspaceFiles.configMaps", json!(["chats"]), "name: chats"),
+        ("workspaceFiles.secrets", json!(["uris"]), "name: uris"),
+        ("shards", json!(3), "kind: StatefulSet"),
         (
             "config.rocketchat.timezone",
             json!("America/Sao_Paulo"),
@@ -683,7 +686,10 @@ fn switches() -> Vec<Switch> {
 /// The values without which a value has no effect.
 fn needed_by(path: &str) -> Value {
     let mut values = match path {
-        "mongodb.uri" | "workspaces" => json!({}),
+        "mongodb.uri" | "workspaces" | "workspaceFiles.configMaps" => json!({}),
+        "workspaceFiles.secrets" | "shards" => {
+            self::values(&[("workspaceFiles.configMaps", json!(["workspaces"]))])
+        }
         _ => basic(),
     };
     let parent = ["networkPolicy", "serviceMonitor", "prometheusRule"];

@@ -70,6 +70,7 @@ mod secrets;
 mod server_versions;
 mod service_manager;
 mod several_workspaces;
+mod shards;
 mod shutdown;
 mod soak;
 mod statistics_api;

@@ -76,6 +76,19 @@ pub enum ConfigError {
         "no MongoDB or no workspace is configured any more; if that is intended, restart the exporter"
     )]
     NothingLeft,
+    /// The ordinal of the shard is too large.
+    #[error("--shard: {ordinal} is not below --total-shards={total}; ordinals begin with 0")]
+    Shard {
+        /// The ordinal.
+        ordinal: u32,
+        /// The number of shards.
+        total: u32,
+    },
+    /// A single workspace cannot be shared.
+    #[error(
+        "--shard: there is nothing to share; set --config.dir, or a list of workspaces in the file of --config.file"
+    )]
+    NothingToShare,
     /// Workspaces are listed in the file and in the directory.
     #[error(
         "--config.dir: the file of --config.file has a list of workspaces too; keep one of them"

@@ -70,7 +70,7 @@ const QUANTITIES: [(&str, &[&str]); 5] = [
 ];
 
 /// The names of other values: strings, paths and words.
-const OTHERS: [&str; 18] = [
+const OTHERS: [&str; 19] = [
     "ADDRESS",
     "BOOL",
     "DIR",
@@ -81,6 +81,7 @@ const OTHERS: [&str; 18] = [
     "MODULES",
     "NAME",
     "NAME=VALUE",
+    "ORDINAL",
     "PATH",
     "PROFILE",
     "SHAPE",

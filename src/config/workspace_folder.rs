@@ -15,6 +15,7 @@ use super::options::WorkspaceOptions;
 use super::workspace::WorkspaceConfig;
 use crate::exposition::WorkspaceFileStats;
 use crate::file_stamp::FileStamp;
+use crate::shard::Shard;
 use crate::{small_file, yaml};
 
 /// Files of a directory: each workspace has its own tasks.
@@ -33,6 +34,8 @@ const MAX_SHOWN_FILES: usize = 100;
 #[derive(Debug, Clone)]
 pub struct WorkspaceFolder {
     path: PathBuf,
+    /// Which of the workspaces are read.
+    shard: Option<Shard>,
     /// The settings that all workspaces share.
     common: Arc<WorkspaceOptions>,
     files: BTreeMap<String, Arc<WorkspaceFile>>,
@@ -63,11 +66,13 @@ impl WorkspaceFolder {
     /// When the directory cannot be listed, or has too many files. A wrong file is no error.
     pub fn open(
         path: &Path,
+        shard: Option<Shard>,
         common: &WorkspaceOptions,
         variable: impl Fn(&str) -> Option<OsString>,
     ) -> Result<Self, ConfigError> {
         let empty = Self {
             path: path.to_owned(),
+            shard,
             common: Arc::default(),
             files: BTreeMap::new(),
             unlisted: None,
@@ -132,7 +137,7 @@ impl WorkspaceFolder {
         Ok(())
     }
 
-    /// The names of the files: all but hidden ones that end in `.yml`, or in `.yaml`, which is a mistake.
+    /// The names of the shard's files: all but hidden ones that end in `.yml`, or in `.yaml`, which is a mistake.
     fn list(&self) -> Result<Vec<String>, ConfigError> {
         let unreadable = |reason: io::Error| ConfigError::Unreadable {
             setting: "--config.dir",
@@ -144,7 +149,9 @@ impl WorkspaceFolder {
             let name = entry.map_err(unreadable)?.file_name();
             let name = name.to_string_lossy().into_owned();
             let is_named_so = name.ends_with(EXTENSION) || name.ends_with(OTHER_EXTENSION);
-            if is_named_so && !name.starts_with('.') {
+            let workspace = name.strip_suffix(EXTENSION).unwrap_or(&name);
+            let is_owned = self.shard.is_none_or(|shard| shard.owns(workspace));
+            if is_named_so && is_owned && !name.starts_with('.') {
                 names.push(name);
             }
         }
@@ -336,7 +343,7 @@ mod tests {
         for number in 0..NUMBER {
             write(folder.path(), &format!("w{number}.yml"), &settings(number));
         }
-        let all = WorkspaceFolder::open(folder.path(), &common(), |_| None);
+        let all = WorkspaceFolder::open(folder.path(), None, &common(), |_| None);
         let all = all.expect("the directory can be read");
         assert_eq!((all.reads, all.workspaces().len()), (5000, NUMBER));
 
@@ -365,7 +372,7 @@ mod tests {
         write(folder.path(), "c.yaml", &settings(1));
         write(folder.path(), ".hidden.yml", "[");
         write(folder.path(), "README.txt", "[");
-        let first = WorkspaceFolder::open(folder.path(), &common(), |_| None);
+        let first = WorkspaceFolder::open(folder.path(), None, &common(), |_| None);
         let first = first.expect("the directory can be read");
         assert_eq!(first.workspaces().into_keys().collect::<Vec<_>>(), ["a"]);
         let problems: Vec<_> = first.problems().into_keys().collect();
@@ -389,7 +396,7 @@ mod tests {
         let path = folder.path().join("workspaces");
         fs::create_dir(&path).expect("a directory can be created");
         write(&path, "a.yml", &settings(1));
-        let first = WorkspaceFolder::open(&path, &common(), |_| None);
+        let first = WorkspaceFolder::open(&path, None, &common(), |_| None);
         let first = first.expect("the directory can be read");
         fs::remove_file(path.join("a.yml")).expect("the file can be removed");
         for _ in 0..2 {
@@ -411,7 +418,7 @@ mod tests {
         let common = yaml::parse(common.as_bytes()).expect("it is valid");
         write(folder.path(), "acme.yml", "");
         write(folder.path(), "other.yml", "");
-        let all = WorkspaceFolder::open(folder.path(), &common, |_| None);
+        let all = WorkspaceFolder::open(folder.path(), None, &common, |_| None);
         let all = all.expect("the directory can be read");
         assert_eq!(all.workspaces()["acme"].mongo.address(), "acme-db:27017");
         // The secret that is missing appears.

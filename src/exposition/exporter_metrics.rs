@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::catalogue::{Metric, Quantity, Read, Sample, Timestamp, count, instant, state};
+use crate::shard::Shard;
 
 /// The exporter's process.
 #[derive(Debug, Clone, Default)]
@@ -69,6 +70,8 @@ pub struct ExporterState {
     pub task_restarts: u64,
     /// The configuration; `None` outside the server.
     pub reload: Option<ReloadStatus>,
+    /// Which of the workspaces are read; `None` for all.
+    pub shard: Option<Shard>,
     /// The files of `--config.dir`; `None` without the flag.
     pub workspace_files: Option<Arc<WorkspaceFileStats>>,
     /// Log lines that were lost; `None` outside the server.
@@ -98,6 +101,25 @@ pub const EXPORTER_METRICS: &[Metric<ExporterState>] = &[
         source: "the exporter",
         quantity: Quantity::Instant,
         read: Read::One(|exporter| instant(exporter.reload.map(|reload| reload.last_success))),
+    },
+    Metric {
+        name: "rocketchat_exporter_shard",
+        help: "The ordinal of this exporter among those that share the workspaces: --shard. Absent without the flag.",
+        source: "the exporter",
+        quantity: Quantity::State,
+        read: Read::By(&["ordinal"], |exporter| {
+            let shard = exporter.shard.iter();
+            shard
+                .map(|shard| Sample::of(shard.ordinal.to_string(), 1.0))
+                .collect()
+        }),
+    },
+    Metric {
+        name: "rocketchat_exporter_total_shards",
+        help: "The number of exporters that share the workspaces: --total-shards. Absent without the flag.",
+        source: "the exporter",
+        quantity: Quantity::Count,
+        read: Read::One(|exporter| count(exporter.shard?.total.into())),
     },
     Metric {
         name: "rocketchat_exporter_workspace_files",

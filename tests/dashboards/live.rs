@@ -14,7 +14,7 @@ use crate::support::{Exporter, Filled, Prometheus, SharedWorkspace, eventually, 
 
 /// Queries without data on the generated workspace: dashboard, panel, `refId` and reason. The panel's description says so
 /// too.
-const EMPTY: [(&str, &str, &str, &str); 34] = [
+const EMPTY: [(&str, &str, &str, &str); 36] = [
     (
         "rocketchat-overview",
         "Until it becomes read-only",
@@ -103,6 +103,8 @@ const EMPTY: [(&str, &str, &str, &str); 34] = [
         "A",
         NOTHING_MISSING,
     ),
+    ("rocketchat-cost", "Shards", "A", NO_SHARDS),
+    ("rocketchat-cost", "Shards configured", "A", NO_SHARDS),
     ("rocketchat-cost", "Workspace files", "A", NO_FOLDER),
     ("rocketchat-cost", "Invalid workspace files", "A", NO_FOLDER),
     ("rocketchat-cost", "Workspace files read", "A", NO_FOLDER),
@@ -123,6 +125,7 @@ const NO_REPLICA_SET: &str = "its MongoDB is a single server";
 const ELSEWHERE: &str = "no Rocket.Chat runs on this machine";
 const NOTHING_MISSING: &str = "the exporter may read everything, and can";
 const IT_ANSWERS: &str = "Rocket.Chat answers the probe, without TLS";
+const NO_SHARDS: &str = "one exporter reads all workspaces";
 const NO_FOLDER: &str = "the workspaces are not configured in a directory";
 const NO_JOB_RUNS: &str = "no background job runs";
 

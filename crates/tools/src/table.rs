@@ -80,6 +80,13 @@ pub const VMAGENT: Tool = Tool {
     ..DEFAULT
 };
 
+/// VictoriaMetrics, a store of series. It is in the package of vmagent.
+pub const VICTORIA_METRICS: Tool = Tool {
+    name: "victoria-metrics",
+    file: "usr/bin/victoria-metrics",
+    ..VMAGENT
+};
+
 /// promtool, which validates metrics, rules and configurations. It is part of Prometheus' package.
 pub const PROMTOOL: Tool = Tool {
     name: "promtool",
@@ -434,6 +441,7 @@ pub const OF_TESTS: &[Tool] = &[
     PROMETHEUS_2,
     PROMETHEUS_3,
     VMAGENT,
+    VICTORIA_METRICS,
     PROMTOOL,
     ALERTMANAGER,
     AMTOOL,

@@ -74,6 +74,9 @@ pub const HEADER_TIMEOUT: Bounds<Duration> =
 pub const IDLE_TIMEOUT: Bounds<Duration> =
     durations(Duration::from_millis(10), Duration::from_hours(24));
 
+/// `--total-shards`.
+pub const TOTAL_SHARDS: Bounds<u32> = numbers(1, 1000, "3");
+
 /// `--debug.now`: dates that can be calculated with, including a month before.
 pub const NOW: Bounds<Timestamp> = Bounds {
     kind: "an instant",

@@ -21,6 +21,9 @@ use crate::http::response::{self, Response};
 use crate::http::{App, ServedWorkspaces, Targets, content_negotiation};
 use crate::supervision::restarts;
 
+/// In `collect[]` the metrics about the exporter, which each response has.
+const EXPORTER: &str = "exporter";
+
 /// How long a rendered body is served.
 const MAX_AGE: Duration = Duration::from_secs(1);
 
@@ -69,7 +72,9 @@ pub async fn metrics(app: &App, request: &Request<Incoming>, now: Instant) -> Re
     let body = match collectors {
         None => app.metrics.body(app, &targets, format, gzip, now).await,
         Some(collectors) => {
-            let parts = parts(&targets).map(|part| restrict(part, &collectors));
+            // Without a collector only the metrics about the exporter remain.
+            let parts = parts(&targets).filter(|_| !collectors.is_empty());
+            let parts = parts.map(|part| restrict(part, &collectors));
             let parts: Vec<_> = parts.collect();
             app.metrics.render(&parts, format, gzip, &own(app)).await
         }
@@ -120,11 +125,12 @@ fn selected(
 ) -> Result<Option<BTreeSet<Collector>>, String> {
     let collect = parse_collectors(targets, "collect[]", parameters)?;
     let exclude = parse_collectors(targets, "exclude[]", parameters)?;
-    match (collect.is_empty(), exclude.is_empty()) {
-        (true, true) => Ok(None),
-        (false, true) => Ok(Some(collect)),
-        (true, false) => Ok(Some(&targets.collectors - &exclude)),
-        (false, false) => Err("collect[] and exclude[] cannot be used together\n".to_owned()),
+    let selects = parameters.all("collect[]").next().is_some();
+    match (selects, exclude.is_empty()) {
+        (false, true) => Ok(None),
+        (true, true) => Ok(Some(collect)),
+        (false, false) => Ok(Some(&targets.collectors - &exclude)),
+        (true, false) => Err("collect[] and exclude[] cannot be used together\n".to_owned()),
     }
 }
 
@@ -134,7 +140,8 @@ fn parse_collectors(
     parameters: &Parameters,
 ) -> Result<BTreeSet<Collector>, String> {
     let mut collectors = BTreeSet::new();
-    for name in parameters.all(parameter) {
+    let names = parameters.all(parameter);
+    for name in names.filter(|name| parameter != "collect[]" || *name != EXPORTER) {
         let invalid = |what: &str| format!("{parameter}: {what}: {}\n", name.escape_default());
         let collector =
             Collector::named(name).ok_or_else(|| invalid("there is no collector of this name"))?;
@@ -185,6 +192,7 @@ fn own(app: &App) -> ExporterState {
         requests: app.counters.read(),
         task_restarts: restarts(),
         reload: Some(app.control.last_reload()),
+        shard: app.shard,
         workspace_files: app.control.workspace_files(),
         lost_lines: Some((app.lost_log_lines)()),
     }

@@ -9,6 +9,7 @@ use super::{Page, PageRefresh, document, format, host_card, warnings};
 use crate::catalogue::{ReadState, Timestamp};
 use crate::collectors::Snapshot;
 use crate::conditions::{ServiceState, Severity, rocketchat_state};
+use crate::shard::Shard;
 
 /// The page of several workspaces.
 pub struct Overview<'a> {
@@ -16,6 +17,8 @@ pub struct Overview<'a> {
     pub workspaces: Vec<OverviewRow>,
     /// The host, where it is read.
     pub host: Option<&'a Snapshot>,
+    /// The place of the exporter among those that share the workspaces.
+    pub shard: Option<Shard>,
     /// The exporter's time.
     pub now: Timestamp,
 }
@@ -103,6 +106,9 @@ impl Overview<'_> {
         let main = html! {
             header #top { h1 { "Workspaces" } }
             (verdict(&rows))
+            @if let Some(Shard { ordinal, total }) = self.shard {
+                p { "Shard " (ordinal) " of " (total) " (counted from 0): only its workspaces are listed." }
+            }
             @if let Some(host) = self.host {
                 section #host-warnings data-live aria-label="Warnings about the host" { (warnings::of_host(host, self.now)) }
             }

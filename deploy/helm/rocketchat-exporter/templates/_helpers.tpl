@@ -53,6 +53,7 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{/* Folders in the container. */}}
 {{- define "rocketchat-exporter.secretsFolder" }}/run/secrets/rocketchat-exporter{{ end -}}
 {{- define "rocketchat-exporter.configFolder" }}/etc/rocketchat-exporter{{ end -}}
+{{- define "rocketchat-exporter.workspacesFolder" }}/etc/rocketchat-exporter-workspaces{{ end -}}
 {{- define "rocketchat-exporter.webFolder" }}/run/secrets/rocketchat-exporter-web{{ end -}}
 
 {{/* The exporter's configuration file. Connection strings are in files, which the exporter reads again when they change. */}}
@@ -66,6 +67,9 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- $_ := set $workspaces $name (mustMergeOverwrite $uri (deepCopy ($workspace.settings | default dict))) -}}
 {{- end -}}
 {{- $_ := set $config "workspaces" $workspaces -}}
+{{- else if .Values.workspaceFiles.configMaps -}}
+{{- $uri := dict "mongodb" (dict "uri-file" (printf "%s/{name}.uri" $secrets)) -}}
+{{- $config = mustMergeOverwrite $config $uri -}}
 {{- else -}}
 {{- $uri := dict "mongodb" (dict "uri-file" (printf "%s/mongodb.uri" $secrets)) -}}
 {{- $config = mustMergeOverwrite $config $uri -}}
@@ -79,11 +83,18 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- if .Values.existingSecret.name }}{{ $sources = append $sources "existingSecret.name" }}{{ end -}}
 {{- if .Values.mongodb.uri }}{{ $sources = append $sources "mongodb.uri" }}{{ end -}}
 {{- if .Values.workspaces }}{{ $sources = append $sources "workspaces" }}{{ end -}}
+{{- if .Values.workspaceFiles.configMaps }}{{ $sources = append $sources "workspaceFiles.configMaps" }}{{ end -}}
 {{- if not $sources -}}
-{{- fail "no MongoDB is configured: set existingSecret.name to the Secret with the connection string, or mongodb.uri, or workspaces" -}}
+{{- fail "no MongoDB is configured: set existingSecret.name to the Secret with the connection string, or mongodb.uri, or workspaces, or workspaceFiles" -}}
 {{- end -}}
 {{- if gt (len $sources) 1 -}}
 {{- fail (printf "%s are set together; keep one of them" (join " and " $sources)) -}}
+{{- end -}}
+{{- if and .Values.shards (not (or .Values.workspaces .Values.workspaceFiles.configMaps)) -}}
+{{- fail "shards share several workspaces: set workspaces or workspaceFiles.configMaps" -}}
+{{- end -}}
+{{- if and .Values.workspaceFiles.secrets (not .Values.workspaceFiles.configMaps) -}}
+{{- fail "workspaceFiles.secrets belong to the files of workspaceFiles.configMaps, which is empty" -}}
 {{- end -}}
 {{- range $name := list "uri" "uri-file" -}}
 {{- if hasKey ($.Values.config.mongodb | default dict) $name -}}
