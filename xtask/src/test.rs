@@ -1,4 +1,4 @@
-//! `cargo xtask test`: installs the tools while cargo checks and builds, then runs the tests.
+//! `cargo xtask test`: installs the tools while cargo checks and builds, then runs the tests and makes the documentation.
 //!
 //! It is never silent for long: output of cargo and of the tests is shown line by line, and a heartbeat covers the gaps.
 
@@ -39,6 +39,43 @@ const CHECKS: &[Step] = &[
         environment: &[],
     },
     Step {
+        name: "build",
+        arguments: &["test", "--workspace", "--locked", "--no-run"],
+        environment: &[],
+    },
+];
+
+/// The tests that run programs, which wait half of the time.
+const TESTS: Step = Step {
+    name: "tests",
+    arguments: &[
+        "test",
+        "--workspace",
+        "--locked",
+        "--no-fail-fast",
+        "--test=exporter",
+    ],
+    environment: &[],
+};
+
+/// What runs beside [`TESTS`]. All programs are built by then: `--workspace` keeps the features of crates the same.
+const BESIDE_TESTS: &[Step] = &[
+    Step {
+        name: "other tests",
+        arguments: &[
+            "test",
+            "--workspace",
+            "--locked",
+            "--no-fail-fast",
+            "--lib",
+            "--bin=rocketchat-exporter-bench",
+            "--bin=xtask",
+            // A pattern, for all but `exporter`.
+            "--test=[!e]*",
+        ],
+        environment: &[],
+    },
+    Step {
         name: "docs",
         arguments: &[
             "doc",
@@ -49,18 +86,7 @@ const CHECKS: &[Step] = &[
         ],
         environment: &[("RUSTDOCFLAGS", "-Dwarnings")],
     },
-    Step {
-        name: "build",
-        arguments: &["test", "--workspace", "--locked", "--no-run"],
-        environment: &[],
-    },
 ];
-
-const TESTS: Step = Step {
-    name: "tests",
-    arguments: &["test", "--workspace", "--locked", "--no-fail-fast"],
-    environment: &[],
-};
 
 /// The variable for the number of tests that run at a time.
 const THREADS: &str = "RUST_TEST_THREADS";
@@ -110,8 +136,19 @@ fn run_steps(times: &Mutex<Vec<String>>, counts: &Arc<Mutex<TestCounts>>) -> Res
         let (passed, failed) = (counts.passed, counts.failed);
         format!("tests: {passed} passed and {failed} failed so far")
     });
-    timed(TESTS.name, &TESTS.text(), times, || {
-        TESTS.run(|text| lock(counts).add(text))
+    let run = |step: &Step| {
+        timed(step.name, &step.text(), times, || {
+            step.run(|text| lock(counts).add(text))
+        })
+    };
+    thread::scope(|scope| {
+        let tests = scope.spawn(|| run(&TESTS));
+        // All of them, also after a failure.
+        let beside: Vec<Result<()>> = BESIDE_TESTS.iter().map(run).collect();
+        let tests = tests
+            .join()
+            .unwrap_or_else(|_| Err(anyhow!("the step panicked")));
+        beside.into_iter().collect::<Result<()>>().and(tests)
     })
 }
 
@@ -231,5 +268,35 @@ mod tests {
                 failed: 1
             }
         );
+    }
+
+    #[test]
+    fn every_test_program_is_run() {
+        let output = cargo()
+            .args(["metadata", "--locked", "--no-deps", "--format-version=1"])
+            .current_dir(workspace_root())
+            .output()
+            .expect("cargo runs");
+        let metadata: serde_json::Value =
+            serde_json::from_slice(&output.stdout).expect("the metadata are JSON");
+        let is_run = |kind: &str, name: &str| match kind {
+            "lib" => true,
+            "test" => name == "exporter" || !name.starts_with('e'),
+            _ => BESIDE_TESTS[0]
+                .arguments
+                .contains(&format!("--{kind}={name}").as_str()),
+        };
+        let packages = metadata["packages"].as_array().expect("packages");
+        let targets = packages
+            .iter()
+            .flat_map(|package| package["targets"].as_array().expect("targets"));
+        let mut programs = 0;
+        for target in targets.filter(|target| target["test"] == true) {
+            let kind = target["kind"][0].as_str().expect("a kind");
+            let name = target["name"].as_str().expect("a name");
+            assert!(is_run(kind, name), "{kind} {name}");
+            programs += 1;
+        }
+        assert!(programs > 5, "{programs}");
     }
 }
