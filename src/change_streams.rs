@@ -16,7 +16,7 @@ pub mod tracked_collection;
 pub mod tracked_documents;
 
 pub use followed_collection::{FollowedCollections, SessionOwners, Tracking, merge};
-pub use followed_field::{Extract, FollowedField, number};
+pub use followed_field::{Extract, FollowedField, finds, is_text, number};
 pub use follower::{CatchUp, Follower, names_of};
 pub use lateness::Lateness;
 pub use packed_row::{Bits, PackedRow};

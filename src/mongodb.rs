@@ -10,6 +10,7 @@ pub mod command;
 pub mod command_log;
 pub mod connection_string;
 pub mod database_choice;
+pub mod document_counts;
 pub mod driver;
 pub mod error;
 pub mod explain;
@@ -32,6 +33,7 @@ pub use bounded_groups::{BoundedGroups, GroupFields};
 use client::{ClientHandle, ClientLease, ClientManager};
 pub use command_log::{CommandLog, SentCommand};
 pub use database_choice::CORE_COLLECTIONS;
+use document_counts::CountComparisons;
 use driver::{GRACE, reply_within};
 pub use error::{FailureScope, SourceError};
 pub use explain::QueryPlan;
@@ -52,6 +54,7 @@ use crate::clock::Clock;
 pub struct Mongo {
     pub clients: ClientManager,
     pub indexes: IndexCache,
+    pub count_comparisons: CountComparisons,
     pub query_timeout: Duration,
     pub clock: DatabaseClock,
     pub timezone: TimeZone,
@@ -69,6 +72,7 @@ impl Mongo {
             query_timeout: settings.query_timeout,
             clients: ClientManager::new(settings, command_log),
             indexes: IndexCache::default(),
+            count_comparisons: CountComparisons::default(),
             clock: DatabaseClock::new(clock),
             timezone,
         }
@@ -108,6 +112,7 @@ impl Mongo {
         let mut query = QueryContext::new(self, handle.lease, database, purpose);
         query.data_at = member.data_at(query.data_at);
         query.replication = member.replication();
+        query.process = member.process;
         Ok((query, member))
     }
 

@@ -84,17 +84,18 @@ DATABASE = [
           },
           "bytes", alerts=["StatisticsCollectionBomb", "SessionsCollectionBomb"]),
     rows(
-        "Collections", "Collections that grow: documents, bytes of the documents, bytes on disk, of which are free, and of the indexes.",
+        "Collections", "Collections that grow: documents, bytes of the documents, bytes on disk, of which are free, and of the indexes; how many documents MongoDB's metadata miscount.",
         "collection",
         [
             Column("Collection", label="collection", unit="string"),
             Column("Documents", "sum by (collection) (rocketchat_collection_documents{W})"),
+            Column("Miscounted", "sum by (collection) (rocketchat_collection_count_deviation{W})"),
             Column("Data", "sum by (collection) (rocketchat_collection_size_bytes{W})", unit="bytes"),
             Column("On disk", "sum by (collection) (rocketchat_collection_storage_size_bytes{W})", unit="bytes"),
             Column("Free", "sum by (collection) (rocketchat_collection_free_size_bytes{W})", unit="bytes"),
             Column("Indexes", "sum by (collection) (rocketchat_collection_index_size_bytes{W})", unit="bytes"),
         ],
-        width=16, height=10, alerts=["StatisticsCollectionBomb", "SessionsCollectionBomb"],
+        width=16, height=10, alerts=["CollectionCountWrong", "StatisticsCollectionBomb", "SessionsCollectionBomb"],
     ),
     bars("Doubled within a day", "Growth factor of collections that at least doubled within a day. No data while there are none.",
          {"{{collection}}": "sum by (collection) (rocketchat_collection_size_bytes{W}) "

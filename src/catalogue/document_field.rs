@@ -71,6 +71,14 @@ pub fn count_field(number: u64) -> Option<Value> {
     Some(Value::count(number))
 }
 
+/// A difference of counts, which is negative where Rocket.Chat's own is.
+pub fn difference_field(minuend: u64, subtrahend: u64) -> Option<Value> {
+    let minuend = i64::try_from(minuend).ok()?;
+    Some(Value::Integer(
+        minuend.checked_sub_unsigned(subtrahend).unwrap_or(i64::MIN),
+    ))
+}
+
 /// The value of a field, or where to take it from.
 #[derive(Debug, Clone, PartialEq)]
 pub enum FieldValue {

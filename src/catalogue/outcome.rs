@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::value::Timestamp;
+use super::version::Version;
 
 /// Why a reading failed, as the label `reason` and the log say it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -137,6 +138,25 @@ pub struct IndexCheck {
     pub key: &'static str,
     /// Whether the index exists.
     pub present: bool,
+}
+
+/// Indexes that Rocket.Chat does not create in every version: collection, first key, and the first version that has it.
+const LATER_INDEXES: [(&str, &str, Version); 5] = [
+    ("rocketchat_message", "t", Version::new(6, 4, 0)),
+    ("rocketchat_message", "tcount", Version::new(1, 0, 0)),
+    ("rocketchat_room", "federated", Version::new(6, 3, 0)),
+    ("rocketchat_video_conference", "type", Version::new(5, 0, 0)),
+    ("users", "language", Version::new(3, 12, 0)),
+];
+
+impl IndexCheck {
+    /// Whether a version of Rocket.Chat creates the index.
+    pub fn exists_in(&self, version: Version) -> bool {
+        let mut later = LATER_INDEXES.iter();
+        let later =
+            later.find(|(collection, key, _)| (*collection, *key) == (self.collection, self.key));
+        later.is_none_or(|(.., first)| version >= *first)
+    }
 }
 
 /// A missing privilege without which the collector still succeeds.

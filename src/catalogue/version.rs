@@ -76,6 +76,30 @@ impl FromStr for Version {
     }
 }
 
+/// A version by its full name, which may have a suffix such as `-rc.0`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NamedVersion {
+    /// Its name.
+    pub name: String,
+    /// Its numbers.
+    pub number: Version,
+}
+
+impl FromStr for NamedVersion {
+    type Err = NotAVersion;
+
+    fn from_str(text: &str) -> Result<Self, NotAVersion> {
+        let number: Version = text.parse()?;
+        let suffix = text.find(['-', '+']).map_or("", |start| &text[start..]);
+        let is_printable = |char: char| char.is_ascii_alphanumeric() || "-+.".contains(char);
+        if !suffix.chars().all(is_printable) {
+            return Err(NotAVersion);
+        }
+        let name = format!("{number}{suffix}");
+        Ok(Self { name, number })
+    }
+}
+
 /// A range of versions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Versions {
@@ -128,6 +152,15 @@ mod tests {
         assert_eq!("0.61".parse(), Ok(Version::new(0, 61, 0)));
         assert_eq!("seven".parse::<Version>(), Err(NotAVersion));
         assert_eq!("1.2.3.4".parse::<Version>(), Err(NotAVersion));
+    }
+
+    #[test]
+    fn name_keeps_the_suffix() {
+        let named = |text: &str| text.parse::<NamedVersion>().map(|version| version.name);
+        assert_eq!(named("7.10.2"), Ok("7.10.2".to_owned()));
+        assert_eq!(named("6.14"), Ok("6.14.0".to_owned()));
+        assert_eq!(named("9.0.0-rc.1+5"), Ok("9.0.0-rc.1+5".to_owned()));
+        assert_eq!(named("9.0.0-\n"), Err(NotAVersion));
     }
 
     #[test]

@@ -31,11 +31,11 @@ pub struct FollowedField {
 pub enum Extract {
     /// Whether the field exists, with any value.
     Exists,
-    /// Whether it is exactly true.
+    /// Whether a filter for true finds it.
     IsTrue,
-    /// Whether it is this text.
+    /// Whether a filter for this text finds it.
     Is(&'static str),
-    /// A number that is added up; anything else, and a number that is not finite, adds nothing.
+    /// A number that is added up; anything else, and a number that a double cannot hold, adds nothing.
     Amount,
     /// What this function makes of it.
     With(fn(Option<RawBsonRef<'_>>) -> PackedRow),
@@ -96,8 +96,8 @@ impl FollowedField {
     pub fn pack(&self, value: Option<RawBsonRef<'_>>) -> PackedField {
         let holds = match self.extract {
             Extract::Exists => value.is_some(),
-            Extract::IsTrue => matches!(value, Some(RawBsonRef::Boolean(true))),
-            Extract::Is(text) => matches!(value, Some(RawBsonRef::String(it)) if it == text),
+            Extract::IsTrue => finds(value, is_true),
+            Extract::Is(text) => finds(value, |value| is_text(value, text)),
             Extract::Amount => return self.pack_amount(value),
             Extract::With(extract) => {
                 return PackedField {
@@ -135,6 +135,27 @@ impl FollowedField {
         let amount = bits.cast_signed();
         (amount != OUT_OF_RANGE).then_some(amount)
     }
+}
+
+/// Whether a filter finds a value: as in a query, a list equals each of its items.
+pub fn finds(value: Option<RawBsonRef<'_>>, matches: impl Fn(RawBsonRef<'_>) -> bool) -> bool {
+    match value {
+        Some(RawBsonRef::Array(items)) => {
+            matches(RawBsonRef::Array(items)) || items.into_iter().flatten().any(matches)
+        }
+        Some(value) => matches(value),
+        None => false,
+    }
+}
+
+/// Whether a value is true.
+pub fn is_true(value: RawBsonRef<'_>) -> bool {
+    matches!(value, RawBsonRef::Boolean(true))
+}
+
+/// Whether a value is this text. To a query a symbol is a text.
+pub fn is_text(value: RawBsonRef<'_>, text: &str) -> bool {
+    matches!(value, RawBsonRef::String(found) | RawBsonRef::Symbol(found) if found == text)
 }
 
 /// A value of any type of number.

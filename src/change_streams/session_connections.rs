@@ -39,7 +39,9 @@ pub fn connections_of(hasher: &IdHasher, session: &RawDocument) -> BTreeMap<IdHa
             let RawBsonRef::Document(connection) = connection else {
                 continue;
             };
-            if let Ok(Some(id @ RawBsonRef::String(_))) = connection.get("instanceId") {
+            // To MongoDB a symbol is a string.
+            let id = connection.get("instanceId");
+            if let Ok(Some(id @ (RawBsonRef::String(_) | RawBsonRef::Symbol(_)))) = id {
                 *by_instance.entry(hasher.hash(id)).or_default() += 1;
             }
         }

@@ -74,9 +74,15 @@ impl DatabaseSource {
             self.mongo.indexes.clear();
             self.mongo.discard_client_after(error, &query.lease).await;
         }
+        let version = known.version();
+        let mut indexes = query.checks;
+        // An index that the version does not create is not missing.
+        indexes.retain(|check| {
+            check.present || version.is_none_or(|version| check.exists_in(version))
+        });
         Ok(CollectedReading {
             reading: result?,
-            indexes: query.checks,
+            indexes,
             refusals: query.refusals,
             left_out: query
                 .left_out

@@ -817,6 +817,32 @@ pub const CONDITIONS: &[Condition] = &[
                 .collect()
         },
     },
+    Condition {
+        alert: "CollectionCountWrong",
+        severity: Severity::Info,
+        wait: Duration::from_hours(1),
+        thresholds: &[0.0],
+        past: None,
+        advice: "Run validate on the collection at a quiet hour; until then Rocket.Chat's own totals are wrong.",
+        find: |facts| {
+            let deviations = facts
+                .samples("rocketchat_collection_count_deviation")
+                .into_iter();
+            deviations
+                .filter(|sample| sample.value != 0.0)
+                .map(|sample| {
+                    let name = &sample.labels[0];
+                    let number = sample.value;
+                    Occurrence::of(
+                        name.clone(),
+                        format!(
+                            "MongoDB's metadata miscount the documents of {name} by {number}, since an unclean stop of mongod."
+                        ),
+                    )
+                })
+                .collect()
+        },
+    },
 ];
 
 /// Whether no instance is alive and no one reads: an instance's record may be kept elsewhere (a renamed collection, up to

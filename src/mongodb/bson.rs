@@ -76,6 +76,15 @@ pub fn timestamp(value: Option<&Bson>) -> Option<Timestamp> {
     }
 }
 
+/// Whether a condition holds for a value or, as for a filter, for an item of a list.
+pub fn has(value: Option<&Bson>, matches: impl Fn(&Bson) -> bool) -> bool {
+    match value {
+        Some(Bson::Array(items)) => items.iter().any(matches),
+        Some(value) => matches(value),
+        None => false,
+    }
+}
+
 /// The string elements of an array; others are skipped.
 pub fn texts(value: Option<&Bson>) -> Vec<String> {
     let items = value.and_then(Bson::as_array).into_iter().flatten();
@@ -97,12 +106,10 @@ pub fn finite(path: &str) -> Document {
     doc! { "$cond": [is_finite(path), path, 0] }
 }
 
-/// An expression for whether `path` is a finite number.
+/// An expression for whether `path` is a number that a double can hold. A decimal can be larger, and one of them would make
+/// a sum infinite.
 pub fn is_finite(path: &str) -> Document {
-    doc! { "$and": [
-        { "$gt": [path, f64::NEG_INFINITY] },
-        { "$lt": [path, f64::INFINITY] },
-    ] }
+    doc! { "$and": [{ "$gte": [path, f64::MIN] }, { "$lte": [path, f64::MAX] }] }
 }
 
 /// The limit of [`bounded`], for names and other values that are short unless something is wrong.
@@ -143,18 +150,67 @@ pub fn exists(path: &str) -> Document {
     doc! { "$ne": [{ "$type": path }, "missing"] }
 }
 
-/// An expression for the names of the fields of an object, in their order; none of anything else.
+/// An expression for the names of the fields of an object, in their order, or of the objects in a list; none of anything
+/// else.
 pub fn field_names(path: &str) -> Document {
-    let is_object = doc! { "$eq": [{ "$type": path }, "object"] };
+    let is_object = |path: &str| doc! { "$eq": [{ "$type": path }, "object"] };
+    let fields = |path: &str| doc! { "$objectToArray": path };
+    let of_list = doc! { "$reduce": {
+        "input": path,
+        "initialValue": [],
+        "in": { "$concatArrays": [
+            "$$value",
+            { "$cond": [is_object("$$this"), fields("$$this"), []] },
+        ] },
+    } };
+    let of_other = doc! { "$cond": [{ "$isArray": path }, of_list, []] };
     doc! { "$map": {
-        "input": { "$cond": [is_object, { "$objectToArray": path }, []] },
+        "input": { "$cond": [is_object(path), fields(path), of_other] },
         "in": "$$this.k",
     } }
 }
 
-/// An expression that is 1 where `path` equals the value, else 0.
+/// An expression for whether the filter `{path: value}` matches: as in a query, a list equals each of its items, and a path
+/// leads into the objects of a list.
+pub fn finds(path: &str, value: impl Into<Bson>) -> Document {
+    let value = value.into();
+    any_at(path, &|path| doc! { "$eq": [path, &value] })
+}
+
+/// An expression for whether the filter `{path: {$in: values}}` matches.
+pub fn finds_any<T: Into<Bson> + Clone>(path: &str, values: &[T]) -> Document {
+    let values: Vec<Bson> = values.iter().cloned().map(Into::into).collect();
+    any_at(path, &|path| doc! { "$in": [path, &values] })
+}
+
+/// An expression for whether a condition holds for what a path leads to, as a filter would apply it.
+pub fn any_at(path: &str, condition: &dyn Fn(&str) -> Document) -> Document {
+    let (root, below) = path.split_once('.').unwrap_or((path, ""));
+    let below: Vec<&str> = below.split('.').filter(|key| !key.is_empty()).collect();
+    any_below(root, &below, condition)
+}
+
+fn any_below(path: &str, below: &[&str], condition: &dyn Fn(&str) -> Document) -> Document {
+    // The input is evaluated outside of the map, where `$$this` is the item of an outer one.
+    let any_item = |is_one: Document| {
+        doc! { "$anyElementTrue": { "$map": { "input": path, "in": is_one } } }
+    };
+    let Some((key, below)) = below.split_first() else {
+        let of_item = condition("$$this");
+        let in_list = doc! { "$cond": [{ "$isArray": path }, any_item(of_item), false] };
+        return doc! { "$or": [condition(path), in_list] };
+    };
+    let is_one = doc! { "$and": [
+        { "$eq": [{ "$type": "$$this" }, "object"] },
+        any_below(&format!("$$this.{key}"), below, condition),
+    ] };
+    let of_object = any_below(&format!("{path}.{key}"), below, condition);
+    doc! { "$cond": [{ "$isArray": path }, any_item(is_one), of_object] }
+}
+
+/// An expression that is 1 where the filter `{path: value}` matches, else 0.
 pub fn is(path: &str, value: impl Into<Bson>) -> Bson {
-    one_where(doc! { "$eq": [path, value.into()] })
+    one_where(finds(path, value))
 }
 
 /// An expression that is 1 where the condition holds, else 0.

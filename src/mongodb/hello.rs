@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use mongodb::Database;
+use mongodb::bson::oid::ObjectId;
 use mongodb::bson::{DateTime, Document, Timestamp, doc};
 use mongodb::error::Error;
 
@@ -58,6 +59,13 @@ impl Hello {
     /// Host and port, as the replica set's configuration has them.
     pub fn address(&self) -> Option<&str> {
         self.0.get_str("me").ok()
+    }
+
+    /// The id of the server's process, from 4.4 on; `None` with a router.
+    pub fn process(&self) -> Option<ObjectId> {
+        let version = self.0.get_document("topologyVersion").ok()?;
+        let process = version.get_object_id("processId").ok();
+        process.filter(|_| !self.is_router())
     }
 
     /// The time of the newest operation that the reply reflects.

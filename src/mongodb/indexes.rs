@@ -5,12 +5,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use mongodb::IndexModel;
-use mongodb::bson::{Bson, Document, doc};
+use mongodb::bson::{Bson, Document};
 use mongodb::options::Hint;
 
+use super::command;
 use super::error::{self, SourceError};
 use super::query::QueryContext;
-use super::{bson, command};
 use crate::catalogue::{IndexCheck, SkipReason};
 
 /// How many documents a collection may have to be scanned when its index is missing.
@@ -56,6 +56,11 @@ impl IndexNames {
     /// Whether the collection is a view.
     pub fn is_view(&self) -> bool {
         self.0.is_none()
+    }
+
+    /// Whether the collection does not exist: any other has the index on `_id`.
+    pub fn is_missing(&self) -> bool {
+        self.0.as_deref() == Some("")
     }
 
     /// The name of the first index whose first two keys match.
@@ -110,8 +115,8 @@ impl QueryContext<'_> {
         key: &'static str,
     ) -> Result<Option<String>, SourceError> {
         let names = self.names(collection).await?;
-        if names.is_view() {
-            // An index cannot be created on a view.
+        if names.is_view() || names.is_missing() {
+            // An index cannot be created on a view, and a collection that does not exist needs none.
             return Ok(None);
         }
         let name = names.find(|known, _| known == key);
@@ -199,19 +204,6 @@ impl QueryContext<'_> {
         Ok(Access::Refused)
     }
 
-    /// Whether a collection has at most `number` documents: by its metadata, or by reading a view so far.
-    async fn has_at_most(&self, collection: &str, number: u64) -> Result<bool, SourceError> {
-        let command = doc! {
-            "count": collection,
-            "limit": i64::try_from(number.saturating_add(1)).unwrap_or(i64::MAX),
-            "maxTimeMS": bson::milliseconds(self.mongo.query_timeout),
-            "comment": self.comment(),
-        };
-        let answer = command::run(&self.database, command);
-        let answer = self.mongo.within(answer).await?;
-        Ok(bson::counted(&answer, "n") <= number)
-    }
-
     /// The same for an optional query: neither a missing index nor a missing privilege to list indexes is an error.
     pub async fn detail_access(
         &mut self,
@@ -281,6 +273,7 @@ fn has_direction(kind: &Bson) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use mongodb::bson::doc;
     use mongodb::options::IndexOptions;
 
     use super::*;

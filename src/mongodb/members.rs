@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use mongodb::bson::oid::ObjectId;
 use mongodb::error::{Error, ErrorKind};
 use mongodb::event::sdam::SdamEvent;
 use mongodb::options::{ReadPreference, SelectionCriteria, ServerAddress};
@@ -52,6 +53,9 @@ pub struct SelectedMember {
     pub database: Database,
     /// Its reply to `hello`; `None` outside a replica set.
     pub hello: Option<Hello>,
+    /// The process of the server, which another one replaces when the server restarts; `None` with a router, behind which
+    /// there are several.
+    pub process: Option<ObjectId>,
     /// Its address, if the commands are bound to it.
     address: Option<ServerAddress>,
     servers: watch::Receiver<KnownServers>,
@@ -162,11 +166,13 @@ impl MemberSelector {
         let preferred = directed(criteria);
         let comment = "rocketchat-exporter member";
         let hello = match Hello::send(&preferred, limit, comment).await {
-            Ok(hello) => Some(hello).filter(Hello::is_member),
+            Ok(hello) => Some(hello),
             // A server that is compatible with MongoDB but knows no replica sets.
             Err(error) if matches!(*error.kind, ErrorKind::Command(_)) => None,
             Err(error) => return Err(error),
         };
+        let process = hello.as_ref().and_then(Hello::process);
+        let hello = hello.filter(Hello::is_member);
         let address = hello.as_ref().and_then(|hello| self.address(hello));
         Ok(Arc::new(SelectedMember {
             database: match address.clone() {
@@ -176,6 +182,7 @@ impl MemberSelector {
                 None => preferred,
             },
             hello,
+            process,
             address,
             servers: self.servers.subscribe(),
             selected,

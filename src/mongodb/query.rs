@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use mongodb::bson::oid::ObjectId;
 use mongodb::bson::{Bson, DateTime, Document, RawDocument, RawDocumentBuf, doc};
 use mongodb::error::Error;
 use mongodb::options::Hint;
@@ -35,6 +36,8 @@ pub struct QueryContext<'a> {
     pub data_at: Timestamp,
     /// The replication state of the member, if all queries go to one.
     pub replication: Option<Replication>,
+    /// The process of the server, if all queries go to one that has such an id.
+    pub process: Option<ObjectId>,
     /// What the queries are for, for their comments.
     purpose: &'static str,
 }
@@ -74,6 +77,7 @@ impl<'a> QueryContext<'a> {
             skipped: Vec::new(),
             data_at: mongo.clock.own().now(),
             replication: None,
+            process: None,
             purpose,
         }
     }
@@ -292,7 +296,7 @@ impl QueryContext<'_> {
         self.mongo.within(command).await
     }
 
-    /// The newest date of a field. The range matches dates only, not stray strings or numbers.
+    /// The newest date of a field. The range matches dates only, not stray strings or numbers, but also lists of them.
     pub async fn newest_date(
         &self,
         collection: &str,
@@ -303,14 +307,15 @@ impl QueryContext<'_> {
             doc! { "$match": { field: { "$lte": DateTime::MAX } } },
             doc! { "$sort": { field: -1 } },
             doc! { "$limit": 1 },
-            doc! { "$project": { "_id": 0, field: 1 } },
+            doc! { "$project": { "_id": 0, field: newest_of(&format!("${field}")) } },
         ];
         let newest = self.aggregate(collection, pipeline, hint).await?;
         let newest = newest.first();
         Ok(newest.and_then(|document| bson::timestamp(document.get(field))))
     }
 
-    /// The number of documents by the collection's metadata.
+    /// The number of documents by the collection's metadata, which can be wrong; see
+    /// [`QueryContext::document_count`].
     pub async fn estimated_count(&self, collection: &str) -> Result<u64, SourceError> {
         let collection = self.collection(collection);
         let command = collection
@@ -379,6 +384,13 @@ impl QueryContext<'_> {
         let database = command::beside(&self.database, database);
         self.mongo.within(command::run(&database, command)).await
     }
+}
+
+/// An expression for the newest date in a list, or for the date itself.
+fn newest_of(path: &str) -> Document {
+    let is_date = doc! { "$eq": [{ "$type": "$$this" }, "date"] };
+    let dates = doc! { "$filter": { "input": path, "cond": is_date } };
+    doc! { "$cond": [{ "$isArray": path }, { "$max": dates }, path] }
 }
 
 /// Runs a query; if the server refuses collection scans (its parameter `notablescan`), runs it again by the index on `_id`.

@@ -11,6 +11,8 @@ use std::time::Duration;
 use tokio::sync::{Mutex as AsyncMutex, MutexGuard, mpsc};
 use tokio::time::{Instant, sleep_until};
 
+use publish::Inputs;
+
 use super::RefreshRequest;
 use super::backoff::{Backoff, jittered};
 use super::context::SchedulerContext;
@@ -56,6 +58,8 @@ pub struct LiveTask<'a> {
     /// The time that polls took.
     polling: Duration,
     published_at: Instant,
+    /// What else the published sections depend on.
+    published_of: Inputs,
 }
 
 /// Follows changes until the scheduler stops; returns at once where there is nothing to follow.
@@ -100,6 +104,7 @@ impl<'a> LiveTask<'a> {
             logged_views: BTreeSet::new(),
             polling: Duration::ZERO,
             published_at: now,
+            published_of: Inputs::default(),
         })
     }
 

@@ -74,9 +74,24 @@ fn one_of<T: Clone>(random: &mut Rng, all: &[T]) -> T {
     all[random.usize(..all.len())].clone()
 }
 
+/// Now and then the value in a list, as a filter finds it, or in a list of lists, where it does not.
+fn now_and_then_in_a_list(random: &mut Rng, value: Bson) -> Bson {
+    match random.u8(..30) {
+        0 | 1 => vec![value].into(),
+        2 => vec!["other".into(), value].into(),
+        3 => vec![Bson::Array(vec![value])].into(),
+        4 => Bson::Array(Vec::new()),
+        5 => match value {
+            Bson::String(text) => Bson::Symbol(text),
+            value => value,
+        },
+        _ => value,
+    }
+}
+
 /// A random number, or a value of another type. Fractions are halves, so that sums do not depend on their order.
 fn random_amount(random: &mut Rng) -> Bson {
-    match random.u8(..12) {
+    match random.u8(..13) {
         0 => f64::NAN.into(),
         1 => f64::INFINITY.into(),
         2 => "many".into(),
@@ -86,6 +101,8 @@ fn random_amount(random: &mut Rng) -> Bson {
         6 => (1_i64 << 40).into(),
         7 => Decimal128::from_bytes(*b"\x0c\0\0\0\0\0\0\0\0\0\0\0\0\0\x40\x30").into(),
         8 => vec![1, 2].into(),
+        // Beyond what a double can hold.
+        9 => Bson::Decimal128("1E+400".parse::<Decimal128>().expect("it is a decimal")),
         _ => random.i32(..10_000).into(),
     }
 }
@@ -93,7 +110,16 @@ fn random_amount(random: &mut Rng) -> Bson {
 /// Random login services, and other fields beside them.
 fn random_services(random: &mut Rng) -> Bson {
     if random.u8(..6) == 0 {
-        return one_of(random, &[Bson::Null, "ldap".into(), vec!["ldap"].into()]);
+        let listed = doc! { "ldap": {}, "totp": [{ "enabled": true }] };
+        return one_of(
+            random,
+            &[
+                Bson::Null,
+                "ldap".into(),
+                vec!["ldap"].into(),
+                vec![listed].into(),
+            ],
+        );
     }
     let mut services = doc! { "password": { "bcrypt": "secret" } };
     for name in SERVICES {
@@ -103,6 +129,8 @@ fn random_services(random: &mut Rng) -> Bson {
                 Bson::Null,
                 doc! { "enabled": true }.into(),
                 doc! { "enabled": false, "id": 7 }.into(),
+                doc! { "enabled": [true] }.into(),
+                doc! { "enabled": [[true]] }.into(),
             ],
         );
         if random.bool() {
@@ -115,6 +143,7 @@ fn random_services(random: &mut Rng) -> Bson {
 /// A connection to one of three instances, two of which are live.
 fn random_connection(random: &mut Rng) -> Document {
     let instance = one_of(random, &["first", "second", "gone"]);
+    let instance = now_and_then_in_a_list(random, instance.into());
     doc! { "id": random.u16(..).to_string(), "instanceId": instance, "status": "online" }
 }
 
@@ -142,9 +171,19 @@ impl Writer {
                 })
                 .collect();
             let collection = self.database.collection(collection);
-            let inserted = collection.insert_many(documents).await;
-            inserted.expect("the documents can be inserted");
+            // An index on two fields takes no list in both.
+            drop(collection.insert_many(documents).ordered(false).await);
         }
+    }
+
+    /// A document that replaces the one with this id. Its own id may be a number of another type, which to MongoDB is equal.
+    fn random_replacement(&mut self, collection: &str, id: &Bson) -> Document {
+        let mut document = match id {
+            Bson::Int32(number) => doc! { "_id": f64::from(*number) },
+            _ => Document::new(),
+        };
+        document.extend(self.random_fields(collection));
+        document
     }
 
     fn random_document(&mut self, collection: &str, id: Bson) -> Document {
@@ -159,6 +198,19 @@ impl Writer {
         let mut fields = Document::new();
         let mut put = |random: &mut Rng, name: &str, value: Bson| {
             if random.u8(..3) > 0 {
+                let has_no_lists = [
+                    "language",
+                    "services",
+                    "msgs",
+                    "size",
+                    "name",
+                    "connections",
+                ];
+                let value = if has_no_lists.contains(&name) {
+                    value
+                } else {
+                    now_and_then_in_a_list(random, value)
+                };
                 fields.insert(name, value);
             }
         };
@@ -309,7 +361,8 @@ impl Writer {
             5..8 => doc! { "delete": collection, "deletes": [{ "q": { "_id": id }, "limit": 1 }] },
             8 => doc! { "delete": collection, "deletes": [{ "q": { "_id": ids }, "limit": 0 }] },
             9 => {
-                doc! { "update": collection, "updates": [{ "q": { "_id": id }, "u": self.random_fields(collection), "upsert": true }] }
+                let replacement = self.random_replacement(collection, &id);
+                doc! { "update": collection, "updates": [{ "q": { "_id": id }, "u": replacement, "upsert": true }] }
             }
             10 => doc! { "findAndModify": collection, "query": { "_id": id }, "remove": true },
             11..14 => doc! { "update": collection, "updates": [

@@ -11,6 +11,7 @@ use crate::catalogue::Timestamp;
 use crate::collectors::instances::{Instance, Instances, OtherInstances};
 use crate::collectors::live_sections::{followed_collections, section};
 use crate::collectors::settings::Settings;
+use crate::collectors::users::AccountTrait;
 use crate::collectors::{Collector, Reading, Snapshot};
 
 fn raw(document: &Document) -> RawDocumentBuf {
@@ -285,7 +286,8 @@ fn parts_of_fields_and_unknown_documents_are_looked_up() {
         panic!("users are followed: {section:?}");
     };
     let accounts = users.accounts;
-    assert!(accounts.len() == 1 && accounts[0].guest && accounts[0].count == 1);
+    assert!(accounts.len() == 1 && accounts[0].traits.has(AccountTrait::Guest));
+    assert_eq!(accounts[0].count, 1);
 }
 
 #[test]

@@ -26,24 +26,24 @@ pub async fn read(
     let unprotected_administrators = query
         .indexed_count(COLLECTION, "roles", unprotected)
         .await?;
-    let is_person = doc! { "$not": [{ "$in": ["$type", NO_PEOPLE.as_slice()] }] };
+    let is_person = doc! { "$not": [bson::finds_any("$type", &NO_PEOPLE)] };
     // The condition that excludes most accounts comes first.
     let never_logged_in = doc! { "$and": [
         { "$not": [bson::exists("$lastLogin")] },
-        { "$eq": ["$active", true] },
+        bson::finds("$active", true),
         is_person,
-        { "$ne": ["$isRemote", true] },
-        { "$ne": ["$federated", true] },
+        { "$not": [bson::finds("$isRemote", true)] },
+        { "$not": [bson::finds("$federated", true)] },
     ] };
     let deactivated_connected = doc! { "$and": [
-        { "$eq": ["$active", false] },
-        { "$in": ["$statusConnection", ["online", "away", "busy"]] },
+        bson::finds("$active", false),
+        bson::finds_any("$statusConnection", &["online", "away", "busy"]),
     ] };
     let keys = bson::field_names("$services");
     let known: Vec<&str> = BUILT_IN_LOGINS.into_iter().chain(OWN_SERVICES).collect();
     // Most accounts have a password, and their keys are not listed.
     let custom_oauth_only = doc! { "$and": [
-        { "$eq": ["$active", true] },
+        bson::finds("$active", true),
         { "$not": [bson::exists("$services.password")] },
         { "$not": [{ "$setIsSubset": [&keys, known] }] },
         { "$eq": [{ "$setIntersection": [&keys, BUILT_IN_LOGINS.as_slice()] }, []] },

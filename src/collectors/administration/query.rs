@@ -37,13 +37,13 @@ pub async fn read(
         .await?
         .unwrap_or_default();
     Ok(Administration {
-        teams: query.estimated_count("rocketchat_team").await?,
+        teams: query.document_count("rocketchat_team").await?,
         subscription_roles: bson::counted(&roles, "subscriptions"),
         user_roles: bson::counted(&roles, "users"),
         custom_roles: bson::counted(&roles, "custom"),
         invites: bson::counted(&invites, "links"),
         invite_uses: bson::summed(&invites, "uses"),
-        email_inboxes: query.estimated_count("rocketchat_email_inbox").await?,
+        email_inboxes: query.document_count("rocketchat_email_inbox").await?,
         seat_requests: bson::counted(&seat_requests, "count"),
         attributes: if query.grants.grants(ABAC) {
             Some(attributes(query).await?)

@@ -9,10 +9,12 @@ use crate::mongodb::{QueryContext, SourceError, bson};
 pub async fn read(query: &mut QueryContext<'_>, _: &Snapshot) -> Result<Apps, SourceError> {
     let known = ["auto_enabled", "manually_enabled", "manually_disabled"];
     let is_known = doc! { "$in": ["$status", known.as_slice()] };
+    // Rocket.Chat compares in JavaScript, where a list equals no text.
+    let is_private = doc! { "$eq": ["$installationSource", "private"] };
     let pipeline = vec![doc! { "$group": {
         "_id": { "$cond": [is_known, "$status", Bson::Null] },
         "count": { "$sum": 1 },
-        "private": { "$sum": bson::is("$installationSource", "private") },
+        "private": { "$sum": bson::one_where(is_private) },
     } }];
     let mut apps = Apps::default();
     for group in query.aggregate("rocketchat_apps", pipeline, None).await? {

@@ -50,8 +50,9 @@ async fn conferences(
             .iter()
             .filter(|group| {
                 group.get_document("_id").is_ok_and(|id| {
-                    id.get_str("type").is_ok_and(|found| found == kind)
-                        && bson::number(id.get("status")) == Some(f64::from(status))
+                    let code = Some(f64::from(status));
+                    bson::has(id.get("type"), |found| found.as_str() == Some(kind))
+                        && bson::has(id.get("status"), |found| bson::number(Some(found)) == code)
                 })
             })
             .map(|group| bson::counted(group, "count"))
@@ -96,10 +97,9 @@ async fn voice(query: &QueryContext<'_>) -> Result<[VoiceCalls; 4], SourceError>
 }
 
 fn period_of_calls(period: Document) -> Vec<Document> {
-    let lasted = doc! { "$and": [
-        bson::is_finite("$duration"),
-        { "$gte": ["$duration", MIN_SUCCESSFUL_SECONDS] },
-    ] };
+    let lasted = bson::any_at("$duration", &|path| {
+        doc! { "$and": [bson::is_finite(path), { "$gte": [path, MIN_SUCCESSFUL_SECONDS] }] }
+    });
     vec![
         doc! { "$match": period },
         doc! { "$group": {

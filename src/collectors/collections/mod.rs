@@ -3,7 +3,7 @@
 pub mod query;
 
 use crate::catalogue::{
-    CollectorDefinition, Metric, Privilege, Quantity, Read, Sample, SectionDefinition, Tier,
+    CollectorDefinition, Metric, Privilege, Quantity, Read, Sample, SectionDefinition, Tier, count,
 };
 
 /// The collections whose sizes are read, in alphabetical order.
@@ -32,11 +32,27 @@ pub const WATCHED_COLLECTIONS: [&str; 22] = [
     "usersSessions",
 ];
 
+/// The collections whose documents other collectors count by the metadata, without those that need a license, in
+/// alphabetical order.
+pub const COUNTED_COLLECTIONS: [&str; 9] = [
+    "rocketchat_email_inbox",
+    "rocketchat_federation_servers",
+    "rocketchat_livechat_business_hours",
+    "rocketchat_livechat_trigger",
+    "rocketchat_livechat_visitor",
+    "rocketchat_message",
+    "rocketchat_notification_queue",
+    "rocketchat_team",
+    "users",
+];
+
 /// The sizes of existing collections.
 #[derive(Debug, Clone, Default)]
 pub struct Collections {
     /// In the order of [`WATCHED_COLLECTIONS`].
     pub sizes: Vec<CollectionSize>,
+    /// How many documents more than its metadata say each collection has, in the order of [`COUNTED_COLLECTIONS`].
+    pub deviations: Vec<(&'static str, i64)>,
 }
 
 /// The size of a collection, from `$collStats`.
@@ -44,7 +60,7 @@ pub struct Collections {
 pub struct CollectionSize {
     /// Its name.
     pub name: &'static str,
-    /// Documents; `None` for a time series.
+    /// Documents by the metadata; `None` for a time series.
     pub documents: Option<u64>,
     /// Uncompressed bytes.
     pub bytes: f64,
@@ -57,6 +73,14 @@ pub struct CollectionSize {
 }
 
 impl Collections {
+    /// The documents of a collection: those in its metadata, and how many more were counted.
+    fn documents(&self, size: &CollectionSize) -> Option<u64> {
+        let mut deviations = self.deviations.iter();
+        let deviation = deviations.find(|(name, _)| *name == size.name);
+        size.documents?
+            .checked_add_signed(deviation.map_or(0, |(_, deviation)| *deviation))
+    }
+
     fn of_each(&self, read: impl Fn(&CollectionSize) -> Option<f64>) -> Vec<Sample> {
         self.sizes
             .iter()
@@ -65,21 +89,27 @@ impl Collections {
     }
 }
 
-const SIZES: [Privilege; WATCHED_COLLECTIONS.len()] = {
-    let mut sizes = [Privilege::coll_stats("").optional(); WATCHED_COLLECTIONS.len()];
+const PRIVILEGES: [Privilege; WATCHED_COLLECTIONS.len() + COUNTED_COLLECTIONS.len()] = {
+    let sizes = WATCHED_COLLECTIONS.len();
+    let mut privileges = [Privilege::coll_stats("").optional();
+        WATCHED_COLLECTIONS.len() + COUNTED_COLLECTIONS.len()];
     let mut index = 0;
-    while index < sizes.len() {
-        sizes[index].collection = Some(WATCHED_COLLECTIONS[index]);
+    while index < privileges.len() {
+        if index < sizes {
+            privileges[index].collection = Some(WATCHED_COLLECTIONS[index]);
+        } else {
+            privileges[index] = Privilege::find(COUNTED_COLLECTIONS[index - sizes]).optional();
+        }
         index += 1;
     }
-    sizes
+    privileges
 };
 
 pub const COLLECTOR: CollectorDefinition = CollectorDefinition {
     name: "collections",
     tier: Tier::Slow,
     rank: 2,
-    privileges: &SIZES,
+    privileges: &PRIVILEGES,
     ..CollectorDefinition::DEFAULT
 };
 
@@ -88,11 +118,23 @@ pub const SECTION: SectionDefinition<Collections> = SectionDefinition {
     metrics: &[
         Metric {
             name: "rocketchat_collection_documents",
-            help: "Documents in a collection.",
+            help: "Documents in a collection, by its metadata; corrected where rocketchat_collection_count_deviation is known.",
             source: "$collStats storageStats: count",
             quantity: Quantity::Count,
             read: Read::By(&["collection"], |collections| {
-                collections.of_each(|size| crate::catalogue::count(size.documents?))
+                collections.of_each(|size| count(collections.documents(size)?))
+            }),
+        },
+        Metric {
+            name: "rocketchat_collection_count_deviation",
+            help: "Documents that a collection has beyond the number in its metadata, which is wrong after an unclean stop of mongod until validate; absent for collections of more than 10 million documents, which are not counted.",
+            source: "index on _id, compared with the count in the collection's metadata",
+            quantity: Quantity::Count,
+            read: Read::By(&["collection"], |collections| {
+                let deviations = collections.deviations.iter();
+                deviations
+                    .map(|(name, deviation)| Sample::of(*name, *deviation as f64))
+                    .collect()
             }),
         },
         Metric {

@@ -1,11 +1,12 @@
-//! Sizes of collections: `$collStats`, which reads no document.
+//! Sizes of collections: `$collStats`, which reads no document. And whether the number of documents in the metadata is
+//! right: by the index on `_id`, once for each process of the server.
 
 use std::sync::Arc;
 
 use futures_util::TryStreamExt;
 use mongodb::bson::{Bson, Document, doc};
 
-use super::{CollectionSize, Collections, WATCHED_COLLECTIONS};
+use super::{COUNTED_COLLECTIONS, CollectionSize, Collections, WATCHED_COLLECTIONS};
 use crate::catalogue::SkipReason;
 use crate::collectors::snapshot::Snapshot;
 use crate::mongodb::{QueryContext, SourceError, bson, error};
@@ -15,6 +16,12 @@ const MAX_FAILURES: usize = 3;
 
 pub async fn read(query: &mut QueryContext<'_>, _: &Snapshot) -> Result<Collections, SourceError> {
     let mut collections = Collections::default();
+    for name in COUNTED_COLLECTIONS {
+        let deviation = query.count_deviation(name).await;
+        let deviation = query.detail(name, "find", deviation)?.flatten();
+        let deviation = deviation.map(|deviation| (name, deviation));
+        collections.deviations.extend(deviation);
+    }
     let mut failures = 0;
     for name in WATCHED_COLLECTIONS {
         let stats = match stats(query, name).await {

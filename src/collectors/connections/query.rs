@@ -30,8 +30,10 @@ pub async fn read(
         .stream("usersSessions", sessions(&live), BATCH)
         .await?;
     while let Some(mut session) = sessions.next().await? {
-        read.connections += bson::counted(&session, "connections");
-        ids.extend(session.remove("_id"));
+        let connections = bson::counted(&session, "connections");
+        read.connections += connections;
+        // The filter also finds ids of instances in lists, which are no connections.
+        ids.extend(session.remove("_id").filter(|_| connections > 0));
         if ids.len() == MAX_IDS {
             read.people += people(query, mem::take(&mut ids)).await?;
         }

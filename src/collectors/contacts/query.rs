@@ -74,13 +74,14 @@ async fn periods(query: &QueryContext<'_>) -> Result<BoundedGroups, SourceError>
         .map(|now| now.strftime("%Y-%m").to_string())
         .unwrap_or_default();
     let date = |days: i64| DateTime::from_millis(now - days * bson::DAY);
-    let within = |days| {
-        doc! { "$and": [{ "$gte": ["$ts", date(days)] }, { "$lt": ["$ts", date(0)] }] }
+    // Dates are compared with dates only, as by a filter.
+    let ts = |operator: &str, date: DateTime| {
+        bson::any_at("$ts", &|path| {
+            doc! { "$and": [{ "$eq": [{ "$type": path }, "date"] }, { operator: [path, date] }] }
+        })
     };
-    let active = doc! { "$or": [
-        { "$eq": ["$v.activity", &this_month] },
-        { "$and": [{ "$isArray": "$v.activity" }, { "$in": [&this_month, "$v.activity"] }] },
-    ] };
+    let within = |days| doc! { "$and": [ts("$gte", date(days)), ts("$lt", date(0))] };
+    let active = bson::finds("$v.activity", &*this_month);
     let periods = [
         (THIS_MONTH, active),
         (LAST_DAY, within(1)),
@@ -156,7 +157,7 @@ fn source_contacts(group: &Document, period: &str) -> Option<SourceContacts> {
 async fn verification(query: &QueryContext<'_>) -> Result<Verification, SourceError> {
     let list = |path: &str| doc! { "$cond": [{ "$isArray": path }, path, []] };
     let size = |path: &str| doc! { "$size": list(path) };
-    let has = |path: &str| doc! { "$in": [true, list(path)] };
+    let has = |path: &str| bson::finds(path, true);
     let all_blocked = doc! { "$and": [
         has("$channels.blocked"),
         { "$not": [{ "$in": [false, list("$channels.blocked")] }] },

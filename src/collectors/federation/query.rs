@@ -1,6 +1,6 @@
 //! Federation: servers, and the largest and smallest federated rooms.
 
-use mongodb::bson::{Bson, Document, doc};
+use mongodb::bson::{Document, doc};
 
 use super::{FederatedRoom, Federation};
 use crate::catalogue::{Value, Version};
@@ -18,7 +18,7 @@ pub async fn read(
 ) -> Result<Federation, SourceError> {
     let (servers, active_servers) = if known.version().is_none_or(|version| version >= HAS_SERVERS)
     {
-        let servers = query.estimated_count("rocketchat_federation_servers");
+        let servers = query.document_count("rocketchat_federation_servers");
         (servers.await?, None)
     } else {
         let (servers, active) = peers(query).await?;
@@ -37,19 +37,16 @@ pub async fn read(
 
 /// Remote peers of 1.3, and the active ones among them.
 async fn peers(query: &QueryContext<'_>) -> Result<(u64, u64), SourceError> {
-    let remote = |active: Bson| {
+    let remote = |active: &[bool]| {
         bson::one_where(doc! { "$and": [
-            { "$eq": ["$isRemote", true] },
-            { "$in": ["$active", active] },
+            bson::finds("$isRemote", true),
+            bson::finds_any("$active", active),
         ] })
     };
     let peers = query
         .tally(
             "rocketchat_federation_peers",
-            [
-                ("all", remote(vec![true, false].into())),
-                ("active", remote(vec![true].into())),
-            ],
+            [("all", remote(&[true, false])), ("active", remote(&[true]))],
         )
         .await?;
     Ok((

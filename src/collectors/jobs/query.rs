@@ -45,7 +45,7 @@ async fn plan(
     now: DateTime,
     since: DateTime,
 ) -> Result<Vec<Document>, SourceError> {
-    if query.estimated_count(PLAN).await? > MAX_SCANNED_DOCUMENTS {
+    if !query.has_at_most(PLAN, MAX_SCANNED_DOCUMENTS).await? {
         return Ok(Vec::new());
     }
     let has_failed =

@@ -9,8 +9,9 @@ use crate::mongodb::{Access, QueryContext, SourceError, bson};
 const COLLECTION: &str = "rocketchat_message";
 
 pub async fn read(query: &mut QueryContext<'_>, _: &Snapshot) -> Result<MessageFlags, SourceError> {
-    let is_shown = doc! { "$ne": ["$_hidden", true] };
-    let is_kept = doc! { "$and": [is_shown.clone(), { "$ne": ["$t", "rm"] }] };
+    let is_shown = doc! { "$not": [bson::finds("$_hidden", true)] };
+    let is_removed = bson::finds("$t", "rm");
+    let is_kept = doc! { "$and": [is_shown.clone(), { "$not": [is_removed] }] };
     let starred = doc! { "starred._id": { "$exists": true } };
     let pinned = doc! { "pinned": true };
     Ok(MessageFlags {

@@ -32,7 +32,7 @@ pub async fn read(
         )
         .await?;
     Ok(Omnichannel {
-        visitors: query.estimated_count("rocketchat_livechat_visitor").await?,
+        visitors: query.document_count("rocketchat_livechat_visitor").await?,
         agents: with_role(query, "livechat-agent").await?,
         managers: with_role(query, "livechat-manager").await?,
         agents_available: agents_available(query).await?,
@@ -44,11 +44,11 @@ pub async fn read(
         departments: bson::counted(&departments, "all"),
         archived_departments: bson::counted(&departments, "archived"),
         business_units: bson::counted(&departments, "units"),
-        triggers: query.estimated_count("rocketchat_livechat_trigger").await?,
+        triggers: query.document_count("rocketchat_livechat_trigger").await?,
         custom_fields: bson::counted(&custom_fields, "all"),
         public_custom_fields: bson::counted(&custom_fields, "public"),
         business_hours: query
-            .estimated_count("rocketchat_livechat_business_hours")
+            .document_count("rocketchat_livechat_business_hours")
             .await?,
         licensed: if query.grants.grants(LIVECHAT_ENTERPRISE) {
             Some(licensed_omnichannel(query).await?)
@@ -129,13 +129,11 @@ async fn licensed_omnichannel(
     query: &mut QueryContext<'_>,
 ) -> Result<LicensedOmnichannel, SourceError> {
     Ok(LicensedOmnichannel {
-        tags: query.estimated_count("rocketchat_livechat_tag").await?,
-        canned_responses: query.estimated_count("rocketchat_canned_response").await?,
-        priorities: query
-            .estimated_count("rocketchat_livechat_priority")
-            .await?,
+        tags: query.document_count("rocketchat_livechat_tag").await?,
+        canned_responses: query.document_count("rocketchat_canned_response").await?,
+        priorities: query.document_count("rocketchat_livechat_priority").await?,
         service_levels: query
-            .estimated_count("rocketchat_omnichannel_service_level_agreements")
+            .document_count("rocketchat_omnichannel_service_level_agreements")
             .await?,
         monitors: with_role(query, "livechat-monitor").await?,
     })

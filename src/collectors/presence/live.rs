@@ -3,7 +3,9 @@
 use mongodb::bson::RawBsonRef;
 
 use super::{Presence, Presences};
-use crate::change_streams::{Bits, Extract, FollowedField, PackedRow, TrackedCollection, Tracking};
+use crate::change_streams::{
+    Bits, Extract, FollowedField, PackedRow, TrackedCollection, Tracking, finds, is_text,
+};
 use crate::collectors::live_definition::{LiveDefinition, LiveSection};
 use crate::collectors::{Collector, Reading};
 
@@ -17,15 +19,15 @@ pub const LIVE: LiveDefinition = LiveDefinition {
     }),
 };
 
-const STATUS: Bits = Bits::first(2);
-const CONNECTION: Bits = STATUS.next(2);
+const STATUS: Bits = Bits::first(3);
+const CONNECTION: Bits = STATUS.next(3);
 
 /// The bits of a user's row go on after these in `users/live.rs`.
 pub const LAST: Bits = CONNECTION;
 
 const ONLINE: PackedRow = 1;
 const AWAY: PackedRow = 2;
-const BUSY: PackedRow = 3;
+const BUSY: PackedRow = 4;
 
 const FIELDS: &[FollowedField] = &[
     FollowedField::new("status", STATUS, Extract::With(state)),
@@ -33,17 +35,16 @@ const FIELDS: &[FollowedField] = &[
 ];
 
 fn state(value: Option<RawBsonRef<'_>>) -> PackedRow {
-    match value {
-        Some(RawBsonRef::String("online")) => ONLINE,
-        Some(RawBsonRef::String("away")) => AWAY,
-        Some(RawBsonRef::String("busy")) => BUSY,
-        _ => 0,
-    }
+    let states = [("online", ONLINE), ("away", AWAY), ("busy", BUSY)];
+    let found = states
+        .into_iter()
+        .filter(|(name, _)| finds(value, |value| is_text(value, name)));
+    found.fold(0, |states, (_, state)| states | state)
 }
 
 fn presence(users: &TrackedCollection) -> Presence {
     let by = |bits: Bits| {
-        let count = |state| users.count(|row| bits.get(row) == state);
+        let count = |state| users.count(|row| bits.get(row) & state != 0);
         Presences {
             online: count(ONLINE),
             away: count(AWAY),

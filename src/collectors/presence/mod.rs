@@ -6,7 +6,7 @@ pub mod query;
 use crate::catalogue::FieldOrigin::Fresh;
 use crate::catalogue::{
     CollectorDefinition, Field, Metric, Privilege, Quantity, Read, Sample, SectionDefinition, Tier,
-    Value, Versions, count_field,
+    Value, Versions, count_field, difference_field,
 };
 
 /// Accounts in each state that is not offline.
@@ -23,7 +23,7 @@ pub struct Presences {
 /// Presence of all accounts, including bots and apps.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Presence {
-    /// All accounts, from the collection's metadata.
+    /// All accounts.
     pub accounts: u64,
     /// By `status`, which others see and the user can choose.
     pub shown: Presences,
@@ -31,11 +31,18 @@ pub struct Presence {
     pub connected: Presences,
 }
 
+impl Presences {
+    /// Accounts in the three states.
+    pub fn sum(&self) -> u64 {
+        self.online + self.away + self.busy
+    }
+}
+
 impl Presence {
-    /// Accounts in none of the three states, computed as a remainder as in Rocket.Chat.
-    fn offline(&self) -> u64 {
-        self.accounts
-            .saturating_sub(self.shown.online + self.shown.away + self.shown.busy)
+    /// Accounts in none of the three states, computed as a remainder as in Rocket.Chat; `None` where that is negative,
+    /// because accounts were removed between the queries or have several states.
+    fn offline(&self) -> Option<u64> {
+        self.accounts.checked_sub(self.shown.sum())
     }
 }
 
@@ -54,15 +61,17 @@ pub const SECTION: SectionDefinition<Presence> = SectionDefinition {
         Metric {
             name: "rocketchat_users",
             help: "Accounts by visible presence, including bots and apps; the values add up to all accounts. Administrators can make users appear offline (9.0 and later).",
-            source: "users: index on status; offline is the rest of the collection's count",
+            source: "users: index on status; offline is the rest of all accounts",
             quantity: Quantity::Count,
             read: Read::By(&["presence"], |presence| {
-                vec![
+                let mut samples = vec![
                     Sample::of("online", presence.shown.online as f64),
                     Sample::of("away", presence.shown.away as f64),
                     Sample::of("busy", presence.shown.busy as f64),
-                    Sample::of("offline", presence.offline() as f64),
-                ]
+                ];
+                let offline = presence.offline();
+                samples.extend(offline.map(|offline| Sample::of("offline", offline as f64)));
+                samples
             }),
         },
         Metric {
@@ -145,26 +154,21 @@ pub const SECTION: SectionDefinition<Presence> = SectionDefinition {
             versions: Versions::since(0, 8, 0).until(3, 11, 0),
             meaning: "totalUsers minus onlineUsers and awayUsers",
             origin: Fresh(|presence| {
-                Some(Value::count(presence.accounts.saturating_sub(
-                    presence.connected.online + presence.connected.away,
-                )))
+                let connected = presence.connected;
+                difference_field(presence.accounts, connected.online + connected.away)
             }),
         },
         Field {
             path: "offlineUsers",
             versions: Versions::since(3, 11, 0).until(3, 12, 0),
             meaning: "totalUsers minus onlineUsers, awayUsers and busyUsers",
-            origin: Fresh(|presence| {
-                Some(Value::count(presence.accounts.saturating_sub(
-                    presence.connected.online + presence.connected.away + presence.connected.busy,
-                )))
-            }),
+            origin: Fresh(|presence| difference_field(presence.accounts, presence.connected.sum())),
         },
         Field {
             path: "offlineUsers",
             versions: Versions::since(3, 12, 0),
             meaning: "totalUsers minus onlineUsers, awayUsers and busyUsers",
-            origin: Fresh(|presence| count_field(presence.offline())),
+            origin: Fresh(|presence| difference_field(presence.accounts, presence.shown.sum())),
         },
     ],
 };

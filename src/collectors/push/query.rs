@@ -20,7 +20,7 @@ pub async fn read(query: &mut QueryContext<'_>, known: &Snapshot) -> Result<Push
         .version()
         .is_none_or(|version| version >= OWN_PUSH_QUEUE);
     if !has_own_queue {
-        let queued = query.estimated_count("_raix_push_notifications").await?;
+        let queued = query.document_count("_raix_push_notifications").await?;
         return Ok(Push {
             queued,
             ..Push::default()
@@ -43,7 +43,7 @@ pub async fn read(query: &mut QueryContext<'_>, known: &Snapshot) -> Result<Push
         stuck: count("sending", doc! { "$lte": expired }).await?,
         failed: count("error", doc! { "$exists": true }).await?,
         oldest: oldest_notification(query).await?,
-        queued: query.estimated_count(QUEUE).await?,
+        queued: query.document_count(QUEUE).await?,
     })
 }
 

@@ -1,15 +1,16 @@
 //! What rooms have in live mode.
 
-use mongodb::bson::RawBsonRef;
+use mongodb::bson::{Bson, RawBsonRef, doc};
 
 use super::{ROOM_FEATURES, RoomFeature, RoomFeatures};
 use crate::change_streams::{
-    Bits, Extract, FollowedField, PackedRow, TrackedCollection, Tracking, number,
+    Bits, Extract, FollowedField, PackedRow, TrackedCollection, Tracking, finds, number,
 };
 use crate::collectors::license::Grants;
 use crate::collectors::live_definition::{LiveDefinition, LiveSection};
 use crate::collectors::rooms::live as rooms;
 use crate::collectors::{Collector, Reading};
+use crate::mongodb::bson;
 
 pub const LIVE: LiveDefinition = LiveDefinition {
     collector: Collector::RoomFeatures,
@@ -45,6 +46,8 @@ const HAS_TEAM_MAIN: Bits = TEAM.next(1);
 const TEAM_MAIN: Bits = HAS_TEAM_MAIN.next(1);
 const TEAM_DEFAULT: Bits = TEAM_MAIN.next(1);
 
+const LIVESTREAM_TYPE: &str = "livestream";
+
 const FIELDS: &[FollowedField] = &[
     FollowedField::new("msgs", WITHOUT_COUNTER, Extract::With(is_no_counter)),
     FollowedField::new("usersCount", EMPTY, Extract::With(is_zero)),
@@ -58,9 +61,13 @@ const FIELDS: &[FollowedField] = &[
     FollowedField::new(
         "streamingOptions.type",
         LIVESTREAM,
-        Extract::Is("livestream"),
+        Extract::Is(LIVESTREAM_TYPE),
     )
-    .named("streaming"),
+    .named("streaming")
+    .with_expression(|path| {
+        let found = bson::finds(path, LIVESTREAM_TYPE);
+        doc! { "$cond": [found, LIVESTREAM_TYPE, Bson::Null] }.into()
+    }),
     FollowedField::new("createdOTR", OFF_THE_RECORD, Extract::IsTrue),
     FollowedField::new("pdfTranscriptFileId", TRANSCRIPT, Extract::Exists),
     FollowedField::new(
@@ -82,7 +89,7 @@ fn is_no_counter(value: Option<RawBsonRef<'_>>) -> PackedRow {
 }
 
 fn is_zero(value: Option<RawBsonRef<'_>>) -> PackedRow {
-    (value.and_then(number) == Some(0.0)).into()
+    finds(value, |value| number(value) == Some(0.0)).into()
 }
 
 /// The bits that are set, and those that are not, in the row of a room with a feature; `None` where no field has them.
@@ -114,12 +121,10 @@ fn features(rooms: &TrackedCollection, grants: &Grants) -> Option<RoomFeatures> 
         let (set, unset) = bits_of(feature)?;
         Some((name, rooms.count(|row| row & (set | unset) == set)))
     });
-    let may_be_empty = [rooms::DIRECT, rooms::LIVECHAT, rooms::VOIP];
     Some(RoomFeatures {
         features: features.collect::<Option<_>>()?,
         without_counter: rooms.count(|row| WITHOUT_COUNTER.is_set(row)),
-        orphaned: rooms
-            .count(|row| EMPTY.is_set(row) && !may_be_empty.contains(&rooms::KIND.get(row))),
+        orphaned: rooms.count(|row| EMPTY.is_set(row) && !rooms::may_be_empty(row)),
         grants: grants.clone(),
     })
 }

@@ -27,15 +27,15 @@ pub async fn read(
 ) -> Result<RoomFeatures, SourceError> {
     let mut features = BTreeMap::new();
     let mut filters = vec![
-        doc! { "msgs": { "$not": { "$gt": f64::NEG_INFINITY, "$lt": f64::INFINITY } } },
+        doc! { "msgs": { "$not": { "$gte": f64::MIN, "$lte": f64::MAX } } },
         // Conditions of the query language also match elements of arrays.
         doc! { "msgs": { "$type": "array" } },
         doc! { "usersCount": 0, "t": { "$nin": MAY_BE_LEFT.as_slice() } },
     ];
     let has_no_counter = doc! { "$not": [bson::is_finite("$msgs")] };
-    let may_be_left = doc! { "$in": ["$t", MAY_BE_LEFT.as_slice()] };
+    let may_be_left = bson::finds_any("$t", &MAY_BE_LEFT);
     let is_orphaned = doc! { "$and": [
-        { "$eq": ["$usersCount", 0] },
+        bson::finds("$usersCount", 0),
         { "$not": [may_be_left] },
     ] };
     let mut group_by = doc! {
@@ -105,7 +105,7 @@ fn filter(feature: RoomFeature) -> Document {
 /// The expression for whether a room has a feature.
 fn condition(feature: RoomFeature) -> Document {
     let exists = |field: &str| bson::exists(&format!("${field}"));
-    let is_true = |field: &str| doc! { "$eq": [format!("${field}"), true] };
+    let is_true = |field: &str| bson::finds(&format!("${field}"), true);
     match feature {
         RoomFeature::True(field) => is_true(field),
         RoomFeature::Exists(field) => exists(field),
@@ -118,6 +118,6 @@ fn condition(feature: RoomFeature) -> Document {
         RoomFeature::ExistsUnless(field, other) => {
             doc! { "$and": [exists(field), { "$not": [is_true(other)] }] }
         }
-        RoomFeature::Is(field, value) => doc! { "$eq": [format!("${field}"), value] },
+        RoomFeature::Is(field, value) => bson::finds(&format!("${field}"), value),
     }
 }

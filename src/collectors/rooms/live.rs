@@ -1,10 +1,12 @@
 //! Rooms in live mode: kind, parent, message counter.
 
+use std::collections::BTreeSet;
+
 use mongodb::bson::RawBsonRef;
 
-use super::{RoomGroup, RoomKind, Rooms};
+use super::{RoomGroup, RoomKind, RoomKinds, Rooms};
 use crate::change_streams::{
-    Bits, Extract, FollowedField, PackedRow, TrackedCollection, Tracking, number,
+    Bits, Extract, FollowedField, PackedRow, TrackedCollection, Tracking, finds, is_text, number,
 };
 use crate::collectors::live_definition::{LiveDefinition, LiveSection};
 use crate::collectors::{Collector, Reading};
@@ -20,7 +22,7 @@ pub const LIVE: LiveDefinition = LiveDefinition {
 };
 
 const MESSAGES: Bits = Bits::amount();
-pub const KIND: Bits = MESSAGES.next(3);
+const KIND: Bits = MESSAGES.next(5);
 /// A field `prid` with any value.
 const HAS_PARENT: Bits = KIND.next(1);
 /// A field `prid` that is true in JavaScript.
@@ -31,9 +33,17 @@ pub const LAST: Bits = NAMES_PARENT;
 
 const CHANNEL: PackedRow = 1;
 const PRIVATE_GROUP: PackedRow = 2;
-pub const DIRECT: PackedRow = 3;
-pub const LIVECHAT: PackedRow = 4;
-pub const VOIP: PackedRow = 5;
+const DIRECT: PackedRow = 4;
+const LIVECHAT: PackedRow = 8;
+const VOIP: PackedRow = 16;
+
+const KINDS: [(&str, PackedRow, RoomKind); 5] = [
+    ("c", CHANNEL, RoomKind::Channel),
+    ("p", PRIVATE_GROUP, RoomKind::PrivateGroup),
+    ("d", DIRECT, RoomKind::Direct),
+    ("l", LIVECHAT, RoomKind::Livechat),
+    ("v", VOIP, RoomKind::Voip),
+];
 
 pub const FIELDS: &[FollowedField] = &[
     FollowedField::new("msgs", MESSAGES, Extract::Amount),
@@ -43,59 +53,50 @@ pub const FIELDS: &[FollowedField] = &[
 ];
 
 fn kind(value: Option<RawBsonRef<'_>>) -> PackedRow {
-    match value {
-        Some(RawBsonRef::String("c")) => CHANNEL,
-        Some(RawBsonRef::String("p")) => PRIVATE_GROUP,
-        Some(RawBsonRef::String("d")) => DIRECT,
-        Some(RawBsonRef::String("l")) => LIVECHAT,
-        Some(RawBsonRef::String("v")) => VOIP,
-        _ => 0,
-    }
+    let found = KINDS
+        .into_iter()
+        .filter(|(name, ..)| finds(value, |value| is_text(value, name)));
+    found.fold(0, |kinds, (_, kind, _)| kinds | kind)
+}
+
+/// Whether a row is that of a room that may be empty: direct rooms, and omnichannel conversations and calls.
+pub const fn may_be_empty(row: PackedRow) -> bool {
+    KIND.get(row) & (DIRECT | LIVECHAT | VOIP) != 0
 }
 
 fn names_parent(value: Option<RawBsonRef<'_>>) -> PackedRow {
-    value.is_some_and(|value| !finds_falsy(value)).into()
+    value.is_some_and(|value| !is_falsy(value)).into()
 }
 
-/// Whether MongoDB finds null, an empty text, false or 0 here; it looks into lists, one deep.
-fn finds_falsy(value: RawBsonRef<'_>) -> bool {
-    let is_falsy = |value: RawBsonRef<'_>| match value {
-        RawBsonRef::Null | RawBsonRef::Undefined | RawBsonRef::String("") => true,
-        RawBsonRef::Boolean(value) => !value,
-        // Not a number is not equal to 0.
-        value => number(value) == Some(0.0),
-    };
+/// Whether JavaScript takes a value as false. There a decimal is an object.
+fn is_falsy(value: RawBsonRef<'_>) -> bool {
     match value {
-        RawBsonRef::Array(items) => items.into_iter().flatten().any(is_falsy),
-        value => is_falsy(value),
+        RawBsonRef::Null | RawBsonRef::Undefined => true,
+        RawBsonRef::String(text) | RawBsonRef::Symbol(text) => text.is_empty(),
+        RawBsonRef::Boolean(value) => !value,
+        RawBsonRef::Decimal128(_) => false,
+        value => number(value).is_some_and(|number| number == 0.0 || number.is_nan()),
     }
 }
 
 fn by_kind(rooms: &TrackedCollection) -> Rooms {
-    let mut groups = Vec::new();
-    for (code, kind) in [
-        (CHANNEL, RoomKind::Channel),
-        (PRIVATE_GROUP, RoomKind::PrivateGroup),
-        (DIRECT, RoomKind::Direct),
-        (LIVECHAT, RoomKind::Livechat),
-        (VOIP, RoomKind::Voip),
-        (0, RoomKind::Other),
-    ] {
-        for discussion in [false, true] {
-            let matches = |row| KIND.get(row) == code && NAMES_PARENT.is_set(row) == discussion;
+    let kinds: BTreeSet<PackedRow> = rooms.classes().map(|(row, _)| KIND.get(row)).collect();
+    let groups = |matches: &dyn Fn(PackedRow) -> bool| {
+        let groups = kinds.iter().filter_map(|code| {
+            let matches = |row| KIND.get(row) == *code && matches(row);
+            let has = KINDS.into_iter().filter(|(_, kind, _)| code & kind != 0);
             let number = rooms.count(matches);
-            if number > 0 {
-                groups.push(RoomGroup {
-                    kind,
-                    discussion,
-                    rooms: number,
-                    messages: rooms.sum(matches),
-                });
-            }
-        }
-    }
+            (number > 0).then(|| RoomGroup {
+                kinds: RoomKinds::of(has.map(|(.., kind)| kind)),
+                rooms: number,
+                messages: rooms.sum(matches),
+            })
+        });
+        groups.collect()
+    };
     Rooms {
-        groups,
+        groups: groups(&|_| true),
+        discussion_groups: groups(&|row| NAMES_PARENT.is_set(row)),
         discussions: rooms.count(|row| HAS_PARENT.is_set(row)),
     }
 }

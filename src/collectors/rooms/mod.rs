@@ -9,7 +9,7 @@ use crate::catalogue::{
     Value, Versions, count, count_field,
 };
 
-/// The kind of a room, by its field `t`.
+/// The kind of a room, by its field `t`. A list is of the kind of each of its items, as for a filter of MongoDB.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RoomKind {
     /// `c`: a channel.
@@ -26,22 +26,42 @@ pub enum RoomKind {
     Other,
 }
 
-/// Rooms by kind, discussions separately.
+/// The kinds of a room; none is [`RoomKind::Other`].
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct RoomKinds(u8);
+
+impl RoomKinds {
+    /// These kinds.
+    pub fn of(kinds: impl Iterator<Item = RoomKind>) -> Self {
+        let kinds = kinds.filter(|kind| *kind != RoomKind::Other);
+        Self(kinds.fold(0, |bits, kind| bits | 1 << kind as u8))
+    }
+
+    /// Whether one of them is this.
+    pub fn has(self, kind: RoomKind) -> bool {
+        match kind {
+            RoomKind::Other => self == Self::default(),
+            kind => self.0 & (1 << kind as u8) != 0,
+        }
+    }
+}
+
+/// Rooms by kind.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Rooms {
-    /// One entry for each existing combination.
+    /// All rooms; one entry for each existing combination of kinds.
     pub groups: Vec<RoomGroup>,
+    /// Those of them whose `prid` is truthy.
+    pub discussion_groups: Vec<RoomGroup>,
     /// Rooms with the field `prid`.
     pub discussions: u64,
 }
 
-/// Rooms with equal properties.
+/// Rooms of the same kinds.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RoomGroup {
     /// By `t`.
-    pub kind: RoomKind,
-    /// Whether `prid` is truthy.
-    pub discussion: bool,
+    pub kinds: RoomKinds,
     /// Their number.
     pub rooms: u64,
     /// Sum of their finite `msgs`.
@@ -50,24 +70,22 @@ pub struct RoomGroup {
 
 impl Rooms {
     fn rooms(&self, kind: RoomKind) -> u64 {
-        self.groups
-            .iter()
-            .filter(|group| group.kind == kind)
-            .map(|group| group.rooms)
-            .sum()
-    }
-
-    fn messages(&self, matches: impl Fn(&RoomGroup) -> bool) -> f64 {
-        self.groups
-            .iter()
-            .filter(|group| matches(group))
-            .map(|group| group.messages)
-            .sum()
+        let groups = self.groups.iter().filter(|group| group.kinds.has(kind));
+        groups.map(|group| group.rooms).sum()
     }
 
     fn messages_in(&self, kind: RoomKind) -> f64 {
-        self.messages(|group| group.kind == kind)
+        messages_in(&self.groups, kind)
     }
+
+    fn messages_in_discussions(&self, kind: RoomKind) -> f64 {
+        messages_in(&self.discussion_groups, kind)
+    }
+}
+
+fn messages_in(groups: &[RoomGroup], kind: RoomKind) -> f64 {
+    let groups = groups.iter().filter(|group| group.kinds.has(kind));
+    groups.map(|group| group.messages).sum()
 }
 
 const KINDS: [(&str, RoomKind); 6] = [
@@ -91,10 +109,7 @@ pub const COLLECTOR: CollectorDefinition = CollectorDefinition {
     name: "rooms",
     tier: Tier::Normal,
     rank: 15,
-    privileges: &[
-        Privilege::find("rocketchat_room"),
-        Privilege::list_indexes("rocketchat_room"),
-    ],
+    privileges: &[Privilege::find("rocketchat_room")],
     ..CollectorDefinition::DEFAULT
 };
 
@@ -185,9 +200,13 @@ pub const SECTION: SectionDefinition<Rooms> = SectionDefinition {
             versions: Versions::since(3, 1, 0),
             meaning: "sum of the message counters of channels, private groups, direct and omnichannel rooms",
             origin: Fresh(|rooms| {
-                messages(
-                    rooms.messages(|group| !matches!(group.kind, RoomKind::Voip | RoomKind::Other)),
-                )
+                let kinds = [
+                    RoomKind::Channel,
+                    RoomKind::PrivateGroup,
+                    RoomKind::Direct,
+                    RoomKind::Livechat,
+                ];
+                messages(kinds.into_iter().map(|kind| rooms.messages_in(kind)).sum())
             }),
         },
         Field {
@@ -201,9 +220,8 @@ pub const SECTION: SectionDefinition<Rooms> = SectionDefinition {
             versions: Versions::since(6, 5, 0),
             meaning: "sum of the message counters of channels, without discussions",
             origin: Fresh(|rooms| {
-                messages(
-                    rooms.messages(|group| group.kind == RoomKind::Channel && !group.discussion),
-                )
+                let kind = RoomKind::Channel;
+                messages(rooms.messages_in(kind) - rooms.messages_in_discussions(kind))
             }),
         },
         Field {
@@ -217,11 +235,8 @@ pub const SECTION: SectionDefinition<Rooms> = SectionDefinition {
             versions: Versions::since(6, 5, 0),
             meaning: "sum of the message counters of private groups, without discussions",
             origin: Fresh(|rooms| {
-                messages(
-                    rooms.messages(|group| {
-                        group.kind == RoomKind::PrivateGroup && !group.discussion
-                    }),
-                )
+                let kind = RoomKind::PrivateGroup;
+                messages(rooms.messages_in(kind) - rooms.messages_in_discussions(kind))
             }),
         },
         Field {
@@ -229,10 +244,8 @@ pub const SECTION: SectionDefinition<Rooms> = SectionDefinition {
             versions: Versions::since(6, 5, 0),
             meaning: "sum of the message counters of discussions that are channels or private groups",
             origin: Fresh(|rooms| {
-                messages(rooms.messages(|group| {
-                    group.discussion
-                        && matches!(group.kind, RoomKind::Channel | RoomKind::PrivateGroup)
-                }))
+                let kinds = [RoomKind::Channel, RoomKind::PrivateGroup].into_iter();
+                messages(kinds.map(|kind| rooms.messages_in_discussions(kind)).sum())
             }),
         },
         Field {

@@ -1,105 +1,109 @@
 //! Rooms by kind, with the sums of their message counters, and discussions separately.
 //!
 //! Grouping by a plain field costs MongoDB hardly more than reading the rooms; the smallest expression doubles that. So
-//! unknown kinds are merged here, and the few discussions are found by the index on `prid`.
+//! expressions run for each kind that exists, and the few discussions are found by the index on `prid`.
 
 use mongodb::bson::{Bson, Document, doc};
-use mongodb::options::Hint;
 
-use super::{RoomGroup, RoomKind, Rooms};
+use super::{RoomGroup, RoomKind, RoomKinds, Rooms};
 use crate::collectors::snapshot::Snapshot;
 use crate::mongodb::{QueryContext, SourceError, bson};
 
 const COLLECTION: &str = "rocketchat_room";
 
+/// The kinds, by the value of `t`.
+const KINDS: [(&str, RoomKind); 5] = [
+    ("c", RoomKind::Channel),
+    ("p", RoomKind::PrivateGroup),
+    ("d", RoomKind::Direct),
+    ("l", RoomKind::Livechat),
+    ("v", RoomKind::Voip),
+];
+
 pub async fn read(query: &mut QueryContext<'_>, _: &Snapshot) -> Result<Rooms, SourceError> {
-    // Without the index these are passes, too.
-    let index = query.known_index(COLLECTION, "prid").await?;
-    let has_parent = doc! { "prid": { "$exists": true } };
-    let count = query.count(COLLECTION, has_parent, index.map(Hint::Name));
-    let with_parent = count.await?.unwrap_or_default();
-    // Truthy values: Rocket.Chat tests the parent room's id in JavaScript. From MongoDB 8.0 on, null does not match
-    // undefined.
-    let names_parent = doc! { "prid": {
-        "$exists": true,
-        "$nin": [Bson::Null, Bson::from(""), Bson::from(false), Bson::from(0)],
-        "$not": { "$type": "undefined" },
-    } };
-    let discussions = by_kind(query, Some(names_parent)).await?;
-    // Read after the discussions, so that there are never more discussions than rooms.
-    let mut groups = by_kind(query, None).await?;
-    for discussion in &discussions {
-        if let Some(all) = groups
-            .iter_mut()
-            .find(|group| group.kind == discussion.kind)
-        {
-            all.rooms = all.rooms.saturating_sub(discussion.rooms);
-            all.messages -= discussion.messages;
-        }
-    }
-    groups.extend(discussions);
+    let with_parent = with_parent(query).await?;
+    let names_parent = |group: &&Document| group.get_document("_id").is_ok_and(is_discussion);
+    let discussion_groups = groups(with_parent.iter().filter(names_parent));
+    let with_parent = with_parent.iter();
+    let discussions = with_parent.map(|group| bson::counted(group, "rooms")).sum();
     Ok(Rooms {
-        groups,
-        discussions: with_parent,
+        groups: groups(all(query).await?.iter()),
+        discussion_groups,
+        discussions,
     })
 }
 
-/// Rooms by kind: those that match the filter for discussions, or all rooms.
-async fn by_kind(
-    query: &QueryContext<'_>,
-    discussions: Option<Document>,
-) -> Result<Vec<RoomGroup>, SourceError> {
+/// All rooms.
+async fn all(query: &QueryContext<'_>) -> Result<Vec<Document>, SourceError> {
     let pipeline = |sum: fn(&str) -> Bson| {
-        let filter = discussions
-            .iter()
-            .map(|filter| doc! { "$match": filter.clone() });
-        let group = doc! { "$group": {
-            "_id": "$t",
-            "rooms": { "$sum": 1 },
-            "messages": { "$sum": sum("$msgs") },
-        } };
-        filter.chain([group, of_known_kinds()]).collect()
+        vec![
+            doc! { "$group": {
+                "_id": "$t",
+                "rooms": { "$sum": 1 },
+                "messages": { "$sum": sum("$msgs") },
+            } },
+            doc! { "$group": {
+                "_id": kinds_of("$_id"),
+                "rooms": { "$sum": "$rooms" },
+                "messages": { "$sum": "$messages" },
+            } },
+        ]
     };
-    let found = query
-        .finite_sums(COLLECTION, ["messages"], pipeline)
-        .await?;
-    let mut groups: Vec<RoomGroup> = Vec::new();
-    for document in &found {
-        let kind = kind(document);
-        let rooms = bson::counted(document, "rooms");
-        let messages = bson::summed(document, "messages");
-        if let Some(group) = groups.iter_mut().find(|group| group.kind == kind) {
-            group.rooms += rooms;
-            group.messages += messages;
-        } else {
-            groups.push(RoomGroup {
-                kind,
-                discussion: discussions.is_some(),
-                rooms,
-                messages,
-            });
+    query.finite_sums(COLLECTION, ["messages"], pipeline).await
+}
+
+/// Rooms with the field `prid`. Rocket.Chat tests the parent room's id in JavaScript.
+async fn with_parent(query: &QueryContext<'_>) -> Result<Vec<Document>, SourceError> {
+    let pipeline = |sum: fn(&str) -> Bson| {
+        let mut id = kinds_of("$t");
+        id.insert(DISCUSSION, doc! { "$not": [is_falsy("$prid")] });
+        vec![
+            doc! { "$match": { "prid": { "$exists": true } } },
+            doc! { "$group": {
+                "_id": id,
+                "rooms": { "$sum": 1 },
+                "messages": { "$sum": sum("$msgs") },
+            } },
+        ]
+    };
+    query.finite_sums(COLLECTION, ["messages"], pipeline).await
+}
+
+/// The key in a group's id for whether its rooms name a parent, beside the kinds.
+const DISCUSSION: &str = "discussion";
+
+fn is_discussion(id: &Document) -> bool {
+    id.get_bool(DISCUSSION).unwrap_or(false)
+}
+
+/// An expression for which kinds a value of `t` has.
+fn kinds_of(path: &str) -> Document {
+    let kinds = KINDS.into_iter();
+    kinds
+        .map(|(name, _)| (name.to_owned(), bson::finds(path, name).into()))
+        .collect()
+}
+
+/// An expression for whether JavaScript takes a value as false.
+fn is_falsy(path: &str) -> Document {
+    let is_number = doc! { "$in": [{ "$type": path }, ["int", "long", "double"]] };
+    doc! { "$or": [
+        { "$in": [{ "$type": path }, ["missing", "null", "undefined"]] },
+        { "$in": [path, ["", false]] },
+        { "$and": [is_number, { "$in": [path, [0.0, f64::NAN]] }] },
+    ] }
+}
+
+fn groups<'a>(found: impl Iterator<Item = &'a Document>) -> Vec<RoomGroup> {
+    let groups = found.map(|group| {
+        let id = group.get_document("_id").ok();
+        let is = |name: &str| id.is_some_and(|id| id.get_bool(name).unwrap_or(false));
+        let kinds = KINDS.into_iter().filter(|(name, _)| is(name));
+        RoomGroup {
+            kinds: RoomKinds::of(kinds.map(|(_, kind)| kind)),
+            rooms: bson::counted(group, "rooms"),
+            messages: bson::summed(group, "messages"),
         }
-    }
-    Ok(groups)
-}
-
-/// The stage that merges all unknown kinds into one group.
-fn of_known_kinds() -> Document {
-    let is_known = doc! { "$in": ["$_id", ["c", "p", "d", "l", "v"]] };
-    doc! { "$group": {
-        "_id": { "$cond": [is_known, "$_id", Bson::Null] },
-        "rooms": { "$sum": "$rooms" },
-        "messages": { "$sum": "$messages" },
-    } }
-}
-
-fn kind(group: &Document) -> RoomKind {
-    match group.get_str("_id") {
-        Ok("c") => RoomKind::Channel,
-        Ok("p") => RoomKind::PrivateGroup,
-        Ok("d") => RoomKind::Direct,
-        Ok("l") => RoomKind::Livechat,
-        Ok("v") => RoomKind::Voip,
-        _ => RoomKind::Other,
-    }
+    });
+    groups.collect()
 }

@@ -185,7 +185,11 @@ async fn period(
     days: RangeInclusive<Date>,
 ) -> Result<PeriodSessions, SourceError> {
     Ok(PeriodSessions {
-        users: users(query, *days.start(), *days.end()).await?,
+        users: if days.start() == days.end() {
+            users_of_day(query, *days.start()).await?
+        } else {
+            users(query, *days.start(), *days.end()).await?
+        },
         devices: each(found, &format!("{name}Devices"), device_sessions),
         systems: each(found, &format!("{name}Systems"), os_sessions),
     })
@@ -205,6 +209,27 @@ fn month_that_ends(last: Date) -> Result<Date, jiff::Error> {
 fn same_day_of_last_month(today: Date) -> Result<Date, jiff::Error> {
     let first = today.first_of_month().checked_sub(1.month())?;
     first.checked_add(Span::new().days(today.day() - 1))
+}
+
+/// Users of one day by their most important role. As in Rocket.Chat each summary is a user: there is one for each user and
+/// day.
+async fn users_of_day(
+    query: &QueryContext<'_>,
+    day: Date,
+) -> Result<Vec<UserSessions>, SourceError> {
+    let pipeline = |sum: fn(&str) -> Bson| {
+        vec![
+            doc! { "$match": { "$or": months(day, day) } },
+            doc! { "$group": {
+                "_id": "$mostImportantRole",
+                "count": { "$sum": 1 },
+                "sessions": { "$sum": sum("$sessions") },
+                "time": { "$sum": sum("$time") },
+            } },
+            doc! { "$sort": { "time": -1, "_id": 1 } },
+        ]
+    };
+    by_role(query, pipeline).await
 }
 
 /// Unique users by their most important role.
@@ -231,6 +256,13 @@ async fn users(
             doc! { "$sort": { "time": -1, "_id": 1 } },
         ]
     };
+    by_role(query, pipeline).await
+}
+
+async fn by_role(
+    query: &QueryContext<'_>,
+    pipeline: impl Fn(fn(&str) -> Bson) -> Vec<Document>,
+) -> Result<Vec<UserSessions>, SourceError> {
     let groups = query.finite_groups(COLLECTION, pipeline, &USERS).await?;
     let others = groups.others.iter().map(|others| UserSessions {
         role: Some(Value::text(OTHER)),

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use mongodb::bson::RawBsonRef;
+use mongodb::bson::{Bson, RawBsonRef};
 
 use super::{LOGIN_SERVICES, UserFeatures};
 use crate::change_streams::{Bits, Extract, FollowedField, PackedRow, TrackedCollection, Tracking};
@@ -53,16 +53,14 @@ const FIELDS: &[FollowedField] = &[
         .named("loginServices")
         .with_parts(&LOGIN_SERVICES)
         .with_expression(|path| bson::field_names(path).into()),
-    FollowedField::new("services.totp.enabled", TOTP, Extract::With(is_enabled))
+    FollowedField::new("services.totp.enabled", TOTP, Extract::IsTrue)
         .named("totp")
-        .with_parts(&["totp"]),
-    FollowedField::new(
-        "services.email2fa.enabled",
-        EMAIL_2FA,
-        Extract::With(is_enabled),
-    )
-    .named("email2fa")
-    .with_parts(&["email2fa"]),
+        .with_parts(&["totp"])
+        .with_expression(is_enabled),
+    FollowedField::new("services.email2fa.enabled", EMAIL_2FA, Extract::IsTrue)
+        .named("email2fa")
+        .with_parts(&["email2fa"])
+        .with_expression(is_enabled),
     FollowedField::new("extension", EXTENSION, Extract::Exists),
     FollowedField::new("language", LANGUAGE, Extract::With(pack_language)),
 ];
@@ -78,17 +76,9 @@ fn services(names: Option<RawBsonRef<'_>>) -> PackedRow {
     indexes.fold(0, |services, index| services | 1 << index)
 }
 
-/// Whether MongoDB finds true here: it looks into lists.
-fn finds_true(value: Option<RawBsonRef<'_>>) -> bool {
-    match value {
-        Some(RawBsonRef::Boolean(value)) => value,
-        Some(RawBsonRef::Array(items)) => items.into_iter().any(|item| finds_true(item.ok())),
-        _ => false,
-    }
-}
-
-fn is_enabled(value: Option<RawBsonRef<'_>>) -> PackedRow {
-    finds_true(value).into()
+/// An expression for whether a filter on the path finds true, also where the path leads through lists.
+fn is_enabled(path: &str) -> Bson {
+    bson::finds(path, true).into()
 }
 
 fn pack_language(value: Option<RawBsonRef<'_>>) -> PackedRow {
@@ -135,18 +125,15 @@ fn features(users: &TrackedCollection) -> Option<UserFeatures> {
     if by_language.len() > MAX_LANGUAGES {
         return None;
     }
-    let is_activated = |row| users::STATE.get(row) == users::ACTIVATED;
-    let may_log_in =
-        |row| is_activated(row) && users::KIND.get(row) != users::APP && !users::GUEST.is_set(row);
     let by_login_service = LOGIN_SERVICES.into_iter().zip(0..).map(|(name, index)| {
         let service = SERVICES.bit(index);
-        let number = users.count(|row| may_log_in(row) && service.is_set(row));
+        let number = users.count(|row| users::may_log_in(row) && service.is_set(row));
         (name, number)
     });
     Some(UserFeatures {
         by_login_service: by_login_service.collect(),
-        with_totp: users.count(|row| is_activated(row) && TOTP.is_set(row)),
-        with_email_2fa: users.count(|row| is_activated(row) && EMAIL_2FA.is_set(row)),
+        with_totp: users.count(|row| users::is_activated(row) && TOTP.is_set(row)),
+        with_email_2fa: users.count(|row| users::is_activated(row) && EMAIL_2FA.is_set(row)),
         custom_oauth: Vec::new(),
         with_extension: users.count(|row| EXTENSION.is_set(row)),
         by_language: Some(by_language.into_iter().collect()),

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use crate::catalogue::FieldOrigin::{Fresh, Keyed};
 use crate::catalogue::{
     CollectorDefinition, Field, Metric, Privilege, Quantity, REMOVED_PROVIDERS, Read, Sample,
-    SectionDefinition, Tier, Value, Version, Versions, count_field,
+    SectionDefinition, Tier, Value, Version, Versions, count_field, difference_field,
 };
 
 /// Counts over all documents of `users`.
@@ -27,7 +27,7 @@ pub struct UserFeatures {
     pub with_extension: u64,
     /// Accounts by `language`; `None` when the index on it is missing.
     pub by_language: Option<Vec<(String, u64)>>,
-    /// All accounts, from the collection's metadata.
+    /// All accounts.
     pub accounts: u64,
 }
 
@@ -48,7 +48,7 @@ pub struct CustomOauth {
     /// Whether it merges roles.
     pub merges_roles: bool,
     /// Activated accounts with it, without apps and pure guests.
-    pub users: u64,
+    pub users: Option<u64>,
 }
 
 /// Fields below `services` that are login services.
@@ -83,7 +83,7 @@ const fn logged_in_by(
         versions,
         meaning: "activated accounts, without apps and guests, with the login service",
         origin: Keyed(
-            |users, key| count_field(users.by_login_service.get(key).copied().unwrap_or_default()),
+            |users, key| users.by_login_service.get(key).copied().map(Value::count),
             key,
         ),
     }
@@ -142,8 +142,8 @@ pub const SECTION: SectionDefinition<UserFeatures> = SectionDefinition {
             origin: Fresh(|users| {
                 let languages = users.by_language.as_ref()?;
                 let known: u64 = languages.iter().map(|(_, count)| count).sum();
-                let none = users.accounts.saturating_sub(known);
-                let mut entries = vec![("none".into(), Value::count(none))];
+                let none = difference_field(users.accounts, known)?;
+                let mut entries = vec![("none".into(), none)];
                 entries.extend(
                     languages
                         .iter()
@@ -161,7 +161,7 @@ pub const SECTION: SectionDefinition<UserFeatures> = SectionDefinition {
                     let value = Value::object([
                         ("enabled", Some(Value::Bool(service.enabled))),
                         ("mergeRoles", Some(Value::Bool(service.merges_roles))),
-                        ("users", count_field(service.users)),
+                        ("users", service.users.map(Value::count)),
                     ]);
                     (service.name.clone().into(), value)
                 });

@@ -35,22 +35,25 @@ pub async fn read(
     };
     let custom = custom_oauth.iter().map(|service| service.name.as_str());
     let names: Vec<&str> = LOGIN_SERVICES.into_iter().chain(custom).collect();
-    let (services, with_extension) = by_services(query, &names).await?;
-    let with_service = |name: &str| services.get(name).copied().unwrap_or_default();
+    let FullPass {
+        with_service,
+        with_extension,
+        accounts,
+    } = by_services(query, &names).await?;
     for service in &mut custom_oauth {
-        service.users = with_service(&service.name);
+        service.users = with_service.get(&service.name).copied();
     }
     Ok(UserFeatures {
         custom_oauth,
         by_login_service: LOGIN_SERVICES
             .into_iter()
-            .map(|name| (name, with_service(name)))
+            .filter_map(|name| Some((name, *with_service.get(name)?)))
             .collect(),
         with_totp: with_second_factor(query, "services.totp.enabled").await?,
         with_email_2fa: with_second_factor(query, "services.email2fa.enabled").await?,
         with_extension,
         by_language: by_language(query).await?,
-        accounts: query.estimated_count(COLLECTION).await?,
+        accounts,
     })
 }
 
@@ -94,25 +97,23 @@ async fn custom_oauth(query: &QueryContext<'_>) -> Result<Vec<CustomOauth>, Sour
             name: name.clone(),
             enabled: *enabled,
             merges_roles: on.get(&format!("{name}{MERGES}")) == Some(&true),
-            users: 0,
+            users: None,
         })
         .collect())
 }
 
-/// Accounts with each of the named login services, and accounts with an extension.
+/// Accounts with each of the named login services, accounts with an extension, and all accounts.
 ///
 /// The pass counts all activated accounts, and a second query subtracts the few apps and guests, so that the pass hardly
 /// computes anything per account. Accounts are grouped by the list of keys below `services`, and the names are looked up
 /// in the groups on the server: there can be a million groups, of which only sums come over the network.
-async fn by_services(
-    query: &QueryContext<'_>,
-    names: &[&str],
-) -> Result<(BTreeMap<String, u64>, u64), SourceError> {
+async fn by_services(query: &QueryContext<'_>, names: &[&str]) -> Result<FullPass, SourceError> {
     // Listing the keys costs half as much as testing for each.
     let keys = bson::field_names("$services");
     let mut group_by = doc! {
         "_id": &keys,
         "count": { "$sum": bson::is("$active", true) },
+        "accounts": { "$sum": 1 },
     };
     // Versions with calls have an index; without it the pass counts.
     let index = query.known_index(COLLECTION, "extension").await?;
@@ -125,49 +126,66 @@ async fn by_services(
     let all = query.aggregate(COLLECTION, all, None).await?;
     let mut left_out = vec![
         doc! { "$match": { "active": true, "$or": [{ "type": "app" }, { "roles": ["guest"] }] } },
-        doc! { "$match": { "$expr": { "$or": [
-            { "$eq": ["$type", "app"] },
-            { "$eq": ["$roles", ["guest"]] },
-        ] } } },
         doc! { "$group": { "_id": &keys, "count": { "$sum": 1 } } },
     ];
     left_out.extend(by_name(names));
     let left_out = query.aggregate(COLLECTION, left_out, None).await?;
-    let mut counts = BTreeMap::new();
-    for group in &all {
-        if let Some(name) = bson::text(group.get("_id")) {
-            counts.insert(name, bson::counted(group, "count"));
-        }
-    }
-    for group in &left_out {
-        let name = group.get_str("_id").unwrap_or_default();
-        if let Some(count) = counts.get_mut(name) {
-            *count = count.saturating_sub(bson::counted(group, "count"));
-        }
-    }
+    let of_names = |groups: &[Document]| -> BTreeMap<String, u64> {
+        let groups = groups.iter().filter_map(|group| {
+            let name = bson::text(group.get("_id"))?;
+            Some((name, bson::counted(group, "count")))
+        });
+        groups.collect()
+    };
+    let (all, left_out) = (of_names(&all), of_names(&left_out));
+    let count_in =
+        |counts: &BTreeMap<String, u64>, name: &str| counts.get(name).copied().unwrap_or_default();
+    let with_service = names.iter().filter_map(|name| {
+        // Negative where accounts changed between the queries.
+        let number = count_in(&all, name).checked_sub(count_in(&left_out, name))?;
+        Some(((*name).to_owned(), number))
+    });
+    let with_service = with_service.collect();
     let with_extension = match index {
         Some(index) => {
             let filter = doc! { "extension": { "$exists": true } };
             let count = query.count(COLLECTION, filter, Some(Hint::Name(index)));
             count.await?.unwrap_or_default()
         }
-        None => counts.get(EXTENSION).copied().unwrap_or_default(),
+        None => count_in(&all, EXTENSION),
     };
-    Ok((counts, with_extension))
+    Ok(FullPass {
+        with_service,
+        with_extension,
+        accounts: count_in(&all, ACCOUNTS),
+    })
+}
+
+/// What one pass over all accounts counts.
+struct FullPass {
+    /// Accounts with each login service; without those whose number is unknown.
+    with_service: BTreeMap<String, u64>,
+    with_extension: u64,
+    accounts: u64,
 }
 
 /// The name of the group of accounts with an extension, beside names of login services.
 const EXTENSION: &str = "";
 
-/// The stages that turn groups by list of names into one group for each name, and one for extensions.
+/// The name of the group of all accounts.
+const ACCOUNTS: &str = "*";
+
+/// The stages that turn groups by list of names into one group for each name, one for extensions and one for
+/// all accounts.
 fn by_name(names: &[&str]) -> [Document; 3] {
     let counted = doc! { "$map": {
         "input": { "$setIntersection": ["$_id", names] },
         "in": { "name": "$$this", "count": "$count" },
     } };
     let extension = doc! { "name": EXTENSION, "count": { "$ifNull": ["$extension", 0] } };
+    let accounts = doc! { "name": ACCOUNTS, "count": { "$ifNull": ["$accounts", 0] } };
     [
-        doc! { "$project": { "of": { "$concatArrays": [counted, [extension]] } } },
+        doc! { "$project": { "of": { "$concatArrays": [counted, [extension, accounts]] } } },
         doc! { "$unwind": "$of" },
         doc! { "$group": { "_id": "$of.name", "count": { "$sum": "$of.count" } } },
     ]

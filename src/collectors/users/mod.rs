@@ -6,61 +6,77 @@ pub mod query;
 use crate::catalogue::FieldOrigin::Fresh;
 use crate::catalogue::{
     CollectorDefinition, Field, Metric, Privilege, Quantity, Read, Sample, SectionDefinition, Tier,
-    Value, Versions, count, count_field,
+    Versions, count, count_field, difference_field,
 };
 
-/// The kind of an account, by its field `type`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum AccountKind {
-    /// A person, or an unknown type, as of very old and some remote accounts.
-    User,
-    /// A bot.
-    Bot,
-    /// An app.
-    App,
-}
+use crate::collectors::users::AccountTrait::{
+    Activated, App, Bot, Deactivated, Federated, Guest, OnlyGuest, Remote,
+};
 
-/// The state of an account, by its field `active`.
+/// A property of accounts. An account has those that a filter of MongoDB finds, so a list has the property of each of its
+/// items.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum AccountState {
+pub enum AccountTrait {
+    /// `type` is `bot`.
+    Bot,
+    /// `type` is `app`.
+    App,
     /// `active` is true: not deactivated, whenever it was last used.
     Activated,
     /// `active` is false.
     Deactivated,
-    /// `active` is missing or not a boolean: neither activated nor deactivated.
-    Unset,
+    /// `roles` equals `["guest"]`.
+    Guest,
+    /// `roles` has one item, the text `guest`.
+    OnlyGuest,
+    /// `isRemote` is true: the old federation (1.3 to 7.x).
+    Remote,
+    /// `federated` is true: Matrix (4.7 and later).
+    Federated,
+}
+
+/// The properties of an account.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct AccountTraits(u8);
+
+impl AccountTraits {
+    /// These properties.
+    pub fn of(traits: impl Iterator<Item = AccountTrait>) -> Self {
+        Self(traits.fold(0, |bits, one| bits | 1 << one as u8))
+    }
+
+    /// Whether one of them is this.
+    pub fn has(self, one: AccountTrait) -> bool {
+        self.0 & (1 << one as u8) != 0
+    }
 }
 
 /// Accounts with equal properties.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Accounts {
-    /// By `type`.
-    pub kind: AccountKind,
-    /// By `active`.
-    pub state: AccountState,
-    /// Whether `roles` is exactly `["guest"]`.
-    pub guest: bool,
-    /// Whether `isRemote` is true: the old federation (1.3 to 7.x).
-    pub remote: bool,
-    /// Whether `federated` is true: Matrix (4.7 and later).
-    pub federated: bool,
+    /// Their properties.
+    pub traits: AccountTraits,
     /// Their number.
     pub count: u64,
 }
 
 impl Accounts {
-    fn label(&self) -> &'static str {
-        match self.kind {
-            AccountKind::App => "app",
-            AccountKind::Bot => "bot",
-            AccountKind::User if self.remote || self.federated => "remote",
-            AccountKind::User if self.guest => "guest",
-            AccountKind::User => "user",
-        }
+    fn has(&self, one: AccountTrait) -> bool {
+        self.traits.has(one)
     }
 
-    fn is_active(&self) -> bool {
-        self.state == AccountState::Activated
+    fn label(&self) -> &'static str {
+        if self.has(App) {
+            "app"
+        } else if self.has(Bot) {
+            "bot"
+        } else if self.has(Remote) || self.has(Federated) {
+            "remote"
+        } else if self.has(Guest) {
+            "guest"
+        } else {
+            "user"
+        }
     }
 }
 
@@ -82,43 +98,37 @@ impl Users {
 
     /// Activated accounts that count against the license: no guests, apps, bots or remote users.
     pub fn seats(&self) -> u64 {
-        self.sum(|accounts| {
-            accounts.is_active()
-                && !(accounts.guest
-                    || accounts.kind != AccountKind::User
-                    || accounts.remote
-                    || accounts.federated)
-        })
+        self.activated_without(&[Guest, App, Bot, Remote, Federated])
     }
 
     /// Activated accounts whose only role is guest, without apps and remote ones.
     pub fn guests(&self) -> u64 {
+        let without = self.activated_without(&[App, Remote]);
+        without - self.activated_without(&[App, Remote, OnlyGuest])
+    }
+
+    fn activated_without(&self, excluded: &[AccountTrait]) -> u64 {
         self.sum(|accounts| {
-            accounts.is_active()
-                && accounts.guest
-                && accounts.kind != AccountKind::App
-                && !accounts.remote
+            accounts.has(Activated) && !excluded.iter().any(|one| accounts.has(*one))
         })
     }
 
-    fn active_without(&self, excluded: impl Fn(&Accounts) -> bool) -> u64 {
-        self.sum(|accounts| accounts.is_active() && !excluded(accounts))
+    fn with(&self, one: AccountTrait) -> u64 {
+        self.sum(|accounts| accounts.has(one))
     }
 }
 
-/// A difference as Rocket.Chat computes it, which may be negative.
-fn difference(minuend: u64, subtrahend: u64) -> Option<Value> {
-    let minuend = i64::try_from(minuend).ok()?;
-    Some(Value::Integer(
-        minuend.checked_sub_unsigned(subtrahend).unwrap_or(i64::MIN),
-    ))
+/// Activated remote accounts that are not guests.
+fn remote(users: &Users) -> u64 {
+    users.sum(|accounts| accounts.has(Activated) && accounts.has(Remote) && !accounts.has(Guest))
 }
 
 const KINDS: [&str; 5] = ["user", "guest", "bot", "app", "remote"];
-const STATES: [(&str, AccountState); 3] = [
-    ("activated", AccountState::Activated),
-    ("deactivated", AccountState::Deactivated),
-    ("unset", AccountState::Unset),
+/// The states, and the property that each stands for; `None` for accounts whose `active` is missing or no boolean.
+const STATES: [(&str, Option<AccountTrait>); 3] = [
+    ("activated", Some(Activated)),
+    ("deactivated", Some(Deactivated)),
+    ("unset", None),
 ];
 
 pub const COLLECTOR: CollectorDefinition = CollectorDefinition {
@@ -141,8 +151,12 @@ pub const SECTION: SectionDefinition<Users> = SectionDefinition {
                 let mut samples = Vec::with_capacity(KINDS.len() * STATES.len());
                 for kind in KINDS {
                     for (name, state) in STATES {
-                        let number = users
-                            .sum(|accounts| accounts.label() == kind && accounts.state == state);
+                        let is_in_state = |accounts: &Accounts| match state {
+                            Some(state) => accounts.has(state),
+                            None => !accounts.has(Activated) && !accounts.has(Deactivated),
+                        };
+                        let number =
+                            users.sum(|accounts| accounts.label() == kind && is_in_state(accounts));
                         samples.push(Sample {
                             labels: vec![kind.into(), name.into()],
                             value: number as f64,
@@ -165,16 +179,16 @@ pub const SECTION: SectionDefinition<Users> = SectionDefinition {
             path: "activeUsers",
             versions: Versions::since(0, 8, 0).until(3, 0, 0),
             meaning: "activated accounts of every kind",
-            origin: Fresh(|users| count_field(users.sum(Accounts::is_active))),
+            origin: Fresh(|users| count_field(users.with(Activated))),
         },
         Field {
             path: "activeUsers",
             versions: Versions::since(3, 0, 0).until(3, 2, 0),
             meaning: "activated accounts without apps, minus activated remote accounts",
             origin: Fresh(|users| {
-                difference(
-                    users.active_without(|accounts| accounts.kind == AccountKind::App),
-                    users.sum(|accounts| accounts.is_active() && accounts.remote),
+                difference_field(
+                    users.activated_without(&[App]),
+                    users.sum(|accounts| accounts.has(Activated) && accounts.has(Remote)),
                 )
             }),
         },
@@ -183,13 +197,7 @@ pub const SECTION: SectionDefinition<Users> = SectionDefinition {
             versions: Versions::since(3, 2, 0).until(5, 1, 0),
             meaning: "activated accounts without apps and guests, minus activated remote accounts that are not guests",
             origin: Fresh(|users| {
-                difference(
-                    users.active_without(|accounts| {
-                        accounts.kind == AccountKind::App || accounts.guest
-                    }),
-                    users
-                        .sum(|accounts| accounts.is_active() && accounts.remote && !accounts.guest),
-                )
+                difference_field(users.activated_without(&[App, Guest]), remote(users))
             }),
         },
         Field {
@@ -197,13 +205,11 @@ pub const SECTION: SectionDefinition<Users> = SectionDefinition {
             versions: Versions::since(5, 1, 0).until(6, 2, 9),
             meaning: "as since 3.2, also minus activated federated accounts (subtracted twice if they are remote, too)",
             origin: Fresh(|users| {
-                difference(
-                    users.active_without(|accounts| {
-                        accounts.kind == AccountKind::App || accounts.guest
-                    }),
-                    users
-                        .sum(|accounts| accounts.is_active() && accounts.remote && !accounts.guest)
-                        + users.sum(|accounts| accounts.is_active() && accounts.federated),
+                let federated =
+                    users.sum(|accounts| accounts.has(Activated) && accounts.has(Federated));
+                difference_field(
+                    users.activated_without(&[App, Guest]),
+                    remote(users) + federated,
                 )
             }),
         },
@@ -212,12 +218,7 @@ pub const SECTION: SectionDefinition<Users> = SectionDefinition {
             versions: Versions::since(6, 2, 9).until(6, 4, 0),
             meaning: "activated accounts without guests, apps, remote and federated ones",
             origin: Fresh(|users| {
-                count_field(users.active_without(|accounts| {
-                    accounts.guest
-                        || accounts.kind == AccountKind::App
-                        || accounts.remote
-                        || accounts.federated
-                }))
+                count_field(users.activated_without(&[Guest, App, Remote, Federated]))
             }),
         },
         Field {
@@ -236,35 +237,31 @@ pub const SECTION: SectionDefinition<Users> = SectionDefinition {
             path: "nonActiveUsers",
             versions: Versions::since(0, 8, 0).until(3, 0, 0),
             meaning: "accounts that are not activated",
-            origin: Fresh(|users| count_field(users.sum(|accounts| !accounts.is_active()))),
+            origin: Fresh(|users| count_field(users.sum(|accounts| !accounts.has(Activated)))),
         },
         Field {
             path: "nonActiveUsers",
             versions: Versions::since(3, 0, 0),
             meaning: "deactivated accounts; those without the field active count as neither",
-            origin: Fresh(|users| {
-                count_field(users.sum(|accounts| accounts.state == AccountState::Deactivated))
-            }),
+            origin: Fresh(|users| count_field(users.with(Deactivated))),
         },
         Field {
             path: "appUsers",
             versions: Versions::since(3, 0, 0),
             meaning: "accounts of apps, activated or not",
-            origin: Fresh(|users| {
-                count_field(users.sum(|accounts| accounts.kind == AccountKind::App))
-            }),
+            origin: Fresh(|users| count_field(users.with(App))),
         },
         Field {
             path: "federatedUsers",
             versions: Versions::since(1, 3, 0).until(8, 0, 0),
             meaning: "accounts with isRemote true (old federation)",
-            origin: Fresh(|users| count_field(users.sum(|accounts| accounts.remote))),
+            origin: Fresh(|users| count_field(users.with(Remote))),
         },
         Field {
             path: "matrixFederation.amountOfExternalUsers",
             versions: Versions::since(6, 3, 0),
             meaning: "accounts with federated true (Matrix)",
-            origin: Fresh(|users| count_field(users.sum(|accounts| accounts.federated))),
+            origin: Fresh(|users| count_field(users.with(Federated))),
         },
     ],
 };

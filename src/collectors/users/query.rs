@@ -3,10 +3,11 @@
 //! Bots, apps, guests and remote accounts are found by their indexes; local people are the remainder of the counts by the
 //! index on `active` and of the whole collection.
 
-use mongodb::bson::{Bson, Document, doc};
+use mongodb::bson::{Document, doc};
 use mongodb::options::Hint;
 
-use super::{AccountKind, AccountState, Accounts, Users};
+use super::AccountTrait::{self, Activated, Deactivated};
+use super::{AccountTraits, Accounts, Users};
 use crate::collectors::snapshot::Snapshot;
 use crate::mongodb::{QueryContext, SourceError, bson};
 
@@ -15,12 +16,26 @@ const COLLECTION: &str = "users";
 /// Indexes that find every account that is not an ordinary local person.
 const INDEXES_OF_SPECIAL: [&str; 4] = ["type", "roles", "isRemote", "federated"];
 
+/// The properties, and their names in a group.
+const TRAITS: [(&str, AccountTrait); 8] = [
+    ("bot", AccountTrait::Bot),
+    ("app", AccountTrait::App),
+    ("activated", AccountTrait::Activated),
+    ("deactivated", AccountTrait::Deactivated),
+    ("guest", AccountTrait::Guest),
+    ("onlyGuest", AccountTrait::OnlyGuest),
+    ("remote", AccountTrait::Remote),
+    ("federated", AccountTrait::Federated),
+];
+
 pub async fn read(query: &mut QueryContext<'_>, _: &Snapshot) -> Result<Users, SourceError> {
-    let accounts = match index_of_states(query).await? {
-        Some(index) => by_index(query, index).await?,
-        // One pass, because special accounts cannot be found by index.
-        None => groups(query, Document::new()).await?,
-    };
+    if let Some(index) = index_of_states(query).await?
+        && let Some(accounts) = by_index(query, index).await?
+    {
+        return Ok(Users { accounts });
+    }
+    // One pass, because special accounts cannot be found by index.
+    let accounts = groups(query, Document::new()).await?;
     Ok(Users { accounts })
 }
 
@@ -34,8 +49,12 @@ async fn index_of_states(query: &QueryContext<'_>) -> Result<Option<String>, Sou
     query.known_index(COLLECTION, "active").await
 }
 
-/// Special accounts by their indexes, and the others as the difference to all.
-async fn by_index(query: &QueryContext<'_>, index: String) -> Result<Vec<Accounts>, SourceError> {
+/// Special accounts by their indexes, and the others as the difference to all. `None` where a difference is negative:
+/// accounts changed between the queries.
+async fn by_index(
+    query: &QueryContext<'_>,
+    index: String,
+) -> Result<Option<Vec<Accounts>>, SourceError> {
     let special = doc! { "$or": [
         { "type": { "$in": ["app", "bot"] } },
         { "roles": ["guest"] },
@@ -51,70 +70,96 @@ async fn by_index(query: &QueryContext<'_>, index: String) -> Result<Vec<Account
         Ok(count.await?.unwrap_or_default())
     };
     let (activated, deactivated) = (with_state(true).await?, with_state(false).await?);
-    let all = query.estimated_count(COLLECTION).await?;
+    let mut all = query.document_count(COLLECTION).await?;
+    if all < activated + deactivated {
+        all = query.recount(COLLECTION).await?;
+    }
+    // An account whose list `active` has both values is counted in both states, and leaves one too few without a state:
+    // finding such accounts would read all of them.
+    let Some(unset) = all.checked_sub(activated + deactivated) else {
+        return Ok(None);
+    };
     for (state, total) in [
-        (AccountState::Activated, activated),
-        (AccountState::Deactivated, deactivated),
-        (
-            AccountState::Unset,
-            all.saturating_sub(activated + deactivated),
-        ),
+        (Some(Activated), activated),
+        (Some(Deactivated), deactivated),
+        (None, unset),
     ] {
-        let special = accounts.iter().filter(|group| group.state == state);
+        let is_in_state = |group: &&Accounts| match state {
+            Some(state) => group.traits.has(state),
+            None => !group.traits.has(Activated) && !group.traits.has(Deactivated),
+        };
+        let special = accounts.iter().filter(|group| is_special(group));
+        let special = special.filter(is_in_state);
         let special: u64 = special.map(|group| group.count).sum();
+        let Some(count) = total.checked_sub(special) else {
+            return Ok(None);
+        };
         accounts.push(Accounts {
-            kind: AccountKind::User,
-            state,
-            guest: false,
-            remote: false,
-            federated: false,
-            count: total.saturating_sub(special),
+            traits: AccountTraits::of(state.into_iter()),
+            count,
         });
     }
-    Ok(accounts)
+    Ok(Some(accounts))
 }
 
 /// Accounts that match, grouped by all properties.
 async fn groups(query: &QueryContext<'_>, filter: Document) -> Result<Vec<Accounts>, SourceError> {
+    let traits: Document = TRAITS
+        .into_iter()
+        .map(|(name, one)| (name.to_owned(), condition(one).into()))
+        .collect();
     let pipeline = vec![
         doc! { "$match": filter },
+        // Plain fields first: expressions run for each combination of values, and not for each account.
         doc! { "$group": {
             "_id": {
-                "type": { "$cond": [{ "$in": ["$type", ["app", "bot"]] }, "$type", "user"] },
-                "active": { "$cond": [{ "$in": ["$active", [true, false]] }, "$active", Bson::Null] },
-                "guest": { "$eq": ["$roles", ["guest"]] },
-                "remote": { "$eq": ["$isRemote", true] },
-                "federated": { "$eq": ["$federated", true] },
+                "type": "$type",
+                "active": "$active",
+                "roles": "$roles",
+                "isRemote": "$isRemote",
+                "federated": "$federated",
             },
             "count": { "$sum": 1 },
         } },
+        doc! { "$group": { "_id": traits, "count": { "$sum": "$count" } } },
     ];
     let groups = query.aggregate(COLLECTION, pipeline, None).await?;
     Ok(groups.iter().filter_map(accounts).collect())
 }
 
+/// An expression for whether the accounts of a group have a property.
+fn condition(one: AccountTrait) -> Document {
+    match one {
+        AccountTrait::Bot => bson::finds("$_id.type", "bot"),
+        AccountTrait::App => bson::finds("$_id.type", "app"),
+        AccountTrait::Activated => bson::finds("$_id.active", true),
+        AccountTrait::Deactivated => bson::finds("$_id.active", false),
+        AccountTrait::Guest => bson::finds("$_id.roles", vec!["guest"]),
+        AccountTrait::OnlyGuest => doc! { "$eq": ["$_id.roles", ["guest"]] },
+        AccountTrait::Remote => bson::finds("$_id.isRemote", true),
+        AccountTrait::Federated => bson::finds("$_id.federated", true),
+    }
+}
+
 /// Whether accounts are not ordinary local people.
 fn is_special(accounts: &Accounts) -> bool {
-    accounts.kind != AccountKind::User || accounts.guest || accounts.remote || accounts.federated
+    [
+        AccountTrait::Bot,
+        AccountTrait::App,
+        AccountTrait::Guest,
+        AccountTrait::Remote,
+        AccountTrait::Federated,
+    ]
+    .into_iter()
+    .any(|one| accounts.traits.has(one))
 }
 
 fn accounts(group: &Document) -> Option<Accounts> {
     let id = group.get_document("_id").ok()?;
-    let is = |key| id.get_bool(key).unwrap_or(false);
+    let traits = TRAITS.into_iter();
+    let traits = traits.filter(|(name, _)| id.get_bool(name).unwrap_or(false));
     Some(Accounts {
-        kind: match id.get_str("type") {
-            Ok("app") => AccountKind::App,
-            Ok("bot") => AccountKind::Bot,
-            _ => AccountKind::User,
-        },
-        state: match id.get_bool("active") {
-            Ok(true) => AccountState::Activated,
-            Ok(false) => AccountState::Deactivated,
-            Err(_) => AccountState::Unset,
-        },
-        guest: is("guest"),
-        remote: is("remote"),
-        federated: is("federated"),
+        traits: AccountTraits::of(traits.map(|(_, one)| one)),
         count: bson::counted(group, "count"),
     })
 }

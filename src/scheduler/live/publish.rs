@@ -6,12 +6,28 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::LiveTask;
+use crate::catalogue::Timestamp;
 use crate::change_streams::names_of;
 use crate::collectors::live_sections::section;
-use crate::collectors::{LiveMode, LiveObstacle, LiveState, LiveStatus};
+use crate::collectors::{Collector, LiveMode, LiveObstacle, LiveState, LiveStatus, Snapshot};
 
 /// Without changes the sections are published again after this time, as current.
 const REPUBLISH_INTERVAL: Duration = Duration::from_secs(10);
+
+/// When the sections were read that followed sections depend on beside their documents.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Inputs([Option<Timestamp>; 2]);
+
+impl Inputs {
+    fn of(snapshot: &Snapshot) -> Self {
+        Self(
+            [Collector::Instances, Collector::Settings].map(|collector| {
+                let outcome = snapshot.outcomes.get(&collector)?;
+                outcome.last_success.filter(|_| outcome.failure.is_none())
+            }),
+        )
+    }
+}
 
 impl LiveTask<'_> {
     /// Whether the published sections are kept current.
@@ -28,13 +44,15 @@ impl LiveTask<'_> {
     /// Publishes the sections, where they are new or were not published for a while; `age` is how old they are.
     pub fn publish(&mut self, changed: bool, age: Duration) {
         let is_following = self.is_following();
-        if is_following && !changed && self.published_at.elapsed() < REPUBLISH_INTERVAL {
+        let known = Arc::clone(&self.context.publish.borrow());
+        let inputs = Inputs::of(&known);
+        let is_current = !changed && inputs == self.published_of;
+        if is_following && is_current && self.published_at.elapsed() < REPUBLISH_INTERVAL {
             return;
         }
         let Some(documents) = self.follower.documents() else {
             return;
         };
-        let known = Arc::clone(&self.context.publish.borrow());
         let collectors = self.collectors.iter();
         let sections: Vec<_> = collectors
             .filter_map(|collector| Some((*collector, section(*collector, documents, &known)?)))
@@ -48,6 +66,7 @@ impl LiveTask<'_> {
             );
         }
         self.published_at = Instant::now();
+        self.published_of = inputs;
         let now = self.context.clock.now();
         let interval = self.context.config.intervals.slow;
         let data_at = now.before(age);
