@@ -141,6 +141,8 @@ pub struct ListQuery {
     pub sort: Vec<(String, bool)>,
     /// Fields to leave out.
     pub exclude: Vec<String>,
+    /// Fields of whose lists only some items are shown, and MongoDB's operator that selects them; the backend validates it.
+    pub of_lists: Vec<(String, serde_json::Value)>,
     /// Documents to skip.
     pub offset: u64,
     /// Documents to return; `None` means all.

@@ -25,7 +25,7 @@ use context::SchedulerContext;
 use heartbeat::Heartbeat;
 pub use intervals::Intervals;
 
-use crate::catalogue::{Availability, Tier, Version};
+use crate::catalogue::{Availability, NamedVersion, Tier};
 use crate::clock::Clock;
 use crate::collectors::live_sections::followable;
 use crate::collectors::{Collector, LiveMode, LiveStatus, RefreshScope, Snapshot, Sources};
@@ -80,7 +80,7 @@ pub struct SchedulerConfig {
     /// Whether changes are followed instead, where that is possible.
     pub live: LiveMode,
     /// The version that the operator set.
-    pub configured_version: Option<Version>,
+    pub configured_version: Option<NamedVersion>,
     /// The wait before the first read.
     pub delay: Duration,
 }
@@ -102,7 +102,7 @@ impl Scheduler {
         let reads_database = collectors.any(|collector| collector.reads_database());
         let can_follow = !followable(&config.collectors).is_empty();
         let (publish, snapshots) = watch::channel(Arc::new(Snapshot {
-            configured_version: config.configured_version,
+            configured_version: config.configured_version.clone(),
             availability: reads_database.then(|| Availability::untried(clock.now())),
             live: can_follow.then(|| Arc::new(LiveStatus::new(config.live))),
             ..Snapshot::default()

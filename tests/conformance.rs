@@ -249,12 +249,8 @@ async fn document_equals_rocket_chat_5_3_to_8_3() {
             if licensed {
                 arguments.push("--rocketchat.license-modules=*");
             }
-            // The flag enables every module, but has no module names and no tags.
-            let different: &[&str] = if licensed {
-                &["enterprise.modules", "enterprise.tags"]
-            } else {
-                &[]
-            };
+            // The flag enables every module, but has no tags.
+            let different: &[&str] = if licensed { &["enterprise.tags"] } else { &[] };
             let exporter = modern.exporter(&arguments).await;
             for refresh in [true, false] {
                 let path = format!("/api/v1/statistics?shape=flat&refresh={refresh}");

@@ -22,6 +22,7 @@ mod dashboards;
 mod database;
 mod definitions;
 mod deployment;
+mod differences;
 mod dist;
 mod document_counts;
 mod document_definitions;

@@ -3,7 +3,7 @@
 use mongodb::bson::{DateTime, doc};
 use serde_json::json;
 
-use crate::support::{Exporter, Filled};
+use crate::support::{Exporter, Filled, empty_workspace, uri_of};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn version_is_public_and_build_details_need_the_permission() {
@@ -71,5 +71,31 @@ fn unknown_version_is_503_and_a_configured_one_needs_no_database() {
     assert_eq!(
         exporter.get("/api/info").json(),
         json!({ "version": "3.4.0", "success": true })
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn version_that_nothing_tells_is_an_error_of_its_own() {
+    let database = empty_workspace().await;
+    let exporter = Exporter::on(&uri_of(&database), &[]);
+    exporter.wait_for_collectors().await;
+    for path in ["/api/info", "/api/v1/info"] {
+        let response = exporter.get(path);
+        assert_eq!(response.status, 503, "{path}");
+        assert_eq!(response.json()["errorType"], "error-version-unknown");
+        assert!(response.text().contains("--rocketchat.version"), "{path}");
+    }
+}
+
+#[test]
+fn configured_version_keeps_its_suffix() {
+    let exporter = Exporter::start(&[
+        "--mongodb.uri=mongodb://127.0.0.1:9",
+        "--mongodb.connect-timeout=1s",
+        "--rocketchat.version=3.9.0-rc.2",
+    ]);
+    assert_eq!(
+        exporter.get("/api/info").json(),
+        json!({ "version": "3.9.0-rc.2", "success": true })
     );
 }

@@ -114,3 +114,43 @@ fn token_of_twenty_thousand_characters_is_431() {
     );
     assert!(response.starts_with("HTTP/1.1 431 "), "{response}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn unescaped_quotation_mark_is_400_and_braces_are_taken() {
+    let workspace = shared_workspace().await.start(&[]).await;
+    let admin = &workspace.credentials.admin;
+    let (id, token) = (&admin.user_id, &admin.token);
+    for (sort, status) in [
+        ("{%22_id%22:1}", 200),
+        ("[[%22_id%22,-1]]", 200),
+        ("{\"_id\":1}", 400),
+    ] {
+        let request = format!(
+            "GET {PATH}.list?sort={sort} HTTP/1.1\r\nHost: x\r\nX-User-Id: {id}\r\nX-Auth-Token: {token}\r\nConnection: close\r\n\r\n"
+        );
+        let response = send_raw(&workspace.exporter, &request);
+        let expected = format!("HTTP/1.1 {status} ");
+        assert!(response.starts_with(&expected), "{sort}: {response}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_answer_is_compressed_and_varies() {
+    let workspace = shared_workspace().await.start(&[]).await;
+    let gzip = [("Accept-Encoding", "gzip")];
+    for (path, status) in [
+        (PATH, 401),
+        ("/api/v1/nosuch", 404),
+        ("/api/info", 200),
+        ("/statistics.json", 401),
+    ] {
+        let response = workspace.exporter.request("GET", path, &gzip);
+        assert_eq!(response.status, status, "{path}");
+        assert_eq!(response.header("content-encoding"), "gzip", "{path}");
+        assert_eq!(response.header("vary"), "Accept-Encoding", "{path}");
+        let plain = workspace.exporter.get(path);
+        assert_eq!(plain.header("content-encoding"), "", "{path}");
+        assert_eq!(plain.header("vary"), "Accept-Encoding", "{path}");
+        assert!(plain.json().is_object(), "{path}");
+    }
+}

@@ -141,6 +141,7 @@ async fn serve_live(filled: Filled, proxy: &WireProxy) {
         "/api/v1/statistics?refresh=true",
         &list(&[sort, ("query", CLIENT_QUERY)]),
         &list(&[sort, ("count", "0"), ("offset", "1")]),
+        &list(&[sort, ("fields", r#"{"os.cpus":{"$slice":1}}"#)]),
         "/info",
     ] {
         let response = workspace.get(path);

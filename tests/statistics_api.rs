@@ -5,7 +5,10 @@ use std::time::Instant;
 use mongodb::bson::{DateTime, doc};
 use serde_json::{Value, json};
 
-use crate::support::{Workspace, WorkspaceExporter, eventually, shared_exporter, shared_workspace};
+use crate::support::{
+    Filled, SharedWorkspace, Workspace, WorkspaceExporter, eventually, shared_exporter,
+    shared_workspace,
+};
 
 const PATH: &str = "/api/v1/statistics";
 
@@ -268,4 +271,21 @@ async fn unreadable_section_is_omitted_and_named() {
     assert_eq!(document.get("uploadsTotal"), None);
     assert!(document["totalUsers"].is_u64());
     assert_ne!(document["totalRooms"], Value::Null);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn oplog_is_never_enabled_from_8_3_on() {
+    let filled = Filled::new().await;
+    // Stored by an earlier version.
+    let stored = doc! { "createdAt": DateTime::now(), "version": "7.7.1", "oplogEnabled": true };
+    let statistics = filled.collection("rocketchat_statistics");
+    let inserted = statistics.insert_one(stored).await;
+    inserted.expect("a document can be inserted");
+    let workspace = SharedWorkspace::new(filled).await;
+    for (version, enabled) in [("8.2.0", true), ("8.3.0", false)] {
+        let version = format!("--rocketchat.version={version}");
+        let exporter = workspace.start(&[&version]).await;
+        let document = exporter.get(&format!("{PATH}?shape=flat")).json();
+        assert_eq!(document["oplogEnabled"], enabled, "{version}");
+    }
 }

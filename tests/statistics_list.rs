@@ -4,7 +4,9 @@ use mongodb::bson::{DateTime, doc};
 use serde_json::{Value, json};
 use tokio::sync::OnceCell;
 
-use crate::support::{Filled, Response, SharedExporter, SharedWorkspace, insert_broken};
+use crate::support::{
+    Filled, Response, SharedExporter, SharedWorkspace, WorkspaceExporter, insert_broken,
+};
 
 const PATH: &str = "/api/v1/statistics.list";
 
@@ -335,4 +337,239 @@ async fn document_with_invalid_utf_8_does_not_affect_the_list() {
     assert_eq!(ids(&workspace.get(&with(&[("count", "0")]))), "bcat");
     let log = workspace.exporter.log();
     assert!(log.contains("a stored document cannot be read"), "{log}");
+}
+
+/// The response to an unencoded query string.
+fn raw(workspace: &WorkspaceExporter, parameters: &str) -> Response {
+    workspace.get(&format!("{PATH}?{parameters}"))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn paging_is_read_as_in_javascript() {
+    let workspace = of_version("3.4.0").await;
+    for (parameters, expected) in [
+        ("count=0x2", "bc"),
+        ("count=%202", "bc"),
+        ("count=2.9", "bc"),
+        ("count=1e3", "b"),
+        ("count=2&count=1", "bc"),
+        ("count[]=2", "bc"),
+        ("count%5B%5D=2&count[]=1", "bc"),
+        ("count[0]=2", "bc"),
+        // An object is no number, which is no limit.
+        ("count[x]=2", "bca"),
+        ("count=two", "bca"),
+        ("count=99999999999999999999", "bca"),
+        ("count=%zz", "bca"),
+        ("count=%ff", "bca"),
+        ("offset=0x1", "ca"),
+        ("offset=1&offset=2", "ca"),
+        ("offset[]=1", "ca"),
+        ("offset=", "bca"),
+        ("offset=9007199254740993", ""),
+        ("offset=99999999999999999999", ""),
+    ] {
+        let response = raw(&workspace, parameters);
+        assert_eq!(ids(&response), expected, "{parameters}");
+        assert_eq!(response.json()["total"], 3, "{parameters}");
+    }
+    for (parameters, offset) in [
+        ("offset=0x1", json!(1)),
+        ("offset=one", Value::Null),
+        ("offset[x]=1", Value::Null),
+        ("offset=9007199254740993", json!(9_007_199_254_740_992_u64)),
+        ("offset=99999999999999999999", json!(1e20)),
+    ] {
+        let shown = raw(&workspace, parameters).json()["offset"].clone();
+        assert_eq!(shown.as_f64(), offset.as_f64(), "{parameters}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn json_that_is_no_object_is_read_as_in_javascript() {
+    let workspace = of_version("3.4.0").await;
+    let null = "Cannot convert undefined or null to object";
+    for (name, value, expected) in [
+        ("query", "false", Ok("bca")),
+        ("query", "0", Ok("bca")),
+        ("query", "\"\"", Ok("bca")),
+        ("query", "{}", Ok("bca")),
+        ("query", "null", Err(null)),
+        ("query", "true", Err("The query must be an object.")),
+        ("query", "7", Err("The query must be an object.")),
+        ("query", "\"a\"", Err("The query must be an object.")),
+        ("query", "[]", Err("The query must be an object.")),
+        ("fields", "null", Err(null)),
+        ("fields", "false", Ok("bca")),
+        ("fields", "7", Ok("bca")),
+        ("fields", "\"\"", Ok("bca")),
+        (
+            "fields",
+            "\"a\"",
+            Err("Projection cannot have a mix of inclusion and exclusion."),
+        ),
+        ("fields", "[]", Ok("bca")),
+        ("fields", "[0,false,null]", Ok("bca")),
+        (
+            "fields",
+            "[1]",
+            Err("Projection cannot have a mix of inclusion and exclusion."),
+        ),
+        ("sort", "null", Ok("bca")),
+        ("sort", "[[\"createdAt\",\"DESC\"]]", Ok("cba")),
+        ("sort", "[[\"createdAt\",\"-1\"]]", Ok("cba")),
+        ("sort", "{\"createdAt\":-1.5}", Ok("cba")),
+        ("sort", "{\"$natural\":-1}", Ok("acb")),
+        ("sort", "[[\"createdAt\"]]", Err("Illegal sort clause")),
+        ("sort", "[null]", Err("Illegal sort clause")),
+        ("sort", "{\"createdAt\":\"1\"}", Err("$sort key ordering")),
+        ("sort", "{\"createdAt\":0.5}", Err("$sort key ordering")),
+    ] {
+        let response = workspace.get(&with(&[(name, value)]));
+        match expected {
+            Ok(expected) => assert_eq!(ids(&response), expected, "{name}={value}"),
+            Err(message) => {
+                let found = error(&response);
+                assert!(found.starts_with(message), "{name}={value}: {found}");
+            }
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn brackets_and_repetitions_become_lists_and_objects() {
+    let workspace = of_version("3.4.0").await;
+    let invalid = |parameters: &str, name: &str, text: &str| {
+        let response = raw(&workspace, parameters);
+        assert_eq!(response.status, 400, "{parameters}");
+        let message =
+            format!("Invalid {name} parameter provided: \"{text}\" [error-invalid-{name}]");
+        assert_eq!(response.json()["error"], message, "{parameters}");
+    };
+    invalid("sort[createdAt]=-1", "sort", "[object Object]");
+    invalid("sort=0&sort=0", "sort", "0,0");
+    invalid("fields[a]=0", "fields", "[object Object]");
+    invalid("query[x]=1", "query", "[object Object]");
+    // Only a text is a query, although this list has but one.
+    invalid("query[]=0", "query", "0");
+    invalid("query=%7B%ff%7D", "query", "%7B%ff%7D");
+    assert_eq!(
+        ids(&raw(&workspace, "sort[]=%7B%22createdAt%22:-1%7D")),
+        "cba"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn fields_take_what_mongodb_takes_beside_exclusions() {
+    let workspace = of_version("3.4.0").await;
+    let shown = |fields: &str| {
+        let response = workspace.get(&with(&[("fields", fields), ("query", r#"{"_id":"b"}"#)]));
+        assert_eq!(response.status, 200, "{fields}: {}", response.text());
+        response.json()["statistics"][0].clone()
+    };
+    assert_eq!(shown(r#"{"version":null}"#).get("version"), None);
+    assert_eq!(
+        shown(r#"{"settings":0,"settings.x":0}"#).get("settings"),
+        None
+    );
+    for fields in [
+        r#"{"os.cpus":{"$slice":1}}"#,
+        r#"{"list":{"$elemMatch":{"a":1}}}"#,
+        r#"{"list":{"$elemMatch":{"$gt":1}}}"#,
+        r#"{"members.x":1,"e2e":1,"joinCode.a.b":{"$slice":1}}"#,
+    ] {
+        assert_eq!(shown(fields)["totalUsers"], 20, "{fields}");
+    }
+    for fields in [
+        r#"{"a":{"$slice":"x"}}"#,
+        r#"{"a":{"$meta":"textScore"}}"#,
+        r#"{"a":{"b":1}}"#,
+        r#"{"a":{}}"#,
+        r#"{"a":""}"#,
+        r#"{"a":[0]}"#,
+        r#"{"a":{"$elemMatch":{"$where":"1"}}}"#,
+        r#"{"wizard":{"$elemMatch":{"contactName":"hidden-1"}}}"#,
+        r#"{"settings.email":{"$slice":1}}"#,
+    ] {
+        error(&workspace.get(&with(&[("fields", fields)])));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn names_that_are_ignored_are_ignored_with_what_is_below() {
+    let workspace = of_version("3.4.0").await;
+    let query = r#"{"members.name":"x","e2e.a.b":{"$foo":1},"_id":"a"}"#;
+    assert_eq!(ids(&workspace.get(&with(&[("query", query)]))), "a");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_combination_of_odd_parameters_is_503_or_shows_what_is_hidden() {
+    let workspace = of_version("3.4.0").await;
+    let names = [
+        "count",
+        "offset",
+        "sort",
+        "fields",
+        "query",
+        "sort[]",
+        "query[a]",
+        "fields[][b]",
+    ];
+    let texts = [
+        "-0",
+        "0x",
+        "1e400",
+        "9223372036854775808",
+        "-9223372036854775809",
+        "\u{0}",
+        "%",
+        "\"\u{0}\"",
+        "{\"a\\u0000\":1}",
+        "{\"$\\u0000\":1}",
+        "{\"a\":{\"$\\u0000\":1}}",
+        "{\"\":0}",
+        "{\".\":0}",
+        "{\"$\":0}",
+        "{\"a.$\":0}",
+        "{\"$a.b\":0}",
+        "{\"a\":{\"$foo\":1}}",
+        "{\"$foo\":1}",
+        "{\"a\":{\"$size\":\"x\"}}",
+        "{\"a\":{\"$type\":99}}",
+        "{\"a\":{\"$mod\":[0,0]}}",
+        "{\"a\":{\"$bitsAllSet\":-1}}",
+        "{\"a\":{\"$in\":[{\"$date\":1e300}]}}",
+        "{\"$and\":[]}",
+        "{\"$or\":[{}]}",
+        "{\"a\":{\"$not\":{}}}",
+        "{\"a\":{\"$elemMatch\":{\"$elemMatch\":{\"b\":1}}}}",
+        "{\"_id\":{\"$gt\":{\"a\":[[]]}}}",
+        "{\"a\":{\"$slice\":[0,0]}}",
+        "{\"a\":{\"$slice\":[1]}}",
+        "{\"a\":{\"$slice\":1e300}}",
+        "{\"a.b\":{\"$elemMatch\":{\"c\":1}}}",
+        "{\"statsToken.x\":1}",
+        "{\"wizard.contactName\":0}",
+        "{\"settings.email.smtp.a.b\":{\"$exists\":true}}",
+        "{\"statsToken\":{\"$slice\":1}}",
+        "{\"$natural\":1,\"a\":1}",
+        "{\"a\":\"\\ud800\"}",
+        "[[[]]]",
+        "[{\"a\":1}]",
+        "\u{feff}{}",
+    ];
+    for name in names {
+        for text in texts {
+            let response = workspace.get(&with(&[(name, text)]));
+            assert!(
+                [200, 400].contains(&response.status),
+                "{name}={text}: {} {}",
+                response.status,
+                response.text()
+            );
+            if response.status == 200 {
+                assert!(!response.text().contains("hidden"), "{name}={text}");
+            }
+        }
+    }
 }

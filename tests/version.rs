@@ -2,7 +2,7 @@
 
 use mongodb::bson::{DateTime, Document, doc};
 
-use crate::support::{Exporter, empty_workspace, shared_workspace, uri_of};
+use crate::support::{Exporter, empty_workspace, fresh_database, shared_workspace, uri_of};
 
 fn stored(version: &str) -> Vec<Document> {
     vec![doc! { "version": version, "createdAt": DateTime::now() }]
@@ -176,4 +176,31 @@ async fn check_warns_of_a_newer_release_and_passes() {
         ),
         "{text}"
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn indexes_of_later_versions_are_not_reported_as_missing() {
+    let database = fresh_database().await;
+    let messages = database.collection::<Document>("rocketchat_message");
+    let inserted = messages.insert_one(doc! { "ts": DateTime::now() }).await;
+    inserted.expect("a message can be inserted");
+    for (version, missing) in [
+        ("0.74.1", &["ts"][..]),
+        ("3.4.0", &["ts", "tcount"]),
+        ("6.4.0", &["ts", "tcount", "t"]),
+    ] {
+        let version = format!("--rocketchat.version={version}");
+        let exporter = Exporter::on(&uri_of(&database), &[&version]);
+        exporter.wait_for_collectors().await;
+        for key in ["ts", "tcount", "t"] {
+            let series = format!(
+                "rocketchat_exporter_missing_index{{collection=\"rocketchat_message\",key=\"{key}\"}}"
+            );
+            let expected = missing.contains(&key).then_some(1.0);
+            assert_eq!(exporter.value(&series), expected, "{version}: {key}");
+        }
+        // A collection that does not exist needs no index.
+        let conferences = "rocketchat_exporter_missing_index{collection=\"rocketchat_video_conference\",key=\"type\"}";
+        assert_eq!(exporter.value(conferences), None, "{version}");
+    }
 }

@@ -3,7 +3,7 @@
 
 use jiff::civil;
 use jiff::tz::TimeZone;
-use mongodb::bson::{Bson, DateTime, Document};
+use mongodb::bson::{Bson, DateTime, Document, doc};
 use serde_json::{Map, Value};
 
 use crate::catalogue::{IGNORED_FIELDS, touches_hidden_field};
@@ -19,12 +19,31 @@ pub fn from_json(query: &Value) -> Result<Document, String> {
     let Value::Object(entries) = query else {
         return Ok(Document::new());
     };
-    let mut parser = FilterParser { values: 0 };
-    let mut filter = parser.fields(entries, "")?;
-    for name in IGNORED_FIELDS {
-        filter.remove(name);
+    let is_looked_at = |name: &str| {
+        let root = name.split('.').next().unwrap_or(name);
+        !IGNORED_FIELDS.contains(&root)
+    };
+    let entries: Map<String, Value> = entries
+        .iter()
+        .filter(|(name, _)| is_looked_at(name))
+        .map(|(name, value)| (name.clone(), value.clone()))
+        .collect();
+    FilterParser { values: 0 }.fields(&entries, "")
+}
+
+/// Parses the operator of a projection that selects items of the list at a path, or returns why it is rejected.
+pub fn of_list(path: &str, operator: &Value) -> Result<Document, String> {
+    if touches_hidden_field(path) {
+        return Err(hidden(path));
     }
-    Ok(filter)
+    let Value::Object(entries) = operator else {
+        return Err(refused(path));
+    };
+    let mut parser = FilterParser { values: 0 };
+    match entries.get("$slice") {
+        Some(items) => Ok(doc! { "$slice": parser.literal(items)? }),
+        None => parser.operators(entries, path),
+    }
 }
 
 struct FilterParser {
@@ -83,7 +102,8 @@ impl FilterParser {
             let operand = match (key.as_str(), value) {
                 (
                     "$eq" | "$ne" | "$gt" | "$gte" | "$lt" | "$lte" | "$in" | "$nin" | "$all"
-                    | "$exists" | "$type" | "$size" | "$mod",
+                    | "$exists" | "$type" | "$size" | "$mod" | "$bitsAllClear" | "$bitsAllSet"
+                    | "$bitsAnyClear" | "$bitsAnySet",
                     _,
                 ) => self.literal(value)?,
                 ("$not" | "$elemMatch", Value::Object(entries)) if has_operators(entries) => {
@@ -196,7 +216,6 @@ fn date(value: &Value) -> Option<DateTime> {
 
 #[cfg(test)]
 mod tests {
-    use mongodb::bson::doc;
     use serde_json::json;
 
     use super::*;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use mongodb::Cursor;
 use mongodb::bson::{Bson, Document, RawDocumentBuf, doc};
 use mongodb::error::ErrorKind;
+use mongodb::options::Hint;
 use serde_json::Value as Json;
 
 use super::{ApiQueries, query_filter};
@@ -51,6 +52,8 @@ pub struct ListOptions {
     pub sort: Vec<(String, bool)>,
     /// Fields to exclude.
     pub exclude: Vec<String>,
+    /// Fields of whose lists only some items are returned, and the operator that selects them.
+    pub of_lists: Vec<(String, Json)>,
     /// Documents to skip.
     pub offset: u64,
     /// Documents to return; `None` means all.
@@ -92,8 +95,8 @@ pub async fn list(
     backend: &Arc<ApiQueries>,
     options: &ListOptions,
 ) -> Result<Result<StoredDocuments, String>, SourceError> {
-    let (filter, sort, projection) = match parse(options) {
-        Ok(read) => read,
+    let parsed = match ParsedOptions::parse(options) {
+        Ok(parsed) => parsed,
         Err(message) => return Ok(Err(message)),
     };
     let _turn = backend.turn().await?;
@@ -105,15 +108,15 @@ pub async fn list(
     let collection = query.collection(COLLECTION);
     let open = async {
         let mut find = collection
-            .find(filter.clone())
-            .projection(projection.clone())
+            .find(parsed.filter.clone())
+            .projection(parsed.projection())
             .skip(options.offset)
             .limit(limit)
             .batch_size(BATCH)
             .comment(query.comment())
             .max_time(mongo.query_timeout);
-        if !sort.is_empty() {
-            find = find.sort(sort.clone()).allow_disk_use(true);
+        if !parsed.sort.is_empty() {
+            find = find.sort(parsed.sort.clone()).allow_disk_use(true);
         }
         refused(async { page(find.await?).await }.await)
     };
@@ -122,18 +125,22 @@ pub async fn list(
         Err(message) => return Ok(Err(message)),
     };
     if cursor.is_some() {
-        let mut pipeline = vec![doc! { "$match": filter }];
-        if !sort.is_empty() {
-            pipeline.push(doc! { "$sort": sort });
+        let mut pipeline = vec![doc! { "$match": parsed.filter }];
+        // A pipeline takes the natural order as a hint only.
+        let is_natural = parsed.sort.contains_key("$natural");
+        let hint = is_natural.then(|| Hint::Keys(parsed.sort.clone()));
+        if !is_natural && !parsed.sort.is_empty() {
+            pipeline.push(doc! { "$sort": parsed.sort });
         }
         pipeline.push(doc! { "$skip": i64::try_from(options.offset).unwrap_or(i64::MAX) });
         pipeline.push(doc! { "$limit": limit });
-        pipeline.push(doc! { "$project": projection });
+        // Without the items of lists that are not selected, which is a little less.
+        pipeline.push(doc! { "$project": parsed.exclusions });
         pipeline.push(doc! { "$group": {
             "_id": Bson::Null,
             "bytes": { "$sum": { "$bsonSize": "$$ROOT" } },
         } });
-        let sizes = query.aggregate(COLLECTION, pipeline, None).await?;
+        let sizes = query.aggregate(COLLECTION, pipeline, hint).await?;
         let bytes = sizes.first().map_or(0, |size| bson::counted(size, "bytes"));
         if bytes > MAX_LIST_BYTES {
             return Ok(Err(format!(
@@ -148,24 +155,61 @@ pub async fn list(
     }))
 }
 
-/// Filter, order and projection for MongoDB, or why they are rejected.
-fn parse(options: &ListOptions) -> Result<(Document, Document, Document), String> {
-    let filter = query_filter::from_json(&options.query)?;
-    let mut sort = Document::new();
-    for (path, descends) in &options.sort {
-        if touches_hidden_field(path) {
-            return Err(query_filter::hidden(path));
+/// The options for MongoDB.
+struct ParsedOptions {
+    filter: Document,
+    sort: Document,
+    exclusions: Document,
+    of_lists: Document,
+}
+
+impl ParsedOptions {
+    /// Parses the options, or returns why they are rejected.
+    fn parse(options: &ListOptions) -> Result<Self, String> {
+        let filter = query_filter::from_json(&options.query)?;
+        let mut sort = Document::new();
+        for (path, descends) in &options.sort {
+            if touches_hidden_field(path) {
+                return Err(query_filter::hidden(path));
+            }
+            sort.insert(query_filter::field(path)?, if *descends { -1 } else { 1 });
         }
-        sort.insert(query_filter::field(path)?, if *descends { -1 } else { 1 });
+        let excluded: Vec<&str> = IGNORED_FIELDS
+            .into_iter()
+            .chain(options.exclude.iter().map(String::as_str))
+            .collect();
+        let mut exclusions = Document::new();
+        for path in &excluded {
+            // From 4.4 on MongoDB takes no path below another one.
+            let is_below = |other: &&str| {
+                let rest = path.strip_prefix(*other);
+                rest.is_some_and(|rest| rest.starts_with('.'))
+            };
+            if !excluded.iter().any(is_below) {
+                exclusions.insert(query_filter::field(path)?, 0);
+            }
+        }
+        let mut of_lists = Document::new();
+        for (path, operator) in &options.of_lists {
+            of_lists.insert(
+                query_filter::field(path)?,
+                query_filter::of_list(path, operator)?,
+            );
+        }
+        Ok(Self {
+            filter,
+            sort,
+            exclusions,
+            of_lists,
+        })
     }
-    let mut projection = Document::new();
-    for path in IGNORED_FIELDS
-        .into_iter()
-        .chain(options.exclude.iter().map(String::as_str))
-    {
-        projection.insert(query_filter::field(path)?, 0);
+
+    /// The projection of a query.
+    fn projection(&self) -> Document {
+        let mut projection = self.exclusions.clone();
+        projection.extend(self.of_lists.clone());
+        projection
     }
-    Ok((filter, sort, projection))
 }
 
 /// The next documents of a cursor, and the cursor unless it is exhausted.

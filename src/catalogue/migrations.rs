@@ -8,7 +8,7 @@
 //! 335 was seen to be the last one of 8.0.0 to 8.6.1. Those after it were seen on the way to 9.0 only, up to 352: which of
 //! them is the last one of 9.0.0, and whether a release of 8.7 to 8.9 has any, was not.
 
-use super::version::Version;
+use super::version::{NamedVersion, Version};
 
 /// Greatest migration numbers, each with the first release that has it.
 #[rustfmt::skip]
@@ -88,13 +88,13 @@ pub fn is_older_than_migration(version: Version, migration: u64) -> bool {
 /// A report without a patch number is completed by the database's version if that is of the same line. A report of an earlier
 /// probe counts unless the database has a later version: Rocket.Chat was upgraded since.
 pub fn running_version(
-    configured: Option<Version>,
+    configured: Option<&NamedVersion>,
     reported: Option<&ReportedVersion>,
     stored: Option<&str>,
     migration: Option<u64>,
 ) -> Option<RunningVersion> {
     if let Some(configured) = configured {
-        return Some(RunningVersion::named(configured.to_string()));
+        return Some(RunningVersion::named(configured.name.clone()));
     }
     let of_database = version_of_database(stored, migration);
     let Some(reported) = reported else {
@@ -177,6 +177,10 @@ mod tests {
         assert_eq!(first_with(353), None);
     }
 
+    fn named(text: &str) -> NamedVersion {
+        text.parse().expect("it is a version")
+    }
+
     #[test]
     fn running_version_is_not_older_than_the_migrations() {
         let version = |stored, migration| running_version(None, None, stored, migration);
@@ -190,9 +194,9 @@ mod tests {
         assert_eq!(name(Some("6.4.8"), Some(304)).as_deref(), Some("6.5.0"));
         assert_eq!(name(Some("8.6.1"), Some(335)).as_deref(), Some("8.6.1"));
         assert_eq!(name(Some("8.6.1"), Some(350)).as_deref(), Some("9.0.0"));
-        let configured =
-            running_version(Some(Version::new(3, 0, 0)), None, Some("6.4.8"), Some(304));
-        assert_eq!(configured.expect("it is configured").name, "3.0.0");
+        let configured = named("3.0.0-rc.1");
+        let configured = running_version(Some(&configured), None, Some("6.4.8"), Some(304));
+        assert_eq!(configured.expect("it is configured").name, "3.0.0-rc.1");
     }
 
     #[test]
@@ -212,7 +216,7 @@ mod tests {
                 "{stored:?}, {migration}"
             );
         }
-        let configured = running_version(Some(Version::new(10, 0, 0)), None, None, None);
+        let configured = running_version(Some(&named("10.0.0")), None, None, None);
         assert!(configured.expect("it is configured").is_newer_than_known);
     }
 
@@ -238,8 +242,8 @@ mod tests {
             };
             let version = running_version(None, Some(&reported), stored, migration);
             assert_eq!(version.expect("it is known").name, expected, "{reported:?}");
-            let configured = Some(Version::new(7, 0, 0));
-            let version = running_version(configured, Some(&reported), stored, migration);
+            let configured = named("7.0.0");
+            let version = running_version(Some(&configured), Some(&reported), stored, migration);
             assert_eq!(version.expect("it is configured").name, "7.0.0");
         }
     }

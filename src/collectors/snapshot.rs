@@ -8,8 +8,8 @@ use super::collector::Collector;
 use super::live_state::LiveStatus;
 use super::presence::Presences;
 use crate::catalogue::{
-    Availability, Outcome, PoolState, Replication, ReportedVersion, RunningVersion, STALE_AFTER,
-    Timestamp, Version, running_version,
+    Availability, NamedVersion, Outcome, PoolState, Replication, ReportedVersion, RunningVersion,
+    STALE_AFTER, Timestamp, Version, running_version,
 };
 use crate::license::site_url::workspace_url;
 
@@ -42,7 +42,7 @@ macro_rules! snapshot {
             /// The replication state of the member that answered it; `None` without a replica set.
             pub replication: Option<Replication>,
             /// The configured version, which takes precedence.
-            pub configured_version: Option<Version>,
+            pub configured_version: Option<NamedVersion>,
             /// The version that Rocket.Chat reported last.
             pub reported_version: Option<ReportedVersion>,
         }
@@ -80,7 +80,7 @@ impl Snapshot {
         let stored = self.stored_document.as_ref();
         let stored = stored.and_then(|stored| stored.version());
         running_version(
-            self.configured_version,
+            self.configured_version.as_ref(),
             self.reported_version.as_ref(),
             stored.as_deref(),
             migration,

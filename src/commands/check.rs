@@ -179,7 +179,7 @@ impl Report {
         mut is_connected: bool,
     ) -> Snapshot {
         let mut known = Snapshot {
-            configured_version: workspace.version,
+            configured_version: workspace.version.clone(),
             ..Snapshot::default()
         };
         let enabled = Collector::ALL

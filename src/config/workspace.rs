@@ -13,7 +13,7 @@ use super::options::{
     WorkspaceOptions,
 };
 use super::secrets;
-use crate::catalogue::Version;
+use crate::catalogue::NamedVersion;
 use crate::collectors::license::Grants;
 use crate::collectors::probe::query::RocketChatSource;
 use crate::collectors::{Collector, ExposedMetrics, LiveMode};
@@ -46,7 +46,7 @@ pub struct WorkspaceConfig {
     /// The shape of the statistics document.
     pub shape: DocumentShape,
     /// The version of the statistics document; `None` means that of the workspace.
-    pub version: Option<Version>,
+    pub version: Option<NamedVersion>,
     /// Whether lists accept `query` and `fields` in every version.
     pub takes_unsafe_parameters: bool,
     /// The workspace's time zone.

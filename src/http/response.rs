@@ -1,6 +1,7 @@
 //! Constructors of responses.
 
 use bytes::Bytes;
+use http_body_util::BodyExt;
 use hyper::body::{Body as _, Incoming};
 use hyper::header::{self, HeaderName, HeaderValue};
 use hyper::{Request, StatusCode};
@@ -158,6 +159,25 @@ fn with_type(status: StatusCode, content_type: &'static str, body: Bytes) -> Res
     *response.status_mut() = status;
     set(&mut response, header::CONTENT_TYPE, content_type);
     set(&mut response, header::X_CONTENT_TYPE_OPTIONS, "nosniff");
+    response
+}
+
+/// The same response, compressed where it is not negotiated yet and the client accepts it.
+pub async fn encoded(request: &Request<Incoming>, response: Response) -> Response {
+    if response.headers().contains_key(header::VARY) || response.body().is_end_stream() {
+        return response;
+    }
+    let gzip = content_negotiation::wants_gzip(request.headers());
+    let (parts, body) = response.into_parts();
+    let body = match body {
+        Body::Full(full) if gzip => {
+            let Ok(body) = full.collect().await;
+            Body::full(exposition::gzip(&body.to_bytes()))
+        }
+        body => body,
+    };
+    let mut response = Response::from_parts(parts, body);
+    set_encoding(&mut response, gzip);
     response
 }
 

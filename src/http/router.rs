@@ -218,7 +218,10 @@ async fn handle_workspace(
                 response::as_download(document, "statistics.json")
             }
         };
-        return (Handler::Download, response);
+        return (
+            Handler::Download,
+            response::encoded(request, response).await,
+        );
     }
     let response = match endpoint::parse(path) {
         ApiPath::Endpoint(endpoint) if reads => match workspace {
@@ -233,7 +236,7 @@ async fn handle_workspace(
         ApiPath::Malformed => errors::malformed_path(),
         ApiPath::NotApi => return (Handler::Unknown, not_found()),
     };
-    (Handler::Api, response)
+    (Handler::Api, response::encoded(request, response).await)
 }
 
 fn unknown_workspace() -> Response {

@@ -59,7 +59,7 @@ impl RunningWorkspace {
             collectors: config.collectors.clone(),
             intervals: config.intervals,
             live: config.live,
-            configured_version: config.version,
+            configured_version: config.version.clone(),
             delay,
         };
         let sources = Sources::new(Some(database.clone()), config.probe.clone());
@@ -266,6 +266,7 @@ impl Backend for WorkspaceBackend {
                 query: part.query,
                 sort: part.sort,
                 exclude: part.exclude,
+                of_lists: part.of_lists,
                 offset: part.offset,
                 count: part.count,
             };

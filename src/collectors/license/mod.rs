@@ -74,6 +74,39 @@ impl Grants {
     }
 }
 
+/// The modules that Rocket.Chat knows, which are those of a license for everything: the first ones those of 5.3, all of them
+/// those of 6.14 to 8.3.
+const MODULES: [&str; 25] = [
+    "auditing",
+    "canned-responses",
+    "ldap-enterprise",
+    LIVECHAT_ENTERPRISE,
+    "voip-enterprise",
+    "omnichannel-mobile-enterprise",
+    "engagement-dashboard",
+    "push-privacy",
+    "scalability",
+    "teams-mention",
+    "saml-enterprise",
+    "oauth-enterprise",
+    "device-management",
+    "federation",
+    "videoconference-enterprise",
+    "message-read-receipt",
+    "outlook-calendar",
+    "hide-watermark",
+    "custom-roles",
+    "accessibility-certification",
+    "unlimited-presence",
+    "contact-id-verification",
+    "teams-voip",
+    "outbound-messaging",
+    ABAC,
+];
+
+/// How many of them 5.3 knows.
+const EARLY_MODULES: usize = 20;
+
 /// The license in the settings, and the modules that count.
 #[derive(Debug, Clone, Default)]
 pub struct License {
@@ -356,8 +389,16 @@ impl License {
 
     /// The names of the modules, if known.
     fn shown_modules(&self) -> Option<Value> {
+        self.shown_modules_of(&MODULES)
+    }
+
+    fn shown_early_modules(&self) -> Option<Value> {
+        self.shown_modules_of(&MODULES[..EARLY_MODULES])
+    }
+
+    fn shown_modules_of(&self, all: &[&str]) -> Option<Value> {
         match &self.grants {
-            Grants::Everything => None,
+            Grants::Everything => Some(Value::List(all.iter().copied().map(Value::text).collect())),
             Grants::None => Some(Value::List(Vec::new())),
             Grants::Modules(_) if !self.configured && self.content().is_none() => None,
             Grants::Modules(modules) => {
@@ -461,7 +502,13 @@ pub const SECTION: SectionDefinition<License> = SectionDefinition {
     fields: &[
         Field {
             path: "enterprise.modules",
-            versions: Versions::since(3, 8, 0),
+            versions: Versions::since(3, 8, 0).until(6, 0, 0),
+            meaning: "modules of a valid license; those of the newest stored document if the license is not readable",
+            origin: FreshElseStored(License::shown_early_modules),
+        },
+        Field {
+            path: "enterprise.modules",
+            versions: Versions::since(6, 0, 0),
             meaning: "modules of a valid license; those of the newest stored document if the license is not readable",
             origin: FreshElseStored(License::shown_modules),
         },

@@ -76,9 +76,15 @@ pub const SECTION: SectionDefinition<Server> = SectionDefinition {
         },
         Field {
             path: "oplogEnabled",
-            versions: Versions::since(1, 0, 3),
+            versions: Versions::since(1, 0, 3).until(8, 3, 0),
             meaning: "whether Rocket.Chat reads the oplog",
             origin: Stored,
+        },
+        Field {
+            path: "oplogEnabled",
+            versions: Versions::since(8, 3, 0),
+            meaning: "always false",
+            origin: Fresh(|_| Some(Value::Bool(false))),
         },
         Field {
             path: "mongoVersion",

@@ -8,7 +8,7 @@ use serde::{Deserialize, Deserializer};
 use super::bounds::{
     CONNECT_TIMEOUT, INTERVAL, MAX_CONNECTIONS, MAX_SHARE, QUERY_TIMEOUT, parse_database_name,
 };
-use crate::catalogue::Version;
+use crate::catalogue::NamedVersion;
 
 /// Characters of an invalid value that its error message quotes.
 const MAX_QUOTED: usize = 100;
@@ -28,7 +28,7 @@ parsed! {
     max_share -> f64 = |text| MAX_SHARE.parse(text);
     max_connections -> u32 = |text| MAX_CONNECTIONS.parse(text);
     database -> String = parse_database_name;
-    version -> Version = |text| text.parse().map_err(|error: <Version as std::str::FromStr>::Err| error.to_string());
+    version -> NamedVersion = |text| text.parse().map_err(|error: <NamedVersion as std::str::FromStr>::Err| error.to_string());
 }
 
 fn parse_scalar<'de, D: Deserializer<'de>, T>(

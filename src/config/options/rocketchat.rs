@@ -7,7 +7,7 @@ use clap::builder::BoolishValueParser;
 use serde::Deserialize;
 
 use super::deserialize;
-use crate::catalogue::Version;
+use crate::catalogue::NamedVersion;
 use crate::secret::Secret;
 
 /// `rocketchat.*`
@@ -24,7 +24,7 @@ pub struct RocketchatOptions {
         id = "rocketchat_version"
     )]
     #[serde(deserialize_with = "deserialize::version")]
-    pub version: Option<Version>,
+    pub version: Option<NamedVersion>,
 
     /// Accept `query` and `fields` in the list of stored statistics for 7.0 to 8.x, as Rocket.Chat does with
     /// ALLOW_UNSAFE_QUERY_AND_FIELDS_API_PARAMS; for earlier versions they are always accepted.

@@ -137,6 +137,16 @@ pub fn unavailable() -> Response {
     response
 }
 
+/// Nothing tells the workspace's version.
+pub fn unknown_version() -> Response {
+    let body = json!({
+        "success": false,
+        "error": "The workspace's version is unknown: its database has neither stored statistics nor migrations. Set --rocketchat.version. [error-version-unknown]",
+        "errorType": "error-version-unknown",
+    });
+    failure(StatusCode::SERVICE_UNAVAILABLE, &body)
+}
+
 /// A method other than GET, HEAD and OPTIONS.
 pub fn wrong_method() -> Response {
     let body = json!({ "status": "error", "message": "API endpoint does not exist" });

@@ -3,6 +3,7 @@
 use hyper::StatusCode;
 use serde_json::{Map, Value as Json, json};
 
+use super::errors;
 use crate::catalogue::{Value, Version};
 use crate::collectors::Snapshot;
 use crate::http::response::{self, Response};
@@ -22,6 +23,9 @@ pub fn version(
     snapshot: &Snapshot,
     user: Option<AuthenticatedUser>,
 ) -> Result<Response, Unavailable> {
+    if is_unknown(snapshot) {
+        return Ok(errors::unknown_version());
+    }
     let version = version_for(snapshot, user)?;
     let shows_address = snapshot
         .version()
@@ -54,6 +58,9 @@ pub fn details(
     snapshot: &Snapshot,
     user: Option<AuthenticatedUser>,
 ) -> Result<Response, Unavailable> {
+    if is_unknown(snapshot) {
+        return Ok(errors::unknown_version());
+    }
     let mut info = Map::new();
     info.insert("version".to_owned(), version_for(snapshot, user)?.into());
     if user.is_some_and(|user| user.may_view_statistics) {
@@ -76,6 +83,12 @@ pub fn details(
     }
     let body = json!({ "info": info, "success": true });
     Ok(response::json(StatusCode::OK, body.to_string()))
+}
+
+/// Whether the database was read, and nothing in it tells the version.
+fn is_unknown(snapshot: &Snapshot) -> bool {
+    let is_read = snapshot.stored_document.is_some() && snapshot.workspace.is_some();
+    is_read && snapshot.version_name().is_none()
 }
 
 /// The version, in full for users with `view-statistics`.

@@ -11,7 +11,8 @@ use super::auth::{self, AuthError};
 use super::endpoint::Endpoint;
 use super::login_limiter::LoginRefusal;
 use super::rate_limit::RateLimitStatus;
-use super::{document, errors, info, statistics_list};
+use super::statistics_list::{self, ListParameters};
+use super::{document, errors, info};
 use crate::collectors::RefreshScope;
 use crate::document::{DocumentShape, StatisticsSource};
 use crate::http::query_string::Parameters;
@@ -61,6 +62,7 @@ async fn try_handle(
             }
             (Endpoint::StatisticsList, Some(user)) => {
                 let gzip = content_negotiation::wants_gzip(request.headers());
+                let parameters = ListParameters::of(request.uri().query().unwrap_or_default());
                 let list = statistics_list::handle(Arc::clone(workspace), parameters, gzip, user);
                 // Completes even when the client disconnects: a cancelled query costs its connection to the database.
                 tokio::spawn(list).await.unwrap_or(Err(Unavailable))?

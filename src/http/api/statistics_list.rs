@@ -1,19 +1,19 @@
 //! `GET /api/v1/statistics.list`: parses sort, paging, fields and query as Rocket.Chat does.
 
+mod js;
 pub mod queue;
 mod writer;
 
-use std::num::TryFromIntError;
 use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::Value;
 
+use js::Parameter;
 use writer::ListWriter;
 
 use super::errors;
 use crate::catalogue::{IGNORED_FIELDS, Version};
-use crate::http::query_string::Parameters;
 use crate::http::response::Response;
 use crate::http::{
     ApiSettings, AuthenticatedUser, ListQuery, QueryRejected, ServedWorkspace, Unavailable,
@@ -30,70 +30,92 @@ const ILLEGAL_SORT: &str = "Illegal sort clause, must be of the form [['field1',
 const BAD_SORT: &str = "$sort key ordering must be 1 (for ascending) or -1 (for descending)";
 const MIXED_PROJECTION: &str = "Projection cannot have a mix of inclusion and exclusion.";
 
-/// The parameters that are JSON.
-struct ListParameters {
-    sort: Value,
-    fields: Value,
-    query: Value,
+/// What V8 says of `Object.keys(null)`, which is how Rocket.Chat gets the names in `fields` and `query`.
+const NULL_OBJECT: &str = "Cannot convert undefined or null to object";
+
+/// The parameters.
+pub struct ListParameters {
+    sort: Option<Parameter>,
+    fields: Option<Parameter>,
+    query: Option<Parameter>,
+    count: Option<Parameter>,
+    offset: Option<Parameter>,
+}
+
+/// The parameters that are JSON; `None` where they are not set.
+struct ParsedParameters {
+    sort: Option<Value>,
+    fields: Option<Value>,
+    query: Option<Value>,
+}
+
+/// What is not shown of documents, and what is shown of lists.
+#[derive(Debug, Default, PartialEq)]
+struct Projection {
+    exclude: Vec<String>,
+    of_lists: Vec<(String, Value)>,
 }
 
 /// Handles a request. Errors are checked for in the same order as in Rocket.Chat.
 pub async fn handle(
     workspace: Arc<ServedWorkspace>,
-    parameters: Parameters,
+    parameters: ListParameters,
     gzip: bool,
     user: AuthenticatedUser,
 ) -> Result<Response, Unavailable> {
     let version = workspace.version();
     let allows_query =
         version < IGNORES_QUERY || version < LACKS_QUERY && workspace.allows_unsafe_parameters;
-    let parsed = match ListParameters::parse(&parameters, allows_query) {
+    let parsed = match parameters.parse(allows_query) {
         Ok(parsed) => parsed,
-        Err((name, text)) => return Ok(errors::invalid_parameter(name, text)),
+        Err(response) => return Ok(response),
     };
     if !user.may_view_statistics {
         return Ok(errors::list_not_allowed(version));
     }
-    let Some(sort) = sort(&parsed.sort) else {
+    let Some(sort) = sort(parsed.sort.as_ref()) else {
         return Ok(errors::plain(ILLEGAL_SORT));
     };
     let Some(permit) = workspace.list_queue.acquire().await else {
         return Ok(errors::busy("lists", Duration::from_secs(10)));
     };
     let settings = workspace.backend.api_settings().await?;
-    let Ok(count) = count(parameters.first("count"), settings) else {
+    let Some(count) = count(parameters.count.as_ref(), settings) else {
         return Ok(errors::plain("The count must not be negative."));
     };
-    let total = match workspace
-        .backend
-        .count_stored_statistics(&parsed.query)
-        .await?
-    {
+    let query = match parsed.query {
+        Some(Value::Object(entries)) => Value::Object(entries),
+        // The driver leaves out a filter that is false.
+        Some(value) if !js::is_falsy(&value) => {
+            return Ok(errors::plain("The query must be an object."));
+        }
+        _ => Value::Null,
+    };
+    let total = match workspace.backend.count_stored_statistics(&query).await? {
         Ok(total) => total,
         Err(QueryRejected(message)) => return Ok(errors::plain(&message)),
     };
     let Some(sort) = directions(sort) else {
         return Ok(errors::plain(BAD_SORT));
     };
-    let offset = match parameters.first("offset") {
-        None | Some("") => Some(0),
-        Some(text) => parse_int(text),
+    let offset = match &parameters.offset {
+        Some(text) if !text.is_empty() => js::parse_int(&text.text()),
+        _ => 0.0,
     };
-    let Ok(skip) = u64::try_from(offset.unwrap_or(0)) else {
-        let message = format!(
-            "Skip value must be non-negative, but received: {}",
-            offset.unwrap_or(0)
-        );
+    if offset < 0.0 {
+        let message = format!("Skip value must be non-negative, but received: {offset}");
         return Ok(errors::plain(&message));
-    };
-    let Some(exclude) = exclusions(&parsed.fields) else {
-        return Ok(errors::plain(MIXED_PROJECTION));
+    }
+    let Projection { exclude, of_lists } = match projection(parsed.fields.as_ref()) {
+        Ok(projection) => projection,
+        Err(message) => return Ok(errors::plain(&message)),
     };
     let query = ListQuery {
-        query: parsed.query,
+        query,
         sort,
         exclude,
-        offset: skip,
+        of_lists,
+        offset: to_integer(offset),
         count,
     };
     let documents = match workspace.backend.list_stored_statistics(query).await? {
@@ -101,47 +123,71 @@ pub async fn handle(
         Err(QueryRejected(message)) => return Ok(errors::plain(&message)),
     };
     let timezone = workspace.timezone.clone();
-    let list = ListWriter::new(documents, (offset, total), timezone, gzip);
+    let list = ListWriter::new(documents, (js::json_number(offset), total), timezone, gzip);
     list.respond(permit).await
 }
 
 impl ListParameters {
-    /// Parses the parameters; fails with the name and text of the first one that is not JSON.
-    fn parse(parameters: &Parameters, allows_query: bool) -> Result<Self, (&'static str, &str)> {
-        let parse = |name: &'static str| match parameters.first(name) {
-            None | Some("") => Ok(Value::Null),
-            Some(text) => serde_json::from_str(text).map_err(|_| (name, text)),
-        };
-        let parse_allowed = |name: &'static str| {
-            if allows_query {
-                parse(name)
-            } else {
-                Ok(Value::Null)
+    /// The parameters in a query string.
+    pub fn of(query: &str) -> Self {
+        let find = |name| Parameter::find(query, name);
+        Self {
+            sort: find("sort"),
+            fields: find("fields"),
+            query: find("query"),
+            count: find("count"),
+            offset: find("offset"),
+        }
+    }
+
+    /// Parses those that are JSON; fails with the response to the first one that is invalid.
+    fn parse(&self, allows_query: bool) -> Result<ParsedParameters, Response> {
+        let parse = |name: &'static str, parameter: &Option<Parameter>| {
+            let Some(parameter) = parameter.as_ref().filter(|text| !text.is_empty()) else {
+                return Ok(None);
+            };
+            let text = parameter.text();
+            let parsed = serde_json::from_str(&text).ok();
+            // The query is parsed by Meteor's EJSON, which takes nothing but texts.
+            let is_text = name != "query" || matches!(parameter, Parameter::Text(_));
+            match parsed.filter(|_| is_text) {
+                Some(value) => Ok(Some(value)),
+                None => Err(errors::invalid_parameter(name, &text)),
             }
         };
-        Ok(Self {
-            sort: parse("sort")?,
-            fields: parse_allowed("fields")?,
-            query: parse_allowed("query")?,
+        let parse_object = |name: &'static str, parameter: &Option<Parameter>| {
+            if !allows_query {
+                return Ok(None);
+            }
+            match parse(name, parameter)? {
+                Some(Value::Null) => Err(errors::plain(NULL_OBJECT)),
+                value => Ok(value),
+            }
+        };
+        Ok(ParsedParameters {
+            sort: parse("sort", &self.sort)?,
+            fields: parse_object("fields", &self.fields)?,
+            query: parse_object("query", &self.query)?,
         })
     }
 }
 
 /// Fields and their directions, where `None` is an invalid direction; `None` when the value is not a sort clause.
-fn sort(value: &Value) -> Option<Vec<(String, Option<bool>)>> {
+fn sort(value: Option<&Value>) -> Option<Vec<(String, Option<bool>)>> {
     match value {
-        Value::Null | Value::Bool(false) => Some(Vec::new()),
-        Value::Number(number) if number.as_f64() == Some(0.0) => Some(Vec::new()),
-        Value::Bool(true) | Value::Number(_) => None,
-        Value::String(name) if name.is_empty() => Some(Vec::new()),
-        Value::String(name) => Some(vec![(name.clone(), Some(false))]),
-        Value::Array(items) => items.iter().map(pair).collect(),
-        Value::Object(entries) => Some(
-            entries
-                .iter()
-                .map(|(name, direction)| (name.clone(), descends(direction)))
-                .collect(),
-        ),
+        None => Some(Vec::new()),
+        Some(value) if js::is_falsy(value) => Some(Vec::new()),
+        Some(Value::String(name)) => Some(vec![(name.clone(), Some(false))]),
+        Some(Value::Array(items)) => items.iter().map(pair).collect(),
+        Some(Value::Object(entries)) => {
+            let entries = entries.iter();
+            Some(
+                entries
+                    .map(|(name, direction)| (name.clone(), descends(direction)))
+                    .collect(),
+            )
+        }
+        Some(_) => None,
     }
 }
 
@@ -149,26 +195,28 @@ fn sort(value: &Value) -> Option<Vec<(String, Option<bool>)>> {
 fn pair(item: &Value) -> Option<(String, Option<bool>)> {
     match item {
         Value::String(name) => Some((name.clone(), Some(false))),
-        Value::Array(parts) => match parts.as_slice() {
-            [Value::String(name), direction] => {
-                let descends = match direction.as_str() {
-                    Some("ascending" | "asc") => false,
-                    Some("descending" | "desc") => true,
-                    _ => descends(direction)?,
-                };
-                Some((name.clone(), Some(descends)))
-            }
-            _ => None,
-        },
+        Value::Array(parts) => {
+            let (name, direction) = (parts.first()?, parts.get(1)?);
+            let descends = match js::text_of(direction).to_lowercase().as_str() {
+                "ascending" | "asc" | "1" => false,
+                "descending" | "desc" | "-1" => true,
+                _ => return None,
+            };
+            Some((js::text_of(name), Some(descends)))
+        }
         _ => None,
     }
 }
 
+/// MongoDB takes a number without its fraction.
 fn descends(direction: &Value) -> Option<bool> {
-    match direction.as_f64() {
-        Some(1.0) => Some(false),
-        Some(-1.0) => Some(true),
-        _ => None,
+    let direction = direction.as_f64()?.trunc();
+    if direction == 1.0 {
+        Some(false)
+    } else if direction == -1.0 {
+        Some(true)
+    } else {
+        None
     }
 }
 
@@ -178,50 +226,80 @@ fn directions(sort: Vec<(String, Option<bool>)>) -> Option<Vec<(String, bool)>> 
         .collect()
 }
 
-/// Fields to leave out; `None` where fields are included, which Rocket.Chat rejects because it excludes some itself.
-fn exclusions(fields: &Value) -> Option<Vec<String>> {
-    let Value::Object(entries) = fields else {
-        return Some(Vec::new());
-    };
-    entries
-        .iter()
-        .filter(|(name, _)| !IGNORED_FIELDS.contains(&name.as_str()))
-        .map(|(name, value)| {
-            let is_excluded = *value == Value::Bool(false) || value.as_f64() == Some(0.0);
-            is_excluded.then(|| name.clone())
-        })
-        .collect()
+/// What `fields` leaves out, or why it is rejected: Rocket.Chat excludes some fields itself, so none can be included.
+fn projection(fields: Option<&Value>) -> Result<Projection, String> {
+    let mut projection = Projection::default();
+    match fields {
+        Some(Value::Object(entries)) => {
+            let is_looked_at = |name: &str| {
+                let root = name.split('.').next().unwrap_or(name);
+                !IGNORED_FIELDS.contains(&root)
+            };
+            for (name, value) in entries.iter().filter(|(name, _)| is_looked_at(name)) {
+                projection.add(name.clone(), value)?;
+            }
+        }
+        // To JavaScript the members of a list are named by their indices, as are those of a text, which all include.
+        Some(Value::Array(items)) => {
+            for (index, value) in items.iter().enumerate() {
+                projection.add(index.to_string(), value)?;
+            }
+        }
+        Some(Value::String(text)) if !text.is_empty() => return Err(MIXED_PROJECTION.to_owned()),
+        _ => {}
+    }
+    Ok(projection)
 }
 
-/// The number of documents to return, where `None` means all.
-///
-/// # Errors
-/// When `count` is negative.
-fn count(text: Option<&str>, settings: ApiSettings) -> Result<Option<u64>, TryFromIntError> {
-    let count = match text {
-        None => settings.default_count,
-        Some(text) => u64::try_from(parse_int(text).unwrap_or(0))?,
+impl Projection {
+    fn add(&mut self, name: String, value: &Value) -> Result<(), String> {
+        match value {
+            Value::Object(entries) if entries.len() == 1 => {
+                if !entries.contains_key("$slice") && !entries.contains_key("$elemMatch") {
+                    return Err(unsupported_projection(&name, value));
+                }
+                self.of_lists.push((name, value.clone()));
+            }
+            Value::Object(_) => return Err(unsupported_projection(&name, value)),
+            // Null excludes as false and 0 do; to MongoDB a text includes, also an empty one.
+            Value::Null | Value::Bool(_) | Value::Number(_) if js::is_falsy(value) => {
+                self.exclude.push(name);
+            }
+            _ => return Err(MIXED_PROJECTION.to_owned()),
+        }
+        Ok(())
+    }
+}
+
+fn unsupported_projection(name: &str, value: &Value) -> String {
+    format!("Unsupported projection option: {name}: {value}")
+}
+
+/// The number of documents to return, where `Some(None)` means all; `None` when `count` is negative.
+fn count(parameter: Option<&Parameter>, settings: ApiSettings) -> Option<Option<u64>> {
+    let Some(parameter) = parameter else {
+        return Some(Some(settings.default_count));
     };
-    Ok(match count {
-        0 if settings.allows_infinite_count => None,
-        0 => Some(settings.default_count),
-        count => Some(count.min(settings.max_count)),
+    let count = js::parse_int(&parameter.text());
+    if count < 0.0 {
+        return None;
+    }
+    // Not a number is no limit.
+    let count = (!count.is_nan()).then(|| to_integer(count));
+    Some(match count {
+        Some(0) if settings.allows_infinite_count => None,
+        Some(0) => Some(settings.default_count),
+        count => count.map(|count| count.min(settings.max_count)),
     })
 }
 
-/// JavaScript's `parseInt` for decimal numbers, which ignores everything after the digits.
-fn parse_int(text: &str) -> Option<i64> {
-    let text = text.trim_start();
-    let (sign, rest) = match text.as_bytes().first() {
-        Some(b'-') => (-1, &text[1..]),
-        Some(b'+') => (1, &text[1..]),
-        _ => (1, text),
-    };
-    let end = rest
-        .find(|char: char| !char.is_ascii_digit())
-        .unwrap_or(rest.len());
-    let digits = &rest[..end];
-    (!digits.is_empty()).then(|| sign * digits.parse::<i64>().unwrap_or(i64::MAX))
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "the number is whole and not negative; larger ones become the largest integer, and not a number 0"
+)]
+fn to_integer(number: f64) -> u64 {
+    number as u64
 }
 
 #[cfg(test)]
@@ -231,23 +309,6 @@ mod tests {
     use super::*;
 
     #[test]
-    fn integers_are_parsed_as_in_javascript() {
-        for (text, number) in [
-            ("12", Some(12)),
-            (" 12.9", Some(12)),
-            ("1e3", Some(1)),
-            ("-1x", Some(-1)),
-            ("+3", Some(3)),
-            ("abc", None),
-            ("", None),
-            ("-", None),
-            ("99999999999999999999", Some(i64::MAX)),
-        ] {
-            assert_eq!(parse_int(text), number, "{text}");
-        }
-    }
-
-    #[test]
     fn settings_limit_the_count() {
         let settings = ApiSettings {
             default_count: 50,
@@ -255,29 +316,44 @@ mod tests {
             allows_infinite_count: true,
             rate: None,
         };
-        assert_eq!(count(None, settings), Ok(Some(50)));
-        assert_eq!(count(Some("7"), settings), Ok(Some(7)));
-        assert_eq!(count(Some("101"), settings), Ok(Some(100)));
-        for everything in ["0", "", "null", "abc"] {
-            assert_eq!(count(Some(everything), settings), Ok(None), "{everything}");
+        let count = |text: Option<&str>, settings| {
+            let parameter = text.map(|text| Parameter::Text(text.to_owned()));
+            super::count(parameter.as_ref(), settings)
+        };
+        assert_eq!(count(None, settings), Some(Some(50)));
+        assert_eq!(count(Some("7"), settings), Some(Some(7)));
+        assert_eq!(count(Some("0x10"), settings), Some(Some(16)));
+        for many in ["101", "99999999999999999999"] {
+            assert_eq!(count(Some(many), settings), Some(Some(100)), "{many}");
         }
-        assert!(count(Some("-1"), settings).is_err());
+        for everything in ["0", "-0", "", "null", "abc"] {
+            assert_eq!(
+                count(Some(everything), settings),
+                Some(None),
+                "{everything}"
+            );
+        }
+        assert_eq!(count(Some("-1"), settings), None);
         let finite = ApiSettings {
             allows_infinite_count: false,
             ..settings
         };
-        assert_eq!(count(Some("0"), finite), Ok(Some(50)));
+        assert_eq!(count(Some("0"), finite), Some(Some(50)));
+        assert_eq!(count(Some("abc"), finite), Some(None));
     }
 
     #[test]
     fn sort_clause_has_many_forms() {
+        let sort = |value: &Value| super::sort(Some(value));
         let ascending = Some(vec![("a".to_owned(), Some(false))]);
         let descending = Some(vec![("a".to_owned(), Some(true))]);
         assert_eq!(sort(&json!({ "a": 1 })), ascending);
         assert_eq!(sort(&json!("a")), ascending);
         assert_eq!(sort(&json!(["a"])), ascending);
         assert_eq!(sort(&json!([["a", -1]])), descending);
-        assert_eq!(sort(&json!([["a", "desc"]])), descending);
+        assert_eq!(sort(&json!([["a", "Desc"]])), descending);
+        assert_eq!(sort(&json!([["a", "-1"]])), descending);
+        assert_eq!(sort(&json!({ "a": -1.5 })), descending);
         assert_eq!(sort(&json!({ "a": 2 })), Some(vec![("a".to_owned(), None)]));
         for default in [
             json!(0),
@@ -289,7 +365,13 @@ mod tests {
         ] {
             assert_eq!(sort(&default), Some(vec![]), "{default}");
         }
-        for illegal in [json!(true), json!(7), json!([["a", 3]]), json!([1])] {
+        for illegal in [
+            json!(true),
+            json!(7),
+            json!([["a", 3]]),
+            json!([["a"]]),
+            json!([1]),
+        ] {
             assert_eq!(sort(&illegal), None, "{illegal}");
         }
     }

@@ -37,7 +37,7 @@ pub struct ListWriter {
     pending: usize,
     timezone: TimeZone,
     count: u64,
-    offset: Option<i64>,
+    offset: Json,
     total: u64,
 }
 
@@ -52,7 +52,7 @@ impl ListWriter {
     /// Begins a list. `offset` is the request's parameter, where it is a number.
     pub fn new(
         documents: Box<dyn DocumentStream>,
-        (offset, total): (Option<i64>, u64),
+        (offset, total): (Json, u64),
         timezone: TimeZone,
         gzip: bool,
     ) -> Self {
@@ -105,7 +105,7 @@ impl ListWriter {
         self.write(br#"],"count":"#);
         self.write_json(&self.count.into());
         self.write(br#","offset":"#);
-        self.write_json(&self.offset.into());
+        self.write_json(&self.offset.clone());
         self.write(br#","total":"#);
         self.write_json(&self.total.into());
         self.write(br#","success":true}"#);
