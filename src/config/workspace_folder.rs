@@ -317,7 +317,7 @@ mod tests {
 
     use super::*;
 
-    const NUMBER: usize = 5000;
+    const NUMBER: usize = 500;
 
     fn common() -> WorkspaceOptions {
         yaml::parse(b"mongodb: {uri-file: '/secrets/{name}/mongo-uri'}").expect("it is valid")
@@ -338,28 +338,28 @@ mod tests {
     }
 
     #[test]
-    fn change_of_one_of_5000_files_reads_one() {
+    fn change_of_one_file_reads_one() {
         let folder = tempfile::tempdir().expect("a directory can be created");
         for number in 0..NUMBER {
             write(folder.path(), &format!("w{number}.yml"), &settings(number));
         }
         let all = WorkspaceFolder::open(folder.path(), None, &common(), |_| None);
         let all = all.expect("the directory can be read");
-        assert_eq!((all.reads, all.workspaces().len()), (5000, NUMBER));
+        assert_eq!((all.reads, all.workspaces().len()), (500, NUMBER));
 
         write(folder.path(), "added.yml", &settings(0));
         let added = all.refresh(|_| None);
-        assert_eq!((added.reads, added.workspaces().len()), (5001, NUMBER + 1));
+        assert_eq!((added.reads, added.workspaces().len()), (501, NUMBER + 1));
         assert!(added.differs_from(&all));
 
         write(folder.path(), "w7.yml", &settings(8000));
         let changed = added.refresh(|_| None);
-        assert_eq!(changed.reads, 5002);
+        assert_eq!(changed.reads, 502);
         assert!(changed.differs_from(&added));
 
         fs::remove_file(folder.path().join("w8.yml")).expect("the file can be removed");
         let removed = changed.refresh(|_| None);
-        assert_eq!((removed.reads, removed.workspaces().len()), (5002, NUMBER));
+        assert_eq!((removed.reads, removed.workspaces().len()), (502, NUMBER));
         assert!(!removed.refresh(|_| None).differs_from(&removed));
     }
 
