@@ -111,7 +111,7 @@ pub(crate) async fn measure(
 }
 
 /// A child process that is killed when dropped. Not a `ChildProcess`, whose shell would be measured too.
-struct KillOnDrop(Child);
+pub(crate) struct KillOnDrop(pub(crate) Child);
 
 impl Drop for KillOnDrop {
     fn drop(&mut self) {

@@ -5,8 +5,10 @@
 //! Results are printed as tables and written as JSON.
 
 mod baseline_server;
+mod busy;
 mod data;
 mod exporter;
+mod fleet;
 mod footprint;
 mod growth;
 mod load;
@@ -74,7 +76,7 @@ struct Options {
         long,
         value_name = "PART",
         value_delimiter = ',',
-        default_value = "refresh,growth,steady,scrape,footprint"
+        default_value = "refresh,growth,steady,scrape,footprint,busy,fleet"
     )]
     only: Vec<Measurement>,
     /// Rounds; each contender runs once in each
@@ -88,6 +90,10 @@ struct Options {
     steady_seconds: u64,
     #[command(flatten)]
     footprint: footprint::FootprintOptions,
+    #[command(flatten)]
+    busy: busy::BusyOptions,
+    #[command(flatten)]
+    fleet: fleet::FleetOptions,
     /// End with status 1 when a target is missed
     #[arg(long)]
     strict: bool,
@@ -112,6 +118,17 @@ enum Measurement {
     Scrape,
     /// Memory, start, connections
     Footprint,
+    /// The load on a mongod to which messages, logins and presence are written
+    Busy,
+    /// Many workspaces: memory, connections, /metrics, /probe, first readings
+    Fleet,
+}
+
+impl Measurement {
+    /// Whether it needs the workspace of the benchmark.
+    fn needs_data(self) -> bool {
+        !matches!(self, Self::Growth | Self::Fleet)
+    }
 }
 
 fn main() -> ExitCode {
@@ -152,11 +169,17 @@ async fn measure(options: &Options, program: &Path, directory: &Path) -> Result<
         report.print();
         write(directory, "growth", &machine, &report)?;
     }
-    if options.only.iter().any(|part| *part != Measurement::Growth) {
+    if options.only.iter().any(|part| part.needs_data()) {
         let data = Data::open(directory, &size).await?;
         let outcome = measure_on(&data, &size, options, program, directory, &machine).await;
         data.close().await?;
         targets = outcome?;
+    }
+    if wants(Measurement::Fleet) {
+        let report = fleet::measure(program, directory, &options.fleet).await?;
+        report.print();
+        targets.extend(report.targets());
+        write(directory, "fleet", &machine, &report)?;
     }
     machine.finished();
     targets::print(&targets);
@@ -176,7 +199,7 @@ async fn measure_on(
     let mut targets = Vec::new();
     for part in &options.only {
         match part {
-            Measurement::Growth => {}
+            Measurement::Growth | Measurement::Fleet => {}
             Measurement::Refresh => {
                 let field = Contenders::All;
                 let report =
@@ -204,6 +227,13 @@ async fn measure_on(
                 report.print();
                 targets.extend(report.targets());
                 write(directory, "scrape", machine, &report)?;
+            }
+            Measurement::Busy => {
+                let report =
+                    busy::measure(data, program, directory, options.rounds, &options.busy).await?;
+                report.print();
+                targets.extend(report.targets());
+                write(directory, "busy", machine, &report)?;
             }
             Measurement::Footprint => {
                 let report =

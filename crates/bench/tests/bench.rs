@@ -46,11 +46,15 @@ fn tiny_benchmark_measures_all_contenders_and_keeps_its_data() -> Result<()> {
     let arguments = [
         "--size=0.0005",
         "--rounds=1",
-        "--only=refresh,steady,footprint",
+        "--only=refresh,steady,footprint,busy,fleet",
         "--steady-seconds=1",
         "--starts=1",
         "--scrapes=50",
         "--workspaces=3",
+        "--fleet=2",
+        "--busy-seconds=1",
+        "--busy-messages=100",
+        "--busy-logins=50",
         &format!("--directory={}", directory.path().display()),
         &format!("--exporter={}", exporter()?.display()),
     ];
@@ -97,11 +101,19 @@ fn tiny_benchmark_measures_all_contenders_and_keeps_its_data() -> Result<()> {
         .find(|target| target["name"] == "scans of messages");
     assert_eq!(of_scans.context("the target")?["met"], true);
     assert!(directory.path().join("footprint.json").exists());
+    let busy = read(directory.path(), "busy.json")?;
+    let loads = busy["result"]["loads"].as_array().context("loads")?;
+    let kinds: Vec<_> = loads.iter().map(|load| &load["kind"]).collect();
+    assert_eq!(kinds, ["messages", "logins", "presence"]);
+    let fleet = read(directory.path(), "fleet.json")?;
+    let size = &fleet["result"]["sizes"][0];
+    assert_eq!(size["workspaces"], 2);
+    assert!(size["plain"]["bytes"].as_u64() > Some(10_000), "{size}");
 
     // A second run of the same size uses the data of the first.
     let made = workspace(directory.path())?;
     let only = arguments.map(|argument| match argument {
-        "--only=refresh,steady,footprint" => "--only=steady",
+        "--only=refresh,steady,footprint,busy,fleet" => "--only=steady",
         other => other,
     });
     run(&only)?;
