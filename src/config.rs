@@ -6,6 +6,7 @@
 mod error;
 mod file;
 mod library_files;
+mod memory_limit;
 pub mod options;
 mod secrets;
 #[cfg(test)]

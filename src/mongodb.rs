@@ -20,9 +20,12 @@ pub mod members;
 pub mod pool_events;
 pub mod privileges;
 pub mod query;
+pub mod reading_turns;
 pub mod server_clock;
 pub mod server_states;
 pub mod settings;
+pub mod shared_clients;
+pub mod workspace_client;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -43,8 +46,11 @@ pub use indexes::{Access, MAX_SCANNED_DOCUMENTS};
 pub use members::SelectedMember;
 pub use privileges::UserPrivileges;
 pub use query::QueryContext;
+pub use reading_turns::Turn;
+use reading_turns::TurnTaker;
 use server_clock::DatabaseClock;
 pub use settings::{ConfiguredText, MongoSettings, TextOrFile, UriError, UriSource, read_file};
+pub use shared_clients::SharedClients;
 
 use crate::catalogue::{FailureKind, PoolState, Timestamp};
 use crate::clock::Clock;
@@ -53,9 +59,13 @@ use crate::clock::Clock;
 #[derive(Debug)]
 pub struct Mongo {
     pub clients: ClientManager,
+    /// The part in the turns of the cluster; `None` if there is only one workspace.
+    pub turns: Option<TurnTaker>,
     pub indexes: IndexCache,
     pub count_comparisons: CountComparisons,
     pub query_timeout: Duration,
+    /// The memory that live mode may take; `None` for no limit.
+    pub live_max_bytes: Option<u64>,
     pub clock: DatabaseClock,
     pub timezone: TimeZone,
 }
@@ -70,11 +80,39 @@ impl Mongo {
     ) -> Self {
         Self {
             query_timeout: settings.query_timeout,
-            clients: ClientManager::new(settings, command_log),
+            live_max_bytes: settings.live_max_bytes,
+            turns: None,
+            clients: ClientManager::new(settings, None, command_log),
             indexes: IndexCache::default(),
             count_comparisons: CountComparisons::default(),
             clock: DatabaseClock::new(clock),
             timezone,
+        }
+    }
+
+    /// One of several workspaces: it shares clients with those on the same servers, and takes turns with them.
+    pub fn of_several(
+        settings: MongoSettings,
+        clock: Clock,
+        timezone: TimeZone,
+        shared: Arc<SharedClients>,
+    ) -> Self {
+        let turns = TurnTaker::new(shared.turns(&settings.hosts()));
+        Self {
+            turns: Some(turns),
+            clients: ClientManager::new(settings.clone(), Some(shared), None),
+            ..Self::new(settings, clock, timezone, None)
+        }
+    }
+
+    /// Waits for the turn of a reading, as long as the servers answer readings; `on_wait` is called while it waits.
+    pub async fn turn(&self, on_wait: impl Fn()) -> Result<Turn, SourceError> {
+        match &self.turns {
+            Some(turns) => {
+                let limit = self.query_timeout + GRACE;
+                turns.wait(limit, on_wait).await
+            }
+            None => Ok(Turn::default()),
         }
     }
 

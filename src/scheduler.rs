@@ -81,8 +81,52 @@ pub struct SchedulerConfig {
     pub live: LiveMode,
     /// The version that the operator set.
     pub configured_version: Option<NamedVersion>,
+    /// How its reads are spread over time.
+    pub pacing: Pacing,
+}
+
+/// How the reads of a workspace are spread over time: those of many workspaces do not run at once.
+#[derive(Debug, Clone, Copy)]
+pub struct Pacing {
     /// The wait before the first read.
     pub delay: Duration,
+    /// The part of its interval by which a collector's second read comes earlier, so that the long intervals of many
+    /// workspaces do not end together either.
+    pub early: f64,
+    /// From one poll of the change streams to the next.
+    pub poll_interval: Duration,
+}
+
+/// The interval of polls, unless there are many workspaces.
+const POLL_INTERVAL: Duration = Duration::from_secs(1);
+
+/// The shortest interval of polls for each workspace: all of them together are polled a hundred times a second.
+const POLL_INTERVAL_OF_EACH: Duration = Duration::from_millis(10);
+
+/// The longest interval of polls.
+const MAX_POLL_INTERVAL: Duration = Duration::from_secs(10);
+
+impl Default for Pacing {
+    fn default() -> Self {
+        Self {
+            delay: Duration::ZERO,
+            early: 0.0,
+            poll_interval: POLL_INTERVAL,
+        }
+    }
+}
+
+impl Pacing {
+    /// The pacing of one of `count` workspaces that start together, among `all`. Their first reads are spread over `interval`.
+    pub fn of_one_of(interval: Duration, index: usize, count: usize, all: usize) -> Self {
+        let part = index as f64 / count.max(1) as f64;
+        let polls = POLL_INTERVAL_OF_EACH.mul_f64(all as f64);
+        Self {
+            delay: interval.mul_f64(part),
+            early: part,
+            poll_interval: polls.clamp(POLL_INTERVAL, MAX_POLL_INTERVAL),
+        }
+    }
 }
 
 /// The scheduler was stopped, so nothing is read any more.

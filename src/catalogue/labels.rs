@@ -1,7 +1,7 @@
 //! Bounds on label values: a scrape stays small and valid with any text in a workspace.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::metric::{Quantity, Sample};
 
@@ -22,9 +22,26 @@ pub fn bound_labels(quantity: Quantity, samples: &mut Vec<Sample>) {
             *label = mended.into();
         }
     }
-    if samples.len() > 1 {
+    if has_equal_labels(samples) {
         merge(quantity, samples);
     }
+}
+
+/// Whether two series have equal labels. A few are compared with each other, without allocating.
+fn has_equal_labels(samples: &[Sample]) -> bool {
+    const FEW: usize = 8;
+    if samples.len() <= FEW {
+        let mut rest = samples;
+        while let Some((sample, others)) = rest.split_first() {
+            if others.iter().any(|other| other.labels == sample.labels) {
+                return true;
+            }
+            rest = others;
+        }
+        return false;
+    }
+    let mut seen = HashSet::with_capacity(samples.len());
+    !samples.iter().all(|sample| seen.insert(&*sample.labels))
 }
 
 /// A valid label value of bounded length; `None` when the value already is one.

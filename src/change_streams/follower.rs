@@ -8,7 +8,7 @@ use mongodb::bson::{RawDocumentBuf, Timestamp};
 use super::followed_collection::{FollowedCollection, FollowedCollections};
 use super::id_hasher::IdHasher;
 use super::stream::{ChangeStreams, LiveError, MemberStatus, ResumeTokens, StartPosition};
-use super::tracked_documents::{TrackedDocuments, invalidates, subject};
+use super::tracked_documents::{TrackedDocuments, invalidates, renames_others, subject};
 use crate::collectors::{LiveCounts, LiveObstacle};
 use crate::mongodb::{Mongo, SelectedMember};
 
@@ -62,6 +62,8 @@ pub struct FullRead {
     collections: FollowedCollections,
     hasher: IdHasher,
     after: Timestamp,
+    /// Whether nothing is followed yet.
+    is_first: bool,
 }
 
 impl FullRead {
@@ -71,7 +73,13 @@ impl FullRead {
     /// When the server does not answer, or there are too many documents.
     pub async fn run(self) -> Result<TrackedDocuments, LiveError> {
         self.mongo
-            .read_collections(&self.member, &self.collections, &self.hasher, self.after)
+            .read_collections(
+                &self.member,
+                &self.collections,
+                &self.hasher,
+                self.after,
+                self.is_first,
+            )
             .await
     }
 }
@@ -131,6 +139,11 @@ impl Follower {
         self.streams = Some(streams);
         (self.newest, self.position) = (now, now);
         Ok(())
+    }
+
+    /// The number of open change streams.
+    pub fn stream_count(&self) -> usize {
+        self.streams.as_ref().map_or(0, ChangeStreams::count)
     }
 
     /// The collections that are not followed because they are views, once it was started.
@@ -196,6 +209,7 @@ impl Follower {
             hasher: self.hasher.clone(),
             // Both: a stream may have been resumed on a member that is behind the one where it started.
             after: now.max(self.newest),
+            is_first: self.documents.is_none(),
         })
     }
 
@@ -267,6 +281,9 @@ impl Follower {
     }
 
     fn apply(&mut self, event: RawDocumentBuf) -> Result<(), LiveError> {
+        if renames_others(&event, &self.collections) {
+            return Ok(());
+        }
         self.counts.events += 1;
         if let Ok(time) = event.get_timestamp("clusterTime") {
             self.newest = self.newest.max(time);

@@ -2,8 +2,9 @@
 //! streams, and lookups of documents that are no older than the change that made them necessary.
 //!
 //! The streams are polled and answer at once, so that they hold a connection no longer than any query: a stream that waits
-//! would take a connection of the budget for itself. A single stream on the whole database would save four polls, but its
-//! user would have to be allowed to read everything in it. All reads have read concern `majority`, because streams contain
+//! would take a connection of the budget for itself. A single stream on the database passes over the changes of other
+//! collections in a quarter of the time, but its user has to be allowed to read everything in it; otherwise there is a stream
+//! on each collection. All reads have read concern `majority`, because streams contain
 //! nothing else: what is read and then rolled back would never be corrected.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -11,6 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use mongodb::Cursor;
+use mongodb::action::Watch;
 use mongodb::bson::{Bson, Document, RawDocumentBuf, Timestamp, doc};
 use mongodb::change_stream::ChangeStream;
 use mongodb::change_stream::event::ResumeToken;
@@ -21,7 +23,7 @@ use tokio::time::Instant;
 use super::followed_collection::{FollowedCollection, FollowedCollections};
 use super::id_hasher::IdHasher;
 use super::packed_table::IdHash;
-use super::pipeline::{changes, filter, projection};
+use super::pipeline::{changes, changes_of_all, filter, projection};
 use super::resume_token::position;
 use super::tracked_documents::{CollectionScan, PendingLookups, TrackedDocuments};
 use crate::catalogue::{FailureKind, Replication};
@@ -36,11 +38,23 @@ const NO_WAIT: Duration = Duration::from_millis(1);
 /// Changes of a collection that one poll takes; the next poll takes the rest.
 const MAX_CHANGES: usize = 10_000;
 
+/// The only stream, if it is on the database, in the place of a collection's name.
+const DATABASE: &str = "the database";
+
+/// The wire protocol of MongoDB 6.0, from which on the server applies the first stage after `$changeStream` to its oplog.
+/// Before, a stream on the database makes an event of every change first.
+const WIRE_VERSION_6_0: i32 = 17;
+
 /// Documents of all collections that are followed: at 24 bytes each, and twice that while a full read is compared.
 const MAX_DOCUMENTS: usize = 5_000_000;
 
+/// The memory that a document takes: its row, and the same once more while a full read is compared.
+const BYTES_OF_DOCUMENT: usize = 48;
+
 /// Documents in one reply of a full read; the fields that are kept are some 100 bytes.
 const BATCH_SIZE: i32 = 20_000;
+
+const MEBIBYTE: u64 = 1 << 20;
 
 const COMMENT: &str = "rocketchat-exporter live";
 
@@ -104,6 +118,8 @@ pub type ResumeTokens = BTreeMap<&'static str, ResumeToken>;
 pub struct ChangeStreams {
     /// The member that they are on; lookups go there too.
     pub member: Arc<SelectedMember>,
+    /// The collections that are followed.
+    collections: BTreeSet<&'static str>,
     streams: BTreeMap<&'static str, ChangeStream<RawDocumentBuf>>,
 }
 
@@ -207,7 +223,7 @@ impl Mongo {
         }
     }
 
-    /// Opens a change stream on each of these collections; a view has none.
+    /// Opens a change stream on the database where that is possible, else one on each of these collections; a view has none.
     ///
     /// # Errors
     /// When the server refuses that, or does not answer.
@@ -217,6 +233,30 @@ impl Mongo {
         collections: &FollowedCollections,
         start: &StartPosition,
     ) -> Result<ChangeStreams, LiveError> {
+        let is_on_database = match start {
+            StartPosition::Time(_) => self.may_follow_database(&member, collections).await?,
+            StartPosition::Tokens(tokens) => tokens.contains_key(DATABASE),
+        };
+        if is_on_database {
+            let watch = member.database.watch();
+            let watch = watch
+                .pipeline(changes_of_all(member.database.name(), collections))
+                .max_await_time(NO_WAIT);
+            let watch = start.of(watch, DATABASE)?;
+            match self.live_query(&member, watch.into_future()).await {
+                Ok(stream) => {
+                    return Ok(ChangeStreams {
+                        member,
+                        collections: collections.keys().copied().collect(),
+                        streams: BTreeMap::from([(DATABASE, stream.with_type())]),
+                    });
+                }
+                // Its user may still follow each collection.
+                Err(LiveError::Impossible(LiveObstacle::Privileges, _))
+                    if matches!(start, StartPosition::Time(_)) => {}
+                Err(error) => return Err(error),
+            }
+        }
         let mut streams = BTreeMap::new();
         for (name, followed) in collections {
             let collection = member.database.collection::<Document>(name);
@@ -224,17 +264,7 @@ impl Mongo {
                 .watch()
                 .pipeline(changes(followed))
                 .max_await_time(NO_WAIT);
-            let watch = match start {
-                StartPosition::Time(time) => watch.start_at_operation_time(*time),
-                StartPosition::Tokens(tokens) => match tokens.get(name) {
-                    Some(token) => watch.resume_after(token.clone()),
-                    None => {
-                        return Err(LiveError::Lost(format!(
-                            "the change stream on {name} has no resume token"
-                        )));
-                    }
-                },
-            };
+            let watch = start.of(watch, name)?;
             let open = async {
                 match watch.await {
                     Err(error) if error::is_view(&error) => Ok(None),
@@ -245,7 +275,43 @@ impl Mongo {
                 streams.insert(*name, stream.with_type());
             }
         }
-        Ok(ChangeStreams { member, streams })
+        Ok(ChangeStreams {
+            member,
+            collections: streams.keys().copied().collect(),
+            streams,
+        })
+    }
+
+    /// Whether a stream on the database is worth trying: the server makes it cheap, and no collection is a view, whose changes
+    /// it would not have.
+    async fn may_follow_database(
+        &self,
+        member: &SelectedMember,
+        collections: &FollowedCollections,
+    ) -> Result<bool, LiveError> {
+        let hello = member.hello.as_ref();
+        if !hello.is_some_and(|hello| hello.has_wire_version(WIRE_VERSION_6_0)) {
+            return Ok(false);
+        }
+        let names: Vec<_> = collections.keys().copied().collect();
+        let list = doc! {
+            "listCollections": 1,
+            "nameOnly": true,
+            "authorizedCollections": true,
+            "filter": { "type": "view", "name": { "$in": names } },
+            "maxTimeMS": bson::milliseconds(self.query_timeout),
+            "comment": COMMENT,
+        };
+        let list = command::run_cursor(&member.database, list, 1);
+        let views = async {
+            let mut views = list.await?;
+            views.advance().await
+        };
+        match self.live_query(member, views).await {
+            Ok(has_view) => Ok(!has_view),
+            Err(LiveError::Impossible(..)) => Ok(false),
+            Err(error) => Err(error),
+        }
     }
 
     /// The changes since the last poll.
@@ -290,17 +356,34 @@ impl Mongo {
         collections: &FollowedCollections,
         hasher: &IdHasher,
         after: Timestamp,
+        is_first: bool,
     ) -> Result<TrackedDocuments, LiveError> {
         let begun = Instant::now();
         let lease = self.clients.database().await?.lease;
         let mut scans = Vec::with_capacity(collections.len());
-        let mut left = MAX_DOCUMENTS;
         let kept = collections
             .values()
             .filter(|collection| collection.keeps_documents());
+        let mut expected = Vec::new();
         for collection in kept {
+            let documents = self.expected_documents(member, collection).await?;
+            expected.push((collection, documents));
+        }
+        let documents = expected.iter().map(|(_, documents)| documents).sum();
+        let bytes = self.ensure_fits(documents)?;
+        if is_first {
+            let mebibytes = bytes.div_ceil(MEBIBYTE);
+            tracing::info!(
+                database = member.database.name(),
+                documents,
+                mebibytes,
+                "live mode begins; it takes about this much memory"
+            );
+        }
+        let mut left = MAX_DOCUMENTS;
+        for (collection, expected) in expected {
             let scan = self
-                .scan_collection(member, collection, hasher, after, left)
+                .scan_collection(member, collection, hasher, after, expected, left)
                 .await?;
             left -= scan.len();
             scans.push(scan);
@@ -309,22 +392,16 @@ impl Mongo {
         Ok(TrackedDocuments::new(hasher.clone(), scans))
     }
 
-    async fn scan_collection(
+    /// The number of documents of a collection that will be kept.
+    async fn expected_documents(
         &self,
         member: &SelectedMember,
         collection: &FollowedCollection,
-        hasher: &IdHasher,
-        after: Timestamp,
-        max: usize,
-    ) -> Result<CollectionScan, LiveError> {
-        let too_many = || {
-            LiveError::Impossible(
-                LiveObstacle::Size,
-                format!(
-                    "the collections that would be followed hold more than {MAX_DOCUMENTS} documents"
-                ),
-            )
-        };
+    ) -> Result<usize, LiveError> {
+        if collection.owners.is_some() {
+            // Few sessions have connections.
+            return Ok(0);
+        }
         let count = doc! {
             "count": collection.name,
             "maxTimeMS": bson::milliseconds(self.query_timeout),
@@ -332,16 +409,41 @@ impl Mongo {
         };
         let count = command::run(&member.database, count);
         let count = self.live_query(member, count).await?;
-        let expected = bson::counted(&count, "n");
-        let expected = if collection.owners.is_some() {
-            // Few sessions have connections.
-            0
-        } else {
-            usize::try_from(expected).unwrap_or(usize::MAX)
-        };
-        if expected > max {
+        let documents = usize::try_from(bson::counted(&count, "n"));
+        Ok(documents.unwrap_or(MAX_DOCUMENTS + 1))
+    }
+
+    /// The memory that so many documents will take.
+    ///
+    /// # Errors
+    /// When it is more than it may be.
+    fn ensure_fits(&self, documents: usize) -> Result<u64, LiveError> {
+        if documents > MAX_DOCUMENTS {
             return Err(too_many());
         }
+        let bytes = (documents * BYTES_OF_DOCUMENT) as u64;
+        match self.live_max_bytes {
+            Some(max) if bytes > max => Err(LiveError::Impossible(
+                LiveObstacle::Memory,
+                format!(
+                    "live mode would take {} MiB of memory for {documents} documents, and may take {} MiB; raise --mongodb.live-max-memory, or the memory limit of the container or service, of which it is half by default",
+                    bytes.div_ceil(MEBIBYTE),
+                    max / MEBIBYTE
+                ),
+            )),
+            _ => Ok(bytes),
+        }
+    }
+
+    async fn scan_collection(
+        &self,
+        member: &SelectedMember,
+        collection: &FollowedCollection,
+        hasher: &IdHasher,
+        after: Timestamp,
+        expected: usize,
+        max: usize,
+    ) -> Result<CollectionScan, LiveError> {
         let mut scan = CollectionScan::new(hasher.clone(), collection.clone(), expected);
         let mut cursor = self
             .find_after(member, collection, filter(collection), after)
@@ -412,6 +514,32 @@ impl Mongo {
     }
 }
 
+fn too_many() -> LiveError {
+    LiveError::Impossible(
+        LiveObstacle::Size,
+        format!("the collections that would be followed hold more than {MAX_DOCUMENTS} documents"),
+    )
+}
+
+impl StartPosition {
+    /// A stream that starts here; `name` is that of its collection.
+    fn of<'a, T>(
+        &self,
+        watch: Watch<'a, T>,
+        name: &'static str,
+    ) -> Result<Watch<'a, T>, LiveError> {
+        match self {
+            Self::Time(time) => Ok(watch.start_at_operation_time(*time)),
+            Self::Tokens(tokens) => match tokens.get(name) {
+                Some(token) => Ok(watch.resume_after(token.clone())),
+                None => Err(LiveError::Lost(format!(
+                    "the change stream on {name} has no resume token"
+                ))),
+            },
+        }
+    }
+}
+
 impl ChangeStreams {
     /// The time of the replica set up to which all streams are complete; `None` where a resume token does not contain one.
     pub fn position(&self) -> Option<Timestamp> {
@@ -423,9 +551,14 @@ impl ChangeStreams {
         positions.min_by_key(|time| time.map(|time| (time.time, time.increment)))?
     }
 
-    /// The collections that have a stream.
-    pub fn collections(&self) -> BTreeSet<&'static str> {
-        self.streams.keys().copied().collect()
+    /// The collections that are followed.
+    pub fn collections(&self) -> &BTreeSet<&'static str> {
+        &self.collections
+    }
+
+    /// The number of streams.
+    pub fn count(&self) -> usize {
+        self.streams.len()
     }
 
     /// Where the streams are.

@@ -3,9 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::collector::Collector;
-use super::sections::SECTIONS;
 use super::snapshot::Snapshot;
-use crate::catalogue::{Metric, MetricRow, Quantity, Read, Sample, count, instant, labels, state};
+use crate::catalogue::{Metric, Quantity, Read, Sample, count, instant, state};
 
 fn of_each(
     snapshot: &Snapshot,
@@ -198,7 +197,7 @@ pub const READINGS: &[Metric<Snapshot>] = &[
     },
     Metric {
         name: "rocketchat_exporter_mongodb_connections",
-        help: "Open connections for queries to the workspace's database, by whether a query uses them; the driver has one more to each server, which watches it.",
+        help: "Open connections for queries to the workspace's database, by whether a query uses them; the driver has one more to each server, which watches it. Workspaces that share connections show the same number.",
         source: "the exporter, by the driver's events",
         quantity: Quantity::Count,
         read: Read::By(&["state"], |snapshot| {
@@ -216,33 +215,12 @@ pub const READINGS: &[Metric<Snapshot>] = &[
     },
     Metric {
         name: "rocketchat_exporter_mongodb_connections_opened_total",
-        help: "Connections for queries that were opened to the workspace's database.",
+        help: "Connections for queries that were opened to the workspace's database. Workspaces that share connections show the same number.",
         source: "the exporter, by the driver's events",
         quantity: Quantity::CountTotal,
         read: Read::One(|snapshot| count(snapshot.pool?.opened)),
     },
 ];
-
-/// The number of series of each metric with a label value that differs from the workspace's.
-fn changed(snapshot: &Snapshot) -> Vec<Sample> {
-    let mut changed = Vec::new();
-    let mut visit = |row: MetricRow, samples: Vec<Sample>| {
-        let is_changed = |sample: &&Sample| {
-            sample
-                .labels
-                .iter()
-                .any(|label| labels::mended(label).is_some())
-        };
-        let series = samples.iter().filter(is_changed).count();
-        if series > 0 {
-            changed.push(Sample::of(row.name, series as f64));
-        }
-    };
-    for section in SECTIONS {
-        section.visit_samples(snapshot, &mut visit);
-    }
-    changed
-}
 
 /// Label values that were changed.
 const LABELS_CUT: Metric<Snapshot> = Metric {
@@ -250,5 +228,13 @@ const LABELS_CUT: Metric<Snapshot> = Metric {
     help: "Series of a metric with a label value that was cut because it is longer than 200 bytes, or had a NUL taken out. Absent while there are none.",
     source: "the exporter",
     quantity: Quantity::Count,
-    read: Read::By(&["metric"], changed),
+    read: Read::By(&["metric"], |snapshot| {
+        let changed = Collector::ALL
+            .into_iter()
+            .filter_map(|collector| snapshot.changed_labels.get(&collector));
+        changed
+            .flatten()
+            .map(|(metric, series)| Sample::of(*metric, *series as f64))
+            .collect()
+    }),
 };

@@ -75,6 +75,8 @@ pub enum LiveObstacle {
     Privileges,
     /// There are too many documents.
     Size,
+    /// The documents would take more memory than they may.
+    Memory,
     /// Following takes more of the database's time than reading.
     Cost,
     /// The change streams could not be resumed several times in a row.
@@ -90,6 +92,7 @@ impl LiveObstacle {
             Self::Topology => "topology",
             Self::Privileges => "privileges",
             Self::Size => "size",
+            Self::Memory => "memory",
             Self::Cost => "cost",
             Self::Loss => "loss",
             Self::View => "view",

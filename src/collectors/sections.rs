@@ -1,8 +1,10 @@
 //! Every section, for those who render it.
 
 use super::collector::Collector;
-use super::snapshot::Snapshot;
-use crate::catalogue::{FieldRow, FieldValue, MetricRow, Sample, SectionDefinition, Version};
+use super::snapshot::{Reading, Snapshot};
+use crate::catalogue::{
+    FieldRow, FieldValue, MetricRow, Sample, SectionDefinition, Version, labels,
+};
 
 /// A section without its type.
 pub trait Section: Sync {
@@ -16,8 +18,8 @@ pub trait Section: Sync {
     fn fields(&self) -> Vec<FieldRow>;
     /// Calls `visit` with each metric that has a value; never when the section is absent.
     fn visit_samples(&self, snapshot: &Snapshot, visit: &mut dyn FnMut(MetricRow, Vec<Sample>));
-    /// The samples of one metric; `None` where the section has no such metric.
-    fn samples_of(&self, snapshot: &Snapshot, metric: &str) -> Option<Vec<Sample>>;
+    /// The samples of the metric at an index of [`Section::metrics`].
+    fn samples_at(&self, snapshot: &Snapshot, index: usize) -> Vec<Sample>;
     /// Calls `visit` with each field of `version`.
     fn visit_fields(
         &self,
@@ -55,9 +57,11 @@ impl<T: Sync> Section for TypedSection<T> {
         self.table.visit_samples((self.find)(snapshot), visit);
     }
 
-    fn samples_of(&self, snapshot: &Snapshot, metric: &str) -> Option<Vec<Sample>> {
-        let metric = self.table.metrics.iter().find(|row| row.name == metric)?;
-        Some((self.find)(snapshot).map_or_else(Vec::new, |section| metric.samples(section)))
+    fn samples_at(&self, snapshot: &Snapshot, index: usize) -> Vec<Sample> {
+        match ((self.find)(snapshot), self.table.metrics.get(index)) {
+            (Some(section), Some(metric)) => metric.samples(section),
+            _ => Vec::new(),
+        }
     }
 
     fn visit_fields(
@@ -85,3 +89,30 @@ macro_rules! sections {
 }
 
 every_collector!(sections);
+
+/// Stores what a collector read, and counts the series of each metric with a label value that will be changed: once for each
+/// reading, not for each scrape.
+pub fn store(snapshot: &mut Snapshot, collector: Collector, reading: Reading) {
+    snapshot.put(reading);
+    let mut changed = Vec::new();
+    let sections = SECTIONS.iter();
+    for section in sections.filter(|section| section.collector() == collector) {
+        section.visit_samples(snapshot, &mut |row, samples| {
+            let is_changed = |sample: &&Sample| {
+                sample
+                    .labels
+                    .iter()
+                    .any(|label| labels::mended(label).is_some())
+            };
+            let series = samples.iter().filter(is_changed).count();
+            if series > 0 {
+                changed.push((row.name, series));
+            }
+        });
+    }
+    if changed.is_empty() {
+        snapshot.changed_labels.remove(&collector);
+    } else {
+        snapshot.changed_labels.insert(collector, changed);
+    }
+}

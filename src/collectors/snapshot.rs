@@ -29,6 +29,8 @@ macro_rules! snapshot {
             )*
             /// The outcome of each collector.
             pub outcomes: BTreeMap<Collector, Outcome>,
+            /// The number of series of each metric with a label value that is shown changed, by collector.
+            pub changed_labels: BTreeMap<Collector, Vec<(&'static str, usize)>>,
             /// Whether the database can be read; `None` if only the host is read.
             pub availability: Option<Availability>,
             /// The connection pools, after the newest reading.
@@ -57,6 +59,7 @@ macro_rules! snapshot {
 
             /// Removes a section: after a failure it is absent, never old and never zero.
             pub fn clear(&mut self, collector: Collector) {
+                self.changed_labels.remove(&collector);
                 match collector {$(
                     Collector::$section => self.$module = None,
                 )*}

@@ -12,7 +12,7 @@ use super::probe::query::RocketChatSource;
 use super::snapshot::{Reading, Snapshot};
 use crate::catalogue::{FailureKind, PoolState};
 use crate::change_streams::{FollowedCollections, Follower};
-use crate::mongodb::SourceError;
+use crate::mongodb::{SourceError, Turn};
 
 /// How long reading the host may take.
 const HOST_LIMIT: Duration = Duration::from_secs(30);
@@ -58,6 +58,35 @@ impl Sources {
             (Collector::Probe, None, _) => missing("there is no Rocket.Chat to be probed"),
             (_, _, Some(database)) => database.read(collector, known).await,
             (_, _, None) => missing("there is no database to be read"),
+        }
+    }
+
+    /// Waits for the turn of a reading of the database, which readings of other workspaces on its servers take too;
+    /// `on_wait` is called while it waits.
+    ///
+    /// # Errors
+    /// When the servers answer no readings.
+    pub async fn turn(&self, on_wait: impl Fn()) -> Result<Turn, SourceError> {
+        match &self.database {
+            Some(database) => database.mongo.turn(on_wait).await,
+            None => Ok(Turn::default()),
+        }
+    }
+
+    /// A turn, unless all are taken.
+    pub fn try_turn(&self) -> Option<Turn> {
+        let database = self.database.as_ref();
+        match database.and_then(|database| database.mongo.turns.as_ref()) {
+            Some(turns) => turns.try_take(),
+            None => Some(Turn::default()),
+        }
+    }
+
+    /// Notes how a reading of the database ended.
+    pub fn note_turn(&self, error: Option<&SourceError>) {
+        let database = self.database.as_ref();
+        if let Some(turns) = database.and_then(|database| database.mongo.turns.as_ref()) {
+            turns.note(error);
         }
     }
 

@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use serde_json::Value as Json;
 use thiserror::Error;
-use tokio::time::Duration;
 
 use crate::cli::StatisticsFormat;
 use crate::collectors::LiveMode;
 use crate::config::{ChoiceError, Config};
 use crate::document::{self, StatisticsSource};
 use crate::exposition::{self, ExporterState, MetricsFormat, WorkspaceSnapshot};
+use crate::scheduler::Pacing;
 use crate::serve::workspace::RunningWorkspace;
 
 /// Why nothing is printed.
@@ -37,7 +37,8 @@ pub async fn statistics(
     let mut workspace = config.workspaces.choose(name)?;
     // Change streams need more than one reading.
     workspace.live = LiveMode::Off;
-    let running = RunningWorkspace::start(None, Arc::new(workspace), clock, Duration::ZERO);
+    let workspace = Arc::new(workspace);
+    let running = RunningWorkspace::start(None, workspace, clock, Pacing::default(), None);
     let snapshot = running.scheduler.first(&running.config.collectors).await;
     let config = Arc::clone(&running.config);
     running.stop().await;

@@ -1,8 +1,30 @@
 //! What a condition is judged by: the values of metrics, by their names.
 
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
 use super::Moment;
-use crate::catalogue::Sample;
+use crate::catalogue::{Metric, Sample};
 use crate::collectors::{READINGS, REPLICATION, SECTIONS, Snapshot};
+
+/// Where the samples of a metric come from.
+#[derive(Clone, Copy)]
+enum Origin {
+    /// The section at this index, and the index of the metric in it.
+    Section(usize, usize),
+    Snapshot(&'static Metric<Snapshot>),
+}
+
+/// The origin of each metric. The conditions look up some hundred metrics of each new snapshot.
+static ORIGINS: LazyLock<HashMap<&'static str, Origin>> = LazyLock::new(|| {
+    let of_snapshots = READINGS.iter().chain(REPLICATION);
+    let of_snapshots = of_snapshots.map(|metric| (metric.name, Origin::Snapshot(metric)));
+    let of_sections = SECTIONS.iter().enumerate().flat_map(|(section, table)| {
+        let rows = table.metrics().into_iter().enumerate();
+        rows.map(move |(index, row)| (row.name, Origin::Section(section, index)))
+    });
+    of_snapshots.chain(of_sections).collect()
+});
 
 /// A snapshot and the time at which it is judged.
 pub struct Facts<'a> {
@@ -15,14 +37,13 @@ pub struct Facts<'a> {
 impl Facts<'_> {
     /// The samples of a metric.
     pub fn samples(&self, metric: &str) -> Vec<Sample> {
-        let of_section = SECTIONS
-            .iter()
-            .find_map(|section| section.samples_of(self.snapshot, metric));
-        of_section.unwrap_or_else(|| {
-            let about_readings = READINGS.iter().chain(REPLICATION);
-            let row = about_readings.into_iter().find(|row| row.name == metric);
-            row.map_or_else(Vec::new, |row| row.samples(self.snapshot))
-        })
+        match ORIGINS.get(metric) {
+            Some(Origin::Section(section, index)) => {
+                SECTIONS[*section].samples_at(self.snapshot, *index)
+            }
+            Some(Origin::Snapshot(metric)) => metric.samples(self.snapshot),
+            None => Vec::new(),
+        }
     }
 
     /// The value of a metric without labels; `None` where it is absent.

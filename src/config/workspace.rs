@@ -8,6 +8,7 @@ use std::time::Duration;
 use jiff::tz::TimeZone;
 
 use super::error::ConfigError;
+use super::memory_limit::memory_limit;
 use super::options::{
     CollectorOptions, LiveArgument, MongodbOptions, RocketchatOptions, ShapeArgument,
     WorkspaceOptions,
@@ -130,6 +131,10 @@ impl WorkspaceConfig {
                 query_timeout: mongodb.query_timeout.unwrap_or(Duration::from_secs(30)),
                 connect_timeout: mongodb.connect_timeout.unwrap_or(Duration::from_secs(5)),
                 max_connections: mongodb.max_connections.unwrap_or(2),
+                live_max_bytes: match mongodb.live_max_memory {
+                    Some(mebibytes) => Some(u64::from(mebibytes) << 20),
+                    None => memory_limit().map(|bytes| bytes / 2),
+                },
             },
             intervals,
             live: mongodb.live.unwrap_or(LiveArgument::Auto).into(),

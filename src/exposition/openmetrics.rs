@@ -6,15 +6,20 @@ use std::sync::{Arc, Mutex};
 use std::{fmt, io, mem};
 
 use prometheus_client::collector::Collector as RegistryCollector;
-use prometheus_client::encoding::{DescriptorEncoder, MetricEncoder, NoLabelSet, text};
+use prometheus_client::encoding::{
+    DescriptorEncoder, EncodeLabel, EncodeLabelSet, LabelSetEncoder, MetricEncoder, NoLabelSet,
+    text,
+};
 use prometheus_client::metrics::MetricType;
 use prometheus_client::registry::{Registry, Unit};
 
 use super::builtin_names::visit_compat_samples;
 use super::exporter_metrics::{EXPORTER_METRICS, ExporterState};
+use super::text::families;
 use super::{MetricNames, WorkspaceSnapshot};
-use crate::catalogue::{MetricRow, Quantity, Sample, bound_labels};
-use crate::collectors::{LIVE, READINGS, REPLICATION, SECTIONS};
+use crate::catalogue::{Metric, MetricRow, Quantity, Sample, bound_labels};
+use crate::collectors::sections::Section;
+use crate::collectors::{LIVE, READINGS, REPLICATION, SECTIONS, Snapshot};
 
 /// The last line of an exposition.
 pub const END: &str = "# EOF\n";
@@ -22,8 +27,8 @@ pub const END: &str = "# EOF\n";
 /// The label of several workspaces.
 const WORKSPACE: &str = "workspace";
 
-/// Renders the metrics of some workspaces in the order of the catalogue, without the last line. Each section is written
-/// by itself, so that only one section's samples of many workspaces are in memory at a time.
+/// Renders the metrics of some workspaces in the order of the catalogue, without the last line. Each family is written at
+/// once, and its samples are made while they are written: a body of many workspaces needs hardly more memory than its text.
 ///
 /// # Errors
 /// Those of `write`.
@@ -31,31 +36,28 @@ pub fn render(
     workspaces: &[WorkspaceSnapshot],
     mut write: impl FnMut(&str) -> io::Result<()>,
 ) -> io::Result<()> {
+    let workspaces: Arc<[WorkspaceSnapshot]> = workspaces.into();
+    let (mut text, mut ordered) = (String::new(), String::new());
+    let mut render = |row, origin| {
+        let workspaces = Arc::clone(&workspaces);
+        encode(
+            &mut text,
+            CatalogueFamily {
+                row,
+                origin,
+                workspaces,
+            },
+        );
+        order(&text, &mut ordered);
+        write(&ordered)
+    };
     for metric in READINGS.iter().chain(REPLICATION).chain(LIVE) {
-        let mut family = Families::default();
-        for workspace in workspaces {
-            if !workspace.exposed.contains(None, metric.name) {
-                continue;
-            }
-            let samples = metric.samples(&workspace.snapshot);
-            family.add(metric.row(), workspace.workspace.as_ref(), samples);
-        }
-        write(&family.write())?;
+        render(metric.row(), SampleOrigin::Snapshot(metric))?;
     }
     for section in SECTIONS {
-        let mut families = Families::default();
-        for row in section.metrics() {
-            families.announce(row);
+        for (index, row) in section.metrics().into_iter().enumerate() {
+            render(row, SampleOrigin::Section(*section, index))?;
         }
-        for workspace in workspaces {
-            let exposed = &workspace.exposed;
-            section.visit_samples(&workspace.snapshot, &mut |row, samples| {
-                if exposed.contains(Some(section.collector()), row.name) {
-                    families.add(row, workspace.workspace.as_ref(), samples);
-                }
-            });
-        }
-        write(&families.write())?;
     }
     let mut built_in = Families::default();
     for workspace in workspaces
@@ -124,15 +126,81 @@ impl Families {
 
     /// The text, without the last line.
     fn write(self) -> String {
-        let mut registry = Registry::default();
-        registry.register_collector(Box::new(FamilyCollector(Mutex::new(self.families))));
         let mut exposition = String::new();
-        text::encode(&mut exposition, &registry).expect("writing into a string cannot fail");
-        with_help_last(exposition.strip_suffix(END).unwrap_or(&exposition))
+        encode(&mut exposition, FamilyCollector(Mutex::new(self.families)));
+        let mut ordered = String::with_capacity(exposition.len());
+        order(&exposition, &mut ordered);
+        ordered
     }
 }
 
-/// The families as a collector of a registry, the only way to prometheus-client's encoder.
+/// Encodes what a collector has, without the last line.
+fn encode(text: &mut String, collector: impl RegistryCollector) {
+    text.clear();
+    let mut registry = Registry::default();
+    registry.register_collector(Box::new(collector));
+    text::encode_registry(text, &registry).expect("writing into a string cannot fail");
+}
+
+/// A family of the catalogue in all workspaces, as a collector of a registry.
+struct CatalogueFamily {
+    row: MetricRow,
+    origin: SampleOrigin,
+    workspaces: Arc<[WorkspaceSnapshot]>,
+}
+
+/// Where the samples of a family come from.
+#[derive(Clone, Copy)]
+enum SampleOrigin {
+    Snapshot(&'static Metric<Snapshot>),
+    /// The metric at this index of a section.
+    Section(&'static dyn Section, usize),
+}
+
+impl fmt::Debug for CatalogueFamily {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.row.name)
+    }
+}
+
+impl RegistryCollector for CatalogueFamily {
+    fn encode(&self, mut encoder: DescriptorEncoder) -> fmt::Result {
+        let collector = match self.origin {
+            SampleOrigin::Snapshot(_) => None,
+            SampleOrigin::Section(section, _) => Some(section.collector()),
+        };
+        let workspaces = self.workspaces.iter();
+        let exposing =
+            workspaces.filter(|workspace| workspace.exposed.contains(collector, self.row.name));
+        let samples = exposing.map(|workspace| {
+            let mut samples = match self.origin {
+                SampleOrigin::Snapshot(metric) => metric.samples(&workspace.snapshot),
+                SampleOrigin::Section(section, index) => {
+                    section.samples_at(&workspace.snapshot, index)
+                }
+            };
+            bound_labels(self.row.quantity, &mut samples);
+            (workspace.workspace.as_ref(), samples)
+        });
+        let mut samples = samples
+            .filter(|(_, samples)| !samples.is_empty())
+            .peekable();
+        // A family without samples is absent.
+        if samples.peek().is_none() {
+            return Ok(());
+        }
+        let encoding = OpenMetricsType::of(self.row.quantity);
+        let mut family = FamilyEncoder::new(&mut encoder, self.row, &encoding)?;
+        for (workspace, samples) in samples {
+            for sample in samples {
+                family.add(workspace, &sample)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Families as a collector of a registry, the only way to prometheus-client's encoder.
 #[derive(Debug)]
 struct FamilyCollector(Mutex<Vec<(MetricRow, Vec<WorkspaceSample>)>>);
 
@@ -140,64 +208,84 @@ impl RegistryCollector for FamilyCollector {
     fn encode(&self, mut encoder: DescriptorEncoder) -> fmt::Result {
         let families = mem::take(&mut *self.0.lock().map_err(|_| fmt::Error)?);
         for (row, series) in families {
-            if !series.is_empty() {
-                family(&mut encoder, row, &series)?;
+            if series.is_empty() {
+                continue;
+            }
+            let encoding = OpenMetricsType::of(row.quantity);
+            let mut family = FamilyEncoder::new(&mut encoder, row, &encoding)?;
+            for (workspace, sample) in series {
+                family.add(workspace.as_ref(), &sample)?;
             }
         }
         Ok(())
     }
 }
 
-/// Moves each family's HELP after its TYPE and UNIT, as OpenMetrics recommends.
-fn with_help_last(exposition: &str) -> String {
-    let mut ordered = String::with_capacity(exposition.len());
-    let mut help = None;
-    for line in exposition.lines() {
-        if line.starts_with("# HELP ") {
-            help = Some(line);
-            continue;
-        }
-        let is_metadata = line.starts_with("# TYPE ") || line.starts_with("# UNIT ");
-        if let Some(help) = help.take_if(|_| !is_metadata) {
-            ordered.push_str(help);
-            ordered.push('\n');
-        }
-        ordered.push_str(line);
-        ordered.push('\n');
+/// Copies an exposition, with each family's HELP after its TYPE and UNIT, as OpenMetrics recommends.
+fn order(exposition: &str, ordered: &mut String) {
+    ordered.clear();
+    for (metadata, samples) in families(exposition) {
+        let is_help = |line: &&str| line.starts_with("# HELP ");
+        let lines = metadata.split_inclusive('\n');
+        ordered.extend(lines.clone().filter(|line| !is_help(line)));
+        ordered.extend(lines.filter(is_help));
+        ordered.push_str(samples);
     }
-    ordered
 }
 
-fn family(
-    encoder: &mut DescriptorEncoder,
+/// Encodes one family.
+struct FamilyEncoder<'a> {
     row: MetricRow,
-    series: &[WorkspaceSample],
-) -> fmt::Result {
-    let encoding = OpenMetricsType::of(row.quantity);
-    // prometheus-client adds the suffixes itself.
-    let name = row.name.strip_suffix(encoding.suffix).unwrap_or(row.name);
-    let mut metric =
-        encoder.encode_descriptor(name, row.help, encoding.unit.as_ref(), encoding.kind)?;
-    for (workspace, sample) in series {
-        let names = row.labels.iter().copied();
-        let labels: Vec<(&str, &str)> = workspace
-            .iter()
-            .map(|name| (WORKSPACE, name.as_ref()))
-            .chain(names.zip(sample.labels.iter().map(Cow::as_ref)))
-            .collect();
-        if row.quantity == Quantity::Info {
-            metric.encode_info(&labels)?;
-        } else if labels.is_empty() {
-            number(&mut metric, row.quantity, sample.value)?;
+    metric: MetricEncoder<'a>,
+}
+
+/// The labels of a sample, the workspace's first.
+struct Labels<'a> {
+    workspace: Option<&'a str>,
+    names: &'static [&'static str],
+    values: &'a [Cow<'static, str>],
+}
+
+impl EncodeLabelSet for Labels<'_> {
+    fn encode(&self, encoder: &mut LabelSetEncoder) -> fmt::Result {
+        if let Some(workspace) = self.workspace {
+            (WORKSPACE, workspace).encode(encoder.encode_label())?;
+        }
+        for (name, value) in self.names.iter().zip(self.values) {
+            (*name, value.as_ref()).encode(encoder.encode_label())?;
+        }
+        Ok(())
+    }
+}
+
+impl<'a> FamilyEncoder<'a> {
+    fn new(
+        encoder: &'a mut DescriptorEncoder,
+        row: MetricRow,
+        encoding: &'a OpenMetricsType,
+    ) -> Result<Self, fmt::Error> {
+        // prometheus-client adds the suffixes itself.
+        let name = row.name.strip_suffix(encoding.suffix).unwrap_or(row.name);
+        let metric =
+            encoder.encode_descriptor(name, row.help, encoding.unit.as_ref(), encoding.kind)?;
+        Ok(Self { row, metric })
+    }
+
+    fn add(&mut self, workspace: Option<&Arc<str>>, sample: &Sample) -> fmt::Result {
+        let labels = Labels {
+            workspace: workspace.map(AsRef::as_ref),
+            names: self.row.labels,
+            values: &sample.labels,
+        };
+        if self.row.quantity == Quantity::Info {
+            self.metric.encode_info(&labels)
+        } else if workspace.is_none() && sample.labels.is_empty() {
+            number(&mut self.metric, self.row.quantity, sample.value)
         } else {
-            number(
-                &mut metric.encode_family(&labels)?,
-                row.quantity,
-                sample.value,
-            )?;
+            let mut metric = self.metric.encode_family(&labels)?;
+            number(&mut metric, self.row.quantity, sample.value)
         }
     }
-    Ok(())
 }
 
 /// How OpenMetrics represents a quantity.

@@ -1,28 +1,45 @@
 //! Prometheus text 0.0.4, translated from OpenMetrics so that the two cannot differ.
 
+/// The families of an exposition: the lines of metadata of each, and those of its samples.
+pub fn families(exposition: &str) -> impl Iterator<Item = (&str, &str)> {
+    let mut rest = exposition;
+    std::iter::from_fn(move || {
+        if rest.is_empty() {
+            return None;
+        }
+        let lines = rest.split_inclusive('\n');
+        let metadata = lines.take_while(|line| line.starts_with("# "));
+        let (metadata, after) = rest.split_at(metadata.map(str::len).sum());
+        // Label values have no line breaks.
+        let end = after.find("\n# ").map_or(after.len(), |index| index + 1);
+        let (samples, next) = after.split_at(end);
+        rest = next;
+        Some((metadata, samples))
+    })
+}
+
 /// Translates an exposition: without units and the end mark, with full names of counters and infos, and with the types of
 /// the classic format.
 pub fn from_openmetrics(exposition: &str) -> String {
     let mut classic = String::with_capacity(exposition.len());
-    // TYPE comes first, and decides the name in the lines that follow.
-    let mut suffix = "";
-    for line in exposition.lines() {
-        let Some(comment) = line.strip_prefix("# ") else {
-            push(&mut classic, &[line]);
-            continue;
-        };
-        let mut words = comment.splitn(3, ' ');
-        match (words.next(), words.next(), words.next()) {
-            (Some("TYPE"), Some(name), Some(kind)) => {
-                let translated = translate(kind);
-                suffix = translated.0;
-                push(&mut classic, &["# TYPE ", name, suffix, " ", translated.1]);
+    for (metadata, samples) in families(exposition) {
+        // TYPE comes first, and decides the name in the lines that follow.
+        let mut suffix = "";
+        for line in metadata.lines() {
+            let mut words = line.splitn(4, ' ').skip(1);
+            match (words.next(), words.next(), words.next()) {
+                (Some("TYPE"), Some(name), Some(kind)) => {
+                    let translated = translate(kind);
+                    suffix = translated.0;
+                    push(&mut classic, &["# TYPE ", name, suffix, " ", translated.1]);
+                }
+                (Some("HELP"), Some(name), Some(text)) => {
+                    push(&mut classic, &["# HELP ", name, suffix, " ", text]);
+                }
+                _ => {}
             }
-            (Some("HELP"), Some(name), Some(text)) => {
-                push(&mut classic, &["# HELP ", name, suffix, " ", text]);
-            }
-            _ => {}
         }
+        classic.push_str(samples);
     }
     classic
 }

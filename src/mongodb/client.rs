@@ -16,11 +16,13 @@ use tokio::time::{Instant, timeout};
 use super::command_log::CommandLog;
 use super::connection_string::ConnectionString;
 use super::database_choice::{ChosenDatabase, CoreCollections, DatabaseFinder};
-use super::driver::{ErrorReporter, MongoClient, redacted};
+use super::driver::{self, DriverClient, ErrorReporter, redacted};
 use super::error::{FailureScope, SourceError};
 use super::members::MemberSelector;
 use super::pool_events::PoolCounters;
 use super::settings::{MongoSettings, UriSource};
+use super::shared_clients::{ClientKey, SharedClients};
+use super::workspace_client::WorkspaceClient;
 use crate::catalogue::{FailureKind, PoolState};
 use crate::small_file;
 
@@ -40,14 +42,22 @@ const DRAIN_TIMEOUT: Duration = Duration::from_mins(1);
 #[derive(Debug)]
 pub struct ClientManager {
     settings: MongoSettings,
-    pool: Arc<PoolCounters>,
+    /// The clients of all workspaces; `None` if this workspace has its own.
+    shared: Option<Arc<SharedClients>>,
     /// A permit for each connection that queries may use.
     permits: Arc<Semaphore>,
     /// Records each command; `None` outside `check`, because it copies every command.
     command_log: Option<Arc<CommandLog>>,
     managed: Mutex<ManagedClient>,
-    /// Those of the newest client, for errors while another one is made.
-    errors: RwLock<Option<Arc<ErrorReporter>>>,
+    newest: RwLock<NewestClient>,
+}
+
+/// What is needed of the newest client while another one is made.
+#[derive(Debug, Default)]
+struct NewestClient {
+    errors: Option<Arc<ErrorReporter>>,
+    /// The counters of its connections. Those of a client that is not shared go on in the next one.
+    pool: Arc<PoolCounters>,
 }
 
 /// Keeps a client open while it is used.
@@ -81,7 +91,7 @@ struct ManagedClient {
 /// A client in use.
 #[derive(Debug)]
 struct ActiveClient {
-    client: Arc<MongoClient>,
+    client: Arc<WorkspaceClient>,
     lease: mpsc::Sender<()>,
     released: mpsc::Receiver<()>,
     /// Its files, and when they were last checked.
@@ -96,14 +106,18 @@ struct ActiveClient {
 
 impl ClientManager {
     /// Nothing is connected yet.
-    pub fn new(settings: MongoSettings, command_log: Option<Arc<CommandLog>>) -> Self {
+    pub fn new(
+        settings: MongoSettings,
+        shared: Option<Arc<SharedClients>>,
+        command_log: Option<Arc<CommandLog>>,
+    ) -> Self {
         Self {
             permits: Arc::new(Semaphore::new(settings.max_connections as usize)),
             settings,
-            pool: Arc::default(),
+            shared,
             command_log,
             managed: Mutex::default(),
-            errors: RwLock::default(),
+            newest: RwLock::default(),
         }
     }
 
@@ -187,7 +201,8 @@ impl ClientManager {
 
     /// The state of the connection pool for queries.
     pub fn pool(&self) -> PoolState {
-        self.pool.state()
+        let newest = self.newest.read().unwrap_or_else(PoisonError::into_inner);
+        newest.pool.state()
     }
 
     /// A permit for each connection that queries may use.
@@ -202,17 +217,19 @@ impl ClientManager {
 
     /// What failed and what to do about it, without secrets.
     pub fn report(&self, error: &Error) -> SourceError {
-        let errors = self.errors.read().unwrap_or_else(PoisonError::into_inner);
-        match &*errors {
+        let newest = self.newest.read().unwrap_or_else(PoisonError::into_inner);
+        match &newest.errors {
             Some(errors) => errors.report(error),
             None => redacted(&error.into(), &self.settings.uri),
         }
     }
 
-    /// Discards the client of a lease, unless it was replaced already: the next query makes a new one.
+    /// Discards the client of a lease, unless it was replaced already: the next query makes a new one. Other workspaces that
+    /// use it keep it.
     pub async fn discard(&self, lease: &ClientLease) {
         let mut managed = self.managed.lock().await;
-        if managed.active_of(lease).is_some() {
+        if let Some(active) = managed.active_of(lease) {
+            active.client.retire();
             managed.end();
         }
     }
@@ -229,7 +246,7 @@ impl ClientManager {
         let close = async {
             let active = self.managed.lock().await.active.take();
             if let Some(active) = active {
-                active.client.shut_down().await;
+                active.client.release().await;
             }
         };
         if timeout(SHUTDOWN_TIMEOUT, close).await.is_err() {
@@ -252,9 +269,8 @@ impl ClientManager {
             return Err(error.clone());
         }
         let started = Instant::now();
-        let default = active.client.client.default_database();
         let name = self.settings.database.as_deref();
-        let name = name.or_else(|| default.as_ref().map(Database::name));
+        let name = name.or(active.client.default_database.as_deref());
         let finder = DatabaseFinder(&active.client);
         let may_be_unseen = self.command_log.is_some();
         let limit = self.settings.connect_timeout + self.settings.query_timeout;
@@ -280,16 +296,31 @@ impl ClientManager {
 
     async fn make_client(&self) -> Result<ActiveClient, SourceError> {
         let loaded = self.load_uri().await?;
-        let client = MongoClient::new(
-            loaded.uri,
-            &self.settings,
-            Arc::clone(&self.pool),
-            Arc::clone(&self.permits),
-            self.command_log.clone(),
-        )
-        .await?;
-        let mut errors = self.errors.write().unwrap_or_else(PoisonError::into_inner);
-        *errors = Some(Arc::clone(&client.errors));
+        let is_shared = self.shared.is_some();
+        let options = driver::options(&loaded.uri, &self.settings, is_shared).await?;
+        let default_database = options.default_database.clone();
+        let preference = driver::read_preference(&options);
+        let log = self.command_log.clone();
+        let mut newest = self.newest.write().unwrap_or_else(PoisonError::into_inner);
+        let driver = if let Some(shared) = &self.shared {
+            let key = ClientKey::new(&options, loaded.files.1);
+            let make = |pool| DriverClient::new(&loaded.uri, options, pool, log);
+            shared.acquire(key, make)?
+        } else {
+            let pool = Arc::clone(&newest.pool);
+            Arc::new(DriverClient::new(&loaded.uri, options, pool, log)?)
+        };
+        newest.errors = Some(Arc::clone(&driver.errors));
+        newest.pool = Arc::clone(&driver.pool);
+        let members = MemberSelector::new(preference, driver.servers.clone());
+        let client = WorkspaceClient {
+            driver,
+            shared: self.shared.clone(),
+            default_database,
+            members: Arc::new(members),
+            query_timeout: self.settings.query_timeout,
+            permits: Arc::clone(&self.permits),
+        };
         let (lease, released) = mpsc::channel(1);
         Ok(ActiveClient {
             client: Arc::new(client),
@@ -313,7 +344,7 @@ impl ClientManager {
         }
         active.checked = Instant::now();
         let sources = self.settings.source.files();
-        let named = active.client.errors.uri().files();
+        let named = active.client.driver.errors.uri().files();
         if sources.is_empty() && named.is_empty() {
             return;
         }
@@ -412,7 +443,7 @@ impl ManagedClient {
         drop(lease);
         tokio::spawn(async move {
             timeout(DRAIN_TIMEOUT, released.recv()).await.ok();
-            timeout(SHUTDOWN_TIMEOUT, client.shut_down()).await.ok();
+            timeout(SHUTDOWN_TIMEOUT, client.release()).await.ok();
         });
     }
 }

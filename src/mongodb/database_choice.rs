@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use mongodb::bson::{Bson, Document, doc};
 use mongodb::{Client, Database};
 
-use super::driver::MongoClient;
 use super::error::SourceError;
+use super::workspace_client::WorkspaceClient;
 use super::{bson, command};
 use crate::catalogue::FailureKind;
 
@@ -24,7 +24,7 @@ const MAX_NAMES: i32 = 10_000;
 
 /// Finds databases and collections by one client.
 #[derive(Debug, Clone, Copy)]
-pub struct DatabaseFinder<'a>(pub &'a MongoClient);
+pub struct DatabaseFinder<'a>(pub &'a WorkspaceClient);
 
 /// A database that has Rocket.Chat's collections.
 #[derive(Debug, Clone)]
@@ -114,7 +114,7 @@ impl DatabaseFinder<'_> {
     }
 
     fn client(&self) -> &Client {
-        &self.0.client
+        &self.0.driver.client
     }
 
     /// Fails if an expected collection is missing; one that the user may no longer see counts as present.

@@ -1,4 +1,4 @@
-//! One client of the driver: its options, its time limits and its error messages.
+//! Clients of the driver: their options, time limits and error messages.
 
 use std::pin::pin;
 use std::sync::Arc;
@@ -7,14 +7,14 @@ use std::time::Duration;
 use mongodb::Client;
 use mongodb::error::{Error, ErrorKind};
 use mongodb::event::EventHandler;
-use mongodb::options::{ClientOptions, SelectionCriteria, ServerMonitoringMode};
-use tokio::sync::Semaphore;
+use mongodb::options::{ClientOptions, ReadPreference, SelectionCriteria, ServerMonitoringMode};
+use tokio::sync::{Semaphore, watch};
 use tokio::time::timeout;
 
 use super::command_log::CommandLog;
 use super::connection_string::ConnectionString;
 use super::error::{FailureScope, SourceError};
-use super::members::MemberSelector;
+use super::members::{KnownServers, MemberSelector};
 use super::pool_events::PoolCounters;
 use super::server_states::{RequestedTopology, ServerStates};
 use super::settings::MongoSettings;
@@ -23,19 +23,23 @@ use crate::catalogue::FailureKind;
 /// How much longer than the server's time limit the client waits for a reply before it gives up the connection.
 pub const GRACE: Duration = Duration::from_secs(5);
 
-/// A client, and what its queries need.
+/// Connections of a client that several workspaces share. Each of them uses no more than its budget.
+const SHARED_CONNECTIONS: u32 = 64;
+
+/// How long a connection of a shared client may be idle.
+const MAX_IDLE_TIME: Duration = Duration::from_mins(1);
+
+/// A client of the driver, which several workspaces may share.
 #[derive(Debug)]
-pub struct MongoClient {
+pub struct DriverClient {
     /// The client.
     pub client: Client,
-    /// Selects the servers that are queried.
-    pub members: Arc<MemberSelector>,
-    /// The server-side time limit of every query.
-    pub query_timeout: Duration,
-    /// A permit for each connection that queries may use.
-    pub permits: Arc<Semaphore>,
+    /// The servers that it knows.
+    pub servers: watch::Receiver<KnownServers>,
     /// Turns errors into messages.
     pub errors: Arc<ErrorReporter>,
+    /// Counters of its connections.
+    pub pool: Arc<PoolCounters>,
 }
 
 /// Turns errors of one client into messages that say what to do.
@@ -46,39 +50,62 @@ pub struct ErrorReporter {
     servers: ServerStates,
 }
 
-impl MongoClient {
-    /// Makes a client. It connects with its first query; only the name of `mongodb+srv://` is resolved at once.
+/// The driver's options for a connection string. Only the name of `mongodb+srv://` is resolved.
+///
+/// # Errors
+/// When the driver cannot use the connection string.
+pub async fn options(
+    uri: &ConnectionString,
+    settings: &MongoSettings,
+    is_shared: bool,
+) -> Result<ClientOptions, SourceError> {
+    let mut options = ClientOptions::parse(uri.secret().reveal())
+        .await
+        .map_err(|error| redacted(&SourceError::from(error), uri))?;
+    options.app_name = Some("rocketchat-exporter".to_owned());
+    // One more than there are permits. If all connections hang in their handshakes, the client otherwise never gets
+    // one to end its sessions with, and goes on monitoring its servers.
+    let max_connections = if is_shared {
+        options.max_idle_time = Some(MAX_IDLE_TIME);
+        SHARED_CONNECTIONS
+    } else {
+        settings.max_connections.saturating_add(1)
+    };
+    options.max_pool_size = Some(max_connections);
+    options.max_connecting = Some(max_connections);
+    options.min_pool_size = Some(0);
+    options.connect_timeout = Some(settings.connect_timeout);
+    options.server_selection_timeout = Some(settings.connect_timeout);
+    // The other modes keep a second connection to each server only to measure its latency.
+    options.server_monitoring_mode = Some(ServerMonitoringMode::Poll);
+    Ok(options)
+}
+
+/// The read preference of the connection string.
+pub fn read_preference(options: &ClientOptions) -> Option<ReadPreference> {
+    match &options.selection_criteria {
+        Some(SelectionCriteria::ReadPreference(preference)) => Some(preference.clone()),
+        _ => None,
+    }
+}
+
+impl DriverClient {
+    /// Makes a client. It connects with its first query.
     ///
     /// # Errors
-    /// When the driver cannot use the connection string.
-    pub async fn new(
-        uri: ConnectionString,
-        settings: &MongoSettings,
+    /// When the driver cannot use the options.
+    pub fn new(
+        uri: &ConnectionString,
+        mut options: ClientOptions,
         pool: Arc<PoolCounters>,
-        permits: Arc<Semaphore>,
         command_log: Option<Arc<CommandLog>>,
     ) -> Result<Self, SourceError> {
-        let redact = |error: Error| redacted(&SourceError::from(error), &uri);
-        let mut options = ClientOptions::parse(uri.secret().reveal())
-            .await
-            .map_err(redact)?;
-        options.app_name = Some("rocketchat-exporter".to_owned());
-        // One more than there are permits. If all connections hang in their handshakes, the client otherwise never gets
-        // one to end its sessions with, and goes on monitoring its servers.
-        let max_connections = settings.max_connections.saturating_add(1);
-        options.max_pool_size = Some(max_connections);
-        options.max_connecting = Some(max_connections);
-        options.min_pool_size = Some(0);
-        options.connect_timeout = Some(settings.connect_timeout);
-        options.server_selection_timeout = Some(settings.connect_timeout);
-        // The other modes keep a second connection to each server only to measure its latency.
-        options.server_monitoring_mode = Some(ServerMonitoringMode::Poll);
-        let members = Arc::new(MemberSelector::new(match options.selection_criteria {
-            Some(SelectionCriteria::ReadPreference(preference)) => Some(preference),
-            _ => None,
-        }));
+        let (known, servers) = watch::channel(KnownServers::Unknown);
+        let members = MemberSelector::new(read_preference(&options), servers.clone());
         options.selection_criteria = Some(members.preference());
-        options.cmap_event_handler = Some(EventHandler::callback(move |event| pool.record(&event)));
+        let counters = Arc::clone(&pool);
+        let count = move |event| counters.record(&event);
+        options.cmap_event_handler = Some(EventHandler::callback(count));
         if let Some(command_log) = command_log {
             let record = move |event| command_log.record(event);
             options.command_event_handler = Some(EventHandler::callback(record));
@@ -88,32 +115,19 @@ impl MongoClient {
             requested: RequestedTopology::of(&options),
             servers: ServerStates::default(),
         });
-        let (reporter, selector) = (Arc::clone(&errors), Arc::clone(&members));
+        let reporter = Arc::clone(&errors);
         let record = move |event| {
             reporter.servers.record(&event);
-            selector.record(&event);
+            KnownServers::record(&known, &event);
         };
         options.sdam_event_handler = Some(EventHandler::callback(record));
-        let client = Client::with_options(options).map_err(redact)?;
+        let client = Client::with_options(options);
         Ok(Self {
-            client,
-            members,
-            query_timeout: settings.query_timeout,
-            permits,
+            client: client.map_err(|error| redacted(&SourceError::from(error), uri))?,
+            servers,
             errors,
+            pool,
         })
-    }
-
-    /// Waits for a reply, as [`reply_within`] does.
-    ///
-    /// # Errors
-    /// When there is no reply in time, or it is an error.
-    pub async fn within<T>(
-        &self,
-        reply: impl Future<Output = Result<T, Error>>,
-    ) -> Result<T, SourceError> {
-        let reply = reply_within(self.query_timeout, &self.permits, reply).await?;
-        reply.map_err(|error| self.errors.report(&error))
     }
 
     /// Closes the connections. A client that is merely dropped goes on monitoring its servers for a while.

@@ -56,6 +56,12 @@ impl Hello {
         is_primary(&self.0)
     }
 
+    /// Whether the server has this version of the wire protocol: 17 is that of MongoDB 6.0.
+    pub fn has_wire_version(&self, version: i32) -> bool {
+        let max = self.0.get_i32("maxWireVersion");
+        max.is_ok_and(|max| max >= version)
+    }
+
     /// Host and port, as the replica set's configuration has them.
     pub fn address(&self) -> Option<&str> {
         self.0.get_str("me").ok()

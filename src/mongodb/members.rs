@@ -20,7 +20,7 @@ use crate::clock::Clock;
 /// How long further readings go to the selected member.
 const SELECTION_TTL: Duration = Duration::from_secs(5);
 
-/// The servers that one client knows, and the read preference.
+/// Selects members for one workspace: the servers that its client knows, and the read preference.
 #[derive(Debug)]
 pub struct MemberSelector {
     preference: ReadPreference,
@@ -28,14 +28,14 @@ pub struct MemberSelector {
     is_default: bool,
     /// Whether the default preference fell back to the primary, because a secondary lagged.
     secondary_lags: AtomicBool,
-    servers: watch::Sender<KnownServers>,
+    servers: watch::Receiver<KnownServers>,
     /// Locked while a server is queried, so that concurrent readings select once.
     selected: Mutex<Option<Arc<SelectedMember>>>,
 }
 
 /// The servers, as the driver sees them.
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum KnownServers {
+pub enum KnownServers {
     /// None was found yet.
     Unknown,
     /// The reachable primary and secondaries of a replica set.
@@ -64,41 +64,15 @@ pub struct SelectedMember {
 }
 
 impl MemberSelector {
-    /// No servers yet. `None` prefers secondaries while they do not lag.
-    pub fn new(preference: Option<ReadPreference>) -> Self {
+    /// `None` prefers secondaries while they do not lag.
+    pub fn new(preference: Option<ReadPreference>, servers: watch::Receiver<KnownServers>) -> Self {
         Self {
             is_default: preference.is_none(),
             preference: preference.unwrap_or(ReadPreference::SecondaryPreferred { options: None }),
             secondary_lags: AtomicBool::new(false),
-            servers: watch::Sender::new(KnownServers::Unknown),
+            servers,
             selected: Mutex::default(),
         }
-    }
-
-    /// Records an event of the driver's server monitoring.
-    pub fn record(&self, event: &SdamEvent) {
-        let SdamEvent::TopologyDescriptionChanged(event) = event else {
-            return;
-        };
-        let topology = &event.new_description;
-        let known = topology.servers();
-        let servers = match topology.topology_type() {
-            TopologyType::ReplicaSetWithPrimary | TopologyType::ReplicaSetNoPrimary => {
-                let answering = known.iter().filter(|(_, server)| {
-                    let kind = server.server_type();
-                    matches!(kind, ServerType::RsPrimary | ServerType::RsSecondary)
-                });
-                KnownServers::ReplicaSet(answering.map(|(address, _)| (*address).clone()).collect())
-            }
-            TopologyType::Sharded | TopologyType::LoadBalanced => KnownServers::Routers,
-            TopologyType::Single => KnownServers::Single,
-            _ => KnownServers::Unknown,
-        };
-        self.servers.send_if_modified(|before| {
-            let is_new = *before != servers;
-            *before = servers;
-            is_new
-        });
     }
 
     /// The read preference that applies now.
@@ -184,7 +158,7 @@ impl MemberSelector {
             hello,
             process,
             address,
-            servers: self.servers.subscribe(),
+            servers: self.servers.clone(),
             selected,
             selected_at,
         }))
@@ -254,6 +228,32 @@ impl SelectedMember {
 }
 
 impl KnownServers {
+    /// Records an event of the driver's server monitoring.
+    pub fn record(known: &watch::Sender<Self>, event: &SdamEvent) {
+        let SdamEvent::TopologyDescriptionChanged(event) = event else {
+            return;
+        };
+        let topology = &event.new_description;
+        let servers = topology.servers();
+        let servers = match topology.topology_type() {
+            TopologyType::ReplicaSetWithPrimary | TopologyType::ReplicaSetNoPrimary => {
+                let answering = servers.iter().filter(|(_, server)| {
+                    let kind = server.server_type();
+                    matches!(kind, ServerType::RsPrimary | ServerType::RsSecondary)
+                });
+                Self::ReplicaSet(answering.map(|(address, _)| (*address).clone()).collect())
+            }
+            TopologyType::Sharded | TopologyType::LoadBalanced => Self::Routers,
+            TopologyType::Single => Self::Single,
+            _ => Self::Unknown,
+        };
+        known.send_if_modified(|before| {
+            let is_new = *before != servers;
+            *before = servers;
+            is_new
+        });
+    }
+
     fn have_lost(&self, address: &ServerAddress) -> bool {
         match self {
             Self::ReplicaSet(answering) => !answering.contains(address),

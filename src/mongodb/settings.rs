@@ -28,6 +28,8 @@ pub struct MongoSettings {
     pub connect_timeout: Duration,
     /// Connections for queries to each server; the driver adds one to each for monitoring.
     pub max_connections: u32,
+    /// The memory that live mode may take; `None` for no limit.
+    pub live_max_bytes: Option<u64>,
 }
 
 /// Where the connection string and its password come from.
@@ -117,6 +119,16 @@ impl MongoSettings {
             }
             _ => String::new(),
         }
+    }
+}
+
+impl MongoSettings {
+    /// Hosts and ports in alphabetical order, which tell clusters apart.
+    pub fn hosts(&self) -> String {
+        let address = self.address();
+        let mut hosts: Vec<_> = address.split(", ").collect();
+        hosts.sort_unstable();
+        hosts.join(",")
     }
 }
 

@@ -14,7 +14,7 @@ use super::circuit_breaker::CircuitBreaker;
 use super::reading_log::ReadingLog;
 use crate::catalogue::{FailureKind, Outcome, ReadState};
 use crate::clock::Clock;
-use crate::collectors::{CollectedReading, Collector, Snapshot, Sources};
+use crate::collectors::{CollectedReading, Collector, Snapshot, Sources, sections};
 use crate::mongodb::SourceError;
 
 /// What the tiers and live mode share.
@@ -170,7 +170,7 @@ impl SchedulerContext {
                         snapshot.data_at = Some(data_at);
                         snapshot.replication = read.replication;
                     }
-                    snapshot.put(read.reading);
+                    sections::store(snapshot, collector, read.reading);
                 }
                 Err(_) => snapshot.clear(collector),
             }

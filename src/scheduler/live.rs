@@ -1,6 +1,7 @@
 //! Live mode: sections that change streams keep current, and that are read as a whole only now and then, to check them. While
 //! changes cannot be followed the tiers read these sections like all others.
 
+mod backlog;
 mod follow;
 pub mod poll_cost;
 mod publish;
@@ -204,9 +205,14 @@ impl<'a> LiveTask<'a> {
     /// Puts off the next full read after one that began at this time, so that all of them keep to their share of the time;
     /// returns for how long.
     fn rest_after_full_read(&mut self, begun: Instant) -> Duration {
-        let rest = at_share(begun.elapsed(), self.context.config.intervals.max_share);
+        let rest = self.share_of_time(begun.elapsed());
         self.earliest_full_read = Instant::now() + rest;
         rest
+    }
+
+    /// The time of which work that lasted so long takes the share of all reads.
+    fn share_of_time(&self, lasted: Duration) -> Duration {
+        at_share(lasted, self.context.config.intervals.max_share)
     }
 
     fn workspace(&self) -> Option<&str> {

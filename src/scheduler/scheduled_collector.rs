@@ -32,6 +32,8 @@ pub struct ScheduledCollector {
     earliest_on_change: Instant,
     /// Before this the end of an outage does not make it due.
     earliest_after_outage: Instant,
+    /// The part of its interval by which the second read comes earlier.
+    early: f64,
     backoff: Backoff,
 }
 
@@ -43,8 +45,14 @@ impl ScheduledCollector {
             interval: Duration::ZERO,
             earliest_on_change: due,
             earliest_after_outage: due,
+            early: 0.0,
             backoff: Backoff::default(),
         }
+    }
+
+    /// The same with a second read that comes earlier by a part of its interval.
+    pub fn early_by(self, early: f64) -> Self {
+        Self { early, ..self }
     }
 
     /// Makes it due as soon as its cost allows, because what it reads has changed.
@@ -100,11 +108,13 @@ impl ScheduledCollector {
             self.backoff.reset();
             self.earliest_after_outage = Instant::now() + duration.saturating_mul(REST_FACTOR);
             budget.note(self.collector, duration, concurrency);
+            let is_first = self.interval.is_zero();
             // A refresh that a caller waits for changes no interval.
             if concurrency == Concurrency::Sequential || self.interval.is_zero() {
                 self.interval = budget.interval(intervals, self.collector);
             }
-            self.interval
+            let early = if is_first { self.early } else { 0.0 };
+            self.interval.mul_f64(1.0 - early)
         };
         self.due = Instant::now() + wait;
         self.earliest_on_change = match failure {
@@ -142,6 +152,18 @@ mod tests {
             duration,
             Concurrency::Sequential,
         );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn second_reads_of_many_workspaces_are_spread_over_the_interval() {
+        let budget = Budget::default();
+        let mut sessions = ScheduledCollector::new(Collector::Sessions, Instant::now());
+        sessions = sessions.early_by(0.75);
+        let waits = [(); 2].map(|()| {
+            read(&mut sessions, &budget, None, Duration::from_millis(5));
+            sessions.due.duration_since(Instant::now())
+        });
+        assert_eq!(waits, [INTERVALS.slow / 4, INTERVALS.slow]);
     }
 
     fn after(readings: &[(Option<FailureKind>, Duration)]) -> Duration {

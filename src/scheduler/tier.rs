@@ -36,10 +36,17 @@ pub async fn run(
     heartbeat: &Heartbeat,
 ) {
     let mut requests = requests.lock().await;
-    let begin = Instant::now() + context.config.delay;
+    let pacing = context.config.pacing;
+    let begin = Instant::now() + pacing.delay;
+    // The delay spreads the reads of the fast tier already.
+    let early = if tier == Tier::Fast {
+        0.0
+    } else {
+        pacing.early
+    };
     let mut schedule: Vec<ScheduledCollector> = collectors
         .iter()
-        .map(|collector| ScheduledCollector::new(*collector, begin))
+        .map(|collector| ScheduledCollector::new(*collector, begin).early_by(early))
         .collect();
     let max_read_time = collectors
         .iter()
@@ -189,18 +196,32 @@ impl SchedulerContext {
         if self.follows(collector) {
             return;
         }
-        let begun = Instant::now();
-        round
-            .heartbeat
-            .expect_by(begun + self.max_read_time(collector));
+        // Waiting for a turn may take as long as a read.
+        let keep_alive = || {
+            let wait = self.max_read_time(collector) * 2;
+            round.heartbeat.expect_by(Instant::now() + wait);
+        };
+        keep_alive();
         let permit = if collector.reads_database() {
             let is_awaited = round.concurrency != Concurrency::Sequential;
             self.circuit_breaker.permit(round.begun, is_awaited)
         } else {
             Permit::Allow
         };
+        let mut begun = Instant::now();
         let result = match &permit {
             Permit::Reject(error) => Err(error.clone()),
+            Permit::Allow | Permit::Probe { .. } if collector.reads_database() => {
+                match self.sources.turn(keep_alive).await {
+                    Ok(_turn) => {
+                        begun = Instant::now();
+                        let result = self.read(collector).await;
+                        self.sources.note_turn(result.as_ref().err());
+                        result
+                    }
+                    Err(error) => Err(error),
+                }
+            }
             Permit::Allow | Permit::Probe { .. } => self.read(collector).await,
         };
         scheduled.reschedule(

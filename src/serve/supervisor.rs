@@ -21,7 +21,8 @@ use crate::collectors::{Collector, LiveMode, Sources};
 use crate::config::{ConfigError, ConfigSources, WorkspaceConfigs, WorkspaceFolder};
 use crate::exposition::{ReloadStatus, WorkspaceFileStats};
 use crate::http::{self, Control, Targets};
-use crate::scheduler::{Intervals, Scheduler, SchedulerConfig};
+use crate::mongodb::SharedClients;
+use crate::scheduler::{Intervals, Pacing, Scheduler, SchedulerConfig};
 
 /// Time limit for reading the configuration: less than that of requests when the exporter stops.
 const LOAD_TIMEOUT: Duration = Duration::from_secs(5);
@@ -47,6 +48,8 @@ pub struct Supervisor {
 /// All workspaces, and the host.
 #[derive(Default)]
 struct RunningWorkspaces {
+    /// The clients that workspaces of the same servers share.
+    clients: Arc<SharedClients>,
     workspaces: BTreeMap<WorkspaceName, RunningWorkspace>,
     host: Option<RunningHost>,
 }
@@ -317,7 +320,7 @@ impl RunningWorkspaces {
             WorkspaceConfigs::One(config) => {
                 let collectors = config.collectors.clone();
                 let running = self.workspaces.entry(None).or_insert_with(|| {
-                    RunningWorkspace::start(None, config, clock, Duration::ZERO)
+                    RunningWorkspace::start(None, config, clock, Pacing::default(), None)
                 });
                 Targets {
                     workspaces: http::ServedWorkspaces::Single(Arc::clone(&running.served)),
@@ -338,11 +341,12 @@ impl RunningWorkspaces {
                     .map(|(name, config)| (name.into(), config))
                     .filter(|(name, _)| is_new(name))
                     .collect();
-                let count = new.len();
+                let (count, all) = (new.len(), self.workspaces.len() + new.len());
                 for (index, (name, config)) in new.into_iter().enumerate() {
-                    let delay = stagger(config.intervals.fast, index, count);
-                    let started =
-                        RunningWorkspace::start(Some(Arc::clone(&name)), config, clock, delay);
+                    let pacing = Pacing::of_one_of(config.intervals.fast, index, count, all);
+                    let clients = Some(Arc::clone(&self.clients));
+                    let of_name = Some(Arc::clone(&name));
+                    let started = RunningWorkspace::start(of_name, config, clock, pacing, clients);
                     self.workspaces.insert(Some(name), started);
                 }
                 let mut collectors: BTreeSet<_> = host.iter().map(|_| Collector::Host).collect();
@@ -409,7 +413,7 @@ impl RunningHost {
             intervals,
             live: LiveMode::Off,
             configured_version: None,
-            delay: Duration::ZERO,
+            pacing: Pacing::default(),
         };
         Self {
             intervals,
@@ -417,11 +421,6 @@ impl RunningHost {
             tasks,
         }
     }
-}
-
-/// The delay of one of several workspaces, so that their first readings are spread over an interval.
-fn stagger(interval: Duration, index: usize, count: usize) -> Duration {
-    interval.mul_f64(index as f64 / count.max(1) as f64)
 }
 
 #[cfg(test)]

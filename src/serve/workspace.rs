@@ -26,9 +26,9 @@ use crate::http::{
 };
 use crate::info_page::history::History;
 use crate::info_page::state::InfoPageState;
-use crate::mongodb::{Mongo, SourceError};
+use crate::mongodb::{Mongo, SharedClients, SourceError};
 use crate::rocketchat_client::RocketChatClient;
-use crate::scheduler::{Scheduler, SchedulerConfig};
+use crate::scheduler::{Pacing, Scheduler, SchedulerConfig};
 use crate::supervision::keep_running;
 
 /// A workspace that is read until it is stopped.
@@ -44,14 +44,21 @@ pub struct RunningWorkspace {
 }
 
 impl RunningWorkspace {
-    /// Starts the workspace. `delay` postpones the first reading, so that many workspaces are not read at once.
+    /// Starts the workspace.
+    ///
+    /// `shared` are the clients of all workspaces, if there may be several.
     pub fn start(
         name: Option<Arc<str>>,
         config: Arc<WorkspaceConfig>,
         clock: Clock,
-        delay: Duration,
+        pacing: Pacing,
+        shared: Option<Arc<SharedClients>>,
     ) -> Self {
-        let mongo = Mongo::new(config.mongo.clone(), clock, config.timezone.clone(), None);
+        let (settings, timezone) = (config.mongo.clone(), config.timezone.clone());
+        let mongo = match shared {
+            Some(shared) => Mongo::of_several(settings, clock, timezone, shared),
+            None => Mongo::new(settings, clock, timezone, None),
+        };
         let database = DatabaseSource::new(mongo, config.license.clone());
         let mut tasks = JoinSet::new();
         let schedule = SchedulerConfig {
@@ -60,7 +67,7 @@ impl RunningWorkspace {
             intervals: config.intervals,
             live: config.live,
             configured_version: config.version.clone(),
-            delay,
+            pacing,
         };
         let sources = Sources::new(Some(database.clone()), config.probe.clone());
         let scheduler = Scheduler::start(sources, schedule, clock, &mut tasks);

@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 use std::future::pending;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, mpsc};
 use std::thread;
 
@@ -45,9 +46,22 @@ struct Changes {
 pub struct WireProxy {
     port: u16,
     commands: Arc<Mutex<Vec<Document>>>,
+    silence: Arc<Silence>,
+}
+
+/// The database whose commands get no reply, and the connections so far.
+#[derive(Default)]
+struct Silence {
+    database: Mutex<Option<String>>,
+    connections: AtomicUsize,
 }
 
 impl WireProxy {
+    /// A proxy that passes everything on until [`Self::silence`].
+    pub async fn transparent(server: u16) -> Self {
+        Self::before(server, Changes::default()).await
+    }
+
     /// A proxy that makes every command declare version 1 of the Stable API, with errors for deprecated features.
     pub async fn with_stable_api(server: u16) -> Self {
         let changes = Changes {
@@ -90,8 +104,11 @@ impl WireProxy {
         let (listener, address) = listen().await;
         let commands = Arc::<Mutex<Vec<Document>>>::default();
         let recorded = Arc::clone(&commands);
+        let silence = Arc::<Silence>::default();
+        let silenced = Arc::clone(&silence);
         tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
+                silenced.connections.fetch_add(1, Ordering::Relaxed);
                 let Ok(server) = TcpStream::connect(("127.0.0.1", server)).await else {
                     continue;
                 };
@@ -100,6 +117,7 @@ impl WireProxy {
                 let connection = Connection {
                     changes,
                     commands: Arc::clone(&recorded),
+                    silence: Arc::clone(&silenced),
                     unanswered: Mutex::default(),
                 };
                 let connection = Arc::new(connection);
@@ -115,7 +133,18 @@ impl WireProxy {
         Self {
             port: address.port(),
             commands,
+            silence,
         }
+    }
+
+    /// From now on commands to this database get no reply.
+    pub fn silence(&self, database: &str) {
+        *lock(&self.silence.database) = Some(database.to_owned());
+    }
+
+    /// The number of connections that clients have opened.
+    pub fn connections(&self) -> usize {
+        self.silence.connections.load(Ordering::Relaxed)
     }
 
     pub fn port(&self) -> u16 {
@@ -141,12 +170,25 @@ impl WireProxy {
 struct Connection {
     changes: Changes,
     commands: Arc<Mutex<Vec<Document>>>,
+    silence: Arc<Silence>,
     /// Commands without a reply, by `requestID`.
     unanswered: Mutex<HashMap<i32, Document>>,
 }
 
 impl Connection {
+    /// The message for the server; empty where it gets none.
     fn command(&self, message: Vec<u8>) -> Vec<u8> {
+        let silent = lock(&self.silence.database).clone();
+        if let Some(silent) = silent {
+            let mut is_silent = false;
+            rewritten(message.clone(), |_, body| {
+                is_silent = body.get_str("$db").is_ok_and(|database| database == silent);
+                body
+            });
+            if is_silent {
+                return Vec::new();
+            }
+        }
         rewritten(message, |header, mut body| {
             let command = || Document::try_from(&body).expect("a command is BSON");
             if self.changes.records {

@@ -56,6 +56,9 @@ pub const CONNECT_TIMEOUT: Bounds<Duration> =
 /// `--mongodb.max-connections`.
 pub const MAX_CONNECTIONS: Bounds<u32> = numbers(1, 100, "2");
 
+/// `--mongodb.live-max-memory`, in MiB.
+pub const LIVE_MAX_MEMORY: Bounds<u32> = numbers(1, 1_000_000, "128");
+
 /// `--collection.*-interval`: up to a week.
 pub const INTERVAL: Bounds<Duration> =
     durations(Duration::from_millis(10), Duration::from_hours(7 * 24));

@@ -6,7 +6,8 @@ use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 
 use super::bounds::{
-    CONNECT_TIMEOUT, INTERVAL, MAX_CONNECTIONS, MAX_SHARE, QUERY_TIMEOUT, parse_database_name,
+    CONNECT_TIMEOUT, INTERVAL, LIVE_MAX_MEMORY, MAX_CONNECTIONS, MAX_SHARE, QUERY_TIMEOUT,
+    parse_database_name,
 };
 use crate::catalogue::NamedVersion;
 
@@ -26,6 +27,7 @@ parsed! {
     connect_timeout -> Duration = |text| CONNECT_TIMEOUT.parse(text);
     interval -> Duration = |text| INTERVAL.parse(text);
     max_share -> f64 = |text| MAX_SHARE.parse(text);
+    live_max_memory -> u32 = |text| LIVE_MAX_MEMORY.parse(text);
     max_connections -> u32 = |text| MAX_CONNECTIONS.parse(text);
     database -> String = parse_database_name;
     version -> NamedVersion = |text| text.parse().map_err(|error: <NamedVersion as std::str::FromStr>::Err| error.to_string());

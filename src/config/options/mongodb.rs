@@ -6,7 +6,9 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 use serde::Deserialize;
 
-use super::bounds::{CONNECT_TIMEOUT, MAX_CONNECTIONS, QUERY_TIMEOUT, parse_database_name};
+use super::bounds::{
+    CONNECT_TIMEOUT, LIVE_MAX_MEMORY, MAX_CONNECTIONS, QUERY_TIMEOUT, parse_database_name,
+};
 use super::deserialize;
 use crate::collectors::LiveMode;
 use crate::secret::Secret;
@@ -88,6 +90,18 @@ pub struct MongodbOptions {
     /// [default: auto]
     #[arg(long = "mongodb.live", value_name = "MODE", value_enum)]
     pub live: Option<LiveArgument>,
+
+    /// Memory that live mode may take for a workspace, in MiB, from 1 to 1000000. It takes 48 bytes for each user, room
+    /// and upload; where that is more, everything is read at its interval.
+    ///
+    /// [default: half of the memory limit of the container or service, else no limit]
+    #[arg(
+        long = "mongodb.live-max-memory",
+        value_name = "NUMBER",
+        value_parser = |text: &str| LIVE_MAX_MEMORY.parse(text)
+    )]
+    #[serde(deserialize_with = "deserialize::live_max_memory")]
+    pub live_max_memory: Option<u32>,
 }
 
 /// `--mongodb.live`.
@@ -129,6 +143,7 @@ impl MongodbOptions {
             connect_timeout: self.connect_timeout.or(fallback.connect_timeout),
             max_connections: self.max_connections.or(fallback.max_connections),
             live: self.live.or(fallback.live),
+            live_max_memory: self.live_max_memory.or(fallback.live_max_memory),
         }
     }
 

@@ -9,7 +9,9 @@ use super::LiveTask;
 use crate::catalogue::Timestamp;
 use crate::change_streams::names_of;
 use crate::collectors::live_sections::section;
-use crate::collectors::{Collector, LiveMode, LiveObstacle, LiveState, LiveStatus, Snapshot};
+use crate::collectors::{
+    Collector, LiveMode, LiveObstacle, LiveState, LiveStatus, Snapshot, sections,
+};
 
 /// Without changes the sections are published again after this time, as current.
 const REPUBLISH_INTERVAL: Duration = Duration::from_secs(10);
@@ -62,6 +64,7 @@ impl LiveTask<'_> {
             tracing::info!(
                 workspace = self.workspace(),
                 documents = tracked,
+                change_streams = self.follower.stream_count(),
                 "changes are followed"
             );
         }
@@ -85,7 +88,7 @@ impl LiveTask<'_> {
                     }
                 }
                 match section {
-                    Ok(section) => snapshot.put(section),
+                    Ok(section) => sections::store(snapshot, collector, section),
                     Err(_) => snapshot.clear(collector),
                 }
             }
