@@ -111,13 +111,13 @@ mod tests {
     #[test]
     fn ids_that_are_equal_to_mongodb_have_the_same_hash() {
         let hasher = IdHasher::default();
-        let hash = |id: Bson| {
+        let hash_of = |id: Bson| {
             let document = RawDocumentBuf::try_from(&doc! { "_id": id });
             let document = document.expect("it can be encoded");
             hasher.hash(document.get("_id").ok().flatten().expect("it has an id"))
         };
         let seven = || [7.into(), 7_i64.into(), 7.0.into(), decimal("7.00")];
-        let classes: Vec<Vec<Bson>> = vec![
+        let equal_ids: Vec<Vec<Bson>> = vec![
             seven().into(),
             seven().map(|id| doc! { "a": id, "b": 1 }.into()).into(),
             seven().map(|id| vec![id].into()).into(),
@@ -142,11 +142,11 @@ mod tests {
             vec![Bson::Null],
         ];
         let mut seen = Vec::new();
-        for class in classes {
-            let hashes: Vec<_> = class.iter().cloned().map(hash).collect();
-            assert!(hashes.iter().all(|one| *one == hashes[0]), "{class:?}");
-            assert!(!seen.contains(&hashes[0]), "{class:?}");
-            seen.push(hashes[0]);
+        for class in equal_ids {
+            let found: Vec<_> = class.iter().cloned().map(hash_of).collect();
+            assert!(found.iter().all(|one| *one == found[0]), "{class:?}");
+            assert!(!seen.contains(&found[0]), "{class:?}");
+            seen.push(found[0]);
         }
     }
 }

@@ -68,7 +68,7 @@ pub async fn handle(
         version < IGNORES_QUERY || version < LACKS_QUERY && workspace.allows_unsafe_parameters;
     let parsed = match parameters.parse(allows_query) {
         Ok(parsed) => parsed,
-        Err(response) => return Ok(response),
+        Err(response) => return Ok(*response),
     };
     if !user.may_view_statistics {
         return Ok(errors::list_not_allowed(version));
@@ -80,8 +80,9 @@ pub async fn handle(
         return Ok(errors::busy("lists", Duration::from_secs(10)));
     };
     let settings = workspace.backend.api_settings().await?;
-    let Some(count) = count(parameters.count.as_ref(), settings) else {
-        return Ok(errors::plain("The count must not be negative."));
+    let count = match count(parameters.count.as_ref(), settings) {
+        Ok(count) => count,
+        Err(message) => return Ok(errors::plain(message)),
     };
     let query = match parsed.query {
         Some(Value::Object(entries)) => Value::Object(entries),
@@ -141,7 +142,7 @@ impl ListParameters {
     }
 
     /// Parses those that are JSON; fails with the response to the first one that is invalid.
-    fn parse(&self, allows_query: bool) -> Result<ParsedParameters, Response> {
+    fn parse(&self, allows_query: bool) -> Result<ParsedParameters, Box<Response>> {
         let parse = |name: &'static str, parameter: &Option<Parameter>| {
             let Some(parameter) = parameter.as_ref().filter(|text| !text.is_empty()) else {
                 return Ok(None);
@@ -152,7 +153,7 @@ impl ListParameters {
             let is_text = name != "query" || matches!(parameter, Parameter::Text(_));
             match parsed.filter(|_| is_text) {
                 Some(value) => Ok(Some(value)),
-                None => Err(errors::invalid_parameter(name, &text)),
+                None => Err(Box::new(errors::invalid_parameter(name, &text))),
             }
         };
         let parse_object = |name: &'static str, parameter: &Option<Parameter>| {
@@ -160,7 +161,7 @@ impl ListParameters {
                 return Ok(None);
             }
             match parse(name, parameter)? {
-                Some(Value::Null) => Err(errors::plain(NULL_OBJECT)),
+                Some(Value::Null) => Err(Box::new(errors::plain(NULL_OBJECT))),
                 value => Ok(value),
             }
         };
@@ -211,13 +212,8 @@ fn pair(item: &Value) -> Option<(String, Option<bool>)> {
 /// MongoDB takes a number without its fraction.
 fn descends(direction: &Value) -> Option<bool> {
     let direction = direction.as_f64()?.trunc();
-    if direction == 1.0 {
-        Some(false)
-    } else if direction == -1.0 {
-        Some(true)
-    } else {
-        None
-    }
+    let is = |number: f64| direction.total_cmp(&number).is_eq();
+    (is(1.0) || is(-1.0)).then(|| is(-1.0))
 }
 
 fn directions(sort: Vec<(String, Option<bool>)>) -> Option<Vec<(String, bool)>> {
@@ -275,18 +271,21 @@ fn unsupported_projection(name: &str, value: &Value) -> String {
     format!("Unsupported projection option: {name}: {value}")
 }
 
-/// The number of documents to return, where `Some(None)` means all; `None` when `count` is negative.
-fn count(parameter: Option<&Parameter>, settings: ApiSettings) -> Option<Option<u64>> {
+/// The number of documents to return, where `None` means all; fails when `count` is negative.
+fn count(
+    parameter: Option<&Parameter>,
+    settings: ApiSettings,
+) -> Result<Option<u64>, &'static str> {
     let Some(parameter) = parameter else {
-        return Some(Some(settings.default_count));
+        return Ok(Some(settings.default_count));
     };
     let count = js::parse_int(&parameter.text());
     if count < 0.0 {
-        return None;
+        return Err("The count must not be negative.");
     }
     // Not a number is no limit.
     let count = (!count.is_nan()).then(|| to_integer(count));
-    Some(match count {
+    Ok(match count {
         Some(0) if settings.allows_infinite_count => None,
         Some(0) => Some(settings.default_count),
         count => count.map(|count| count.min(settings.max_count)),
@@ -320,26 +319,22 @@ mod tests {
             let parameter = text.map(|text| Parameter::Text(text.to_owned()));
             super::count(parameter.as_ref(), settings)
         };
-        assert_eq!(count(None, settings), Some(Some(50)));
-        assert_eq!(count(Some("7"), settings), Some(Some(7)));
-        assert_eq!(count(Some("0x10"), settings), Some(Some(16)));
+        assert_eq!(count(None, settings), Ok(Some(50)));
+        assert_eq!(count(Some("7"), settings), Ok(Some(7)));
+        assert_eq!(count(Some("0x10"), settings), Ok(Some(16)));
         for many in ["101", "99999999999999999999"] {
-            assert_eq!(count(Some(many), settings), Some(Some(100)), "{many}");
+            assert_eq!(count(Some(many), settings), Ok(Some(100)), "{many}");
         }
         for everything in ["0", "-0", "", "null", "abc"] {
-            assert_eq!(
-                count(Some(everything), settings),
-                Some(None),
-                "{everything}"
-            );
+            assert_eq!(count(Some(everything), settings), Ok(None), "{everything}");
         }
-        assert_eq!(count(Some("-1"), settings), None);
+        assert!(count(Some("-1"), settings).is_err());
         let finite = ApiSettings {
             allows_infinite_count: false,
             ..settings
         };
-        assert_eq!(count(Some("0"), finite), Some(Some(50)));
-        assert_eq!(count(Some("abc"), finite), Some(None));
+        assert_eq!(count(Some("0"), finite), Ok(Some(50)));
+        assert_eq!(count(Some("abc"), finite), Ok(None));
     }
 
     #[test]
