@@ -141,12 +141,12 @@ mod tests {
             vec![true.into()],
             vec![Bson::Null],
         ];
-        let mut seen = Vec::new();
+        let mut earlier = Vec::new();
         for class in equal_ids {
             let found: Vec<_> = class.iter().cloned().map(hash_of).collect();
             assert!(found.iter().all(|one| *one == found[0]), "{class:?}");
-            assert!(!seen.contains(&found[0]), "{class:?}");
-            seen.push(found[0]);
+            assert!(!earlier.contains(&found[0]), "{class:?}");
+            earlier.push(found[0]);
         }
     }
 }
