@@ -187,6 +187,12 @@ fn warnings(exporter: &Exporter) -> String {
     let page = exporter.get("/info").text();
     let (_, rest) = page.split_once("id=\"warnings\"").unwrap_or_default();
     let warnings = rest.split("</section>").next().unwrap_or_default();
+    // The load of the machine changes between the readings.
+    let of_workspace = |item: &&str| !item.contains("\"HostLoadHigh\"");
+    let warnings: String = warnings
+        .split_inclusive("</li>")
+        .filter(of_workspace)
+        .collect();
     let mut parts = warnings.split("<p class=\"when\">");
     let first = parts.next().unwrap_or_default().to_owned();
     parts.fold(first, |text, part| {

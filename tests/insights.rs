@@ -374,11 +374,12 @@ async fn orphaned_rooms_exclude_direct_and_omnichannel_rooms() {
             room("call", "v", Bson::Int32(0)),
             room("unknown", "c", Bson::Null),
             doc! { "_id": "old", "t": "c", "msgs": 1 },
-            room("invalid", "c", Bson::Array(vec![Bson::Int32(0)])),
+            // A filter finds the items of a list.
+            room("listed", "c", Bson::Array(vec![Bson::Int32(0)])),
         ],
     )])
     .await;
-    assert_eq!(exporter.value("rocketchat_rooms_orphaned"), Some(2.0));
+    assert_eq!(exporter.value("rocketchat_rooms_orphaned"), Some(3.0));
     let no_rooms = exporter_on(vec![("users", vec![doc! { "_id": "user" }])]).await;
     assert_eq!(no_rooms.value("rocketchat_rooms_orphaned"), Some(0.0));
 }

@@ -105,12 +105,14 @@ pub async fn list(
     let most = i64::from(MAX_DOCUMENTS);
     let limit = options.count.and_then(|count| i64::try_from(count).ok());
     let limit = limit.unwrap_or(most).clamp(1, most);
+    // The server adds both.
+    let skip = options.offset.min(i64::MAX.abs_diff(limit));
     let collection = query.collection(COLLECTION);
     let open = async {
         let mut find = collection
             .find(parsed.filter.clone())
             .projection(parsed.projection())
-            .skip(options.offset)
+            .skip(skip)
             .limit(limit)
             .batch_size(BATCH)
             .comment(query.comment())
@@ -132,7 +134,7 @@ pub async fn list(
         if !is_natural && !parsed.sort.is_empty() {
             pipeline.push(doc! { "$sort": parsed.sort });
         }
-        pipeline.push(doc! { "$skip": i64::try_from(options.offset).unwrap_or(i64::MAX) });
+        pipeline.push(doc! { "$skip": i64::try_from(skip).unwrap_or(i64::MAX) });
         pipeline.push(doc! { "$limit": limit });
         // Without the items of lists that are not selected, which is a little less.
         pipeline.push(doc! { "$project": parsed.exclusions });
