@@ -1,11 +1,11 @@
-//! The database's side of live mode: a change stream on each collection, full reads that are no older than the start of the
-//! streams, and lookups of documents that are no older than the change that made them necessary.
+//! The database's side of live mode: one change stream on the database or one on each collection, full reads that are no older
+//! than the start of the streams, and lookups of documents that are no older than the change that made them necessary.
 //!
 //! The streams are polled and answer at once, so that they hold a connection no longer than any query: a stream that waits
 //! would take a connection of the budget for itself. A single stream on the database passes over the changes of other
 //! collections in a quarter of the time, but its user has to be allowed to read everything in it; otherwise there is a stream
-//! on each collection. All reads have read concern `majority`, because streams contain
-//! nothing else: what is read and then rolled back would never be corrected.
+//! on each collection. All reads have read concern `majority`, because streams contain nothing else: what is read and then
+//! rolled back would never be corrected.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;

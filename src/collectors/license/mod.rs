@@ -74,37 +74,10 @@ impl Grants {
     }
 }
 
-/// The modules that Rocket.Chat knows, which are those of a license for everything: the first ones those of 5.3, all of them
-/// those of 6.14 to 8.3.
-const MODULES: [&str; 25] = [
-    "auditing",
-    "canned-responses",
-    "ldap-enterprise",
-    LIVECHAT_ENTERPRISE,
-    "voip-enterprise",
-    "omnichannel-mobile-enterprise",
-    "engagement-dashboard",
-    "push-privacy",
-    "scalability",
-    "teams-mention",
-    "saml-enterprise",
-    "oauth-enterprise",
-    "device-management",
-    "federation",
-    "videoconference-enterprise",
-    "message-read-receipt",
-    "outlook-calendar",
-    "hide-watermark",
-    "custom-roles",
-    "accessibility-certification",
-    "unlimited-presence",
-    "contact-id-verification",
-    "teams-voip",
-    "outbound-messaging",
-    ABAC,
-];
+/// How many of [`LICENSE_MODULES`] a license for everything has in 6.14 to 8.3.
+const KNOWN_MODULES: usize = 25;
 
-/// How many of them 5.3 knows.
+/// How many it has in 5.3.
 const EARLY_MODULES: usize = 20;
 
 /// The license in the settings, and the modules that count.
@@ -389,11 +362,11 @@ impl License {
 
     /// The names of the modules, if known.
     fn shown_modules(&self) -> Option<Value> {
-        self.shown_modules_of(&MODULES)
+        self.shown_modules_of(&LICENSE_MODULES[..KNOWN_MODULES])
     }
 
     fn shown_early_modules(&self) -> Option<Value> {
-        self.shown_modules_of(&MODULES[..EARLY_MODULES])
+        self.shown_modules_of(&LICENSE_MODULES[..EARLY_MODULES])
     }
 
     fn shown_modules_of(&self, all: &[&str]) -> Option<Value> {
