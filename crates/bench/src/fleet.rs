@@ -18,7 +18,7 @@ use serde::Serialize;
 use tokio::time::sleep;
 
 use crate::exporter;
-use crate::footprint::KillOnDrop;
+use crate::footprint::{KillOnDrop, all_are_read};
 use crate::machine::{own_bytes, resident_bytes, seconds_between, thread_times};
 use crate::median::median;
 use crate::table::{Table, bytes, say, seconds};
@@ -303,21 +303,6 @@ impl Pattern {
         }
         Ok(())
     }
-}
-
-/// Whether the slowest collector of each workspace was read.
-async fn all_are_read(address: SocketAddr, workspaces: usize) -> bool {
-    // One collector only, which is no part of what is measured later.
-    let path = "/metrics?collect[]=sessions";
-    let Ok(response) = http::get(address, path, &[]).await else {
-        return false;
-    };
-    let text = response.text();
-    let is_read = |line: &&str| {
-        line.starts_with("rocketchat_exporter_collector_success{")
-            && line.ends_with("collector=\"sessions\"} 1")
-    };
-    text.lines().filter(is_read).count() == workspaces
 }
 
 async fn scrape(address: SocketAddr, pid: u32, headers: &[(&str, &str)]) -> Result<Scrape> {

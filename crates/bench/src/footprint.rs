@@ -180,8 +180,8 @@ async fn many_workspaces(program: &Path, directory: &Path, workspaces: usize) ->
 }
 
 /// Whether the slowest collector of each workspace has run.
-async fn all_are_read(address: SocketAddr, workspaces: usize) -> bool {
-    // One collector only: the exporter caches a full response for the next scrape.
+pub(crate) async fn all_are_read(address: SocketAddr, workspaces: usize) -> bool {
+    // One collector only: the exporter caches a full response for the next scrape, which may be measured.
     let path = "/metrics?collect[]=sessions";
     let Ok(response) = http::get(address, path, &[]).await else {
         return false;
