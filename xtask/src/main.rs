@@ -5,10 +5,12 @@ mod dashboards;
 mod dist;
 mod facts;
 mod fuzz;
+mod lint;
 mod package;
 mod printed;
 mod shipped;
 mod source_date;
+mod step;
 mod test;
 
 use std::ffi::OsString;
@@ -34,9 +36,12 @@ fn commands() -> Command {
         .subcommand(passed_on("demo").about(
             "Run the exporter against a generated Rocket.Chat workspace with simulated activity",
         ))
-        .subcommand(Command::new("test").about(
-            "Install the tools that tests need, then check format, lints, docs, and run all tests",
-        ))
+        .subcommand(
+            Command::new("test").about("Install the tools that tests need, and run all tests"),
+        )
+        .subcommand(
+            Command::new("lint").about("Check the format, and that clippy and rustdoc find nothing"),
+        )
         .subcommand(passed_on("bench").about(
             "Measure what the exporter costs the database and its own machine, next to Rocket.Chat's own way",
         ))
@@ -130,6 +135,7 @@ fn run(matches: &ArgMatches) -> Result<()> {
             bench.arg("run").args(selection).arg("--");
             Err(exec(&mut bench, matches))
         }
+        Some(("lint", _)) => lint::run(),
         Some(("dist", matches)) => dist::run(&dist_options(matches)),
         Some(("dashboards", _)) => dashboards::run(),
         Some(("facts", matches)) => facts::run(

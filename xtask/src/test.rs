@@ -1,49 +1,21 @@
-//! `cargo xtask test`: installs the tools while cargo checks and builds, then runs the tests and makes the documentation.
+//! `cargo xtask test`: installs the tools while cargo builds, then runs the tests.
 //!
 //! It is never silent for long: output of cargo and of the tests is shown line by line, and a heartbeat covers the gaps.
 
-use std::process::Command;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Instant;
 
-use anyhow::{Context, Result, anyhow, bail, ensure};
-use tools::cargo::cargo;
-use tools::progress::{Heartbeat, line, seconds};
-use tools::workspace_root;
+use anyhow::{Result, anyhow};
+use tools::progress::{Heartbeat, seconds};
 
-struct Step {
-    name: &'static str,
-    arguments: &'static [&'static str],
-    environment: &'static [(&'static str, &'static str)],
-}
+use crate::step::{Step, Times, state, title};
 
-/// What needs no tools, in the order of duration.
-const CHECKS: &[Step] = &[
-    Step {
-        name: "format",
-        arguments: &["fmt", "--all", "--check"],
-        environment: &[],
-    },
-    Step {
-        name: "lints",
-        arguments: &[
-            "clippy",
-            "--workspace",
-            "--all-targets",
-            "--locked",
-            "--",
-            "-D",
-            "warnings",
-        ],
-        environment: &[],
-    },
-    Step {
-        name: "build",
-        arguments: &["test", "--workspace", "--locked", "--no-run"],
-        environment: &[],
-    },
-];
+const BUILD: Step = Step {
+    name: "build",
+    arguments: &["test", "--workspace", "--locked", "--no-run"],
+    environment: &[],
+};
 
 /// The tests that run programs, which wait half of the time.
 const TESTS: Step = Step {
@@ -59,110 +31,73 @@ const TESTS: Step = Step {
 };
 
 /// What runs beside [`TESTS`]. All programs are built by then: `--workspace` keeps the features of crates the same.
-const BESIDE_TESTS: &[Step] = &[
-    Step {
-        name: "other tests",
-        arguments: &[
-            "test",
-            "--workspace",
-            "--locked",
-            "--no-fail-fast",
-            "--lib",
-            "--bin=rocketchat-exporter-bench",
-            "--bin=xtask",
-            // A pattern, for all but `exporter`.
-            "--test=[!e]*",
-        ],
-        environment: &[],
-    },
-    Step {
-        name: "docs",
-        arguments: &[
-            "doc",
-            "--workspace",
-            "--locked",
-            "--no-deps",
-            "--document-private-items",
-        ],
-        environment: &[("RUSTDOCFLAGS", "-Dwarnings")],
-    },
-];
-
-/// The variable for the number of tests that run at a time.
-const THREADS: &str = "RUST_TEST_THREADS";
-
-/// Most tests wait for a server half of the time, so several of them share a core.
-const TESTS_PER_CORE: usize = 4;
-
-/// Cargo commands that rustup provides, and their components.
-const COMPONENTS: &[(&str, &str)] = &[("fmt", "rustfmt"), ("clippy", "clippy")];
+const OTHER_TESTS: Step = Step {
+    name: "other tests",
+    arguments: &[
+        "test",
+        "--workspace",
+        "--locked",
+        "--no-fail-fast",
+        "--lib",
+        "--bin=rocketchat-exporter-bench",
+        "--bin=xtask",
+        // A pattern, for all but `exporter`.
+        "--test=[!e]*",
+    ],
+    environment: &[],
+};
 
 /// Runs all steps; stops at the first failure. The last line has the number of tests that passed and failed.
 pub(crate) fn run() -> Result<()> {
     let begun = Instant::now();
-    let times = Mutex::default();
+    let times = Times::default();
     let counts = Arc::default();
     let outcome = run_steps(&times, &counts);
-    let state = outcome.as_ref().map_or("failed", |()| "passed");
-    let times = times.into_inner().unwrap_or_else(PoisonError::into_inner);
     let counts = lock(&counts);
     title(&format!(
-        "{state} in {} ({}): {} passed, {} failed",
+        "{} in {} ({}): {} passed, {} failed",
+        state(&outcome),
         seconds(begun.elapsed()),
-        times.join(", "),
+        times.join(),
         counts.passed,
         counts.failed
     ));
     outcome
 }
 
-fn run_steps(times: &Mutex<Vec<String>>, counts: &Arc<Mutex<TestCounts>>) -> Result<()> {
-    ensure_components()?;
-    thread::scope(|scope| {
+fn run_steps(times: &Times, counts: &Arc<Mutex<TestCounts>>) -> Result<()> {
+    beside(
         // Downloads wait for the network, cargo for the processor.
-        let install = || tools::fetch_all(tools::OF_TESTS);
-        let what = "what tests run from outside; the other steps run meanwhile";
-        let tools = scope.spawn(move || timed("tools", what, times, install));
-        let checked = CHECKS.iter().try_for_each(|step| {
-            let _heartbeat = Heartbeat::start(|| step.name.to_owned());
-            timed(step.name, &step.text(), times, || step.run(|_| ()))
-        });
-        let tools = tools.join();
-        checked.and(tools.unwrap_or_else(|_| Err(anyhow!("the installation panicked"))))
-    })?;
+        || {
+            let what = "what tests run from outside; cargo builds meanwhile";
+            times.step("tools", what, || tools::fetch_all(tools::OF_TESTS))
+        },
+        || BUILD.run_with_heartbeat(times),
+    )?;
     let so_far = Arc::clone(counts);
     let _heartbeat = Heartbeat::start(move || {
         let counts = lock(&so_far);
         let (passed, failed) = (counts.passed, counts.failed);
         format!("tests: {passed} passed and {failed} failed so far")
     });
-    let run = |step: &Step| {
-        timed(step.name, &step.text(), times, || {
-            step.run(|text| lock(counts).add(text))
-        })
-    };
+    let run = |step: &Step| step.run(times, |text| lock(counts).add(text));
+    beside(|| run(&TESTS), || run(&OTHER_TESTS))
+}
+
+/// Runs both, also if one fails.
+fn beside(
+    one: impl FnOnce() -> Result<()> + Send,
+    other: impl FnOnce() -> Result<()>,
+) -> Result<()> {
     thread::scope(|scope| {
-        let tests = scope.spawn(|| run(&TESTS));
-        // All of them, also after a failure.
-        let beside: Vec<Result<()>> = BESIDE_TESTS.iter().map(run).collect();
-        let tests = tests
-            .join()
-            .unwrap_or_else(|_| Err(anyhow!("the step panicked")));
-        beside.into_iter().collect::<Result<()>>().and(tests)
+        let one = scope.spawn(one);
+        let other = other();
+        let one = one.join();
+        other.and(one.unwrap_or_else(|_| Err(anyhow!("a step panicked"))))
     })
 }
 
-fn ensure_components() -> Result<()> {
-    for (command, component) in COMPONENTS {
-        let available = cargo().args([command, "--version"]).output();
-        if !available.context("cannot run cargo")?.status.success() {
-            bail!("`cargo {command}` is missing; run `rustup component add {component}`");
-        }
-    }
-    Ok(())
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -187,64 +122,11 @@ impl TestCounts {
     }
 }
 
-/// Runs a step, and prints its name before and its duration after it.
-fn timed(
-    name: &str,
-    text: &str,
-    times: &Mutex<Vec<String>>,
-    step: impl FnOnce() -> Result<()>,
-) -> Result<()> {
-    title(&format!("{name}: {text}"));
-    let begun = Instant::now();
-    let outcome = step();
-    let time = format!("{name} {}", seconds(begun.elapsed()));
-    let state = outcome.as_ref().map_or("failed", |()| "passed");
-    title(&format!("{time} {state}"));
-    lock(times).push(time);
-    outcome
-}
-
-impl Step {
-    /// Runs the command and shows its output. `on_line` sees each line of standard output.
-    fn run(&self, on_line: impl FnMut(&str)) -> Result<()> {
-        let text = self.text();
-        let status = tools::progress::run(&mut self.command(), on_line)
-            .with_context(|| format!("cannot run `{text}`"))?;
-        ensure!(status.success(), "`{text}` failed with {status}");
-        Ok(())
-    }
-
-    fn command(&self) -> Command {
-        let mut command = cargo();
-        command
-            .args(self.arguments)
-            .envs(self.environment.iter().copied())
-            .current_dir(workspace_root());
-        if std::env::var_os(THREADS).is_none() {
-            let cores = thread::available_parallelism().map_or(1, usize::from);
-            command.env(THREADS, (cores * TESTS_PER_CORE).to_string());
-        }
-        command
-    }
-
-    /// The command line of the step.
-    fn text(&self) -> String {
-        let environment = self
-            .environment
-            .iter()
-            .map(|(name, value)| format!("{name}={value} "));
-        let environment: String = environment.collect();
-        format!("{environment}cargo {}", self.arguments.join(" "))
-    }
-}
-
-/// Prints a line that stands out.
-fn title(text: &str) {
-    line(&format!("\n== {text}"));
-}
-
 #[cfg(test)]
 mod tests {
+    use tools::cargo::cargo;
+    use tools::workspace_root;
+
     use super::*;
 
     #[test]
@@ -282,7 +164,7 @@ mod tests {
         let is_run = |kind: &str, name: &str| match kind {
             "lib" => true,
             "test" => name == "exporter" || !name.starts_with('e'),
-            _ => BESIDE_TESTS[0]
+            _ => OTHER_TESTS
                 .arguments
                 .contains(&format!("--{kind}={name}").as_str()),
         };
