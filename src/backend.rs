@@ -11,13 +11,13 @@ use std::sync::Arc;
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::timeout;
 
-use accounts::Account;
-use api_settings::{ApiSettingsCache, RestApiSettings};
-use stored_statistics::{ListOptions, StoredDocuments};
+use api_settings::ApiSettingsCache;
+use stored_statistics::StoredDocuments;
 
 use crate::catalogue::{FailureKind, GrowthPoint};
 use crate::collectors::license::reader::LicenseReader;
 use crate::collectors::{Collector, DatabaseSource};
+use crate::http::{ApiSettings, AuthenticatedUser, ListQuery};
 use crate::mongodb::driver::GRACE;
 use crate::mongodb::{Mongo, SourceError};
 
@@ -52,7 +52,7 @@ impl ApiQueries {
         &self,
         user_id: &str,
         token: &str,
-    ) -> Result<Option<Account>, SourceError> {
+    ) -> Result<Option<AuthenticatedUser>, SourceError> {
         let _turn = self.turn().await?;
         let query = self.mongo.query(Collector::Users.name()).await?;
         accounts::by_login_token(&query, &self.licenses, user_id, token).await
@@ -65,7 +65,7 @@ impl ApiQueries {
     pub async fn account_of_access_token(
         &self,
         access_token: &str,
-    ) -> Result<Option<Account>, SourceError> {
+    ) -> Result<Option<AuthenticatedUser>, SourceError> {
         let _turn = self.turn().await?;
         let mut query = self.mongo.query(Collector::Users.name()).await?;
         accounts::by_access_token(&mut query, &self.licenses, access_token).await
@@ -75,7 +75,7 @@ impl ApiQueries {
     ///
     /// # Errors
     /// When they are not cached and the database does not answer.
-    pub async fn api_settings(&self) -> Result<RestApiSettings, SourceError> {
+    pub async fn api_settings(&self) -> Result<ApiSettings, SourceError> {
         let read = async {
             let _turn = self.turn().await?;
             let query = self.mongo.query(Collector::Settings.name()).await?;
@@ -103,9 +103,9 @@ impl ApiQueries {
     /// When the database does not answer.
     pub async fn list_history(
         self: &Arc<Self>,
-        options: &ListOptions,
+        part: &ListQuery,
     ) -> Result<Result<StoredDocuments, String>, SourceError> {
-        stored_statistics::list(self, options).await
+        stored_statistics::list(self, part).await
     }
 
     /// How the workspace grew, from a sample of the stored statistics documents.

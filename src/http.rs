@@ -109,7 +109,7 @@ pub enum Credentials<'a> {
 }
 
 /// The Rocket.Chat user that a request was authenticated as.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 pub struct AuthenticatedUser {
     /// Whether the account has a user name.
     pub has_username: bool,

@@ -7,21 +7,11 @@ use sha2::{Digest, Sha256};
 use crate::catalogue::FailureKind;
 use crate::collectors::license;
 use crate::collectors::license::reader::LicenseReader;
+use crate::http::AuthenticatedUser;
 use crate::mongodb::{Access, QueryContext, SourceError, bson};
 
 /// The role that a valid license restricts to a few permissions, none of which counts here.
 const GUEST: &str = "guest";
-
-/// An authenticated account.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Account {
-    /// Whether it has a user name.
-    pub has_username: bool,
-    /// Whether it has the permission `view-statistics`.
-    pub may_view_statistics: bool,
-    /// Whether it has the permission `api-bypass-rate-limit`.
-    pub bypasses_rate_limit: bool,
-}
 
 /// Looks up the account of a login token as `/api/v1` does: by the base64 of the token's SHA-256 in
 /// `users.services.resume.loginTokens`. Personal access tokens are login tokens, too.
@@ -30,7 +20,7 @@ pub async fn by_login_token(
     licenses: &LicenseReader,
     user_id: &str,
     token: &str,
-) -> Result<Option<Account>, SourceError> {
+) -> Result<Option<AuthenticatedUser>, SourceError> {
     let hashed = base64::engine::general_purpose::STANDARD.encode(Sha256::digest(token));
     let filter = doc! { "_id": user_id, "services.resume.loginTokens.hashedToken": hashed };
     find(query, licenses, filter).await
@@ -41,7 +31,7 @@ pub async fn by_access_token(
     query: &mut QueryContext<'_>,
     licenses: &LicenseReader,
     token: &str,
-) -> Result<Option<Account>, SourceError> {
+) -> Result<Option<AuthenticatedUser>, SourceError> {
     const COLLECTION: &str = "rocketchat_oauth_access_tokens";
     if let Access::Refused = query.access(COLLECTION, "accessToken").await? {
         return Err(SourceError::new(
@@ -72,7 +62,7 @@ async fn find(
     query: &QueryContext<'_>,
     licenses: &LicenseReader,
     filter: Document,
-) -> Result<Option<Account>, SourceError> {
+) -> Result<Option<AuthenticatedUser>, SourceError> {
     let projection = doc! { "roles": 1, "active": 1, "username": 1 };
     let Some(account) = query.find_one("users", filter, projection).await? else {
         return Ok(None);
@@ -83,9 +73,9 @@ async fn find(
     let has_username = account.contains_key("username");
     let roles = bson::texts(account.get("roles"));
     if roles.iter().any(|role| role == GUEST) && license::query::is_valid(query, licenses).await? {
-        return Ok(Some(Account {
+        return Ok(Some(AuthenticatedUser {
             has_username,
-            ..Account::default()
+            ..AuthenticatedUser::default()
         }));
     }
     let ids = doc! { "_id": { "$in": ["view-statistics", "api-bypass-rate-limit"] } };
@@ -99,7 +89,7 @@ async fn find(
             .flat_map(|document| bson::texts(document.get("roles")))
             .any(|role| roles.contains(&role))
     };
-    Ok(Some(Account {
+    Ok(Some(AuthenticatedUser {
         has_username,
         may_view_statistics: has("view-statistics"),
         bypasses_rate_limit: has("api-bypass-rate-limit"),

@@ -6,6 +6,8 @@ use mongodb::bson::{Bson, doc};
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
+use crate::http::ApiSettings;
+use crate::http::api::rate_limit::RateLimit;
 use crate::mongodb::{QueryContext, SourceError, bson};
 
 /// How long settings are cached.
@@ -21,32 +23,19 @@ const RATE_LIMITER: &str = "API_Enable_Rate_Limiter";
 const RATE_CALLS: &str = "API_Enable_Rate_Limiter_Limit_Calls_Default";
 const RATE_TIME: &str = "API_Enable_Rate_Limiter_Limit_Time_Default";
 
-/// The settings, with Rocket.Chat's defaults for missing and invalid ones.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct RestApiSettings {
-    /// Entries of a list without the parameter `count`.
-    pub default_count: u64,
-    /// Maximum of the parameter `count`.
-    pub max_count: u64,
-    /// Whether `count=0` returns the whole list.
-    pub allows_infinite_count: bool,
-    /// Calls allowed in a period; `None` without a rate limit.
-    pub rate_limit: Option<(u64, Duration)>,
-}
-
 /// The settings, or the error of the last attempt to read them.
 #[derive(Debug, Default)]
 pub struct ApiSettingsCache(
     // Locked during a read, so that one of many requests reads them.
-    Mutex<Option<(Instant, Result<RestApiSettings, SourceError>)>>,
+    Mutex<Option<(Instant, Result<ApiSettings, SourceError>)>>,
 );
 
 impl ApiSettingsCache {
     /// The cached settings, or new ones when those are too old.
     pub async fn get_or_refresh(
         &self,
-        read: impl Future<Output = Result<RestApiSettings, SourceError>>,
-    ) -> Result<RestApiSettings, SourceError> {
+        read: impl Future<Output = Result<ApiSettings, SourceError>>,
+    ) -> Result<ApiSettings, SourceError> {
         let mut known = self.0.lock().await;
         if let Some((read_at, settings)) = &*known {
             let ttl = if settings.is_ok() {
@@ -64,7 +53,8 @@ impl ApiSettingsCache {
     }
 }
 
-pub async fn read(query: &QueryContext<'_>) -> Result<RestApiSettings, SourceError> {
+/// Reads the settings. Missing and invalid ones have Rocket.Chat's defaults.
+pub async fn read(query: &QueryContext<'_>) -> Result<ApiSettings, SourceError> {
     let ids = [
         DEFAULT_COUNT,
         MAX_COUNT,
@@ -89,13 +79,15 @@ pub async fn read(query: &QueryContext<'_>) -> Result<RestApiSettings, SourceErr
             .filter(|number| *number > 0)
             .unwrap_or(default)
     };
-    let calls = positive(RATE_CALLS, 10);
-    let time = Duration::from_millis(positive(RATE_TIME, 60_000));
-    Ok(RestApiSettings {
+    let limit = RateLimit {
+        calls: positive(RATE_CALLS, 10),
+        window: Duration::from_millis(positive(RATE_TIME, 60_000)),
+    };
+    Ok(ApiSettings {
         default_count: positive(DEFAULT_COUNT, 50),
         max_count: positive(MAX_COUNT, 100),
         allows_infinite_count: value(INFINITE_COUNT) != Some(&Bson::Boolean(false)),
         // Versions without this setting have no limiter.
-        rate_limit: (value(RATE_LIMITER) == Some(&Bson::Boolean(true))).then_some((calls, time)),
+        rate: (value(RATE_LIMITER) == Some(&Bson::Boolean(true))).then_some(limit),
     })
 }

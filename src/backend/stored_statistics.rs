@@ -13,6 +13,7 @@ use super::{ApiQueries, query_filter};
 use crate::catalogue::{IGNORED_FIELDS, Value, touches_hidden_field};
 use crate::collectors::Collector;
 use crate::collectors::stored_document::query::redact;
+use crate::http::ListQuery;
 use crate::mongodb::{QueryContext, SourceError, bson, command};
 
 const COLLECTION: &str = "rocketchat_statistics";
@@ -41,23 +42,6 @@ mod code {
     pub const MEMORY_LIMIT: i32 = 292;
     /// Codes from here on are assertions about the input at one place of the server's code.
     pub const FIRST_LOCATION: i32 = 15_000;
-}
-
-/// Which documents a list has, and in which order.
-#[derive(Debug, Clone)]
-pub struct ListOptions {
-    /// The filter.
-    pub query: Json,
-    /// Fields to sort by, and whether in descending order.
-    pub sort: Vec<(String, bool)>,
-    /// Fields to exclude.
-    pub exclude: Vec<String>,
-    /// Fields of whose lists only some items are returned, and the operator that selects them.
-    pub of_lists: Vec<(String, Json)>,
-    /// Documents to skip.
-    pub offset: u64,
-    /// Documents to return; `None` means all.
-    pub count: Option<u64>,
 }
 
 /// The number of documents, or why the query was rejected.
@@ -93,9 +77,9 @@ pub struct StoredDocuments {
 /// The documents, or why the request was rejected.
 pub async fn list(
     backend: &Arc<ApiQueries>,
-    options: &ListOptions,
+    part: &ListQuery,
 ) -> Result<Result<StoredDocuments, String>, SourceError> {
-    let parsed = match ParsedOptions::parse(options) {
+    let parsed = match ParsedOptions::parse(part) {
         Ok(parsed) => parsed,
         Err(message) => return Ok(Err(message)),
     };
@@ -103,10 +87,10 @@ pub async fn list(
     let mongo = &backend.mongo;
     let query = mongo.query(Collector::StoredDocument.name()).await?;
     let most = i64::from(MAX_DOCUMENTS);
-    let limit = options.count.and_then(|count| i64::try_from(count).ok());
+    let limit = part.count.and_then(|count| i64::try_from(count).ok());
     let limit = limit.unwrap_or(most).clamp(1, most);
     // The server adds both.
-    let skip = options.offset.min(i64::MAX.abs_diff(limit));
+    let skip = part.offset.min(i64::MAX.abs_diff(limit));
     let collection = query.collection(COLLECTION);
     let open = async {
         let mut find = collection
@@ -166,11 +150,11 @@ struct ParsedOptions {
 }
 
 impl ParsedOptions {
-    /// Parses the options, or returns why they are rejected.
-    fn parse(options: &ListOptions) -> Result<Self, String> {
-        let filter = query_filter::from_json(&options.query)?;
+    /// Parses the query, or returns why they are rejected.
+    fn parse(part: &ListQuery) -> Result<Self, String> {
+        let filter = query_filter::from_json(&part.query)?;
         let mut sort = Document::new();
-        for (path, descends) in &options.sort {
+        for (path, descends) in &part.sort {
             if touches_hidden_field(path) {
                 return Err(query_filter::hidden(path));
             }
@@ -178,7 +162,7 @@ impl ParsedOptions {
         }
         let excluded: Vec<&str> = IGNORED_FIELDS
             .into_iter()
-            .chain(options.exclude.iter().map(String::as_str))
+            .chain(part.exclude.iter().map(String::as_str))
             .collect();
         let mut exclusions = Document::new();
         for path in &excluded {
@@ -192,7 +176,7 @@ impl ParsedOptions {
             }
         }
         let mut of_lists = Document::new();
-        for (path, operator) in &options.of_lists {
+        for (path, operator) in &part.of_lists {
             of_lists.insert(
                 query_filter::field(path)?,
                 query_filter::of_list(path, operator)?,

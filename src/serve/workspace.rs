@@ -10,14 +10,14 @@ use tokio::task::JoinSet;
 use tokio::time::sleep;
 
 use crate::backend::ApiQueries;
-use crate::backend::stored_statistics::{ListOptions, StoredDocuments};
+use crate::backend::stored_statistics::StoredDocuments;
 use crate::catalogue::{FailureKind, GrowthPoint, Timestamp, Value};
 use crate::clock::Clock;
 use crate::collectors::license::HeldLicense;
 use crate::collectors::{DatabaseSource, RefreshScope, Snapshot, Sources};
 use crate::conditions::Moment;
 use crate::config::WorkspaceConfig;
-use crate::http::api::rate_limit::{RateLimit, RateLimiter};
+use crate::http::api::rate_limit::RateLimiter;
 use crate::http::api::statistics_list::LACKS_QUERY;
 use crate::http::api::statistics_list::queue::ListQueue;
 use crate::http::{
@@ -225,12 +225,7 @@ impl Backend for WorkspaceBackend {
                     self.backend.account_of_access_token(access_token).await
                 }
             };
-            let account = self.log_error(account, "a login cannot be checked")?;
-            Ok(account.map(|account| AuthenticatedUser {
-                has_username: account.has_username,
-                may_view_statistics: account.may_view_statistics,
-                bypasses_rate_limit: account.bypasses_rate_limit,
-            }))
+            self.log_error(account, "a login cannot be checked")
         })
     }
 
@@ -240,16 +235,7 @@ impl Backend for WorkspaceBackend {
             let backend = Arc::clone(&self.backend);
             let settings = tokio::spawn(async move { backend.api_settings().await });
             let settings = settings.await.map_err(|_| Unavailable)?;
-            let settings = self.log_error(settings, "the settings of the API cannot be read")?;
-            Ok(ApiSettings {
-                default_count: settings.default_count,
-                max_count: settings.max_count,
-                allows_infinite_count: settings.allows_infinite_count,
-                rate: settings.rate_limit.map(|(calls, time)| RateLimit {
-                    calls,
-                    window: time,
-                }),
-            })
+            self.log_error(settings, "the settings of the API cannot be read")
         })
     }
 
@@ -269,15 +255,7 @@ impl Backend for WorkspaceBackend {
         part: http::ListQuery,
     ) -> BackendFuture<'_, Result<Box<dyn http::DocumentStream>, QueryRejected>> {
         Box::pin(async move {
-            let options = ListOptions {
-                query: part.query,
-                sort: part.sort,
-                exclude: part.exclude,
-                of_lists: part.of_lists,
-                offset: part.offset,
-                count: part.count,
-            };
-            let documents = self.backend.list_history(&options).await;
+            let documents = self.backend.list_history(&part).await;
             let documents = self.log_error(documents, "the stored statistics cannot be listed")?;
             let wrap = |documents| {
                 let name = self.name.clone();
