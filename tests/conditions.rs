@@ -287,7 +287,7 @@ fn alerts_on_page(exporter: &Exporter, workspace: &str) -> BTreeSet<String> {
         .collect()
 }
 
-/// A Prometheus with the shipped rules that scrapes the exporter every second.
+/// A Prometheus with the shipped rules that scrapes the exporter every three seconds.
 async fn prometheus_on(exporter: &Exporter) -> Prometheus {
     let rules: Vec<String> = rule_files()
         .iter()
