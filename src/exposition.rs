@@ -52,7 +52,7 @@ pub struct WorkspaceSnapshot {
     pub exposed: ExposedMetrics,
 }
 
-/// The body of a response about some workspaces, in chunks. Nothing is cached, and besides the body only one section's
+/// The body of a response about some workspaces, in chunks. Nothing is cached, and besides the body only one family's
 /// text is in memory at a time.
 pub fn body(
     workspaces: &[WorkspaceSnapshot],
@@ -78,9 +78,12 @@ fn write(
     exporter: &ExporterState,
     to: &mut impl Write,
 ) -> io::Result<()> {
-    openmetrics::render(workspaces, |text| match format {
-        MetricsFormat::OpenMetrics => to.write_all(text.as_bytes()),
-        MetricsFormat::Classic => to.write_all(text::from_openmetrics(text).as_bytes()),
+    openmetrics::render(workspaces, |metadata, samples| {
+        match format {
+            MetricsFormat::OpenMetrics => to.write_all(metadata.as_bytes())?,
+            MetricsFormat::Classic => to.write_all(text::metadata(metadata).as_bytes())?,
+        }
+        to.write_all(samples.as_bytes())
     })?;
     to.write_all(render_exporter(format, exporter).as_bytes())
 }

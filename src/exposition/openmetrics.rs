@@ -28,16 +28,16 @@ pub const END: &str = "# EOF\n";
 const WORKSPACE: &str = "workspace";
 
 /// Renders the metrics of some workspaces in the order of the catalogue, without the last line. Each family is written at
-/// once, and its samples are made while they are written: a body of many workspaces needs hardly more memory than its text.
+/// once, as its metadata and its samples, which are made while they are encoded: only one family's text is in memory.
 ///
 /// # Errors
 /// Those of `write`.
 pub fn render(
     workspaces: &[WorkspaceSnapshot],
-    mut write: impl FnMut(&str) -> io::Result<()>,
+    mut write: impl FnMut(&str, &str) -> io::Result<()>,
 ) -> io::Result<()> {
     let workspaces: Arc<[WorkspaceSnapshot]> = workspaces.into();
-    let (mut text, mut ordered) = (String::new(), String::new());
+    let mut text = String::new();
     let mut render = |row, origin| {
         let workspaces = Arc::clone(&workspaces);
         encode(
@@ -48,8 +48,7 @@ pub fn render(
                 workspaces,
             },
         );
-        order(&text, &mut ordered);
-        write(&ordered)
+        ordered_families(&text).try_for_each(|(metadata, samples)| write(&metadata, samples))
     };
     for metric in READINGS.iter().chain(REPLICATION).chain(LIVE) {
         render(metric.row(), SampleOrigin::Snapshot(metric))?;
@@ -68,7 +67,8 @@ pub fn render(
             built_in.add(row, workspace.workspace.as_ref(), samples);
         });
     }
-    write(&built_in.write())
+    ordered_families(&built_in.encode())
+        .try_for_each(|(metadata, samples)| write(&metadata, samples))
 }
 
 /// Renders the metrics about the exporter, with the last line.
@@ -124,13 +124,18 @@ impl Families {
         self.families[place].1.extend(series);
     }
 
-    /// The text, without the last line.
-    fn write(self) -> String {
+    /// The text as prometheus-client orders it, without the last line.
+    fn encode(self) -> String {
         let mut exposition = String::new();
         encode(&mut exposition, FamilyCollector(Mutex::new(self.families)));
-        let mut ordered = String::with_capacity(exposition.len());
-        order(&exposition, &mut ordered);
-        ordered
+        exposition
+    }
+
+    /// The text, without the last line.
+    fn write(self) -> String {
+        ordered_families(&self.encode())
+            .map(|(metadata, samples)| metadata + samples)
+            .collect()
     }
 }
 
@@ -221,16 +226,13 @@ impl RegistryCollector for FamilyCollector {
     }
 }
 
-/// Copies an exposition, with each family's HELP after its TYPE and UNIT, as OpenMetrics recommends.
-fn order(exposition: &str, ordered: &mut String) {
-    ordered.clear();
-    for (metadata, samples) in families(exposition) {
-        let is_help = |line: &&str| line.starts_with("# HELP ");
+/// The metadata and the samples of each family, with HELP after TYPE and UNIT, as OpenMetrics recommends.
+fn ordered_families(exposition: &str) -> impl Iterator<Item = (String, &str)> {
+    families(exposition).map(|(metadata, samples)| {
         let lines = metadata.split_inclusive('\n');
-        ordered.extend(lines.clone().filter(|line| !is_help(line)));
-        ordered.extend(lines.filter(is_help));
-        ordered.push_str(samples);
-    }
+        let (help, others): (Vec<_>, Vec<_>) = lines.partition(|line| line.starts_with("# HELP "));
+        (others.concat() + &help.concat(), samples)
+    })
 }
 
 /// Encodes one family.

@@ -18,28 +18,32 @@ pub fn families(exposition: &str) -> impl Iterator<Item = (&str, &str)> {
     })
 }
 
-/// Translates an exposition: without units and the end mark, with full names of counters and infos, and with the types of
-/// the classic format.
+/// Translates an exposition: without the end mark, and with the metadata of [`metadata`].
 pub fn from_openmetrics(exposition: &str) -> String {
-    let mut classic = String::with_capacity(exposition.len());
-    for (metadata, samples) in families(exposition) {
-        // TYPE comes first, and decides the name in the lines that follow.
-        let mut suffix = "";
-        for line in metadata.lines() {
-            let mut words = line.splitn(4, ' ').skip(1);
-            match (words.next(), words.next(), words.next()) {
-                (Some("TYPE"), Some(name), Some(kind)) => {
-                    let translated = translate(kind);
-                    suffix = translated.0;
-                    push(&mut classic, &["# TYPE ", name, suffix, " ", translated.1]);
-                }
-                (Some("HELP"), Some(name), Some(text)) => {
-                    push(&mut classic, &["# HELP ", name, suffix, " ", text]);
-                }
-                _ => {}
+    families(exposition)
+        .map(|(lines, samples)| metadata(lines) + samples)
+        .collect()
+}
+
+/// Translates the metadata of a family: without the unit, with full names of counters and infos, and with the types of the
+/// classic format.
+pub fn metadata(lines: &str) -> String {
+    let mut classic = String::with_capacity(lines.len());
+    // TYPE comes first, and decides the name in the lines that follow.
+    let mut suffix = "";
+    for line in lines.lines() {
+        let mut words = line.splitn(4, ' ').skip(1);
+        match (words.next(), words.next(), words.next()) {
+            (Some("TYPE"), Some(name), Some(kind)) => {
+                let translated = translate(kind);
+                suffix = translated.0;
+                push(&mut classic, &["# TYPE ", name, suffix, " ", translated.1]);
             }
+            (Some("HELP"), Some(name), Some(text)) => {
+                push(&mut classic, &["# HELP ", name, suffix, " ", text]);
+            }
+            _ => {}
         }
-        classic.push_str(samples);
     }
     classic
 }

@@ -27,6 +27,8 @@ pub enum Body {
 pub struct ChannelBody {
     messages: mpsc::Receiver<Message>,
     has_ended: bool,
+    /// The bytes that are left, where that is known.
+    remaining: Option<u64>,
     /// Counts the bytes that are taken from this body.
     counter: Option<Arc<AtomicU64>>,
 }
@@ -57,12 +59,13 @@ impl Body {
         Self::Full(Full::new(bytes.into()))
     }
 
-    /// A body that is produced while it is sent; `capacity` chunks are buffered.
-    pub fn channel(capacity: usize) -> (BodySender, Self) {
+    /// A body that is produced while it is sent, of this length where that is known; `capacity` chunks are buffered.
+    pub fn channel(capacity: usize, length: Option<u64>) -> (BodySender, Self) {
         let (sender, messages) = mpsc::channel(capacity);
         let body = ChannelBody {
             messages,
             has_ended: false,
+            remaining: length,
             counter: None,
         };
         (BodySender(sender), Self::Channel(body))
@@ -112,7 +115,7 @@ impl hyper::body::Body for Body {
     fn size_hint(&self) -> SizeHint {
         match self {
             Self::Full(full) => full.size_hint(),
-            Self::Channel(_) => SizeHint::default(),
+            Self::Channel(body) => body.remaining.map(SizeHint::with_exact).unwrap_or_default(),
         }
     }
 }
@@ -127,8 +130,10 @@ impl ChannelBody {
         }
         let message = ready!(self.messages.poll_recv(context));
         if let Some(Message::Chunk(chunk)) = message {
+            let length = chunk.len() as u64;
+            self.remaining = self.remaining.map(|left| left.saturating_sub(length));
             if let Some(counter) = &self.counter {
-                counter.fetch_add(chunk.len() as u64, Ordering::Relaxed);
+                counter.fetch_add(length, Ordering::Relaxed);
             }
             return Poll::Ready(Some(Ok(Frame::data(chunk.into()))));
         }
@@ -166,7 +171,7 @@ mod tests {
     #[tokio::test]
     async fn channel_body_counts_chunks_as_they_are_taken() {
         let counter = Arc::new(AtomicU64::new(0));
-        let (sender, mut body) = Body::channel(3);
+        let (sender, mut body) = Body::channel(3, None);
         body.count_to(&counter);
         for chunk in ["one, ", "two"] {
             let sent = sender.send(Bytes::from_static(chunk.as_bytes())).await;
@@ -181,7 +186,7 @@ mod tests {
 
     #[tokio::test]
     async fn channel_body_fails_when_its_sender_is_dropped_early() {
-        let (sender, body) = Body::channel(1);
+        let (sender, body) = Body::channel(1, None);
         let sent = sender.send(Bytes::from_static(b"one")).await;
         assert_eq!(sent, Ok(()));
         drop(sender);
@@ -191,7 +196,7 @@ mod tests {
 
     #[tokio::test]
     async fn sender_fails_when_the_body_is_dropped() {
-        let (sender, body) = Body::channel(1);
+        let (sender, body) = Body::channel(1, None);
         drop(body);
         let sent = sender.send(Bytes::from_static(b"one")).await;
         assert_eq!(sent, Err(ClientGone));

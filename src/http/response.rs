@@ -7,7 +7,6 @@ use hyper::header::{self, HeaderName, HeaderValue};
 use hyper::{Request, StatusCode};
 
 use super::body::Body;
-use super::chunked_bytes::ChunkedBytes;
 use crate::exposition;
 use crate::http::content_negotiation;
 
@@ -97,8 +96,8 @@ pub fn json(status: StatusCode, body: impl Into<Bytes>) -> Response {
 }
 
 /// A body in the negotiated format and encoding.
-pub fn negotiated(body: ChunkedBytes, content_type: HeaderValue, gzip: bool) -> Response {
-    let mut response = hyper::Response::new(Body::full(body));
+pub fn negotiated(body: Body, content_type: HeaderValue, gzip: bool) -> Response {
+    let mut response = hyper::Response::new(body);
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, content_type);
     headers.insert(

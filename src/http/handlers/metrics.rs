@@ -1,13 +1,16 @@
 //! `/metrics` and `/probe`: the metrics of all workspaces or of one, of all collectors or of selected ones.
 //!
 //! Metrics are rendered when they are scraped, at most once a second in each format and encoding, so that frequent scrapes
-//! only copy a reference. A single workspace is rendered again as soon as it has a new snapshot.
+//! only copy a reference. A single workspace is rendered again as soon as it has a new snapshot. The metrics of several are
+//! kept compressed only, because a thousand take tens of megabytes otherwise, and decompressed while they are sent.
 
 use std::collections::BTreeSet;
+use std::io::{self, Read};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
+use bytes::{Buf, Bytes};
+use flate2::bufread::GzDecoder;
 use hyper::Request;
 use hyper::body::Incoming;
 use tokio::sync::{OnceCell, Semaphore};
@@ -15,6 +18,7 @@ use tokio::task::block_in_place;
 
 use crate::collectors::{Collector, ExposedMetrics, Snapshot};
 use crate::exposition::{self, ExporterState, MetricNames, MetricsFormat, WorkspaceSnapshot};
+use crate::http::body::{Body, BodySender};
 use crate::http::chunked_bytes::ChunkedBytes;
 use crate::http::query_string::Parameters;
 use crate::http::response::{self, Response};
@@ -29,6 +33,9 @@ const MAX_AGE: Duration = Duration::from_secs(1);
 
 /// Concurrent renderings that are not cached: each takes a thread and memory.
 const MAX_RENDERINGS: usize = 2;
+
+/// The size of the chunks of a body that is decompressed while it is sent.
+const CHUNK_BYTES: u64 = 64 * 1024;
 
 /// Caches response bodies between scrapes.
 pub struct MetricsCache {
@@ -76,7 +83,7 @@ pub async fn metrics(app: &App, request: &Request<Incoming>, now: Instant) -> Re
             let parts = parts(&targets).filter(|_| !collectors.is_empty());
             let parts = parts.map(|part| restrict(part, &collectors));
             let parts: Vec<_> = parts.collect();
-            app.metrics.render(&parts, format, gzip, &own(app)).await
+            Body::full(app.metrics.render(&parts, format, gzip, &own(app)).await)
         }
     };
     response::negotiated(body, negotiated.content_type, gzip)
@@ -115,7 +122,7 @@ pub async fn probe(app: &App, request: &Request<Incoming>) -> Response {
     let format = negotiated.format;
     let own = ExporterState::default();
     let body = app.metrics.render(&[part], format, gzip, &own).await;
-    response::negotiated(body, negotiated.content_type, gzip)
+    response::negotiated(Body::full(body), negotiated.content_type, gzip)
 }
 
 /// The collectors that `collect[]` or `exclude[]` selects; `None` means all.
@@ -202,6 +209,37 @@ fn chunked(body: Vec<Vec<u8>>) -> ChunkedBytes {
     body.into_iter().map(Bytes::from).collect()
 }
 
+/// A compressed body, decompressed while it is sent.
+fn decompressed(compressed: ChunkedBytes) -> Body {
+    // The last four bytes of gzip.
+    let mut trailer = compressed.clone();
+    trailer.advance(trailer.remaining() - size_of::<u32>());
+    let (sender, body) = Body::channel(1, Some(trailer.get_u32_le().into()));
+    tokio::spawn(async move {
+        let sent = send_decompressed(compressed, sender).await;
+        // The client sees a truncated response.
+        if let Err(error) = sent {
+            tracing::warn!(reason = %error, "a cached response cannot be decompressed; please report it");
+        }
+    });
+    body
+}
+
+/// Sends all bytes, or those before the client disconnects.
+async fn send_decompressed(compressed: ChunkedBytes, sender: BodySender) -> io::Result<()> {
+    let mut decoder = GzDecoder::new(compressed.reader());
+    loop {
+        let mut chunk = Vec::new();
+        if decoder.by_ref().take(CHUNK_BYTES).read_to_end(&mut chunk)? == 0 {
+            sender.end().await.ok();
+            return Ok(());
+        }
+        if sender.send(chunk.into()).await.is_err() {
+            return Ok(());
+        }
+    }
+}
+
 impl MetricsCache {
     /// The body of all targets, cached for a second.
     async fn body(
@@ -211,15 +249,21 @@ impl MetricsCache {
         format: MetricsFormat,
         gzip: bool,
         now: Instant,
-    ) -> ChunkedBytes {
+    ) -> Body {
         let bodies = self.current(app, targets, now);
+        let is_compressed = gzip || targets.only().is_none();
         let render = || {
             let parts: Vec<_> = parts(targets).collect();
-            chunked(exposition::body(&parts, format, gzip, &bodies.own))
+            chunked(exposition::body(&parts, format, is_compressed, &bodies.own))
         };
-        let index = usize::from(format == MetricsFormat::Classic) * 2 + usize::from(gzip);
+        let index = usize::from(format == MetricsFormat::Classic) * 2 + usize::from(is_compressed);
         let body = bodies.bodies[index].get_or_init(|| async { block_in_place(render) });
-        body.await.clone()
+        let body = body.await.clone();
+        if is_compressed && !gzip {
+            decompressed(body)
+        } else {
+            Body::full(body)
+        }
     }
 
     /// The bodies of the current snapshot and second.

@@ -75,7 +75,7 @@ impl ListWriter {
         let body = if is_complete {
             Body::full(self.body.finish())
         } else {
-            let (sender, body) = Body::channel(1);
+            let (sender, body) = Body::channel(1, None);
             tokio::spawn(self.send(sender, permit));
             body
         };
