@@ -95,6 +95,8 @@ pub struct Pacing {
     pub early: f64,
     /// From one poll of the change streams to the next.
     pub poll_interval: Duration,
+    /// How many workspaces there are.
+    pub workspaces: usize,
 }
 
 /// The interval of polls, unless there are many workspaces.
@@ -112,6 +114,7 @@ impl Default for Pacing {
             delay: Duration::ZERO,
             early: 0.0,
             poll_interval: POLL_INTERVAL,
+            workspaces: 1,
         }
     }
 }
@@ -125,6 +128,7 @@ impl Pacing {
             delay: interval.mul_f64(part),
             early: part,
             poll_interval: polls.clamp(POLL_INTERVAL, MAX_POLL_INTERVAL),
+            workspaces: all,
         }
     }
 }

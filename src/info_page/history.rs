@@ -1,4 +1,5 @@
-//! The last day of a few values, one point for each minute, taken from the snapshots.
+//! The last day of a few values, one point for each minute or, with hundreds of workspaces, for a few minutes, taken from the
+//! snapshots.
 
 use std::collections::VecDeque;
 
@@ -7,8 +8,15 @@ use crate::collectors::host::CpuTimes;
 use crate::collectors::{Collector, Snapshot};
 use crate::conditions::{self, ConditionTimes, Moment, ServiceState};
 
-/// A day of minutes.
-const MAX_POINTS: usize = 24 * 60;
+/// The minutes of a day.
+const DAY: u32 = 24 * 60;
+
+/// The longest time that a point stands for, in minutes.
+const MAX_STEP: u32 = 15;
+
+/// So many workspaces have a point for each minute; with ten times as many a point stands for ten minutes, so that all of them
+/// take as much memory.
+const WORKSPACES_BY_MINUTE: usize = 100;
 
 const MINUTE: i64 = 60_000;
 
@@ -39,19 +47,34 @@ pub enum HistorySeries {
 
 const SERIES_COUNT: usize = HistorySeries::Database as usize + 1;
 
-/// The values of one minute. Single precision keeps a day within 65 kB.
+/// By series; NaN where unknown. Single precision keeps a day of minutes within 65 kB.
+type Values = [f32; SERIES_COUNT];
+
+/// The mean values of a few minutes.
 #[derive(Debug, Clone, Copy)]
 struct HistoryPoint {
+    /// The first of them, in minutes since 1970.
+    minute: u32,
+    values: Values,
+}
+
+/// The newest minute, which further snapshots change.
+#[derive(Debug, Clone, Copy, Default)]
+struct NewestMinute {
     /// Minutes since 1970.
     minute: u32,
-    /// By series; NaN where unknown.
-    values: [f32; SERIES_COUNT],
+    /// The newest point without this minute, and of how many minutes it is the mean.
+    before: Values,
+    count: u16,
 }
 
 /// The last day of one workspace.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct History {
+    /// How many minutes a point stands for.
+    step: u32,
     points: VecDeque<HistoryPoint>,
+    newest: NewestMinute,
     /// The last count of messages, and its time.
     last_count: Option<(Timestamp, u64)>,
     messages_per_minute: Option<f64>,
@@ -61,7 +84,33 @@ pub struct History {
     conditions: ConditionTimes,
 }
 
+impl Default for History {
+    fn default() -> Self {
+        Self::of_one_of(1)
+    }
+}
+
 impl History {
+    /// The history of one of so many workspaces.
+    pub fn of_one_of(workspaces: usize) -> Self {
+        let step = workspaces.div_ceil(WORKSPACES_BY_MINUTE);
+        Self {
+            step: u32::try_from(step).map_or(MAX_STEP, |step| step.clamp(1, MAX_STEP)),
+            points: VecDeque::new(),
+            newest: NewestMinute::default(),
+            last_count: None,
+            messages_per_minute: None,
+            last_cpu_times: None,
+            cpu_shares: Vec::new(),
+            conditions: ConditionTimes::default(),
+        }
+    }
+
+    /// How many minutes a point stands for.
+    pub fn step(&self) -> u32 {
+        self.step
+    }
+
     /// Adds a snapshot; of several in one minute the last one counts.
     pub fn note(&mut self, snapshot: &Snapshot, now: Moment) {
         self.note_messages(snapshot);
@@ -71,24 +120,41 @@ impl History {
         let Ok(minute) = u32::try_from(now.own.0.div_euclid(MINUTE)) else {
             return;
         };
-        let point = HistoryPoint {
-            minute,
-            values: self.values(snapshot, now),
-        };
+        let first = minute - minute % self.step;
+        let values = self.values(snapshot, now);
+        // Where the clock was set back, points in the future are dropped.
+        if self.points.back().is_some_and(|last| last.minute > first) {
+            self.points.clear();
+        }
         match self.points.back_mut() {
-            Some(last) if last.minute == minute => *last = point,
-            // The clock was set back: points in the future are dropped.
-            Some(last) if last.minute > minute => {
-                self.points.clear();
-                self.points.push_back(point);
+            Some(last) if last.minute == first => {
+                if self.newest.minute != minute {
+                    self.newest.before = last.values;
+                    self.newest.count += 1;
+                }
+                last.values = mean(&self.newest, values);
             }
             _ => {
-                if self.points.len() == MAX_POINTS {
-                    self.points.pop_front();
-                }
-                self.points.push_back(point);
+                self.push(HistoryPoint {
+                    minute: first,
+                    values,
+                });
+                self.newest.before = [f32::NAN; SERIES_COUNT];
+                self.newest.count = 0;
             }
         }
+        self.newest.minute = minute;
+    }
+
+    fn push(&mut self, point: HistoryPoint) {
+        let max_points = (DAY / self.step) as usize;
+        if self.points.len() == max_points {
+            self.points.pop_front();
+        } else if self.points.len() == self.points.capacity() {
+            // Doubling would take half as much again.
+            self.points.reserve_exact(max_points / 6);
+        }
+        self.points.push_back(point);
     }
 
     /// The times of all points.
@@ -125,7 +191,7 @@ impl History {
         clippy::cast_possible_truncation,
         reason = "single precision suffices for a chart"
     )]
-    fn values(&self, snapshot: &Snapshot, now: Moment) -> [f32; SERIES_COUNT] {
+    fn values(&self, snapshot: &Snapshot, now: Moment) -> Values {
         let mut values = [f32::NAN; SERIES_COUNT];
         let mut put = |series: HistorySeries, value: Option<f64>| {
             if let Some(value) = value {
@@ -233,6 +299,20 @@ impl History {
     }
 }
 
+/// The mean of a point with one more minute.
+fn mean(newest: &NewestMinute, values: Values) -> Values {
+    let count = f32::from(newest.count);
+    let mut mean = values;
+    for (mean, before) in mean.iter_mut().zip(newest.before) {
+        if mean.is_nan() {
+            *mean = before;
+        } else if !before.is_nan() {
+            *mean = before + (*mean - before) / (count + 1.0);
+        }
+    }
+    mean
+}
+
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
@@ -275,6 +355,11 @@ mod tests {
         Moment::agreed(Timestamp(time))
     }
 
+    /// The memory of a history's points.
+    fn bytes(history: &History) -> usize {
+        history.points.capacity() * size_of::<HistoryPoint>()
+    }
+
     #[test]
     fn one_day_of_minutes_is_kept() {
         let mut history = History::default();
@@ -283,7 +368,7 @@ mod tests {
             history.note(&snapshot(minute, 1, 0), at(now));
             history.note(&snapshot(minute, 2, 0), at(now + 1));
         }
-        assert_eq!(history.times().count(), MAX_POINTS);
+        assert_eq!(history.times().count(), DAY as usize);
         assert_eq!(history.times().last(), Some(Timestamp(2999 * MINUTE)));
         assert!(
             history
@@ -295,7 +380,38 @@ mod tests {
                 .series(HistorySeries::Connections)
                 .all(|value| value.is_none())
         );
-        assert!(size_of::<HistoryPoint>() * MAX_POINTS <= 65_000);
+        assert!(bytes(&history) <= 65_000);
+    }
+
+    #[test]
+    fn a_day_of_any_number_of_workspaces_takes_little_memory() {
+        for (workspaces, megabytes) in [(100, 7), (1000, 7), (5000, 22)] {
+            let mut history = History::of_one_of(workspaces);
+            for minute in 0..3000 {
+                history.note(&snapshot(minute, 1, 0), at(minute * MINUTE));
+            }
+            let first = history.times().next().map_or(0, |first| first.0 / MINUTE);
+            assert!((3000 - i64::from(DAY) - 15..=3000 - i64::from(DAY)).contains(&first));
+            let all = bytes(&history) * workspaces;
+            assert!(all <= megabytes * 1_000_000, "{workspaces}: {all} bytes");
+        }
+    }
+
+    #[test]
+    fn point_is_the_mean_of_its_minutes() {
+        let mut history = History::of_one_of(400);
+        let mut note = |minute, online| {
+            history.note(&snapshot(minute, online, 0), at(minute * MINUTE));
+            history.series(HistorySeries::Online).last().flatten()
+        };
+        assert_eq!(note(40, 8), Some(8.0));
+        assert_eq!(note(41, 9), Some(8.5));
+        assert_eq!(note(41, 2), Some(5.0), "the last of one minute counts");
+        assert_eq!(note(43, 2), Some(4.0));
+        assert_eq!(note(44, 7), Some(7.0), "the next point");
+        assert_eq!(history.step(), 4);
+        let times: Vec<_> = history.times().collect();
+        assert_eq!(times, [Timestamp(40 * MINUTE), Timestamp(44 * MINUTE)]);
     }
 
     #[test]

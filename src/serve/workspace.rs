@@ -71,7 +71,7 @@ impl RunningWorkspace {
         };
         let sources = Sources::new(Some(database.clone()), config.probe.clone());
         let scheduler = Scheduler::start(sources, schedule, clock, &mut tasks);
-        let history = Arc::new(Mutex::new(History::default()));
+        let history = Arc::new(Mutex::new(History::of_one_of(pacing.workspaces)));
         let (snapshots, recorded) = (scheduler.snapshots(), Arc::clone(&history));
         let mongo = Arc::clone(&database.mongo);
         tasks.spawn(keep_running("history", move || {

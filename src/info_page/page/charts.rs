@@ -36,7 +36,11 @@ pub fn of_the_day(data: &PageData<'_>) -> Markup {
         section.charts aria-labelledby="day-title" {
             h2 #day-title { "The last 24 hours" }
             p.note #day-note data-live {
-                "A point for each minute since the exporter started: " (times.len()) " so far."
+                @match history.step() {
+                    1 => { "A point for each minute" }
+                    step => { "A point for every " (step) " minutes" }
+                }
+                " since the exporter started: " (times.len()) " so far."
             }
             div.grid #day data-live {
                 (chart("presence", "Presence", presence, vec![

@@ -65,14 +65,15 @@ pub fn line(
     }
 }
 
-/// A bar for each part of the last day: down if it was down at any time, up, or unknown.
-pub fn bars(times: &[Timestamp], values: &[Option<f64>], now: Timestamp) -> Markup {
+/// A bar for each part of the last day: down if it was down at any time, up, or unknown. A value is the share of `minutes`
+/// that it was up.
+pub fn bars(times: &[Timestamp], values: &[Option<f64>], minutes: u32, now: Timestamp) -> Markup {
     let begin = now.before(DAY);
     let width = DAY.as_millis() as f64 / BARS as f64;
     let mut states = [None; BARS];
     for (at, value) in times.iter().zip(values) {
         let bar = (at.0 - begin.0) as f64 / width;
-        if let Some(up) = value.map(|value| value > 0.0)
+        if let Some(up) = value.map(|value| value >= 1.0)
             && (0.0..=BARS as f64).contains(&bar)
         {
             #[expect(
@@ -97,7 +98,7 @@ pub fn bars(times: &[Timestamp], values: &[Option<f64>], now: Timestamp) -> Mark
     let label = if known.is_empty() {
         "No history yet".to_owned()
     } else {
-        let watched = format::span(Duration::from_mins(known.len() as u64));
+        let watched = format::span(Duration::from_mins(known.len() as u64) * minutes);
         format!("Up {} of the {watched} that were seen", uptime(share))
     };
     html! {
@@ -132,7 +133,7 @@ mod tests {
         let values: Vec<_> = (0..minutes)
             .map(|minute| Some(f64::from(u8::from(minute != 700))))
             .collect();
-        let bars = bars(&times, &values, Timestamp(minutes * 60_000)).into_string();
+        let bars = bars(&times, &values, 1, Timestamp(minutes * 60_000)).into_string();
         let of = |class: &str| {
             let (_, rest) = bars
                 .split_once(&format!("class=\"{class}\" d=\""))

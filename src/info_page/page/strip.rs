@@ -156,7 +156,7 @@ fn bars(data: &PageData<'_>, series: HistorySeries) -> Markup {
     let history = data.page.history;
     let times: Vec<Timestamp> = history.times().collect();
     let values: Vec<_> = history.series(series).collect();
-    sparkline::bars(&times, &values, data.page.now)
+    sparkline::bars(&times, &values, history.step(), data.page.now)
 }
 
 fn line(data: &PageData<'_>, series: HistorySeries) -> Markup {
