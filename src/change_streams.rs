@@ -1,6 +1,7 @@
 //! Change streams instead of counting everything again: what is kept of each document, and the counters of it. What is kept
 //! the collectors declare in their `live.rs`; when the streams are polled is up to the scheduler.
 
+pub mod event_stream;
 pub mod followed_collection;
 pub mod followed_field;
 pub mod follower;

@@ -1,7 +1,6 @@
 //! The position of a change stream, read from its resume token.
 
-use mongodb::bson::{Bson, Timestamp, serialize_to_bson};
-use mongodb::change_stream::event::ResumeToken;
+use mongodb::bson::{RawDocument, Timestamp};
 
 /// Marks a timestamp in the text of a token, in hexadecimal digits.
 const TIMESTAMP: &str = "82";
@@ -12,12 +11,8 @@ const HALF_DIGITS: usize = 8;
 /// The time of the replica set up to which a stream with this token is complete; `None` where the token has another format
 /// than MongoDB's. An empty reply advances it too, as far as a majority of the set has written.
 /// <https://github.com/mongodb/mongo/blob/master/src/mongo/db/pipeline/README.md>
-pub fn position(token: &ResumeToken) -> Option<Timestamp> {
-    let token = serialize_to_bson(token).ok()?;
-    parse(match token.as_document()?.get("_data")? {
-        Bson::String(text) => text,
-        _ => return None,
-    })
+pub fn position(token: &RawDocument) -> Option<Timestamp> {
+    parse(token.get_str("_data").ok()?)
 }
 
 fn parse(text: &str) -> Option<Timestamp> {

@@ -12,19 +12,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use mongodb::Cursor;
-use mongodb::action::Watch;
 use mongodb::bson::{Bson, Document, RawDocumentBuf, Timestamp, doc};
-use mongodb::change_stream::ChangeStream;
-use mongodb::change_stream::event::ResumeToken;
 use mongodb::error::{Error, ErrorKind};
 use thiserror::Error;
 use tokio::time::Instant;
 
+use super::event_stream::{EventStream, StreamStart};
 use super::followed_collection::{FollowedCollection, FollowedCollections};
 use super::id_hasher::IdHasher;
 use super::packed_table::IdHash;
 use super::pipeline::{changes, changes_of_all, filter, projection};
-use super::resume_token::position;
 use super::tracked_documents::{CollectionScan, PendingLookups, TrackedDocuments};
 use crate::catalogue::{FailureKind, Replication};
 use crate::collectors::LiveObstacle;
@@ -32,11 +29,8 @@ use crate::mongodb::{
     Hello, Mongo, SelectedMember, SourceError, bson, command, error, lost_member,
 };
 
-/// How long a poll waits for changes.
-const NO_WAIT: Duration = Duration::from_millis(1);
-
 /// Changes of a collection that one poll takes; the next poll takes the rest.
-const MAX_CHANGES: usize = 10_000;
+const MAX_CHANGES: u32 = 10_000;
 
 /// The only stream, if it is on the database, in the place of a collection's name.
 const DATABASE: &str = "the database";
@@ -111,7 +105,7 @@ pub enum StartPosition {
 }
 
 /// Where streams ended, by collection.
-pub type ResumeTokens = BTreeMap<&'static str, ResumeToken>;
+pub type ResumeTokens = BTreeMap<&'static str, RawDocumentBuf>;
 
 /// Open change streams.
 #[derive(Debug)]
@@ -120,7 +114,7 @@ pub struct ChangeStreams {
     pub member: Arc<SelectedMember>,
     /// The collections that are followed.
     collections: BTreeSet<&'static str>,
-    streams: BTreeMap<&'static str, ChangeStream<RawDocumentBuf>>,
+    streams: BTreeMap<&'static str, EventStream>,
 }
 
 /// The state of the member that the streams are on.
@@ -238,17 +232,21 @@ impl Mongo {
             StartPosition::Tokens(tokens) => tokens.contains_key(DATABASE),
         };
         if is_on_database {
-            let watch = member.database.watch();
-            let watch = watch
-                .pipeline(changes_of_all(member.database.name(), collections))
-                .max_await_time(NO_WAIT);
-            let watch = start.of(watch, DATABASE)?;
-            match self.live_query(&member, watch.into_future()).await {
+            let stages = changes_of_all(member.database.name(), collections);
+            let open = EventStream::open(
+                &member.database,
+                None,
+                start.of(DATABASE)?,
+                stages,
+                MAX_CHANGES,
+                COMMENT,
+            );
+            match self.live_query(&member, open).await {
                 Ok(stream) => {
                     return Ok(ChangeStreams {
                         member,
                         collections: collections.keys().copied().collect(),
-                        streams: BTreeMap::from([(DATABASE, stream.with_type())]),
+                        streams: BTreeMap::from([(DATABASE, stream)]),
                     });
                 }
                 // Its user may still follow each collection.
@@ -259,20 +257,19 @@ impl Mongo {
         }
         let mut streams = BTreeMap::new();
         for (name, followed) in collections {
-            let collection = member.database.collection::<Document>(name);
-            let watch = collection
-                .watch()
-                .pipeline(changes(followed))
-                .max_await_time(NO_WAIT);
-            let watch = start.of(watch, name)?;
+            let start = start.of(name)?;
             let open = async {
-                match watch.await {
+                let stages = changes(followed);
+                let database = &member.database;
+                let open =
+                    EventStream::open(database, Some(name), start, stages, MAX_CHANGES, COMMENT);
+                match open.await {
                     Err(error) if error::is_view(&error) => Ok(None),
                     stream => stream.map(Some),
                 }
             };
             if let Some(stream) = self.live_query(&member, open).await? {
-                streams.insert(*name, stream.with_type());
+                streams.insert(*name, stream);
             }
         }
         Ok(ChangeStreams {
@@ -324,24 +321,15 @@ impl Mongo {
     ) -> Result<ChangeBatch, LiveError> {
         let mut batch = ChangeBatch::default();
         for (name, stream) in &mut changes.streams {
-            let max = batch.events.len() + MAX_CHANGES;
-            loop {
-                if batch.events.len() == max {
-                    batch.more = true;
-                    break;
-                }
-                let next = Box::pin(stream.next_if_any());
-                let next = self.live_query(&changes.member, next).await?;
-                match next {
-                    Some(event) => batch.events.push(event),
-                    None if stream.is_alive() => break,
-                    None => {
-                        return Err(LiveError::Lost(format!(
-                            "the change stream on {name} ended"
-                        )));
-                    }
-                }
+            let poll = Box::pin(stream.poll(MAX_CHANGES as usize));
+            let polled = self.live_query(&changes.member, poll).await?;
+            if polled.has_ended {
+                return Err(LiveError::Lost(format!(
+                    "the change stream on {name} ended"
+                )));
             }
+            batch.events.extend(polled.events);
+            batch.more |= polled.more;
         }
         Ok(batch)
     }
@@ -522,16 +510,12 @@ fn too_many() -> LiveError {
 }
 
 impl StartPosition {
-    /// A stream that starts here; `name` is that of its collection.
-    fn of<'a, T>(
-        &self,
-        watch: Watch<'a, T>,
-        name: &'static str,
-    ) -> Result<Watch<'a, T>, LiveError> {
+    /// Where the stream on a collection starts.
+    fn of(&self, name: &'static str) -> Result<StreamStart<'_>, LiveError> {
         match self {
-            Self::Time(time) => Ok(watch.start_at_operation_time(*time)),
+            Self::Time(time) => Ok(StreamStart::Time(*time)),
             Self::Tokens(tokens) => match tokens.get(name) {
-                Some(token) => Ok(watch.resume_after(token.clone())),
+                Some(token) => Ok(StreamStart::Token(token)),
                 None => Err(LiveError::Lost(format!(
                     "the change stream on {name} has no resume token"
                 ))),
@@ -543,10 +527,7 @@ impl StartPosition {
 impl ChangeStreams {
     /// The time of the replica set up to which all streams are complete; `None` where a resume token does not contain one.
     pub fn position(&self) -> Option<Timestamp> {
-        let positions = self
-            .streams
-            .values()
-            .map(|stream| position(&stream.resume_token()?));
+        let positions = self.streams.values().map(EventStream::position);
         // `None` is less than any time.
         positions.min_by_key(|time| time.map(|time| (time.time, time.increment)))?
     }
@@ -565,7 +546,7 @@ impl ChangeStreams {
     pub fn tokens(&self) -> ResumeTokens {
         let streams = self.streams.iter();
         streams
-            .filter_map(|(name, stream)| Some((*name, stream.resume_token()?)))
+            .map(|(name, stream)| (*name, stream.token().clone()))
             .collect()
     }
 }
