@@ -4,15 +4,15 @@ use std::time::Duration;
 
 use mongodb::Database;
 use mongodb::bson::oid::ObjectId;
-use mongodb::bson::{DateTime, Document, Timestamp, doc};
+use mongodb::bson::{DateTime, RawDocument, RawDocumentBuf, Timestamp, doc};
 use mongodb::error::Error;
 
 use super::{bson, command, error};
 use crate::catalogue::Replication;
 
-/// A server's reply to `hello`.
+/// A server's reply to `hello`. Encoded it takes a twentieth of the memory, and each workspace keeps one or two.
 #[derive(Debug, Clone)]
-pub struct Hello(Document);
+pub struct Hello(RawDocumentBuf);
 
 impl Hello {
     /// Sends the command to a server that the database's read preference selects.
@@ -29,15 +29,16 @@ impl Hello {
             };
             command::run(&admin, command).await
         };
-        match send("hello").await {
+        let reply = match send("hello").await {
             // The command's name before 4.4.2.
-            Err(error) if error::is_command_not_found(&error) => Ok(Self(send("isMaster").await?)),
-            reply => Ok(Self(reply?)),
-        }
+            Err(error) if error::is_command_not_found(&error) => send("isMaster").await?,
+            reply => reply?,
+        };
+        Ok(Self(RawDocumentBuf::try_from(&reply)?))
     }
 
     /// The whole reply.
-    pub fn document(&self) -> &Document {
+    pub fn document(&self) -> &RawDocument {
         &self.0
     }
 
@@ -48,7 +49,7 @@ impl Hello {
 
     /// Whether the server is a member of a replica set.
     pub fn is_member(&self) -> bool {
-        !self.is_router() && self.0.contains_key("setName")
+        !self.is_router() && has(&self.0, "setName")
     }
 
     /// Whether the server is the primary.
@@ -81,7 +82,7 @@ impl Hello {
 
     /// The server's clock.
     pub fn local_time(&self) -> Option<DateTime> {
-        self.0.get_datetime("localTime").ok().copied()
+        self.0.get_datetime("localTime").ok()
     }
 
     /// How long before the server's clock an operation was.
@@ -108,7 +109,7 @@ impl Hello {
         let written = self
             .last_write()
             .and_then(|write| write.get_datetime("lastWriteDate").ok());
-        between(written.copied(), self.local_time())
+        between(written, self.local_time())
     }
 
     /// The member's replication state; `None` outside a replica set.
@@ -122,7 +123,7 @@ impl Hello {
             .and_then(|newest| newest.checked_sub(applied?));
         let majority_lag = applied.zip(self.write_seconds("majorityOpTime"));
         Some(Replication {
-            has_primary: self.is_primary() || self.0.contains_key("primary"),
+            has_primary: self.is_primary() || has(&self.0, "primary"),
             lag: seconds(lag.unwrap_or_default()),
             majority_lag: majority_lag
                 .map(|(applied, majority)| seconds(applied.saturating_sub(majority))),
@@ -142,18 +143,18 @@ impl Hello {
         Some(write.get_timestamp("ts").ok()?.time)
     }
 
-    fn last_write(&self) -> Option<&Document> {
+    fn last_write(&self) -> Option<&RawDocument> {
         self.0.get_document("lastWrite").ok()
     }
 }
 
 /// A server's role, for error messages.
-pub fn role(reply: &Document) -> &'static str {
+pub fn role(reply: &RawDocument) -> &'static str {
     if is_router(reply) {
         "a router of a sharded cluster"
     } else if is_set(reply, "isreplicaset") {
         "a member of a replica set that is not initiated (rs.initiate())"
-    } else if !reply.contains_key("setName") {
+    } else if !has(reply, "setName") {
         "a standalone server"
     } else if is_primary(reply) {
         "the primary"
@@ -166,16 +167,20 @@ pub fn role(reply: &Document) -> &'static str {
     }
 }
 
-fn is_router(reply: &Document) -> bool {
+fn is_router(reply: &RawDocument) -> bool {
     reply.get_str("msg").is_ok_and(|msg| msg == "isdbgrid")
 }
 
-fn is_primary(reply: &Document) -> bool {
+fn is_primary(reply: &RawDocument) -> bool {
     is_set(reply, "isWritablePrimary") || is_set(reply, "ismaster")
 }
 
-fn is_set(reply: &Document, name: &str) -> bool {
+fn is_set(reply: &RawDocument, name: &str) -> bool {
     reply.get_bool(name).unwrap_or_default()
+}
+
+fn has(reply: &RawDocument, name: &str) -> bool {
+    matches!(reply.get(name), Ok(Some(_)))
 }
 
 fn seconds(number: u32) -> Duration {

@@ -4,12 +4,12 @@
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use mongodb::bson::Document;
+use mongodb::bson::{RawDocument, RawDocumentBuf};
 use mongodb::event::sdam::SdamEvent;
 use mongodb::options::{ClientOptions, ReadPreference, SelectionCriteria, ServerAddress};
 
 use super::error::SourceError;
-use super::{bson, hello};
+use super::hello;
 use crate::catalogue::FailureKind;
 
 /// The state of each server that the driver discovered, by host and port.
@@ -86,7 +86,9 @@ impl ServerStates {
             SdamEvent::ServerHeartbeatSucceeded(event) => {
                 update(&event.server_address, &|server| {
                     server.failure = None;
-                    server.reply = Some(ServerRole::of(&event.reply));
+                    server.reply = RawDocumentBuf::try_from(&event.reply)
+                        .ok()
+                        .map(|reply| ServerRole::of(&reply));
                 });
             }
             SdamEvent::ServerHeartbeatFailed(event) => update(&event.server_address, &|server| {
@@ -213,9 +215,9 @@ fn quoted<'a>(addresses: impl Iterator<Item = &'a String>) -> String {
 }
 
 impl ServerRole {
-    fn of(reply: &Document) -> Self {
+    fn of(reply: &RawDocument) -> Self {
         Self {
-            replica_set: bson::text(reply.get("setName")),
+            replica_set: reply.get_str("setName").ok().map(str::to_owned),
             role: hello::role(reply),
         }
     }
@@ -223,13 +225,13 @@ impl ServerRole {
 
 #[cfg(test)]
 mod tests {
-    use mongodb::bson::doc;
+    use mongodb::bson::rawdoc;
 
     use super::*;
 
     #[test]
     fn unresolvable_member_names_lead_to_a_direct_connection() {
-        let hello = doc! { "setName": "rs0", "isWritablePrimary": true };
+        let hello = rawdoc! { "setName": "rs0", "isWritablePrimary": true };
         let seed = ServerState {
             is_monitored: false,
             failure: None,

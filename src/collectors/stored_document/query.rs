@@ -145,7 +145,12 @@ async fn a_month_ago(query: &QueryContext<'_>) -> Result<DateTime, SourceError> 
 }
 
 fn encoded(document: &Document) -> Result<RawDocumentBuf, SourceError> {
-    RawDocumentBuf::try_from(document).map_err(|error| {
+    let encoded = RawDocumentBuf::try_from(document).and_then(|document| {
+        let mut bytes = document.into_bytes();
+        bytes.shrink_to_fit();
+        RawDocumentBuf::from_bytes(bytes)
+    });
+    encoded.map_err(|error| {
         let message = format!("the newest statistics document cannot be encoded: {error}");
         SourceError::new(FailureKind::Other, message)
     })

@@ -1,6 +1,6 @@
 //! How MongoDB's servers belong together.
 
-use mongodb::bson::{Bson, Document};
+use mongodb::bson::{Bson, Document, RawDocument};
 use serde::Serialize;
 
 use crate::mongodb::{Hello, bson};
@@ -38,12 +38,12 @@ impl Topology {
             return Self::Sharded;
         }
         let hello = hello.document();
-        match bson::text(hello.get("setName")) {
-            Some(name) => Self::ReplicaSet {
-                name,
+        match hello.get_str("setName") {
+            Ok(name) => Self::ReplicaSet {
+                name: name.to_owned(),
                 members: status.map_or_else(|| members_of_hello(hello), members_of_status),
             },
-            None => Self::Standalone,
+            Err(_) => Self::Standalone,
         }
     }
 }
@@ -61,23 +61,20 @@ fn members_of_status(status: &Document) -> Vec<TopologyMember> {
 }
 
 /// The members as `hello` lists them, which needs no privilege: only the primary and arbiters have a state.
-fn members_of_hello(hello: &Document) -> Vec<TopologyMember> {
-    let primary = bson::text(hello.get("primary"));
+fn members_of_hello(hello: &RawDocument) -> Vec<TopologyMember> {
+    let primary = hello.get_str("primary").ok();
     let mut members = Vec::new();
     for (key, state) in [
         ("hosts", None),
         ("passives", None),
         ("arbiters", Some("ARBITER")),
     ] {
-        let addresses = hello.get_array(key).map_or(&[][..], Vec::as_slice);
-        for address in addresses
-            .iter()
-            .filter_map(|address| bson::text(Some(address)))
-        {
-            let is_primary = primary.as_ref() == Some(&address);
+        let addresses = hello.get_array(key).into_iter().flatten();
+        for address in addresses.filter_map(|address| address.ok()?.as_str()) {
+            let is_primary = primary == Some(address);
             let state = if is_primary { Some("PRIMARY") } else { state };
             members.push(TopologyMember {
-                address,
+                address: address.to_owned(),
                 state: state.map(str::to_owned),
             });
         }
