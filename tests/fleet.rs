@@ -2,11 +2,14 @@
 //! others.
 
 use std::fmt::Write as _;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use testbed::mongod::Options;
 use tokio::time::sleep;
 
-use crate::support::{Exporter, Filled, WireProxy, eventually, shared_workspace, uri_of};
+use crate::support::{
+    Exporter, Filled, WireProxy, client, eventually, mongod, shared_workspace, uri_of,
+};
 
 /// Workspaces of a fleet that answer.
 const HEALTHY: usize = 4;
@@ -48,6 +51,34 @@ fn values(exporter: &Exporter, metric: &str, labels: &str, kind: &str, count: us
         line.and_then(|value| value.parse().ok())
     };
     (0..count).filter_map(value).collect()
+}
+
+/// Fails unless the healthy workspaces are read at their interval, and `/metrics` answers at once.
+async fn assert_healthy_are_read(exporter: &Exporter) {
+    let readings = || {
+        let metric = "rocketchat_exporter_collector_readings_total";
+        let collector = ",collector=\"presence\"";
+        values(exporter, metric, collector, "healthy", HEALTHY)
+    };
+    let before = readings();
+    let begun = Instant::now();
+    let mut scrapes = Vec::new();
+    // Longer than a query waits for its reply.
+    while begun.elapsed() < Duration::from_secs(8) {
+        let asked = Instant::now();
+        exporter.metrics();
+        scrapes.push(asked.elapsed());
+        sleep(Duration::from_millis(400)).await;
+    }
+    let after = readings();
+    assert_eq!(after.len(), HEALTHY);
+    for (before, after) in before.iter().zip(&after) {
+        // Sixteen at the interval, without waits.
+        assert!(after - before >= 8.0, "{before} and {after} readings");
+    }
+    scrapes.sort();
+    let median = scrapes[scrapes.len() / 2];
+    assert!(median < Duration::from_millis(500), "{scrapes:?}");
 }
 
 fn port(uri: &str) -> u16 {
@@ -108,22 +139,47 @@ async fn silent_database_takes_no_turn_of_the_others() {
     })
     .await;
     assert_eq!(up("healthy", HEALTHY), [1.0; HEALTHY]);
-    let readings = || {
-        let metric = "rocketchat_exporter_collector_readings_total";
-        let collector = ",collector=\"presence\"";
-        values(&exporter, metric, collector, "healthy", HEALTHY)
-    };
-    // Longer than a query of the silent database waits for its reply.
-    let before = readings();
-    sleep(Duration::from_secs(8)).await;
-    let after = readings();
-    assert_eq!(after.len(), HEALTHY);
-    for (before, after) in before.iter().zip(&after) {
-        // Sixteen at the interval, without waits.
-        assert!(after - before >= 8.0, "{before} and {after} readings");
-    }
+    assert_healthy_are_read(&exporter).await;
     assert_eq!(up("silent", SILENT), [0.0; SILENT]);
     // A new client for the silent workspaces, but not one for each of them.
     let connections = proxy.connections();
     assert!(connections < 300, "{connections}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn stopped_server_costs_only_its_own_workspaces() {
+    let workspace = shared_workspace().await;
+    let server = mongod(Options::default()).await;
+    let database = client(&server.uri()).await.database("stopped");
+    let created = database.create_collection("rocketchat_settings").await;
+    created.expect("a collection can be made");
+    // By name they come before the healthy ones, so they begin first.
+    let mut workspaces = names("down", SILENT, &format!("{}stopped", server.uri()));
+    workspaces.extend(names("healthy", HEALTHY, &workspace.uri));
+    let folder = configuration(&workspaces);
+    server.pause().expect("the server can be stopped");
+    let exporter = start(&folder);
+    let up = |kind, count| values(&exporter, "rocketchat_up", "", kind, count);
+    eventually("the healthy workspaces are read", || {
+        (up("healthy", HEALTHY) == [1.0; HEALTHY]).then_some(())
+    })
+    .await;
+    // Before the stopped server was noticed, so nothing has waited for it.
+    let success = "rocketchat_exporter_collector_success";
+    let presence = ",collector=\"presence\"";
+    let tried = values(&exporter, success, presence, "down", SILENT);
+    assert_eq!(tried, Vec::<f64>::new());
+    server.resume().expect("the server can be continued");
+    eventually("every workspace is read", || {
+        (up("down", SILENT) == [1.0; SILENT]).then_some(())
+    })
+    .await;
+    server.pause().expect("the server can be stopped");
+    eventually("the stopped server is reported", || {
+        (up("down", SILENT) == [0.0; SILENT]).then_some(())
+    })
+    .await;
+    assert_healthy_are_read(&exporter).await;
+    assert_eq!(up("healthy", HEALTHY), [1.0; HEALTHY]);
+    assert_eq!(up("down", SILENT), [0.0; SILENT]);
 }
