@@ -232,12 +232,58 @@ fn collector_definitions_import_std_and_catalogue_only() {
             .filter_map(|line| line.trim().trim_start_matches("pub ").strip_prefix("use "));
         for path in uses {
             let first = path.split(&[':', ';', ' '][..]).next().unwrap_or(path);
-            let is_pure = ["std", "super", "fields"].contains(&first)
+            let is_pure = ["std", "super"].contains(&first)
                 || path.starts_with("crate::catalogue::")
                 || path.starts_with("crate::collectors::");
             assert!(is_pure, "{} imports `{path}`", file.display());
         }
     }
+}
+
+/// The constant of a file, or the literal itself.
+fn text_of<'a>(argument: &'a str, file: &'a str) -> &'a str {
+    let literal = match argument.strip_prefix('"') {
+        Some(literal) => Some(literal),
+        None => file
+            .split_once(&format!("const {argument}: &str = \""))
+            .map(|(_, literal)| literal),
+    };
+    literal
+        .and_then(|literal| literal.split_once('"'))
+        .map_or(argument, |(text, _)| text)
+}
+
+#[test]
+fn collections_that_are_counted_by_metadata_are_compared_with_it() {
+    // Those of features that need a license.
+    const LICENSED: [&str; 4] = [
+        "rocketchat_canned_response",
+        "rocketchat_livechat_priority",
+        "rocketchat_livechat_tag",
+        "rocketchat_omnichannel_service_level_agreements",
+    ];
+    // Versions before 3.2 only.
+    const OLD: [&str; 1] = ["_raix_push_notifications"];
+    let folder = source().join("collectors");
+    let list = fs::read_to_string(folder.join("collections/mod.rs")).expect("the file can be read");
+    let (_, list) = list
+        .split_once("COUNTED_COLLECTIONS: ")
+        .expect("there is the list");
+    let (list, _) = list.split_once("];").expect("the list ends");
+    let listed: BTreeSet<&str> = list.split('"').skip(1).step_by(2).collect();
+    let texts: Vec<String> = source_files(&folder)
+        .iter()
+        .map(|file| fs::read_to_string(file).expect("the file can be read"))
+        .collect();
+    let counted: BTreeSet<&str> = texts
+        .iter()
+        .flat_map(|text| {
+            let calls = text.split(".document_count(").skip(1);
+            calls.map(|call| text_of(call.split(')').next().unwrap_or(call), text))
+        })
+        .filter(|name| !LICENSED.contains(name) && !OLD.contains(name))
+        .collect();
+    assert_eq!(counted, listed);
 }
 
 #[test]

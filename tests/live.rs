@@ -5,7 +5,7 @@ mod drift;
 mod values;
 mod writer;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use mongodb::bson::{DateTime, Document, doc};
 use mongodb::{Collection, Database};
@@ -52,6 +52,21 @@ fn followed(exporter: &Exporter) -> BTreeMap<String, String> {
     lines
         .filter(|(series, _)| names.iter().any(|name| is_of(series, name)))
         .map(|(series, value)| (series.to_owned(), value.to_owned()))
+        .collect()
+}
+
+/// The series whose values differ, with both.
+fn differences(
+    read: &BTreeMap<String, String>,
+    followed: &BTreeMap<String, String>,
+) -> Vec<String> {
+    let names: BTreeSet<_> = read.keys().chain(followed.keys()).collect();
+    let value = |of: &BTreeMap<String, String>, name| of.get(name).cloned().unwrap_or_default();
+    names
+        .into_iter()
+        .map(|name| (name, value(read, name), value(followed, name)))
+        .filter(|(_, read, followed)| read != followed)
+        .map(|(name, read, followed)| format!("{name}: read {read:?}, followed {followed:?}"))
         .collect()
 }
 

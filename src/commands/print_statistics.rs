@@ -232,7 +232,7 @@ fn past(text: &mut String) {
     line(
         text,
         &[
-            "\nStored documents do not have these, or have another value under a similar name: ",
+            "\nThe command writes no samples of these: ",
             &missing.join(", "),
             ".",
         ],

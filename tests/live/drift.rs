@@ -7,7 +7,7 @@ use rocketchat_exporter::followed_rows;
 use testbed::mongod::ReplicaSet;
 
 use super::writer::{Writer, impatient_client};
-use super::{filled, followed, only_followed_collectors, value, wait_until_following};
+use super::{differences, filled, followed, only_followed_collectors, value, wait_until_following};
 use crate::support::{
     Exporter, MAX_CONNECTIONS, client, connections_of_exporters, eventually, seed,
 };
@@ -36,13 +36,14 @@ async fn wait_until_equal(following: &Exporter, polling: &Exporter, seed: u64) {
     .await;
     let begun = std::time::Instant::now();
     loop {
-        let (one, other) = (followed(following), followed(polling));
-        if one == other && !one.is_empty() {
+        let read = followed(polling);
+        let differences = differences(&read, &followed(following));
+        if differences.is_empty() && !read.is_empty() {
             return;
         }
         assert!(
             begun.elapsed() < Duration::from_mins(1),
-            "seed {seed}: {one:#?}\n{other:#?}\n{}",
+            "seed {seed}: {differences:#?}\n{}",
             following.log()
         );
         tokio::time::sleep(Duration::from_millis(100)).await;

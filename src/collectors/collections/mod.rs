@@ -32,8 +32,8 @@ pub const WATCHED_COLLECTIONS: [&str; 22] = [
     "usersSessions",
 ];
 
-/// The collections whose documents other collectors count by the metadata, without those that need a license, in
-/// alphabetical order.
+/// The collections whose documents other collectors count by the metadata, without those that need a license or
+/// exist before 3.2 only, in alphabetical order.
 pub const COUNTED_COLLECTIONS: [&str; 9] = [
     "rocketchat_email_inbox",
     "rocketchat_federation_servers",
