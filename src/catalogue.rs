@@ -23,7 +23,7 @@ pub mod value;
 pub mod version;
 
 pub use availability::{Availability, ReadState};
-pub use collector_definition::{CollectorDefinition, Tier};
+pub use collector_definition::{CollectorDefinition, Tier, WatchedIndexes};
 pub use compact_document::CompactDocument;
 pub use document_field::{Field, FieldOrigin, FieldRow, FieldValue, count_field, difference_field};
 pub use growth_point::GrowthPoint;

@@ -73,6 +73,7 @@ pub mod presence;
 pub mod probe;
 pub mod profile;
 pub mod push;
+pub mod refreshes;
 pub mod replication_metrics;
 pub mod required_privileges;
 pub mod room_features;

@@ -15,6 +15,7 @@ pub mod driver;
 pub mod error;
 pub mod explain;
 pub mod hello;
+pub mod index_writes;
 pub mod indexes;
 pub mod members;
 pub mod pool_events;
@@ -41,6 +42,8 @@ use driver::{GRACE, reply_within};
 pub use error::{FailureScope, SourceError};
 pub use explain::QueryPlan;
 pub use hello::Hello;
+pub use index_writes::IndexWrites;
+use index_writes::IndexWritesCache;
 use indexes::IndexCache;
 pub use indexes::{Access, MAX_SCANNED_DOCUMENTS};
 pub use members::SelectedMember;
@@ -63,6 +66,7 @@ pub struct Mongo {
     pub turns: Option<TurnTaker>,
     pub indexes: IndexCache,
     pub count_comparisons: CountComparisons,
+    pub index_writes: IndexWritesCache,
     pub query_timeout: Duration,
     /// The memory that live mode may take; `None` for no limit.
     pub live_max_bytes: Option<u64>,
@@ -85,6 +89,7 @@ impl Mongo {
             clients: ClientManager::new(settings, None, command_log),
             indexes: IndexCache::default(),
             count_comparisons: CountComparisons::default(),
+            index_writes: IndexWritesCache::default(),
             clock: DatabaseClock::new(clock),
             timezone,
         }

@@ -20,6 +20,7 @@ use std::time::Duration;
 
 use tokio::sync::{Mutex as AsyncMutex, mpsc, oneshot, watch};
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 
 use context::SchedulerContext;
 use heartbeat::Heartbeat;
@@ -37,6 +38,8 @@ const REFRESH_QUEUE: usize = 64;
 /// A caller that waits until collectors were read once more.
 pub struct RefreshRequest {
     scope: RefreshScope,
+    /// When the caller came.
+    at: Instant,
     done: oneshot::Sender<()>,
 }
 
@@ -249,11 +252,12 @@ impl Scheduler {
     /// # Errors
     /// When the scheduler was stopped.
     pub async fn refresh(&self, scope: RefreshScope) -> Result<Arc<Snapshot>, SchedulerStopped> {
+        let at = Instant::now();
         let mut answers = Vec::with_capacity(self.requests.len());
         let asked = self.requests.iter();
         for task in asked.filter(|task| task.scopes.contains(&scope)) {
             let (done, answer) = oneshot::channel();
-            let request = RefreshRequest { scope, done };
+            let request = RefreshRequest { scope, at, done };
             let sent = task.sender.send(request).await;
             sent.map_err(|_| SchedulerStopped)?;
             answers.push(answer);

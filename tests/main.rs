@@ -59,6 +59,7 @@ mod python_client;
 mod quick_starts;
 mod rate_limit;
 mod readme;
+mod refreshes;
 mod reload;
 mod renewal;
 mod rest_info;

@@ -44,6 +44,17 @@ pub struct CollectorDefinition {
     pub privileges: &'static [Privilege],
     /// Its metrics in the profile `minimal`, which leaves out a collector that has none.
     pub minimal_metrics: &'static [&'static str],
+    /// The indexes whose entries change with what it reads; a refresh leaves it out while none of them does.
+    pub watched: Option<WatchedIndexes>,
+}
+
+/// Indexes of a collection.
+#[derive(Debug, Clone, Copy)]
+pub struct WatchedIndexes {
+    /// The collection.
+    pub collection: &'static str,
+    /// A field of each index.
+    pub keys: &'static [&'static str],
 }
 
 impl CollectorDefinition {
@@ -56,5 +67,6 @@ impl CollectorDefinition {
         is_prerequisite: false,
         privileges: &[],
         minimal_metrics: &[],
+        watched: None,
     };
 }

@@ -1,6 +1,6 @@
 //! The collectors by name, and their definitions.
 
-use crate::catalogue::{CollectorDefinition, FieldRow, Privilege, Tier, Version};
+use crate::catalogue::{CollectorDefinition, FieldRow, Privilege, Tier, Version, WatchedIndexes};
 
 macro_rules! collector {
     ($($module:ident::$section:ident,)*) => {
@@ -78,6 +78,11 @@ impl Collector {
     /// Whether its queries depend on the licensed modules.
     pub fn depends_on_license(self) -> bool {
         self.definition().depends_on_license
+    }
+
+    /// The indexes whose entries change with what it reads.
+    pub fn watched(self) -> Option<WatchedIndexes> {
+        self.definition().watched
     }
 
     /// The privileges it needs on MongoDB.

@@ -9,6 +9,7 @@ use super::collector::Collector;
 use super::context::CollectorContext;
 use super::license;
 use super::license::reader::LicenseReader;
+use super::refreshes::Refreshes;
 use super::snapshot::{Reading, Snapshot};
 use crate::catalogue::{IndexCheck, Refusal, Replication, Skipped, Timestamp};
 use crate::license::LicenseConfig;
@@ -40,6 +41,7 @@ pub struct DatabaseSource {
     pub mongo: Arc<Mongo>,
     /// The reader of its license.
     pub licenses: Arc<LicenseReader>,
+    refreshes: Arc<Refreshes>,
 }
 
 impl DatabaseSource {
@@ -48,6 +50,7 @@ impl DatabaseSource {
         Self {
             licenses: Arc::new(LicenseReader::new(license, mongo.timezone.clone())),
             mongo: Arc::new(mongo),
+            refreshes: Arc::default(),
         }
     }
 
@@ -92,6 +95,22 @@ impl DatabaseSource {
             data_at: Some(query.data_at),
             replication: query.replication,
         })
+    }
+
+    /// Whether a refresh that was requested at `since` may leave a collector out.
+    ///
+    /// # Errors
+    /// When the server does not answer.
+    pub async fn leaves_out(
+        &self,
+        collector: Collector,
+        known: &Snapshot,
+        since: Instant,
+    ) -> Result<bool, SourceError> {
+        let refreshes = &self.refreshes;
+        refreshes
+            .leaves_out(&self.mongo, collector, known, since)
+            .await
     }
 
     /// Reads one section from one member; `None` when the connection to it is lost meanwhile.

@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::time::Instant;
+
 use super::collector::Collector;
 use super::dispatch::{CollectedReading, DatabaseSource};
 use super::host::query::HostSource;
@@ -58,6 +60,22 @@ impl Sources {
             (Collector::Probe, None, _) => missing("there is no Rocket.Chat to be probed"),
             (_, _, Some(database)) => database.read(collector, known).await,
             (_, _, None) => missing("there is no database to be read"),
+        }
+    }
+
+    /// Whether a refresh that was requested at `since` may leave a collector out, because what it would read is shown already.
+    ///
+    /// # Errors
+    /// When the server does not answer.
+    pub async fn leaves_out(
+        &self,
+        collector: Collector,
+        known: &Snapshot,
+        since: Instant,
+    ) -> Result<bool, SourceError> {
+        match &self.database {
+            Some(database) => database.leaves_out(collector, known, since).await,
+            None => Ok(false),
         }
     }
 

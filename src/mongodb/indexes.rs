@@ -157,6 +157,19 @@ impl QueryContext<'_> {
         Ok(names.find(|key, next| key == first && next == second))
     }
 
+    /// The names of indexes that have these fields among their first two keys; `None` if one is missing.
+    pub async fn indexes_with(
+        &self,
+        collection: &'static str,
+        keys: &[&str],
+    ) -> Result<Option<Vec<String>>, SourceError> {
+        let names = self.names(collection).await?;
+        let found = keys
+            .iter()
+            .map(|field| names.find(|key, next| key == *field || next == *field));
+        Ok(found.collect())
+    }
+
     async fn names(&self, collection: &'static str) -> Result<IndexNames, SourceError> {
         if let Some(names) = self.mongo.indexes.get(collection) {
             return Ok(names);

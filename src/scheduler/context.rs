@@ -124,6 +124,14 @@ impl SchedulerContext {
         }
     }
 
+    /// Whether a refresh that was requested at `since` may leave a collector out. Where that is not known it is read, which fails
+    /// for the same reason.
+    pub async fn leaves_out(&self, collector: Collector, since: Instant) -> bool {
+        let known = Arc::clone(&self.publish.borrow());
+        let answer = Box::pin(self.sources.leaves_out(collector, &known, since));
+        answer.await.unwrap_or(false)
+    }
+
     /// Publishes a read or its failure, and what it means for the other collectors. Returns why it failed.
     pub fn record(
         &self,

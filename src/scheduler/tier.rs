@@ -119,6 +119,7 @@ pub async fn run(
         };
         let round = Round {
             begun: Instant::now(),
+            requested: waiting.iter().map(|request| request.at).max(),
             concurrency,
             heartbeat,
             results: Mutex::default(),
@@ -131,6 +132,8 @@ pub async fn run(
 /// The reads of a tier before it waits again.
 struct Round<'a> {
     begun: Instant,
+    /// When the last of the callers came that wait for it.
+    requested: Option<Instant>,
     concurrency: Concurrency,
     heartbeat: &'a Heartbeat,
     /// A std mutex: nothing is awaited while it is held.
@@ -203,7 +206,7 @@ impl SchedulerContext {
         };
         keep_alive();
         let permit = if collector.reads_database() {
-            let is_awaited = round.concurrency != Concurrency::Sequential;
+            let is_awaited = round.requested.is_some();
             self.circuit_breaker.permit(round.begun, is_awaited)
         } else {
             Permit::Allow
@@ -214,6 +217,12 @@ impl SchedulerContext {
             Permit::Allow | Permit::Probe { .. } if collector.reads_database() => {
                 match self.sources.turn(keep_alive).await {
                     Ok(_turn) => {
+                        if let Some(since) = round.requested
+                            && scheduled.due > round.begun
+                            && self.leaves_out(collector, since).await
+                        {
+                            return;
+                        }
                         begun = Instant::now();
                         let result = self.read(collector).await;
                         self.sources.note_turn(result.as_ref().err());

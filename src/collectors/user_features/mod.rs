@@ -9,7 +9,8 @@ use std::collections::BTreeMap;
 use crate::catalogue::FieldOrigin::{Fresh, Keyed};
 use crate::catalogue::{
     CollectorDefinition, Field, Metric, Privilege, Quantity, REMOVED_PROVIDERS, Read, Sample,
-    SectionDefinition, Tier, Value, Version, Versions, count_field, difference_field,
+    SectionDefinition, Tier, Value, Version, Versions, WatchedIndexes, count_field,
+    difference_field,
 };
 
 /// Counts over all documents of `users`.
@@ -102,6 +103,19 @@ pub const COLLECTOR: CollectorDefinition = CollectorDefinition {
     tier: Tier::Slow,
     rank: 6,
     privileges: &[Privilege::find("users"), Privilege::list_indexes("users")],
+    // Login services and phone extensions have no index: a change of them alone shows after `collectors::refreshes::MAX_AGE`.
+    watched: Some(WatchedIndexes {
+        collection: "users",
+        keys: &[
+            "_id",
+            "active",
+            "type",
+            "roles",
+            "language",
+            "services.totp.enabled",
+            "services.email2fa.enabled",
+        ],
+    }),
     ..CollectorDefinition::DEFAULT
 };
 

@@ -6,7 +6,7 @@ pub mod query;
 use crate::catalogue::FieldOrigin::Fresh;
 use crate::catalogue::{
     CollectorDefinition, Field, Metric, Privilege, Quantity, Read, Sample, SectionDefinition, Tier,
-    Versions, count, count_field, difference_field,
+    Versions, WatchedIndexes, count, count_field, difference_field,
 };
 
 use crate::collectors::users::AccountTrait::{
@@ -136,6 +136,10 @@ pub const COLLECTOR: CollectorDefinition = CollectorDefinition {
     tier: Tier::Normal,
     rank: 14,
     privileges: &[Privilege::find("users"), Privilege::list_indexes("users")],
+    watched: Some(WatchedIndexes {
+        collection: "users",
+        keys: &["_id", "active", "type", "roles", "isRemote", "federated"],
+    }),
     ..CollectorDefinition::DEFAULT
 };
 
