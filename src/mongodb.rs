@@ -181,8 +181,8 @@ impl Mongo {
     }
 
     /// Checks the client's files for changes before the next query.
-    pub async fn recheck_files(&self) {
-        self.clients.recheck_files().await;
+    pub fn recheck_files(&self) {
+        self.clients.recheck_files();
     }
 
     /// Closes the connections.

@@ -182,4 +182,10 @@ async fn stopped_server_costs_only_its_own_workspaces() {
     assert_healthy_are_read(&exporter).await;
     assert_eq!(up("healthy", HEALTHY), [1.0; HEALTHY]);
     assert_eq!(up("down", SILENT), [0.0; SILENT]);
+    let asked = Instant::now();
+    let reload = exporter.send("POST", "/-/reload", &[], "");
+    assert_eq!(reload.status, 200, "{}", reload.text());
+    // Less than the time limit of a single query.
+    let waited = asked.elapsed();
+    assert!(waited < Duration::from_secs(4), "{waited:?}");
 }

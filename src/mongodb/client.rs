@@ -4,6 +4,7 @@
 use std::collections::hash_map::DefaultHasher;
 use std::hash::{Hash, Hasher};
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -50,6 +51,8 @@ pub struct ClientManager {
     command_log: Option<Arc<CommandLog>>,
     managed: Mutex<ManagedClient>,
     newest: RwLock<NewestClient>,
+    /// Whether the next query checks the client's files, however recent the last check.
+    recheck: AtomicBool,
 }
 
 /// What is needed of the newest client while another one is made.
@@ -118,6 +121,7 @@ impl ClientManager {
             command_log,
             managed: Mutex::default(),
             newest: RwLock::default(),
+            recheck: AtomicBool::new(false),
         }
     }
 
@@ -235,10 +239,8 @@ impl ClientManager {
     }
 
     /// Checks the client's files before the next query, however recent the last check.
-    pub async fn recheck_files(&self) {
-        if let Some(active) = &mut self.managed.lock().await.active {
-            active.checked -= FILE_CHECK_INTERVAL;
-        }
+    pub fn recheck_files(&self) {
+        self.recheck.store(true, Ordering::Relaxed);
     }
 
     /// Closes the connections.
@@ -339,7 +341,8 @@ impl ClientManager {
         let Some(active) = &mut managed.active else {
             return;
         };
-        if active.checked.elapsed() < FILE_CHECK_INTERVAL {
+        let is_requested = self.recheck.swap(false, Ordering::Relaxed);
+        if !is_requested && active.checked.elapsed() < FILE_CHECK_INTERVAL {
             return;
         }
         active.checked = Instant::now();

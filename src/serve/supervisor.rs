@@ -110,7 +110,7 @@ impl Supervisor {
                 let mut running = self.running.lock().await;
                 running.stop_changed(&workspaces).await;
                 for unchanged in running.workspaces.values() {
-                    unchanged.recheck_files().await;
+                    unchanged.recheck_files();
                 }
                 let targets = running.start(self.clock, workspaces);
                 self.publish.send_replace(Arc::new(targets));

@@ -117,8 +117,8 @@ impl RunningWorkspace {
     }
 
     /// Checks the files of the connection settings before the next query.
-    pub async fn recheck_files(&self) {
-        self.mongo.recheck_files().await;
+    pub fn recheck_files(&self) {
+        self.mongo.recheck_files();
     }
 
     /// Stops the workspace and closes its connections.
