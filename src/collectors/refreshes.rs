@@ -58,11 +58,11 @@ impl Refreshes {
         let (Some(now), before) = (now, refreshes.remove(&collector)) else {
             return Ok(false);
         };
-        let (refreshed, leaves_out) = match before {
+        let (newest, leaves_out) = match before {
             Some(before) if before.holds(&now, collector, known) => (before, true),
             _ => (now, false),
         };
-        refreshes.insert(collector, refreshed);
+        refreshes.insert(collector, newest);
         Ok(leaves_out)
     }
 }
