@@ -177,15 +177,9 @@ pub(crate) async fn measure(
                 costs.entry(contender).or_default().push(cost);
             }
         }
-        create_account(data).await?;
-        let cost = meter.measure(exporters[EXPORTER].refresh(data)).await?.0;
+        let cost = after_change(&meter, &exporters, data).await?;
         if counts {
-            let costs = costs.entry(EXPORTER_AFTER_CHANGE).or_default();
-            costs.push(cost);
-        }
-        for exporter in exporters.values() {
-            // Otherwise the others would read the accounts in the next round.
-            exporter.refresh(data).await?;
+            costs.entry(EXPORTER_AFTER_CHANGE).or_default().push(cost);
         }
     }
     contenders.push(EXPORTER_AFTER_CHANGE);
@@ -235,6 +229,21 @@ async fn use_accounts(data: &Data, round: usize) -> Result<()> {
     accounts.update_many(connected, used).await?;
     sleep(PAUSE).await;
     Ok(())
+}
+
+/// The cost of a refresh after an account was created.
+async fn after_change(
+    meter: &Meter,
+    exporters: &BTreeMap<&str, Exporter>,
+    data: &Data,
+) -> Result<Cost> {
+    create_account(data).await?;
+    let cost = meter.measure(exporters[EXPORTER].refresh(data)).await?.0;
+    for exporter in exporters.values() {
+        // Otherwise the others would read the accounts in the next round.
+        exporter.refresh(data).await?;
+    }
+    Ok(cost)
 }
 
 /// Creates an account, and removes it again so that the next round reads as many.
