@@ -140,8 +140,7 @@ async fn license_is_pasted_reviewed_and_applied() {
     assert_page(&applied, 200, &["Rocket.Chat accepted the license."]);
     assert_eq!(rocketchat.accepted(), [license]);
     assert_eq!(rocketchat.requests(), ["POST /api/v1/licenses.add"]);
-    let log = exporter.log();
-    assert!(log.contains("Rocket.Chat accepted a license"), "{log}");
+    let log = exporter.logged("Rocket.Chat accepted a license").await;
     for secret in [ADMINISTRATOR.0, ADMINISTRATOR.1, "RCV3_"] {
         assert!(!log.contains(secret), "{secret} in {log}");
         let page = applied.text();

@@ -55,7 +55,11 @@ async fn wait_for_failure(exporter: &Exporter, collector: &str, reason: &str) {
     assert_no_debug_output(&exporter.get("/info").text());
 }
 
-fn assert_logged(exporter: &Exporter, what: &str, times: usize) {
+async fn assert_logged(exporter: &Exporter, what: &str, times: usize) {
+    eventually(what, || {
+        (exporter.log().matches(what).count() >= times).then_some(())
+    })
+    .await;
     let log = exporter.log();
     assert_eq!(log.matches(what).count(), times, "{what}: {log}");
 }
@@ -89,8 +93,8 @@ async fn frozen_server_recovers() {
     assert!(exporter.value("rocketchat_host_load1").is_some());
     mongod.resume().expect("mongod can be resumed");
     wait_until_healthy(&exporter).await;
-    assert_logged(&exporter, "no database of a workspace can be read", 1);
-    assert_logged(&exporter, "the database is read", 2);
+    assert_logged(&exporter, "no database of a workspace can be read", 1).await;
+    assert_logged(&exporter, "the database is read", 2).await;
     assert_within_budget(database.client()).await;
 }
 
@@ -108,7 +112,7 @@ async fn lost_packets_are_survived() {
     wait_for_failure(&exporter, "users", "unreachable").await;
     proxy.set_dropping(false);
     wait_until_healthy(&exporter).await;
-    assert_logged(&exporter, "no database of a workspace can be read", 1);
+    assert_logged(&exporter, "no database of a workspace can be read", 1).await;
     assert_within_budget(database.client()).await;
 }
 
@@ -215,7 +219,7 @@ async fn revoked_privilege_fails_its_collectors_until_it_is_granted() {
     );
     change("grantPrivilegesToRole").await;
     wait_until_healthy(&exporter).await;
-    assert_logged(&exporter, "collector=apps", 2);
+    assert_logged(&exporter, "collector=apps", 2).await;
     assert_within_budget(admin.client()).await;
 }
 
@@ -235,7 +239,7 @@ async fn refused_login_recovers() {
     let created = admin.run_command(create).await;
     created.expect("a user can be created");
     wait_until_healthy(&exporter).await;
-    assert_logged(&exporter, "no database of a workspace can be read", 1);
+    assert_logged(&exporter, "no database of a workspace can be read", 1).await;
     assert!(!exporter.log().contains(PASSWORD), "{}", exporter.log());
     assert_within_budget(admin.client()).await;
 }
@@ -258,5 +262,5 @@ async fn dropped_collection_is_read_as_empty() {
     })
     .await;
     wait_until_healthy(&exporter).await;
-    assert_logged(&exporter, "level=warn", 0);
+    assert_logged(&exporter, "level=warn", 0).await;
 }

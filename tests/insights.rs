@@ -247,8 +247,8 @@ async fn missing_optional_privileges_are_logged_once() {
     assert_eq!(exporter.value(oldest), None);
     let missing = "rocketchat_exporter_missing_privilege{collection=\"rocketchat_notification_queue\",action=\"listIndexes\"}";
     assert_eq!(exporter.value(missing), Some(1.0));
-    let log = exporter.log();
     let message = "listIndexes on rocketchat_notification_queue";
+    let log = exporter.logged(message).await;
     assert_eq!(log.matches(message).count(), 1, "{log}");
     let size = |name: &str| {
         exporter.value(&format!(
@@ -446,6 +446,7 @@ async fn oplog_window_is_absent_without_replica_set() {
     let missing =
         "rocketchat_exporter_missing_privilege{collection=\"local.oplog.rs\",action=\"find\"}";
     assert_eq!(exporter.value(missing), Some(1.0));
-    let log = exporter.log();
-    assert_eq!(log.matches("find on local.oplog.rs").count(), 1, "{log}");
+    let message = "find on local.oplog.rs";
+    let log = exporter.logged(message).await;
+    assert_eq!(log.matches(message).count(), 1, "{log}");
 }

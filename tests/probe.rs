@@ -90,11 +90,9 @@ async fn reported_version_is_adopted_and_kept_while_the_probe_fails() {
     });
     wait_for_version(exporter, "9.0.0").await;
     eventually("both agree", || (differs()? == 0.0).then_some(())).await;
-    let log = exporter.log();
-    assert!(
-        log.contains("the probe of Rocket.Chat succeeds again"),
-        "{log}"
-    );
+    exporter
+        .logged("the probe of Rocket.Chat succeeds again")
+        .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -165,8 +163,8 @@ async fn token_is_read_again_and_shows_the_full_version_and_the_commit() {
     fs::remove_file(&path).expect("the file can be removed");
     eventually("the token is gone", accepted(0.0)).await;
     assert_eq!(success(exporter, "info"), Some(1.0));
-    let log = exporter.log();
     let gone = "the probe of Rocket.Chat has no login, so its build is not read";
+    let log = exporter.logged(gone).await;
     assert_eq!(log.matches(gone).count(), 1, "{log}");
     let refused = "does not show its build to the user of --rocketchat.token-file";
     assert_eq!(log.matches(refused).count(), 1, "{log}");

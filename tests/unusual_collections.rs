@@ -88,12 +88,9 @@ async fn unusual_collection_costs_only_its_own_size() {
         exporter.value(&skipped("collections", "rocketchat_uploads")),
         Some(1.0)
     );
-    let log = exporter.log();
-    assert_eq!(
-        log.matches("a view has no size of its own").count(),
-        1,
-        "{log}"
-    );
+    let message = "a view has no size of its own";
+    let log = exporter.logged(message).await;
+    assert_eq!(log.matches(message).count(), 1, "{log}");
 }
 
 /// The series about users and rooms.
@@ -175,12 +172,9 @@ async fn view_is_not_followed_but_other_collections_are() {
             .filter(|value| *value > before)
     })
     .await;
-    let log = exporter.log();
-    assert_eq!(
-        log.matches("changes of a view cannot be followed").count(),
-        1,
-        "{log}"
-    );
+    let message = "changes of a view cannot be followed";
+    let log = exporter.logged(message).await;
+    assert_eq!(log.matches(message).count(), 1, "{log}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -120,7 +120,7 @@ async fn a_newer_release_is_served_under_its_own_version_and_named_once_in_the_l
             .metrics()
             .contains("rocketchat_info{version=\"9.7.0-rc.1\"")
     );
-    let log = exporter.log();
+    let log = exporter.logged(NEWER).await;
     assert_eq!(log.matches(NEWER).count(), 1, "{log}");
     assert!(log.contains("version=9.7.0-rc.1"), "{log}");
     assert!(log.contains("imitated as 9.1.0"), "{log}");

@@ -75,11 +75,7 @@ async fn new_certificate_needs_no_restart_and_an_invalid_one_is_ignored() {
     assert_ne!(second, served_certificate().await);
     setup.configure("basic_auth_users: {}\n");
     served_certificate().await;
-    assert!(
-        exporter.log().contains("only by a restart"),
-        "{}",
-        exporter.log()
-    );
+    exporter.logged("only by a restart").await;
 }
 
 #[tokio::test]
@@ -106,11 +102,7 @@ async fn emptied_file_disables_nothing() {
     let credentials = basic("bob", "password");
     let response = exporter.request("GET", "/metrics", &[("Authorization", &credentials)]);
     assert_eq!(response.status, 200);
-    assert!(
-        exporter.log().contains("only by a restart"),
-        "{}",
-        exporter.log()
-    );
+    exporter.logged("only by a restart").await;
 }
 
 #[tokio::test]

@@ -35,7 +35,7 @@ async fn tls_uses_the_newest_version_and_http2() {
     }
     let distrustful = Client::new(&Authority::new());
     assert!(distrustful.get(exporter.address(), "/").await.is_err());
-    assert!(exporter.log().contains("tls=true"), "{}", exporter.log());
+    exporter.logged("tls=true").await;
 }
 
 #[tokio::test]

@@ -105,21 +105,13 @@ async fn wrong_file_costs_its_own_workspace_alone() {
         ))
     };
     assert_eq!(invalid("wrong.yml"), Some(1.0));
-    assert!(
-        exporter.log().contains("its workspace is not read"),
-        "{}",
-        exporter.log()
-    );
+    exporter.logged("its workspace is not read").await;
 
     // A file that becomes wrong keeps its last valid settings.
     folder.write("good.yml", "mongodb: {\n");
     eventually("the file is reported", || invalid("good.yml")).await;
     assert_eq!(listed(&exporter), ["good"]);
-    assert!(
-        exporter
-            .log()
-            .contains("its last valid settings stay in use")
-    );
+    exporter.logged("its last valid settings stay in use").await;
     let files = |state: &str| {
         exporter.value(&format!(
             "rocketchat_exporter_workspace_files{{state=\"{state}\"}}"

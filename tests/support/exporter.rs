@@ -124,6 +124,11 @@ impl Exporter {
             .clone()
     }
 
+    /// Waits until the log has this text, and returns the log: its own thread writes it.
+    pub async fn logged(&self, text: &str) -> String {
+        super::eventually(text, || Some(self.log()).filter(|log| log.contains(text))).await
+    }
+
     /// The process id.
     pub fn pid(&self) -> u32 {
         self.child.id()
