@@ -60,6 +60,9 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- define "rocketchat-exporter.config" -}}
 {{- $secrets := include "rocketchat-exporter.secretsFolder" . -}}
 {{- $config := deepCopy .Values.config -}}
+{{- $mongodb := get $config "mongodb" | default dict -}}
+{{- if not (get $mongodb "live-max-memory") }}{{ $_ := unset $mongodb "live-max-memory" }}{{ end -}}
+{{- if not $mongodb }}{{ $_ := unset $config "mongodb" }}{{ end -}}
 {{- if .Values.workspaces -}}
 {{- $workspaces := dict -}}
 {{- range $name, $workspace := .Values.workspaces -}}
