@@ -45,7 +45,7 @@ async fn granted(client: &Client) -> BTreeSet<Action> {
 }
 
 /// The report of `check` by the user of the role, with these flags.
-fn checked(port: u16, flags: &[&str]) -> Json {
+pub fn checked(port: u16, flags: &[&str]) -> Json {
     let output = Exporter::command()
         .env(
             "ROCKETCHAT_EXPORTER_MONGODB_URI",

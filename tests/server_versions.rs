@@ -79,6 +79,7 @@ async fn observe() -> Observed {
     let without_indexes = Filled::on(without_indexes).await.database;
     drop_indexes(&without_indexes).await;
     serve_once(&proxy.uri("without_indexes"), "8.3.0").await;
+    serve_with_view(&without_indexes, &proxy.uri("without_indexes")).await;
     Observed {
         mongod,
         commands: proxy.commands(),
@@ -181,6 +182,24 @@ async fn serve_once(uri: &str, version: &str) {
     let arguments = [&*version, EVERY_MODULE, "--mongodb.live=off"];
     let exporter = Exporter::on(uri, &[&ONCE[..], &arguments].concat());
     exporter.wait_for_collectors().await;
+}
+
+/// Serves with live mode where uploads are a view, so that it follows change streams instead of the oplog.
+async fn serve_with_view(database: &Database, uri: &str) {
+    let uploads = database.collection::<Document>("rocketchat_uploads");
+    uploads.drop().await.expect("a collection can be dropped");
+    let view = database.create_collection("rocketchat_uploads");
+    let view = view
+        .view_on("rocketchat_room".to_owned())
+        .pipeline([doc! { "$match": {} }]);
+    view.await.expect("a view can be created");
+    let arguments = [&ONCE[..], &["--mongodb.live=on"]].concat();
+    let exporter = Exporter::on(uri, &arguments);
+    let following = "rocketchat_exporter_live_state{state=\"following\"}";
+    eventually("changes are followed", || {
+        exporter.value(following).filter(|state| *state > 0.0)
+    })
+    .await;
 }
 
 async fn drop_indexes(database: &Database) {

@@ -15,6 +15,9 @@ use super::resume_token::position;
 /// How long a poll waits for changes.
 const NO_WAIT: Duration = Duration::from_millis(1);
 
+/// The events of a reply, at most.
+const MAX_BATCH: u32 = 10_000;
+
 /// An open change stream.
 pub struct EventStream {
     cursor: RawBatchCursor,
@@ -42,16 +45,15 @@ pub enum StreamStart<'a> {
 }
 
 impl EventStream {
-    /// Opens a stream on a collection, or on the database, with further stages. A reply has at most `batch` events.
+    /// Opens a stream on a collection, with further stages.
     ///
     /// # Errors
     /// When the server refuses that, or does not answer.
     pub async fn open(
         database: &Database,
-        collection: Option<&str>,
+        collection: &str,
         start: StreamStart<'_>,
         stages: Vec<Document>,
-        batch: u32,
         comment: &str,
     ) -> Result<Self, Error> {
         let start = match start {
@@ -63,14 +65,14 @@ impl EventStream {
         let mut pipeline = vec![doc! { "$changeStream": start }];
         pipeline.extend(stages);
         let command = doc! {
-            "aggregate": collection.map_or(Bson::Int32(1), Bson::from),
+            "aggregate": collection,
             "pipeline": pipeline,
             "cursor": { "batchSize": 0 },
             "comment": comment,
         };
         let mut run = database
             .run_cursor_command(command)
-            .batch_size(batch)
+            .batch_size(MAX_BATCH)
             .max_time(NO_WAIT)
             .comment(Bson::from(comment));
         if let Some(criteria) = database.selection_criteria() {

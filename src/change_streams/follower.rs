@@ -7,8 +7,10 @@ use mongodb::bson::{RawDocumentBuf, Timestamp};
 
 use super::followed_collection::{FollowedCollection, FollowedCollections};
 use super::id_hasher::IdHasher;
-use super::stream::{ChangeStreams, LiveError, MemberStatus, ResumeTokens, StartPosition};
-use super::tracked_documents::{TrackedDocuments, invalidates, renames_others, subject};
+use super::live_error::LiveError;
+use super::member_status::MemberStatus;
+use super::stream::{ChangeStreams, ResumePoint, StartPosition};
+use super::tracked_documents::{TrackedDocuments, invalidates, subject};
 use crate::collectors::{LiveCounts, LiveObstacle};
 use crate::mongodb::{Mongo, SelectedMember};
 
@@ -30,7 +32,8 @@ pub struct Follower {
     views: BTreeSet<&'static str>,
     hasher: IdHasher,
     streams: Option<ChangeStreams>,
-    tokens: ResumeTokens,
+    /// Where the last poll ended.
+    resume_point: Option<ResumePoint>,
     documents: Option<TrackedDocuments>,
     /// Changes since the start of a full read that has not ended.
     buffered: Option<Vec<RawDocumentBuf>>,
@@ -93,7 +96,7 @@ impl Follower {
             views: BTreeSet::new(),
             hasher: IdHasher::default(),
             streams: None,
-            tokens: ResumeTokens::new(),
+            resume_point: None,
             documents: None,
             buffered: None,
             full_read: None,
@@ -141,9 +144,9 @@ impl Follower {
         Ok(())
     }
 
-    /// The number of open change streams.
-    pub fn stream_count(&self) -> usize {
-        self.streams.as_ref().map_or(0, ChangeStreams::count)
+    /// Where changes come from, for the log.
+    pub fn source(&self) -> Option<String> {
+        self.streams.as_ref().map(ChangeStreams::source)
     }
 
     /// The collections that are not followed because they are views, once it was started.
@@ -164,10 +167,14 @@ impl Follower {
     /// When changes cannot be followed, or the streams cannot be resumed.
     pub async fn resume(&mut self) -> Result<bool, LiveError> {
         self.close();
-        if self.documents.is_none() {
+        let Some(resume_point) = self
+            .resume_point
+            .clone()
+            .filter(|_| self.documents.is_some())
+        else {
             return Ok(false);
-        }
-        let start = StartPosition::Tokens(self.tokens.clone());
+        };
+        let start = StartPosition::After(resume_point);
         let member = self.mongo.live_member().await?;
         let streams = self
             .mongo
@@ -186,7 +193,7 @@ impl Follower {
     /// Forgets all documents; there is nothing to resume.
     pub fn forget(&mut self) {
         self.documents = None;
-        self.tokens.clear();
+        self.resume_point = None;
     }
 
     /// Stops buffering changes, because the full read has failed.
@@ -268,9 +275,9 @@ impl Follower {
         for event in batch.events {
             self.apply(event)?;
         }
-        // Only now: everything before the tokens has been applied.
-        self.tokens = streams.tokens();
-        // Where the tokens contain no time, the changes do.
+        // Only now: everything before it has been applied.
+        self.resume_point = Some(streams.resume_point());
+        // Where it is not known, the changes have times.
         self.position = streams.position().unwrap_or(self.newest).max(self.position);
         self.look_up(&streams.member).await?;
         self.streams = Some(streams);
@@ -281,9 +288,6 @@ impl Follower {
     }
 
     fn apply(&mut self, event: RawDocumentBuf) -> Result<(), LiveError> {
-        if renames_others(&event, &self.collections) {
-            return Ok(());
-        }
         self.counts.events += 1;
         if let Ok(time) = event.get_timestamp("clusterTime") {
             self.newest = self.newest.max(time);
@@ -291,7 +295,7 @@ impl Follower {
         if invalidates(&event) {
             let operation = event.get_str("operationType").unwrap_or_default();
             return Err(LiveError::Lost(format!(
-                "the change stream reports `{operation}`, which changes more than single documents"
+                "MongoDB reports `{operation}`, which changes more than single documents"
             )));
         }
         let collection = subject(&event).and_then(|(name, _)| self.collections.get(name));

@@ -6,7 +6,7 @@ use std::time::Duration;
 use mongodb::bson::Timestamp;
 use tokio::time::Instant;
 
-use super::stream::MemberStatus;
+use super::member_status::MemberStatus;
 use crate::catalogue::STALE_AFTER;
 
 /// From one query for the member's status to the next.

@@ -1,8 +1,12 @@
-//! What the server sends of documents and of changes: only the fields that are kept.
+//! What the server sends of documents and of changes, whether these come from change streams or from the oplog: only the fields
+//! that are kept.
 
-use mongodb::bson::{Bson, Document, doc};
+use mongodb::bson::{Bson, Document, Timestamp, doc};
 
 use super::followed_collection::{FollowedCollection, FollowedCollections};
+
+/// The operation of an entry of the oplog that was seen before.
+pub const ANCHOR: &str = "anchor";
 
 /// The documents of a collection that are kept.
 pub fn filter(collection: &FollowedCollection) -> Document {
@@ -32,27 +36,48 @@ pub fn projection(collection: &FollowedCollection) -> Document {
 /// The stages after `$changeStream` on a collection: they pass on its changes, and of updates only those that touch a field
 /// that counts.
 ///
-/// Of an update they send `touched`, the paths of fields that were set or removed, and `set`, the values of those that were
-/// set as a whole; what is touched and not set was removed. A path with a dot is a part of a field: of most fields all parts
-/// count.
+/// Of an update they send `touched`, the paths of fields that were set or removed. A path with a dot is a part of a field: of most
+/// fields all parts count. `set` has the values of the fields that were set as a whole, or of the new document; what is touched
+/// and not set was removed.
 pub fn changes(collection: &FollowedCollection) -> Vec<Document> {
+    let paths = doc! { "$concatArrays": [
+        keys("$updateDescription.updatedFields"),
+        { "$ifNull": ["$updateDescription.removedFields", []] },
+        { "$map": {
+            "input": { "$ifNull": ["$updateDescription.truncatedArrays", []] },
+            // A truncated array is a part of a field, whatever its path.
+            "in": { "$concat": ["$$this.field", ".length"] },
+        } },
+    ] };
+    let document = doc! { "$ifNull": ["$updateDescription.updatedFields", "$fullDocument"] };
     stages(
-        touched(collection),
-        set(collection).into(),
-        inserted(collection).into(),
+        paths.into(),
+        document.into(),
+        counts(collection),
+        values(collection),
     )
 }
 
-/// The same after `$changeStream` on the database, for all of these collections.
+/// The stages on the oplog that make the same of its entries from one time to another, for all of these collections. The first
+/// entry is passed on as the operation [`ANCHOR`], which shows that the oplog still has it.
 ///
-/// The first stage matches whole namespaces, because the server makes equalities of its oplog's `ns` of them. Those of
-/// collections that are renamed to a followed one do not match, so all renames are sent.
-pub fn changes_of_all(database: &str, collections: &FollowedCollections) -> Vec<Document> {
-    let namespaces = collections
-        .keys()
-        .map(|name| doc! { "ns": { "db": database, "coll": *name } });
-    let rename = doc! { "operationType": "rename" };
-    let matched: Vec<_> = namespaces.chain([rename]).collect();
+/// The first stage only compares namespaces, because it sees every entry of the replica set.
+/// <https://github.com/mongodb/mongo/blob/master/src/mongo/db/repl/README.md>
+pub fn changes_in_oplog(
+    database: &str,
+    collections: &FollowedCollections,
+    from: Timestamp,
+    to: Timestamp,
+) -> Vec<Document> {
+    let names: Vec<_> = collections.keys().copied().collect();
+    let namespaces: Vec<_> = names
+        .iter()
+        .map(|name| format!("{database}.{name}"))
+        .collect();
+    let commands = [format!("{database}.$cmd"), "admin.$cmd".to_owned()];
+    let examined: Vec<_> = namespaces.iter().chain(&commands).collect();
+    let length = i32::try_from(database.len()).unwrap_or(i32::MAX - 1);
+    let collection = doc! { "$substrBytes": ["$changes.ns", length + 1, -1] };
     let of_each = |value: &dyn Fn(&FollowedCollection) -> Bson| -> Bson {
         let branches: Vec<_> = collections
             .values()
@@ -62,71 +87,179 @@ pub fn changes_of_all(database: &str, collections: &FollowedCollections) -> Vec<
             .collect();
         doc! { "$switch": { "branches": branches, "default": Bson::Null } }.into()
     };
-    let mut pipeline = vec![doc! { "$match": { "$or": matched } }];
+    let updated = doc! { "$mergeObjects": ["$changes.o.diff.u", "$changes.o.diff.i"] };
+    let mut pipeline = vec![
+        doc! { "$match": {
+            "ts": { "$gte": from, "$lte": to },
+            "$or": [{ "ts": from }, { "ns": { "$in": examined } }],
+        } },
+        doc! { "$project": { "ts": 1, "changes": changes_of_entry(&names, &namespaces, from) } },
+        doc! { "$unwind": "$changes" },
+        doc! { "$project": {
+            "clusterTime": "$ts",
+            "operationType": operation_type(),
+            "ns": { "db": { "$literal": database }, "coll": collection },
+            "documentKey": { "_id": { "$ifNull": ["$changes.o2._id", "$changes.o._id"] } },
+            "paths": { "$concatArrays": [
+                keys("$changes.o.diff.u"),
+                keys("$changes.o.diff.i"),
+                keys("$changes.o.diff.d"),
+                parts_of_difference("$changes.o.diff"),
+            ] },
+            "document": { "$cond": [is_difference(), updated, "$changes.o"] },
+        } },
+    ];
     pipeline.extend(stages(
-        of_each(&touched),
-        of_each(&|collection| set(collection).into()),
-        of_each(&|collection| inserted(collection).into()),
+        "$paths".into(),
+        "$document".into(),
+        of_each(&counts),
+        of_each(&values),
     ));
     pipeline
 }
 
-fn stages(touched: Bson, set: Bson, inserted: Bson) -> Vec<Document> {
+/// The changes of followed collections in an entry of the oplog. A transaction and, from 8.0 on, an insertion of many documents
+/// has a list of them in one entry; what is too large for one entry is spread over several, before it is committed.
+fn changes_of_entry(names: &[&str], namespaces: &[String], from: Timestamp) -> Document {
+    let entry = vec![Bson::from("$$ROOT")];
+    let is_one_of = |path: &str, all: Bson| doc! { "$in": [path, all] };
+    let names: Bson = names.to_vec().into();
+    let namespaces: Bson = namespaces.to_vec().into();
+    let followed = doc! { "$filter": {
+        "input": "$o.applyOps",
+        "cond": is_one_of("$$this.ns", namespaces.clone()),
+    } };
+    let partial = doc! { "$cond": [
+        { "$eq": [&followed, []] },
+        [],
+        [{ "op": "c", "o": { "partialTxn": true } }],
+    ] };
+    let concerns_collections = doc! { "$or": [
+        is_one_of("$o.drop", names),
+        is_one_of("$o.renameCollection", namespaces.clone()),
+        is_one_of("$o.to", namespaces.clone()),
+        { "$gt": ["$o.dropDatabase", Bson::Null] },
+    ] };
+    let is_change = is_one_of("$op", vec!["i", "u", "d"].into());
+    doc! { "$switch": {
+        "branches": [
+            { "case": { "$eq": ["$ts", from] }, "then": [{ "op": ANCHOR }] },
+            {
+                "case": is_one_of("$ns", namespaces),
+                "then": { "$cond": [is_change, &entry, []] },
+            },
+            {
+                "case": { "$isArray": "$o.applyOps" },
+                "then": { "$cond": ["$o.partialTxn", partial, followed] },
+            },
+            { "case": concerns_collections, "then": entry },
+        ],
+        "default": [],
+    } }
+}
+
+/// The operation of a change as a change stream names it; that of a command is the command.
+fn operation_type() -> Document {
+    let command = doc! { "$first": keys("$changes.o") };
+    let has_id = doc! { "$gt": ["$changes.o._id", Bson::Null] };
+    doc! { "$switch": {
+        "branches": [
+            { "case": { "$eq": ["$changes.op", "i"] }, "then": "insert" },
+            { "case": is_difference(), "then": "update" },
+            { "case": { "$and": [{ "$eq": ["$changes.op", "u"] }, has_id] }, "then": "replace" },
+            { "case": { "$eq": ["$changes.op", "d"] }, "then": "delete" },
+            { "case": { "$eq": ["$changes.op", "c"] }, "then": command },
+        ],
+        "default": "$changes.op",
+    } }
+}
+
+/// Whether a change is an update that has a difference instead of a whole document.
+fn is_difference() -> Document {
+    doc! { "$and": [
+        { "$eq": ["$changes.op", "u"] },
+        { "$eq": [{ "$type": "$changes.o.diff" }, "object"] },
+        { "$lte": ["$changes.o._id", Bson::Null] },
+    ] }
+}
+
+/// The paths of the fields of which a difference changes parts: those at the top with the names below.
+///
+/// A difference has the fields that were set (`u`), inserted (`i`) and deleted (`d`), and for each field of which parts changed
+/// a difference under its name with a letter before it. That of an array has indexes instead of names.
+fn parts_of_difference(path: &str) -> Document {
+    let names = doc! { "$concatArrays": [
+        keys("$$this.v.u"),
+        keys("$$this.v.i"),
+        keys("$$this.v.d"),
+        { "$map": { "input": nested("$$this.v"), "as": "part", "in": unprefixed("$$part.k") } },
+    ] };
+    let paths = doc! { "$map": {
+        "input": names,
+        "as": "name",
+        "in": { "$concat": [unprefixed("$$this.k"), ".", "$$name"] },
+    } };
+    doc! { "$reduce": {
+        "input": nested(path),
+        "initialValue": [],
+        "in": { "$concatArrays": ["$$value", paths] },
+    } }
+}
+
+/// What a difference has of fields of which parts changed.
+fn nested(path: &str) -> Document {
+    doc! { "$filter": {
+        "input": pairs(path),
+        "as": "pair",
+        "cond": { "$not": { "$in": ["$$pair.k", ["u", "i", "d"]] } },
+    } }
+}
+
+fn unprefixed(path: &str) -> Document {
+    doc! { "$substrBytes": [path, 1, -1] }
+}
+
+fn keys(path: &str) -> Document {
+    doc! { "$map": { "input": pairs(path), "as": "pair", "in": "$$pair.k" } }
+}
+
+/// Keys and values of an object; none of anything else.
+fn pairs(path: &str) -> Document {
+    doc! { "$cond": [{ "$eq": [{ "$type": path }, "object"] }, { "$objectToArray": path }, []] }
+}
+
+/// The stages that are common to all changes: of the paths of an update and the values that it set, or of a new document, they send
+/// what counts.
+fn stages(paths: Bson, document: Bson, counts: Bson, values: Bson) -> Vec<Document> {
     let is_update = doc! { "$eq": ["$operationType", "update"] };
+    let touched = doc! { "$filter": { "input": paths, "cond": counts } };
     vec![
         doc! { "$project": {
             "operationType": 1,
             "ns": 1,
-            "to": 1,
             "documentKey._id": 1,
             "clusterTime": 1,
-            "touched": { "$cond": [&is_update, touched, "$$REMOVE"] },
-            "set": { "$cond": [&is_update, set, "$$REMOVE"] },
-            "fullDocument": { "$cond": [
-                { "$in": ["$operationType", ["insert", "replace"]] },
-                inserted,
-                "$$REMOVE",
-            ] },
+            "touched": { "$cond": [is_update, touched, "$$REMOVE"] },
+            "set": { "$let": { "vars": { "document": document }, "in": values } },
         } },
         doc! { "$match": { "touched": { "$ne": [] } } },
     ]
 }
 
-/// The fields of an update that were set as a whole.
-fn set(collection: &FollowedCollection) -> Document {
-    values(collection, "$updateDescription.updatedFields")
-}
-
-/// The fields of a new document.
-fn inserted(collection: &FollowedCollection) -> Document {
-    values(collection, "$fullDocument")
-}
-
-fn values(collection: &FollowedCollection, within: &str) -> Document {
+/// What is kept of a document, in the variable `document`.
+fn values(collection: &FollowedCollection) -> Bson {
     let values = collection.fields.iter().map(|field| {
-        let path = format!("{within}.{}", field.path);
+        let path = format!("$$document.{}", field.path);
         let value = field
             .expression
             .map_or_else(|| path.as_str().into(), |expression| expression(&path));
         (field.name.to_owned(), value)
     });
-    values.collect()
+    values.collect::<Document>().into()
 }
 
-/// The paths of an update that count.
-fn touched(collection: &FollowedCollection) -> Bson {
-    let all = doc! { "$concatArrays": [
-        { "$map": {
-            "input": { "$objectToArray": { "$ifNull": ["$updateDescription.updatedFields", {}] } },
-            "in": "$$this.k",
-        } },
-        { "$ifNull": ["$updateDescription.removedFields", []] },
-        { "$map": {
-            "input": { "$ifNull": ["$updateDescription.truncatedArrays", []] },
-            // A truncated array is a part of a field, whatever its path.
-            "in": { "$concat": ["$$this.field", ".length"] },
-        } },
-    ] };
+/// Whether the path of an update counts.
+fn counts(collection: &FollowedCollection) -> Bson {
     let name = |index: i32| doc! { "$arrayElemAt": [{ "$split": ["$$this", "."] }, index] };
     let roots: Vec<_> = collection.roots().into_iter().collect();
     let mut counts = vec![doc! { "$in": [name(0), roots] }];
@@ -136,5 +269,5 @@ fn touched(collection: &FollowedCollection) -> Bson {
         counts.push(doc! { "$eq": ["$$this", root] });
         counts.push(doc! { "$in": [part, parts] });
     }
-    doc! { "$filter": { "input": all, "cond": { "$or": counts } } }.into()
+    doc! { "$or": counts }.into()
 }

@@ -120,7 +120,7 @@ impl TrackedCollection {
     pub fn apply(&mut self, id: IdHash, operation: &str, event: &RawDocument) -> bool {
         match operation {
             "insert" | "replace" => {
-                let Ok(document) = event.get_document("fullDocument") else {
+                let Ok(document) = event.get_document("set") else {
                     return false;
                 };
                 self.set(id, document);

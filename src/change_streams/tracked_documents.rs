@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use mongodb::bson::{RawBson, RawBsonRef, RawDocument};
 
-use super::followed_collection::{FollowedCollection, FollowedCollections, SessionOwners};
+use super::followed_collection::{FollowedCollection, SessionOwners};
 use super::id_hasher::IdHasher;
 use super::packed_table::{IdHash, PackedTableBuilder};
 use super::session_connections::{ConnectionTotals, SessionConnections, connections_of};
@@ -42,19 +42,6 @@ pub type PendingLookups = BTreeMap<(&'static str, IdHash), RawBson>;
 pub fn invalidates(event: &RawDocument) -> bool {
     let operation = event.get_str("operationType").unwrap_or_default();
     subject(event).is_none() || !["insert", "replace", "update", "delete"].contains(&operation)
-}
-
-/// Whether an event is the renaming of a collection that is not followed to another one that is not either.
-pub fn renames_others(event: &RawDocument, collections: &FollowedCollections) -> bool {
-    let is_followed = |key| {
-        let namespace = event.get_document(key);
-        let name = namespace.and_then(|namespace| namespace.get_str("coll"));
-        name.is_ok_and(|name| collections.contains_key(name))
-    };
-    let is_rename = event
-        .get_str("operationType")
-        .is_ok_and(|operation| operation == "rename");
-    is_rename && !is_followed("ns") && !is_followed("to")
 }
 
 /// The document that an event is about: its collection and its id.

@@ -75,8 +75,8 @@ pub const READINGS: &[Metric<Snapshot>] = &[
     },
     Metric {
         name: "rocketchat_exporter_data_timestamp_seconds",
-        help: "The time that the data of a collector describe: when they were read, or earlier where the queried member of the replica set lags or has no primary, or the change streams are behind.",
-        source: "the exporter; hello: lastWrite and localTime; resume tokens of change streams",
+        help: "The time that the data of a collector describe: when they were read, or earlier where the queried member of the replica set lags or has no primary, or the changes of live mode are behind.",
+        source: "the exporter; hello: lastWrite and localTime; the oplog or resume tokens of change streams",
         quantity: Quantity::Instant,
         read: Read::By(&["collector"], |snapshot| {
             of_each(snapshot, |outcome| instant(outcome.data_at))

@@ -34,7 +34,7 @@ pub const LIVE: &[Metric<Snapshot>] = &[
     },
     Metric {
         name: "rocketchat_exporter_live_state",
-        help: "What live mode does: off, reading everything once, following changes, resuming after a change stream broke, or behind because the change streams are more than 30 seconds behind the database.",
+        help: "What live mode does: off, reading everything once, following changes, resuming after an error, or behind because the changes are more than 30 seconds behind the database.",
         source: "the exporter",
         quantity: Quantity::State,
         read: Read::By(&["state"], |snapshot| {
@@ -61,7 +61,7 @@ pub const LIVE: &[Metric<Snapshot>] = &[
     },
     Metric {
         name: "rocketchat_exporter_live_followed_timestamp_seconds",
-        help: "The time up to which every change is counted, from the resume tokens of the change streams; up to 20 seconds ago where nothing is written.",
+        help: "The time up to which every change is counted, from the oplog or the resume tokens of change streams; up to 20 seconds ago where nothing is written.",
         source: "the exporter",
         quantity: Quantity::Instant,
         read: Read::One(|snapshot| instant(snapshot.live.as_deref()?.followed_to)),
@@ -93,7 +93,7 @@ pub const LIVE: &[Metric<Snapshot>] = &[
     },
     Metric {
         name: "rocketchat_exporter_live_events_total",
-        help: "Changes that the change streams have returned.",
+        help: "Changes that the oplog or the change streams have returned.",
         source: "the exporter",
         quantity: Quantity::CountTotal,
         read: Read::One(|snapshot| total(snapshot, |live| live.counts.events)),
@@ -114,21 +114,21 @@ pub const LIVE: &[Metric<Snapshot>] = &[
     },
     Metric {
         name: "rocketchat_exporter_live_resumes_total",
-        help: "How many times broken change streams were resumed; the driver's own attempts are not included.",
+        help: "How many times following changes was resumed after an error; the driver's own attempts are not included.",
         source: "the exporter",
         quantity: Quantity::CountTotal,
         read: Read::One(|snapshot| total(snapshot, |live| live.counts.resumes)),
     },
     Metric {
         name: "rocketchat_exporter_live_fallbacks_total",
-        help: "How many times change streams could not be resumed, so that everything had to be read.",
+        help: "How many times following changes could not be resumed, so that everything had to be read.",
         source: "the exporter",
         quantity: Quantity::CountTotal,
         read: Read::One(|snapshot| total(snapshot, |live| live.fallbacks)),
     },
     Metric {
         name: "rocketchat_exporter_live_asked_seconds_total",
-        help: "Time that polls of the change streams and lookups took; full reads are not included.",
+        help: "Time that polls for changes and lookups took; full reads are not included.",
         source: "the exporter",
         quantity: Quantity::SecondsTotal,
         read: Read::One(|snapshot| Some(snapshot.live.as_deref()?.spent.as_secs_f64())),

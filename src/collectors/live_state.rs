@@ -37,9 +37,9 @@ pub enum LiveState {
     Reading,
     /// It follows changes.
     Following,
-    /// It tries to resume change streams that broke; until then everything is read at its interval.
+    /// It tries to resume after an error; until then everything is read at its interval.
     Resuming,
-    /// The change streams are behind, as while a majority of the replica set is lost; until they have caught up everything is
+    /// The changes are behind, as while a majority of the replica set is lost; until they have caught up everything is
     /// read at its interval.
     Behind,
 }
@@ -64,6 +64,17 @@ impl LiveState {
             Self::Behind => "behind",
         }
     }
+
+    /// What it means, for people.
+    pub fn explanation(self) -> &'static str {
+        match self {
+            Self::Off => "off",
+            Self::Reading => "reads everything once",
+            Self::Following => "follows changes",
+            Self::Resuming => "resumes after an error",
+            Self::Behind => "is behind the database",
+        }
+    }
 }
 
 /// Why changes are not followed.
@@ -71,7 +82,7 @@ impl LiveState {
 pub enum LiveObstacle {
     /// MongoDB is no replica set.
     Topology,
-    /// The database's user may not open change streams.
+    /// The database's user may neither read the oplog nor open change streams.
     Privileges,
     /// There are too many documents.
     Size,
@@ -79,7 +90,7 @@ pub enum LiveObstacle {
     Memory,
     /// Following takes more of the database's time than reading.
     Cost,
-    /// The change streams could not be resumed several times in a row.
+    /// Following could not be resumed several times in a row.
     Loss,
     /// All collections are views.
     View,
@@ -98,16 +109,29 @@ impl LiveObstacle {
             Self::View => "view",
         }
     }
+
+    /// What it means, for people.
+    pub fn explanation(self) -> &'static str {
+        match self {
+            Self::Topology => "MongoDB is no replica set",
+            Self::Privileges => "the database's user lacks privileges",
+            Self::Size => "there are too many documents",
+            Self::Memory => "it would take more memory than it may",
+            Self::Cost => "it takes more of the database's time than reading",
+            Self::Loss => "everything had to be read again several times in a row",
+            Self::View => "the collections are views",
+        }
+    }
 }
 
 /// Counters of live mode since the start.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct LiveCounts {
-    /// Changes that the change streams have returned.
+    /// Changes that the oplog or the change streams have returned.
     pub events: u64,
     /// Documents that were looked up, because a change did not contain enough of them.
     pub lookups: u64,
-    /// How many times broken change streams were resumed.
+    /// How many times following was resumed after an error.
     pub resumes: u64,
     /// Full reads of everything that is followed.
     pub readings: u64,
@@ -132,7 +156,7 @@ pub struct LiveStatus {
     pub follows: BTreeSet<Collector>,
     /// Counters.
     pub counts: LiveCounts,
-    /// How many times change streams could not be resumed, so that everything had to be read.
+    /// How many times following could not be resumed, so that everything had to be read.
     pub fallbacks: u64,
     /// The time up to which every change is counted.
     pub followed_to: Option<Timestamp>,

@@ -36,6 +36,9 @@ const API: [Privilege; 6] = [
     Privilege::find("users"),
 ];
 
+/// What live mode reads instead of change streams.
+pub const OPLOG: Privilege = Privilege::find("oplog.rs").in_database("local");
+
 /// Every privilege that these collectors, live mode and the API need, by collection; those on the server come last.
 pub fn required_privileges(collectors: &BTreeSet<Collector>) -> Vec<RequiredPrivilege> {
     let enabled = Collector::ALL
@@ -52,7 +55,10 @@ pub fn required_privileges(collectors: &BTreeSet<Collector>) -> Vec<RequiredPriv
     });
     let of_api = API.map(|privilege| (privilege, PrivilegeUse::Api));
     let followed = followed_collections(collectors).into_keys();
-    let of_live = followed.map(|name| (Privilege::change_stream(name), PrivilegeUse::Live));
+    // Changes come from the oplog, or from these streams where the server is older than 6.0 or a collection is a view.
+    let oplog = (followed.len() > 0).then_some(OPLOG);
+    let of_live = followed.map(Privilege::change_stream).chain(oplog);
+    let of_live = of_live.map(|privilege| (privilege, PrivilegeUse::Live));
     let mut required: BTreeMap<_, RequiredPrivilege> = BTreeMap::new();
     for (privilege, used_by) in of_collectors.chain(of_api).chain(of_live) {
         let key = (
@@ -193,7 +199,7 @@ mod tests {
             .difference(&alone)
             .cloned()
             .collect();
-        assert_eq!(live, ["changeStream users"]);
+        assert_eq!(live, ["changeStream users", "find oplog.rs"]);
         let api = collections(false, true);
         assert!(api.contains("find rocketchat_permissions"), "{api:?}");
         assert!(!alone.contains("find rocketchat_permissions"), "{alone:?}");

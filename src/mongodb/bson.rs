@@ -183,11 +183,17 @@ pub fn finds_any<T: Into<Bson> + Clone>(path: &str, values: &[T]) -> Document {
     any_at(path, &|path| doc! { "$in": [path, &values] })
 }
 
-/// An expression for whether a condition holds for what a path leads to, as a filter would apply it.
+/// An expression for whether a condition holds for what a path leads to, as a filter would apply it. A path may begin with a
+/// variable that is an object.
 pub fn any_at(path: &str, condition: &dyn Fn(&str) -> Document) -> Document {
     let (root, below) = path.split_once('.').unwrap_or((path, ""));
     let below: Vec<&str> = below.split('.').filter(|key| !key.is_empty()).collect();
-    any_below(root, &below, condition)
+    match below.split_first() {
+        Some((key, below)) if root.starts_with("$$") => {
+            any_below(&format!("{root}.{key}"), below, condition)
+        }
+        _ => any_below(root, &below, condition),
+    }
 }
 
 fn any_below(path: &str, below: &[&str], condition: &dyn Fn(&str) -> Document) -> Document {

@@ -1,4 +1,4 @@
-//! Live mode: sections that change streams keep current, and that are read as a whole only now and then, to check them. While
+//! Live mode: sections that changes keep current, and that are read as a whole only now and then, to check them. While
 //! changes cannot be followed the tiers read these sections like all others.
 
 mod backlog;

@@ -1,10 +1,11 @@
-//! What following changes costs mongod on a busy server: its processor time while messages, logins and changes of presence are
-//! written, with an exporter in live mode, against no exporter.
+//! What following changes costs mongod on a busy server: its processor time while messages, logins, changes of presence and
+//! message counters of rooms are written, with an exporter in live mode, against no exporter.
 
 use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use futures_util::TryStreamExt;
 use mongodb::Database;
 use mongodb::bson::{Bson, DateTime, Document, doc};
 use serde::Serialize;
@@ -23,7 +24,7 @@ pub(crate) struct BusyOptions {
     /// Messages in a second
     #[arg(long, value_name = "N", default_value_t = 3000)]
     busy_messages: u32,
-    /// Logins in a second, and as many changes of presence
+    /// Logins in a second, and as many changes of presence and of message counters
     #[arg(long, value_name = "N", default_value_t = 300)]
     busy_logins: u32,
     /// Seconds that each load lasts
@@ -37,6 +38,9 @@ const BATCHES: u32 = 10;
 /// The collection of the written messages, which is dropped again. It is not followed, like `rocketchat_message`.
 const MESSAGES: &str = "rocketchat_message_bench";
 
+/// The users or rooms that are changed in turns.
+const DOCUMENTS: i64 = 10_000;
+
 /// What is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -44,6 +48,18 @@ enum Kind {
     Messages,
     Logins,
     Presence,
+    Rooms,
+}
+
+impl Kind {
+    /// The collection that is written to.
+    fn collection(self) -> &'static str {
+        match self {
+            Self::Messages => MESSAGES,
+            Self::Logins | Self::Presence => "users",
+            Self::Rooms => "rocketchat_room",
+        }
+    }
 }
 
 /// The processor time of mongod under one kind of load.
@@ -81,10 +97,12 @@ pub(crate) async fn measure(
         (Kind::Messages, options.busy_messages),
         (Kind::Logins, options.busy_logins),
         (Kind::Presence, options.busy_logins),
+        (Kind::Rooms, options.busy_logins),
     ] {
         let load = Load {
             database: &data.database,
             kind,
+            ids: ids(&data.database, kind).await?,
             per_batch: (rate / BATCHES).max(1),
             batches: options.busy_seconds * BATCHES,
         };
@@ -118,9 +136,21 @@ pub(crate) async fn measure(
     })
 }
 
+/// The documents that are changed.
+async fn ids(database: &Database, kind: Kind) -> Result<Vec<Bson>> {
+    let collection = database.collection::<Document>(kind.collection());
+    let found = collection.find(doc! {}).projection(doc! { "_id": 1 });
+    let mut found: Vec<Document> = found.limit(DOCUMENTS).await?.try_collect().await?;
+    Ok(found
+        .iter_mut()
+        .filter_map(|document| document.remove("_id"))
+        .collect())
+}
+
 struct Load<'a> {
     database: &'a Database,
     kind: Kind,
+    ids: Vec<Bson>,
     per_batch: u32,
     batches: u32,
 }
@@ -136,9 +166,6 @@ impl Load<'_> {
     }
 
     async fn write(&self) -> Result<()> {
-        let users = self.database.collection::<Document>("users");
-        let ids = users.distinct("_id", doc! { "type": "user" });
-        let ids: Vec<Bson> = ids.await?.into_iter().take(10_000).collect();
         let mut ticks = interval(Duration::from_secs(1) / BATCHES);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Burst);
         let mut written = 0_usize;
@@ -154,28 +181,32 @@ impl Load<'_> {
             }
             let updates: Vec<_> = numbers
                 .filter_map(|number| {
-                    let id = ids.get(number % ids.len().max(1))?;
-                    Some(doc! { "q": { "_id": id }, "u": { "$set": self.change(number) } })
+                    let id = self.ids.get(number % self.ids.len().max(1))?;
+                    Some(doc! { "q": { "_id": id }, "u": self.change(number) })
                 })
                 .collect();
-            let update = doc! { "update": "users", "updates": updates };
+            let update = doc! { "update": self.kind.collection(), "updates": updates };
             self.database.run_command(update).await?;
         }
         Ok(())
     }
 
-    /// The fields of a user that Rocket.Chat sets.
+    /// The fields that Rocket.Chat changes.
     fn change(&self, number: usize) -> Document {
         let now = DateTime::now();
         if self.kind == Kind::Logins {
-            return doc! { "lastLogin": now, "_updatedAt": now };
+            return doc! { "$set": { "lastLogin": now, "_updatedAt": now } };
+        }
+        if self.kind == Kind::Rooms {
+            let set = doc! { "lm": now, "lastMessage": message(), "_updatedAt": now };
+            return doc! { "$set": set, "$inc": { "msgs": 1 } };
         }
         let status = if number.is_multiple_of(2) {
             "online"
         } else {
             "away"
         };
-        doc! { "status": status, "statusConnection": status, "_updatedAt": now }
+        doc! { "$set": { "status": status, "statusConnection": status, "_updatedAt": now } }
     }
 }
 

@@ -56,6 +56,8 @@ pub struct Options {
     pub storage: Storage,
     /// The cache size in MB; 256 by default.
     pub cache_megabytes: Option<u32>,
+    /// The size of a replica set's oplog in MB; 64 by default.
+    pub oplog_megabytes: Option<u32>,
 }
 
 /// Where temporary data are stored.
@@ -304,7 +306,8 @@ impl Mongod {
             ]);
         }
         if self.options.replica_set {
-            command.args(["--replSet", "rs0", "--oplogSize", "64"]);
+            let oplog = self.options.oplog_megabytes.unwrap_or(64).to_string();
+            command.args(["--replSet", "rs0", "--oplogSize", &oplog]);
         }
         if self.options.auth {
             command.arg("--auth");

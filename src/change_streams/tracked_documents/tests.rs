@@ -156,7 +156,7 @@ fn counters_are_those_of_a_full_read_after_random_changes() {
                     let operation = if known.is_some() { "replace" } else { "insert" };
                     let document = random_fields(&mut random, &names);
                     documents.insert(id.clone(), document.clone());
-                    event(operation, name, &id, doc! { "fullDocument": document })
+                    event(operation, name, &id, doc! { "set": document })
                 }
             };
             assert!(!invalidates(&event));
@@ -205,7 +205,7 @@ fn connections_are_those_of_people_after_random_changes() {
             }
             1 | 2 => {
                 let user = doc! { "type": if random.bool() { "user" } else { "bot" } };
-                let inserted = doc! { "fullDocument": user.clone() };
+                let inserted = doc! { "set": user.clone() };
                 users.insert(id.clone(), user);
                 tracked.apply(&event("insert", "users", &id, inserted));
             }

@@ -6,7 +6,7 @@ use super::diagnostics::Connected;
 use super::topology::Topology;
 use crate::catalogue::Privilege;
 use crate::collectors::LiveMode;
-use crate::collectors::required_privileges::{PrivilegeUse, required_privileges};
+use crate::collectors::required_privileges::{OPLOG, PrivilegeUse, required_privileges};
 use crate::config::WorkspaceConfig;
 
 /// The privileges that the enabled collectors need.
@@ -16,6 +16,8 @@ pub struct Privileges {
     pub needed: Vec<PrivilegeRow>,
     /// The mongosh statement that grants every missing privilege.
     pub statement: Option<String>,
+    /// Where the changes of live mode come from.
+    pub live_mode: Option<&'static str>,
 }
 
 /// Whether a user is logged in, and whether the server has access control.
@@ -93,6 +95,11 @@ impl Privileges {
                     .grant_statement(&connected.database, &missing)
             }),
             needed,
+            live_mode: is_live.then(|| match connected.version.as_deref().and_then(major) {
+                Some(..6) => "change streams, because MongoDB is older than 6.0",
+                _ if is_granted(&OPLOG) => "the oplog",
+                _ => "change streams; with find on local.oplog.rs it would be the oplog, which takes MongoDB less time",
+            }),
         }
     }
 
@@ -105,6 +112,11 @@ impl Privileges {
         self.missing()
             .any(|row| row.vital && row.needed_by.contains(&collector))
     }
+}
+
+/// The first number of a version.
+fn major(version: &str) -> Option<u32> {
+    version.split('.').next()?.parse().ok()
 }
 
 impl PrivilegeRow {

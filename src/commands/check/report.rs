@@ -108,6 +108,9 @@ impl Privileges {
         if let Some(statement) = &self.statement {
             rows.push(vec![statement.clone()]);
         }
+        if let Some(source) = self.live_mode {
+            rows.push(vec![format!("live mode follows {source}")]);
+        }
         rows
     }
 }

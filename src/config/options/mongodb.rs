@@ -84,8 +84,8 @@ pub struct MongodbOptions {
     #[serde(deserialize_with = "deserialize::max_connections")]
     pub max_connections: Option<u32>,
 
-    /// Whether to follow users, rooms, uploads and connections with change streams instead of counting them at each
-    /// interval. Change streams need a replica set.
+    /// Whether to follow changes of users, rooms, uploads and connections instead of counting them at each interval. That
+    /// needs a replica set.
     ///
     /// [default: auto]
     #[arg(long = "mongodb.live", value_name = "MODE", value_enum)]

@@ -19,6 +19,12 @@ pub fn card(data: &PageData<'_>) -> Markup {
             (row("Connections", &snapshot.pool.map_or_else(unknown, |pool| {
                 html! { (pool.open) " open, " (pool.in_use) " in use" }
             })))
+            @if let Some(live) = &snapshot.live {
+                (row("Live mode", &html! {
+                    (live.state.explanation())
+                    @if let Some(obstacle) = live.obstacle { ": " (obstacle.explanation()) }
+                }))
+            }
             (row("Memory", &process.resident_bytes.map_or_else(unknown, |bytes| html! { (format::bytes(bytes as f64)) })))
             (row("Running", &process.started_at.and_then(|at| data.page.now.since(at)).map_or_else(unknown, |uptime| {
                 html! { (format::span(uptime)) }

@@ -1,5 +1,5 @@
-//! Notices changes that arrive faster than they are followed: then the change streams never catch up, and reading at intervals
-//! is cheaper.
+//! Notices changes that arrive faster than they are followed: then live mode never catches up, and reading at intervals is
+//! cheaper.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! The loop of live mode while its change streams are open: it polls them, checks what they keep current by full reads, and
+//! The loop of live mode while changes can be polled: it polls them, checks what they keep current by full reads, and
 //! watches how late they are and what they cost.
 
 use std::convert::Infallible;
@@ -19,9 +19,6 @@ use crate::mongodb::SourceError;
 
 /// How long a full read and the tracked documents may differ, because the streams are behind.
 const COMPARE_TIMEOUT: Duration = Duration::from_mins(1);
-
-/// In the mode `auto` polls may take so many times the share of all reads: 3,000 messages a second take a little more than 1 %.
-const AUTO_SHARE: f64 = 1.5;
 
 /// Streams that last so long did not break because of the failure before.
 const STEADY: Duration = Duration::from_secs(10);
@@ -142,7 +139,7 @@ impl LiveTask<'_> {
         }
         if self.is_following() {
             let reason = format!(
-                "the change streams are {} s behind; {}",
+                "the changes are {} s behind; {}",
                 lateness.behind().as_secs(),
                 lateness.cause()
             );
@@ -153,7 +150,7 @@ impl LiveTask<'_> {
         if reads_status && lateness.member_lags() && self.follower.has_better_member().await? {
             return Err(LiveError::Failed(SourceError::new(
                 FailureKind::Other,
-                "the member of the change streams lags, and another one does not",
+                "the member that changes are read from lags, and another one does not",
             )));
         }
         Ok(true)
@@ -189,7 +186,7 @@ impl LiveTask<'_> {
     }
 
     /// Checks whether live mode may go on, of which the polls take this share of the time: in the mode `auto` it may take no
-    /// more than the reads that it replaces, or than [`AUTO_SHARE`] times what all reads may.
+    /// more than the reads that it replaces, or than what all reads may.
     fn check_cost(&self, share: f64) -> Result<(), LiveError> {
         let intervals = &self.context.config.intervals;
         let snapshot = Arc::clone(&self.context.publish.borrow());
@@ -198,14 +195,14 @@ impl LiveTask<'_> {
             let duration = outcome.map(|outcome| outcome.duration).unwrap_or_default();
             duration.div_duration_f64(intervals.of(collector.tier()))
         });
-        let limit = reads.sum::<f64>().max(intervals.max_share * AUTO_SHARE);
+        let limit = reads.sum::<f64>().max(intervals.max_share);
         if share <= limit || self.context.config.live != LiveMode::Auto {
             return Ok(());
         }
         Err(LiveError::Impossible(
             LiveObstacle::Cost,
             format!(
-                "polling the change streams took {:.2} % of the time, and may take {:.2} %",
+                "following changes took {:.2} % of the time, and may take {:.2} %",
                 share * 100.0,
                 limit * 100.0
             ),

@@ -1,4 +1,4 @@
-//! What polling the change streams costs the database, measured while it is done.
+//! What polling for changes costs the database, measured while it is done.
 
 use std::time::Duration;
 

@@ -64,7 +64,7 @@ impl LiveTask<'_> {
             tracing::info!(
                 workspace = self.workspace(),
                 documents = tracked,
-                change_streams = self.follower.stream_count(),
+                source = self.follower.source(),
                 "changes are followed"
             );
         }

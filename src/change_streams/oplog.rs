@@ -1,0 +1,144 @@
+//! Changes from the oplog of the replica set, one entry for each write to any of its collections.
+//!
+//! Each poll reads the entries since the last one, up to the newest that a majority of the set has. Those are never rolled back, and
+//! every member has them at the same times, so that another member can go on.
+
+use mongodb::Cursor;
+use mongodb::bson::{Document, Timestamp, doc};
+
+use super::change_batch::{ChangeBatch, MAX_CHANGES};
+use super::followed_collection::FollowedCollections;
+use super::live_error::LiveError;
+use super::member_status::COMMENT;
+use super::pipeline::{ANCHOR, changes_in_oplog};
+use crate::mongodb::{Mongo, SelectedMember, bson, command};
+
+/// The oplog, in the database `local`.
+const OPLOG: &str = "oplog.rs";
+
+/// Reads the oplog from poll to poll.
+#[derive(Debug)]
+pub struct OplogReader {
+    collections: FollowedCollections,
+    position: Timestamp,
+    /// The entries that a poll began to read, and the newest one of them.
+    unread: Option<(Cursor<Document>, Timestamp)>,
+}
+
+impl OplogReader {
+    /// Reads what comes after this entry.
+    pub fn new(collections: FollowedCollections, position: Timestamp) -> Self {
+        Self {
+            collections,
+            position,
+            unread: None,
+        }
+    }
+
+    /// The entry up to which everything was read.
+    pub fn position(&self) -> Timestamp {
+        self.position
+    }
+
+    /// Whether a poll has left something for the next one.
+    pub fn has_unread(&self) -> bool {
+        self.unread.is_some()
+    }
+}
+
+impl Mongo {
+    /// The time of the newest entry of the oplog that a majority of the set has.
+    ///
+    /// # Errors
+    /// When the oplog cannot be read.
+    pub async fn newest_in_oplog(
+        &self,
+        member: &SelectedMember,
+    ) -> Result<Option<Timestamp>, LiveError> {
+        let find = doc! {
+            "find": OPLOG,
+            "sort": { "$natural": -1 },
+            "projection": { "ts": 1 },
+            "limit": 1,
+            "singleBatch": true,
+            "maxTimeMS": bson::milliseconds(self.query_timeout),
+            "comment": COMMENT,
+            "readConcern": { "level": "majority" },
+        };
+        let local = command::beside(&member.database, "local");
+        let newest = async {
+            let mut found = command::run_cursor(&local, find, 1).await?;
+            let is_found = found.advance().await?;
+            Ok(is_found
+                .then(|| found.current().get_timestamp("ts").ok())
+                .flatten())
+        };
+        self.live_query(member, newest).await
+    }
+
+    /// Adds the changes since the last poll.
+    ///
+    /// # Errors
+    /// When the oplog cannot be read, or no longer has what comes next.
+    pub async fn poll_oplog(
+        &self,
+        member: &SelectedMember,
+        reader: &mut OplogReader,
+        batch: &mut ChangeBatch,
+    ) -> Result<(), LiveError> {
+        let (mut cursor, newest) = match reader.unread.take() {
+            Some(unread) => unread,
+            None => {
+                let newest = self.newest_in_oplog(member).await?;
+                // A member that lags may not have reached the position of another one.
+                let Some(newest) = newest.filter(|newest| *newest > reader.position) else {
+                    return Ok(());
+                };
+                let database = member.database.name();
+                let (from, collections) = (reader.position, &reader.collections);
+                let pipeline = changes_in_oplog(database, collections, from, newest);
+                (self.read_oplog(member, pipeline).await?, newest)
+            }
+        };
+        while self.live_query(member, cursor.advance()).await? {
+            batch.events.push(cursor.current().to_owned());
+            if batch.events.len() == MAX_CHANGES {
+                batch.more = true;
+                reader.unread = Some((cursor, newest));
+                return Ok(());
+            }
+        }
+        reader.position = newest;
+        Ok(())
+    }
+
+    /// The changes that [`changes_in_oplog`] passes on, without the first one.
+    async fn read_oplog(
+        &self,
+        member: &SelectedMember,
+        pipeline: Vec<Document>,
+    ) -> Result<Cursor<Document>, LiveError> {
+        let batch_size = i32::try_from(MAX_CHANGES).unwrap_or(i32::MAX);
+        let aggregate = doc! {
+            "aggregate": OPLOG,
+            "pipeline": pipeline,
+            "cursor": { "batchSize": batch_size },
+            "maxTimeMS": bson::milliseconds(self.query_timeout),
+            "comment": COMMENT,
+            "readConcern": { "level": "majority" },
+        };
+        let local = command::beside(&member.database, "local");
+        let aggregate = command::run_cursor(&local, aggregate, batch_size.cast_unsigned());
+        let mut cursor = self.live_query(member, aggregate).await?;
+        let is_found = self.live_query(member, cursor.advance()).await?;
+        if is_found {
+            let operation = cursor.current().get_str("operationType");
+            if operation.is_ok_and(|operation| operation == ANCHOR) {
+                return Ok(cursor);
+            }
+        }
+        Err(LiveError::Lost(
+            "the oplog no longer has the changes that come next".to_owned(),
+        ))
+    }
+}
