@@ -190,7 +190,7 @@ async fn live_mode_gives_up_if_the_oplog_is_always_too_short() {
             "failCommands": ["find"],
             "namespace": "local.oplog.rs",
             "blockConnection": true,
-            "blockTimeMS": 3_000,
+            "blockTimeMS": 2_000,
         },
     };
     let admin = database.client().database("admin");
@@ -216,6 +216,5 @@ async fn live_mode_gives_up_if_the_oplog_is_always_too_short() {
     assert_eq!(exporter.value(FALLBACKS), Some(4.0));
     let full_readings = exporter.value("rocketchat_exporter_live_full_readings_total");
     assert!(full_readings <= Some(5.0), "{full_readings:?}");
-    // The tiers read everything meanwhile.
-    exporter.wait_for_collectors().await;
+    assert!(exporter.value("rocketchat_uploads") > Some(0.0));
 }
