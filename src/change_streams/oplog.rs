@@ -86,19 +86,18 @@ impl Mongo {
         reader: &mut OplogReader,
         batch: &mut ChangeBatch,
     ) -> Result<(), LiveError> {
-        let (mut cursor, newest) = match reader.unread.take() {
-            Some(unread) => unread,
-            None => {
-                let newest = self.newest_in_oplog(member).await?;
-                // A member that lags may not have reached the position of another one.
-                let Some(newest) = newest.filter(|newest| *newest > reader.position) else {
-                    return Ok(());
-                };
-                let database = member.database.name();
-                let (from, collections) = (reader.position, &reader.collections);
-                let pipeline = changes_in_oplog(database, collections, from, newest);
-                (self.read_oplog(member, pipeline).await?, newest)
-            }
+        let (mut cursor, newest) = if let Some(unread) = reader.unread.take() {
+            unread
+        } else {
+            let newest = self.newest_in_oplog(member).await?;
+            // A member that lags may not have reached the position of another one.
+            let Some(newest) = newest.filter(|newest| *newest > reader.position) else {
+                return Ok(());
+            };
+            let database = member.database.name();
+            let (from, collections) = (reader.position, &reader.collections);
+            let pipeline = changes_in_oplog(database, collections, from, newest);
+            (self.read_oplog(member, pipeline).await?, newest)
         };
         while self.live_query(member, cursor.advance()).await? {
             batch.events.push(cursor.current().to_owned());

@@ -52,7 +52,7 @@ pub struct ChangeStreams {
 /// Where changes come from.
 #[derive(Debug)]
 enum ChangeSource {
-    Oplog(OplogReader),
+    Oplog(Box<OplogReader>),
     Streams(BTreeMap<&'static str, EventStream>),
 }
 
@@ -76,7 +76,10 @@ impl Mongo {
             return Ok(ChangeStreams {
                 member,
                 collections: collections.keys().copied().collect(),
-                source: ChangeSource::Oplog(OplogReader::new(collections.clone(), position)),
+                source: ChangeSource::Oplog(Box::new(OplogReader::new(
+                    collections.clone(),
+                    position,
+                ))),
             });
         }
         let mut streams = BTreeMap::new();
