@@ -122,7 +122,8 @@ impl TurnTaker {
     /// Notes how a reading ended.
     pub fn note(&self, error: Option<&SourceError>) {
         let is_unanswered = error.is_some_and(|error| {
-            error.scope == FailureScope::NoAnswer || error.kind == FailureKind::TimedOut
+            let kinds = [FailureKind::TimedOut, FailureKind::Unreachable];
+            error.scope == FailureScope::NoAnswer || kinds.contains(&error.kind)
         });
         self.is_suspect.store(is_unanswered, Ordering::Relaxed);
         if !is_unanswered {
@@ -171,6 +172,21 @@ mod tests {
         held.clear();
         suspect.note(None);
         assert!(suspect.try_take().is_some());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn server_that_cannot_be_selected_has_not_answered() {
+        let turns = Arc::<ReadingTurns>::default();
+        let [first, second] = [(); 2].map(|()| TurnTaker::new(Arc::clone(&turns)));
+        let held: Vec<_> = (0..TURNS).filter_map(|_| first.try_take()).collect();
+        let error = SourceError::new(FailureKind::Unreachable, "no server answers");
+        let others = async {
+            tokio::time::sleep(LIMIT / 2).await;
+            first.note(Some(&error.of(FailureScope::Database)));
+        };
+        let (turn, ()) = tokio::join!(take(&second), others);
+        assert!(turn.is_err(), "it waits no longer than the limit");
+        drop(held);
     }
 
     #[tokio::test(start_paused = true)]
