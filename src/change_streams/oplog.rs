@@ -10,7 +10,7 @@ use super::change_batch::{ChangeBatch, MAX_CHANGES};
 use super::followed_collection::FollowedCollections;
 use super::live_error::LiveError;
 use super::member_status::COMMENT;
-use super::pipeline::{ANCHOR, changes_in_oplog};
+use super::pipeline::{changes_in_oplog, namespaces_in_oplog};
 use crate::mongodb::{Mongo, SelectedMember, bson, command};
 
 /// The oplog, in the database `local`.
@@ -94,10 +94,14 @@ impl Mongo {
             let Some(newest) = newest.filter(|newest| *newest > reader.position) else {
                 return Ok(());
             };
-            let database = member.database.name();
-            let (from, collections) = (reader.position, &reader.collections);
-            let pipeline = changes_in_oplog(database, collections, from, newest);
-            (self.read_oplog(member, pipeline).await?, newest)
+            let (collections, position) = (&reader.collections, reader.position);
+            let first = self.first_change(member, collections, position, newest);
+            let Some(first) = first.await? else {
+                reader.position = newest;
+                return Ok(());
+            };
+            let changes = changes_in_oplog(member.database.name(), collections, first, newest);
+            (self.read_oplog(member, changes).await?, newest)
         };
         while self.live_query(member, cursor.advance()).await? {
             batch.events.push(cursor.current().to_owned());
@@ -111,7 +115,49 @@ impl Mongo {
         Ok(())
     }
 
-    /// The changes that [`changes_in_oplog`] passes on, without the first one.
+    /// The time of the first entry after `position` that may concern the collections. Most polls find none, and compiling the
+    /// query of [`Self::read_oplog`] takes the server longer than this one.
+    async fn first_change(
+        &self,
+        member: &SelectedMember,
+        collections: &FollowedCollections,
+        position: Timestamp,
+        newest: Timestamp,
+    ) -> Result<Option<Timestamp>, LiveError> {
+        let namespaces = namespaces_in_oplog(member.database.name(), collections);
+        let find = doc! {
+            "find": OPLOG,
+            "filter": {
+                "ts": { "$gte": position, "$lte": newest },
+                "$or": [{ "ts": position }, { "ns": { "$in": namespaces } }],
+            },
+            "projection": { "ts": 1 },
+            "limit": 2,
+            "singleBatch": true,
+            "maxTimeMS": bson::milliseconds(self.query_timeout),
+            "comment": COMMENT,
+            "readConcern": { "level": "majority" },
+        };
+        let local = command::beside(&member.database, "local");
+        let times = async {
+            let mut found = command::run_cursor(&local, find, 2).await?;
+            let mut times = Vec::new();
+            while found.advance().await? {
+                times.extend(found.current().get_timestamp("ts"));
+            }
+            Ok(times)
+        };
+        let times = self.live_query(member, times).await?;
+        // The entry that was seen last shows that no later one was dropped.
+        if times.first() != Some(&position) {
+            return Err(LiveError::Lost(
+                "the oplog no longer has the changes that come next".to_owned(),
+            ));
+        }
+        Ok(times.get(1).copied())
+    }
+
+    /// What [`changes_in_oplog`] passes on.
     async fn read_oplog(
         &self,
         member: &SelectedMember,
@@ -128,16 +174,6 @@ impl Mongo {
         };
         let local = command::beside(&member.database, "local");
         let aggregate = command::run_cursor(&local, aggregate, batch_size.cast_unsigned());
-        let mut cursor = self.live_query(member, aggregate).await?;
-        let is_found = self.live_query(member, cursor.advance()).await?;
-        if is_found {
-            let operation = cursor.current().get_str("operationType");
-            if operation.is_ok_and(|operation| operation == ANCHOR) {
-                return Ok(cursor);
-            }
-        }
-        Err(LiveError::Lost(
-            "the oplog no longer has the changes that come next".to_owned(),
-        ))
+        self.live_query(member, aggregate).await
     }
 }

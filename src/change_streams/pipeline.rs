@@ -5,9 +5,6 @@ use mongodb::bson::{Bson, Document, Timestamp, doc};
 
 use super::followed_collection::{FollowedCollection, FollowedCollections};
 
-/// The operation of an entry of the oplog that was seen before.
-pub const ANCHOR: &str = "anchor";
-
 /// The documents of a collection that are kept.
 pub fn filter(collection: &FollowedCollection) -> Document {
     if collection.owners.is_some() {
@@ -58,8 +55,15 @@ pub fn changes(collection: &FollowedCollection) -> Vec<Document> {
     )
 }
 
-/// The stages on the oplog that make the same of its entries from one time to another, for all of these collections. The first
-/// entry is passed on as the operation [`ANCHOR`], which shows that the oplog still has it.
+/// The namespaces of entries of the oplog that may concern these collections.
+pub fn namespaces_in_oplog(database: &str, collections: &FollowedCollections) -> Vec<String> {
+    let names = collections.keys().map(|name| format!("{database}.{name}"));
+    names
+        .chain([format!("{database}.$cmd"), "admin.$cmd".to_owned()])
+        .collect()
+}
+
+/// The stages on the oplog that make the same of its entries from one time to another, for all of these collections.
 ///
 /// The first stage only compares namespaces, because it sees every entry of the replica set.
 /// <https://github.com/mongodb/mongo/blob/master/src/mongo/db/repl/README.md>
@@ -74,8 +78,6 @@ pub fn changes_in_oplog(
         .iter()
         .map(|name| format!("{database}.{name}"))
         .collect();
-    let commands = [format!("{database}.$cmd"), "admin.$cmd".to_owned()];
-    let examined: Vec<_> = namespaces.iter().chain(&commands).collect();
     let length = i32::try_from(database.len()).unwrap_or(i32::MAX - 1);
     let collection = doc! { "$substrBytes": ["$changes.ns", length + 1, -1] };
     let of_each = |value: &dyn Fn(&FollowedCollection) -> Bson| -> Bson {
@@ -91,9 +93,9 @@ pub fn changes_in_oplog(
     let mut pipeline = vec![
         doc! { "$match": {
             "ts": { "$gte": from, "$lte": to },
-            "$or": [{ "ts": from }, { "ns": { "$in": examined } }],
+            "ns": { "$in": namespaces_in_oplog(database, collections) },
         } },
-        doc! { "$project": { "ts": 1, "changes": changes_of_entry(&names, &namespaces, from) } },
+        doc! { "$project": { "ts": 1, "changes": changes_of_entry(&names, &namespaces) } },
         doc! { "$unwind": "$changes" },
         doc! { "$project": {
             "clusterTime": "$ts",
@@ -120,7 +122,7 @@ pub fn changes_in_oplog(
 
 /// The changes of followed collections in an entry of the oplog. A transaction and, from 8.0 on, an insertion of many documents
 /// has a list of them in one entry; what is too large for one entry is spread over several, before it is committed.
-fn changes_of_entry(names: &[&str], namespaces: &[String], from: Timestamp) -> Document {
+fn changes_of_entry(names: &[&str], namespaces: &[String]) -> Document {
     let entry = vec![Bson::from("$$ROOT")];
     let is_one_of = |path: &str, all: Bson| doc! { "$in": [path, all] };
     let names: Bson = names.to_vec().into();
@@ -143,7 +145,6 @@ fn changes_of_entry(names: &[&str], namespaces: &[String], from: Timestamp) -> D
     let is_change = is_one_of("$op", vec!["i", "u", "d"].into());
     doc! { "$switch": {
         "branches": [
-            { "case": { "$eq": ["$ts", from] }, "then": [{ "op": ANCHOR }] },
             {
                 "case": is_one_of("$ns", namespaces),
                 "then": { "$cond": [is_change, &entry, []] },
