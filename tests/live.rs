@@ -352,7 +352,7 @@ async fn lost_stream_is_followed_by_a_full_read() {
     let fail_point = doc! {
         "configureFailPoint": "failCommand",
         "mode": { "times": 1 },
-        "data": { "errorCode": 136, "failCommands": ["aggregate"], "namespace": "local.oplog.rs" },
+        "data": { "errorCode": 136, "failCommands": ["find"], "namespace": "local.oplog.rs" },
     };
     let admin = database.client().database("admin");
     admin
