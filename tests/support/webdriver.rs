@@ -33,31 +33,37 @@ impl Drop for Driver {
     }
 }
 
+/// chromedriver chooses a port that is free for IPv6, and exits when it is taken for IPv4.
+const STARTS: u32 = 3;
+
+/// Starts chromedriver, which prints its port.
+fn start_driver() -> Option<(Driver, u16)> {
+    let mut child = tools::CHROMEDRIVER
+        .find()
+        .expect("chromedriver is installed")
+        .command()
+        .arg("--port=0")
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("chromedriver starts");
+    let output = child.stdout.take().expect("standard output is a pipe");
+    let driver = Driver(child);
+    let mut lines = BufReader::new(output).lines().map_while(Result::ok);
+    let port = lines.find_map(|line| {
+        let (_, port) = line.split_once("started successfully on port ")?;
+        port.trim_end_matches('.').parse().ok()
+    })?;
+    Some((driver, port))
+}
+
 impl Session {
     /// Starts chromedriver, and a browser with these capabilities.
     pub async fn start(capabilities: Value) -> (Driver, Self) {
-        let mut child = tools::CHROMEDRIVER
-            .find()
-            .expect("chromedriver is installed")
-            .command()
-            .arg("--port=0")
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("chromedriver starts");
-        let output = child.stdout.take().expect("standard output is a pipe");
-        let driver = Driver(child);
-        let port = tokio::task::spawn_blocking(move || {
-            BufReader::new(output)
-                .lines()
-                .map_while(Result::ok)
-                .find_map(|line| {
-                    let (_, port) = line.split_once("started successfully on port ")?;
-                    port.trim_end_matches('.').parse::<u16>().ok()
-                })
-        });
-        let port = port.await.expect("no thread panicked");
-        let port = port.expect("chromedriver prints its port");
+        let start = || (0..STARTS).find_map(|_| start_driver());
+        let started = tokio::task::spawn_blocking(start).await;
+        let started = started.expect("no thread panicked");
+        let (driver, port) = started.expect("chromedriver prints its port");
         let mut session = Self {
             client: Client::builder(TokioExecutor::new()).build_http(),
             url: format!("http://127.0.0.1:{port}/session"),

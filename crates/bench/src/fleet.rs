@@ -39,6 +39,9 @@ pub(crate) struct FleetOptions {
         default_value = "1,50,200,1000"
     )]
     fleet: Vec<usize>,
+    /// Seconds for which the idle exporter is watched, and for which one of the two mongods is stopped at least
+    #[arg(long, value_name = "SECONDS", default_value_t = 60)]
+    fleet_seconds: u64,
 }
 
 const MONGODS: usize = 2;
@@ -76,13 +79,9 @@ const SCRAPES_BEFORE: usize = 20;
 
 const PROBES: usize = 200;
 
-/// How long the processor time of the steady state is measured.
-const STEADY: Duration = Duration::from_secs(30);
-
 const FIRST_READING_TIMEOUT: Duration = Duration::from_mins(15);
 
-/// How long the last mongod stays stopped before the others' values are looked at, and until it has to be reported.
-const STOPPED: Duration = Duration::from_mins(1);
+/// Until when the workspaces of a stopped mongod have to be reported.
 const REPORT_TIMEOUT: Duration = Duration::from_mins(5);
 
 const OPENMETRICS: (&str, &str) = (
@@ -165,10 +164,12 @@ pub(crate) async fn measure(
     let most = options.fleet.iter().copied().max().unwrap_or_default();
     ensure!(most > 0, "--fleet names no size");
     let fleet = Fleet::start(most).await?;
+    let lasts = Duration::from_secs(options.fleet_seconds);
     let mut sizes = Vec::new();
     for workspaces in &options.fleet {
         say(&format!("fleet of {workspaces}"));
-        sizes.push(fleet.measure(program, directory, *workspaces).await?);
+        let measured = fleet.measure(program, directory, *workspaces, lasts);
+        sizes.push(measured.await?);
     }
     Ok(Report { sizes })
 }
@@ -211,6 +212,7 @@ impl Fleet {
         program: &Path,
         directory: &Path,
         workspaces: usize,
+        lasts: Duration,
     ) -> Result<Measured> {
         let file = self.configure(directory, workspaces)?;
         let address = port::random_address();
@@ -251,16 +253,16 @@ impl Fleet {
         }
         let pids = || self.mongods.iter().filter_map(Mongod::pid);
         let before: Vec<_> = pids().chain([pid]).map(thread_times).collect();
-        sleep(STEADY).await;
+        sleep(lasts).await;
         let used: Vec<_> = pids()
             .chain([pid])
             .zip(&before)
             .map(|(pid, before)| seconds_between(before, &thread_times(pid)))
             .collect();
-        let percent = |used: f64| used / STEADY.as_secs_f64() * 100.0;
+        let percent = |used: f64| used / lasts.as_secs_f64() * 100.0;
         let (resident_bytes, own_bytes) = (resident_bytes(pid), own_bytes(pid));
         let stopped = if workspaces >= MONGODS {
-            Some(self.stop_one(address, pid, workspaces).await?)
+            Some(self.stop_one(address, pid, workspaces, lasts).await?)
         } else {
             None
         };
@@ -280,14 +282,20 @@ impl Fleet {
     }
 
     /// Stops the last mongod for a while.
-    async fn stop_one(&self, address: SocketAddr, pid: u32, workspaces: usize) -> Result<Stopped> {
+    async fn stop_one(
+        &self,
+        address: SocketAddr,
+        pid: u32,
+        workspaces: usize,
+        lasts: Duration,
+    ) -> Result<Stopped> {
         let is_stopped = |workspace: &usize| workspace % MONGODS == MONGODS - 1;
         let stopped: BTreeSet<_> = (0..workspaces).filter(is_stopped).map(name).collect();
         self.mongods[MONGODS - 1].pause()?;
         let begun = Instant::now();
         let mut falsely_down = BTreeSet::new();
         let mut reported_seconds = None;
-        while reported_seconds.is_none() || begun.elapsed() < STOPPED {
+        while reported_seconds.is_none() || begun.elapsed() < lasts {
             ensure!(
                 begun.elapsed() < REPORT_TIMEOUT,
                 "not all workspaces of a stopped mongod are reported within {REPORT_TIMEOUT:?}"
