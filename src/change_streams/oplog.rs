@@ -55,25 +55,42 @@ impl Mongo {
         &self,
         member: &SelectedMember,
     ) -> Result<Option<Timestamp>, LiveError> {
+        let newest_first = doc! { "$natural": -1 };
+        let times = self
+            .times_in_oplog(member, doc! {}, newest_first, 1)
+            .await?;
+        Ok(times.first().copied())
+    }
+
+    /// The times of the first entries that match, of those that a majority of the set has.
+    async fn times_in_oplog(
+        &self,
+        member: &SelectedMember,
+        filter: Document,
+        sort: Document,
+        limit: u32,
+    ) -> Result<Vec<Timestamp>, LiveError> {
         let find = doc! {
             "find": OPLOG,
-            "sort": { "$natural": -1 },
+            "filter": filter,
+            "sort": sort,
             "projection": { "ts": 1 },
-            "limit": 1,
+            "limit": limit,
             "singleBatch": true,
             "maxTimeMS": bson::milliseconds(self.query_timeout),
             "comment": COMMENT,
             "readConcern": { "level": "majority" },
         };
         let local = command::beside(&member.database, "local");
-        let newest = async {
-            let mut found = command::run_cursor(&local, find, 1).await?;
-            let is_found = found.advance().await?;
-            Ok(is_found
-                .then(|| found.current().get_timestamp("ts").ok())
-                .flatten())
+        let times = async {
+            let mut found = command::run_cursor(&local, find, limit).await?;
+            let mut times = Vec::new();
+            while found.advance().await? {
+                times.extend(found.current().get_timestamp("ts"));
+            }
+            Ok(times)
         };
-        self.live_query(member, newest).await
+        self.live_query(member, times).await
     }
 
     /// Adds the changes since the last poll.
@@ -125,29 +142,11 @@ impl Mongo {
         newest: Timestamp,
     ) -> Result<Option<Timestamp>, LiveError> {
         let namespaces = namespaces_in_oplog(member.database.name(), collections);
-        let find = doc! {
-            "find": OPLOG,
-            "filter": {
-                "ts": { "$gte": position, "$lte": newest },
-                "$or": [{ "ts": position }, { "ns": { "$in": namespaces } }],
-            },
-            "projection": { "ts": 1 },
-            "limit": 2,
-            "singleBatch": true,
-            "maxTimeMS": bson::milliseconds(self.query_timeout),
-            "comment": COMMENT,
-            "readConcern": { "level": "majority" },
+        let filter = doc! {
+            "ts": { "$gte": position, "$lte": newest },
+            "$or": [{ "ts": position }, { "ns": { "$in": namespaces } }],
         };
-        let local = command::beside(&member.database, "local");
-        let times = async {
-            let mut found = command::run_cursor(&local, find, 2).await?;
-            let mut times = Vec::new();
-            while found.advance().await? {
-                times.extend(found.current().get_timestamp("ts"));
-            }
-            Ok(times)
-        };
-        let times = self.live_query(member, times).await?;
+        let times = self.times_in_oplog(member, filter, doc! {}, 2).await?;
         // The entry that was seen last shows that no later one was dropped.
         if times.first() != Some(&position) {
             return Err(LiveError::Lost(
