@@ -153,6 +153,20 @@ fn instance(id: &str, age: i64, node: &str, connections: i64) -> Document {
     }
 }
 
+/// The ids of the instances that run until the test ends.
+const RUNNING: [&str; 2] = ["one", "two"];
+
+/// Writes the heartbeats that the running instances of a workspace write.
+async fn write_heartbeats(workspace: &Filled) {
+    let running = doc! { "_id": { "$in": RUNNING.as_slice() } };
+    let heartbeat = doc! { "$currentDate": { "_updatedAt": true } };
+    let instances = workspace.collection("instances");
+    instances
+        .update_many(running, heartbeat)
+        .await
+        .expect("instances can be updated");
+}
+
 /// A workspace with some faults, and the version that it is said to have.
 async fn faulty(draws: &mut Draws) -> (Filled, &'static str) {
     let filled = Filled::new().await;
@@ -304,12 +318,15 @@ async fn prometheus_on(exporter: &Exporter) -> Prometheus {
     Prometheus::start(tools::PROMETHEUS_3, &configuration.to_string()).await
 }
 
-/// Exporter on faulty workspaces and one whose database is down, and the names of all.
-async fn exporter_on_faulty_workspaces(folder: &Path) -> (Exporter, Vec<String>) {
+/// Exporter on faulty workspaces and one whose database is down.
+///
+/// The other results are the faulty workspaces, and the names of all.
+async fn exporter_on_faulty_workspaces(folder: &Path) -> (Exporter, Vec<Filled>, Vec<String>) {
     let mut draws = Draws(21);
     let down = "{uri: 'mongodb://127.0.0.1:9', connect-timeout: 500ms}";
     let mut text = format!("workspaces:\n  down: {{mongodb: {down}}}\n");
     let mut names = vec!["down".to_owned()];
+    let mut workspaces = Vec::new();
     for number in 0..8 {
         let (filled, version) = faulty(&mut draws).await;
         let (name, uri) = (format!("w{number}"), uri_of(&filled.database));
@@ -319,6 +336,7 @@ async fn exporter_on_faulty_workspaces(folder: &Path) -> (Exporter, Vec<String>)
         )
         .expect("a string can be written to");
         names.push(name);
+        workspaces.push(filled);
     }
     let file = folder.join("exporter.yml");
     std::fs::write(&file, text).expect("the file can be written");
@@ -328,7 +346,7 @@ async fn exporter_on_faulty_workspaces(folder: &Path) -> (Exporter, Vec<String>)
         "--collection.fast-interval=2s",
         "--collection.normal-interval=4s",
     ]);
-    (exporter, names)
+    (exporter, workspaces, names)
 }
 
 /// The alerts that some workspace has in the test, and another has not.
@@ -358,7 +376,7 @@ const EXPECTED: [&str; 20] = [
 #[tokio::test(flavor = "multi_thread")]
 async fn page_names_the_alerts_that_prometheus_evaluates() {
     let folder = tempfile::tempdir().expect("a directory can be created");
-    let (exporter, names) = exporter_on_faulty_workspaces(folder.path()).await;
+    let (exporter, workspaces, names) = exporter_on_faulty_workspaces(folder.path()).await;
     let prometheus = prometheus_on(&exporter).await;
     let without_past = CONDITIONS.iter().filter(|row| row.past.is_none());
     let compared: BTreeSet<&str> = without_past.map(|row| row.alert).collect();
@@ -374,6 +392,9 @@ async fn page_names_the_alerts_that_prometheus_evaluates() {
         };
     let begun = Instant::now();
     let (shown, evaluated) = loop {
+        for workspace in &workspaces {
+            write_heartbeats(workspace).await;
+        }
         let shown = by_workspace(&|name| alerts_on_page(&exporter, name));
         let alerts = alerts_of(&prometheus);
         let evaluated = by_workspace(&|name| alerts.get(name).cloned().unwrap_or_default());

@@ -231,19 +231,24 @@ async fn opening_a_list_moves_no_card_to_another_column_and_cuts_nothing() {
     wait_until_complete(&workspace.exporter).await;
     browse(&workspace.exporter, |browser| async move {
         browser.open("/info").await;
-        let columns = "[...document.querySelectorAll('.card')].map((card) => card.id + card.getBoundingClientRect().left)";
-        let open = "document.querySelectorAll('details').forEach((list) => { list.open = true; })";
-        let cut = "[...document.querySelectorAll('.wide')].filter((part) => part.scrollWidth > part.clientWidth).map((part) => part.ariaLabel)";
-        let wrapped = "[...document.querySelectorAll('time')].filter((time) => time.getClientRects().length > 1).map((time) => time.outerHTML)";
+        // One script, because the page replaces its parts between two.
+        let open_lists = "(() => {
+            const columns = () => [...document.querySelectorAll('.card')].map((card) => card.id + card.getBoundingClientRect().left);
+            const closed = columns();
+            document.querySelectorAll('details').forEach((list) => { list.open = true; });
+            const cut = [...document.querySelectorAll('.wide')].filter((part) => part.scrollWidth > part.clientWidth).map((part) => part.ariaLabel);
+            const wrapped = [...document.querySelectorAll('time')].filter((time) => time.getClientRects().length > 1).map((time) => time.outerHTML);
+            return { closed, open: columns(), cut, wrapped };
+        })()";
         for width in [1440, 390] {
             browser.emulate(width, "light").await;
             browser.open("/info").await;
-            let before = browser.value(columns).await;
-            browser.value(open).await;
-            assert_eq!(browser.value(columns).await, before);
-            assert_eq!(browser.value(cut).await, json!([]), "{width}");
+            browser.wait_until("document.getElementById('deployment') && document.readyState === 'complete'").await;
+            let page = browser.value(open_lists).await;
+            assert_eq!(page["open"], page["closed"]);
+            assert_eq!(page["cut"], json!([]), "{width}");
             if width == 1440 {
-                assert_eq!(browser.value(wrapped).await, json!([]));
+                assert_eq!(page["wrapped"], json!([]));
             }
         }
     })
