@@ -96,8 +96,6 @@ pub struct Pacing {
     /// The part of its interval by which a collector's second read comes earlier, so that the long intervals of many
     /// workspaces do not end together either.
     pub early: f64,
-    /// From one poll of the change streams to the next.
-    pub poll_interval: Duration,
     /// How many workspaces there are.
     pub workspaces: usize,
 }
@@ -105,7 +103,7 @@ pub struct Pacing {
 /// The interval of polls, unless there are many workspaces.
 const POLL_INTERVAL: Duration = Duration::from_secs(1);
 
-/// The shortest interval of polls for each workspace: all of them together are polled a hundred times a second.
+/// The shortest interval of polls for each workspace that polls by itself: all of them together poll a hundred times a second.
 const POLL_INTERVAL_OF_EACH: Duration = Duration::from_millis(10);
 
 /// The longest interval of polls.
@@ -116,7 +114,6 @@ impl Default for Pacing {
         Self {
             delay: Duration::ZERO,
             early: 0.0,
-            poll_interval: POLL_INTERVAL,
             workspaces: 1,
         }
     }
@@ -126,13 +123,18 @@ impl Pacing {
     /// The pacing of one of `count` workspaces that start together, among `all`. Their first reads are spread over `interval`.
     pub fn of_one_of(interval: Duration, index: usize, count: usize, all: usize) -> Self {
         let part = index as f64 / count.max(1) as f64;
-        let polls = POLL_INTERVAL_OF_EACH.mul_f64(all as f64);
         Self {
             delay: interval.mul_f64(part),
             early: part,
-            poll_interval: polls.clamp(POLL_INTERVAL, MAX_POLL_INTERVAL),
             workspaces: all,
         }
+    }
+
+    /// From one poll for changes to the next, by a workspace that shares its polls with others, `sharing` including itself.
+    pub fn poll_interval(self, sharing: usize) -> Duration {
+        let pollers = self.workspaces as f64 / sharing.max(1) as f64;
+        let interval = POLL_INTERVAL_OF_EACH.mul_f64(pollers);
+        interval.clamp(POLL_INTERVAL, MAX_POLL_INTERVAL)
     }
 }
 

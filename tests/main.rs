@@ -77,6 +77,7 @@ mod server_versions;
 mod service_manager;
 mod several_workspaces;
 mod shards;
+mod shared_oplog;
 mod shutdown;
 mod soak;
 mod statistics_api;

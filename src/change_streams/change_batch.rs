@@ -12,4 +12,6 @@ pub struct ChangeBatch {
     pub events: Vec<RawDocumentBuf>,
     /// Whether there may be more.
     pub more: bool,
+    /// Whether the server was queried for them.
+    pub has_queried: bool,
 }

@@ -55,6 +55,19 @@ pub fn merge(
     collections
 }
 
+impl PartialEq for FollowedCollection {
+    fn eq(&self, other: &Self) -> bool {
+        let owners = |collection: &Self| collection.owners.map(|owners| owners.collection);
+        let are_same =
+            |(one, other): (&&FollowedField, &&FollowedField)| std::ptr::eq(*one, *other);
+        self.name == other.name
+            && self.watched == other.watched
+            && owners(self) == owners(other)
+            && self.fields.len() == other.fields.len()
+            && self.fields.iter().zip(&other.fields).all(are_same)
+    }
+}
+
 impl FollowedCollection {
     fn new(name: &'static str) -> Self {
         Self {

@@ -9,6 +9,7 @@ use super::followed_collection::{FollowedCollection, FollowedCollections};
 use super::id_hasher::IdHasher;
 use super::live_error::LiveError;
 use super::member_status::MemberStatus;
+use super::shared_oplog::SharedOplogs;
 use super::stream::{ChangeStreams, ResumePoint, StartPosition};
 use super::tracked_documents::{TrackedDocuments, invalidates, subject};
 use crate::collectors::{LiveCounts, LiveObstacle};
@@ -27,6 +28,8 @@ const ZERO_TIME: Timestamp = Timestamp {
 #[derive(Debug)]
 pub struct Follower {
     mongo: Arc<Mongo>,
+    /// The oplogs that workspaces of this process read together.
+    oplogs: Arc<SharedOplogs>,
     collections: FollowedCollections,
     /// Collections that are views, which have no change streams.
     views: BTreeSet<&'static str>,
@@ -55,6 +58,8 @@ pub struct CatchUp {
     pub changes: u64,
     /// Whether there may be more.
     pub more: bool,
+    /// Whether the server was queried.
+    pub has_queried: bool,
 }
 
 /// A full read that can run while changes are followed.
@@ -89,9 +94,14 @@ impl FullRead {
 
 impl Follower {
     /// A follower that has not started.
-    pub fn new(mongo: Arc<Mongo>, collections: FollowedCollections) -> Self {
+    pub fn new(
+        mongo: Arc<Mongo>,
+        oplogs: Arc<SharedOplogs>,
+        collections: FollowedCollections,
+    ) -> Self {
         Self {
             mongo,
+            oplogs,
             collections,
             views: BTreeSet::new(),
             hasher: IdHasher::default(),
@@ -124,7 +134,7 @@ impl Follower {
         });
         let streams = self
             .mongo
-            .open_change_streams(member, &self.collections, &start)
+            .open_change_streams(&self.oplogs, member, &self.collections, &start)
             .await?;
         let streamed = streams.collections();
         let names = self.collections.keys().copied();
@@ -147,6 +157,11 @@ impl Follower {
     /// Where changes come from, for the log.
     pub fn source(&self) -> Option<String> {
         self.streams.as_ref().map(ChangeStreams::source)
+    }
+
+    /// How many workspaces share its polls, itself included.
+    pub fn sharing(&self) -> usize {
+        self.streams.as_ref().map_or(1, ChangeStreams::sharing)
     }
 
     /// The collections that are not followed because they are views, once it was started.
@@ -178,7 +193,7 @@ impl Follower {
         let member = self.mongo.live_member().await?;
         let streams = self
             .mongo
-            .open_change_streams(member, &self.streamed(), &start)
+            .open_change_streams(&self.oplogs, member, &self.streamed(), &start)
             .await?;
         self.streams = Some(streams);
         self.counts.resumes += 1;
@@ -261,17 +276,18 @@ impl Follower {
         agree || give_up
     }
 
-    /// Polls the streams and applies the changes.
+    /// Polls the streams and applies the changes. `at_once` asks for those up to now, also where other workspaces poll too.
     ///
     /// # Errors
     /// When a stream broke, or a collection was dropped or renamed.
-    pub async fn catch_up(&mut self) -> Result<CatchUp, LiveError> {
+    pub async fn catch_up(&mut self, at_once: bool) -> Result<CatchUp, LiveError> {
         // After an error they have to be opened again.
         let Some(mut streams) = self.streams.take() else {
             return Ok(CatchUp::default());
         };
         let before = self.counts.events + self.counts.lookups;
-        let batch = self.mongo.poll_changes(&mut streams).await?;
+        let lookups = self.counts.lookups;
+        let batch = self.mongo.poll_changes(&mut streams, at_once).await?;
         for event in batch.events {
             self.apply(event)?;
         }
@@ -284,6 +300,7 @@ impl Follower {
         Ok(CatchUp {
             changes: self.counts.events + self.counts.lookups - before,
             more: batch.more,
+            has_queried: batch.has_queried || self.counts.lookups > lookups,
         })
     }
 

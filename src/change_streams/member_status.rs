@@ -5,11 +5,13 @@ use std::time::Duration;
 
 use mongodb::bson::Timestamp;
 use mongodb::error::Error;
+use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
 use super::live_error::LiveError;
 use crate::catalogue::{FailureKind, Replication};
 use crate::collectors::LiveObstacle;
+use crate::mongodb::driver::reply_within;
 use crate::mongodb::{Hello, Mongo, SelectedMember, SourceError, lost_member};
 
 /// The comment of all queries of live mode.
@@ -97,7 +99,18 @@ impl Mongo {
         member: &SelectedMember,
         answer: impl Future<Output = Result<T, Error>>,
     ) -> Result<T, LiveError> {
-        let answer = self.within(async { Ok(member.unless_lost(answer).await) });
+        self.permitted_live_query(self.clients.permits(), member, answer)
+            .await
+    }
+
+    /// The same with a permit of these, for a query that is not the workspace's own.
+    pub async fn permitted_live_query<T>(
+        &self,
+        permits: &Semaphore,
+        member: &SelectedMember,
+        answer: impl Future<Output = Result<T, Error>>,
+    ) -> Result<T, LiveError> {
+        let answer = reply_within(self.query_timeout, permits, member.unless_lost(answer));
         match answer.await? {
             Some(answer) => answer.map_err(|error| {
                 LiveError::from_server(&error, |error| self.clients.report(error))

@@ -3,8 +3,12 @@
 //! Each poll reads the entries since the last one, up to the newest that a majority of the set has. Those are never rolled back, and
 //! every member has them at the same times, so that another member can go on.
 
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
 use mongodb::Cursor;
 use mongodb::bson::{Document, Timestamp, doc};
+use tokio::sync::Semaphore;
 
 use super::change_batch::{ChangeBatch, MAX_CHANGES};
 use super::followed_collection::FollowedCollections;
@@ -19,17 +23,33 @@ const OPLOG: &str = "oplog.rs";
 /// Reads the oplog from poll to poll.
 #[derive(Debug)]
 pub struct OplogReader {
-    collections: FollowedCollections,
+    collections: Arc<FollowedCollections>,
+    /// The permits of its queries.
+    permits: Arc<Semaphore>,
     position: Timestamp,
-    /// The entries that a poll began to read, and the newest one of them.
-    unread: Option<(Cursor<Document>, Timestamp)>,
+    unread: Option<UnreadEntries>,
+}
+
+/// Entries that a poll began to read.
+#[derive(Debug)]
+struct UnreadEntries {
+    cursor: Cursor<Document>,
+    /// The newest of them.
+    newest: Timestamp,
+    /// Where the cursor is.
+    member: Arc<SelectedMember>,
 }
 
 impl OplogReader {
     /// Reads what comes after this entry.
-    pub fn new(collections: FollowedCollections, position: Timestamp) -> Self {
+    pub fn new(
+        collections: Arc<FollowedCollections>,
+        permits: Arc<Semaphore>,
+        position: Timestamp,
+    ) -> Self {
         Self {
             collections,
+            permits,
             position,
             unread: None,
         }
@@ -38,11 +58,6 @@ impl OplogReader {
     /// The entry up to which everything was read.
     pub fn position(&self) -> Timestamp {
         self.position
-    }
-
-    /// Whether a poll has left something for the next one.
-    pub fn has_unread(&self) -> bool {
-        self.unread.is_some()
     }
 }
 
@@ -54,10 +69,11 @@ impl Mongo {
     pub async fn newest_in_oplog(
         &self,
         member: &SelectedMember,
+        permits: &Semaphore,
     ) -> Result<Option<Timestamp>, LiveError> {
         let newest_first = doc! { "$natural": -1 };
         let times = self
-            .times_in_oplog(member, doc! {}, newest_first, 1)
+            .times_in_oplog(member, permits, doc! {}, newest_first, 1)
             .await?;
         Ok(times.first().copied())
     }
@@ -66,6 +82,7 @@ impl Mongo {
     async fn times_in_oplog(
         &self,
         member: &SelectedMember,
+        permits: &Semaphore,
         filter: Document,
         sort: Document,
         limit: u32,
@@ -90,63 +107,77 @@ impl Mongo {
             }
             Ok(times)
         };
-        self.live_query(member, times).await
+        self.permitted_live_query(permits, member, times).await
     }
 
-    /// Adds the changes since the last poll.
+    /// Adds the changes since the last poll. `databases` returns those that are followed; it is called before their entries up to
+    /// a time are read.
     ///
     /// # Errors
     /// When the oplog cannot be read, or no longer has what comes next.
     pub async fn poll_oplog(
         &self,
-        member: &SelectedMember,
+        member: &Arc<SelectedMember>,
         reader: &mut OplogReader,
+        databases: impl FnOnce(Timestamp) -> BTreeSet<String>,
         batch: &mut ChangeBatch,
     ) -> Result<(), LiveError> {
-        let (mut cursor, newest) = if let Some(unread) = reader.unread.take() {
+        let permits = Arc::clone(&reader.permits);
+        let permits = &*permits;
+        let mut unread = if let Some(unread) = reader.unread.take() {
             unread
         } else {
-            let newest = self.newest_in_oplog(member).await?;
+            let newest = self.newest_in_oplog(member, permits).await?;
             // A member that lags may not have reached the position of another one.
             let Some(newest) = newest.filter(|newest| *newest > reader.position) else {
                 return Ok(());
             };
-            let (collections, position) = (&reader.collections, reader.position);
-            let first = self.first_change(member, collections, position, newest);
+            let collections = &reader.collections;
+            let namespaces = namespaces_in_oplog(&databases(newest), collections);
+            let first = self.first_change(member, permits, &namespaces, reader.position, newest);
             let Some(first) = first.await? else {
                 reader.position = newest;
                 return Ok(());
             };
-            let changes = changes_in_oplog(member.database.name(), collections, first, newest);
-            (self.read_oplog(member, changes).await?, newest)
+            let changes = changes_in_oplog(namespaces, collections, first, newest);
+            UnreadEntries {
+                cursor: self.read_oplog(member, permits, changes).await?,
+                newest,
+                member: Arc::clone(member),
+            }
         };
-        while self.live_query(member, cursor.advance()).await? {
-            batch.events.push(cursor.current().to_owned());
+        while self
+            .permitted_live_query(permits, &unread.member, unread.cursor.advance())
+            .await?
+        {
+            batch.events.push(unread.cursor.current().to_owned());
             if batch.events.len() == MAX_CHANGES {
                 batch.more = true;
-                reader.unread = Some((cursor, newest));
+                reader.unread = Some(unread);
                 return Ok(());
             }
         }
-        reader.position = newest;
+        reader.position = unread.newest;
         Ok(())
     }
 
-    /// The time of the first entry after `position` that may concern the collections. Most polls find none, and compiling the
+    /// The time of the first entry after `position` that may concern these namespaces. Most polls find none, and compiling the
     /// query of [`Self::read_oplog`] takes the server longer than this one.
     async fn first_change(
         &self,
         member: &SelectedMember,
-        collections: &FollowedCollections,
+        permits: &Semaphore,
+        namespaces: &[String],
         position: Timestamp,
         newest: Timestamp,
     ) -> Result<Option<Timestamp>, LiveError> {
-        let namespaces = namespaces_in_oplog(member.database.name(), collections);
         let filter = doc! {
             "ts": { "$gte": position, "$lte": newest },
             "$or": [{ "ts": position }, { "ns": { "$in": namespaces } }],
         };
-        let times = self.times_in_oplog(member, filter, doc! {}, 2).await?;
+        let times = self
+            .times_in_oplog(member, permits, filter, doc! {}, 2)
+            .await?;
         // The entry that was seen last shows that no later one was dropped.
         if times.first() != Some(&position) {
             return Err(LiveError::Lost(
@@ -160,6 +191,7 @@ impl Mongo {
     async fn read_oplog(
         &self,
         member: &SelectedMember,
+        permits: &Semaphore,
         pipeline: Vec<Document>,
     ) -> Result<Cursor<Document>, LiveError> {
         let batch_size = i32::try_from(MAX_CHANGES).unwrap_or(i32::MAX);
@@ -173,6 +205,6 @@ impl Mongo {
         };
         let local = command::beside(&member.database, "local");
         let aggregate = command::run_cursor(&local, aggregate, batch_size.cast_unsigned());
-        self.live_query(member, aggregate).await
+        self.permitted_live_query(permits, member, aggregate).await
     }
 }

@@ -1,6 +1,8 @@
 //! What the server sends of documents and of changes, whether these come from change streams or from the oplog: only the fields
 //! that are kept.
 
+use std::collections::BTreeSet;
+
 use mongodb::bson::{Bson, Document, Timestamp, doc};
 
 use super::followed_collection::{FollowedCollection, FollowedCollections};
@@ -55,31 +57,30 @@ pub fn changes(collection: &FollowedCollection) -> Vec<Document> {
     )
 }
 
-/// The namespaces of entries of the oplog that may concern these collections.
-pub fn namespaces_in_oplog(database: &str, collections: &FollowedCollections) -> Vec<String> {
-    let names = collections.keys().map(|name| format!("{database}.{name}"));
-    names
-        .chain([format!("{database}.$cmd"), "admin.$cmd".to_owned()])
-        .collect()
+/// The namespaces of entries of the oplog that may concern these collections of these databases.
+pub fn namespaces_in_oplog(
+    databases: &BTreeSet<String>,
+    collections: &FollowedCollections,
+) -> Vec<String> {
+    let of_each = databases.iter().flat_map(|database| {
+        let names = collections.keys().copied().chain(["$cmd"]);
+        names.map(move |name| format!("{database}.{name}"))
+    });
+    of_each.chain(["admin.$cmd".to_owned()]).collect()
 }
 
 /// The stages on the oplog that make the same of its entries from one time to another, for all of these collections.
 ///
-/// The first stage only compares namespaces, because it sees every entry of the replica set.
+/// The first stage only compares namespaces, because it sees every entry of the replica set. The changes of a transaction in
+/// collections of the same names in other databases are passed on too.
 /// <https://github.com/mongodb/mongo/blob/master/src/mongo/db/repl/README.md>
 pub fn changes_in_oplog(
-    database: &str,
+    namespaces: Vec<String>,
     collections: &FollowedCollections,
     from: Timestamp,
     to: Timestamp,
 ) -> Vec<Document> {
     let names: Vec<_> = collections.keys().copied().collect();
-    let namespaces: Vec<_> = names
-        .iter()
-        .map(|name| format!("{database}.{name}"))
-        .collect();
-    let length = i32::try_from(database.len()).unwrap_or(i32::MAX - 1);
-    let collection = doc! { "$substrBytes": ["$changes.ns", length + 1, -1] };
     let of_each = |value: &dyn Fn(&FollowedCollection) -> Bson| -> Bson {
         let branches: Vec<_> = collections
             .values()
@@ -91,16 +92,13 @@ pub fn changes_in_oplog(
     };
     let updated = doc! { "$mergeObjects": ["$changes.o.diff.u", "$changes.o.diff.i"] };
     let mut pipeline = vec![
-        doc! { "$match": {
-            "ts": { "$gte": from, "$lte": to },
-            "ns": { "$in": namespaces_in_oplog(database, collections) },
-        } },
-        doc! { "$project": { "ts": 1, "changes": changes_of_entry(&names, &namespaces) } },
+        doc! { "$match": { "ts": { "$gte": from, "$lte": to }, "ns": { "$in": namespaces } } },
+        doc! { "$project": { "ts": 1, "changes": changes_of_entry(&names) } },
         doc! { "$unwind": "$changes" },
         doc! { "$project": {
             "clusterTime": "$ts",
             "operationType": operation_type(),
-            "ns": { "db": { "$literal": database }, "coll": collection },
+            "ns": { "db": database_of("$changes.ns"), "coll": collection_of("$changes.ns") },
             "documentKey": { "_id": { "$ifNull": ["$changes.o2._id", "$changes.o._id"] } },
             "paths": { "$concatArrays": [
                 keys("$changes.o.diff.u"),
@@ -120,33 +118,31 @@ pub fn changes_in_oplog(
     pipeline
 }
 
-/// The changes of followed collections in an entry of the oplog. A transaction and, from 8.0 on, an insertion of many documents
-/// has a list of them in one entry; what is too large for one entry is spread over several, before it is committed.
-fn changes_of_entry(names: &[&str], namespaces: &[String]) -> Document {
+/// The changes of collections with these names in an entry of the oplog. A transaction and, from 8.0 on, an insertion of many
+/// documents has a list of them in one entry; what is too large for one entry is spread over several, before it is committed.
+fn changes_of_entry(names: &[&str]) -> Document {
     let entry = vec![Bson::from("$$ROOT")];
-    let is_one_of = |path: &str, all: Bson| doc! { "$in": [path, all] };
     let names: Bson = names.to_vec().into();
-    let namespaces: Bson = namespaces.to_vec().into();
+    let has_name = |name: Bson| doc! { "$in": [name, names.clone()] };
     let followed = doc! { "$filter": {
         "input": "$o.applyOps",
-        "cond": is_one_of("$$this.ns", namespaces.clone()),
+        "cond": has_name(collection_of("$$this.ns").into()),
     } };
-    let partial = doc! { "$cond": [
-        { "$eq": [&followed, []] },
-        [],
-        [{ "op": "c", "o": { "partialTxn": true } }],
-    ] };
+    let partial = doc! { "$map": {
+        "input": &followed,
+        "in": { "op": "c", "ns": "$$this.ns", "o": { "partialTxn": true } },
+    } };
     let concerns_collections = doc! { "$or": [
-        is_one_of("$o.drop", names),
-        is_one_of("$o.renameCollection", namespaces.clone()),
-        is_one_of("$o.to", namespaces.clone()),
+        has_name("$o.drop".into()),
+        has_name(collection_of("$o.renameCollection").into()),
+        has_name(collection_of("$o.to").into()),
         { "$gt": ["$o.dropDatabase", Bson::Null] },
     ] };
-    let is_change = is_one_of("$op", vec!["i", "u", "d"].into());
+    let is_change = doc! { "$in": ["$op", ["i", "u", "d"]] };
     doc! { "$switch": {
         "branches": [
             {
-                "case": is_one_of("$ns", namespaces),
+                "case": has_name(collection_of("$ns").into()),
                 "then": { "$cond": [is_change, &entry, []] },
             },
             {
@@ -156,6 +152,21 @@ fn changes_of_entry(names: &[&str], namespaces: &[String]) -> Document {
             { "case": concerns_collections, "then": entry },
         ],
         "default": [],
+    } }
+}
+
+/// The database of a namespace, whose name has no dot.
+fn database_of(namespace: &str) -> Document {
+    doc! { "$arrayElemAt": [{ "$split": [namespace, "."] }, 0] }
+}
+
+/// The collection of a namespace; empty where there is none.
+fn collection_of(namespace: &str) -> Document {
+    let text = doc! { "$cond": [{ "$eq": [{ "$type": namespace }, "string"] }, namespace, "."] };
+    let dot = doc! { "$indexOfBytes": ["$$namespace", "."] };
+    doc! { "$let": {
+        "vars": { "namespace": text },
+        "in": { "$substrBytes": ["$$namespace", { "$add": [dot, 1] }, -1] },
     } }
 }
 

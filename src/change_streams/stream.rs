@@ -14,8 +14,8 @@ use super::event_stream::{EventStream, StreamStart};
 use super::followed_collection::FollowedCollections;
 use super::live_error::LiveError;
 use super::member_status::COMMENT;
-use super::oplog::OplogReader;
 use super::pipeline::changes;
+use super::shared_oplog::{OplogSubscription, SharedOplogs};
 use crate::mongodb::{Mongo, SelectedMember, bson, command, error};
 
 /// The wire protocol of MongoDB 6.0, the oldest version of which the entries of the oplog are known here.
@@ -52,7 +52,7 @@ pub struct ChangeStreams {
 /// Where changes come from.
 #[derive(Debug)]
 enum ChangeSource {
-    Oplog(Box<OplogReader>),
+    Oplog(Box<OplogSubscription>),
     Streams(BTreeMap<&'static str, EventStream>),
 }
 
@@ -63,6 +63,7 @@ impl Mongo {
     /// When the server refuses that, or does not answer.
     pub async fn open_change_streams(
         &self,
+        oplogs: &SharedOplogs,
         member: Arc<SelectedMember>,
         collections: &FollowedCollections,
         start: &StartPosition,
@@ -73,13 +74,12 @@ impl Mongo {
             StartPosition::After(ResumePoint::Tokens(_)) => None,
         };
         if let Some(position) = position {
+            let subscription =
+                oplogs.subscribe(&member, self.clients.permits(), collections, position);
             return Ok(ChangeStreams {
                 member,
                 collections: collections.keys().copied().collect(),
-                source: ChangeSource::Oplog(Box::new(OplogReader::new(
-                    collections.clone(),
-                    position,
-                ))),
+                source: ChangeSource::Oplog(Box::new(subscription)),
             });
         }
         let mut streams = BTreeMap::new();
@@ -130,7 +130,7 @@ impl Mongo {
             if self.live_query(member, has_view).await? {
                 return Ok(None);
             }
-            self.newest_in_oplog(member).await
+            self.newest_in_oplog(member, self.clients.permits()).await
         };
         match start.await {
             Err(LiveError::Impossible(..)) => Ok(None),
@@ -138,20 +138,24 @@ impl Mongo {
         }
     }
 
-    /// The changes since the last poll.
+    /// The changes since the last poll. `at_once` asks for those up to now, also where other workspaces poll too.
     ///
     /// # Errors
     /// When the oplog or a stream can no longer be read; all of them have to be opened again.
     pub async fn poll_changes(
         &self,
         changes: &mut ChangeStreams,
+        at_once: bool,
     ) -> Result<ChangeBatch, LiveError> {
         let mut batch = ChangeBatch::default();
         match &mut changes.source {
-            ChangeSource::Oplog(reader) => {
-                self.poll_oplog(&changes.member, reader, &mut batch).await?;
+            ChangeSource::Oplog(subscription) => {
+                let member = &changes.member;
+                self.poll_subscription(member, subscription, at_once, &mut batch)
+                    .await?;
             }
             ChangeSource::Streams(streams) => {
+                batch.has_queried = true;
                 for (name, stream) in streams {
                     let poll = Box::pin(stream.poll(MAX_CHANGES));
                     let polled = self.live_query(&changes.member, poll).await?;
@@ -187,8 +191,8 @@ impl ChangeStreams {
     /// The time of the replica set up to which all changes were polled; `None` where that is not known.
     pub fn position(&self) -> Option<Timestamp> {
         let streams = match &self.source {
-            ChangeSource::Oplog(reader) => {
-                return (!reader.has_unread()).then(|| reader.position());
+            ChangeSource::Oplog(subscription) => {
+                return (!subscription.has_more()).then(|| subscription.position());
             }
             ChangeSource::Streams(streams) => streams,
         };
@@ -210,10 +214,18 @@ impl ChangeStreams {
         }
     }
 
+    /// How many workspaces share its polls.
+    pub fn sharing(&self) -> usize {
+        match &self.source {
+            ChangeSource::Oplog(subscription) => subscription.sharing(),
+            ChangeSource::Streams(_) => 1,
+        }
+    }
+
     /// Where polls ended.
     pub fn resume_point(&self) -> ResumePoint {
         match &self.source {
-            ChangeSource::Oplog(reader) => ResumePoint::Oplog(reader.position()),
+            ChangeSource::Oplog(subscription) => ResumePoint::Oplog(subscription.position()),
             ChangeSource::Streams(streams) => {
                 let tokens = streams.iter();
                 let tokens = tokens.map(|(name, stream)| (*name, stream.token().clone()));

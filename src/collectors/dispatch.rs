@@ -12,6 +12,7 @@ use super::license::reader::LicenseReader;
 use super::refreshes::Refreshes;
 use super::snapshot::{Reading, Snapshot};
 use crate::catalogue::{IndexCheck, Refusal, Replication, Skipped, Timestamp};
+use crate::change_streams::SharedOplogs;
 use crate::license::LicenseConfig;
 use crate::mongodb::{Mongo, QueryContext, SourceError, lost_member};
 
@@ -41,6 +42,8 @@ pub struct DatabaseSource {
     pub mongo: Arc<Mongo>,
     /// The reader of its license.
     pub licenses: Arc<LicenseReader>,
+    /// The oplogs that workspaces of this process read together.
+    pub oplogs: Arc<SharedOplogs>,
     refreshes: Arc<Refreshes>,
 }
 
@@ -48,10 +51,16 @@ impl DatabaseSource {
     /// A database that has not been queried yet.
     pub fn new(mongo: Mongo, license: LicenseConfig) -> Self {
         Self {
+            oplogs: Arc::default(),
             licenses: Arc::new(LicenseReader::new(license, mongo.timezone.clone())),
             mongo: Arc::new(mongo),
             refreshes: Arc::default(),
         }
+    }
+
+    /// A database whose oplog is read together with those of other workspaces.
+    pub fn with_oplogs(self, oplogs: Arc<SharedOplogs>) -> Self {
+        Self { oplogs, ..self }
     }
 
     /// Reads one section; `known` is what was read before.

@@ -111,7 +111,8 @@ impl Sources {
     /// A follower of the database's changes; `None` without a database.
     pub fn follower(&self, collections: FollowedCollections) -> Option<Follower> {
         let database = self.database.as_ref()?;
-        Some(Follower::new(Arc::clone(&database.mongo), collections))
+        let (mongo, oplogs) = (Arc::clone(&database.mongo), Arc::clone(&database.oplogs));
+        Some(Follower::new(mongo, oplogs, collections))
     }
 
     /// Connections to the database; `None` without a database.

@@ -210,7 +210,7 @@ impl ClientManager {
     }
 
     /// A permit for each connection that queries may use.
-    pub fn permits(&self) -> &Semaphore {
+    pub fn permits(&self) -> &Arc<Semaphore> {
         &self.permits
     }
 

@@ -221,6 +221,11 @@ impl SelectedMember {
         address(self) == address(other)
     }
 
+    /// Whether both are used through the same client.
+    pub fn has_same_client(&self, other: &Self) -> bool {
+        self.servers.same_channel(&other.servers)
+    }
+
     fn is_lost(&self) -> bool {
         let address = self.address.as_ref();
         address.is_some_and(|address| self.servers.borrow().have_lost(address))

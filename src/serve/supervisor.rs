@@ -13,7 +13,7 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use super::systemd;
-use super::workspace::RunningWorkspace;
+use super::workspace::{RunningWorkspace, SharedByWorkspaces};
 use crate::catalogue::ReadState;
 use crate::cli::Cli;
 use crate::clock::Clock;
@@ -21,7 +21,6 @@ use crate::collectors::{Collector, LiveMode, Sources};
 use crate::config::{ConfigError, ConfigSources, WorkspaceConfigs, WorkspaceFolder};
 use crate::exposition::{ReloadStatus, WorkspaceFileStats};
 use crate::http::{self, Control, Targets};
-use crate::mongodb::SharedClients;
 use crate::scheduler::{Intervals, Pacing, Scheduler, SchedulerConfig};
 
 /// Time limit for reading the configuration: less than that of requests when the exporter stops.
@@ -48,8 +47,8 @@ pub struct Supervisor {
 /// All workspaces, and the host.
 #[derive(Default)]
 struct RunningWorkspaces {
-    /// The clients that workspaces of the same servers share.
-    clients: Arc<SharedClients>,
+    /// What workspaces of the same servers share.
+    shared: SharedByWorkspaces,
     workspaces: BTreeMap<WorkspaceName, RunningWorkspace>,
     host: Option<RunningHost>,
 }
@@ -344,9 +343,9 @@ impl RunningWorkspaces {
                 let (count, all) = (new.len(), self.workspaces.len() + new.len());
                 for (index, (name, config)) in new.into_iter().enumerate() {
                     let pacing = Pacing::of_one_of(config.intervals.fast, index, count, all);
-                    let clients = Some(Arc::clone(&self.clients));
+                    let shared = Some(self.shared.clone());
                     let of_name = Some(Arc::clone(&name));
-                    let started = RunningWorkspace::start(of_name, config, clock, pacing, clients);
+                    let started = RunningWorkspace::start(of_name, config, clock, pacing, shared);
                     self.workspaces.insert(Some(name), started);
                 }
                 let mut collectors: BTreeSet<_> = host.iter().map(|_| Collector::Host).collect();

@@ -12,6 +12,7 @@ use tokio::time::sleep;
 use crate::backend::ApiQueries;
 use crate::backend::stored_statistics::StoredDocuments;
 use crate::catalogue::{FailureKind, GrowthPoint, Timestamp, Value};
+use crate::change_streams::SharedOplogs;
 use crate::clock::Clock;
 use crate::collectors::license::HeldLicense;
 use crate::collectors::{DatabaseSource, RefreshScope, Snapshot, Sources};
@@ -43,23 +44,35 @@ pub struct RunningWorkspace {
     tasks: JoinSet<()>,
 }
 
+/// What the workspaces of one process share where they are on the same servers.
+#[derive(Debug, Clone, Default)]
+pub struct SharedByWorkspaces {
+    /// The clients of the driver.
+    clients: Arc<SharedClients>,
+    /// The readers of oplogs.
+    oplogs: Arc<SharedOplogs>,
+}
+
 impl RunningWorkspace {
     /// Starts the workspace.
     ///
-    /// `shared` are the clients of all workspaces, if there may be several.
+    /// `shared` is what it shares with others, if there may be several.
     pub fn start(
         name: Option<Arc<str>>,
         config: Arc<WorkspaceConfig>,
         clock: Clock,
         pacing: Pacing,
-        shared: Option<Arc<SharedClients>>,
+        shared: Option<SharedByWorkspaces>,
     ) -> Self {
         let (settings, timezone) = (config.mongo.clone(), config.timezone.clone());
-        let mongo = match shared {
-            Some(shared) => Mongo::of_several(settings, clock, timezone, shared),
-            None => Mongo::new(settings, clock, timezone, None),
+        let license = config.license.clone();
+        let database = match shared {
+            Some(SharedByWorkspaces { clients, oplogs }) => {
+                let mongo = Mongo::of_several(settings, clock, timezone, clients);
+                DatabaseSource::new(mongo, license).with_oplogs(oplogs)
+            }
+            None => DatabaseSource::new(Mongo::new(settings, clock, timezone, None), license),
         };
-        let database = DatabaseSource::new(mongo, config.license.clone());
         let mut tasks = JoinSet::new();
         let schedule = SchedulerConfig {
             workspace: name.clone(),

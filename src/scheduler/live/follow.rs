@@ -47,7 +47,6 @@ impl LiveTask<'_> {
         let mut compare_until = Instant::now();
         let mut cost = PollCost::new();
         let mut backlog = Backlog::default();
-        let poll_interval = self.context.config.pacing.poll_interval;
         let status = self.follower.member_status().await?;
         let mut lateness = Lateness::new(status, self.follower.position());
         // Whether there are more changes, and whether some were not published.
@@ -55,6 +54,8 @@ impl LiveTask<'_> {
         loop {
             let now = Instant::now();
             self.heartbeat.expect_by(now + self.max_round_time());
+            let pacing = self.context.config.pacing;
+            let poll_interval = pacing.poll_interval(self.follower.sharing());
             let may_read = !lateness.is_late() && !self.follower.is_comparing();
             let is_due = full_read.is_none() && may_read && now >= self.next_check;
             if is_due && let Some(turn) = self.context.sources.try_turn() {
@@ -79,11 +80,14 @@ impl LiveTask<'_> {
                 Some(request) = self.requests.recv() => waiting.push(request),
             }
             let begun = Instant::now();
-            let caught_up = self.follower.catch_up().await?;
+            let up_to_now = cost.is_comparing() || !waiting.is_empty();
+            let caught_up = self.follower.catch_up(up_to_now).await?;
             self.context.circuit_breaker.note_success();
             let duration = begun.elapsed();
-            self.polling += duration;
-            cost.note(duration, caught_up);
+            if caught_up.has_queried {
+                self.polling += duration;
+                cost.note(duration, caught_up);
+            }
             more = caught_up.more;
             if let Some(lasts) = backlog.note(more) {
                 // It was in vain, but had its cost.

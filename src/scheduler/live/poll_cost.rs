@@ -101,6 +101,7 @@ mod tests {
         CatchUp {
             changes,
             more: false,
+            has_queried: true,
         }
     }
 
