@@ -43,6 +43,9 @@ pub struct RefreshRequest {
     done: oneshot::Sender<()>,
 }
 
+/// The requests of a task, boxed because a channel has room for 32 of them from the start.
+type RefreshRequests = mpsc::Receiver<Box<RefreshRequest>>;
+
 impl RefreshRequest {
     /// Tells the caller that they were read, unless it has gone away.
     fn answer(self) {
@@ -62,7 +65,7 @@ pub struct Scheduler {
 #[derive(Debug, Clone)]
 struct TaskRequests {
     scopes: &'static [RefreshScope],
-    sender: mpsc::Sender<RefreshRequest>,
+    sender: mpsc::Sender<Box<RefreshRequest>>,
 }
 
 /// The scopes of a task that reads the workspace's document.
@@ -205,7 +208,7 @@ impl Scheduler {
     fn add_task(
         &mut self,
         scopes: &'static [RefreshScope],
-    ) -> (AsyncMutex<mpsc::Receiver<RefreshRequest>>, Arc<Heartbeat>) {
+    ) -> (AsyncMutex<RefreshRequests>, Arc<Heartbeat>) {
         let (sender, requests) = mpsc::channel(REFRESH_QUEUE);
         let heartbeat = Arc::new(Heartbeat::default());
         self.requests.push(TaskRequests { scopes, sender });
@@ -259,7 +262,7 @@ impl Scheduler {
         let asked = self.requests.iter();
         for task in asked.filter(|task| task.scopes.contains(&scope)) {
             let (done, answer) = oneshot::channel();
-            let request = RefreshRequest { scope, at, done };
+            let request = Box::new(RefreshRequest { scope, at, done });
             let sent = task.sender.send(request).await;
             sent.map_err(|_| SchedulerStopped)?;
             answers.push(answer);

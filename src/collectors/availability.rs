@@ -88,7 +88,7 @@ mod tests {
                 failure: *failure,
                 ..Outcome::default()
             };
-            snapshot.outcomes.insert(*collector, outcome);
+            snapshot.outcomes.insert(*collector, outcome.into());
             snapshot.judge(&COLLECTORS.into(), Timestamp(time));
         }
         snapshot
@@ -139,13 +139,13 @@ mod tests {
     #[test]
     fn collector_that_was_followed_is_no_success_before_it_is_read() {
         let mut snapshot = after(&[(Collector::Presence, None), (Collector::Users, FAILED)]);
-        let presence = snapshot.outcomes.get_mut(&Collector::Presence);
+        let presence = snapshot.outcome_mut(Collector::Presence);
         presence.expect("it was read").was_followed = true;
         snapshot.judge(&COLLECTORS.into(), Timestamp(9));
         assert!(!snapshot.succeeded(Collector::Presence));
         // Whether the database can be read is up to the next read.
         assert_eq!(snapshot.up(), Some(true));
-        let presence = snapshot.outcomes.get_mut(&Collector::Presence);
+        let presence = snapshot.outcome_mut(Collector::Presence);
         presence.expect("it was read").failure = FAILED;
         snapshot.judge(&COLLECTORS.into(), Timestamp(10));
         assert_eq!(snapshot.up(), Some(false));

@@ -104,7 +104,7 @@ mod tests {
 
     fn holds(refreshed: &Refreshed, outcome: Outcome) -> bool {
         let known = Snapshot {
-            outcomes: BTreeMap::from([(Collector::Users, outcome)]),
+            outcomes: BTreeMap::from([(Collector::Users, outcome.into())]),
             ..Snapshot::default()
         };
         refreshed.holds(&self::refreshed(), Collector::Users, &known)

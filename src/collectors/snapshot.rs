@@ -28,7 +28,7 @@ macro_rules! snapshot {
                 pub $module: Option<Arc<super::$module::$section>>,
             )*
             /// The outcome of each collector.
-            pub outcomes: BTreeMap<Collector, Outcome>,
+            pub outcomes: BTreeMap<Collector, Arc<Outcome>>,
             /// The number of series of each metric with a label value that is shown changed, by collector.
             pub changed_labels: BTreeMap<Collector, Vec<(&'static str, usize)>>,
             /// Whether the database can be read; `None` if only the host is read.
@@ -71,6 +71,11 @@ macro_rules! snapshot {
 every_collector!(snapshot);
 
 impl Snapshot {
+    /// The outcome of a collector that was read, to be changed.
+    pub fn outcome_mut(&mut self, collector: Collector) -> Option<&mut Outcome> {
+        self.outcomes.get_mut(&collector).map(Arc::make_mut)
+    }
+
     /// The workspace's version; see [`running_version`].
     pub fn running_version(&self) -> Option<RunningVersion> {
         let workspace = self.workspace.as_ref();

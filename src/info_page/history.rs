@@ -346,7 +346,7 @@ mod tests {
                 documents: messages,
                 threads: None,
             })),
-            outcomes: [(Collector::Messages, outcome)].into(),
+            outcomes: [(Collector::Messages, outcome.into())].into(),
             ..Snapshot::default()
         }
     }

@@ -155,7 +155,7 @@ impl SchedulerContext {
                 return false;
             }
             before = snapshot.outcomes.get(&collector).cloned();
-            let mut outcome = before.clone().unwrap_or_default();
+            let mut outcome = before.as_deref().cloned().unwrap_or_default();
             outcome.failure = error.as_ref().map(|error| error.kind);
             outcome.failure_message = error.as_ref().map(|error| error.to_string().into());
             outcome.duration = duration;
@@ -187,7 +187,8 @@ impl SchedulerContext {
                 snapshot.note_reported_version();
                 has_other_version = version.is_some() && version != snapshot.version();
             }
-            after = Some(outcome.clone());
+            let outcome = Arc::new(outcome);
+            after = Some(Arc::clone(&outcome));
             snapshot.outcomes.insert(collector, outcome);
             true
         });
@@ -211,7 +212,7 @@ impl SchedulerContext {
             self.version_changed.send_modify(|times| *times += 1);
         }
         if let Some(after) = &after {
-            self.log.log_gaps(collector, before.as_ref(), after);
+            self.log.log_gaps(collector, before.as_deref(), after);
         }
         if error.is_none() && before.is_some_and(|outcome| outcome.failure.is_some()) {
             self.recovered.send_modify(|times| *times += 1);
@@ -236,13 +237,12 @@ impl SchedulerContext {
             let collectors = self.config.collectors.iter().copied();
             let lost: Vec<_> = collectors.filter(is_lost).collect();
             for collector in &lost {
-                let outcome = snapshot
-                    .outcomes
-                    .entry(*collector)
-                    .or_insert_with(|| Outcome {
-                        interval: intervals.of(collector.tier()),
-                        ..Outcome::default()
-                    });
+                let untried = || Outcome {
+                    interval: intervals.of(collector.tier()),
+                    ..Outcome::default()
+                };
+                let outcomes = snapshot.outcomes.entry(*collector);
+                let outcome = Arc::make_mut(outcomes.or_insert_with(|| untried().into()));
                 outcome.failure = Some(error.kind);
                 outcome.failure_message = Some(error.to_string().into());
                 outcome.was_followed = false;

@@ -9,12 +9,12 @@ mod publish;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use tokio::sync::{Mutex as AsyncMutex, MutexGuard, mpsc};
+use tokio::sync::{Mutex as AsyncMutex, MutexGuard};
 use tokio::time::{Instant, sleep_until};
 
 use publish::Inputs;
 
-use super::RefreshRequest;
+use super::RefreshRequests;
 use super::backoff::{Backoff, jittered};
 use super::context::SchedulerContext;
 use super::heartbeat::Heartbeat;
@@ -37,7 +37,7 @@ pub struct LiveTask<'a> {
     context: &'a SchedulerContext,
     collectors: BTreeSet<Collector>,
     follower: Follower,
-    requests: MutexGuard<'a, mpsc::Receiver<RefreshRequest>>,
+    requests: MutexGuard<'a, RefreshRequests>,
     heartbeat: &'a Heartbeat,
     /// No full read begins before, so that all of them take no more than their share of the time.
     earliest_full_read: Instant,
@@ -66,7 +66,7 @@ pub struct LiveTask<'a> {
 /// Follows changes until the scheduler stops; returns at once where there is nothing to follow.
 pub async fn run(
     context: &SchedulerContext,
-    requests: &AsyncMutex<mpsc::Receiver<RefreshRequest>>,
+    requests: &AsyncMutex<RefreshRequests>,
     heartbeat: &Heartbeat,
 ) {
     let requests = requests.lock().await;
@@ -79,7 +79,7 @@ impl<'a> LiveTask<'a> {
     /// A task that has not started; `None` where there is nothing to follow.
     fn new(
         context: &'a SchedulerContext,
-        requests: MutexGuard<'a, mpsc::Receiver<RefreshRequest>>,
+        requests: MutexGuard<'a, RefreshRequests>,
         heartbeat: &'a Heartbeat,
     ) -> Option<Self> {
         let collectors = followable(&context.config.collectors);

@@ -6,10 +6,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use futures_util::{StreamExt, stream};
-use tokio::sync::{Mutex as AsyncMutex, mpsc};
+use tokio::sync::Mutex as AsyncMutex;
 use tokio::time::{Instant, sleep_until};
 
-use super::RefreshRequest;
+use super::RefreshRequests;
 use super::budget::Concurrency;
 use super::circuit_breaker::Permit;
 use super::context::SchedulerContext;
@@ -32,7 +32,7 @@ pub async fn run(
     context: &SchedulerContext,
     tier: Tier,
     collectors: &[Collector],
-    requests: &AsyncMutex<mpsc::Receiver<RefreshRequest>>,
+    requests: &AsyncMutex<RefreshRequests>,
     heartbeat: &Heartbeat,
 ) {
     let mut requests = requests.lock().await;
@@ -110,7 +110,7 @@ pub async fn run(
         let is_requested = |collector| {
             waiting
                 .iter()
-                .any(|request: &RefreshRequest| request.scope.contains(collector, version))
+                .any(|request| request.scope.contains(collector, version))
         };
         let concurrency = match tier {
             _ if waiting.is_empty() => Concurrency::Sequential,
@@ -125,7 +125,9 @@ pub async fn run(
             results: Mutex::default(),
         };
         context.read_due(&mut schedule, is_requested, round).await;
-        waiting.into_iter().for_each(RefreshRequest::answer);
+        for request in waiting {
+            request.answer();
+        }
     }
 }
 
@@ -184,7 +186,7 @@ impl SchedulerContext {
         if !lengthened.is_empty() {
             self.change(|snapshot| {
                 for (collector, interval) in lengthened {
-                    if let Some(outcome) = snapshot.outcomes.get_mut(&collector) {
+                    if let Some(outcome) = snapshot.outcome_mut(collector) {
                         outcome.interval = interval;
                     }
                 }

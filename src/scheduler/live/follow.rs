@@ -34,20 +34,21 @@ impl LiveTask<'_> {
     pub async fn follow(&mut self) -> Result<Infallible, LiveError> {
         self.heartbeat
             .expect_by(Instant::now() + self.max_round_time());
-        if !self.follower.resume().await? {
+        // What is awaited between polls is boxed, so that a workspace keeps no room for it while it waits for the next one.
+        if !Box::pin(self.follower.resume()).await? {
             self.rest_until(self.earliest_full_read).await;
             self.set_state(LiveState::Reading);
-            self.follower.start().await?;
+            Box::pin(self.follower.start()).await?;
             self.log_views();
             self.next_check = Instant::now();
         }
         self.following_since = Some(Instant::now());
         let mut full_read: Option<RunningFullRead> = None;
-        let mut waiting: Vec<RefreshRequest> = Vec::new();
+        let mut waiting: Vec<Box<RefreshRequest>> = Vec::new();
         let mut compare_until = Instant::now();
         let mut cost = PollCost::new();
         let mut backlog = Backlog::default();
-        let status = self.follower.member_status().await?;
+        let status = Box::pin(self.follower.member_status()).await?;
         let mut lateness = Lateness::new(status, self.follower.position());
         // Whether there are more changes, and whether some were not published.
         let (mut more, mut changed) = (false, false);
@@ -59,7 +60,7 @@ impl LiveTask<'_> {
             let may_read = !lateness.is_late() && !self.follower.is_comparing();
             let is_due = full_read.is_none() && may_read && now >= self.next_check;
             if is_due && let Some(turn) = self.context.sources.try_turn() {
-                let full_read_of_all = self.follower.full_read().await?;
+                let full_read_of_all = Box::pin(self.follower.full_read()).await?;
                 full_read = Some(RunningFullRead {
                     begun: now,
                     result: Box::pin(async move {
@@ -81,7 +82,7 @@ impl LiveTask<'_> {
             }
             let begun = Instant::now();
             let up_to_now = cost.is_comparing() || !waiting.is_empty();
-            let caught_up = self.follower.catch_up(up_to_now).await?;
+            let caught_up = Box::pin(self.follower.catch_up(up_to_now)).await?;
             self.context.circuit_breaker.note_success();
             let duration = begun.elapsed();
             if caught_up.has_queried {
@@ -110,7 +111,7 @@ impl LiveTask<'_> {
             }
             if self.is_late(&mut lateness).await? {
                 changed = true;
-                waiting.drain(..).for_each(RefreshRequest::answer);
+                waiting.drain(..).for_each(|request| request.answer());
                 continue;
             }
             // A backlog is not shown before it is applied once; later a flood of changes is shown while it is applied.
@@ -124,7 +125,7 @@ impl LiveTask<'_> {
                 changed = false;
             }
             if !more {
-                waiting.drain(..).for_each(RefreshRequest::answer);
+                waiting.drain(..).for_each(|request| request.answer());
             }
             if let Some(share) = cost.share() {
                 self.check_cost(share)?;
@@ -136,7 +137,7 @@ impl LiveTask<'_> {
     async fn is_late(&mut self, lateness: &mut Lateness) -> Result<bool, LiveError> {
         let reads_status = lateness.advance(self.follower.position());
         if reads_status {
-            lateness.set_status(self.follower.member_status().await?);
+            lateness.set_status(Box::pin(self.follower.member_status()).await?);
         }
         if !lateness.is_late() {
             return Ok(false);
@@ -151,7 +152,10 @@ impl LiveTask<'_> {
         } else if !self.is_in(LiveState::Behind) && self.follower.documents().is_some() {
             self.set_state(LiveState::Behind);
         }
-        if reads_status && lateness.member_lags() && self.follower.has_better_member().await? {
+        if reads_status
+            && lateness.member_lags()
+            && Box::pin(self.follower.has_better_member()).await?
+        {
             return Err(LiveError::Failed(SourceError::new(
                 FailureKind::Other,
                 "the member that changes are read from lags, and another one does not",

@@ -78,7 +78,7 @@ impl LiveTask<'_> {
         live.followed_to = Some(data_at);
         self.context.change(|snapshot| {
             for (collector, section) in sections {
-                if let Some(outcome) = snapshot.outcomes.get_mut(&collector) {
+                if let Some(outcome) = snapshot.outcome_mut(collector) {
                     outcome.failure = section.as_ref().err().copied();
                     outcome.interval = interval;
                     outcome.was_followed = false;
@@ -124,7 +124,7 @@ impl LiveTask<'_> {
         live.followed_to = before.as_ref().and_then(|live| live.followed_to);
         self.context.change(|snapshot| {
             for collector in before.iter().flat_map(|live| &live.follows) {
-                if let Some(outcome) = snapshot.outcomes.get_mut(collector) {
+                if let Some(outcome) = snapshot.outcome_mut(*collector) {
                     outcome.was_followed = true;
                 }
             }
