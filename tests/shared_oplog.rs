@@ -28,10 +28,10 @@ struct Fleet {
 }
 
 impl Fleet {
-    async fn start() -> Self {
+    async fn start(options: Options) -> Self {
         let mongod = mongod(Options {
             replica_set: true,
-            ..Options::default()
+            ..options
         })
         .await;
         let client = client(&mongod.uri()).await;
@@ -127,7 +127,7 @@ fn busy_user() -> Document {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn each_workspace_takes_the_changes_of_its_own_database() {
-    let fleet = Fleet::start().await;
+    let fleet = Fleet::start(Options::default()).await;
     let [one, two] = [fleet.busy("one").await, fleet.busy("two").await];
     fleet.insert_busy("one").await;
     fleet.wait_for_busy("one", one + 1.0).await;
@@ -174,7 +174,7 @@ async fn each_workspace_takes_the_changes_of_its_own_database() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn oplog_is_read_once_for_all_workspaces() {
-    let fleet = Fleet::start().await;
+    let fleet = Fleet::start(Options::default()).await;
     log_commands(&fleet.client).await;
     let offset = server_log(&fleet.mongod).len();
     sleep(Duration::from_secs(6)).await;
@@ -185,4 +185,37 @@ async fn oplog_is_read_once_for_all_workspaces() {
     // would read as often.
     let queries = of_oplog.count();
     assert!((1..=24).contains(&queries), "{queries}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn oplog_that_rolled_over_costs_each_workspace_one_full_read() {
+    let fleet = Fleet::start(Options {
+        oplog_megabytes: Some(1),
+        // The oplog keeps everything since the last checkpoint.
+        arguments: ["--syncdelay", "1"].map(str::to_owned).into(),
+        ..Options::default()
+    })
+    .await;
+    let one = fleet.busy("one").await;
+    fleet.exporter.signal("STOP");
+    let other = fleet.client.database("other").collection("other");
+    let text = "x".repeat(100_000);
+    for _ in 0..100 {
+        let inserted = other.insert_one(doc! { "text": &text }).await;
+        inserted.expect("a document can be inserted");
+        sleep(Duration::from_millis(50)).await;
+    }
+    fleet.insert_busy("one").await;
+    fleet.exporter.signal("CONT");
+    eventually("every workspace reads everything", || {
+        let fallbacks = DATABASES.map(|database| fleet.fallbacks(database));
+        let mut all = fallbacks.iter().flatten();
+        all.all(|number| *number > 0.5).then_some(())
+    })
+    .await;
+    fleet.wait_for_busy("one", one + 1.0).await;
+    fleet.wait_for_live_mode().await;
+    for database in DATABASES {
+        assert_eq!(fleet.fallbacks(database), [1.0; WORKSPACES]);
+    }
 }

@@ -52,6 +52,8 @@ struct Distribution {
     begun_to: Timestamp,
     /// Whether that read has not ended.
     more: bool,
+    /// Why nothing more can be read, if that is so.
+    lost: Option<String>,
     subscribers: BTreeMap<u64, Subscriber>,
     last_id: u64,
 }
@@ -93,7 +95,9 @@ impl SharedOplogs {
         let mut oplogs = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         oplogs.retain(|oplog| oplog.strong_count() > 0);
         let known = oplogs.iter().filter_map(Weak::upgrade).find(|oplog| {
-            oplog.member.has_same_client(member) && *oplog.collections == *collections
+            oplog.member.has_same_client(member)
+                && *oplog.collections == *collections
+                && oplog.distribution().lost.is_none()
         });
         let oplog = known.unwrap_or_else(|| {
             let new = SharedOplog::new(Arc::clone(member), collections.clone(), position);
@@ -140,6 +144,7 @@ impl Distribution {
             position,
             begun_to: position,
             more: false,
+            lost: None,
             subscribers: BTreeMap::new(),
             last_id: 0,
         }
@@ -243,17 +248,21 @@ impl OplogSubscription {
         self.oplog.distribution().subscribers.len()
     }
 
-    /// Whether another workspace has just read what this one has not taken yet.
-    fn was_just_read(&self) -> bool {
+    /// Whether there is nothing to read: another workspace has just read what this one has not taken yet, or nothing more can
+    /// be read.
+    fn is_read(&self) -> bool {
         let distribution = self.oplog.distribution();
         let newest_read = distribution.newest_read;
-        distribution.reads > self.reads
-            && newest_read.is_some_and(|instant| instant.elapsed() < RECENT)
+        let is_recent = newest_read.is_some_and(|instant| instant.elapsed() < RECENT);
+        distribution.lost.is_some() || distribution.reads > self.reads && is_recent
     }
 
     /// Takes the changes that were read.
     fn take(&mut self, batch: &mut ChangeBatch) -> Result<(), LiveError> {
         let mut distribution = self.oplog.distribution();
+        if let Some(reason) = &distribution.lost {
+            return Err(LiveError::Lost(reason.clone()));
+        }
         self.reads = distribution.reads;
         let (position, more) = (distribution.position, distribution.more);
         let Some(subscriber) = distribution.subscribers.get_mut(&self.id) else {
@@ -309,7 +318,7 @@ impl Mongo {
             }
             subscription.catch_up = None;
         }
-        if at_once || !subscription.was_just_read() {
+        if at_once || !subscription.is_read() {
             batch.has_queried |= self.read_for_all(member, subscription, at_once).await?;
         }
         subscription.take(batch)?;
@@ -339,13 +348,18 @@ impl Mongo {
             let error = SourceError::new(FailureKind::Unreachable, message);
             return Err(error.of(FailureScope::NoAnswer).into());
         };
-        if !at_once && subscription.was_just_read() {
+        if !at_once && subscription.is_read() {
             return Ok(false);
         }
         let mut batch = ChangeBatch::default();
         let databases = |newest| oplog.distribution().begin(newest);
-        self.poll_oplog(member, &mut reader, databases, &mut batch)
-            .await?;
+        let polled = self
+            .poll_oplog(member, &mut reader, databases, &mut batch)
+            .await;
+        if let Err(LiveError::Lost(reason)) = &polled {
+            oplog.distribution().lost = Some(reason.clone());
+        }
+        polled?;
         oplog.distribution().pass_on(batch, reader.position());
         Ok(true)
     }
