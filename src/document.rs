@@ -360,10 +360,9 @@ mod tests {
         ]);
         Snapshot {
             stored_document: Some(Arc::new(StoredDocument {
-                created_at: None,
-                reported_at: None,
-                peak_connections: None,
+                version: Some(version.to_owned()),
                 document: Some(Arc::new(stored)),
+                ..StoredDocument::default()
             })),
             presence: Some(Arc::new(Presence {
                 accounts: 9,

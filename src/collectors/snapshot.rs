@@ -86,11 +86,11 @@ impl Snapshot {
     /// The workspace's version with this migration number of the database.
     pub fn version_with_migration(&self, migration: Option<u64>) -> Option<RunningVersion> {
         let stored = self.stored_document.as_ref();
-        let stored = stored.and_then(|stored| stored.version());
+        let stored = stored.and_then(|stored| stored.version.as_deref());
         running_version(
             self.configured_version.as_ref(),
             self.reported_version.as_ref(),
-            stored.as_deref(),
+            stored,
             migration,
         )
     }

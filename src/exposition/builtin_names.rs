@@ -383,8 +383,8 @@ mod tests {
                 },
             })),
             stored_document: Some(Arc::new(StoredDocument {
+                version: Some(version.to_owned()),
                 document: Some(Arc::new(Value::Object(vec![
-                    ("version".into(), Value::text(version)),
                     ("oplogEnabled".into(), Value::Bool(true)),
                     ("totalRooms".into(), Value::Integer(5)),
                 ]))),

@@ -3,9 +3,9 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
-use mongodb::bson::{Bson, Document, RawBsonRef, RawDocument, RawDocumentBuf, Utf8Lossy, doc};
+use mongodb::bson::{Bson, Document, RawDocument, Utf8Lossy, doc};
 
-use crate::catalogue::{CompactDocument, Timestamp, Value};
+use crate::catalogue::{Timestamp, Value};
 
 /// JavaScript's largest safe integer; Rocket.Chat returns larger ones as strings.
 const MAX_SAFE_INTEGER: i64 = (1 << 53) - 1;
@@ -275,16 +275,6 @@ pub fn object(document: &Document) -> Value {
     )
 }
 
-impl CompactDocument for RawDocumentBuf {
-    fn get(&self, path: &[&str]) -> Option<Value> {
-        let mut found = RawBsonRef::Document(self);
-        for key in path {
-            found = found.as_document()?.get(key).ok()??;
-        }
-        value(&found.try_into().ok()?)
-    }
-}
-
 fn base64(bytes: &[u8]) -> String {
     use base64::Engine;
     base64::engine::general_purpose::STANDARD.encode(bytes)
@@ -301,19 +291,6 @@ mod tests {
             Some(Value::text("9007199254740992"))
         );
         assert_eq!(value(&Bson::Int64(7)), Some(Value::Integer(7)));
-    }
-
-    #[test]
-    fn compact_document_decodes_what_a_path_leads_to() {
-        let document = doc! { "a": { "b": [1, "text"], "c": "found" }, "d": 2.5, "e": Bson::Null };
-        let compact = RawDocumentBuf::try_from(&document).expect("it can be encoded");
-        assert_eq!(compact.get(&[]), Some(object(&document)));
-        assert_eq!(compact.get(&["d"]), Some(Value::Number(2.5)));
-        assert_eq!(compact.get(&["e"]), Some(Value::Null));
-        assert_eq!(compact.get(&["d", "b"]), None);
-        assert_eq!(compact.get(&["b"]), None);
-        assert_eq!(compact.text(&["a", "c"]).as_deref(), Some("found"));
-        assert_eq!(compact.text(&["a", "b"]), None);
     }
 
     #[test]

@@ -34,7 +34,9 @@ impl Hello {
             Err(error) if error::is_command_not_found(&error) => send("isMaster").await?,
             reply => reply?,
         };
-        Ok(Self(RawDocumentBuf::try_from(&reply)?))
+        let mut encoded = RawDocumentBuf::try_from(&reply)?.into_bytes();
+        encoded.shrink_to_fit();
+        Ok(Self(RawDocumentBuf::from_bytes(encoded)?))
     }
 
     /// The whole reply.

@@ -70,7 +70,7 @@ pub async fn run(
     heartbeat: &Heartbeat,
 ) {
     let requests = requests.lock().await;
-    if let Some(task) = LiveTask::new(context, requests, heartbeat) {
+    if let Some(mut task) = LiveTask::new(context, requests, heartbeat) {
         task.run().await;
     }
 }
@@ -110,7 +110,7 @@ impl<'a> LiveTask<'a> {
     }
 
     /// Follows, and tries again after each error.
-    async fn run(mut self) {
+    async fn run(&mut self) {
         if self.is_following() {
             self.stop_following(LiveState::Reading, None, "the task of live mode has ended");
         }

@@ -42,7 +42,7 @@ fn stored_by_running_instance(known: &Snapshot) -> Option<Version> {
         .collect();
     let started = starts?.into_iter().max()?;
     let stored = known.stored_document.as_ref()?;
-    let version = stored.version()?.parse().ok()?;
+    let version = stored.version.as_ref()?.parse().ok()?;
     (stored.created_at? > started).then_some(version)
 }
 
@@ -55,10 +55,9 @@ mod tests {
     use crate::collectors::workspace::{Migration, Workspace};
 
     fn stored(version: &str, created_at: i64) -> StoredDocument {
-        let document = Value::object([("version", Some(Value::text(version)))]);
         StoredDocument {
+            version: Some(version.to_owned()),
             created_at: Some(Timestamp(created_at)),
-            document: Some(Arc::new(document)),
             ..StoredDocument::default()
         }
     }

@@ -12,6 +12,8 @@ use crate::catalogue::{
 /// The newest stored document, without hidden fields.
 #[derive(Debug, Clone, Default)]
 pub struct StoredDocument {
+    /// Its version.
+    pub version: Option<String>,
     /// Its `createdAt`.
     pub created_at: Option<Timestamp>,
     /// Its content; `None` if Rocket.Chat never stored one.
@@ -20,13 +22,6 @@ pub struct StoredDocument {
     pub reported_at: Option<Timestamp>,
     /// Greatest `dailyPeakConnections` of the last 30 days (6.5 and later).
     pub peak_connections: Option<f64>,
-}
-
-impl StoredDocument {
-    /// Its version.
-    pub fn version(&self) -> Option<String> {
-        self.document.as_ref()?.text(&["version"])
-    }
 }
 
 const fn stored(

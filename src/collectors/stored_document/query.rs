@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use jiff::ToSpan;
-use mongodb::bson::{Bson, DateTime, Document, RawDocumentBuf, doc};
+use mongodb::bson::{Bson, DateTime, Document, doc};
 use mongodb::options::Hint;
 
 use super::StoredDocument;
 use crate::catalogue::{FailureKind, HIDDEN_FIELDS, Timestamp};
 use crate::collectors::snapshot::Snapshot;
-use crate::mongodb::{Access, QueryContext, SourceError, bson, out_of_range};
+use crate::mongodb::{Access, CompressedDocument, QueryContext, SourceError, bson, out_of_range};
 
 /// Lists that grow with the workspace. They are always read anew, never taken from the stored document.
 const NEVER_FROM_STORED: [&str; 11] = [
@@ -57,7 +57,8 @@ pub async fn read(
         peak_connections: peak_connections(query, hint).await?,
         reported_at,
         created_at,
-        document: Some(Arc::new(encoded(&document)?)),
+        version: bson::text(document.get("version")),
+        document: Some(Arc::new(compressed(&document)?)),
     })
 }
 
@@ -144,13 +145,8 @@ async fn a_month_ago(query: &QueryContext<'_>) -> Result<DateTime, SourceError> 
     Ok(DateTime::from_millis(midnight.timestamp().as_millisecond()))
 }
 
-fn encoded(document: &Document) -> Result<RawDocumentBuf, SourceError> {
-    let encoded = RawDocumentBuf::try_from(document).and_then(|document| {
-        let mut bytes = document.into_bytes();
-        bytes.shrink_to_fit();
-        RawDocumentBuf::from_bytes(bytes)
-    });
-    encoded.map_err(|error| {
+fn compressed(document: &Document) -> Result<CompressedDocument, SourceError> {
+    CompressedDocument::new(document).map_err(|error| {
         let message = format!("the newest statistics document cannot be encoded: {error}");
         SourceError::new(FailureKind::Other, message)
     })
