@@ -55,15 +55,6 @@ async fn wait_for_failure(exporter: &Exporter, collector: &str, reason: &str) {
     assert_no_debug_output(&exporter.get("/info").text());
 }
 
-async fn assert_logged(exporter: &Exporter, what: &str, times: usize) {
-    eventually(what, || {
-        (exporter.log().matches(what).count() >= times).then_some(())
-    })
-    .await;
-    let log = exporter.log();
-    assert_eq!(log.matches(what).count(), times, "{what}: {log}");
-}
-
 /// Waits until the exporter keeps its connection limit; connections of an abandoned client may close late.
 async fn assert_within_budget(client: &Client) {
     let begun = Instant::now();
@@ -93,8 +84,10 @@ async fn frozen_server_recovers() {
     assert!(exporter.value("rocketchat_host_load1").is_some());
     mongod.resume().expect("mongod can be resumed");
     wait_until_healthy(&exporter).await;
-    assert_logged(&exporter, "no database of a workspace can be read", 1).await;
-    assert_logged(&exporter, "the database is read", 2).await;
+    exporter
+        .logged_times("no database of a workspace can be read", 1)
+        .await;
+    exporter.logged_times("the database is read", 2).await;
     assert_within_budget(database.client()).await;
 }
 
@@ -112,7 +105,9 @@ async fn lost_packets_are_survived() {
     wait_for_failure(&exporter, "users", "unreachable").await;
     proxy.set_dropping(false);
     wait_until_healthy(&exporter).await;
-    assert_logged(&exporter, "no database of a workspace can be read", 1).await;
+    exporter
+        .logged_times("no database of a workspace can be read", 1)
+        .await;
     assert_within_budget(database.client()).await;
 }
 
@@ -219,7 +214,7 @@ async fn revoked_privilege_fails_its_collectors_until_it_is_granted() {
     );
     change("grantPrivilegesToRole").await;
     wait_until_healthy(&exporter).await;
-    assert_logged(&exporter, "collector=apps", 2).await;
+    exporter.logged_times("collector=apps", 2).await;
     assert_within_budget(admin.client()).await;
 }
 
@@ -239,7 +234,9 @@ async fn refused_login_recovers() {
     let created = admin.run_command(create).await;
     created.expect("a user can be created");
     wait_until_healthy(&exporter).await;
-    assert_logged(&exporter, "no database of a workspace can be read", 1).await;
+    exporter
+        .logged_times("no database of a workspace can be read", 1)
+        .await;
     assert!(!exporter.log().contains(PASSWORD), "{}", exporter.log());
     assert_within_budget(admin.client()).await;
 }
@@ -262,5 +259,5 @@ async fn dropped_collection_is_read_as_empty() {
     })
     .await;
     wait_until_healthy(&exporter).await;
-    assert_logged(&exporter, "level=warn", 0).await;
+    exporter.logged_times("level=warn", 0).await;
 }

@@ -381,9 +381,8 @@ async fn certificate_shows_its_expiry_also_when_it_is_refused() {
 async fn redirects_are_not_followed() {
     let fleet = Fleet::shared().await;
     assert_eq!(fleet.elsewhere.requests(), []);
-    let log = fleet.exporter.log();
     let hint = "redirects are not followed; set --rocketchat.url to the URL where they end";
-    assert_eq!(log.matches(hint).count(), 2, "{log}");
+    fleet.exporter.logged_times(hint, 2).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -3,7 +3,7 @@
 use mongodb::bson::{DateTime, doc};
 use serde_json::json;
 
-use crate::support::{Filled, eventually, shared_exporter, shared_workspace};
+use crate::support::{Filled, shared_exporter, shared_workspace};
 
 const LIST: &str = "/api/v1/statistics.list";
 const FLAG: &str = "--rocketchat.allow-unsafe-query-and-fields-api-params";
@@ -61,12 +61,7 @@ async fn flag_without_effect_is_logged_once_the_stored_version_is_known() {
         .await
         .expect("a document can be stored");
     let workspace = filled.start(&[FLAG]).await;
-    eventually("the flag is logged", || {
-        workspace.exporter.log().contains(NO_EFFECT).then_some(())
-    })
-    .await;
-    let other = workspace.exporter.log();
-    assert_eq!(other.matches(NO_EFFECT).count(), 1, "{other}");
+    workspace.exporter.logged_times(NO_EFFECT, 1).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -36,8 +36,7 @@ async fn verdict_is_shown_beside_the_content_and_nothing_is_applied() {
     assert_page(&validated, 200, &words);
     assert_eq!(rocketchat.requests(), ["POST /api/v1/licenses.validate"]);
     assert!(rocketchat.accepted().is_empty());
-    let log = exporter.log();
-    assert!(log.contains("Rocket.Chat validated a license"), "{log}");
+    let log = exporter.logged("Rocket.Chat validated a license").await;
     let shown = [validated.text(), log].concat();
     for secret in [ADMINISTRATOR.0, ADMINISTRATOR.1] {
         assert!(!shown.contains(secret), "{secret} in {shown}");

@@ -129,6 +129,16 @@ impl Exporter {
         super::eventually(text, || Some(self.log()).filter(|log| log.contains(text))).await
     }
 
+    /// Waits until the log has this text so many times; fails if it has it more often. Returns the log.
+    pub async fn logged_times(&self, text: &str, times: usize) -> String {
+        let log = super::eventually(text, || {
+            Some(self.log()).filter(|log| log.matches(text).count() >= times)
+        });
+        let log = log.await;
+        assert_eq!(log.matches(text).count(), times, "{text}: {log}");
+        log
+    }
+
     /// The process id.
     pub fn pid(&self) -> u32 {
         self.child.id()
