@@ -73,16 +73,17 @@ async fn database_is_down_while_every_command_fails() {
         })
         .await;
     }
-    let log = exporter.log();
     // Each change is logged once.
-    let changes: Vec<bool> = log
-        .lines()
-        .filter_map(|line| {
+    let (log, changes) = eventually("all changes are logged", || {
+        let log = exporter.log();
+        let changes = log.lines().filter_map(|line| {
             let is_up = line.contains("the database is read");
             (is_up || line.contains("no database of a workspace can be read")).then_some(is_up)
-        })
-        .collect();
-    assert!(changes.len() > 2 * ERROR_CODES.len(), "{log}");
+        });
+        let changes: Vec<bool> = changes.collect();
+        (changes.len() > 2 * ERROR_CODES.len()).then_some((log, changes))
+    })
+    .await;
     assert!(changes.iter().step_by(2).all(|is_up| *is_up), "{log}");
     assert!(
         changes.iter().skip(1).step_by(2).all(|is_up| !is_up),

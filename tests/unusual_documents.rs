@@ -175,12 +175,7 @@ async fn values_of_messages_are_omitted_and_reported_without_their_index() {
         assert_eq!(exporter.value(&series), Some(1.0));
     }
     let advice = "db.rocketchat_message.createIndex";
-    assert_eq!(
-        exporter.log().matches(advice).count(),
-        5,
-        "{}",
-        exporter.log()
-    );
+    exporter.logged_times(advice, 5).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -17,6 +17,9 @@ static RUNNING: Mutex<()> = Mutex::const_new(());
 /// Time limit of waiting for a page.
 const TIMEOUT: Duration = Duration::from_mins(1);
 
+/// How many times an element is looked up that the page has replaced in the meantime.
+const ATTEMPTS: usize = 5;
+
 /// The Tab key in WebDriver's encoding.
 const TAB: &str = "\u{e004}";
 
@@ -144,19 +147,31 @@ impl Browser {
     /// Clicks the first element that matches a CSS selector.
     pub async fn click(&self, selector: &str) {
         let query = json!({ "using": "css selector", "value": selector });
-        let element = self.session.post("/element", &query).await;
-        let element = element.unwrap_or_else(|error| panic!("{selector}: {error}"));
-        let clicked = self.session.post_to(&element, "click", &json!({})).await;
-        clicked.expect("the element can be clicked");
+        for _ in 0..ATTEMPTS {
+            let element = self.session.post("/element", &query).await;
+            let element = element.unwrap_or_else(|error| panic!("{selector}: {error}"));
+            let clicked = self.session.post_to(&element, "click", &json!({})).await;
+            if !is_stale(&clicked) {
+                clicked.expect("the element can be clicked");
+                return;
+            }
+        }
+        panic!("the page replaces {selector} again and again");
     }
 
     /// Types into the focused element.
     pub async fn type_in(&self, keys: &str) {
-        let focused = self.session.get("/element/active").await;
-        let focused = focused.expect("an element has the focus");
         let keys = json!({ "text": keys });
-        let pressed = self.session.post_to(&focused, "value", &keys).await;
-        pressed.expect("keys can be pressed");
+        for _ in 0..ATTEMPTS {
+            let focused = self.session.get("/element/active").await;
+            let focused = focused.expect("an element has the focus");
+            let pressed = self.session.post_to(&focused, "value", &keys).await;
+            if !is_stale(&pressed) {
+                pressed.expect("keys can be pressed");
+                return;
+            }
+        }
+        panic!("the page replaces the focused element again and again");
     }
 
     /// Presses Tab until the focused element matches a CSS selector, and returns the texts of the elements on the way.
@@ -243,4 +258,10 @@ impl Browser {
         let script = json!({ "script": script, "args": [] });
         self.session.post("/execute/sync", &script).await
     }
+}
+
+/// Whether the page replaced the element of a command after it was looked up, so that it is to be looked up again.
+fn is_stale(result: &Result<Value, String>) -> bool {
+    let error = result.as_ref().err();
+    error.is_some_and(|error| error.contains("stale element reference"))
 }
