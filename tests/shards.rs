@@ -317,13 +317,17 @@ async fn victoria_metrics_keeps_one_sample_of_a_pair() {
     );
 }
 
-/// The objects in manifests, by kind.
-fn objects(manifests: &str) -> BTreeMap<String, Value> {
+/// The objects in manifests.
+fn objects_in(manifests: &str) -> impl Iterator<Item = Value> {
     let documents = manifests
         .split("---\n")
         .filter(|text| text.contains("kind:"));
-    let object = |text: &str| -> Value { serde_saphyr::from_str(text).expect("it is YAML") };
-    let objects = documents.map(object);
+    documents.map(|text| serde_saphyr::from_str(text).expect("it is YAML"))
+}
+
+/// An object of each kind in manifests.
+fn objects(manifests: &str) -> BTreeMap<String, Value> {
+    let objects = objects_in(manifests);
     objects
         .map(|object| {
             (
@@ -334,13 +338,32 @@ fn objects(manifests: &str) -> BTreeMap<String, Value> {
         .collect()
 }
 
+/// Asserts that the pods have names below a headless Service. It is another one than that of a single exporter, because Kubernetes
+/// refuses to make a Service headless, and a ServiceMonitor does not select it, so that each pod is scraped once.
+fn assert_services(shards: &str, single: &str) {
+    let services = |manifests: &str| -> BTreeMap<String, Value> {
+        let services = objects_in(manifests).filter(|object| object["kind"] == "Service");
+        let name = |service: &Value| service["metadata"]["name"].to_string();
+        services.map(|service| (name(&service), service)).collect()
+    };
+    let mut services_of_shards = services(shards);
+    let set = &objects(shards)["StatefulSet"]["spec"];
+    let headless = services_of_shards.remove(&set["serviceName"].to_string());
+    let headless = headless.expect("there is the Service that the StatefulSet names");
+    assert_eq!(services_of_shards, services(single));
+    assert_eq!(headless["spec"]["clusterIP"], "None");
+    for service in services_of_shards.values() {
+        assert_eq!(service["spec"]["selector"], headless["spec"]["selector"]);
+        let name =
+            |service: &Value| service["metadata"]["labels"]["app.kubernetes.io/name"].clone();
+        assert_ne!(name(service), name(&headless));
+    }
+}
+
 /// Asserts that the pods know their ordinal and the number of replicas, and have names of their own.
 fn assert_shards(objects: &BTreeMap<String, Value>) {
     assert!(!objects.contains_key("Deployment"));
     let set = &objects["StatefulSet"]["spec"];
-    let service = &objects["Service"];
-    assert_eq!(set["serviceName"], service["metadata"]["name"]);
-    assert_eq!(service["spec"]["clusterIP"], "None");
     let container = &set["template"]["spec"]["containers"][0];
     let variables = container["env"].as_array().expect("there are variables");
     let variable = |name: &str| {
@@ -369,6 +392,10 @@ fn chart_makes_a_stateful_set() {
     for version in HELM_VERSIONS {
         let manifests = chart.template_by(version, "1.35.0", &values);
         let manifests = manifests.expect("the chart can be rendered");
+        let mut single = values.clone();
+        single["shards"] = json!(0);
+        let single = chart.template_by(version, "1.35.0", &single);
+        assert_services(&manifests, &single.expect("the chart can be rendered"));
         let objects = objects(&manifests);
         assert_shards(&objects);
         let set = &objects["StatefulSet"];
@@ -409,6 +436,7 @@ fn chart_makes_a_stateful_set() {
 fn kustomize_makes_a_stateful_set() {
     let manifests = kustomized("deploy/kubernetes/shards");
     assert_shards(&objects(&manifests));
+    assert_services(&manifests, &kustomized("deploy/kubernetes/base"));
     let report = kubernetes_validate(&manifests, None);
     assert!(
         report.contains("passed for resource statefulset/rocketchat-exporter"),

@@ -5,6 +5,11 @@
 {{- default $default .Values.fullnameOverride | trunc 63 | trimSuffix "-" -}}
 {{- end -}}
 
+{{/* The name of the Service below which each of several exporters has a name. */}}
+{{- define "rocketchat-exporter.shardsName" -}}
+{{- printf "%s-shards" (include "rocketchat-exporter.fullname" . | trunc 56 | trimSuffix "-") -}}
+{{- end -}}
+
 {{/* The labels of the pod that never change. The name is always the chart's, because the scrape job is named after it. */}}
 {{- define "rocketchat-exporter.selectorLabels" -}}
 app.kubernetes.io/name: {{ .Chart.Name }}
