@@ -8,7 +8,7 @@ use std::process::Command;
 use serde_json::Value;
 use testbed::tools;
 
-use crate::support::{Exporter, shared_workspace};
+use crate::support::{Exporter, printed_connection_string, shared_workspace};
 
 /// The last command of every quick start, and what it prints.
 const PROOF: [&str; 2] = [
@@ -64,6 +64,29 @@ fn install_pages_have_the_same_commands() {
             read(page).contains(&block),
             "{page} differs from the README:\n{block}"
         );
+    }
+}
+
+#[test]
+fn connection_strings_have_the_user_that_role_creates() {
+    for page in [
+        "README.md",
+        "docs/install-debian.md",
+        "docs/install-kubernetes.md",
+        "docs/mongodb-user.md",
+    ] {
+        let text = read(page);
+        let with_a_password: Vec<&str> = text
+            .split(['\'', '`', ' ', '\n'])
+            .filter(|word| word.starts_with("mongodb://") && word.contains("PASSWORD"))
+            .collect();
+        assert!(!with_a_password.is_empty(), "{page}");
+        for uri in with_a_password {
+            let (user, rest) = uri.split_once('@').expect("it has a user");
+            let (_, rest) = rest.split_once(':').expect("it has a port");
+            let without_host = format!("{user}@HOST:{rest}");
+            assert_eq!(without_host, printed_connection_string(), "{page}");
+        }
     }
 }
 

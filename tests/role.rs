@@ -10,7 +10,7 @@ use testbed::mongod::Options;
 use crate::connecting::fill;
 use crate::support::{
     Exporter, PASSWORD, READER, client, create_reader, eventually, exporter_of_reader, mongod,
-    printed_role,
+    printed_connection_string, printed_role,
 };
 
 /// Database, collection and action.
@@ -49,7 +49,8 @@ pub fn checked(port: u16, flags: &[&str]) -> Json {
     let output = Exporter::command()
         .env(
             "ROCKETCHAT_EXPORTER_MONGODB_URI",
-            format!("mongodb://{READER}@127.0.0.1:{port}/rocketchat?authSource=admin"),
+            printed_connection_string()
+                .replace(":PASSWORD@HOST:27017/", &format!("@127.0.0.1:{port}/")),
         )
         .env("ROCKETCHAT_EXPORTER_MONGODB_PASSWORD", PASSWORD)
         .args(["check", "--format=json", "--rocketchat.license-modules=*"])
@@ -143,7 +144,7 @@ fn every_format_has_the_same_role() {
     let role: Json = serde_json::from_str(role).expect("the argument is JSON");
     assert_eq!(role["role"], json[0]["createRole"]);
     assert_eq!(actions(&role["privileges"]), expected);
-    let user = user.strip_suffix(")\n").expect("the statement ends");
+    let (user, _) = user.split_once(")\n//").expect("the statement ends");
     let user: Json = serde_json::from_str(&user.replace("passwordPrompt()", "true"))
         .expect("the argument is JSON but for the prompt");
     assert_eq!(user["user"], json[1]["createUser"]);

@@ -45,7 +45,8 @@ pub use kubernetes_models::custom_resource_error;
 pub use prometheus::Prometheus;
 pub use proxy::Proxy;
 pub use reader::{
-    PASSWORD, READER, create_reader, exporter_of_reader, printed_role, with_reader, with_reader_on,
+    PASSWORD, READER, create_reader, exporter_of_reader, printed_connection_string, printed_role,
+    with_reader, with_reader_on,
 };
 pub use shifted_clock::shift_clock;
 pub use wire_proxy::WireProxy;

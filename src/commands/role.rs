@@ -23,7 +23,7 @@ pub fn role(config: Config, options: &RoleOptions) -> Result<String, ChoiceError
     let privileges: Vec<&Privilege> = privileges.iter().collect();
     let privileges = privileges_by_resource(&database, &privileges);
     Ok(match options.format {
-        RoleFormat::Mongosh => mongosh(&privileges),
+        RoleFormat::Mongosh => mongosh(&privileges, &database),
         RoleFormat::MongodbCommunity => mongodb_community(&privileges),
         RoleFormat::Json => json(&privileges),
     })
@@ -36,7 +36,7 @@ fn database_of(workspace: &WorkspaceConfig) -> String {
     database.unwrap_or_else(|| DATABASE.to_owned())
 }
 
-fn mongosh(privileges: &[String]) -> String {
+fn mongosh(privileges: &[String], database: &str) -> String {
     let privileges = privileges.join(",\n    ");
     format!(
         "db.getSiblingDB(\"admin\").createRole({{
@@ -51,6 +51,7 @@ db.getSiblingDB(\"admin\").createUser({{
   \"pwd\": passwordPrompt(),
   \"roles\": [\"{ROLE}\"]
 }})
+// The exporter's connection string: mongodb://{USER}:PASSWORD@HOST:27017/{database}?authSource=admin
 "
     )
 }

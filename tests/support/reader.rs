@@ -66,3 +66,13 @@ pub fn printed_role(flags: &[&str]) -> String {
     assert!(output.status.success(), "{output:?}");
     String::from_utf8(output.stdout).expect("the output is UTF-8")
 }
+
+/// The connection string that `role` prints, with the placeholders PASSWORD and HOST.
+pub fn printed_connection_string() -> String {
+    let printed = printed_role(&[]);
+    let (_, uri) = printed
+        .trim_end()
+        .rsplit_once(' ')
+        .expect("it is the last word");
+    uri.to_owned()
+}
