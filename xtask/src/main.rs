@@ -47,7 +47,7 @@ fn commands() -> Command {
         ))
         .subcommand(
             Command::new("package")
-                .about("Build the Debian package, and try it on a clean Debian booted by systemd")
+                .about("Build the Debian package, and try it on clean Debians booted by systemd")
                 .arg(program().help("Pack this program instead of building one"))
                 .arg(no_try.help("Only build the package, and do not install it anywhere")),
         )

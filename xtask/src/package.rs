@@ -1,4 +1,4 @@
-//! `cargo xtask package`: builds the Debian package, checks it with lintian, and tries it on a minimal Debian booted by
+//! `cargo xtask package`: builds the Debian package, checks it with lintian, and tries it on minimal Debians booted by
 //! systemd. It needs root and Debian, and takes a few minutes, so it is not part of the tests.
 
 mod contents;

@@ -21,14 +21,14 @@ pub(super) struct Machine {
 }
 
 impl Machine {
-    /// Unpacks a Debian and boots it.
-    pub(super) fn boot() -> Result<Self> {
+    /// Unpacks a release of Debian and boots it.
+    pub(super) fn boot(release: &str) -> Result<Self> {
         let root = workspace_root().join("target/package/root");
         remove(&root)?;
         let output = Command::new("mmdebstrap")
             .args(["--quiet", "--variant=minbase"])
             .arg("--include=systemd,systemd-sysv,dbus,ca-certificates,procps,tzdata")
-            .arg("bookworm")
+            .arg(release)
             .arg(&root)
             .output()
             .context("cannot run mmdebstrap")?;
@@ -39,6 +39,8 @@ impl Machine {
         );
         let nspawn = Command::new("systemd-nspawn")
             .args(["--quiet", "--boot", "--private-network"])
+            // From version 256 on, systemd does not boot on the first version of cgroups.
+            .env("SYSTEMD_NSPAWN_UNIFIED_HIERARCHY", "1")
             // systemd-machined may not be running, so the machine is not registered.
             .args(["--register=no", "--keep-unit", "--directory"])
             .arg(&root)

@@ -15,12 +15,23 @@ const PACKAGE: &str = "/run/package.deb";
 /// A line that an administrator adds.
 const CHANGE: &str = "ROCKETCHAT_EXPORTER_LOG_FORMAT=json";
 
-/// Runs the trial, and prints the result of each step.
-#[expect(clippy::print_stdout, reason = "this is the output of a command")]
+/// The releases of Debian that the package supports.
+const RELEASES: [&str; 2] = ["bookworm", "trixie"];
+
+/// Runs the trial on every release, and prints the result of each step.
 pub(super) fn run(package: &Path) -> Result<()> {
-    let mut machine = Machine::boot()?;
+    for release in RELEASES {
+        run_on(release, package)
+            .with_context(|| format!("the trial on Debian {release} failed"))?;
+    }
+    Ok(())
+}
+
+#[expect(clippy::print_stdout, reason = "this is the output of a command")]
+fn run_on(release: &str, package: &Path) -> Result<()> {
+    let mut machine = Machine::boot(release)?;
     println!(
-        "booted: {}",
+        "booted Debian {release}: {}",
         machine.shell("systemctl --version | head -n 1")?.trim()
     );
     install(&machine, package)?;
