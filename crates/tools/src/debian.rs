@@ -10,25 +10,11 @@ use anyhow::{Context, Result, ensure};
 use crate::command::output_of;
 use crate::progress::{self, Heartbeat};
 
-/// Downloads packages and unpacks them into `destination`.
-pub(crate) fn unpack(packages: &[&str], destination: &Path) -> Result<()> {
-    let downloads = destination.join(DOWNLOADS);
-    fs::create_dir(&downloads)?;
-    apt_get(|command| {
-        command
-            .args(["-q", "download"])
-            .args(packages)
-            .current_dir(&downloads);
-    })
-    .context("cannot download the packages; run `apt-get update`")?;
-    unpack_downloads(&downloads, destination)
-}
-
-/// Downloads packages of another suite and unpacks them into `destination`.
+/// Downloads packages of a suite and unpacks them into `destination`.
 ///
-/// apt-get uses its own state directory, so that this machine's lists and packages do not change. Mirror, proxy and keys
+/// The suite is not that of this machine, so that every machine has the same versions, and the same names of packages. apt-get uses its own state directory, so that this machine's lists and packages do not change. Mirror, proxy and keys
 /// are those of the machine.
-pub(crate) fn unpack_from_suite(suite: &str, packages: &[&str], destination: &Path) -> Result<()> {
+pub(crate) fn unpack(suite: &str, packages: &[&str], destination: &Path) -> Result<()> {
     let downloads = destination.join(DOWNLOADS);
     let state = downloads.join("state");
     for folder in ["lists/partial", "cache/archives/partial", "sources"] {
@@ -52,7 +38,16 @@ pub(crate) fn unpack_from_suite(suite: &str, packages: &[&str], destination: &Pa
         })?;
     }
     fs::remove_dir_all(&state)?;
-    unpack_downloads(&downloads, destination)
+    for entry in fs::read_dir(&downloads)? {
+        let package = entry?.path();
+        output_of(
+            Command::new("dpkg")
+                .arg("-x")
+                .arg(&package)
+                .arg(destination),
+        )?;
+    }
+    Ok(fs::remove_dir_all(&downloads)?)
 }
 
 const DOWNLOADS: &str = "packages";
@@ -105,19 +100,6 @@ Acquire::Languages "none";
 {}"#,
         proxies.collect::<String>()
     ))
-}
-
-fn unpack_downloads(downloads: &Path, destination: &Path) -> Result<()> {
-    for entry in fs::read_dir(downloads)? {
-        let package = entry?.path();
-        output_of(
-            Command::new("dpkg")
-                .arg("-x")
-                .arg(&package)
-                .arg(destination),
-        )?;
-    }
-    Ok(fs::remove_dir_all(downloads)?)
 }
 
 /// Fails for a user that is not root, with the command that installs the packages.

