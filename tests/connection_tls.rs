@@ -125,9 +125,47 @@ impl Server {
         assert!(output.status.success(), "{output:?}");
     }
 
+    /// A certificate of X.509 version 1 for the certificate `old.pem`, whose key is `old.key`. OpenSSL before 3.4 issues such
+    /// certificates by default, later ones never, so this takes the version from another one and has the rest signed.
+    fn certificate_of_version_1(&self) -> Identity {
+        let authority = "-CA old.pem -CAkey old.key -CAcreateserial";
+        self.write(
+            "none.cnf",
+            "subjectKeyIdentifier=none\nauthorityKeyIdentifier=none\n",
+        );
+        self.openssl("req -newkey rsa:2048 -nodes -subj /CN=localhost -keyout v1.key -out v1.csr");
+        self.openssl(&format!(
+            "x509 -req -in v1.csr {authority} -extfile none.cnf -outform der -out v3.der"
+        ));
+        let certificate = fs::read(self.path("v3.der")).expect("there is a certificate");
+        // A sequence of what is signed, which is a sequence that begins with the version, the algorithm, and the signature. The
+        // length of each sequence takes two bytes.
+        let length = u16::from_be_bytes([certificate[6], certificate[7]]);
+        let (signed, algorithm) = certificate[8..].split_at(usize::from(length));
+        let signed = signed.strip_prefix(&[0xa0, 3, 2, 1, 2]);
+        let signed = sequence(signed.expect("it begins with version 3"));
+        fs::write(self.path("signed"), &signed).expect("the file can be written");
+        self.openssl("dgst -sha256 -sign old.key -out signature signed");
+        let signature = fs::read(self.path("signature")).expect("there is a signature");
+        let algorithm = &algorithm[..algorithm.len() - signature.len()];
+        let certificate = sequence(&[&signed, algorithm, &signature].concat());
+        fs::write(self.path("v1.der"), certificate).expect("the file can be written");
+        self.openssl("x509 -inform der -in v1.der -out v1.crt");
+        Identity {
+            certificate: self.file("v1.crt"),
+            key: self.file("v1.key"),
+        }
+    }
+
     fn file(&self, name: &str) -> String {
         fs::read_to_string(self.path(name)).expect("the file can be read")
     }
+}
+
+/// A sequence in DER whose length takes two bytes.
+fn sequence(content: &[u8]) -> Vec<u8> {
+    let length = u16::try_from(content.len()).expect("it is short");
+    [&[0x30, 0x82][..], &length.to_be_bytes(), content].concat()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -188,12 +226,7 @@ async fn certificate_needs_a_matching_name_and_purpose() {
         server.read_trusting("ca.pem").assert_fails_with(words);
     }
     server.openssl("req -x509 -newkey rsa:2048 -nodes -subj /CN=Old -keyout old.key -out old.pem");
-    server.openssl("req -newkey rsa:2048 -nodes -subj /CN=localhost -keyout v1.key -out v1.csr");
-    server.openssl("x509 -req -in v1.csr -CA old.pem -CAkey old.key -CAcreateserial -out v1.crt");
-    let old = Identity {
-        certificate: server.file("v1.crt"),
-        key: server.file("v1.key"),
-    };
+    let old = server.certificate_of_version_1();
     server.replace_certificate(&old).await;
     server
         .read_trusting("old.pem")
