@@ -12,10 +12,11 @@ use crate::progress::{self, Heartbeat};
 
 /// Downloads packages of a suite and unpacks them into `destination`.
 ///
-/// The suite is not that of this machine, so that every machine has the same versions, and the same names of packages. apt-get uses its own state directory, so that this machine's lists and packages do not change. Mirror, proxy and keys
-/// are those of the machine.
+/// The suite need not be that of this machine, so that every machine has the same versions, and the same names of packages.
+/// apt-get uses its own state directory, so that this machine's lists and packages do not change. Mirror, proxy and keys are
+/// those of the machine.
 pub(crate) fn unpack(suite: &str, packages: &[&str], destination: &Path) -> Result<()> {
-    let downloads = destination.join(DOWNLOADS);
+    let downloads = destination.join("packages");
     let state = downloads.join("state");
     for folder in ["lists/partial", "cache/archives/partial", "sources"] {
         fs::create_dir_all(state.join(folder))?;
@@ -49,8 +50,6 @@ pub(crate) fn unpack(suite: &str, packages: &[&str], destination: &Path) -> Resu
     }
     Ok(fs::remove_dir_all(&downloads)?)
 }
-
-const DOWNLOADS: &str = "packages";
 
 /// The keys that sign Debian's suites, from the package debian-archive-keyring.
 const KEYS: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
@@ -119,12 +118,7 @@ pub(crate) fn install(packages: &[&str]) -> Result<()> {
     let text = format!("installing Debian's {names}");
     progress::error_line(&text);
     let _heartbeat = Heartbeat::start(move || text.clone());
-    apt_get(|command| {
-        command
-            .args(["install", "-q", "-y", "--no-install-recommends"])
-            .args(packages);
-    })
-    .with_context(|| {
+    apt_get_install(packages).with_context(|| {
         format!("cannot install Debian's packages {names}; run `apt-get install {names}`")
     })
 }
@@ -136,21 +130,17 @@ fn is_root() -> bool {
 /// Held by the running apt-get: it locks the package lists and the installed packages, and does not wait for a lock.
 static APT_GET: Mutex<()> = Mutex::new(());
 
-/// Runs apt-get, and if it fails once more after `apt-get update`, because a fresh Debian has no package lists.
-fn apt_get(configure: impl Fn(&mut Command)) -> Result<()> {
-    let run = || {
-        let mut command = Command::new("apt-get");
-        command.env("DEBIAN_FRONTEND", "noninteractive");
-        configure(&mut command);
-        output_of(&mut command)
-    };
+/// Runs `apt-get install`, and if it fails once more after `apt-get update`, because a fresh Debian has no package lists.
+fn apt_get_install(packages: &[&str]) -> Result<()> {
+    let mut install = Command::new("apt-get");
+    install
+        .env("DEBIAN_FRONTEND", "noninteractive")
+        .args(["install", "-q", "-y", "--no-install-recommends"])
+        .args(packages);
     let _running = APT_GET.lock().unwrap_or_else(PoisonError::into_inner);
-    match run() {
-        Ok(_) => Ok(()),
-        Err(error) if !is_root() => Err(error),
-        Err(_) => {
-            output_of(Command::new("apt-get").args(["-q", "update"]))?;
-            run().map(drop)
-        }
+    if output_of(&mut install).is_err() {
+        output_of(Command::new("apt-get").args(["-q", "update"]))?;
+        output_of(&mut install)?;
     }
+    Ok(())
 }
